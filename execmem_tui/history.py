@@ -1,0 +1,210 @@
+"""History: events in, immutable snapshots out. Step, undo, redo, jump and difference are all here."""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+
+from attrs import frozen
+
+from execmem_tui.model.areas import Area
+from execmem_tui.model.events import Event
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.snapshots import Counters, Snapshot
+from execmem_tui.model.units import Address
+
+_START = attrgetter("start")
+
+
+@frozen(kw_only=True)
+class Difference:
+    """Areas that two moments do not share: `changed` are (before, after) pairs that begin at the same address."""
+
+    allocated: tuple[Area, ...]
+    freed: tuple[Area, ...]
+    changed: tuple[tuple[Area, Area], ...]
+
+
+class History:
+    """The events of one source and a cursor among them.
+
+    Memory is the events and the areas of one step; every event carries its own inverse. With `limit`, only the newest
+    `limit` events are kept and the state before them is the oldest step that can be reached.
+    """
+
+    def __init__(self, layout: Layout, areas: Iterable[Area] = (), *, limit: int | None = None) -> None:
+        self.layout = layout
+        self._areas: list[Area] = sorted(areas, key=_START)
+        self._counters = Counters()
+        self._events: list[Event] = []
+        self._dropped = 0
+        self._cursor = 0
+        self._boundaries: list[int] = [0]
+        self._limit = limit
+        self._snapshot: Snapshot | None = None
+
+    @property
+    def step(self) -> int:
+        """The step of the cursor; 0 is before the first event ever."""
+        return self._dropped + self._cursor
+
+    @property
+    def steps(self) -> int:
+        """All events so far, dropped ones included."""
+        return self._dropped + len(self._events)
+
+    @property
+    def first_step(self) -> int:
+        """The oldest step that can still be reached."""
+        return self._dropped
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the cursor is at the newest event."""
+        return self._cursor == len(self._events)
+
+    def events(self, start: int = 0, stop: int | None = None) -> Sequence[Event]:
+        """Return the events that lead from step `start` to step `stop` (default: the cursor)."""
+        stop = self.step if stop is None else stop
+        return self._events[max(0, start - self._dropped) : max(0, stop - self._dropped)]
+
+    def append(self, events: Iterable[Event], *, follow: bool = True) -> int:
+        """Add events at the end as one undoable group; the cursor follows if it was at the end and `follow` is true.
+
+        Returns:
+            How many events were added. Nothing is dropped that the cursor has not passed.
+        """
+        was_at_end = self.at_end
+        before = len(self._events)
+        self._events.extend(events)
+        added = len(self._events) - before
+        if added:
+            self._boundaries.append(self.steps)
+            self._snapshot = None
+            if was_at_end and follow:
+                self._move(len(self._events))
+            self._trim()
+        return added
+
+    def truncate(self) -> int:
+        """Drop every group that is not wholly behind the cursor and move the cursor to the boundary; return its step."""
+        index = bisect_right(self._boundaries, self.step) - 1
+        boundary = self._boundaries[max(0, index)]
+        self._move(max(0, boundary - self._dropped))
+        del self._events[self._cursor :]
+        del self._boundaries[index + 1 :]
+        self._snapshot = None
+        return self.step
+
+    def seek(self, step: int) -> Snapshot:
+        """Move the cursor to `step`, clipped to what can be reached, and return the snapshot there."""
+        self._move(min(max(step - self._dropped, 0), len(self._events)))
+        return self.snapshot()
+
+    def undo(self) -> bool:
+        """Go back one group; False if there is none."""
+        index = bisect_left(self._boundaries, self.step) - 1
+        if index < 0 or self._boundaries[index] < self._dropped:
+            return False
+        self.seek(self._boundaries[index])
+        return True
+
+    def redo(self) -> bool:
+        """Go forward one group; False if there is none."""
+        index = bisect_right(self._boundaries, self.step)
+        if index >= len(self._boundaries):
+            return False
+        self.seek(self._boundaries[index])
+        return True
+
+    def find(self, wanted: Callable[[Event], bool], *, forward: bool = True) -> int | None:
+        """Return the nearest step after (or before) the cursor whose event is `wanted`, or None."""
+        if forward:
+            candidates: Iterable[int] = range(self._cursor, len(self._events))
+        else:
+            candidates = range(self._cursor - 2, -1, -1)
+        for index in candidates:
+            if wanted(self._events[index]):
+                return self._dropped + index + 1
+        return None
+
+    def snapshot(self) -> Snapshot:
+        """Return the snapshot at the cursor; the same object until something changes."""
+        if self._snapshot is None:
+            self._snapshot = Snapshot(
+                layout=self.layout,
+                step=self.step,
+                steps=self.steps,
+                areas=tuple(self._areas),
+                counters=self._counters,
+                event=self._events[self._cursor - 1] if self._cursor else None,
+            )
+        return self._snapshot
+
+    def _move(self, cursor: int) -> None:
+        if cursor == self._cursor:
+            return
+        if abs(cursor - self._cursor) > 1 + len(self._areas) // 64:
+            self._move_in_bulk(cursor)
+        while self._cursor < cursor:
+            event = self._events[self._cursor]
+            self._replace(event.removed, event.added)
+            self._counters = self._counters.counted(event)
+            self._cursor += 1
+        while self._cursor > cursor:
+            self._cursor -= 1
+            event = self._events[self._cursor]
+            self._replace(event.added, event.removed)
+            self._counters = self._counters.counted(event, -1)
+        self._snapshot = None
+
+    def _move_in_bulk(self, cursor: int) -> None:
+        """Apply many events through a multiset of areas: one sort instead of one insertion each."""
+        by_start: dict[Address, list[Area]] = {}
+        for area in self._areas:
+            by_start.setdefault(area.start, []).append(area)
+        forward = cursor > self._cursor
+        events = self._events[self._cursor : cursor] if forward else self._events[cursor : self._cursor][::-1]
+        for event in events:
+            removed, added = (event.removed, event.added) if forward else (event.added, event.removed)
+            for area in removed:
+                by_start[area.start].remove(area)
+            for area in added:
+                by_start.setdefault(area.start, []).append(area)
+            self._counters = self._counters.counted(event, 1 if forward else -1)
+        self._areas = [area for start in sorted(by_start) for area in by_start[start]]
+        self._cursor = cursor
+
+    def _replace(self, removed: tuple[Area, ...], added: tuple[Area, ...]) -> None:
+        areas = self._areas
+        for area in removed:
+            index = bisect_left(areas, area.start, key=_START)
+            while areas[index] != area:
+                index += 1
+            del areas[index]
+        for area in added:
+            insort(areas, area, key=_START)
+
+    def _trim(self) -> None:
+        if self._limit is None or len(self._events) <= self._limit + self._limit // 8:
+            return
+        drop = min(len(self._events) - self._limit, self._cursor)
+        del self._events[:drop]
+        self._dropped += drop
+        self._cursor -= drop
+        keep = bisect_left(self._boundaries, self._dropped)
+        self._boundaries = (
+            [self._dropped, *self._boundaries[keep:]]
+            if self._boundaries[keep : keep + 1] != [self._dropped]
+            else self._boundaries[keep:]
+        )
+
+
+def difference(before: Snapshot, after: Snapshot) -> Difference:
+    """Compare two snapshots area by area; equal areas are left out."""
+    left = {area.start: area for area in before.areas}
+    right = {area.start: area for area in after.areas}
+    return Difference(
+        allocated=tuple(area for start, area in right.items() if start not in left),
+        freed=tuple(area for start, area in left.items() if start not in right),
+        changed=tuple((left[start], area) for start, area in right.items() if start in left and left[start] != area),
+    )

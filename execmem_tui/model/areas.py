@@ -1,0 +1,101 @@
+"""Areas: what occupies kernel address space, as a map shows it."""
+
+from enum import StrEnum
+
+from attrs import frozen
+
+from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.units import Address, Bytes
+
+
+class AreaState(StrEnum):
+    """What an area is to the allocator."""
+
+    LIVE = "live"
+    LAZY = "lazy"
+    """Freed, not yet purged: not reusable (`unpurged vm_area` in /proc/vmallocinfo)."""
+    POOLED = "pooled"
+    """Purged and parked in a node's size pool (6.9 and later): only that node and that size can have it."""
+    CACHE_FREE = "cache-free"
+    """A free interval of the ROX cache: mapped read-only executable, belongs to nobody."""
+
+
+class AreaKind(StrEnum):
+    """What a cell of the map shows; each has a letter, a name and a theme variable ``$execmem-<value>``."""
+
+    KERNEL = "kernel"
+    MODULE = "module"
+    DATA = "data"
+    KPROBES = "kprobes"
+    FTRACE = "ftrace"
+    BPF = "bpf"
+    ROX = "rox"
+    LAZY = "lazy"
+    POOLED = "pooled"
+    OTHER = "other"
+
+
+_BY_TYPE = {
+    ExecmemType.MODULE_TEXT: AreaKind.MODULE,
+    ExecmemType.KPROBES: AreaKind.KPROBES,
+    ExecmemType.FTRACE: AreaKind.FTRACE,
+    ExecmemType.BPF: AreaKind.BPF,
+    ExecmemType.MODULE_DATA: AreaKind.DATA,
+}
+_BY_STATE = {AreaState.LAZY: AreaKind.LAZY, AreaState.POOLED: AreaKind.POOLED, AreaState.CACHE_FREE: AreaKind.ROX}
+
+KERNEL_OWNER = "kernel image"
+
+
+@frozen(kw_only=True)
+class Area:
+    """A half-open piece [start, end) of address space; `end` includes the guard, as in /proc/vmallocinfo.
+
+    Sizes are bytes. Inside a ROX cache block there are no guards: busy pieces and cache-free pieces tile the block, and
+    the block's own guard page belongs to its last piece.
+    """
+
+    start: Address
+    size: Bytes
+    """Usable bytes, without the guard."""
+    guard: Bytes = 0
+    type: ExecmemType | None = None
+    """Whose memory it is; None for other users of vmalloc space and for the kernel image."""
+    owner: str | None = None
+    """Module, BPF pack, probe page or caller; None where it cannot be known. Already printable."""
+    region: str | None = None
+    """MOD_TEXT … MOD_INIT_RODATA of a module, else None."""
+    state: AreaState = AreaState.LIVE
+    window: Window | None = None
+    caller: str | None = None
+    """The caller that /proc/vmallocinfo names. Already printable."""
+    detail: str = ""
+    """More for the inspector: programs inside a pack, flag words of vmallocinfo. Already printable."""
+
+    @property
+    def end(self) -> Address:
+        """First address after the area, guard included."""
+        return self.start + self.size + self.guard
+
+    @property
+    def footprint(self) -> Bytes:
+        """All the address space it takes, guard included."""
+        return self.size + self.guard
+
+    @property
+    def kind(self) -> AreaKind:
+        """What a cell shows for it: the state first, for what is not live belongs to nobody."""
+        if self.state is not AreaState.LIVE:
+            return _BY_STATE[self.state]
+        if self.type is not None:
+            return _BY_TYPE[self.type]
+        return AreaKind.KERNEL if self.owner == KERNEL_OWNER else AreaKind.OTHER
+
+    @property
+    def name(self) -> str:
+        """Owner and region, short enough for a cell label."""
+        if self.owner is None:
+            return self.caller or ("unpurged" if self.state is AreaState.LAZY else "unknown")
+        if self.region is None:
+            return self.owner
+        return f"{self.owner}.{self.region.removeprefix('MOD_').lower()}"

@@ -1,0 +1,153 @@
+"""The one stream: everything that can happen to executable memory, from whatever source.
+
+Each event carries its exact effect on the map as whole areas: `removed` were there before it, `added` are there after it.
+So a history needs to know nothing about allocators, and every event can be undone as well as done.
+"""
+
+from attrs import frozen
+
+from execmem_tui.model.areas import Area
+from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.units import Address, Bytes, hex_address
+
+
+@frozen(kw_only=True)
+class Event:
+    """Base of all events: `removed` and `added` are ascending by address; `time` is seconds of the source's clock or None."""
+
+    time: float | None = None
+    removed: tuple[Area, ...] = ()
+    added: tuple[Area, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """One line for the event log, without the time. Printable."""
+        raise NotImplementedError
+
+
+@frozen(kw_only=True)
+class Allocated(Event):
+    """An allocation succeeded; `area` is what the caller got (in a ROX cache: its piece of a block)."""
+
+    area: Area
+    requested: Bytes
+    """As asked, before rounding and guard."""
+    reason: str = ""
+    """For a fallback: why the preferred range could not serve it."""
+
+    @property
+    def fallback(self) -> bool:
+        """Whether the second window served it."""
+        return self.area.window is Window.FALLBACK
+
+    @property
+    def text(self) -> str:
+        """``alloc MODULE_TEXT 64K at …``; a fallback says so with its reason."""
+        area = self.area
+        kind = area.type.name if area.type is not None else area.owner or "vmalloc"
+        words = f"alloc {kind} {self.requested} B at {hex_address(area.start)}"
+        return f"{words} FALLBACK: {self.reason}" if self.fallback else words
+
+
+@frozen(kw_only=True)
+class Failed(Event):
+    """An allocation failed; nothing changed on the map."""
+
+    type: ExecmemType | None
+    requested: Bytes
+    owner: str | None
+    reason: str
+    attempt: bool = False
+    """Only one attempt of a request that went on (purge and retry, then the fallback window); not counted as a failure."""
+
+    @property
+    def text(self) -> str:
+        """``FAILED MODULE_TEXT 64K: why``."""
+        kind = self.type.name if self.type is not None else "vmalloc"
+        return f"{'attempt failed' if self.attempt else 'FAILED'} {kind} {self.requested} B: {self.reason}"
+
+
+@frozen(kw_only=True)
+class Freed(Event):
+    """An area was freed: it turned lazy, or went back to the ROX cache, or to free space at once."""
+
+    area: Area
+
+    @property
+    def text(self) -> str:
+        """``free name at …``."""
+        return f"free {self.area.name} at {hex_address(self.area.start)}"
+
+
+@frozen(kw_only=True)
+class Purged(Event):
+    """Lazy space became reusable; part of it may have been parked in node pools."""
+
+    kind: str
+    """aliases, drain, reclaim or shrink (vmalloc.c); unknown for a live kernel that does not say."""
+    purged: int
+    """Count of lazy areas given back or pooled."""
+
+    @property
+    def text(self) -> str:
+        """``purge aliases 3``."""
+        return f"purge {self.kind}: {self.purged} area{'' if self.purged == 1 else 's'}"
+
+
+@frozen(kw_only=True)
+class PermissionsChanged(Event):
+    """set_memory_*() on an area: part of the permission life cycle of code."""
+
+    start: Address
+    size: Bytes
+    permissions: str
+    """What it became: ro, rw, nx, x, rox."""
+
+    @property
+    def text(self) -> str:
+        """``rox 64K at …``."""
+        return f"set_memory_{self.permissions} {self.size} B at {hex_address(self.start)}"
+
+
+@frozen(kw_only=True)
+class CacheChanged(Event):
+    """The ROX cache took a block from vmalloc, or its cleaner gave one back."""
+
+    populated: bool
+    start: Address
+    size: Bytes
+
+    @property
+    def text(self) -> str:
+        """``ROX cache + 2M block at …``."""
+        return f"ROX cache {'+' if self.populated else '-'} block of {self.size} B at {hex_address(self.start)}"
+
+
+@frozen(kw_only=True)
+class HazardFound(Event):
+    """A known kernel hazard would have struck here; it is flagged, not imitated."""
+
+    rule: str
+    message: str
+
+    @property
+    def text(self) -> str:
+        """``HAZARD rule: message``."""
+        return f"HAZARD {self.rule}: {self.message}"
+
+
+@frozen(kw_only=True)
+class Noted(Event):
+    """A remark: a marker of the trace, a caption, a phase of a capture, lost events."""
+
+    message: str
+    """Already printable."""
+    mark: bool = False
+    """A place to jump to: a phase, a trace marker, a scenario step."""
+    reset: bool = False
+    """The map was read anew here (a phase, a live refresh): `removed` and `added` are the difference."""
+
+    @property
+    def text(self) -> str:
+        """The remark itself."""
+        return self.message

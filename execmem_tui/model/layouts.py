@@ -1,0 +1,94 @@
+"""A layout: one architecture, variant, kernel and draw, with every range resolved."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from execmem_tui.model.areas import Area
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType
+from execmem_tui.model.reach import Plt, Reach
+from execmem_tui.model.units import Address, Bytes
+
+
+@frozen(kw_only=True)
+class Capability:
+    """What consumers exist on an architecture and kernel, and how they allocate (facts: arch Kconfig and JIT sources)."""
+
+    have_kprobes: bool
+    insn_slots: bool
+    """Kprobes take slots in EXECMEM_KPROBES pages."""
+    insn_page_override: bool
+    """The architecture has its own alloc_insn_page()."""
+    optprobes: str
+    bpf_jit: bool
+    bpf_alloc: str
+    """``pack``, ``binary`` or ``none``."""
+    bpf_trampoline: str
+    ftrace_execmem: bool
+    """EXECMEM_FTRACE is allocated (x86-64, s390)."""
+    strict_module_rwx: bool
+    execmem_late: bool
+    execmem_rox: bool
+    data_in_vmalloc: bool
+    source: str
+
+
+@frozen(kw_only=True)
+class Derivation:
+    """One step of how a number came to be, for ``ranges --explain``."""
+
+    name: str
+    """The macro, symbol or field."""
+    value: int
+    formula: str
+    """In the source's own terms: ``_end - SZ_128M``."""
+    source: str
+    """file: symbol, and the version where versions differ."""
+
+
+@frozen(kw_only=True)
+class Layout:
+    """Where executable memory may live on one machine. Addresses and sizes are bytes."""
+
+    id: str
+    """``kernel/arch/variant/kaslr``."""
+    kernel: str
+    arch: str
+    variant: str
+    kaslr: str
+    """``off``, ``on-example``, ``seed-N``, ``n/a``, or ``unknown`` for a capture."""
+    word_bits: int
+    page_size: Bytes
+    pmd_size: Bytes
+    vmalloc_start: Address
+    vmalloc_end: Address
+    modules_vaddr: Address | None
+    modules_end: Address | None
+    symbols: Mapping[str, Address]
+    """_text, _stext, _etext, _end; empty where unknown."""
+    macros: Mapping[str, int]
+    types: Mapping[ExecmemType, ExecmemRange]
+    """All five types, resolved."""
+    early_areas: tuple[Area, ...] = ()
+    """In the vmap tree before anything else: arm64's image segments, arm's static mappings."""
+    reach: tuple[Reach, ...] = ()
+    plt: Plt | None = None
+    capability: Capability | None = None
+    set_memory_purges: bool = False
+    """set_memory_*() runs an alias purge (x86, arm64): see vmalloc's lazy free."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> Address | None:
+        """Start of the kernel image, or None where unknown."""
+        return self.symbols.get("_text", self.symbols.get("_stext"))
+
+    @property
+    def image(self) -> tuple[Address, Address] | None:
+        """The kernel image [_text, _end), or None where unknown."""
+        start, end = self.text, self.symbols.get("_end")
+        return None if start is None or end is None else (start, end)
+
+    def range_of(self, kind: ExecmemType) -> ExecmemRange:
+        """Return the resolved range of one type."""
+        return self.types[kind]

@@ -1,0 +1,74 @@
+"""A snapshot: everything a screen or a report may know about one step, immutable."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from operator import attrgetter
+
+from attrs import evolve, frozen
+
+from execmem_tui.model.areas import Area
+from execmem_tui.model.events import Allocated, Event, Failed, Freed, Purged
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.units import Address
+
+_START = attrgetter("start")
+
+
+@frozen(kw_only=True)
+class Counters:
+    """What happened up to a step."""
+
+    allocations: int = 0
+    frees: int = 0
+    failures: int = 0
+    fallbacks: int = 0
+    purges: int = 0
+
+    def counted(self, event: Event, sign: int = 1) -> "Counters":
+        """Return the counters with `event` added, or taken back with `sign` -1."""
+        if isinstance(event, Allocated):
+            return evolve(
+                self, allocations=self.allocations + sign, fallbacks=self.fallbacks + (sign if event.fallback else 0)
+            )
+        if isinstance(event, Freed):
+            return evolve(self, frees=self.frees + sign)
+        if isinstance(event, Purged):
+            return evolve(self, purges=self.purges + sign)
+        if isinstance(event, Failed) and not event.attempt:
+            return evolve(self, failures=self.failures + sign)
+        return self
+
+
+@frozen(kw_only=True, eq=False)
+class Snapshot:
+    """One step of a history. `areas` are ascending by start and do not overlap in what a simulator says; a capture may."""
+
+    layout: Layout
+    step: int
+    """0 is the state before the first event."""
+    steps: int
+    """Events known so far; step == steps is the newest."""
+    areas: tuple[Area, ...]
+    counters: Counters
+    event: Event | None = None
+    """The event that led to this step."""
+
+    def index_at(self, address: Address) -> int:
+        """Return the index of the first area that ends after `address` (len(areas) if none)."""
+        index = bisect_right(self.areas, address, key=_START)
+        if index and self.areas[index - 1].end > address:
+            return index - 1
+        return index
+
+    def area_at(self, address: Address) -> Area | None:
+        """Return the area that covers `address` (guard included), or None."""
+        index = bisect_right(self.areas, address, key=_START)
+        if index and self.areas[index - 1].end > address:
+            return self.areas[index - 1]
+        return None
+
+    def between(self, start: Address, end: Address) -> Iterator[Area]:
+        """Yield the areas that touch [start, end), ascending."""
+        areas = self.areas
+        for index in range(self.index_at(start), bisect_left(areas, end, key=_START)):
+            yield areas[index]

@@ -1,0 +1,98 @@
+"""Addresses and sizes: aliases, parsing and printing.
+
+Every size and address in the package is a plain ``int`` of **bytes**; counts of pages carry the name ``pages`` and the
+type `Pages`, so that the type checker refuses bytes where pages are meant.
+"""
+
+import re
+from typing import NewType, TypeAlias
+
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.text import printable
+
+Address: TypeAlias = int
+"""A kernel virtual address in bytes, unsigned, in the machine's own word size."""
+
+Bytes: TypeAlias = int
+"""A size or a distance in bytes."""
+
+Pages = NewType("Pages", int)
+"""A count of pages of the layout's page size, never bytes."""
+
+KIB = 1 << 10
+MIB = 1 << 20
+GIB = 1 << 30
+TIB = 1 << 40
+
+_SUFFIXES = {"": 1, "b": 1, "k": KIB, "m": MIB, "g": GIB, "t": TIB}
+_SIZE = re.compile(r"(0x[0-9a-f]+|\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?:0x)?([0-9a-f_]{1,20})", re.IGNORECASE)
+
+
+def align_up(value: int, alignment: Bytes) -> int:
+    """Return the lowest multiple of `alignment` (a power of two, bytes) that is not below `value`."""
+    return (value + alignment - 1) & -alignment
+
+
+def align_down(value: int, alignment: Bytes) -> int:
+    """Return the highest multiple of `alignment` (a power of two, bytes) that is not above `value`."""
+    return value & -alignment
+
+
+def parse_size(text: str) -> Bytes:
+    """Read a size such as ``64K``, ``1.5M``, ``0x1000`` or ``4096``; the result is in bytes.
+
+    Raises:
+        UsageError: the text is not a size, or not a whole number of bytes.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(
+            f"not a size: {printable(text)!r}", hint="write a number of bytes, or one with K, M, G or T: 64K"
+        )
+    number, suffix = match.groups()
+    unit = _SUFFIXES[suffix.lower()]
+    if number.lower().startswith("0x"):
+        return int(number, 16) * unit
+    if "." not in number:
+        return int(number) * unit
+    whole, _, fraction = number.partition(".")
+    scaled = int(whole + fraction) * unit
+    denominator: int = 10 ** len(fraction)
+    size, rest = divmod(scaled, denominator)
+    if rest:
+        raise UsageError(f"not a whole number of bytes: {printable(text)!r}")
+    return size
+
+
+def parse_address(text: str) -> Address:
+    """Read an address: hexadecimal with or without ``0x``; ``_`` may group digits.
+
+    Raises:
+        UsageError: the text is not a hexadecimal number of at most 64 bits.
+    """
+    match = _ADDRESS.fullmatch(text.strip())
+    value = int(match[1].replace("_", "") or "0", 16) if match and match[1].strip("_") else -1
+    if not 0 <= value < 1 << 64:
+        raise UsageError(f"not an address: {printable(text)!r}", hint="write it in hexadecimal: ffff80007b000000")
+    return value
+
+
+def hex_address(address: Address, word_bits: int = 64) -> str:
+    """Return `address` in the kernel's own form: all digits of a word, lower case, without ``0x``."""
+    return f"{address:0{word_bits // 4}x}"
+
+
+def format_size(size: Bytes) -> str:
+    """Return `size` short: ``4K``, ``1.1M``, ``128M``; exact up to three digits, one decimal below ten units."""
+    if size < 0:
+        return "-" + format_size(-size)
+    if size < KIB:
+        return f"{size}B"
+    for letter, unit in (("K", KIB), ("M", MIB), ("G", GIB), ("T", TIB)):
+        if size < unit * 1024 or letter == "T":
+            value = size / unit
+            if size % unit == 0 or value >= 999.5:
+                return f"{round(value)}{letter}"
+            return f"{value:.1f}{letter}"
+    raise AssertionError(size)

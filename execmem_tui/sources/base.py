@@ -1,0 +1,69 @@
+"""What every source is to a screen or a report."""
+
+from enum import StrEnum
+from typing import Protocol, runtime_checkable
+
+from execmem_tui.history import History
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.units import Address, Bytes
+
+
+class SourceKind(StrEnum):
+    """The word shown beside the title."""
+
+    SIMULATE = "simulate"
+    LIVE = "live"
+    CAPTURE = "capture"
+    REPLAY = "replay"
+
+
+class Source(Protocol):
+    """A history that somebody fills. The layout is `history.layout`."""
+
+    @property
+    def kind(self) -> SourceKind:
+        """Which of the four ways feeds the map."""
+
+    @property
+    def title(self) -> str:
+        """One printable line: what is being looked at."""
+
+    @property
+    def history(self) -> History:
+        """The events so far; the screen moves its cursor."""
+
+
+@runtime_checkable
+class Followed(Protocol):
+    """A source that grows by itself: live, and a replay that is being played."""
+
+    def poll(self) -> int:
+        """Take in what is new and append it to the history; return the number of new events. May block on I/O briefly."""
+
+    def close(self) -> None:
+        """Give back what was taken (files, a tracefs instance). Safe to call twice."""
+
+
+@runtime_checkable
+class Commanded(Protocol):
+    """A source that takes commands: the simulator. Each command is one undoable group of the history.
+
+    A command given while the history's cursor is not at its end first forgets everything after the cursor.
+    """
+
+    def usual_size(self, kind: ExecmemType) -> Bytes:
+        """What this consumer typically asks for in one request, in bytes."""
+
+    def can_allocate(self, kind: ExecmemType) -> str:
+        """Return "" if somebody allocates this type here, else the reason why nobody does (a full sentence)."""
+
+    def allocate(
+        self, kind: ExecmemType, size: Bytes | None = None, *, count: int = 1, owner: str | None = None
+    ) -> None:
+        """Make `count` requests of `size` bytes (default: the usual size)."""
+
+    def free(self, start: Address) -> None:
+        """Free the live area that starts at `start`. Raises UsageError if there is none that can be freed."""
+
+    def purge(self, kind: str = "aliases") -> None:
+        """Purge lazy areas now: aliases, drain or reclaim."""

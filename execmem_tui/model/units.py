@@ -84,15 +84,12 @@ def hex_address(address: Address, word_bits: int = 64) -> str:
 
 
 def format_size(size: Bytes) -> str:
-    """Return `size` short: ``4K``, ``1.1M``, ``128M``; exact up to three digits, one decimal below ten units."""
+    """Return `size` short, to one decimal: ``4K``, ``1.1M``, ``128M``."""
     if size < 0:
         return "-" + format_size(-size)
     if size < KIB:
         return f"{size}B"
     for letter, unit in (("K", KIB), ("M", MIB), ("G", GIB), ("T", TIB)):
         if size < unit * 1024 or letter == "T":
-            value = size / unit
-            if size % unit == 0 or value >= 999.5:
-                return f"{round(value)}{letter}"
-            return f"{value:.1f}{letter}"
+            return f"{size / unit:.1f}".removesuffix(".0") + letter
     raise AssertionError(size)

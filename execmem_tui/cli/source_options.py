@@ -1,0 +1,90 @@
+"""The SOURCE argument and the options of the simulator, the same for every command that reads one."""
+
+import argparse
+
+from execmem_tui.model.errors import UsageError
+from execmem_tui.sources.base import Source
+
+DEFAULT_ARCH = "arm64"
+DEFAULT_KERNEL = "7.1"
+
+
+def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --arch, --kernel, --variant, --kaslr and --set."""
+    parser.add_argument(
+        "--arch", default=DEFAULT_ARCH, help="architecture, also by a distribution's name (amd64, aarch64, …)"
+    )
+    parser.add_argument("--kernel", default=DEFAULT_KERNEL, help="kernel version: 6.12 or 7.1")
+    parser.add_argument(
+        "--variant", help="configuration of the architecture: va48-4k, x86_64-4level, … (see ranges --all)"
+    )
+    parser.add_argument(
+        "--kaslr", default="off", metavar="off|example|SEED", help="draw of the random base; a SEED is reproducible"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="fix a symbol or a draw: _end=ffff800083000000"
+    )
+
+
+def add_source_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add SOURCE and everything that says what to simulate when there is none."""
+    parser.add_argument(
+        "source", nargs="?", metavar="SOURCE", help="capture folder, bundle, /proc file, trace, or live; none: simulate"
+    )
+    add_layout_arguments(parser)
+    parser.add_argument(
+        "--cpus", type=int, default=2, help="possible CPUs of the simulated kernel (vmap nodes), default 2"
+    )
+    parser.add_argument("--phase", help="open this phase of a capture alone")
+    parser.add_argument("--scenario", help="play this scenario (a name from `scenarios`, or a file)")
+
+
+def parse_overrides(pairs: list[str]) -> dict[str, int]:
+    """Read NAME=VALUE pairs; values are decimal, or hexadecimal with 0x or with a hexadecimal digit in them.
+
+    Raises:
+        UsageError: a pair has no name, no ``=`` or no number.
+    """
+    overrides: dict[str, int] = {}
+    for pair in pairs:
+        name, separator, text = pair.partition("=")
+        try:
+            value = int(text, 0)
+        except ValueError:
+            try:
+                value = int(text, 16)
+            except ValueError:
+                value = -1
+        if not separator or not name or not 0 <= value < 1 << 64:
+            raise UsageError(
+                f"not NAME=VALUE: {pair!r}", hint="for example --set _end=0xffff800083000000 or --set offset_pages=17"
+            )
+        overrides[name] = value
+    return overrides
+
+
+def open_source(args: argparse.Namespace) -> Source:
+    """Open what the command line names.
+
+    Raises:
+        ExecmemTuiError: it cannot be opened.
+    """
+    if args.source is None:
+        from execmem_tui.sources.simulation import open_simulation
+
+        return open_simulation(
+            args.arch,
+            args.kernel,
+            args.variant,
+            args.kaslr,
+            overrides=parse_overrides(args.set),
+            cpus=args.cpus,
+            scenario=args.scenario,
+        )
+    if args.source == "live":
+        from execmem_tui.sources.live import open_live
+
+        return open_live()
+    from execmem_tui.sources.opening import open_path
+
+    return open_path(args.source, phase=args.phase)

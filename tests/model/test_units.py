@@ -1,0 +1,77 @@
+"""Sizes and addresses: what is read is what was written."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execmem_tui.model.errors import InputError, UsageError
+from execmem_tui.model.text import printable
+from execmem_tui.model.units import align_down, align_up, format_size, hex_address, parse_address, parse_size
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("4096", 4096),
+        ("64K", 65536),
+        ("64KiB", 65536),
+        ("1.5M", 1572864),
+        ("0x1000", 4096),
+        ("2g", 2 << 30),
+        ("1T", 1 << 40),
+    ],
+)
+def test_sizes_are_read_in_bytes(text: str, size: int) -> None:
+    assert parse_size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "K", "4 apples", "-4K", "0.3", "1e6", "0x", "12\x1b[31m"])
+def test_what_is_not_a_size_is_refused(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_size(text)
+    assert "\x1b" not in str(caught.value)
+
+
+@given(st.integers(min_value=0, max_value=2**64 - 1))
+def test_an_address_survives_printing(address: int) -> None:
+    assert parse_address(hex_address(address)) == address
+    assert parse_address(hex(address)) == address
+
+
+@pytest.mark.parametrize("text", ["", "_", "xyz", "1" * 17, "0x" + "f" * 17, "-1"])
+def test_what_is_not_an_address_is_refused(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_address(text)
+
+
+@given(st.integers(min_value=0, max_value=2**50), st.integers(min_value=0, max_value=30))
+def test_alignment_brackets_the_value(value: int, shift: int) -> None:
+    down, up = align_down(value, 1 << shift), align_up(value, 1 << shift)
+    assert down <= value <= up
+    assert up - down in (0, 1 << shift)
+    assert down % (1 << shift) == up % (1 << shift) == 0
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0B"),
+        (512, "512B"),
+        (4096, "4K"),
+        (1153434, "1.1M"),
+        (128 << 20, "128M"),
+        (2**47 - 2**31, "128T"),
+        (-4096, "-4K"),
+    ],
+)
+def test_sizes_are_printed_short(size: int, text: str) -> None:
+    assert format_size(size) == text
+
+
+@given(st.text(max_size=300))
+def test_printable_text_cannot_steer_a_terminal(text: str) -> None:
+    assert printable(text).isprintable()
+
+
+def test_input_errors_name_file_line_and_column() -> None:
+    assert str(InputError("a\x1bb", 3, "broken", column=7)) == "a\\x1bb:3:7: broken"

@@ -1,0 +1,169 @@
+"""A history gives the same snapshot however one arrives at a step."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execmem_tui.history import History, difference
+from execmem_tui.model.areas import Area
+from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
+
+PAGE = 4096
+
+
+def make_layout() -> Layout:
+    whole = ExecmemRange(start=0, end=1 << 32)
+    return Layout(
+        id="test",
+        kernel="7.1.8",
+        arch="test",
+        variant="test",
+        kaslr="off",
+        word_bits=64,
+        page_size=PAGE,
+        pmd_size=512 * PAGE,
+        vmalloc_start=0,
+        vmalloc_end=1 << 32,
+        modules_vaddr=None,
+        modules_end=None,
+        symbols={},
+        macros={},
+        types=dict.fromkeys(ExecmemType, whole),
+    )
+
+
+def make_area(page: int, *, fallback: bool = False) -> Area:
+    return Area(
+        start=page * PAGE,
+        size=PAGE,
+        type=ExecmemType.BPF,
+        owner=f"p{page}",
+        window=Window.FALLBACK if fallback else Window.PREFERRED,
+    )
+
+
+def allocated(area: Area) -> Allocated:
+    return Allocated(area=area, requested=PAGE, added=(area,))
+
+
+@st.composite
+def event_lists(draw: st.DrawFn) -> list[Event]:
+    present: set[int] = set()
+    events: list[Event] = []
+    for page in draw(st.lists(st.integers(0, 30), max_size=60)):
+        area = make_area(page, fallback=page % 7 == 0)
+        if page in present:
+            present.remove(page)
+            events.append(Freed(area=area, removed=(area,)))
+        else:
+            present.add(page)
+            events.append(allocated(area))
+        if page == 13:
+            events.append(Failed(type=ExecmemType.BPF, requested=PAGE, owner=None, reason="full"))
+    return events
+
+
+def naive(events: list[Event], step: int) -> set[Area]:
+    areas: set[Area] = set()
+    for event in events[:step]:
+        areas -= set(event.removed)
+        areas |= set(event.added)
+    return areas
+
+
+@given(event_lists(), st.lists(st.integers(0, 80), max_size=12), st.integers(1, 7))
+def test_every_way_to_a_step_gives_the_same_areas(events: list[Event], steps: list[int], group: int) -> None:
+    history = History(make_layout())
+    for first in range(0, len(events), group):
+        history.append(events[first : first + group])
+    assert history.at_end
+    for step in [*steps, len(events)]:
+        snapshot = history.seek(step)
+        reached = min(step, len(events))
+        assert snapshot.step == history.step == reached
+        assert set(snapshot.areas) == naive(events, reached)
+        assert [area.start for area in snapshot.areas] == sorted(area.start for area in snapshot.areas)
+        so_far = events[:reached]
+        assert snapshot.counters.allocations == sum(isinstance(event, Allocated) for event in so_far)
+        assert snapshot.counters.fallbacks == sum(isinstance(event, Allocated) and event.fallback for event in so_far)
+        assert snapshot.counters.failures == sum(isinstance(event, Failed) for event in so_far)
+
+
+@given(event_lists(), st.integers(1, 7))
+def test_undo_and_redo_go_by_groups_without_limit(events: list[Event], group: int) -> None:
+    history = History(make_layout())
+    ends = [0]
+    for first in range(0, len(events), group):
+        history.append(events[first : first + group])
+        ends.append(history.steps)
+    for end in reversed(ends[:-1]):
+        assert history.undo()
+        assert history.step == end
+    assert not history.undo()
+    for end in ends[1:]:
+        assert history.redo()
+        assert history.step == end
+    assert not history.redo()
+
+
+def test_new_events_after_an_undo_forget_what_was_undone() -> None:
+    history = History(make_layout())
+    history.append([allocated(make_area(1)), allocated(make_area(2))])
+    history.append([allocated(make_area(3))])
+    history.seek(1)
+    assert history.truncate() == 0
+    history.append([allocated(make_area(4))])
+    assert [area.owner for area in history.snapshot().areas] == ["p4"]
+    assert history.steps == 1
+
+
+def test_a_limited_history_keeps_the_newest_events() -> None:
+    history = History(make_layout(), limit=16)
+    for page in range(100):
+        history.append([allocated(make_area(page))])
+    assert history.steps == 100
+    assert history.first_step >= 82
+    assert len(history.snapshot().areas) == 100
+    assert len(history.seek(0).areas) == history.first_step
+    assert history.seek(100).counters.allocations == 100
+    while history.undo():
+        pass
+    assert history.step == history.first_step
+
+
+def test_find_looks_both_ways_from_the_cursor() -> None:
+    history = History(make_layout())
+    history.append([allocated(make_area(page, fallback=page in (2, 5))) for page in range(8)])
+
+    def fallback(event: Event) -> bool:
+        return isinstance(event, Allocated) and event.fallback
+
+    assert history.find(fallback) is None
+    assert history.find(fallback, forward=False) == 6
+    history.seek(6)
+    assert history.find(fallback, forward=False) == 3
+    history.seek(0)
+    assert history.find(fallback) == 3
+
+
+def test_snapshots_find_areas_by_address() -> None:
+    guarded = Area(start=2 * PAGE, size=PAGE, guard=PAGE)
+    history = History(make_layout(), [guarded, make_area(9)])
+    snapshot = history.snapshot()
+    assert snapshot.area_at(3 * PAGE) == guarded
+    assert snapshot.area_at(4 * PAGE) is None
+    assert snapshot.area_at(0) is None
+    assert list(snapshot.between(3 * PAGE, 9 * PAGE)) == [guarded]
+    assert list(snapshot.between(3 * PAGE, 9 * PAGE + 1)) == [guarded, make_area(9)]
+
+
+def test_difference_tells_allocated_freed_and_changed() -> None:
+    history = History(make_layout(), [make_area(1), make_area(2)])
+    before = history.snapshot()
+    grown = Area(start=2 * PAGE, size=2 * PAGE)
+    history.append([Noted(message="read anew", removed=(make_area(1), make_area(2)), added=(grown, make_area(7)))])
+    found = difference(before, history.snapshot())
+    assert found.allocated == (make_area(7),)
+    assert found.freed == (make_area(1),)
+    assert found.changed == ((make_area(2), grown),)

@@ -1,0 +1,1 @@
+"""Answers about snapshots and sources: holes, reach, verification, differences."""

@@ -1,0 +1,1 @@
+"""Readers of what kernels print: pure functions of text, streaming, strict about what strangers send."""

@@ -1,0 +1,234 @@
+"""execmem_alloc() and its family over vmalloc (mm/execmem.c, 6.12 and 7.1)."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from execmem_tui.mm.journal import Hazard, RoxAlloc, RoxClean, RoxFree, RoxPopulate
+from execmem_tui.mm.map_ram import MapRam
+from execmem_tui.mm.rox_cache import RoxCache
+from execmem_tui.mm.vm_area import VmAreas
+from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
+from execmem_tui.mm.vmap_node import VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VmapArea
+
+MODULE_DATA = 4
+"""EXECMEM_MODULE_DATA, the type of execmem_vmap()."""
+
+
+@frozen
+class TypeRange:
+    """What the allocator needs of a `struct execmem_range`; ends exclusive, bytes."""
+
+    start: int
+    end: int
+    fallback_start: int
+    fallback_end: int
+    alignment: int
+    rox_cache: bool
+
+    @property
+    def windows(self) -> tuple[tuple[int, int], ...]:
+        """The preferred range, and the fallback range where there is one."""
+        if self.fallback_start:
+            return (self.start, self.end), (self.fallback_start, self.fallback_end)
+        return ((self.start, self.end),)
+
+
+class Execmem:
+    """One kernel's execmem.
+
+    Args:
+        vmalloc: the allocator beneath.
+        ranges: per type number 0 to 4.
+        rox_compiled: CONFIG_ARCH_HAS_EXECMEM_ROX; execmem_alloc_rw() then calls set_memory for every type. None: some range
+            has the ROX cache.
+    """
+
+    def __init__(self, vmalloc: Vmalloc, ranges: Mapping[int, TypeRange], *, rox_compiled: bool | None = None) -> None:
+        self.vmalloc = vmalloc
+        self.areas = VmAreas(vmalloc)
+        self.map_ram = MapRam(vmalloc)
+        self.ranges = dict(ranges)
+        self._rox_compiled = rox_compiled
+        self.cache = RoxCache()
+        self.set_memory_purges = False
+        self.set_memory_fails = False
+
+    def clone(self, journal: list[object] | None = None) -> "Execmem":
+        """Return an equal machine that shares nothing that changes."""
+        copy = Execmem.__new__(Execmem)
+        copy.__dict__.update(self.__dict__)
+        copy.vmalloc = self.vmalloc.clone(journal)
+        copy.areas = self.areas.clone(copy.vmalloc)
+        copy.map_ram = self.map_ram.clone(copy.vmalloc)
+        copy.ranges = dict(self.ranges)
+        copy.cache = self.cache.clone()
+        return copy
+
+    @property
+    def rox_compiled(self) -> bool:
+        """Whether the ROX cache is compiled in."""
+        if self._rox_compiled is not None:
+            return self._rox_compiled
+        return any(entry.rox_cache for entry in self.ranges.values())
+
+    def set_memory(self) -> bool:
+        """One set_memory_*() call: purges aliases first where the architecture does; False if it fails."""
+        if self.set_memory_purges:
+            self.vmalloc.purge(Purge.ALIASES)
+        return not self.set_memory_fails
+
+    def alloc(self, kind: int, size: int) -> int | None:
+        """execmem_alloc(): the address, or None after both windows failed."""
+        entry = self.ranges[kind]
+        if self.vmalloc.form is Form.V7_1:
+            page_size = self.vmalloc.page_size
+            size = (size + page_size - 1) & -page_size
+            if entry.rox_cache:
+                return self._cache_alloc(entry, size)
+        area = self._from_vmalloc(entry, size, entry.alignment, VM_FLUSH_RESET_PERMS)
+        return None if area is None else area.start
+
+    def alloc_rw(self, kind: int, size: int) -> int | None:
+        """execmem_alloc_rw() (7.1): allocate, then make writable; 6.12 has only execmem_alloc()."""
+        start = self.alloc(kind, size)
+        if start is None or not self.rox_compiled or self.vmalloc.form is not Form.V7_1:
+            return start
+        if self.force_rw():
+            return start
+        self.free(start)
+        return None
+
+    def vmap(self, size: int) -> VmapArea | None:
+        """execmem_vmap() (7.1): address space in the MODULE_DATA windows, nothing mapped."""
+        entry = self.ranges[MODULE_DATA]
+        shift = self.vmalloc.page_size.bit_length() - 1
+        for start, end in entry.windows:
+            area = self.areas.get_vm_area(size, entry.alignment, shift, 0, start, end)
+            if area is not None:
+                return area
+        return None
+
+    def free(self, address: int) -> None:
+        """execmem_free(): a cached piece goes back to the cache, anything else through vfree().
+
+        Raises:
+            KeyError: nothing busy is there.
+        """
+        start = self.cache.busy_at(address)
+        if start is not None:
+            self._cache_free(start)
+            return
+        area = self.vmalloc.enclosing(address)
+        if area is None:
+            raise KeyError(address)
+        self.areas.vfree(area)
+
+    def force_rw(self) -> bool:
+        """set_memory_nx() and set_memory_rw() (execmem_force_rw); False if one fails."""
+        return self.set_memory() and self.set_memory()
+
+    def run_deferred(self) -> int:
+        """Run everything queued once: cleanups, drain, retry of pending frees, cache cleaner; return the items run."""
+        items = self.areas.run_cleanup()
+        items += self.vmalloc.run_drain()
+        if self.cache.retry_queued:
+            self.cache.retry_queued = False
+            self._retry_pending()
+            items += 1
+        if self.cache.clean_queued:
+            self.cache.clean_queued = False
+            self._clean()
+            items += 1
+        return items
+
+    def _from_vmalloc(self, entry: TypeRange, size: int, align: int, flags: int) -> VmapArea | None:
+        """The preferred window, then once the fallback window (execmem_vmalloc, __execmem_alloc)."""
+        for start, end in entry.windows:
+            area = self.areas.vmalloc_range(size, align, start, end, flags)
+            if area is not None:
+                return area
+        return None
+
+    def _cache_alloc(self, entry: TypeRange, size: int) -> int | None:
+        if size == 0:
+            return None
+        start = self._from_cache(entry, size)
+        if start is None and self._populate(entry, size):
+            start = self._from_cache(entry, size)
+        return start
+
+    def _from_cache(self, entry: TypeRange, size: int) -> int | None:
+        journal = self.vmalloc.journal
+        start = self.cache.alloc(size, entry.windows, journal)
+        if start is not None and journal is not None:
+            journal.append(RoxAlloc(start, size))
+        return start
+
+    def _populate(self, entry: TypeRange, size: int) -> bool:
+        """Take a block from vmalloc: rounded up to a PMD, else of the exact size (execmem_cache_populate)."""
+        pmd_size = self.areas.pmd_size
+        rounded = (size + pmd_size - 1) & -pmd_size
+        area = self._from_vmalloc(entry, rounded, entry.alignment, VM_ALLOW_HUGE_VMAP)
+        if area is None:
+            rounded = size
+            area = self._from_vmalloc(entry, rounded, entry.alignment, VM_ALLOW_HUGE_VMAP)
+            if area is None:
+                return False
+        if not self.set_memory():
+            self.areas.vfree(area)
+            return False
+        self.cache.add(area.start, area.start + rounded)
+        if self.vmalloc.journal is not None:
+            self.vmalloc.journal.append(RoxPopulate(area.start, rounded))
+        return True
+
+    def _cache_free(self, start: int) -> None:
+        if self._return_to_cache(start):
+            self.cache.clean_queued = True
+            return
+        self.cache.pending.add(start)
+        self.cache.retry_queued = True
+        if self.vmalloc.journal is not None:
+            self.vmalloc.journal.append(RoxFree(start, self.cache.busy[start] - start, pending=True))
+
+    def _return_to_cache(self, start: int) -> bool:
+        """Make writable, poison, make ROX again, add to the free pieces (__execmem_cache_free); False if it failed."""
+        if not self.force_rw():
+            return False
+        self.set_memory()
+        end = self.cache.busy.pop(start)
+        self.cache.add(start, end)
+        if self.vmalloc.journal is not None:
+            self.vmalloc.journal.append(RoxFree(start, end - start, pending=False))
+        return True
+
+    def _retry_pending(self) -> None:
+        if not self.cache.pending:
+            return
+        for start in sorted(self.cache.pending):
+            if self._return_to_cache(start):
+                self.cache.pending.discard(start)
+        if self.cache.pending:
+            self.cache.retry_queued = True
+        else:
+            self.cache.clean_queued = True
+
+    def _clean(self) -> None:
+        """Drop whole free blocks; they turn lazy and need somebody else's purge (execmem_cache_clean)."""
+        journal = self.vmalloc.journal
+        for start, end in self.cache.whole_blocks(self.areas.pmd_size):
+            area = self.vmalloc.busy.get(start)
+            if area is None or area.end - area.guard != end:
+                if journal is not None:
+                    journal.append(
+                        Hazard(
+                            "cleaner-inner-block",
+                            f"{start:x}-{end:x} is a part of a bigger ROX block: 7.1 would free all of it",
+                        )
+                    )
+                continue
+            self.cache.remove(start)
+            if journal is not None:
+                journal.append(RoxClean(start, end - start))
+            self.areas.vfree(area)

@@ -1,0 +1,185 @@
+"""The global free space: search, carve, give back (mm/vmalloc.c, identical in 6.12 and 7.1)."""
+
+from collections.abc import Iterable, Iterator
+
+from execmem_tui.mm.rbtree import FreeArea, FreeTree, Link, predecessor, refresh, successor
+
+LOWEST = 1
+HIGHEST = (1 << 64) - 1
+"""Free space is everything in [1, ULONG_MAX): not only the vmalloc window (vmap_init_free_space)."""
+
+
+class FreeSpace:
+    """What is neither busy nor lazy nor pooled."""
+
+    __slots__ = ("page_size", "tree")
+
+    def __init__(self, page_size: int, taken: Iterable[tuple[int, int]] = ()) -> None:
+        """Start from the complement of `taken` (start, end) intervals, built ascending as at boot."""
+        self.page_size = page_size
+        self.tree = FreeTree()
+        at = LOWEST
+        for start, end in sorted(taken):
+            if start > at:
+                self._append(at, start)
+            at = max(at, end)
+        if at < HIGHEST:
+            self._append(at, HIGHEST)
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield free [start, end) ascending."""
+        return ((node.start, node.end) for node in self.tree)
+
+    def clone(self) -> "FreeSpace":
+        """Return an equal free space with the same tree shape."""
+        copy = FreeSpace.__new__(FreeSpace)
+        copy.page_size = self.page_size
+        copy.tree = self.tree.clone()
+        return copy
+
+    def _append(self, start: int, end: int) -> None:
+        parent = self.tree.root
+        while parent is not None and parent.right is not None:
+            parent = parent.right
+        self.tree.insert(start, end, parent)
+
+    def padded(self, size: int, align: int, vstart: int, vend: int) -> int:
+        """Return the length that the pruning of the search uses: `adjust_search_size` of alloc_vmap_area."""
+        if align > self.page_size and vend - vstart != size:
+            return size + align - 1
+        return size
+
+    def search(self, size: int, align: int, vstart: int, need: int) -> tuple[FreeArea, int] | None:
+        """Return the area that find_vmap_lowest_match() chooses and the address in it, or None.
+
+        With `align` at most a page this is the lowest area that fits. Above that, an area smaller than `need` (the padded
+        size) is taken only where the tree's shape makes the search pass it: the result depends on history.
+        """
+        node = self.tree.root
+        if node is None:
+            return None
+        mask = -align
+        above: list[FreeArea] = []
+        while True:
+            left = node.left
+            while left is not None and left.top >= need and vstart < node.start:
+                above.append(node)
+                node = left
+                left = node.left
+            while True:
+                start = node.start
+                at = ((start if start > vstart else vstart) + align - 1) & mask  # noqa: FURB136 - the hottest line, a call costs
+                if at + size <= node.end:
+                    return node, at
+                right = node.right
+                if right is not None and right.top >= need:
+                    node = right
+                    break
+                if not above:
+                    return None
+                node = above.pop()
+
+    def lowest_fit(self, size: int, align: int, vstart: int) -> int | None:
+        """Return the lowest address that fits, whatever the tree looks like (rule 3.6, the bound L)."""
+        mask = -align
+        node = self.area_reaching(vstart)
+        while node is not None:
+            at = (max(node.start, vstart) + align - 1) & mask
+            if at + size <= node.end:
+                return at
+            node = successor(node)
+        return None
+
+    def area_reaching(self, address: int) -> Link:
+        """Return the lowest area that ends after `address`, or None."""
+        node, found = self.tree.root, None
+        while node is not None:
+            if node.end > address:
+                found = node
+                node = node.left
+            else:
+                node = node.right
+        return found
+
+    def area_at_or_below(self, address: int) -> Link:
+        """Return the last area that starts at or below `address` (pvm_find_va_enclose_addr), or None."""
+        node, found = self.tree.root, None
+        while node is not None:
+            if node.start <= address:
+                found = node
+                if node.end >= address:
+                    break
+                node = node.right
+            else:
+                node = node.left
+        return found
+
+    def clip(self, area: FreeArea, start: int, size: int) -> None:
+        """Carve [start, start + size) out of `area` (va_clip): in the middle, the existing node keeps the right remainder."""
+        end = start + size
+        if area.start == start:
+            if area.end == end:
+                self.tree.erase(area)
+                return
+            area.start = end
+        elif area.end == end:
+            area.end = start
+        else:
+            left = area.start
+            area.start = end
+            refresh(area)
+            self._insert_below(left, start, area)
+            return
+        refresh(area)
+
+    def _insert_below(self, start: int, end: int, near: FreeArea) -> None:
+        """Insert [start, end), which lies directly below `near` in address order."""
+        if near.left is None:
+            self.tree.insert(start, end, near)
+            return
+        before = predecessor(near)
+        self.tree.insert(start, end, before)
+
+    def give_back(self, start: int, end: int) -> None:
+        """Return [start, end) to free space (merge_or_add_vmap_area_augment).
+
+        Raises:
+            AssertionError: it overlaps free space; the kernel warns and drops the area.
+        """
+        node = self.tree.root
+        parent: Link = None
+        before: Link = None
+        after: Link = None
+        while node is not None:
+            parent = node
+            if end <= node.start:
+                after = node
+                node = node.left
+            else:
+                assert start >= node.end, f"{start:x}-{end:x} overlaps free {node.start:x}-{node.end:x}"
+                before = node
+                node = node.right
+        touches_before = before is not None and before.end == start
+        if after is not None and after.start == end:
+            if touches_before and before is not None:
+                last = after.end
+                self.tree.erase(after)
+                before.end = last
+                refresh(before)
+                return
+            after.start = start
+            refresh(after)
+            return
+        if touches_before and before is not None:
+            before.end = end
+            refresh(before)
+            return
+        self.tree.insert(start, end, parent)
+
+    def take(self, start: int, end: int) -> bool:
+        """Carve exactly [start, end) if it is wholly free; return whether it was."""
+        area = self.area_at_or_below(start)
+        if area is None or area.end < end:
+            return False
+        self.clip(area, start, end - start)
+        return True

@@ -1,0 +1,91 @@
+"""The layers above bare address space: guard pages, huge mappings, vmalloc and vfree (mm/vmalloc.c)."""
+
+from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
+from execmem_tui.mm.vmap_node import (
+    VM_ALLOW_HUGE_VMAP,
+    VM_FLUSH_RESET_PERMS,
+    VM_IOREMAP,
+    VM_NO_GUARD,
+    VmapArea,
+)
+
+IOREMAP_MAX_ORDER = 30
+"""x86-64, arm64 with 4 KiB pages and riscv: PUD_SHIFT; elsewhere PAGE_SHIFT + 7."""
+
+
+class VmAreas:
+    """`__get_vm_area_node`, `__vmalloc_node_range`, `vfree` and the deferred cleanup of 7.1 over one `Vmalloc`."""
+
+    def __init__(self, vmalloc: Vmalloc) -> None:
+        self.vmalloc = vmalloc
+        self.pmd_size = vmalloc.page_size * vmalloc.page_size // 8
+        self.pmd_mappings_supported = True
+        self.huge_page_alloc_fails = False
+        self.page_alloc_fails = False
+        self.total_ram_pages: int | None = None
+        """Requests for more fail without touching address space; None for no limit."""
+        self.cleanup: list[VmapArea] = []
+        """7.1: areas whose pages failed, still busy until the work item runs."""
+
+    def clone(self, vmalloc: Vmalloc) -> "VmAreas":
+        """Return an equal layer over `vmalloc`, a clone of this one's."""
+        copy = VmAreas.__new__(VmAreas)
+        copy.__dict__.update(self.__dict__)
+        copy.vmalloc = vmalloc
+        copy.cleanup = list(self.cleanup)
+        return copy
+
+    def get_vm_area(self, size: int, align: int, shift: int, flags: int, start: int, end: int) -> VmapArea | None:
+        """Reserve address space with a guard page unless VM_NO_GUARD (`__get_vm_area_node`)."""
+        unit = 1 << shift
+        size = (size + unit - 1) & -unit
+        if size == 0:
+            return None
+        page_size = self.vmalloc.page_size
+        if flags & VM_IOREMAP:
+            order = min(max((size - 1).bit_length(), page_size.bit_length() - 1), IOREMAP_MAX_ORDER)
+            align = 1 << order
+        guard = 0 if flags & VM_NO_GUARD else page_size
+        return self.vmalloc.alloc_vmap_area(size + guard, align, start, end, flags=flags, guard=guard)
+
+    def vmalloc_range(self, size: int, align: int, start: int, end: int, flags: int) -> VmapArea | None:
+        """Reserve address space and populate it (`__vmalloc_node_range`), huge where allowed, with one smaller retry."""
+        page_size = self.vmalloc.page_size
+        pages = (size + page_size - 1) // page_size
+        if size == 0 or (self.total_ram_pages is not None and pages > self.total_ram_pages):
+            return None
+        page_shift = shift = page_size.bit_length() - 1
+        wanted_align = align
+        if flags & VM_ALLOW_HUGE_VMAP:
+            if self.pmd_mappings_supported and size >= self.pmd_size:
+                shift = self.pmd_size.bit_length() - 1
+            align = max(align, 1 << shift)
+        while True:
+            area = self.get_vm_area(size, align, shift, flags, start, end)
+            if area is not None:
+                if not (self.page_alloc_fails or (self.huge_page_alloc_fails and shift > page_shift)):
+                    return area
+                self._undo(area)
+            if shift == page_shift:
+                return None
+            shift, align = page_shift, wanted_align
+
+    def _undo(self, area: VmapArea) -> None:
+        """Give back an area whose pages failed: 6.12 at once, 7.1 through a work item."""
+        if self.vmalloc.form is Form.V6_12:
+            self.vfree(area)
+        else:
+            self.cleanup.append(area)
+
+    def vfree(self, area: VmapArea) -> None:
+        """Free a whole area; VM_FLUSH_RESET_PERMS purges aliases before it returns (vm_reset_perms)."""
+        self.vmalloc.release(area)
+        if area.flags & VM_FLUSH_RESET_PERMS:
+            self.vmalloc.purge(Purge.ALIASES)
+
+    def run_cleanup(self) -> int:
+        """Run the queued cleanups, newest first; return how many there were."""
+        areas, self.cleanup = self.cleanup, []
+        for area in reversed(areas):
+            self.vfree(area)
+        return len(areas)

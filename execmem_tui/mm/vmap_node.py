@@ -1,0 +1,99 @@
+"""Bookkeeping nodes of vmalloc: lazy sets and size pools (mm/vmalloc.c: struct vmap_node, since 6.9)."""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import Final
+
+from execmem_tui.mm.free_space import FreeSpace
+
+MAX_NODES: Final = 128
+MAX_POOL_PAGES: Final = 256
+"""MAX_VA_SIZE_PAGES: areas of 1 to 256 pages, guard included, have a pool."""
+
+NO_OWNER: Final = -1
+
+VM_IOREMAP: Final = 0x1
+VM_NO_GUARD: Final = 0x40
+VM_FLUSH_RESET_PERMS: Final = 0x100
+VM_ALLOW_HUGE_VMAP: Final = 0x400
+
+
+class VmapArea:
+    """An allocated piece of address space, guard included. Never changed after it was made, so copies may share it."""
+
+    __slots__ = ("end", "flags", "guard", "owner", "start")
+
+    def __init__(self, start: int, end: int, owner: int, flags: int, guard: int) -> None:
+        self.start = start
+        self.end = end
+        self.owner = owner
+        """Node whose pool it may go to, or NO_OWNER."""
+        self.flags = flags
+        self.guard = guard
+        """Bytes of guard at its end."""
+
+
+class VmapNode:
+    """One node: its lazy areas and 256 pools. Pools are keyed by pages and last-in first-out; the head is at the left."""
+
+    __slots__ = ("lazy", "pools")
+
+    def __init__(self) -> None:
+        self.lazy: list[VmapArea] = []
+        self.pools: dict[int, deque[tuple[int, int]]] = {}
+
+    def clone(self) -> "VmapNode":
+        """Return an equal node; areas are shared, containers are not."""
+        copy = VmapNode()
+        copy.lazy = list(self.lazy)
+        copy.pools = {pages: deque(pool) for pages, pool in self.pools.items()}
+        return copy
+
+    def take(self, pages: int, align: int) -> tuple[int, int] | None:
+        """Serve a request from the pool (node_pool_del_va): only the head is looked at; a misaligned head goes to the tail."""
+        pool = self.pools.get(pages)
+        if not pool:
+            return None
+        if pool[0][0] & (align - 1):
+            pool.rotate(-1)
+            return None
+        return pool.popleft()
+
+    def park(self, pages: int, start: int, end: int) -> None:
+        """Put a purged area at the head of its pool (node_pool_add_va)."""
+        self.pools.setdefault(pages, deque()).appendleft((start, end))
+
+    def pooled(self) -> Iterator[tuple[int, int]]:
+        """Yield every pooled (start, end), by size, head first."""
+        for pages in sorted(self.pools):
+            yield from self.pools[pages]
+
+    def decay(self, *, full: bool, empties_short: bool) -> list[tuple[int, int]]:
+        """Take areas out of the pools and return them (decay_va_pool_node).
+
+        Args:
+            full: everything, else the first quarter (rounded down) from the head of each pool.
+            empties_short: 6.12's quirk: a pool of 1 to 3 areas has a quarter of 0 and loses everything.
+        """
+        out: list[tuple[int, int]] = []
+        for pool in self.pools.values():
+            length = len(pool)
+            count = length if full else length >> 2
+            if count == 0 and empties_short:
+                count = length
+            out.extend(pool.popleft() for _ in range(count))
+        return out
+
+
+def give_back_decayed(space: FreeSpace, decayed: list[tuple[int, int]]) -> None:
+    """Join the decayed areas of one node among themselves, then give them back ascending."""
+    if not decayed:
+        return
+    decayed.sort()
+    start, end = decayed[0]
+    for next_start, next_end in decayed[1:]:
+        if next_start != end:
+            space.give_back(start, end)
+            start = next_start
+        end = next_end
+    space.give_back(start, end)

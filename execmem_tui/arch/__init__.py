@@ -1,0 +1,187 @@
+"""Where each architecture lets executable memory live: `execmem_arch_setup()` of every one, computed.
+
+One file per architecture; `resolve()` turns a choice into a `Layout`. A file is found by its name: adding an architecture
+touches no other file of the package.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from random import Random
+from typing import Final
+
+from execmem_tui.arch.base import Architecture
+from execmem_tui.arch.boot import Boot, Variant
+from execmem_tui.arch.execmem_init import execmem_init
+from execmem_tui.model.errors import UnknownLayoutError
+from execmem_tui.model.layouts import Derivation, Layout
+from execmem_tui.model.text import printable
+
+KERNELS: Final = ("6.12.107", "7.1.8")
+"""The two releases whose rules are known in full."""
+
+_SHARED: Final = ("base", "boot", "execmem_init")
+_EXAMPLE: Final = ("example", "on-example")
+
+
+def architectures() -> tuple[str, ...]:
+    """Return the names of all architectures, sorted."""
+    return tuple(sorted(module.name for module in iter_modules(__path__) if module.name not in _SHARED))
+
+
+def architecture(name: str) -> Architecture:
+    """Return one architecture by its own name.
+
+    Raises:
+        UnknownLayoutError: there is none.
+    """
+    if name not in architectures():
+        raise UnknownLayoutError(
+            f"no architecture {printable(name)!r}", hint=f"there are: {', '.join(architectures())}"
+        )
+    found: Architecture = import_module(f"execmem_tui.arch.{name}").ARCH
+    return found
+
+
+def find(name: str) -> tuple[Architecture, str | None]:
+    """Return the architecture that `name` means, and the variant that the name implies or None.
+
+    Raises:
+        UnknownLayoutError: nobody calls an architecture that.
+    """
+    asked = name.lower()
+    if asked in architectures():
+        return architecture(asked), None
+    for known in architectures():
+        candidate = architecture(known)
+        if asked in candidate.aliases:
+            return candidate, candidate.aliases[asked]
+    raise UnknownLayoutError(f"no architecture {printable(name)!r}", hint=f"there are: {', '.join(architectures())}")
+
+
+def kernel_release(version: str) -> str:
+    """Return the release whose rules `version` follows: 6.12 and older as 6.12.107, newer as 7.1.8.
+
+    Raises:
+        UnknownLayoutError: it is not a version number.
+    """
+    return KERNELS[1] if _version(version) >= (6, 13) else KERNELS[0]
+
+
+def _version(version: str) -> tuple[int, int]:
+    parts = version.partition("-")[0].partition("+")[0].split(".")
+    if len(parts) < 2 or not parts[0].isascii() or not parts[0].isdigit() or not parts[1].isdigit():
+        raise UnknownLayoutError(f"not a kernel version: {printable(version)!r}", hint="for example 6.12 or 7.1")
+    return int(parts[0]), int(parts[1])
+
+
+def _find_variant(arch: Architecture, name: str | None, implied: str | None) -> Variant:
+    wanted = name or implied or arch.default_variant
+    for variant in arch.variants:
+        if variant.name == wanted:
+            return variant
+    names = ", ".join(variant.name for variant in arch.variants)
+    raise UnknownLayoutError(f"{arch.name} has no variant {printable(wanted)!r}", hint=f"it has: {names}")
+
+
+def _mode(kaslr: str) -> tuple[str, int]:
+    """Return (off, example or seed) and the seed."""
+    if kaslr in ("off", "n/a"):
+        return "off", 0
+    if kaslr in _EXAMPLE:
+        return "example", 0
+    try:
+        return "seed", int(kaslr.removeprefix("seed-"), 0)
+    except ValueError:
+        raise UnknownLayoutError(f"no draw {printable(kaslr)!r}", hint="off, example, or a number as seed") from None
+
+
+def _kaslr_name(variant: Variant, mode: str, seed: int) -> str:
+    if not variant.draws:
+        return variant.modes[0]
+    return {"off": "off", "example": "on-example"}.get(mode, f"seed-{seed}")
+
+
+def _boot(
+    arch: str, kernel: str, variant: str | None, kaslr: str, overrides: Mapping[str, int] | None
+) -> tuple[Architecture, Boot, str]:
+    found, implied = find(arch)
+    chosen = _find_variant(found, variant, implied)
+    release = kernel_release(kernel)
+    if release not in chosen.kernels:
+        raise UnknownLayoutError(f"{chosen.name} does not exist in {release}", hint=f"in: {', '.join(chosen.kernels)}")
+    mode, seed = _mode(kaslr)
+    if not chosen.draws:
+        mode = "off"
+    elif mode == "example" and not chosen.example:
+        raise UnknownLayoutError(f"{found.name} {chosen.name} has no worked example", hint="give a number as seed")
+    boot = Boot(
+        variant=chosen,
+        modern=release == KERNELS[1],
+        kernel=release if _version(kernel) == _version(release) else kernel,
+        kaslr=mode,
+        random=Random(f"{found.name}/{chosen.name}/{seed}"),
+        overrides=dict(overrides or {}),
+    )
+    return found, boot, _kaslr_name(chosen, mode, seed)
+
+
+def resolve(
+    arch: str,
+    kernel: str = "7.1",
+    variant: str | None = None,
+    kaslr: str = "off",
+    overrides: Mapping[str, int] | None = None,
+) -> Layout:
+    """Compute the layout of one choice.
+
+    Args:
+        arch: architecture, also by a distribution's name.
+        kernel: version; everything follows the rules of 6.12.107 or 7.1.8.
+        variant: configuration, None for what Debian ships.
+        kaslr: ``off``, ``example`` (the worked draw) or a number that seeds a reproducible draw.
+        overrides: inputs to fix: symbols, draws, RAM and other sizes.
+
+    Raises:
+        UnknownLayoutError: there is no such choice.
+        UsageError: an override names nothing, or a draw that cannot happen.
+    """
+    found, boot, kaslr_name = _boot(arch, kernel, variant, kaslr, overrides)
+    return execmem_init(found, boot, kaslr_name)
+
+
+def explain(
+    arch: str,
+    kernel: str = "7.1",
+    variant: str | None = None,
+    kaslr: str = "off",
+    overrides: Mapping[str, int] | None = None,
+) -> list[Derivation]:
+    """Return every step of the same computation as `resolve`, in order, ranges last."""
+    found, boot, kaslr_name = _boot(arch, kernel, variant, kaslr, overrides)
+    execmem_init(found, boot, kaslr_name)
+    return boot.derivations()
+
+
+def layout_ids() -> list[str]:
+    """Return ``kernel/arch/variant/kaslr`` of every listed layout."""
+    return [
+        f"{kernel}/{name}/{variant.name}/{mode}"
+        for name in architectures()
+        for variant in architecture(name).variants
+        for mode in variant.modes
+        for kernel in variant.kernels
+    ]
+
+
+def resolve_id(layout_id: str, overrides: Mapping[str, int] | None = None) -> Layout:
+    """Compute the layout that an id of `layout_ids` names.
+
+    Raises:
+        UnknownLayoutError: no such id.
+    """
+    parts = layout_id.split("/", 3)
+    if len(parts) != 4:
+        raise UnknownLayoutError(f"not a layout: {printable(layout_id)!r}", hint="kernel/arch/variant/kaslr")
+    kernel, arch, variant, kaslr = parts
+    return resolve(arch, kernel, variant, kaslr, overrides)

@@ -1,0 +1,59 @@
+"""What one file per architecture provides."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from execmem_tui.arch.boot import Boot, Given, Variant
+from execmem_tui.model.areas import Area
+from execmem_tui.model.layouts import Capability
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.reach import Plt, Reach
+
+NOBODY = "nobody on this architecture"
+TEXT_USER = "module text (and init text)"
+DATA_USER = "module loader"
+
+
+class Architecture:
+    """One architecture. A file defines one subclass and ``ARCH``, an instance of it; the registry finds it by file name."""
+
+    name: ClassVar[str]
+    """As in ``arch/`` of the kernel tree."""
+    aliases: ClassVar[Mapping[str, str | None]]
+    """Names that distributions and uname use -> the variant they imply, or None for the default."""
+    default_variant: ClassVar[str]
+    """What Debian ships."""
+    variants: ClassVar[tuple[Variant, ...]]
+    set_memory_purges: ClassVar[bool] = False
+    """set_memory_*() purges aliases first (vmalloc): x86 and arm64."""
+    boot_source: ClassVar[str]
+    """file: symbols of the address space layout."""
+
+    def place(self, boot: Boot) -> None:
+        """Define VMALLOC_START, VMALLOC_END, MODULES_VADDR, MODULES_END (where they exist) and the image's symbols."""
+        raise NotImplementedError
+
+    def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
+        """Return the ranges that the architecture states; MODULE_TEXT is always among them."""
+        raise NotImplementedError
+
+    def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
+        """Return who allocates each type; a type left out is used by nobody."""
+        raise NotImplementedError
+
+    def reach(self, variant: Variant) -> tuple[Reach, ...]:
+        """Return the reach of instructions and relocations."""
+        raise NotImplementedError
+
+    def plt(self, variant: Variant) -> Plt | None:
+        """Return what extends a call, or None."""
+        raise NotImplementedError
+
+    def capability(self, variant: Variant, *, modern: bool) -> Capability:
+        """Return which consumers exist and how they allocate."""
+        raise NotImplementedError
+
+    def early_areas(self, boot: Boot) -> tuple[Area, ...]:
+        """Return what is in the vmap tree before vmalloc_init(), where it is known."""
+        del boot
+        return ()

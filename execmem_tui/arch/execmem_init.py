@@ -1,0 +1,86 @@
+"""The part of execmem that is the same everywhere: inherit, validate, resolve (mm/execmem.c: execmem_init)."""
+
+from execmem_tui.arch.base import NOBODY, Architecture
+from execmem_tui.arch.boot import Boot, Given
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType
+
+_INHERIT = "mm/execmem.c: execmem_init_missing"
+
+
+def _alignment(boot: Boot, macro: str) -> int:
+    """MODULE_ALIGN is a page, or eight with generic KASAN that has no KASAN_VMALLOC (include/linux/execmem.h)."""
+    if macro == "MODULE_ALIGN":
+        return boot.variant.page_size << boot.config("KASAN_SHADOW_SCALE_SHIFT")
+    if macro == "PAGE_SIZE":
+        return boot.variant.page_size
+    return int(macro)
+
+
+def _resolved(
+    boot: Boot, kind: ExecmemType, given: Given, users: dict[ExecmemType, str], *, inherited: bool
+) -> ExecmemRange:
+    window = (boot.macros.get("VMALLOC_START"), boot.macros.get("VMALLOC_END"))
+    return ExecmemRange(
+        start=given.start,
+        end=given.end,
+        fallback_start=given.fallback_start,
+        fallback_end=given.fallback_end,
+        pgprot="PAGE_KERNEL" if inherited and kind is ExecmemType.MODULE_DATA else given.pgprot,
+        alignment=_alignment(boot, given.alignment),
+        alignment_macro=given.alignment,
+        flags=given.flags,
+        inherited=inherited,
+        pool_eligible=boot.variant.word_bits == 64 and (given.start, given.end) == window,
+        used=kind in users,
+        used_by=users.get(kind, NOBODY),
+    )
+
+
+def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
+    """Run one boot: place the image and the windows, ask the architecture, fill in what it left out."""
+    arch.place(boot)
+    given = arch.execmem_arch_setup(boot)
+    default = given[ExecmemType.MODULE_TEXT]
+    if default.start == 0 or default.end == 0:
+        boot.notes.append("execmem_validate() refuses this layout: MODULE_TEXT has no range, no module can be loaded")
+    users = dict(arch.used_by(boot))
+    types: dict[ExecmemType, ExecmemRange] = {}
+    for kind in ExecmemType:
+        own = given.get(kind)
+        inherited = own is None
+        types[kind] = entry = _resolved(boot, kind, own or default, users, inherited=inherited)
+        where = _INHERIT if inherited else f"{arch.boot_source.split(';')[0]}: execmem_arch_setup"
+        formula = "copied from MODULE_TEXT" if inherited else "given by the architecture"
+        boot.steps.append((f"{kind.name}.start", entry.start, formula, where))
+        boot.steps.append((f"{kind.name}.end", entry.end, formula, where))
+        if entry.fallback_start:
+            boot.steps.append((f"{kind.name}.fallback_start", entry.fallback_start, formula, where))
+            boot.steps.append((f"{kind.name}.fallback_end", entry.fallback_end, formula, where))
+    early = arch.early_areas(boot)
+    capability = arch.capability(boot.variant, modern=boot.modern)
+    boot.check_overrides()
+    variant, macros = boot.variant, boot.macros
+    return Layout(
+        id=f"{boot.kernel}/{arch.name}/{variant.name}/{kaslr}",
+        kernel=boot.kernel,
+        arch=arch.name,
+        variant=variant.name,
+        kaslr=kaslr,
+        word_bits=variant.word_bits,
+        page_size=variant.page_size,
+        pmd_size=variant.pmd_size,
+        vmalloc_start=macros["VMALLOC_START"],
+        vmalloc_end=macros["VMALLOC_END"],
+        modules_vaddr=macros.get("MODULES_VADDR"),
+        modules_end=macros.get("MODULES_END"),
+        symbols=boot.symbols,
+        macros={**macros, "PAGE_SIZE": variant.page_size, "PMD_SIZE": variant.pmd_size},
+        types=types,
+        early_areas=early,
+        reach=arch.reach(variant),
+        plt=arch.plt(variant),
+        capability=capability,
+        set_memory_purges=arch.set_memory_purges,
+        notes=(*variant.notes, *boot.notes),
+    )

@@ -1,0 +1,170 @@
+"""``execmem-tui ranges``: where each type may live, resolved, comparable, explained."""
+
+import argparse
+
+from execmem_tui.arch import explain, layout_ids, resolve, resolve_id
+from execmem_tui.cli.output import table, write_json, write_lines
+from execmem_tui.cli.source_options import add_layout_arguments, parse_overrides
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.text import printable
+from execmem_tui.model.units import format_size, hex_address
+
+HELP = "the resolved ranges of every execmem type"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of layouts and the forms of output."""
+    add_layout_arguments(parser)
+    parser.add_argument("--layout", metavar="ID", help="a layout by its id: kernel/arch/variant/kaslr")
+    parser.add_argument("--all", action="store_true", help="every layout there is")
+    parser.add_argument("--type", help="only this type: MODULE_TEXT, KPROBES, FTRACE, BPF, MODULE_DATA")
+    parser.add_argument(
+        "--diff", nargs=2, metavar=("A", "B"), help="compare two layouts: ids, or arch:kernel[:variant[:kaslr]]"
+    )
+    parser.add_argument("--explain", metavar="TYPE", help="how the range of a type comes about, macro by macro")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print what was asked for; always 0, a difference between two layouts is no fault."""
+    if args.diff is not None:
+        return _diff(args)
+    if args.explain is not None:
+        return _explain(args)
+    layouts = _layouts(args)
+    kinds = _kinds(args.type)
+    if args.json:
+        from execmem_tui.analysis.documents import layout_document
+
+        write_json({"layouts": [layout_document(layout) for layout in layouts]})
+        return 0
+    for index, layout in enumerate(layouts):
+        write_lines(([""] if index else []) + layout_lines(layout, kinds))
+    return 0
+
+
+def _kinds(name: str | None) -> list[ExecmemType]:
+    if name is None:
+        return list(ExecmemType)
+    wanted = "MODULE_TEXT" if name.upper() in ("DEFAULT", "MODULE") else name.upper().removeprefix("EXECMEM_")
+    if wanted not in ExecmemType.__members__:
+        raise UsageError(f"no type {printable(name)!r}", hint=f"there are: {', '.join(ExecmemType.__members__)}")
+    return [ExecmemType[wanted]]
+
+
+def _layouts(args: argparse.Namespace) -> list[Layout]:
+    overrides = parse_overrides(args.set)
+    if args.all:
+        return [resolve_id(name) for name in layout_ids()]
+    if args.layout:
+        return [resolve_id(args.layout, overrides)]
+    return [resolve(args.arch, args.kernel, args.variant, args.kaslr, overrides)]
+
+
+def layout_lines(layout: Layout, kinds: list[ExecmemType]) -> list[str]:
+    """Return the table of one layout as lines of text; ``=`` marks what is inherited from MODULE_TEXT."""
+    bits = layout.word_bits
+    rows = []
+    for kind in kinds:
+        entry = layout.range_of(kind)
+        mark = "=" if entry.inherited else " "
+        fallback = "-"
+        if entry.has_fallback:
+            fallback = f"{hex_address(entry.fallback_start, bits)}-{hex_address(entry.fallback_end, bits)}"
+        flags = " ".join(flag.removeprefix("EXECMEM_") for flag in entry.flags) or "-"
+        rows.append(
+            (
+                kind.name + mark,
+                f"{hex_address(entry.start, bits)}-{hex_address(entry.end, bits)}",
+                format_size(entry.end - entry.start),
+                fallback,
+                str(entry.alignment),
+                entry.pgprot,
+                flags + (" pools" if entry.pool_eligible else ""),
+                entry.used_by,
+            )
+        )
+    headers = ("TYPE", "RANGE", "SIZE", "FALLBACK", "ALIGN", "PGPROT", "FLAGS", "USED BY")
+    title = (
+        f"{layout.arch} {layout.kernel} {layout.variant} KASLR {layout.kaslr}, pages of {format_size(layout.page_size)}"
+    )
+    lines = [title, *table(rows, headers, "<<><><<<")]
+    if any(layout.range_of(kind).inherited for kind in kinds):
+        lines.append("= inherited from MODULE_TEXT (execmem_init_missing)")
+    return lines + [f"note: {note}" for note in layout.notes]
+
+
+def _short(text: str) -> Layout:
+    if "/" in text:
+        return resolve_id(text)
+    parts = text.split(":")
+    if len(parts) > 4:
+        raise UsageError(f"not a layout: {printable(text)!r}", hint="arch:kernel[:variant[:kaslr]]")
+    arch, kernel, variant, kaslr = (*parts, *[""] * (4 - len(parts)))
+    return resolve(arch, kernel or "7.1", variant or None, kaslr or "off")
+
+
+def differences(before: Layout, after: Layout) -> list[tuple[str, str, str]]:
+    """Return (field, in the first, in the second) for everything that differs."""
+    from execmem_tui.analysis.documents import layout_document
+
+    found = []
+    first, second = layout_document(before), layout_document(after)
+    for name in ("page_size", "pmd_size", "word_bits"):
+        if first[name] != second[name]:
+            found.append((name, str(first[name]), str(second[name])))
+    for group in ("symbols", "macros"):
+        for name in sorted({*first[group], *second[group]}):
+            pair = first[group].get(name, "-"), second[group].get(name, "-")
+            if pair[0] != pair[1]:
+                found.append((name, *pair))
+    for kind in ExecmemType:
+        one, other = first["types"][kind.name], second["types"][kind.name]
+        found += [
+            (f"{kind.name}.{name}", _text(one[name]), _text(other[name])) for name in one if one[name] != other[name]
+        ]
+    return found
+
+
+def _text(value: object) -> str:
+    return " ".join(value) or "-" if isinstance(value, list) else str(value)
+
+
+def _diff(args: argparse.Namespace) -> int:
+    before, after = _short(args.diff[0]), _short(args.diff[1])
+    found = differences(before, after)
+    if args.json:
+        rows = [{"field": field, "before": old, "after": new} for field, old, new in found]
+        write_json({"before": before.id, "after": after.id, "differences": rows})
+    elif found:
+        write_lines(table(found, ("FIELD", before.id, after.id)))
+    else:
+        write_lines([f"{before.id} and {after.id} are equal"])
+    return 0
+
+
+def _explain(args: argparse.Namespace) -> int:
+    kind = _kinds(args.explain)[0]
+    if args.layout:
+        kernel, arch, variant, kaslr = (*args.layout.split("/", 3), "", "", "")[:4]
+        steps = explain(arch, kernel, variant, kaslr, parse_overrides(args.set))
+    else:
+        steps = explain(args.arch, args.kernel, args.variant, args.kaslr, parse_overrides(args.set))
+    others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
+    wanted = [step for step in steps if not step.name.startswith(others)]
+    if args.json:
+        rows = [
+            {"name": step.name, "value": hex(step.value), "formula": step.formula, "source": step.source}
+            for step in wanted
+        ]
+        write_json({"type": kind.name, "steps": rows})
+        return 0
+    write_lines(
+        table(
+            [(step.name, hex(step.value), step.formula, step.source) for step in wanted],
+            ("NAME", "VALUE", "HOW", "WHERE"),
+        )
+    )
+    return 0

@@ -116,10 +116,11 @@ def differences(before: Layout, after: Layout) -> list[tuple[str, str, str]]:
         if first[name] != second[name]:
             found.append((name, str(first[name]), str(second[name])))
     for group in ("symbols", "macros"):
-        for name in sorted({*first[group], *second[group]}):
-            pair = first[group].get(name, "-"), second[group].get(name, "-")
-            if pair[0] != pair[1]:
-                found.append((name, *pair))
+        one, other = first[group], second[group]
+        names = sorted({*one, *other})
+        found += [
+            (name, one.get(name, "-"), other.get(name, "-")) for name in names if one.get(name) != other.get(name)
+        ]
     for kind in ExecmemType:
         one, other = first["types"][kind.name], second["types"][kind.name]
         found += [

@@ -36,7 +36,6 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         "--cpus", type=int, default=2, help="possible CPUs of the simulated kernel (vmap nodes), default 2"
     )
     parser.add_argument("--phase", help="open this phase of a capture alone")
-    parser.add_argument("--scenario", help="play this scenario (a name from `scenarios`, or a file)")
 
 
 def parse_overrides(pairs: list[str]) -> dict[str, int]:
@@ -79,7 +78,6 @@ def open_source(args: argparse.Namespace) -> Source:
             args.kaslr,
             overrides=parse_overrides(args.set),
             cpus=args.cpus,
-            scenario=args.scenario,
         )
     if args.source == "live":
         from execmem_tui.sources.live import open_live

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from execmem_tui.mm.journal import Hazard, RoxAlloc, RoxClean, RoxFree, RoxPopulate
+from execmem_tui.mm.journal import Hazard, Journal, RoxAlloc, RoxClean, RoxFree, RoxPopulate
 from execmem_tui.mm.map_ram import MapRam
 from execmem_tui.mm.rox_cache import RoxCache
 from execmem_tui.mm.vm_area import VmAreas
@@ -54,7 +54,7 @@ class Execmem:
         self.set_memory_purges = False
         self.set_memory_fails = False
 
-    def clone(self, journal: list[object] | None = None) -> "Execmem":
+    def clone(self, journal: Journal | None = None) -> "Execmem":
         """Return an equal machine that shares nothing that changes."""
         copy = Execmem.__new__(Execmem)
         copy.__dict__.update(self.__dict__)

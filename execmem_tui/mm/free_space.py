@@ -14,8 +14,8 @@ class FreeSpace:
 
     __slots__ = ("page_size", "tree")
 
-    def __init__(self, page_size: int, taken: Iterable[tuple[int, int]] = ()) -> None:
-        """Start from the complement of `taken` (start, end) intervals, built ascending as at boot."""
+    def __init__(self, page_size: int, taken: Iterable[tuple[int, int]] = (), highest: int = HIGHEST) -> None:
+        """Start from the complement of `taken` (start, end) intervals in [1, highest), built ascending as at boot."""
         self.page_size = page_size
         self.tree = FreeTree()
         at = LOWEST
@@ -23,8 +23,8 @@ class FreeSpace:
             if start > at:
                 self._append(at, start)
             at = max(at, end)
-        if at < HIGHEST:
-            self._append(at, HIGHEST)
+        if at < highest:
+            self._append(at, highest)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield free [start, end) ascending."""

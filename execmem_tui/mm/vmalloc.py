@@ -83,7 +83,7 @@ class Vmalloc:
         self.notifier_frees = 0
         """How many more times the notifier chain will report that it freed something."""
         early = [VmapArea(start, end, NO_OWNER, 0, 0) for start, end in early_areas]
-        self.space = FreeSpace(page_size, [(area.start, area.end) for area in early])
+        self.space = FreeSpace(page_size, [(area.start, area.end) for area in early], (1 << word_bits) - 1)
         self.busy: dict[int, VmapArea] = {area.start: area for area in early}
         count = min(max(possible_cpus, 1), MAX_NODES) if word_bits == 64 else 1
         self.nodes = [VmapNode() for _ in range(count)]

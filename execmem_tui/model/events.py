@@ -8,7 +8,7 @@ from attrs import frozen
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.units import Address, Bytes, hex_address
+from execmem_tui.model.units import Address, Bytes, format_size
 
 
 @frozen(kw_only=True)
@@ -45,7 +45,7 @@ class Allocated(Event):
         """``alloc MODULE_TEXT 64K at …``; a fallback says so with its reason."""
         area = self.area
         kind = area.type.name if area.type is not None else area.owner or "vmalloc"
-        words = f"alloc {kind} {self.requested} B at {hex_address(area.start)}"
+        words = f"alloc {kind} {format_size(self.requested)} at {area.start:x}"
         return f"{words} FALLBACK: {self.reason}" if self.fallback else words
 
 
@@ -64,7 +64,7 @@ class Failed(Event):
     def text(self) -> str:
         """``FAILED MODULE_TEXT 64K: why``."""
         kind = self.type.name if self.type is not None else "vmalloc"
-        return f"{'attempt failed' if self.attempt else 'FAILED'} {kind} {self.requested} B: {self.reason}"
+        return f"{'attempt failed' if self.attempt else 'FAILED'} {kind} {format_size(self.requested)}: {self.reason}"
 
 
 @frozen(kw_only=True)
@@ -76,7 +76,7 @@ class Freed(Event):
     @property
     def text(self) -> str:
         """``free name at …``."""
-        return f"free {self.area.name} at {hex_address(self.area.start)}"
+        return f"free {self.area.name} at {self.area.start:x}"
 
 
 @frozen(kw_only=True)
@@ -106,7 +106,7 @@ class PermissionsChanged(Event):
     @property
     def text(self) -> str:
         """``rox 64K at …``."""
-        return f"set_memory_{self.permissions} {self.size} B at {hex_address(self.start)}"
+        return f"set_memory_{self.permissions} {format_size(self.size)} at {self.start:x}"
 
 
 @frozen(kw_only=True)
@@ -120,7 +120,7 @@ class CacheChanged(Event):
     @property
     def text(self) -> str:
         """``ROX cache + 2M block at …``."""
-        return f"ROX cache {'+' if self.populated else '-'} block of {self.size} B at {hex_address(self.start)}"
+        return f"ROX cache {'+' if self.populated else '-'} block of {format_size(self.size)} at {self.start:x}"
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,1 @@
+"""What each consumer asks of execmem, and the simulated kernel they ask it of."""

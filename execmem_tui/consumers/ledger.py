@@ -1,0 +1,271 @@
+"""The map of a simulated kernel, kept exact by the allocator's journal: records in, events with whole areas out."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import define, evolve, frozen
+
+from execmem_tui.mm.journal import (
+    AllocVmapArea,
+    FreeVmapAreaNoflush,
+    Hazard,
+    PercpuAreas,
+    PurgeVmapAreaLazy,
+    Record,
+    RoxAlloc,
+    RoxClean,
+    RoxFree,
+    RoxPopulate,
+)
+from execmem_tui.mm.vmalloc import Purge
+from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.events import (
+    Allocated,
+    CacheChanged,
+    Event,
+    Failed,
+    Freed,
+    HazardFound,
+    Noted,
+    Purged,
+)
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.units import Address, Bytes, format_size
+
+ROX_OWNER: Final = "ROX cache"
+
+
+@frozen(kw_only=True)
+class Request:
+    """What was asked, and what came of it."""
+
+    kind: ExecmemType | None
+    size: Bytes
+    owner: str
+    region: str | None
+    detail: str
+    result: Address | None
+
+
+@define
+class _Turn:
+    """One batch of records being booked."""
+
+    request: Request | None
+    time: float | None
+    quiet: bool
+    failed: list[AllocVmapArea]
+    last: AllocVmapArea | None = None
+
+
+class Ledger:
+    """Every area by its start: live, lazy, pooled and cache-free."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.areas: dict[Address, Area] = {area.start: area for area in layout.early_areas}
+
+    def clone(self) -> "Ledger":
+        """Return an equal ledger."""
+        copy = Ledger.__new__(Ledger)
+        copy.layout = self.layout
+        copy.areas = dict(self.areas)
+        return copy
+
+    def book(
+        self, records: Iterable[Record], request: Request | None, *, time: float | None, quiet: bool
+    ) -> list[Event]:
+        """Apply `records` in order and return their events; `request` is the call that caused them, if it allocates."""
+        turn = _Turn(request, time, quiet, [])
+        events: list[Event] = []
+        for record in records:
+            events.extend(self._book_one(record, turn))
+        if request is not None and request.result is None:
+            events.append(
+                Failed(
+                    time=time,
+                    type=request.kind,
+                    requested=request.size,
+                    owner=request.owner,
+                    reason=self._why_failed(turn),
+                )
+            )
+        return events
+
+    def _book_one(self, record: Record, turn: _Turn) -> list[Event]:
+        match record:
+            case AllocVmapArea():
+                events = self._attempt(record, turn)
+            case FreeVmapAreaNoflush():
+                events = self._lazy(record, turn)
+            case PurgeVmapAreaLazy():
+                events = self._purged(record, turn)
+            case RoxPopulate():
+                events = [CacheChanged(time=turn.time, populated=True, start=record.start, size=record.size)]
+            case RoxAlloc():
+                events = self._carved(record, turn)
+            case RoxFree():
+                events = self._returned(record, turn)
+            case RoxClean():
+                events = [CacheChanged(time=turn.time, populated=False, start=record.start, size=record.size)]
+            case Hazard():
+                events = [HazardFound(time=turn.time, rule=record.rule, message=record.message)]
+            case PercpuAreas():
+                added = tuple(Area(start=start, size=end - start, owner="percpu chunk") for start, end in record.areas)
+                events = [self._change(Noted(time=turn.time, message="percpu chunk", added=added))]
+        return events
+
+    def _change(self, event: Event) -> Event:
+        """Apply an event's own difference to the map."""
+        for area in event.removed:
+            del self.areas[area.start]
+        for area in event.added:
+            self.areas[area.start] = area
+        return event
+
+    def _attempt(self, record: AllocVmapArea, turn: _Turn) -> list[Event]:
+        request = turn.request
+        if record.failed:
+            turn.failed.append(record)
+            return [
+                Failed(
+                    time=turn.time,
+                    type=None if request is None else request.kind,
+                    requested=0 if request is None else request.size,
+                    owner=None if request is None else request.owner,
+                    reason=f"no room for {format_size(record.size)} in {record.vstart:x}-{record.vend:x}",
+                    attempt=True,
+                )
+            ]
+        turn.last = record
+        if request is None:
+            return []
+        gone = self.areas.get(record.start)
+        removed = () if gone is None else (gone,)
+        page = self.layout.page_size
+        area = Area(
+            start=record.start,
+            size=record.size - page,
+            guard=page,
+            type=request.kind,
+            owner=request.owner,
+            region=request.region,
+            window=self._window(request.kind, record.start),
+            detail=request.detail,
+        )
+        if request.kind is not None and self.layout.range_of(request.kind).rox_cached:
+            block = evolve(area, type=None, owner=ROX_OWNER, region=None, state=AreaState.CACHE_FREE)
+            event: Event = Noted(
+                time=turn.time, message="address space for a ROX block", removed=removed, added=(block,)
+            )
+        elif record.start == request.result:
+            reason = self._why_fallback(turn) if area.window is Window.FALLBACK else ""
+            event = Allocated(
+                time=turn.time, removed=removed, added=(area,), area=area, requested=request.size, reason=reason
+            )
+        else:
+            held = evolve(area, detail="pages could not be had")
+            event = Noted(time=turn.time, message="address space without pages", removed=removed, added=(held,))
+        return [self._change(event)]
+
+    def _window(self, kind: ExecmemType | None, start: Address) -> Window | None:
+        return None if kind is None else self.layout.range_of(kind).window_of(start)
+
+    def _why_fallback(self, turn: _Turn) -> str:
+        if not turn.failed:
+            return "the preferred range could not be used"
+        first = turn.failed[0]
+        return f"no hole of {format_size(first.size)} in {first.vstart:x}-{first.vend:x}, also after a purge"
+
+    def _why_failed(self, turn: _Turn) -> str:
+        windows = list(dict.fromkeys((record.vstart, record.vend) for record in turn.failed))
+        if not windows:
+            return "no pages, or a size that cannot be"
+        size = format_size(turn.failed[-1].size)
+        return f"no hole of {size} in " + " nor in ".join(f"{start:x}-{end:x}" for start, end in windows)
+
+    def _lazy(self, record: FreeVmapAreaNoflush, turn: _Turn) -> list[Event]:
+        area = self.areas.get(record.start)
+        if area is None:
+            return []
+        lazy = evolve(area, state=AreaState.LAZY)
+        if area.state is AreaState.CACHE_FREE:
+            return [self._change(Noted(time=turn.time, message="ROX block is lazy", removed=(area,), added=(lazy,)))]
+        return [self._change(Freed(time=turn.time, removed=(area,), added=(lazy,), area=area))]
+
+    def _purged(self, record: PurgeVmapAreaLazy, turn: _Turn) -> list[Event]:
+        removed, added = [], []
+        for start, _ in (*record.given_back, *record.decayed):
+            area = self.areas.get(start)
+            if area is not None:
+                removed.append(area)
+        for start, _ in record.pooled:
+            area = self.areas.get(start)
+            if area is not None:
+                removed.append(area)
+                added.append(evolve(area, state=AreaState.POOLED))
+        if not removed and turn.quiet and record.kind != Purge.RECLAIM:
+            return []
+        removed.sort(key=_start)
+        count = len(record.given_back) + len(record.pooled)
+        return [
+            self._change(
+                Purged(time=turn.time, removed=tuple(removed), added=tuple(added), kind=record.kind, purged=count)
+            )
+        ]
+
+    def _carved(self, record: RoxAlloc, turn: _Turn) -> list[Event]:
+        request = turn.request
+        assert request is not None
+        free = self.areas[record.start]
+        whole = record.size == free.size
+        piece = Area(
+            start=record.start,
+            size=record.size,
+            guard=free.guard if whole else 0,
+            type=request.kind,
+            owner=request.owner,
+            region=request.region,
+            window=self._window(request.kind, record.start),
+            detail=request.detail,
+        )
+        rest = () if whole else (evolve(free, start=record.start + record.size, size=free.size - record.size),)
+        return [
+            self._change(
+                Allocated(time=turn.time, removed=(free,), added=(piece, *rest), area=piece, requested=request.size)
+            )
+        ]
+
+    def _returned(self, record: RoxFree, turn: _Turn) -> list[Event]:
+        piece = self.areas[record.start]
+        if record.pending:
+            waiting = evolve(piece, detail="free is pending: set_memory failed")
+            return [
+                self._change(Noted(time=turn.time, message="ROX free is pending", removed=(piece,), added=(waiting,)))
+            ]
+        removed = [piece]
+        free = Area(start=piece.start, size=piece.size, guard=piece.guard, owner=ROX_OWNER, state=AreaState.CACHE_FREE)
+        after = None if piece.guard else self.areas.get(piece.end)
+        if after is not None and after.state is AreaState.CACHE_FREE:
+            removed.append(after)
+            free = evolve(free, size=free.size + after.size, guard=after.guard)
+        before = self._free_before(piece.start)
+        if before is not None:
+            removed.insert(0, before)
+            free = evolve(free, start=before.start, size=before.size + free.size)
+        return [self._change(Freed(time=turn.time, removed=tuple(removed), added=(free,), area=piece))]
+
+    def _free_before(self, start: Address) -> Area | None:
+        return next(
+            (
+                area
+                for area in self.areas.values()
+                if area.state is AreaState.CACHE_FREE and area.end == start and not area.guard
+            ),
+            None,
+        )
+
+
+def _start(area: Area) -> Address:
+    return area.start

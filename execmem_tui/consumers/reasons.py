@@ -1,0 +1,31 @@
+"""Why a type has no user on an architecture, in one sentence each."""
+
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+
+_CALL_OPS = (
+    "no trampolines on {arch}: call ops store the ops pointer before each function (DYNAMIC_FTRACE_WITH_CALL_OPS), "
+    "so EXECMEM_FTRACE is never allocated"
+)
+_SHARED_CALLER = (
+    "no trampolines on {arch}: all tracers share the one ftrace_caller, so EXECMEM_FTRACE is never allocated"
+)
+_FTRACE = {"arm64": _CALL_OPS, "riscv": _CALL_OPS, "powerpc": _CALL_OPS}
+
+
+def why_unused(layout: Layout, kind: ExecmemType) -> str:
+    """Return "" if somebody allocates `kind` under `layout`, else the reason why nobody does.
+
+    Sources: kernel/trace/ftrace.c and arch/*/kernel/ftrace.c, kernel/kprobes.c (__ARCH_WANT_KPROBES_INSN_SLOT), arch/*/net.
+    """
+    entry = layout.range_of(kind)
+    if entry.used:
+        refused = entry.start == 0 and entry.end == 0
+        return f"{kind.name} has no range here: execmem_validate() refuses the layout" if refused else ""
+    arch, capability = layout.arch, layout.capability
+    if kind is ExecmemType.FTRACE:
+        return _FTRACE.get(layout.arch, _SHARED_CALLER).format(arch=layout.arch)
+    if kind is ExecmemType.KPROBES and capability is not None and capability.have_kprobes:
+        return f"kprobes on {arch} keep their slot inside struct kprobe: EXECMEM_KPROBES is never allocated"
+    missing = {ExecmemType.KPROBES: f"{arch} has no kprobes", ExecmemType.BPF: f"{arch} has no BPF JIT"}
+    return missing.get(kind, f"{kind.name}: {entry.used_by}")

@@ -1,0 +1,167 @@
+"""The simulator as a source: commands in, groups of events out, undo and redo without limit."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from execmem_tui.arch import resolve
+from execmem_tui.consumers.machine import Machine
+from execmem_tui.history import History
+from execmem_tui.model.areas import AreaState
+from execmem_tui.model.errors import ExecmemTuiError, UsageError
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.text import printable
+from execmem_tui.model.units import Address, Bytes, hex_address
+from execmem_tui.sources.base import SourceKind
+
+Command = Callable[[Machine], None]
+
+_CHECKPOINT_EVERY: Final = 64
+"""Commands between two copies of the machine: an undo replays at most this many."""
+
+MAX_COUNT: Final = 100_000
+"""Requests in one allocate command."""
+
+
+class Simulation:
+    """One simulated kernel and its history.
+
+    A command given while the cursor is not at the end forgets what lies after it: the history is cut back to the last
+    whole command, and the machine is brought to that state by replaying commands from the nearest checkpoint.
+    """
+
+    kind = SourceKind.SIMULATE
+
+    def __init__(self, layout: Layout, *, cpus: int = 2, seed: int = 0) -> None:
+        self._machine = Machine(layout, cpus=cpus, seed=seed)
+        self._history = History(layout, self._machine.areas())
+        self._commands: list[Command] = []
+        self._steps: list[int] = [0]
+        self._checkpoints: dict[int, Machine] = {0: self._machine.clone()}
+
+    @property
+    def title(self) -> str:
+        """What is simulated."""
+        layout = self._history.layout
+        return f"simulated {layout.arch} {layout.kernel} {layout.variant}"
+
+    @property
+    def history(self) -> History:
+        """The events so far."""
+        return self._history
+
+    def do(self, command: Command) -> int:
+        """Run `command` on the machine as one undoable group; return the number of events it caused.
+
+        The command must depend on nothing but the machine: it is run again after an undo.
+        """
+        self._return_to_cursor()
+        try:
+            command(self._machine)
+        except ExecmemTuiError:
+            self._rebuild(len(self._commands))
+            raise
+        events = self._machine.take_events()
+        if not events:
+            return 0
+        self._commands.append(command)
+        self._history.append(events)
+        self._steps.append(self._history.steps)
+        if len(self._commands) % _CHECKPOINT_EVERY == 0:
+            self._checkpoints[len(self._commands)] = self._machine.clone()
+        return len(events)
+
+    def usual_size(self, kind: ExecmemType) -> Bytes:
+        """What this consumer typically asks for in one request."""
+        return self._machine.usual_size(kind)
+
+    def can_allocate(self, kind: ExecmemType) -> str:
+        """Return "" or the reason why nobody allocates `kind` here."""
+        return self._machine.why_unused(kind)
+
+    def allocate(
+        self, kind: ExecmemType, size: Bytes | None = None, *, count: int = 1, owner: str | None = None
+    ) -> None:
+        """Make `count` requests; stop at the first that fails.
+
+        Raises:
+            UsageError: nobody allocates this type here, or the size or count makes no sense.
+        """
+        reason = self.can_allocate(kind)
+        if reason:
+            raise UsageError(reason)
+        wanted = self.usual_size(kind) if size is None else size
+        if not 0 < wanted < 1 << 62:
+            raise UsageError(f"cannot allocate {wanted} bytes", hint="a size is at least one byte")
+        if not 0 < count <= MAX_COUNT:
+            raise UsageError(f"cannot make {count} requests at once", hint=f"1 to {MAX_COUNT:,}")
+        name = None if owner is None else printable(owner, 60)
+
+        def command(machine: Machine) -> None:
+            for _ in range(count):
+                if machine.request(kind, wanted, owner=name) is None:
+                    break
+
+        self.do(command)
+
+    def free(self, start: Address) -> None:
+        """Free the live execmem area that starts at `start`."""
+        area = self._history.snapshot().area_at(start)
+        if area is None or area.start != start or area.state is not AreaState.LIVE or area.type is None:
+            raise UsageError(
+                f"nothing to free at {hex_address(start)}",
+                hint="only live areas of execmem can be freed; choose one on the map",
+            )
+
+        def command(machine: Machine) -> None:
+            machine.release(start)
+
+        self.do(command)
+
+    def purge(self, kind: str = "aliases") -> None:
+        """Purge lazy areas: aliases, drain or reclaim."""
+        if kind not in ("aliases", "drain", "reclaim"):
+            raise UsageError(f"no such purge: {printable(kind)}", hint="aliases, drain or reclaim")
+
+        def command(machine: Machine) -> None:
+            machine.purge(kind)
+
+        self.do(command)
+
+    def _return_to_cursor(self) -> None:
+        if self._history.at_end:
+            return
+        step = self._history.truncate()
+        keep = max(index for index, end in enumerate(self._steps) if end <= step)
+        del self._commands[keep:]
+        del self._steps[keep + 1 :]
+        self._checkpoints = {count: machine for count, machine in self._checkpoints.items() if count <= keep}
+        self._rebuild(keep)
+
+    def _rebuild(self, count: int) -> None:
+        """Bring the machine to the state after the first `count` commands."""
+        nearest = max(at for at in self._checkpoints if at <= count)
+        self._machine = self._checkpoints[nearest].clone()
+        for command in self._commands[nearest:count]:
+            command(self._machine)
+            self._machine.take_events()
+
+
+def open_simulation(
+    arch: str,
+    kernel: str,
+    variant: str | None,
+    kaslr: str,
+    *,
+    overrides: Mapping[str, int] | None = None,
+    cpus: int = 2,
+) -> Simulation:
+    """Return a freshly booted simulated kernel.
+
+    Raises:
+        UnknownLayoutError: no such architecture, variant, kernel or draw.
+        UsageError: a CPU count that no kernel has.
+    """
+    if not 1 <= cpus <= 8192:
+        raise UsageError(f"cannot simulate {cpus} CPUs", hint="1 to 8192")
+    return Simulation(resolve(arch, kernel, variant, kaslr, dict(overrides or {})), cpus=cpus)

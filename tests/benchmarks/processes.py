@@ -1,0 +1,76 @@
+"""Whole processes against a yardstick of the same run: CPU time of a command, time to the first paint in a terminal."""
+
+import fcntl
+import os
+import pty
+import re
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+_ESCAPE = re.compile(rb"\x1b(\[[0-9;?<>=]*[a-zA-Z~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|.)", re.DOTALL)
+
+
+def cpu_seconds(command: list[str]) -> float:
+    """Return the user and system time of one run of `command`, in seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def seconds_to_paint(command: list[str], marker: bytes, *, size: tuple[int, int] = (120, 40)) -> float:
+    """Return the seconds from start until `marker` is on the screen of a pty of `size` columns and rows."""
+    columns, rows = size
+    start = time.perf_counter()
+    pid, master = pty.fork()
+    if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+        environment.pop("NO_COLOR", None)
+        os.chdir(ROOT)
+        os.execve(command[0], command, environment)  # noqa: S606 - this is the process under measurement
+    seen = b""
+    try:
+        while time.perf_counter() - start < 30:
+            if select.select([master], [], [], 1.0)[0]:
+                seen += os.read(master, 65536)
+                if marker in _ESCAPE.sub(b"", seen):
+                    return time.perf_counter() - start
+        raise RuntimeError(f"{command} never showed {marker!r}: {_ESCAPE.sub(b'', seen)[-2000:]!r}")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(master)
+
+
+def paired(first: list[float], second: list[float]) -> float:
+    """Return the median of the pairwise ratios first/second."""
+    ratios = sorted(a / b for a, b in zip(first, second, strict=True))
+    return ratios[len(ratios) // 2]
+
+
+def headless_ratio(runs: int = 9) -> float:
+    """``ranges --arch arm64 --json`` against ``python -c pass``, CPU time."""
+    ranges = [sys.executable, "-m", "execmem_tui.cli.main", "ranges", "--arch", "arm64", "--json"]
+    bare = [sys.executable, "-c", "pass"]
+    cpu_seconds(ranges)
+    pairs = [(cpu_seconds(ranges), cpu_seconds(bare)) for _ in range(runs)]
+    return paired([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+
+def first_paint_ratio(runs: int = 7) -> float:
+    """The application against the bare Textual application, wall time to the first full screen."""
+    ours = [sys.executable, "-m", "execmem_tui.cli.main"]
+    bare = [sys.executable, "-m", "tests.benchmarks.bare_app"]
+    seconds_to_paint(ours, b"MODULE")
+    seconds_to_paint(bare, b"ready")
+    pairs = [(seconds_to_paint(ours, b"MODULE"), seconds_to_paint(bare, b"ready")) for _ in range(runs)]
+    return paired([pair[0] for pair in pairs], [pair[1] for pair in pairs])

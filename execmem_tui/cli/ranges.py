@@ -110,11 +110,9 @@ def differences(before: Layout, after: Layout) -> list[tuple[str, str, str]]:
     """Return (field, in the first, in the second) for everything that differs."""
     from execmem_tui.analysis.documents import layout_document
 
-    found = []
     first, second = layout_document(before), layout_document(after)
-    for name in ("page_size", "pmd_size", "word_bits"):
-        if first[name] != second[name]:
-            found.append((name, str(first[name]), str(second[name])))
+    sizes = ("page_size", "pmd_size", "word_bits")
+    found = [(name, str(first[name]), str(second[name])) for name in sizes if first[name] != second[name]]
     for group in ("symbols", "macros"):
         one, other = first[group], second[group]
         names = sorted({*one, *other})

@@ -1,0 +1,1 @@
+"""What a map shows, without a screen: viewports, cells, panes, rulers, plain text."""

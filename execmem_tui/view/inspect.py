@@ -1,0 +1,84 @@
+"""What the inspector says about the address under the cursor."""
+
+from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.analysis.reach import verdicts
+from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.reach import Verdict
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.model.units import Address, format_size, hex_address
+
+_MARKS = {Verdict.DIRECT: "√", Verdict.PLT: "~", Verdict.UNREACHABLE: "✗"}
+_WORDS = {Verdict.DIRECT: "", Verdict.PLT: " through a PLT", Verdict.UNREACHABLE: " out of reach"}
+
+
+def distance(layout: Layout, address: Address) -> int | None:
+    """Return the signed distance in bytes from the kernel image, 0 inside it, None where the image is unknown."""
+    image = layout.image
+    if image is None:
+        return None
+    if address < image[0]:
+        return address - image[0]
+    return 0 if address < image[1] else address - image[1] + 1
+
+
+def inspect_lines(snapshot: Snapshot, holes: HoleIndex, address: Address, origin: Address | None) -> list[str]:
+    """Return the lines for `address`: the area there, or the hole."""
+    layout = snapshot.layout
+    area = snapshot.area_at(address)
+    lines = [hex_address(address, layout.word_bits)]
+    lines += _hole_lines(layout, holes, address) if area is None else _area_lines(layout, area)
+    away = distance(layout, address)
+    if away is not None:
+        lines.append(
+            "inside the kernel image" if away == 0 else f"from kernel {'+' if away > 0 else ''}{format_size(away)}"
+        )
+    if origin is not None:
+        lines += [
+            f"{_MARKS[verdict]} {reach.name}{_WORDS[verdict]}" for reach, verdict in verdicts(layout, address, origin)
+        ]
+    return lines
+
+
+def _area_lines(layout: Layout, area: Area) -> list[str]:
+    bits = layout.word_bits
+    kind = area.type.name if area.type is not None else "not execmem"
+    lines = [area.name, f"{hex_address(area.start, bits)}-", f"{hex_address(area.end, bits)}"]
+    guard = f" + {format_size(area.guard)} guard" if area.guard else ""
+    lines.append(f"{format_size(area.size)} ({area.size:,} B){guard}")
+    window = f", {area.window} range" if area.window is not None else ""
+    lines.append(f"{kind}{window}")
+    if area.state is not AreaState.LIVE:
+        lines.append(
+            {
+                AreaState.LAZY: "freed, waits for a purge",
+                AreaState.POOLED: "parked in a node's pool",
+                AreaState.CACHE_FREE: "free piece of the ROX cache",
+            }[area.state]
+        )
+    if area.caller:
+        lines.append(f"caller {area.caller}")
+    if area.type is not None:
+        lines.append(layout.range_of(area.type).pgprot)
+    if area.detail:
+        lines.append(area.detail)
+    return lines
+
+
+def _hole_lines(layout: Layout, holes: HoleIndex, address: Address) -> list[str]:
+    image = layout.image
+    if image is not None and image[0] <= address < image[1]:
+        return ["kernel image"]
+    hole = holes.at(address)
+    if hole is None:
+        return ["free"]
+    bits = layout.word_bits
+    start, end = hole
+    fits = max(0, end - start - layout.page_size)
+    return [
+        "free",
+        f"{hex_address(start, bits)}-",
+        f"{hex_address(min(end, (1 << bits) - 1), bits)}",
+        f"hole of {format_size(end - start)}",
+        f"largest request {format_size(fits)}",
+    ]

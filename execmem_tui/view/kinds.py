@@ -1,0 +1,47 @@
+"""Letters, names and theme variables of everything a cell can show: one table for screen, legend and plain text."""
+
+from attrs import frozen
+
+from execmem_tui.model.areas import AreaKind
+
+
+@frozen
+class Look:
+    """How one kind looks."""
+
+    name: str
+    """Key of the theme variable ``$execmem-<name>`` and of the component class."""
+    letter: str
+    label: str
+
+
+LOOKS: dict[str, Look] = {
+    look.name: look
+    for look in (
+        Look(AreaKind.KERNEL.value, "K", "kernel"),
+        Look(AreaKind.MODULE.value, "M", "module text"),
+        Look(AreaKind.DATA.value, "D", "module data"),
+        Look(AreaKind.KPROBES.value, "P", "kprobes"),
+        Look(AreaKind.FTRACE.value, "F", "ftrace"),
+        Look(AreaKind.BPF.value, "B", "bpf"),
+        Look(AreaKind.ROX.value, "R", "ROX cache"),
+        Look(AreaKind.LAZY.value, "Z", "lazy free"),
+        Look(AreaKind.POOLED.value, "Q", "pooled"),
+        Look(AreaKind.OTHER.value, "O", "other vmalloc"),
+        Look("guard", "|", "guard"),
+        Look("fallback", "X", "fallback"),
+        Look("free", ".", "free"),
+    )
+}
+
+FREE = "free"
+GUARD = "guard"
+FALLBACK = "fallback"
+LEGEND = tuple(LOOKS.values())
+EIGHTHS = " ▁▂▃▄▅▆▇█"
+
+
+def letter(kind: str, eighths: int) -> str:
+    """Return the letter of a cell: ``.`` free, lower case below half full, upper case above."""
+    look = LOOKS[kind].letter
+    return look if eighths >= 4 or kind in (FREE, GUARD) else look.lower()

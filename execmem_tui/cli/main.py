@@ -12,15 +12,14 @@ from execmem_tui.cli.output import talk
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.text import printable
 
-COMMANDS = ("map", "ranges", "verify", "whatis", "run", "scenarios", "diagnose", "diff", "capture", "live", "keys")
+COMMANDS = ("map", "ranges", "verify", "whatis", "run", "scenarios", "diagnose", "diff", "capture", "keys")
 """Names of modules in this package; anything else on the command line opens the application."""
 
 _DESCRIPTION = """\
 Where the Linux kernel's executable memory goes: modules, kprobes, ftrace and BPF, per architecture.
 
   execmem-tui                          simulate arm64 (choose with --arch, --kernel, --variant, --kaslr)
-  execmem-tui PATH                     open a capture folder, a bundle, a /proc/vmallocinfo, a trace
-  execmem-tui live                     the running kernel
+  execmem-tui PATH                     open a capture folder, or a /proc/vmallocinfo
 """
 _EXIT_CODES = "exit codes: 0 good, 1 a finding, 2 bad usage or unreadable input"
 
@@ -56,12 +55,9 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
 
 def _run(arguments: Sequence[str]) -> int:
     if arguments and arguments[0] in available_commands():
-        command: str | None = arguments[0]
-        if command == "live":
-            command = None  # the application's own word for the running kernel
-        else:
-            args = build_parser(command).parse_args(arguments[1:])
-            return int(_command_module(str(command)).run(args))
+        command = arguments[0]
+        args = build_parser(command).parse_args(arguments[1:])
+        return int(_command_module(command).run(args))
     application = import_module("execmem_tui.cli.application")
     if any(word in ("-h", "--help", "--version") for word in arguments):
         args = build_parser().parse_args(arguments)

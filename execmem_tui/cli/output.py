@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 SCHEMA_VERSION = 1
@@ -24,23 +24,3 @@ def write_lines(lines: Iterable[str]) -> None:
 def talk(message: str) -> None:
     """Write one line for people to stderr."""
     sys.stderr.write(message + "\n")
-
-
-def table(rows: Iterable[Sequence[str]], headers: Sequence[str], align: str = "") -> list[str]:
-    """Lay out plain text columns, two spaces apart.
-
-    Args:
-        rows: cells of text, as many as headers.
-        headers: column titles.
-        align: one of ``<`` and ``>`` per column; columns without one are left-aligned.
-    """
-    body = [tuple(headers), *(tuple(row) for row in rows)]
-    widths = [max(len(row[column]) for row in body) for column in range(len(headers))]
-    sides = align.ljust(len(headers), "<")
-    return [
-        "  ".join(
-            cell.rjust(width) if side == ">" else cell.ljust(width)
-            for cell, width, side in zip(row, widths, sides, strict=True)
-        ).rstrip()
-        for row in body
-    ]

@@ -3,13 +3,13 @@
 import argparse
 
 from execmem_tui.arch import explain, layout_ids, resolve, resolve_id
-from execmem_tui.cli.output import table, write_json, write_lines
+from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import add_layout_arguments, parse_overrides
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
-from execmem_tui.model.units import format_size, hex_address
+from execmem_tui.view.ranges_table import columns, layout_lines
 
 HELP = "the resolved ranges of every execmem type"
 
@@ -63,39 +63,6 @@ def _layouts(args: argparse.Namespace) -> list[Layout]:
     return [resolve(args.arch, args.kernel, args.variant, args.kaslr, overrides)]
 
 
-def layout_lines(layout: Layout, kinds: list[ExecmemType]) -> list[str]:
-    """Return the table of one layout as lines of text; ``=`` marks what is inherited from MODULE_TEXT."""
-    bits = layout.word_bits
-    rows = []
-    for kind in kinds:
-        entry = layout.range_of(kind)
-        mark = "=" if entry.inherited else " "
-        fallback = "-"
-        if entry.has_fallback:
-            fallback = f"{hex_address(entry.fallback_start, bits)}-{hex_address(entry.fallback_end, bits)}"
-        flags = " ".join(flag.removeprefix("EXECMEM_") for flag in entry.flags) or "-"
-        rows.append(
-            (
-                kind.name + mark,
-                f"{hex_address(entry.start, bits)}-{hex_address(entry.end, bits)}",
-                format_size(entry.end - entry.start),
-                fallback,
-                str(entry.alignment),
-                entry.pgprot,
-                flags + (" pools" if entry.pool_eligible else ""),
-                entry.used_by,
-            )
-        )
-    headers = ("TYPE", "RANGE", "SIZE", "FALLBACK", "ALIGN", "PGPROT", "FLAGS", "USED BY")
-    title = (
-        f"{layout.arch} {layout.kernel} {layout.variant} KASLR {layout.kaslr}, pages of {format_size(layout.page_size)}"
-    )
-    lines = [title, *table(rows, headers, "<<><><<<")]
-    if any(layout.range_of(kind).inherited for kind in kinds):
-        lines.append("= inherited from MODULE_TEXT (execmem_init_missing)")
-    return lines + [f"note: {note}" for note in layout.notes]
-
-
 def _short(text: str) -> Layout:
     if "/" in text:
         return resolve_id(text)
@@ -138,7 +105,7 @@ def _diff(args: argparse.Namespace) -> int:
         rows = [{"field": field, "before": old, "after": new} for field, old, new in found]
         write_json({"before": before.id, "after": after.id, "differences": rows})
     elif found:
-        write_lines(table(found, ("FIELD", before.id, after.id)))
+        write_lines(columns(found, ("FIELD", before.id, after.id)))
     else:
         write_lines([f"{before.id} and {after.id} are equal"])
     return 0
@@ -161,7 +128,7 @@ def _explain(args: argparse.Namespace) -> int:
         write_json({"type": kind.name, "steps": rows})
         return 0
     write_lines(
-        table(
+        columns(
             [(step.name, hex(step.value), step.formula, step.source) for step in wanted],
             ("NAME", "VALUE", "HOW", "WHERE"),
         )

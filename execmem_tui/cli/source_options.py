@@ -29,7 +29,7 @@ def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Add SOURCE and everything that says what to simulate when there is none."""
     parser.add_argument(
-        "source", nargs="?", metavar="SOURCE", help="capture folder, bundle, /proc file, trace, or live; none: simulate"
+        "source", nargs="?", metavar="SOURCE", help="a capture folder or a /proc/vmallocinfo; none: simulate"
     )
     add_layout_arguments(parser)
     parser.add_argument(
@@ -79,10 +79,6 @@ def open_source(args: argparse.Namespace) -> Source:
             overrides=parse_overrides(args.set),
             cpus=args.cpus,
         )
-    if args.source == "live":
-        from execmem_tui.sources.live import open_live
-
-        return open_live()
     from execmem_tui.sources.opening import open_path
 
     return open_path(args.source, phase=args.phase)

@@ -3,8 +3,9 @@
 import argparse
 
 from execmem_tui.analysis.opscript import replay_opscript
-from execmem_tui.cli.output import table, write_json, write_lines
+from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.model.text import printable
+from execmem_tui.view.ranges_table import columns
 
 HELP = "predicted against actual addresses"
 
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
         rows = [(name, str(checked), str(checked - exact)) for name, (checked, exact) in result.classes.items()]
         differ = result.checked - result.exact
         write_lines([f"{printable(result.source)}: {result.rows} rows, {result.checked} checked, {differ} differ"])
-        write_lines(table(rows, ("ROW", "CHECKED", "DIFFER"), "<>>"))
+        write_lines(columns(rows, ("ROW", "CHECKED", "DIFFER"), "<>>"))
         first = result.document()["first_difference"]
         if first is not None:
             write_lines(

@@ -42,11 +42,11 @@ class Allocated(Event):
 
     @property
     def text(self) -> str:
-        """``alloc MODULE_TEXT 64K at …``; a fallback says so with its reason."""
+        """``alloc ADDRESS MODULE_TEXT 64K owner``; a fallback says so with its reason."""
         area = self.area
-        kind = area.type.name if area.type is not None else area.owner or "vmalloc"
-        words = f"alloc {kind} {format_size(self.requested)} at {area.start:x}"
-        return f"{words} FALLBACK: {self.reason}" if self.fallback else words
+        kind = area.type.name if area.type is not None else "vmalloc"
+        what = f"{kind} {format_size(self.requested)} {area.owner or ''}".rstrip()
+        return f"alloc {area.start:x} {f'FALLBACK {what}: {self.reason}' if self.fallback else what}"
 
 
 @frozen(kw_only=True)
@@ -75,8 +75,8 @@ class Freed(Event):
 
     @property
     def text(self) -> str:
-        """``free name at …``."""
-        return f"free {self.area.name} at {self.area.start:x}"
+        """``free ADDRESS name``."""
+        return f"free {self.area.start:x} {self.area.name}"
 
 
 @frozen(kw_only=True)
@@ -106,7 +106,7 @@ class PermissionsChanged(Event):
     @property
     def text(self) -> str:
         """``rox 64K at …``."""
-        return f"set_memory_{self.permissions} {format_size(self.size)} at {self.start:x}"
+        return f"set_memory_{self.permissions} {self.start:x} {format_size(self.size)}"
 
 
 @frozen(kw_only=True)

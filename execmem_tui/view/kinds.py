@@ -13,24 +13,26 @@ class Look:
     """Key of the theme variable ``$execmem-<name>`` and of the component class."""
     letter: str
     label: str
+    short: str
+    """For a narrow legend."""
 
 
 LOOKS: dict[str, Look] = {
     look.name: look
     for look in (
-        Look(AreaKind.KERNEL.value, "K", "kernel"),
-        Look(AreaKind.MODULE.value, "M", "module text"),
-        Look(AreaKind.DATA.value, "D", "module data"),
-        Look(AreaKind.KPROBES.value, "P", "kprobes"),
-        Look(AreaKind.FTRACE.value, "F", "ftrace"),
-        Look(AreaKind.BPF.value, "B", "bpf"),
-        Look(AreaKind.ROX.value, "R", "ROX cache"),
-        Look(AreaKind.LAZY.value, "Z", "lazy free"),
-        Look(AreaKind.POOLED.value, "Q", "pooled"),
-        Look(AreaKind.OTHER.value, "O", "other vmalloc"),
-        Look("guard", "|", "guard"),
-        Look("fallback", "X", "fallback"),
-        Look("free", ".", "free"),
+        Look(AreaKind.KERNEL.value, "K", "kernel", "kernel"),
+        Look(AreaKind.MODULE.value, "M", "module text", "text"),
+        Look(AreaKind.DATA.value, "D", "module data", "data"),
+        Look(AreaKind.KPROBES.value, "P", "kprobes", "kprobes"),
+        Look(AreaKind.FTRACE.value, "F", "ftrace", "ftrace"),
+        Look(AreaKind.BPF.value, "B", "bpf", "bpf"),
+        Look(AreaKind.ROX.value, "R", "ROX cache", "ROX"),
+        Look(AreaKind.LAZY.value, "Z", "lazy free", "lazy"),
+        Look(AreaKind.POOLED.value, "Q", "pooled", "pool"),
+        Look(AreaKind.OTHER.value, "O", "other vmalloc", "other"),
+        Look("guard", "|", "guard", "guard"),
+        Look("fallback", "X", "fallback", "fallback"),
+        Look("free", ".", "free", "free"),
     )
 }
 

@@ -20,7 +20,10 @@ PANES: Final = (
 """Title and types of each pane, in the order of the keys 1 to 4; the first type is what `a` allocates."""
 
 _FIT: Final = 64
-"""A lane shows only the occupied part of its range when that is smaller than the range by this factor."""
+"""A lane of a range beyond `_HUGE` shows only the occupied part when that is smaller by this factor."""
+
+_HUGE: Final = 64 << 30
+"""Bytes: vmalloc windows of 64-bit machines, in which a lane of the whole would show nothing."""
 
 
 @frozen(kw_only=True)
@@ -58,6 +61,7 @@ class PaneModel:
     """Live areas of the pane's types."""
     used: Bytes
     largest_hole: Bytes
+    """In the preferred range."""
     fallbacks: int
     """Live areas in the fallback range."""
     lanes: tuple[Lane, ...]
@@ -91,7 +95,7 @@ def _lane(
     else:
         low, high = start, end
     span = max(high - low, snapshot.layout.pmd_size)
-    if span * _FIT < end - start:
+    if end - start > _HUGE and span * _FIT < end - start:
         unit = 1 << (span - 1).bit_length()
         shown_start = max(start, align_down(low, unit // 8))
         shown_end = min(end, align_up(max(high, shown_start + 1), unit // 8))
@@ -108,7 +112,8 @@ def _lane_name(snapshot: Snapshot, entry: ExecmemRange) -> str:
 
 def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[PaneModel, ...]:
     """Return the models of the four panes."""
-    measured = meters(snapshot, index)
+    holes = HoleIndex(snapshot) if index is None else index
+    measured = meters(snapshot, holes)
     counts = dict.fromkeys(ExecmemType, 0)
     spilled = dict.fromkeys(ExecmemType, 0)
     for area in snapshot.areas:
@@ -135,7 +140,7 @@ def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[Pan
                 range_text=_range_text(snapshot, entry),
                 areas=sum(counts[kind] for kind in types),
                 used=sum(measured[kind].used for kind in types),
-                largest_hole=measured[types[0]].largest_hole,
+                largest_hole=holes.largest(entry.start, entry.end),
                 fallbacks=sum(spilled[kind] for kind in types),
                 lanes=tuple(lanes),
                 message=message,

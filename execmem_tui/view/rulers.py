@@ -116,8 +116,7 @@ def reach_model(snapshot: Snapshot, origin: Address | None, origin_name: str = "
 def reach_lines(model: ReachModel, width: int, image: tuple[Address, Address] | None, *, most: int = 2) -> list[str]:
     """Return the panel as lines of at most `width` columns; `most` rulers are drawn."""
     lines = [f"from {model.origin_name} {model.origin:x}"]
-    for ruler in model.rulers[:most]:
-        lines.append(f"{ruler.name:<13}{ruler.draw(width - 13, image)}")
+    lines += [f"{ruler.name:<13}{ruler.draw(width - 13, image)}" for ruler in model.rulers[:most]]
     counts = model.counts
     lines.append(f"direct {counts.direct}  PLT {counts.plt}  out {counts.unreachable}")
     lines += [

@@ -1,0 +1,1 @@
+"""Dialogs and sheets. Each is imported when it is first asked for."""

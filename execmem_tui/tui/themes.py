@@ -1,0 +1,108 @@
+"""Themes as TOML files: shipped ones, then the user's. Colours live there and nowhere in Python."""
+
+import os
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+from textual.color import Color, ColorParseError
+from textual.theme import BUILTIN_THEMES, Theme
+
+from execmem_tui.model.errors import InputError
+from execmem_tui.view.kinds import LOOKS
+
+DEFAULT: Final = "execmem-dark"
+SIXTEEN_COLOURS: Final = "execmem-ansi"
+_BASE: Final = (
+    "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error",
+)  # fmt: skip
+KIND_NAMES: Final = (*LOOKS, "reach-direct", "reach-plt")
+
+
+@frozen(kw_only=True)
+class MapTheme:
+    """A theme and whether its cells show letters."""
+
+    theme: Theme
+    letters: bool
+
+
+def theme_root() -> Path:
+    """Return the folder of the shipped themes: inside the package in a wheel, at the top of a checkout."""
+    inside = Path(str(files("execmem_tui"))) / "themes"
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "themes"
+
+
+def user_root() -> Path:
+    """Return the folder of the user's own themes."""
+    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(config) / "execmem-tui" / "themes"
+
+
+def read_theme(path: Path) -> MapTheme:
+    """Read one theme.
+
+    Raises:
+        InputError: not TOML, a colour missing, or one that is no colour.
+    """
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(str(path), None, str(error)) from error
+    kinds = data.get("kinds")
+    if not isinstance(kinds, dict) or not isinstance(data.get("name"), str):
+        raise InputError(str(path), None, "a theme needs a name and a table [kinds]")
+    base = {name: _colour(path, data, name) for name in _BASE}
+    ansi = bool(data.get("ansi", False))
+    variables = dict(BUILTIN_THEMES["ansi-dark"].variables) if ansi else {}
+    variables |= {f"execmem-{name}": _colour(path, kinds, name) for name in KIND_NAMES}
+    theme = Theme(
+        name=data["name"],
+        primary=base["primary"],
+        secondary=base["secondary"],
+        accent=base["accent"],
+        foreground=base["foreground"],
+        background=base["background"],
+        surface=base["surface"],
+        panel=base["panel"],
+        success=base["success"],
+        warning=base["warning"],
+        error=base["error"],
+        dark=bool(data.get("dark", True)),
+        ansi=ansi,
+        variables=variables,
+    )
+    return MapTheme(theme=theme, letters=bool(data.get("letters", False)))
+
+
+def _colour(path: Path, table: dict[str, Any], name: str) -> str:
+    value = table.get(name)
+    if not isinstance(value, str):
+        raise InputError(str(path), None, f"colour {name!r} is missing")
+    try:
+        Color.parse(value)
+    except ColorParseError as error:
+        raise InputError(str(path), None, f"{name}: {error}") from error
+    return value
+
+
+def shipped() -> Iterator[MapTheme]:
+    """Yield the shipped themes by name."""
+    for path in sorted(theme_root().glob("*.toml")):
+        yield read_theme(path)
+
+
+def users() -> tuple[list[MapTheme], list[str]]:
+    """Return the user's themes, and what is wrong with those that could not be read."""
+    good: list[MapTheme] = []
+    bad: list[str] = []
+    root = user_root()
+    for path in sorted(root.glob("*.toml")) if root.is_dir() else []:
+        try:
+            good.append(read_theme(path))
+        except (InputError, OSError) as error:
+            bad.append(str(error))
+    return good, bad

@@ -1,0 +1,113 @@
+"""Every action of the application, once: keys, footer, palette, help page and the README's table come from here."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class Action:
+    """One thing that a key does."""
+
+    id: str
+    """Stable name, for the user's own keys; also the application's ``action_<id>``."""
+    keys: str
+    """Default keys, comma separated, in Textual's spelling."""
+    title: str
+    help: str
+    group: str
+    footer: bool = False
+    commanded: bool = False
+    """Needs a source that takes commands: the simulator."""
+
+
+def _action(
+    id_: str, keys: str, title: str, help_: str, group: str, *, footer: bool = False, commanded: bool = False
+) -> Action:
+    return Action(id=id_, keys=keys, title=title, help=help_, group=group, footer=footer, commanded=commanded)
+
+
+MOVE, MAP, KERNEL, TIME, LOOK, APP = "Move", "Map", "Kernel", "Time", "Look", "Application"
+
+ACTIONS: Final = (
+    _action("pane_1", "1", "Module", "focus the module pane", MAP),
+    _action("pane_2", "2", "Kprobes", "focus the kprobes pane", MAP),
+    _action("pane_3", "3", "Ftrace", "focus the ftrace pane", MAP),
+    _action("pane_4", "4", "BPF", "focus the BPF pane", MAP),
+    _action("next_pane", "tab", "Next pane", "focus the next pane", MAP),
+    _action("maximise", "m", "Maximise", "give the detail map the whole screen, or give it back", MAP),
+    _action("side", "v", "Side", "show or hide the side panel (a sheet on small terminals)", MAP),
+    _action("left", "left,h", "Left", "one cell left", MOVE),
+    _action("down", "down,j", "Down", "one row down", MOVE),
+    _action("up", "up,k", "Up", "one row up", MOVE),
+    _action("right", "right,l", "Right", "one cell right", MOVE),
+    _action("page_up", "pageup", "Page up", "one screen up", MOVE),
+    _action("page_down", "pagedown", "Page down", "one screen down", MOVE),
+    _action("next_area", "w", "Next area", "the next area", MOVE),
+    _action("previous_area", "b", "Previous area", "the previous area", MOVE),
+    _action("zoom_in", "plus,equals_sign", "In", "zoom in about the cursor", MAP, footer=True),
+    _action("zoom_out", "minus", "Out", "zoom out about the cursor", MAP, footer=True),
+    _action("whole", "0", "Whole", "the whole span of the pane", MAP),
+    _action("fit", "z", "Fit", "zoom to the area under the cursor", MAP),
+    _action(
+        "allocate", "a", "Allocate", "allocate in the focused pane, its usual size", KERNEL, footer=True, commanded=True
+    ),
+    _action("allocate_as", "A", "Allocate…", "allocate: type, size, count, name", KERNEL, commanded=True),
+    _action("free", "f", "Free", "free the area under the cursor", KERNEL, footer=True, commanded=True),
+    _action("free_as", "F", "Free…", "free areas by name or address", KERNEL, commanded=True),
+    _action("purge", "p", "Purge", "purge lazy areas now", KERNEL, commanded=True),
+    _action("undo", "u", "Undo", "take back the last command", TIME, footer=True),
+    _action("redo", "ctrl+r", "Redo", "do it again", TIME),
+    _action("step_back", "left_square_bracket", "Step back", "one event back", TIME),
+    _action("step_on", "right_square_bracket", "Step on", "one event forward", TIME),
+    _action("first_step", "left_curly_bracket", "Previous mark", "back to the previous mark, or the beginning", TIME),
+    _action("last_step", "right_curly_bracket", "Next mark", "on to the next mark, or the end", TIME),
+    _action("play", "space", "Play", "play the events, or pause", TIME),
+    _action("next_fallback", "n", "Next fallback", "the next event that used a fallback range", TIME),
+    _action("previous_fallback", "N", "Previous fallback", "the previous event that used a fallback range", TIME),
+    _action("find", "slash", "Find", "find an area by name", LOOK, footer=True),
+    _action("goto", "g", "Go to", "go to an address", LOOK),
+    _action("origin", "r", "Origin", "count reach from the cursor, or from kernel text again", LOOK),
+    _action("log", "E", "Events", "the whole event log", LOOK),
+    _action("ranges", "T", "Ranges", "the table of resolved ranges", LOOK),
+    _action("choose", "c", "Arch", "choose architecture, variant, kernel and KASLR", APP, footer=True),
+    _action("open", "o", "Open", "open a capture or a /proc file", APP),
+    _action("export", "e", "Export", "write the map as text, or as a picture (.svg)", APP),
+    _action("copy_address", "y", "Copy", "copy the cursor's address", APP),
+    _action("help", "question_mark", "Help", "this help", APP, footer=True),
+    _action("quit", "q", "Quit", "leave", APP, footer=True),
+)
+GROUPS: Final = (MAP, MOVE, KERNEL, TIME, LOOK, APP)
+
+_SPELLED: Final = {
+    "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
+    "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "pageup": "PgUp", "pagedown": "PgDn",
+    "left": "←", "right": "→", "up": "↑", "down": "↓",
+}  # fmt: skip
+
+
+def spelled(keys: str) -> str:
+    """Return keys as a person reads them: ``← h``."""
+    return " ".join(_SPELLED.get(key, key) for key in keys.split(","))
+
+
+def keys_markdown() -> str:
+    """Return the README's table of keys."""
+    lines = ["| key | does |", "|---|---|"]
+    lines += [f"| `{spelled(action.keys)}` | {action.help} |" for action in _grouped()]
+    return "\n".join(lines)
+
+
+def keys_text() -> list[str]:
+    """Return the keys as lines of text, by group."""
+    lines = []
+    for group in GROUPS:
+        lines.append(group)
+        lines += [f"  {spelled(action.keys):<10} {action.help}" for action in ACTIONS if action.group == group]
+    return lines
+
+
+def _grouped() -> Iterator[Action]:
+    for group in GROUPS:
+        yield from (action for action in ACTIONS if action.group == group)

@@ -1,0 +1,60 @@
+"""The table of resolved ranges as plain text: the command and the screen show the same lines."""
+
+from collections.abc import Iterable, Sequence
+
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.units import format_size, hex_address
+
+
+def columns(rows: Iterable[Sequence[str]], headers: Sequence[str], align: str = "") -> list[str]:
+    """Lay out plain text columns, two spaces apart.
+
+    Args:
+        rows: cells of text, as many as headers.
+        headers: column titles.
+        align: one of ``<`` and ``>`` per column; columns without one are left-aligned.
+    """
+    body = [tuple(headers), *(tuple(row) for row in rows)]
+    widths = [max(len(row[column]) for row in body) for column in range(len(headers))]
+    sides = align.ljust(len(headers), "<")
+    return [
+        "  ".join(
+            cell.rjust(width) if side == ">" else cell.ljust(width)
+            for cell, width, side in zip(row, widths, sides, strict=True)
+        ).rstrip()
+        for row in body
+    ]
+
+
+def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemType)) -> list[str]:
+    """Return the table of one layout as lines of text; ``=`` marks what is inherited from MODULE_TEXT."""
+    bits = layout.word_bits
+    rows = []
+    for kind in kinds:
+        entry = layout.range_of(kind)
+        mark = "=" if entry.inherited else " "
+        fallback = "-"
+        if entry.has_fallback:
+            fallback = f"{hex_address(entry.fallback_start, bits)}-{hex_address(entry.fallback_end, bits)}"
+        flags = " ".join(flag.removeprefix("EXECMEM_") for flag in entry.flags) or "-"
+        rows.append(
+            (
+                kind.name + mark,
+                f"{hex_address(entry.start, bits)}-{hex_address(entry.end, bits)}",
+                format_size(entry.end - entry.start),
+                fallback,
+                str(entry.alignment),
+                entry.pgprot,
+                flags + (" pools" if entry.pool_eligible else ""),
+                entry.used_by,
+            )
+        )
+    headers = ("TYPE", "RANGE", "SIZE", "FALLBACK", "ALIGN", "PGPROT", "FLAGS", "USED BY")
+    title = (
+        f"{layout.arch} {layout.kernel} {layout.variant} KASLR {layout.kaslr}, pages of {format_size(layout.page_size)}"
+    )
+    lines = [title, *columns(rows, headers, "<<><><<<")]
+    if any(layout.range_of(kind).inherited for kind in kinds):
+        lines.append("= inherited from MODULE_TEXT (execmem_init_missing)")
+    return lines + [f"note: {note}" for note in layout.notes]

@@ -3,13 +3,8 @@
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 
-_CALL_OPS = (
-    "no trampolines on {arch}: call ops store the ops pointer before each function (DYNAMIC_FTRACE_WITH_CALL_OPS), "
-    "so EXECMEM_FTRACE is never allocated"
-)
-_SHARED_CALLER = (
-    "no trampolines on {arch}: all tracers share the one ftrace_caller, so EXECMEM_FTRACE is never allocated"
-)
+_CALL_OPS = "no trampolines on {arch}: call ops keep the ops pointer before each function, no execmem"
+_SHARED_CALLER = "no trampolines on {arch}: all tracers share the one ftrace_caller, no execmem"
 _FTRACE = {"arm64": _CALL_OPS, "riscv": _CALL_OPS, "powerpc": _CALL_OPS}
 
 

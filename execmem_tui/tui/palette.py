@@ -8,6 +8,9 @@ from execmem_tui.model.reach import Verdict
 from execmem_tui.view.cells import Cell
 from execmem_tui.view.kinds import EIGHTHS, FALLBACK, FREE, GUARD, LOOKS, letter
 
+SPILL = "▲"
+"""The mark of an area in a fallback range."""
+
 _SHADES = {Verdict.DIRECT: "reach-direct", Verdict.PLT: "reach-plt"}
 
 
@@ -73,3 +76,9 @@ class Palette:
         if cell.eighths == 8:
             return " ", self._style(None, name)
         return EIGHTHS[cell.eighths], self._style(name, ground)
+
+    def lane_cell(self, cell: Cell) -> tuple[str, Style]:
+        """Return a cell of a lane: what lies in the fallback range is marked, however little of it there is."""
+        if cell.fallback and not self.letters:
+            return SPILL, self._style(FALLBACK, FREE, bold=True)
+        return self.cell(cell)

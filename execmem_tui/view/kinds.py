@@ -39,7 +39,13 @@ LOOKS: dict[str, Look] = {
 FREE = "free"
 GUARD = "guard"
 FALLBACK = "fallback"
-LEGEND = tuple(LOOKS.values())
+LEGEND = tuple(
+    LOOKS[name]
+    for name in (
+        "kernel", "module", "data", "kprobes", "ftrace", "bpf", FALLBACK, "rox", "lazy", GUARD, "pooled", "other", FREE,
+    )
+)  # fmt: skip
+"""In the order that a narrow legend may cut."""
 EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 

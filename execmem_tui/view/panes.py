@@ -125,7 +125,10 @@ def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[Pan
         entry = snapshot.layout.range_of(types[0])
         message = "" if any(counts[kind] for kind in types) else _message(snapshot, types[0])
         lanes: list[Lane] = []
-        if not message:
+        if not message and entry.end <= entry.start:
+            start, end = pane_span(snapshot, types)
+            lanes.append(_lane(snapshot, "seen", Window.PREFERRED, start, end, types))
+        elif not message:
             name = _lane_name(snapshot, entry)
             lanes.append(_lane(snapshot, name, Window.PREFERRED, entry.start, entry.end, types))
             if entry.has_fallback:

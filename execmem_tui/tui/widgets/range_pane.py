@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from execmem_tui.model.ranges import Window
 from execmem_tui.model.units import Address
-from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.palette import SPILL, Palette
 from execmem_tui.view.cells import CellIndex, lane_cells
 from execmem_tui.view.panes import Lane, PaneModel
 
@@ -129,7 +129,7 @@ class RangePane(Widget):
             cells = lane_cells(index, lane, self._lane_width(width), model.favour)
             name_style = palette.alarm if lane.window is Window.FALLBACK and model.fallbacks else palette.muted
             segments = [Segment(f"  {lane.name:<{_NAME - 3}} ", name_style)]
-            segments += [Segment(*palette.cell(cell)) for cell in cells]
+            segments += [Segment(*palette.lane_cell(cell)) for cell in cells]
             segments.append(Segment(f" {lane.scale}", palette.muted))
             strip = Strip(segments).simplify().adjust_cell_length(width)
             self._lanes[y, width] = strip
@@ -141,6 +141,8 @@ class RangePane(Widget):
         pieces, at = [], 0
         for column, mark in marks.items():
             under = strip.crop(column, column + 1)
+            if under.text == SPILL:
+                continue
             style = next((segment.style for segment in under if segment.style is not None), Style())
             pieces += [strip.crop(at, column), Strip([Segment(mark, style + self.palette.strong)], 1)]
             at = column + 1

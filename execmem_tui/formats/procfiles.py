@@ -1,0 +1,137 @@
+"""Small files of /proc and /sys beside vmallocinfo: kallsyms, modules, module sections, meminfo, version, kernel config."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from attrs import frozen
+
+from execmem_tui.model.errors import InputError
+from execmem_tui.model.text import printable
+from execmem_tui.model.units import Address, Bytes
+
+_SYMBOL: Final = re.compile(r"([0-9a-f]{8,16}) (\S) (\S+)(?:\s+\[(\S+)\])?")
+_MODULE: Final = re.compile(
+    r"(\S+) (\d{1,18}) (\d+|-) (\S+) (Live|Loading|Unloading) 0x([0-9a-f]{1,16})(?: \(\S*\))?\s*"
+)
+_SECTION: Final = re.compile(r"(\S+) (\S+) 0x([0-9a-f]{1,16})")
+_VERSION: Final = re.compile(r"Linux version (\S+) (.*)")
+_MAX_BAD: Final = 50
+Lines = Iterable[tuple[int, str]]
+
+
+@frozen(kw_only=True)
+class Symbol:
+    """One line of /proc/kallsyms."""
+
+    address: Address
+    kind: str
+    name: str
+    module: str | None
+
+
+@frozen(kw_only=True)
+class ModuleLine:
+    """One line of /proc/modules: `size` sums all regions page by page, `base` is the text base (0 if hidden or none)."""
+
+    name: str
+    size: Bytes
+    state: str
+    base: Address
+
+
+@frozen(kw_only=True)
+class SectionLine:
+    """One file of /sys/module/*/sections."""
+
+    module: str
+    section: str
+    address: Address
+
+
+def _matches(path: str, lines: Lines, pattern: re.Pattern[str], what: str) -> Iterable[re.Match[str]]:
+    bad = good = 0
+    for number, text in lines:
+        match = pattern.fullmatch(text.rstrip())
+        if match is not None:
+            good += 1
+            yield match
+        elif text.strip():
+            bad += 1
+            if bad > _MAX_BAD and bad > good:
+                raise InputError(path, number, f"not a line of {what}")
+
+
+def parse_kallsyms(path: str, lines: Lines) -> list[Symbol]:
+    """Read /proc/kallsyms; foreign lines are skipped while they are few.
+
+    Raises:
+        InputError: this is no kallsyms.
+    """
+    return [
+        Symbol(
+            address=int(match[1], 16),
+            kind=match[2],
+            name=printable(match[3], 120),
+            module=None if match[4] is None else printable(match[4], 80),
+        )
+        for match in _matches(path, lines, _SYMBOL, "/proc/kallsyms")
+    ]
+
+
+def parse_modules(path: str, lines: Lines) -> list[ModuleLine]:
+    """Read /proc/modules.
+
+    Raises:
+        InputError: this is no list of modules.
+    """
+    return [
+        ModuleLine(name=printable(match[1], 80), size=int(match[2]), state=match[5], base=int(match[6], 16))
+        for match in _matches(path, lines, _MODULE, "/proc/modules")
+    ]
+
+
+def parse_sections(path: str, lines: Lines) -> list[SectionLine]:
+    """Read ``module section address`` lines.
+
+    Raises:
+        InputError: this is no list of sections.
+    """
+    return [
+        SectionLine(module=printable(match[1], 80), section=printable(match[2], 120), address=int(match[3], 16))
+        for match in _matches(path, lines, _SECTION, "module sections")
+    ]
+
+
+def parse_meminfo(lines: Lines) -> dict[str, Bytes]:
+    """Read /proc/meminfo into bytes; lines without a size in kB are left out."""
+    found: dict[str, Bytes] = {}
+    for _, text in lines:
+        name, _, rest = text.partition(":")
+        words = rest.split()
+        if len(words) == 2 and words[0].isdigit() and words[1] == "kB":
+            found[name.strip()] = int(words[0][:18]) << 10
+    return found
+
+
+def parse_version(lines: Lines) -> tuple[str, str] | None:
+    """Return (release, rest) of /proc/version, or None."""
+    for _, text in lines:
+        match = _VERSION.search(text)
+        if match is not None:
+            return printable(match[1], 80), printable(match[2], 300)
+    return None
+
+
+def parse_config(lines: Lines) -> Mapping[str, str]:
+    """Read a kernel configuration: ``CONFIG_X=value``; what is not set is ``n``."""
+    found: dict[str, str] = {}
+    for _, text in lines:
+        unset = re.fullmatch(r"# (CONFIG_\w+) is not set", text.strip())
+        if unset is not None:
+            found[unset[1]] = "n"
+            continue
+        name, separator, value = text.strip().partition("=")
+        if separator and name.startswith("CONFIG_"):
+            found[name] = value.strip('"')
+    return found

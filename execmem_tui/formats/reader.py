@@ -1,0 +1,72 @@
+"""Lines of a file that may be packed: plain, gzip, xz, zstd, by its first bytes. Nothing is ever written to disk."""
+
+import gzip
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Final, cast
+
+from execmem_tui.model.errors import InputError
+
+MAX_UNPACKED: Final = 1 << 30
+"""Bytes that one file may unpack to."""
+_MAX_LINE: Final = 1 << 16
+
+
+def _opened(path: Path) -> IO[bytes]:
+    raw = path.open("rb")
+    try:
+        head = raw.read(6)
+        raw.seek(0)
+        if head.startswith(b"\x1f\x8b"):
+            return cast("IO[bytes]", gzip.open(raw, "rb"))
+        if head.startswith(b"\xfd7zXZ\x00"):
+            return cast("IO[bytes]", lzma.open(raw, "rb"))
+        if head.startswith(b"\x28\xb5\x2f\xfd"):
+            from zstandard import ZstdDecompressor  # 15 ms, only for .zst
+
+            return ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw, closefd=True)
+    except OSError:
+        raw.close()
+        raise
+    return raw
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end); bytes that are no UTF-8 become replacement characters.
+
+    Raises:
+        InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints.
+        OSError: it cannot be read.
+    """
+    name = str(path)
+    total = 0
+    with _opened(path) as file:
+        number = 0
+        while True:
+            try:
+                line = file.readline(_MAX_LINE + 1)
+            except (EOFError, lzma.LZMAError, gzip.BadGzipFile, ValueError) as error:
+                raise InputError(name, number + 1, f"cannot be unpacked: {error}") from error
+            except OSError as error:
+                if error.errno is None:
+                    raise InputError(name, number + 1, f"cannot be unpacked: {error}") from error
+                raise
+            if not line:
+                return
+            number += 1
+            total += len(line)
+            if len(line) > _MAX_LINE:
+                raise InputError(name, number, "line too long")
+            if total > MAX_UNPACKED:
+                raise InputError(name, number, "unpacks to more than 1 GiB")
+            yield number, line.decode("utf-8", "replace").rstrip("\r\n")
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """Return `name` in `folder`, plain or packed, or None."""
+    for suffix in ("", ".gz", ".xz", ".zst"):
+        path = folder / (name + suffix)
+        if path.is_file():
+            return path
+    return None

@@ -1,0 +1,133 @@
+"""/proc/vmallocinfo (mm/vmalloc.c: vmalloc_info_show, show_purge_info; the same text in 6.12 and 7.1)."""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from attrs import frozen
+
+from execmem_tui.model.errors import InputError
+from execmem_tui.model.text import printable
+from execmem_tui.model.units import Address, Bytes
+
+_LINE: Final = re.compile(
+    r"(0x[0-9a-f]{1,16}|\(_*ptrval_*\))-(0x[0-9a-f]{1,16}|\(_*ptrval_*\))\s+(\d{1,20})(?:\s(.*))?"
+)
+_FLAGS: Final = frozenset(("ioremap", "sparse", "vmalloc", "vmap", "user", "dma-coherent", "vpages"))
+_UNPURGED: Final = "unpurged vm_area"
+_MAX_BAD: Final = 20
+
+
+class Pointers(StrEnum):
+    """What the addresses of a file are worth."""
+
+    REAL = "real"
+    HASHED = "hashed"
+    """kptr_restrict=0: a 32-bit hash, equal for equal addresses."""
+    ZEROED = "zeroed"
+    """kptr_restrict=2, or 1 without CAP_SYSLOG."""
+    NOT_READY = "(ptrval)"
+    """Read before the kernel's hash key was ready."""
+
+
+@frozen(kw_only=True)
+class VmallocEntry:
+    """One line. `end` and `size` include the guard."""
+
+    start: Address
+    end: Address
+    size: Bytes
+    caller: str | None
+    flags: tuple[str, ...]
+    pages: int | None
+    phys: Address | None
+    lazy: bool
+    line: int
+
+
+@frozen(kw_only=True)
+class Vmallocinfo:
+    """A whole file, in the kernel's node order."""
+
+    entries: tuple[VmallocEntry, ...]
+    pointers: Pointers
+    skipped: tuple[int, ...]
+    """Numbers of lines that made no sense."""
+
+
+def parse_vmallocinfo(path: str, lines: Iterable[tuple[int, str]]) -> Vmallocinfo:
+    """Read a file; lines that make no sense are skipped and counted while they are few.
+
+    Raises:
+        InputError: this is no vmallocinfo.
+    """
+    entries: list[VmallocEntry] = []
+    skipped: list[int] = []
+    unready = False
+    for number, text in lines:
+        if not text.strip():
+            continue
+        match = _LINE.fullmatch(text)
+        entry = None
+        if match is not None:
+            unready = unready or match[1].startswith("(")
+            entry = _entry(match, number)
+        if entry is None:
+            skipped.append(number)
+            if len(skipped) > _MAX_BAD and len(skipped) > len(entries):
+                raise InputError(path, skipped[0], "not a line of /proc/vmallocinfo")
+        else:
+            entries.append(entry)
+    if not entries:
+        raise InputError(path, skipped[0] if skipped else 1, "holds no line of /proc/vmallocinfo")
+    return Vmallocinfo(entries=tuple(entries), pointers=_worth(entries, unready=unready), skipped=tuple(skipped))
+
+
+def _address(text: str) -> Address:
+    return 0 if text.startswith("(") else int(text, 16)
+
+
+def _entry(match: re.Match[str], number: int) -> VmallocEntry | None:
+    start, end, size = _address(match[1]), _address(match[2]), int(match[3])
+    words = (match[4] or "").split()
+    if size == 0 or size >= 1 << 64:
+        return None
+    caller: str | None = None
+    flags: list[str] = []
+    pages: int | None = None
+    phys: int | None = None
+    lazy = _UNPURGED in (match[4] or "")
+    for index, word in enumerate(words):
+        name, _, value = word.partition("=")
+        if word in _FLAGS:
+            flags.append(word)
+        elif name == "pages" and value.isdigit():
+            pages = int(value[:18])
+        elif name == "phys" and re.fullmatch(r"0x[0-9a-f]{1,16}", value):
+            phys = int(value, 16)
+        elif name.startswith("N") and name[1:].isdigit() and value.isdigit():
+            continue
+        elif index == 0 and not lazy:
+            caller = printable(word, 120)
+    return VmallocEntry(
+        start=start,
+        end=end,
+        size=size,
+        caller=caller,
+        flags=tuple(flags),
+        pages=pages,
+        phys=phys,
+        lazy=lazy,
+        line=number,
+    )
+
+
+def _worth(entries: list[VmallocEntry], *, unready: bool) -> Pointers:
+    """Real addresses differ by exactly the size; hashes and zeros do not."""
+    if unready:
+        return Pointers.NOT_READY
+    if all(entry.start == 0 and entry.end == 0 for entry in entries):
+        return Pointers.ZEROED
+    good = sum(entry.end - entry.start == entry.size for entry in entries)
+    return Pointers.REAL if good * 2 > len(entries) else Pointers.HASHED

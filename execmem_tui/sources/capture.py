@@ -1,0 +1,206 @@
+"""Captures: a folder of /proc files, a run of several snapshots, or a vmallocinfo alone."""
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from execmem_tui.formats.procfiles import (
+    parse_config,
+    parse_kallsyms,
+    parse_meminfo,
+    parse_modules,
+    parse_sections,
+    parse_version,
+)
+from execmem_tui.formats.reader import find_file, read_lines
+from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area
+from execmem_tui.model.errors import InputError, UsageError
+from execmem_tui.model.events import Noted
+from execmem_tui.model.text import printable
+from execmem_tui.sources.base import SourceKind
+from execmem_tui.sources.owners import Evidence, attribute
+from execmem_tui.sources.recognise import Clues, recognise
+
+_VMALLOCINFO: Final = "vmallocinfo"
+_KEY_SYMBOLS: Final = ("_text", "_stext", "_etext", "_end")
+_WHY: Final = {
+    Pointers.HASHED: "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with no_hash_pointers",
+    Pointers.ZEROED: "addresses are zeroed: kernel.kptr_restrict is 2, or 1 without CAP_SYSLOG",
+    Pointers.NOT_READY: "addresses are (ptrval): read before the kernel could hash them",
+}
+
+
+@frozen(kw_only=True)
+class Phase:
+    """One snapshot of a capture, as read."""
+
+    name: str
+    info: Vmallocinfo
+    evidence: Evidence
+    clues: Clues
+
+
+class Capture:
+    """A capture as a source: step 0 is empty, each phase is one event and a mark."""
+
+    kind = SourceKind.CAPTURE
+
+    def __init__(self, title: str, history: History) -> None:
+        self._title = title
+        self._history = history
+
+    @property
+    def title(self) -> str:
+        """What was opened."""
+        return self._title
+
+    @property
+    def history(self) -> History:
+        """The phases."""
+        return self._history
+
+
+def is_capture(path: Path) -> bool:
+    """Whether `path` looks like a capture: a folder with a vmallocinfo in it or below it, or such a file."""
+    if path.is_dir():
+        return bool(_phase_folders(path)) or find_file(path, _VMALLOCINFO) is not None
+    return path.is_file()
+
+
+def open_capture(path: Path, phase: str | None = None) -> Capture:
+    """Open a capture.
+
+    Args:
+        path: a run folder, a phase folder, or a vmallocinfo file (also packed).
+        phase: of a run, open this one alone.
+
+    Raises:
+        InputError: it is broken.
+        UsageError: there is no such phase.
+        OSError: it cannot be read.
+    """
+    title = printable(path.name or str(path), 80)
+    if path.is_file():
+        info = parse_vmallocinfo(str(path), read_lines(path))
+        clues = Clues(addresses=_addresses(info))
+        return _capture(title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)])
+    folders = [path] if find_file(path, _VMALLOCINFO) is not None else _phase_folders(path)
+    if phase is not None:
+        chosen = [folder for folder in folders if folder.name == phase]
+        if not chosen:
+            names = ", ".join(printable(folder.name, 40) for folder in folders)
+            raise UsageError(f"no phase {printable(phase)!r}", hint=f"there are: {names}")
+        folders, title = chosen, f"{title} {printable(phase, 40)}"
+    if not folders:
+        raise InputError(str(path), None, "no vmallocinfo in this folder or below it")
+    return _capture(title, [_read_phase(folder) for folder in folders])
+
+
+def _phase_folders(path: Path) -> list[Path]:
+    """Return the phase folders of a run, in the order of meta.toml, else by name."""
+    found = {
+        folder.name: folder for folder in sorted(path.iterdir()) if folder.is_dir() and find_file(folder, _VMALLOCINFO)
+    }
+    names = _meta(path).get("phases")
+    ordered = [name for name in names if name in found] if isinstance(names, list) else []
+    return [found[name] for name in [*ordered, *(name for name in found if name not in ordered)]]
+
+
+def _meta(path: Path) -> dict[str, Any]:
+    file = path / "meta.toml"
+    if not file.is_file():
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8", errors="replace"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(str(file), None, printable(str(error))) from error
+
+
+def _addresses(info: Vmallocinfo) -> Sequence[int]:
+    return tuple(entry.start for entry in info.entries) if info.pointers is Pointers.REAL else ()
+
+
+def _beside(folder: Path, name: str) -> Path | None:
+    """Return a file of the phase, of its run, or of the run's first phase: some are collected only once."""
+    here = find_file(folder, name)
+    if here is not None:
+        return here
+    places = [folder.parent, *sorted(each for each in folder.parent.iterdir() if each.is_dir())]
+    if not (folder.parent / "meta.toml").is_file():
+        return None
+    return next((found for place in places if (found := find_file(place, name)) is not None), None)
+
+
+def _read_phase(folder: Path) -> Phase:
+    path = find_file(folder, _VMALLOCINFO)
+    assert path is not None
+    info = parse_vmallocinfo(str(path), read_lines(path))
+
+    def lines(name: str) -> Any:
+        file = find_file(folder, name)
+        return (str(folder / name), iter(())) if file is None else (str(file), read_lines(file))
+
+    symbols = parse_kallsyms(*lines("kallsyms"))
+    evidence = Evidence(
+        modules=parse_modules(*lines("modules")), sections=parse_sections(*lines("sections")), symbols=symbols
+    )
+    return Phase(name=printable(folder.name, 60), info=info, evidence=evidence, clues=_clues(folder, info, evidence))
+
+
+def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence) -> Clues:
+    def beside(name: str) -> Any:
+        file = _beside(folder, name)
+        return iter(()) if file is None else read_lines(file)
+
+    meta = _meta(folder) or _meta(folder.parent)
+    version = parse_version(beside("version"))
+    arch = meta.get("arch")
+    known = {each.name: each.address for each in evidence.symbols if each.name in _KEY_SYMBOLS and each.address}
+    return Clues(
+        arch=printable(arch, 20) if isinstance(arch, str) else None,
+        release=version[0] if version is not None else _text(meta.get("kernel")),
+        compiler="" if version is None else version[1],
+        cmdline=" ".join(text for _, text in beside("cmdline")),
+        config=parse_config(beside("config.txt")) or parse_config(beside("config")),
+        symbols=known,
+        vmalloc_total=parse_meminfo(beside("meminfo")).get("VmallocTotal"),
+        addresses=_addresses(info),
+    )
+
+
+def _text(value: object) -> str | None:
+    return printable(value, 60) if isinstance(value, str) else None
+
+
+def _capture(title: str, phases: list[Phase]) -> Capture:
+    first = next((phase for phase in phases if phase.clues.symbols), phases[0])
+    addresses = tuple(address for phase in phases for address in phase.clues.addresses)
+    layout = recognise(evolve(first.clues, addresses=addresses))
+    notes = [_WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL]
+    skipped = sum(len(phase.info.skipped) for phase in phases)
+    if skipped:
+        notes.append(f"{skipped} line{'' if skipped == 1 else 's'} of vmallocinfo made no sense and were left out")
+    history = History(evolve(layout, notes=(*layout.notes, *dict.fromkeys(notes))))
+    before: tuple[Area, ...] = ()
+    for phase in phases:
+        entries = phase.info.entries if phase.info.pointers is Pointers.REAL else ()
+        areas = tuple(attribute(layout, entries, phase.evidence))
+        old, new = set(before), set(areas)
+        message = f"{phase.name}: {len(phase.info.entries)} areas"
+        if phase.info.pointers is not Pointers.REAL:
+            message += f" ({phase.info.pointers} addresses)"
+        event = Noted(
+            message=message,
+            mark=True,
+            reset=True,
+            removed=tuple(area for area in before if area not in new),
+            added=tuple(area for area in areas if area not in old),
+        )
+        history.append([event])
+        before = areas
+    return Capture(title, history)

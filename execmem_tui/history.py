@@ -86,10 +86,10 @@ class History:
         return added
 
     def truncate(self) -> int:
-        """Drop every group that is not wholly behind the cursor and move the cursor to the boundary; return its step."""
-        index = bisect_right(self._boundaries, self.step) - 1
-        boundary = self._boundaries[max(0, index)]
-        self._move(max(0, boundary - self._dropped))
+        """Drop every group that the cursor has not entered, move the cursor to the end of its group; return the step."""
+        index = bisect_left(self._boundaries, self.step)
+        boundary = self._boundaries[index]
+        self._move(boundary - self._dropped)
         del self._events[self._cursor :]
         del self._boundaries[index + 1 :]
         self._snapshot = None

@@ -1,6 +1,7 @@
 """What can reach what: windows around an origin, verdicts for pairs and for everything on a map, room left."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from attrs import frozen
 
@@ -10,6 +11,9 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Reach, Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
+
+_INSTRUCTION: Final = 4
+"""Bytes of the smallest call target at the end of an image: one instruction."""
 
 
 def verdict(layout: Layout, reach: Reach, origin: Address, target: Address) -> Verdict:
@@ -34,14 +38,17 @@ def spans(layout: Layout, area: Area) -> list[tuple[Reach, Verdict]]:
     image = layout.image
     if image is None:
         return []
-    low, high = image[0], image[1] - 1
     first, last = area.start, area.start + area.size - 1
-    pairs = ((first, high), (first, low), (last, low), (last, high))
     order = list(Verdict)
-    return [
-        (reach, max((verdict(layout, reach, origin, target) for origin, target in pairs), key=order.index))
-        for reach in layout.reach
-    ]
+    found = []
+    for reach in layout.reach:
+        # the last place that a call can name is the image's last instruction, that of data its last byte
+        low, high = image[0], image[1] - (_INSTRUCTION if reach.call else 1)
+        pairs = ((first, high), (first, low), (last, low), (last, high))
+        found.append(
+            (reach, max((verdict(layout, reach, origin, target) for origin, target in pairs), key=order.index))
+        )
+    return found
 
 
 def call_reach(layout: Layout) -> Reach | None:

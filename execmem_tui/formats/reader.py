@@ -1,6 +1,7 @@
 """Lines of a file that may be packed: plain, gzip, xz, zstd, by its first bytes. Nothing is ever written to disk."""
 
 import gzip
+import io
 import lzma
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,22 +14,18 @@ MAX_UNPACKED: Final = 1 << 30
 _MAX_LINE: Final = 1 << 16
 
 
-def _opened(path: Path) -> IO[bytes]:
-    raw = path.open("rb")
-    try:
-        head = raw.read(6)
-        raw.seek(0)
-        if head.startswith(b"\x1f\x8b"):
-            return cast("IO[bytes]", gzip.open(raw, "rb"))
-        if head.startswith(b"\xfd7zXZ\x00"):
-            return cast("IO[bytes]", lzma.open(raw, "rb"))
-        if head.startswith(b"\x28\xb5\x2f\xfd"):
-            from zstandard import ZstdDecompressor  # 15 ms, only for .zst
+def _unpacked(raw: IO[bytes]) -> IO[bytes]:
+    """Return a reader over what `raw` holds, by its first bytes."""
+    head = raw.read(6)
+    raw.seek(0)
+    if head.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.open(raw, "rb"))
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return cast("IO[bytes]", lzma.open(raw, "rb"))
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        from execmem_tui.formats.zstd import ZstdReader  # 15 ms, only for .zst
 
-            return ZstdDecompressor(max_window_size=1 << 27).stream_reader(raw, closefd=True)
-    except OSError:
-        raw.close()
-        raise
+        return cast("IO[bytes]", io.BufferedReader(ZstdReader(raw)))
     return raw
 
 
@@ -41,7 +38,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     name = str(path)
     total = 0
-    with _opened(path) as file:
+    with path.open("rb") as raw, _unpacked(raw) as file:
         number = 0
         while True:
             try:

@@ -48,7 +48,7 @@ class Followed(Protocol):
 class Commanded(Protocol):
     """A source that takes commands: the simulator. Each command is one undoable group of the history.
 
-    A command given while the history's cursor is not at its end first forgets everything after the cursor.
+    A command given while the history's cursor is not at its end first forgets every command that the cursor has not entered.
     """
 
     def usual_size(self, kind: ExecmemType) -> Bytes:

@@ -26,8 +26,8 @@ MAX_COUNT: Final = 100_000
 class Simulation:
     """One simulated kernel and its history.
 
-    A command given while the cursor is not at the end forgets what lies after it: the history is cut back to the last
-    whole command, and the machine is brought to that state by replaying commands from the nearest checkpoint.
+    A command given while the cursor is not at the end forgets what lies after it: the history is cut after the command that
+    the cursor is in, and the machine is brought to that state by replaying commands from the nearest checkpoint.
     """
 
     kind = SourceKind.SIMULATE

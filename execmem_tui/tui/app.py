@@ -98,7 +98,8 @@ class ExecmemApp(Navigation, Timeline, KernelCommands, App[int]):
         for line in self._bad_themes:
             self.notify(line, title="theme", severity="warning", markup=False)
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self.show_snapshot))
-        self.call_after_refresh(self.show_snapshot, anew=True)
+        self.show_snapshot(anew=True)
+        self.call_after_refresh(self.show_frame)
 
     @property
     def letters(self) -> bool:

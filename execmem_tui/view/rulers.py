@@ -67,7 +67,7 @@ def reach_window(layout: Layout, origin: Address | None) -> ReachWindow | None:
     direct = reach.window(origin)
     image = layout.image
     if image is not None and origin == image[0]:
-        far = reach.window(image[1] - 1)
+        far = reach.window(image[1] - 4)
         direct = max(direct[0], far[0]), min(direct[1], far[1])
     plt: tuple[Address, Address] | None = None
     if layout.plt is not None:

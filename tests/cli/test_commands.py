@@ -1,0 +1,199 @@
+"""The commands: documents under their schemas, plain text without escape codes, exit codes, errors that name their place."""
+
+import gzip
+import json
+import os
+import pty
+import subprocess
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from execmem_tui.cli.main import available_commands, build_parser, main
+from tests.arch.oracle import oracle
+
+DATA = Path(__file__).parents[1] / "data"
+VECTOR = str(DATA / "vectors" / "dev-00-vmap-7.1.jsonl.gz")
+CAPTURE = str(DATA / "captures" / "arm64-7.2.13-nokaslr")
+HEX = {"MODULE_TEXT": "DEFAULT"}
+
+
+def document(capsys: pytest.CaptureFixture[str], command: str, *arguments: str) -> dict[str, Any]:
+    assert main([command, *arguments, "--json"]) in (0, 1)
+    loaded: dict[str, Any] = json.loads(capsys.readouterr().out)
+    schema = json.loads((files("execmem_tui") / "cli" / "schemas" / f"{command}.json").read_text())
+    jsonschema.validate(loaded, schema)
+    return loaded
+
+
+def test_ranges_of_every_layout_equal_the_oracle(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {layout["id"]: layout for layout in document(capsys, "ranges", "--all")["layouts"]}
+    rows = [row for row in oracle()["layout"] if row["id"] in found]
+    assert len(rows) == len(found)
+    for row in rows:
+        layout = found[row["id"]]
+        for name, mine in layout["types"].items():
+            theirs = row["execmem"][HEX.get(name, name)]
+            for key in (
+                "start",
+                "end",
+                "fallback_start",
+                "fallback_end",
+                "pgprot",
+                "flags",
+                "inherited",
+                "used",
+                "used_by",
+            ):
+                assert mine[key] == theirs[key], (row["id"], name, key)
+            assert mine["alignment"] == theirs["alignment_bytes"]
+        assert layout["symbols"] == row["symbols"]
+        assert layout["macros"].items() >= row.get("macros", {}).items()
+
+
+def test_set_moves_symbols_and_windows(capsys: pytest.CaptureFixture[str]) -> None:
+    layout = document(capsys, "ranges", "--set", "_end=0xffff800082000000")["layouts"][0]
+    assert layout["types"]["MODULE_TEXT"]["start"] == "0xffff80007a000000"
+    drawn = document(capsys, "ranges", "--arch", "x86_64", "--kaslr", "5", "--set", "offset_pages=17")["layouts"][0]
+    assert drawn["types"]["BPF"]["start"] == "0xffffffffc0011000"
+    assert drawn["kaslr"] == "seed-5"
+
+
+@pytest.mark.parametrize("seed", ["1", "77", "123456789"])
+def test_a_seed_draws_the_same_again(capsys: pytest.CaptureFixture[str], seed: str) -> None:
+    for arch in ("arm64", "x86"):
+        first = document(capsys, "ranges", "--arch", arch, "--kaslr", seed)
+        assert document(capsys, "ranges", "--arch", arch, "--kaslr", seed) == first
+
+
+def test_ranges_text_marks_what_is_inherited(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ranges", "--arch", "arm"]) == 0
+    text = capsys.readouterr().out
+    assert "KPROBES=" in text
+    assert "= inherited from MODULE_TEXT" in text
+
+
+def test_diff_and_explain(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ranges", "--diff", "x86:6.12", "x86:7.1"]) == 0
+    assert "MODULE_TEXT.flags" in capsys.readouterr().out
+    assert main(["ranges", "--diff", "arm64:6.12", "arm64:7.1"]) == 0
+    assert "are equal" in capsys.readouterr().out
+    assert main(["ranges", "--explain", "MODULE_TEXT"]) == 0
+    text = capsys.readouterr().out
+    assert "module_init_limits" in text
+    assert "KPROBES.start" not in text
+
+
+def test_verify_of_a_vector(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "verify", VECTOR)
+    assert found["checked"] == found["exact"] == 1889
+    assert main(["verify", VECTOR]) == 0
+    assert "0 differ" in capsys.readouterr().out
+
+
+def test_verify_exits_with_1_where_a_row_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = gzip.decompress(Path(VECTOR).read_bytes()).decode().splitlines()
+    row = next(json.loads(line) for line in text[1:] if line.startswith('["area"'))
+    row[-1] = "ffff000000000000"
+    path = tmp_path / "wrong.jsonl"
+    path.write_text("\n".join([text[0], json.dumps(row)]))
+    assert main(["verify", str(path)]) == 1
+    assert "first difference at line 2" in capsys.readouterr().out
+
+
+def test_map_of_a_capture(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "map", CAPTURE)
+    assert found["steps"] == 2
+    owners = {(area["owner"], area["region"]) for area in found["areas"]}
+    assert ("amdgpu", "MOD_TEXT") in owners
+    assert found["meters"]["MODULE_TEXT"]["used"] > 1 << 20
+
+
+def test_map_of_a_simulator_at_rest(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "map", "--arch", "arm64")
+    assert {area["owner"] for area in found["areas"]} == {"kernel image"}
+    assert found["counters"] == dict.fromkeys(("allocations", "frees", "failures", "fallbacks", "purges"), 0)
+
+
+def test_keys_document(capsys: pytest.CaptureFixture[str]) -> None:
+    assert any(entry["id"] == "next_fallback" for entry in document(capsys, "keys")["keys"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["ranges", "--arch", "z80"], "no architecture"),
+        (["ranges", "--variant", "nothing"], "no variant"),
+        (["ranges", "--kernel", "banana"], "not a kernel version"),
+        (["ranges", "--kaslr", "maybe"], "no draw"),
+        (["ranges", "--set", "nonsense"], "not NAME=VALUE"),
+        (["ranges", "--set", "nothing_here=1"], "no input"),
+        (["ranges", "--arch", "x86", "--kaslr", "1", "--set", "offset_pages=5000"], "cannot be drawn"),
+        (["ranges", "--type", "HEAP"], "no type"),
+        (["ranges", "--layout", "x/y"], "not a layout"),
+        (["map", "/nonexistent\x1b[31m"], "\\x1b[31m"),
+        (["map", "--cpus", "0"], "cannot simulate"),
+        (["verify", "/nonexistent"], "No such file"),
+        (["verify", __file__], ":1:"),
+    ],
+)
+def test_errors_are_one_clear_message_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    assert main(arguments) == 2
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert words in streams.err
+    assert "\x1b" not in streams.err
+
+
+def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in available_commands():
+        with pytest.raises(SystemExit) as caught:
+            build_parser(command).parse_args(["--help"])
+        assert caught.value.code == 0
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "exit codes" in capsys.readouterr().out
+
+
+def _in_a_pty(arguments: list[str], **environment: str) -> bytes:
+    pid, master = pty.fork()
+    if pid == 0:
+        os.execve(  # noqa: S606 - the child of the pty becomes the command under test
+            sys.executable, [sys.executable, "-m", "execmem_tui.cli.main", *arguments], {**os.environ, **environment}
+        )
+    seen = b""
+    while True:
+        try:
+            data = os.read(master, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        seen += data
+    os.close(master)
+    os.waitpid(pid, 0)
+    return seen
+
+
+def test_a_dumb_terminal_gets_the_plain_map() -> None:
+    seen = _in_a_pty([], TERM="dumb")
+    assert b"MODULE" in seen
+    assert b"\x1b" not in seen
+
+
+def test_a_pipe_gets_no_escape_codes() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "execmem_tui.cli.main", "--arch", "x86"],
+        capture_output=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    assert b"MODULE" in done.stdout
+    assert b"\x1b" not in done.stdout + done.stderr
+    assert b"no terminal" in done.stderr

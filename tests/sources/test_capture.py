@@ -1,0 +1,130 @@
+"""Real captures: owners against the kernel's own records, ranges, honesty where nothing can be known."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+from execmem_tui.model.areas import AreaState
+from execmem_tui.model.errors import InputError, UsageError
+from execmem_tui.model.ranges import ExecmemType, Provenance
+from execmem_tui.sources.capture import open_capture
+from execmem_tui.sources.opening import open_path
+from execmem_tui.sources.owners import region_of
+
+CAPTURES = Path(__file__).parents[1] / "data" / "captures"
+REGIONS = (
+    "MOD_TEXT",
+    "MOD_DATA",
+    "MOD_RODATA",
+    "MOD_RO_AFTER_INIT",
+    "MOD_INIT_TEXT",
+    "MOD_INIT_DATA",
+    "MOD_INIT_RODATA",
+)
+_MODMEM = re.compile(r"modmem (\S+) state=\S+ type=(\d)\S* base=(?:0x)?([0-9a-f]+) size=([0-9a-f]+)")
+_RANGE = re.compile(r"execmem_range (\d) \S+ start=(?:0x)?([0-9a-f]+) end=(?:0x)?([0-9a-f]+)")
+
+
+@pytest.mark.parametrize("run", ["amd64-7.2.13-kaslr", "arm64-7.2.13-nokaslr"])
+def test_every_module_region_has_its_owner(run: str) -> None:
+    """modmem is read from the kernel's memory: the ground truth that a user does not have."""
+    checked = 0
+    for phase in ("0-boot", "1-modules"):
+        truth = CAPTURES / run / phase / "truth.gz"
+        snapshot = open_capture(CAPTURES / run, phase).history.snapshot()
+        for line in gzip.decompress(truth.read_bytes()).decode().splitlines():
+            match = _MODMEM.match(line)
+            if match is None or int(match[4], 16) == 0:
+                continue
+            base, size = int(match[3], 16), int(match[4], 16)
+            for address in (base, base + size // 2, base + size - 1):
+                area = snapshot.area_at(address)
+                assert area is not None, line
+                assert (area.owner, area.region) == (match[1], REGIONS[int(match[2])]), line
+                checked += 1
+    assert checked > 900
+
+
+def test_arm64_ranges_are_those_the_kernel_held() -> None:
+    run = CAPTURES / "arm64-7.2.13-nokaslr"
+    layout = open_capture(run).history.layout
+    truth = gzip.decompress((run / "1-modules" / "truth.gz").read_bytes()).decode()
+    for match in _RANGE.finditer(truth):
+        entry = layout.range_of(ExecmemType(int(match[1])))
+        assert (entry.start, entry.end) == (int(match[2], 16), int(match[3], 16))
+        assert entry.provenance is Provenance.DERIVED
+
+
+def test_a_run_is_one_recording_with_its_phases_as_marks() -> None:
+    capture = open_capture(CAPTURES / "amd64-7.2.13-kaslr")
+    history = capture.history
+    assert history.steps == 3
+    assert [event.text.partition(":")[0] for event in history.events()] == ["0-boot", "1-modules", "6b-final"]
+    alone = open_capture(CAPTURES / "amd64-7.2.13-kaslr" / "1-modules").history.snapshot()
+    assert {(area.start, area.owner) for area in history.seek(2).areas} == {
+        (area.start, area.owner) for area in alone.areas
+    }
+    assert history.seek(0).areas == ()
+
+
+def test_consumers_are_told_apart() -> None:
+    snapshot = open_capture(CAPTURES / "amd64-7.2.13-kaslr", "6b-final").history.snapshot()
+    types = {area.type for area in snapshot.areas}
+    assert {ExecmemType.KPROBES, ExecmemType.FTRACE, ExecmemType.BPF} <= types
+    assert all(area.type is None for area in snapshot.areas if (area.caller or "").startswith("kernel_clone"))
+    assert any(area.state is AreaState.LAZY for area in snapshot.areas)
+
+
+def test_a_drawn_range_is_bounded_and_says_so() -> None:
+    layout = open_capture(CAPTURES / "amd64-7.2.13-kaslr").history.layout
+    entry = layout.range_of(ExecmemType.MODULE_TEXT)
+    truth = gzip.decompress((CAPTURES / "amd64-7.2.13-kaslr" / "1-modules" / "truth.gz").read_bytes()).decode()
+    real = {int(match[2], 16) for match in _RANGE.finditer(truth)}
+    assert all(0xFFFFFFFFC0000000 < start <= entry.start for start in real)
+    assert layout.kaslr == "unknown"
+    assert any("KASLR" in note for note in layout.notes)
+
+
+def test_a_file_without_symbols_claims_nothing() -> None:
+    source = open_path(str(CAPTURES / "ppc32-g4" / "vmallocinfo.gz"))
+    snapshot = source.history.snapshot()
+    assert len(snapshot.areas) > 400
+    assert snapshot.layout.arch == "unknown"
+    assert all(entry.provenance is Provenance.UNKNOWN for entry in snapshot.layout.types.values())
+    assert any("unknown" in note for note in snapshot.layout.notes)
+    assert not [area for area in snapshot.areas if area.region is not None]
+
+
+@pytest.mark.parametrize(("name", "word"), [("hashed", "hashed"), ("zeroed", "zeroed")])
+def test_hidden_addresses_give_no_map_but_a_reason(name: str, word: str) -> None:
+    source = open_path(str(CAPTURES / name / "vmallocinfo.gz"))
+    snapshot = source.history.snapshot()
+    assert snapshot.areas == ()
+    assert any(word in note and "kptr_restrict" in note for note in snapshot.layout.notes)
+
+
+def test_unknown_phases_and_empty_folders_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        open_capture(CAPTURES / "amd64-7.2.13-kaslr", "9-nothing")
+    with pytest.raises(InputError):
+        open_path(str(tmp_path))
+    with pytest.raises(InputError):
+        open_path(str(tmp_path / "missing"))
+
+
+@pytest.mark.parametrize(
+    ("section", "region"),
+    [
+        (".text.unlikely", "MOD_TEXT"),
+        (".init.text", "MOD_INIT_TEXT"),
+        (".data..ro_after_init", "MOD_RO_AFTER_INIT"),
+        (".data..read_mostly", "MOD_DATA"),
+        (".symtab", "MOD_INIT_DATA"),
+        (".rodata.str1.8", "MOD_RODATA"),
+        ("__something_new", None),
+    ],
+)
+def test_section_names_tell_regions(section: str, region: str | None) -> None:
+    assert region_of(section) == region

@@ -1,0 +1,109 @@
+"""Every shipped theme: complete, legible, and its kinds told apart by any eye or by a glyph."""
+
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from textual.color import Color, Lab, rgb_to_lab
+
+from execmem_tui.model.errors import InputError
+from execmem_tui.tui.themes import (
+    DEFAULT,
+    KIND_NAMES,
+    SIXTEEN_COLOURS,
+    MapTheme,
+    read_theme,
+    shipped,
+    theme_root,
+    users,
+)
+from execmem_tui.view.kinds import FREE, GUARD, LOOKS
+
+THEMES = list(shipped())
+SOLID = ["kernel", "module", "data", "kprobes", "ftrace", "bpf", "rox", "fallback", "lazy"]
+_DEUTAN = ((0.367, 0.861, -0.228), (0.280, 0.673, 0.047), (-0.012, 0.043, 0.969))
+_PROTAN = ((0.152, 1.053, -0.205), (0.115, 0.786, 0.099), (-0.004, -0.048, 1.052))
+_NORMAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+
+
+def seen(colour: Color, matrix: tuple[tuple[float, float, float], ...]) -> Lab:
+    """The colour as an eye with a deficiency sees it (Machado, Oliveira and Fernandes 2009), in CIE Lab."""
+    channels = (colour.r, colour.g, colour.b)
+    mixed = [min(255, max(0, round(sum(a * b for a, b in zip(row, channels, strict=True))))) for row in matrix]
+    return rgb_to_lab(Color(*mixed))
+
+
+def distance(one: Lab, other: Lab) -> float:
+    return float(((one.L - other.L) ** 2 + (one.a - other.a) ** 2 + (one.b - other.b) ** 2) ** 0.5)
+
+
+def contrast(one: Color, other: Color) -> float:
+    def luminance(colour: Color) -> float:
+        parts = [value / 255 for value in (colour.r, colour.g, colour.b)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def kinds(theme: MapTheme) -> dict[str, Color]:
+    return {name: Color.parse(theme.theme.variables[f"execmem-{name}"]) for name in KIND_NAMES}
+
+
+def test_five_themes_and_more_ship() -> None:
+    names = {theme.theme.name for theme in THEMES}
+    assert len(names) >= 5
+    assert {DEFAULT, SIXTEEN_COLOURS} <= names
+    assert any(not theme.theme.dark for theme in THEMES)
+
+
+@pytest.mark.parametrize("theme", [theme for theme in THEMES if not theme.letters], ids=lambda theme: theme.theme.name)
+@pytest.mark.parametrize("eye", ["normal", "deutan", "protan"])
+def test_kinds_are_told_apart(theme: MapTheme, eye: str) -> None:
+    matrix = {"normal": _NORMAL, "deutan": _DEUTAN, "protan": _PROTAN}[eye]
+    labs = {name: seen(colour, matrix) for name, colour in kinds(theme).items() if name in SOLID}
+    close = {
+        (one, other): round(distance(labs[one], labs[other]))
+        for one, other in combinations(SOLID, 2)
+        if distance(labs[one], labs[other]) < 15
+    }
+    assert close == {}
+
+
+@pytest.mark.parametrize("theme", [theme for theme in THEMES if not theme.letters], ids=lambda theme: theme.theme.name)
+def test_text_is_legible(theme: MapTheme) -> None:
+    for name, ground in kinds(theme).items():
+        if name in LOOKS:
+            ink = ground.get_contrast_text(1.0)
+            assert contrast(ink.blend(ground, 1 - ink.a).with_alpha(1.0), ground) >= 3, name
+    free = kinds(theme)[FREE]
+    for name in SOLID:
+        assert contrast(kinds(theme)[name], free) >= 1.5, name
+    assert contrast(Color.parse(theme.theme.foreground or ""), Color.parse(theme.theme.background or "")) >= 7
+
+
+def test_the_sixteen_colour_theme_shows_letters() -> None:
+    theme = next(theme for theme in THEMES if theme.theme.name == SIXTEEN_COLOURS)
+    assert theme.letters
+    assert GUARD in kinds(theme)
+
+
+def test_the_checkout_reads_its_own_folder() -> None:
+    assert theme_root() == Path(__file__).parents[2] / "themes"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "name = 1", 'name = "x"', "[", 'name = "x"\nprimary = "nothing"\n[kinds]\nfree = "red"', "\x00"]
+)
+def test_broken_themes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    folder = tmp_path / "execmem-tui" / "themes"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text(text)
+    with pytest.raises(InputError):
+        read_theme(folder / "mine.toml")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    good, bad = users()
+    assert good == []
+    assert len(bad) == 1
+    assert "mine.toml" in bad[0]

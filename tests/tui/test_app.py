@@ -1,0 +1,285 @@
+"""The application driven by keys and mouse."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.sources.opening import open_path
+from execmem_tui.sources.simulation import Simulation, open_simulation
+from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.widgets.detail_map import DetailMap
+from execmem_tui.tui.widgets.panels import SidePanel, TitleLine
+from execmem_tui.tui.widgets.range_pane import RangePane
+from execmem_tui.view.actions import ACTIONS
+
+CAPTURE = Path(__file__).parents[1] / "data" / "captures" / "arm64-7.2.13-nokaslr"
+MIB = 1 << 20
+
+
+def make_app(simulation: Simulation | None = None) -> ExecmemApp:
+    return ExecmemApp(simulation or open_simulation("arm64", "7.1", "va48-4k", "off"), theme="execmem-dark")
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    await pilot.press(*keys)
+    await pilot.pause()
+
+
+def shown_text(app: ExecmemApp) -> str:
+    """All that is on the screen, as text."""
+    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+async def test_allocate_in_each_pane(size: tuple[int, int]) -> None:
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "1", "a", "2", "a", "4", "a")
+        areas = {area.type: area.start for area in app.shown.snapshot.areas if area.type is not None}
+        assert areas[ExecmemType.MODULE_TEXT] == 0xFFFF80007B000000
+        assert areas[ExecmemType.KPROBES] == 0xFFFF800083001000
+        assert areas[ExecmemType.BPF] == 0xFFFF800083003000
+        assert app.pane_number == 4
+        text = shown_text(app)
+        assert "MODULE" in text
+        assert "no trampolines on arm64" in text
+        assert "◆" in text
+
+
+async def test_a_fallback_is_unmistakable() -> None:
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, 80 * MIB - 4096)
+    app = make_app(simulation)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await press(pilot, "a")
+        assert app.cursor == 0xFFFF800003000000
+        assert app.shown.pane(1).fallbacks == 1
+        text = shown_text(app)
+        assert "▲1 fallback" in text
+        assert "FALLBACK at ffff800003000000" in text
+        assert [line for line in text.splitlines() if "fallback" in line and "▲" in line.partition("fallback")[2]]
+        titles = [notification.title for notification in app._notifications]
+        assert titles == ["▲ FALLBACK at ffff800003000000"]
+
+
+async def test_n_jumps_between_fallbacks() -> None:
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, 80 * MIB - 4096)
+    for _ in range(2):
+        simulation.allocate(ExecmemType.MODULE_TEXT, MIB)
+    simulation.allocate(ExecmemType.BPF)
+    app = make_app(simulation)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "N")
+        second = app.source.history.step
+        assert app.shown.snapshot.event is not None
+        await press(pilot, "N")
+        assert app.source.history.step < second
+        assert app.cursor == 0xFFFF800003000000
+        await press(pilot, "n")
+        assert app.source.history.step == second
+        assert app.cursor == 0xFFFF800003101000
+
+
+async def test_undo_redo_and_steps() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a", "a", "a", "u", "u")
+        assert app.shown.snapshot.counters.allocations == 1
+        await press(pilot, "ctrl+r")
+        assert app.shown.snapshot.counters.allocations == 2
+        await press(pilot, "left_square_bracket", "left_square_bracket", "right_square_bracket")
+        assert app.source.history.step == 3
+        await press(pilot, "a")
+        assert app.shown.snapshot.counters.allocations == 3
+        assert app.source.history.at_end
+        await press(pilot, "u", "u", "u", "u", "u")
+        assert app.shown.snapshot.counters.allocations == 0
+
+
+async def test_free_what_is_under_the_cursor() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a", "a", "b", "f")
+        live = [area.start for area in app.shown.snapshot.areas if area.type is ExecmemType.MODULE_TEXT]
+        assert live == [0xFFFF80007B011000]
+        await press(pilot, "a")
+        assert app.cursor == 0xFFFF80007B000000
+
+
+async def test_the_allocate_dialog_takes_units_count_and_name() -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "A")
+        app.screen.query_one("#size", Input).value = "12 apples"
+        await press(pilot, "enter")
+        assert len(app.screen_stack) == 2
+        app.screen.query_one("#size", Input).value = "2M"
+        app.screen.query_one("#count", Input).value = "3"
+        app.screen.query_one("#owner", Input).value = "zfs"
+        await press(pilot, "enter")
+        assert len(app.screen_stack) == 1
+        owners = [(area.owner, area.size) for area in app.shown.snapshot.areas if area.type is not None]
+        assert owners == [("zfs", 2 * MIB)] * 3
+
+
+async def test_zoom_keeps_the_cursor_and_whole_shows_all() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a", "j", "l", "l")
+        before = app.cursor
+        await press(pilot, "plus", "plus", "minus")
+        assert app.cursor == before
+        await press(pilot, "0")
+        view = app.map.viewport
+        assert view is not None
+        assert view.top <= view.start
+        assert view.bottom >= view.end
+
+
+async def test_choose_another_layout() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "c")
+        from textual.widgets import Select
+
+        app.screen.query_one("#arch", Select).value = "x86"
+        await pilot.pause()
+        await pilot.click("#ok")
+        await pilot.pause()
+        assert app.shown.snapshot.layout.id == "7.1.8/x86/x86_64-4level/off"
+        await press(pilot, "3", "a")
+        assert any(area.type is ExecmemType.FTRACE for area in app.shown.snapshot.areas)
+        assert "ROX" in shown_text(app)
+
+
+async def test_find_goes_to_an_area() -> None:
+    app = ExecmemApp(open_path(str(CAPTURE)), theme="execmem-dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "slash")
+        await press(pilot, *"amdgpu.text")
+        await press(pilot, "enter")
+        area = app.shown.snapshot.area_at(app.cursor)
+        assert area is not None
+        assert (area.owner, area.region) == ("amdgpu", "MOD_TEXT")
+        assert "amdgpu" in shown_text(app)
+
+
+async def test_a_capture_cannot_be_commanded() -> None:
+    app = ExecmemApp(open_path(str(CAPTURE)), theme="execmem-dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        steps = app.source.history.steps
+        await press(pilot, "a", "f", "p")
+        assert app.source.history.steps == steps
+        assert app.check_action("allocate", ()) is None
+        await press(pilot, "left_curly_bracket")
+        assert app.source.history.step == 1
+        assert "0-boot" in shown_text(app)
+
+
+async def test_the_mouse_selects_pans_and_zooms() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a")
+        detail = app.query_one(DetailMap)
+        await pilot.click(detail, offset=(30, 5))
+        await pilot.pause()
+        view = detail.viewport
+        assert view is not None
+        assert app.cursor == view.address_at(30 - 17, 4)
+        cell = view.cell
+        await pilot.click(RangePane, offset=(60, 1))
+        await pilot.pause()
+        lane = app.shown.pane(1).lanes[0]
+        assert lane.start <= app.cursor < lane.end
+        assert detail.viewport is not None
+        assert detail.viewport.cell == cell
+        app.look_at(0xFFFF80007B000000)
+        await pilot.pause()
+        column, row = detail.viewport.cursor_place
+        await pilot.click(detail, offset=(column + 17, row + 1), times=2)
+        await pilot.pause()
+        assert detail.viewport.cell < cell
+
+
+async def test_reach_origin_and_side_sheet() -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        panel = app.query_one(SidePanel)
+        assert not panel.display
+        await press(pilot, "a", "v")
+        assert panel.display
+        await press(pilot, "r")
+        assert app.origin == 0xFFFF80007B000000
+        assert "from the cursor" in shown_text(app)
+        await press(pilot, "r")
+        assert app.origin is None
+
+
+async def test_help_log_and_ranges_open_and_close() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        for key in ("question_mark", "E", "T"):
+            await press(pilot, key)
+            assert len(app.screen_stack) == 2, key
+            await press(pilot, "escape")
+            assert len(app.screen_stack) == 1, key
+
+
+async def test_goto_and_export(tmp_path: Path) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "g")
+        await press(pilot, *"ffff800082000000", "enter")
+        assert app.cursor == 0xFFFF800082000000
+        app.export(str(tmp_path / "map.txt"))
+        assert "MODULE" in (tmp_path / "map.txt").read_text(encoding="utf-8")
+        app.export(str(tmp_path / "map.txt"))
+        await pilot.pause()
+        assert any("File exists" in notification.message for notification in app._notifications)
+
+
+async def test_playing_moves_through_the_events() -> None:
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, count=2)
+    simulation.history.seek(0)
+    app = make_app(simulation)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "space")
+        assert app.playing
+        for _ in range(4):
+            app._tick()
+        assert not app.playing
+        assert app.source.history.at_end
+
+
+async def test_every_action_has_a_method_and_unique_keys() -> None:
+    keys = [key for action in ACTIONS for key in action.keys.split(",")]
+    assert len(set(keys)) == len(keys)
+    for action in ACTIONS:
+        assert callable(getattr(ExecmemApp, f"action_{action.id}")), action.id
+
+
+async def test_no_color_shows_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "a")
+        assert app.letters
+        assert "KKKK" in shown_text(app)
+        title = app.query_one(TitleLine)
+        assert title.display
+
+
+async def test_arm_spills_and_says_so() -> None:
+    simulation = open_simulation("arm", "7.1", None, "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, MIB, count=14)
+    app = make_app(simulation)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert any(area.window is Window.FALLBACK for area in app.shown.snapshot.areas)
+        assert "▲1 fallback" in shown_text(app)

@@ -1,0 +1,116 @@
+"""Cells against an obvious model that looks at every byte's owner, 64 bytes at a time."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.reach import Verdict
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.view.cells import CellIndex, ReachWindow
+from execmem_tui.view.kinds import FREE, GUARD, LOOKS, letter
+from tests.layouts import PAGE, make_area, make_layout
+
+BASE = 0x1000_0000
+
+
+@st.composite
+def snapshots(draw: st.DrawFn) -> Snapshot:
+    areas: list[Area] = []
+    at = 0
+    for gap, pages, guard, kind in draw(
+        st.lists(
+            st.tuples(st.integers(0, 9), st.integers(1, 12), st.booleans(), st.sampled_from([*ExecmemType, None])),
+            max_size=20,
+        )
+    ):
+        at += gap
+        areas.append(make_area(at, pages, kind=kind, guard=guard, fallback=at % 3 == 0))
+        at += pages + guard
+    return History(make_layout(), areas).snapshot()
+
+
+def slow_cell(snapshot: Snapshot, start: int, cell: int) -> tuple[str, int, bool]:
+    """Kind, bytes used, fallback."""
+    used: dict[str, int] = {}
+    fallback = False
+    fine = cell <= PAGE
+    for area in snapshot.areas:
+        stop = area.start + area.size if fine else area.end
+        inside = min(stop, start + cell) - max(area.start, start)
+        if inside > 0:
+            used[area.kind.value] = used.get(area.kind.value, 0) + inside
+        if fine and area.guard:
+            guard = min(area.end, start + cell) - max(area.end - area.guard, start)
+            if guard > 0:
+                used[GUARD] = used.get(GUARD, 0) + guard
+        if area.window == "fallback" and min(area.end, start + cell) > max(area.start, start):
+            fallback = True
+    if not used:
+        return FREE, 0, False
+    return max(used.values()).__str__(), sum(used.values()), fallback
+
+
+@given(snapshots(), st.integers(0, 200), st.integers(6, 20))
+def test_cells_agree_with_the_obvious_model(snapshot: Snapshot, page: int, shift: int) -> None:
+    index, cell, start = CellIndex(snapshot), 1 << shift, (BASE + page * PAGE) >> shift << shift
+    for column, found in enumerate(index.cells(start, cell, 32)):
+        most, used, fallback = slow_cell(snapshot, start + column * cell, cell)
+        if used == 0:
+            assert found.kind == FREE
+            assert found.eighths == 0
+            continue
+        assert found.kind != FREE
+        assert found.eighths == (8 if used == cell else max(1, used * 8 // cell))
+        assert found.fallback == fallback
+        mine = sum(
+            max(
+                0,
+                min(area.end if cell > PAGE else area.start + area.size, start + (column + 1) * cell)
+                - max(area.start, start + column * cell),
+            )
+            for area in snapshot.areas
+            if area.kind.value == found.kind
+        )
+        assert found.kind == GUARD or mine == int(most)
+
+
+@given(snapshots(), st.integers(6, 20))
+def test_runs_are_the_cells(snapshot: Snapshot, shift: int) -> None:
+    index, cell = CellIndex(snapshot), 1 << shift
+    start = BASE >> shift << shift
+    runs = index.runs(start, cell, 64)
+    assert [run.cell for run in runs for _ in range(run.width)] == index.cells(start, cell, 64)
+    assert all(len(run.text) <= run.width for run in runs)
+
+
+def test_favoured_kinds_are_never_buried() -> None:
+    areas = [make_area(0, 100), make_area(101, 1, kind=ExecmemType.KPROBES)]
+    index = CellIndex(History(make_layout(), areas).snapshot())
+    assert index.cells(BASE, 256 * PAGE, 1)[0].kind == "bpf"
+    assert index.cells(BASE, 256 * PAGE, 1, None, ("kprobes",))[0].kind == "kprobes"
+
+
+def test_free_space_is_shaded_by_reach() -> None:
+    index = CellIndex(History(make_layout()).snapshot())
+    reach = ReachWindow((BASE, BASE + 4 * PAGE), (BASE, BASE + 8 * PAGE))
+    shades = [cell.reach for cell in index.cells(BASE, 4 * PAGE, 3, reach)]
+    assert shades == [Verdict.DIRECT, Verdict.PLT, Verdict.UNREACHABLE]
+
+
+def test_names_appear_when_areas_are_wide() -> None:
+    index = CellIndex(History(make_layout(), [make_area(0, 8)]).snapshot())
+    texts = [run.text for run in index.runs(BASE, 1024, 64) if run.text]
+    assert texts == ["area0"]
+
+
+def test_every_kind_has_its_own_letter() -> None:
+    letters = [look.letter.lower() for look in LOOKS.values()]
+    assert len(set(letters)) == len(letters)
+
+
+@pytest.mark.parametrize(("eighths", "shown"), [(1, "b"), (3, "b"), (4, "B"), (8, "B")])
+def test_letters_tell_occupancy(eighths: int, shown: str) -> None:
+    assert letter("bpf", eighths) == shown

@@ -1,6 +1,7 @@
 """The door: one parser that imports only the command asked for."""
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -74,6 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     Expected errors end in one line on stderr and exit code 2; a reader that closes the pipe early ends it quietly.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    gc.set_threshold(
+        50_000, 20, 20
+    )  # start-up makes many objects that stay; the default would scan them a hundred times
     try:
         code = _run(arguments)
         sys.stdout.flush()

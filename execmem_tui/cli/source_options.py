@@ -1,9 +1,12 @@
 """The SOURCE argument and the options of the simulator, the same for every command that reads one."""
 
 import argparse
+from typing import TYPE_CHECKING
 
 from execmem_tui.model.errors import UsageError
-from execmem_tui.sources.base import Source
+
+if TYPE_CHECKING:
+    from execmem_tui.sources.base import Source  # 10 ms that `ranges` does not need
 
 DEFAULT_ARCH = "arm64"
 DEFAULT_KERNEL = "7.1"
@@ -62,7 +65,7 @@ def parse_overrides(pairs: list[str]) -> dict[str, int]:
     return overrides
 
 
-def open_source(args: argparse.Namespace) -> Source:
+def open_source(args: argparse.Namespace) -> "Source":
     """Open what the command line names.
 
     Raises:

@@ -10,7 +10,9 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Footer
 
+from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import PermissionsChanged
+from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.commands import KernelCommands
@@ -60,15 +62,12 @@ class ExecmemApp(Navigation, Timeline, KernelCommands, App[int]):
     """Where reach counts from; None is kernel text."""
 
     def __init__(self, source: Source, *, theme: str | None = None) -> None:
-        self._themes: dict[str, MapTheme] = {each.theme.name: each for each in shipped()}
+        self._themes: dict[str, MapTheme] = {DEFAULT: next(shipped(DEFAULT))}
         super().__init__()
-        mine, self._bad_themes = users()
-        self._themes |= {each.theme.name: each for each in mine}
-        for each in self._themes.values():
-            self.register_theme(each.theme)
+        self.register_theme(self._themes[DEFAULT].theme)
         self.source = source
         self.shown = Shown(source.history.snapshot())
-        self._asked_theme = theme
+        self.set_reactive(App.theme, self._first_theme(theme))
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the default theme's kinds."""
@@ -87,19 +86,33 @@ class ExecmemApp(Navigation, Timeline, KernelCommands, App[int]):
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
-        """Choose the theme and show the source."""
-        few = self.console.color_system == "standard"
-        wanted = self._asked_theme or (SIXTEEN_COLOURS if few and not self.no_color else DEFAULT)
-        if wanted not in self.available_themes:
-            self.notify(f"no theme {wanted}", severity="warning", markup=False)
-            wanted = DEFAULT
-        self.theme = wanted
+        """Show the source; the other themes are read after the first paint."""
+        if len(self._themes) == 1:
+            self.call_after_refresh(self.load_themes)
         self.query_one("#map", DetailMap).focus()
-        for line in self._bad_themes:
-            self.notify(line, title="theme", severity="warning", markup=False)
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self.show_snapshot))
         self.show_snapshot(anew=True)
         self.call_after_refresh(self.show_frame)
+
+    def _first_theme(self, asked: str | None) -> str:
+        """Return the theme to begin with, registered; a theme set before the first paint costs no second style pass."""
+        few = self.console.color_system == "standard" and not self.no_color
+        wanted = asked or (SIXTEEN_COLOURS if few else DEFAULT)
+        if wanted != DEFAULT:
+            self.load_themes()
+        if wanted not in self.available_themes:
+            names = ", ".join(sorted(self._themes))
+            raise UsageError(f"no theme {printable(wanted)!r}", hint=f"there are: {names}")
+        return wanted
+
+    def load_themes(self) -> None:
+        """Register all shipped themes and the user's; say which of the latter are broken."""
+        mine, bad = users()
+        for each in (*shipped(), *mine):
+            self._themes[each.theme.name] = each
+            self.register_theme(each.theme)
+        for line in bad:
+            self.call_later(self.notify, line, title="theme", severity="warning", markup=False)
 
     @property
     def letters(self) -> bool:

@@ -89,9 +89,9 @@ def _colour(path: Path, table: dict[str, Any], name: str) -> str:
     return value
 
 
-def shipped() -> Iterator[MapTheme]:
-    """Yield the shipped themes by name."""
-    for path in sorted(theme_root().glob("*.toml")):
+def shipped(name: str | None = None) -> Iterator[MapTheme]:
+    """Yield the shipped themes by name, or only one of them."""
+    for path in sorted(theme_root().glob("*.toml" if name is None else f"{name}.toml")):
         yield read_theme(path)
 
 

@@ -30,7 +30,7 @@ def seen(colour: Color, matrix: tuple[tuple[float, float, float], ...]) -> Lab:
     """The colour as an eye with a deficiency sees it (Machado, Oliveira and Fernandes 2009), in CIE Lab."""
     channels = (colour.r, colour.g, colour.b)
     mixed = [min(255, max(0, round(sum(a * b for a, b in zip(row, channels, strict=True))))) for row in matrix]
-    return rgb_to_lab(Color(*mixed))
+    return rgb_to_lab(Color(mixed[0], mixed[1], mixed[2]))
 
 
 def distance(one: Lab, other: Lab) -> float:

@@ -1,0 +1,96 @@
+"""Make the pictures of this folder anew: ``python screenshots/make.py``. Deterministic; needs no terminal."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.sources.base import Source
+from execmem_tui.sources.opening import open_path
+from execmem_tui.sources.simulation import Simulation, open_simulation
+from execmem_tui.tui.app import ExecmemApp
+
+HERE = Path(__file__).resolve().parent
+CAPTURE = HERE.parent / "tests" / "data" / "captures" / "arm64-7.2.13-nokaslr"
+MIB = 1 << 20
+
+
+def _load(simulation: Simulation, modules: int) -> Simulation:
+    """Ask for what modules of many sizes ask for, and for some probes and programs."""
+    for number in range(modules):
+        simulation.allocate(ExecmemType.MODULE_TEXT, (16 + number * 37 % 400) << 10)
+        simulation.allocate(ExecmemType.MODULE_DATA, (8 + number * 53 % 300) << 10)
+    for kind, count in ((ExecmemType.KPROBES, 5), (ExecmemType.FTRACE, 3), (ExecmemType.BPF, 3)):
+        if not simulation.can_allocate(kind):
+            simulation.allocate(kind, count=count)
+    return simulation
+
+
+def rest() -> Source:
+    """arm64 with a desktop's worth of modules, all of them in the direct window."""
+    return _load(open_simulation("arm64", "7.1", "va48-4k", "off"), 90)
+
+
+def fallback() -> Source:
+    """arm64 after the direct window filled up: the newest modules lie in the fallback range."""
+    simulation = _load(open_simulation("arm64", "7.1", "va48-4k", "off"), 200)
+    simulation.allocate(ExecmemType.MODULE_TEXT, 14 * MIB, owner="nvidia")
+    simulation.allocate(ExecmemType.MODULE_TEXT, 22 * MIB, owner="amdgpu")
+    return simulation
+
+
+def rox() -> Source:
+    """x86-64 with the ROX cache: text, probes and trampolines share blocks, data fills the holes between them."""
+    simulation = _load(open_simulation("x86", "7.1", None, "off"), 60)
+    areas = [area for area in simulation.history.snapshot().areas if area.type is ExecmemType.MODULE_TEXT]
+    for area in areas[3::5]:
+        simulation.free(area.start)
+    return simulation
+
+
+def spilled() -> Source:
+    """Arm with its 14 MiB full: everything spills into vmalloc."""
+    return _load(open_simulation("arm", "7.1", None, "off"), 60)
+
+
+def capture() -> Source:
+    """A real arm64 kernel, opened from /proc files."""
+    return open_path(str(CAPTURE), phase="1-modules")
+
+
+PICTURES: tuple[tuple[str, Callable[[], Source], tuple[int, int], str, tuple[str, ...]], ...] = (
+    ("arm64-rest", rest, (120, 40), "execmem-dark", ()),
+    ("arm64-fallback", fallback, (120, 40), "execmem-dark", ("N",)),
+    ("x86-rox-cache", rox, (120, 40), "execmem-dark", ("z", "minus", "minus", "minus")),
+    ("arm-spilled", spilled, (120, 40), "execmem-dark", ("N",)),
+    ("small-80x24", fallback, (80, 24), "execmem-dark", ("N",)),
+    ("no-colour", fallback, (120, 40), "execmem-dark", ("N",)),
+    ("light", rest, (120, 40), "execmem-light", ()),
+    ("capture-arm64", capture, (160, 45), "execmem-dark", ("w", "z", "minus", "minus", "minus", "minus")),
+)
+"""Name, source, size in cells, theme, keys to press."""
+
+
+async def _take(name: str, source: Source, size: tuple[int, int], theme: str, keys: tuple[str, ...]) -> None:
+    app = ExecmemApp(source, theme=theme)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await pilot.press(*keys)
+        await pilot.pause()
+        svg = app.export_screenshot(title=f"execmem-tui: {name}")
+    (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
+
+
+def main() -> None:
+    """Take every picture."""
+    for name, make, size, theme, keys in PICTURES:
+        if name == "no-colour":
+            os.environ["NO_COLOR"] = "1"
+        asyncio.run(_take(name, make(), size, theme, keys))
+        os.environ.pop("NO_COLOR", None)
+        print(name)
+
+
+if __name__ == "__main__":
+    main()

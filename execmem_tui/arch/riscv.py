@@ -1,0 +1,197 @@
+"""riscv: modules in the 2 GiB below the image, BPF at the top of the same area, kprobes in vmalloc."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
+from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
+from execmem_tui.model.layouts import Capability
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.reach import Plt, Reach, ReachKind
+
+_PGTABLE: Final = "arch/riscv/include/asm/pgtable.h"
+_PAGE: Final = "arch/riscv/include/asm/page.h"
+_SETUP: Final = "arch/riscv/mm/init.c: setup_vm"
+_BPF_JIT_REGION: Final = 128 * MIB
+
+
+class RiscV(Architecture):
+    """arch/riscv."""
+
+    name = "riscv"
+    aliases: ClassVar[Mapping[str, str | None]] = {"riscv64": None, "riscv32": "rv32"}
+    default_variant = "rv64-sv48"
+    boot_source = "arch/riscv/mm/init.c"
+    variants = (
+        *(
+            Variant(
+                name=f"rv64-{mode}",
+                config={"PAGE_OFFSET": offset, "KERN_VIRT_SIZE": size, "image_size": 48 * MIB, "text_size": 16 * MIB},
+                draws=True,
+                example={"position": 100},
+                modes=("off", "on-example") if mode == "sv48" else ("off",),
+            )
+            for mode, offset, size in (
+                ("sv39", 0xFFFFFFD600000000, 1 << 37),
+                ("sv48", 0xFFFFAF8000000000, 1 << 46),
+                ("sv57", 0xFF60000000000000, 1 << 55),
+            )
+        ),
+        Variant(
+            name="rv32",
+            word_bits=32,
+            pmd_size=4 * MIB,
+            config={"PAGE_OFFSET": 0xC0000000, "KERN_VIRT_SIZE": GIB, "image_size": 16 * MIB, "text_size": 8 * MIB},
+            modes=("n/a",),
+            notes=(
+                "PMD is folded: PMD_SIZE = PGDIR_SIZE = 4 MiB; modules share the whole vmalloc area with everything else",
+            ),
+        ),
+    )
+
+    def place(self, boot: Boot) -> None:
+        """Vmalloc below PAGE_OFFSET; the image at KERNEL_LINK_ADDR plus virt_offset, modules below it."""
+        wide = boot.variant.word_bits == 64
+        offset = boot.config("PAGE_OFFSET")
+        half = boot.config("KERN_VIRT_SIZE") >> 1
+        start = boot.macro("VMALLOC_START", offset - half, "PAGE_OFFSET - VMALLOC_SIZE", f"{_PGTABLE}: VMALLOC_START")
+        end = boot.macro("VMALLOC_END", offset, "PAGE_OFFSET", f"{_PGTABLE}: VMALLOC_END")
+        link = boot.macro(
+            "KERNEL_LINK_ADDR",
+            0xFFFFFFFF80000000 if wide else offset,
+            "ADDRESS_SPACE_END - SZ_2G + 1 (64-bit), PAGE_OFFSET (32-bit)",
+            f"{_PAGE}: KERNEL_LINK_ADDR",
+        )
+        self._image(boot, link)
+        if not wide:
+            boot.macro("MODULES_VADDR", start, "VMALLOC_START", f"{_PGTABLE}: MODULES_VADDR")
+            boot.macro("MODULES_END", end, "VMALLOC_END", f"{_PGTABLE}: MODULES_END")
+            boot.macro("BPF_JIT_REGION_START", offset - _BPF_JIT_REGION, "PAGE_OFFSET - BPF_JIT_REGION_SIZE", _PGTABLE)
+            boot.macro("BPF_JIT_REGION_END", end, "VMALLOC_END", _PGTABLE)
+            return
+        page = boot.variant.page_size
+        last = (boot.symbols["_end"] + page - 1) & -page
+        first = (boot.symbols["_start"] + page - 1) & -page
+        boot.macro("MODULES_VADDR", last - 2 * GIB, "PFN_ALIGN(&_end) - SZ_2G", f"{_PGTABLE}: MODULES_VADDR")
+        top = boot.macro("MODULES_END", first, "PFN_ALIGN(&_start)", f"{_PGTABLE}: MODULES_END")
+        boot.macro("BPF_JIT_REGION_START", top - _BPF_JIT_REGION, "BPF_JIT_REGION_END - SZ_128M", _PGTABLE)
+        boot.macro("BPF_JIT_REGION_END", top, "MODULES_END", _PGTABLE)
+
+    def _image(self, boot: Boot, link: int) -> None:
+        """KASLR moves the image by PMD steps inside one PUD."""
+        size = boot.config("image_size")
+        moved = 0
+        if boot.drawn and not {"_start", "_text"} & boot.overrides.keys():
+            positions = (GIB - size) // boot.variant.pmd_size
+            moved = boot.draw("position", 0, positions - 1, _SETUP) * boot.variant.pmd_size
+        boot.used.add("position")
+        base = boot.overrides["_text"] - 0x2000 if "_text" in boot.overrides else link + moved
+        base = boot.symbol("_start", base, "KERNEL_LINK_ADDR + virt_offset", _SETUP)
+        text = boot.symbol("_text", base + 0x2000, "_start + 0x2000")
+        boot.symbol("_stext", text, "_text")
+        boot.symbol("_etext", text + boot.config("text_size"), "_text + text")
+        boot.symbol("_end", base + size, "_start + image size")
+
+    def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
+        """arch/riscv/mm/init.c: execmem_arch_setup."""
+        macros = boot.macros
+        return {
+            ExecmemType.MODULE_TEXT: Given(
+                start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL"
+            ),
+            ExecmemType.KPROBES: Given(
+                start=macros["VMALLOC_START"], end=macros["VMALLOC_END"], pgprot="PAGE_KERNEL_READ_EXEC"
+            ),
+            ExecmemType.BPF: Given(
+                start=macros["BPF_JIT_REGION_START"],
+                end=macros["BPF_JIT_REGION_END"],
+                pgprot="PAGE_KERNEL",
+                alignment="PAGE_SIZE",
+            ),
+        }
+
+    def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
+        """FTRACE has no user: call ops need no trampolines."""
+        del boot
+        return {
+            ExecmemType.MODULE_TEXT: TEXT_USER,
+            ExecmemType.KPROBES: "insn slots",
+            ExecmemType.BPF: "prog packs and trampolines",
+            ExecmemType.MODULE_DATA: DATA_USER,
+        }
+
+    def reach(self, variant: Variant) -> tuple[Reach, ...]:
+        """AUIPC with JALR for calls; JAL and 32-bit words beside it."""
+        del variant
+        return (
+            Reach(
+                name="±2G call",
+                instruction="AUIPC + JALR",
+                relocations=("R_RISCV_CALL_PLT", "R_RISCV_CALL"),
+                kind=ReachKind.RELATIVE,
+                low=-0x80000800,
+                high=0x7FFFF7FF,
+                call=True,
+                note="+-2 GiB less the 0x800 rounding, as tested by riscv_insn_valid_32bit_offset",
+                source="arch/riscv/kernel/module.c:riscv_insn_valid_32bit_offset",
+            ),
+            Reach(
+                name="±1M jump",
+                instruction="JAL",
+                relocations=("R_RISCV_JAL",),
+                kind=ReachKind.RELATIVE,
+                low=-0x100000,
+                high=0xFFFFE,
+                call=False,
+                note="+-1 MiB; the module loader does not range-check it",
+                source="arch/riscv/kernel/module.c:apply_r_riscv_jal_rela",
+            ),
+            Reach(
+                name="±2G word",
+                instruction="data word",
+                relocations=("R_RISCV_32_PCREL",),
+                kind=ReachKind.RELATIVE,
+                low=-0x80000000,
+                high=0x7FFFFFFF,
+                call=False,
+                note="stored without a range check",
+                source="arch/riscv/kernel/module.c:apply_r_riscv_32_pcrel_rela",
+            ),
+        )
+
+    def plt(self, variant: Variant) -> Plt | None:
+        """AUIPC, LD, JR through the GOT."""
+        del variant
+        return Plt(
+            word="PLT entry",
+            entry_bytes=12,
+            extra_bytes=8,
+            extends_to="AUIPC/LD/JR through .got.plt: full 64 bits",
+            low=None,
+            high=None,
+            cost="one load per call; needs MODULE_SECTIONS; unused while modules stay within 2 GiB of the kernel",
+            source="arch/riscv/include/asm/module.h:struct plt_entry; arch/riscv/kernel/module-sections.c",
+        )
+
+    def capability(self, variant: Variant, *, modern: bool) -> Capability:
+        """The same in both kernels."""
+        del variant, modern
+        return Capability(
+            have_kprobes=True,
+            insn_slots=True,
+            insn_page_override=False,
+            optprobes="none",
+            bpf_jit=True,
+            bpf_alloc="pack",
+            bpf_trampoline="pack",
+            ftrace_execmem=False,
+            strict_module_rwx=True,
+            execmem_late=False,
+            execmem_rox=False,
+            data_in_vmalloc=False,
+            source="arch/riscv/net/bpf_jit_core.c; arch/riscv/net/bpf_jit_comp64.c:arch_alloc_bpf_trampoline; "
+            "arch/riscv/kernel/probes/kprobes.c",
+        )
+
+
+ARCH = RiscV()

@@ -1,0 +1,169 @@
+"""s390: modules in the 2 GiB below the image, vmalloc below them."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
+from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
+from execmem_tui.model.layouts import Capability
+from execmem_tui.model.ranges import EXECMEM_KASAN_SHADOW, ExecmemType
+from execmem_tui.model.reach import Plt, Reach, ReachKind
+
+_STARTUP: Final = "arch/s390/boot/startup.c: setup_kernel_memory_layout"
+_INIT: Final = "arch/s390/mm/init.c: execmem_arch_setup"
+_THREAD_SIZE: Final = 16 * KIB
+
+
+class S390(Architecture):
+    """arch/s390."""
+
+    name = "s390"
+    aliases: ClassVar[Mapping[str, str | None]] = {"s390x": None}
+    default_variant = "s390x"
+    boot_source = "arch/s390/mm/init.c"
+    variants = (
+        Variant(
+            name="s390x",
+            pmd_size=MIB,
+            config={
+                "CONFIG_KERNEL_IMAGE_BASE": 0x3FFE0000000,
+                "ram": 16 * GIB,
+                "vmax": 1 << 42,
+                "image_size": 48 * MIB,
+                "text_size": 16 * MIB,
+            },
+            draws=True,
+            example={"pos": 0x2345678, "offset_pages": 700},
+            modes=("off", "on-example"),
+        ),
+    )
+
+    def place(self, boot: Boot) -> None:
+        """Everything is counted down from the image."""
+        offset = boot.macro("TEXT_OFFSET", 0x100000, "0x100000", "arch/s390/include/asm/page.h: TEXT_OFFSET")
+        size = boot.config("image_size")
+        wanted = boot.macro("VMALLOC_DEFAULT_SIZE", 510 * GIB, "512G - MODULES_LEN", "arch/s390/include/asm/pgtable.h")
+        area = max(wanted, boot.config("ram") // 8)
+        start = boot.config("CONFIG_KERNEL_IMAGE_BASE")
+        formula = "CONFIG_KERNEL_IMAGE_BASE"
+        if "_text" in boot.overrides:
+            start, formula = boot.overrides["_text"] - offset, "_text - TEXT_OFFSET"
+        elif boot.drawn and "kernel_start" not in boot.overrides:
+            start = self._draw_start(boot, size + offset, area)
+            formula = "round_down(vmax - pos * THREAD_SIZE - kernel_size, THREAD_SIZE)"
+        boot.used.update(("pos", "offset_pages", "vmax"))
+        start = boot.symbol("kernel_start", start, formula, _STARTUP)
+        text = boot.symbol("_text", start + offset, "kernel_start + TEXT_OFFSET")
+        boot.symbol("_stext", text, "_text")
+        boot.symbol("_etext", text + boot.config("text_size"), "_text + text")
+        boot.symbol("_end", text + size, "_text + image size")
+        length = boot.macro("MODULES_LEN", 2 * GIB, "2 GiB", "arch/s390/include/asm/pgtable.h: MODULES_LEN")
+        end = boot.macro("MODULES_END", start & -MIB, "round_down(kernel_start, _SEGMENT_SIZE)", _STARTUP)
+        low = boot.macro("MODULES_VADDR", end - length, "MODULES_END - MODULES_LEN", _STARTUP)
+        boot.macro("VMALLOC_END", low, "MODULES_VADDR", _STARTUP)
+        area = min(area, low // 2 & -(1 << 31))
+        boot.macro(
+            "VMALLOC_START", low - area, "VMALLOC_END - max(510G, RAM / 8), at most half of what is below", _STARTUP
+        )
+
+    def _draw_start(self, boot: Boot, size: int, vmalloc: int) -> int:
+        """The image's slot, in stacks of 16 KiB down from the end of the address space."""
+        vmax, ram = boot.config("vmax"), boot.config("ram")
+        below = (ram + ram // 64 + vmalloc + 4 * GIB + 2 * GIB - 1) & -(2 * GIB)
+        slots = -(-(max(2 * GIB, vmax - below) - size) // _THREAD_SIZE)
+        pos = boot.draw("pos", 0, slots - 1, _STARTUP)
+        return (vmax - pos * _THREAD_SIZE - size) & -_THREAD_SIZE
+
+    def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
+        """arch/s390/mm/init.c: execmem_arch_setup."""
+        start = boot.macros["MODULES_VADDR"]
+        if boot.drawn:
+            start += boot.draw("offset_pages", 1, 1024, _INIT) * boot.variant.page_size
+        return {
+            ExecmemType.MODULE_TEXT: Given(
+                start=start,
+                end=boot.macros["MODULES_END"],
+                pgprot="PAGE_KERNEL",
+                alignment="MODULE_ALIGN",
+                flags=(EXECMEM_KASAN_SHADOW,),
+            )
+        }
+
+    def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
+        """All five have users; ftrace pages go with each module."""
+        del boot
+        return {
+            ExecmemType.MODULE_TEXT: TEXT_USER,
+            ExecmemType.KPROBES: "alloc_insn_page + set_memory_rox",
+            ExecmemType.FTRACE: "hotpatch trampolines (24 bytes per patchable function, page rounded), one allocation per "
+            "loaded module that has the ftrace call-site section; allocated in module_finalize() even "
+            "where cpu_has_seq_insn() leaves them unused",
+            ExecmemType.BPF: "bpf_jit_binary_alloc; trampolines one page each",
+            ExecmemType.MODULE_DATA: DATA_USER,
+        }
+
+    def reach(self, variant: Variant) -> tuple[Reach, ...]:
+        """BRASL and LARL in halfwords, and 32-bit words."""
+        del variant
+        return (
+            Reach(
+                name="±4G branch",
+                instruction="BRASL / LARL",
+                relocations=("R_390_PLT32DBL", "R_390_PC32DBL"),
+                kind=ReachKind.RELATIVE,
+                low=-0x100000000,
+                high=0xFFFFFFFE,
+                call=True,
+                note="+-4 GiB in halfwords; the loader tests +-(4G-1)",
+                source="arch/s390/kernel/module.c:apply_rela",
+            ),
+            Reach(
+                name="±2G PC32",
+                instruction="data word",
+                relocations=("R_390_PC32",),
+                kind=ReachKind.RELATIVE,
+                low=-0x80000000,
+                high=0x7FFFFFFF,
+                call=False,
+                note="+-2 GiB, checked by apply_rela_bits",
+                source="arch/s390/kernel/module.c:apply_rela",
+            ),
+        )
+
+    def plt(self, variant: Variant) -> Plt | None:
+        """BASR, LG, BR: anywhere."""
+        del variant
+        return Plt(
+            word="PLT entry",
+            entry_bytes=22,
+            extra_bytes=0,
+            extends_to="BASR/LG/BR (or an expoline jump): full 64 bits",
+            low=None,
+            high=None,
+            cost="one load per call; used only if a target is beyond +-4 GiB, which the layout avoids",
+            source="arch/s390/kernel/module.c:PLT_ENTRY_SIZE,apply_rela",
+        )
+
+    def capability(self, variant: Variant, *, modern: bool) -> Capability:
+        """The same in both kernels."""
+        del variant, modern
+        return Capability(
+            have_kprobes=True,
+            insn_slots=True,
+            insn_page_override=True,
+            optprobes="none",
+            bpf_jit=True,
+            bpf_alloc="binary",
+            bpf_trampoline="page",
+            ftrace_execmem=True,
+            strict_module_rwx=True,
+            execmem_late=False,
+            execmem_rox=False,
+            data_in_vmalloc=False,
+            source="arch/s390/kernel/kprobes.c:alloc_insn_page; "
+            "arch/s390/kernel/module.c:module_alloc_ftrace_hotpatch_trampolines; "
+            "arch/s390/net/bpf_jit_comp.c; kernel/bpf/trampoline.c:arch_alloc_bpf_trampoline",
+        )
+
+
+ARCH = S390()

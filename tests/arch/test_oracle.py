@@ -71,7 +71,8 @@ def test_capability_equals_the_oracle(entry: dict[str, Any]) -> None:
         if entry["kernel"] not in variant.kernels:
             continue
         mine = arch.architecture(entry["arch"]).capability(variant, modern=modern)
-        assert {name: getattr(mine, name) for name in exact} == {name: entry[name] for name in exact}
+        told = {name: entry[name] for name in exact if "arch dependent" not in str(entry[name])}
+        assert {name: getattr(mine, name) for name in told} == told
         for name in ("bpf_alloc", "bpf_trampoline"):
             assert getattr(mine, name) in entry[name] or getattr(mine, name) == "none"
         for name in ("ftrace_execmem", "execmem_rox", "data_in_vmalloc"):

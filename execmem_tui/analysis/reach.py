@@ -59,14 +59,12 @@ def call_reach(layout: Layout) -> Reach | None:
 def area_verdict(layout: Layout, area: Area) -> Verdict | None:
     """Return the verdict of calls between an area and the kernel image, or None where either is unknown.
 
-    UNREACHABLE also when a relocation that no PLT can extend does not reach.
+    UNREACHABLE also when a binding relocation, which no PLT can extend, does not reach.
     """
     found = spans(layout, area)
     if not found:
         return None
-    if layout.plt is not None and any(
-        not reach.call and reach.kind.value == "relative" and result is Verdict.UNREACHABLE for reach, result in found
-    ):
+    if any(reach.binding and result is Verdict.UNREACHABLE for reach, result in found):
         return Verdict.UNREACHABLE
     return next((result for reach, result in found if reach.call), found[0][1])
 

@@ -226,6 +226,7 @@ class Arm64(Architecture):
                 low=-0x80000000,
                 high=0x7FFFFFFF,
                 call=False,
+                binding=True,
                 note="no veneer can help: this is what keeps modules in one 2 GiB window with the kernel",
                 source="arch/arm64/kernel/module.c:apply_relocate_add; arch/arm64/mm/init.c:module_init_limits",
             ),

@@ -9,7 +9,7 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
-from execmem_tui.view.ranges_table import columns, layout_lines
+from execmem_tui.view.ranges_table import columns, explanation_lines, layout_lines
 
 HELP = "the resolved ranges of every execmem type"
 
@@ -24,15 +24,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--diff", nargs=2, metavar=("A", "B"), help="compare two layouts: ids, or arch:kernel[:variant[:kaslr]]"
     )
     parser.add_argument("--explain", metavar="TYPE", help="how the range of a type comes about, macro by macro")
+    parser.add_argument("--reach", nargs=2, metavar=("FROM", "TO"), help="how code at one address can name another")
+    parser.add_argument(
+        "--proposed", action="store_true", help="the placement classes proposed in April 2024, side by side"
+    )
+    parser.add_argument(
+        "--dmesg", metavar="FILE", help="decode arm64's lines 'pages in range for … usage' of a kernel log"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what was asked for; always 0, a difference between two layouts is no fault."""
+    """Print what was asked for; 1 only where `--reach` finds no way, for a difference between two layouts is no fault."""
     if args.diff is not None:
         return _diff(args)
     if args.explain is not None:
         return _explain(args)
+    if args.dmesg is not None or args.reach is not None or args.proposed:
+        return _lens(args)
     layouts = _layouts(args)
     kinds = _kinds(args.type)
     if args.json:
@@ -43,6 +52,17 @@ def run(args: argparse.Namespace) -> int:
     for index, layout in enumerate(layouts):
         write_lines(([""] if index else []) + layout_lines(layout, kinds))
     return 0
+
+
+def _lens(args: argparse.Namespace) -> int:
+    from execmem_tui.cli.lenses import print_dmesg, print_proposed, print_reach  # the simulator: 40 ms
+
+    if args.dmesg is not None:
+        return print_dmesg(args.dmesg, as_json=args.json)
+    layout = _layouts(args)[0]
+    if args.reach is not None:
+        return print_reach(layout, *args.reach, as_json=args.json)
+    return print_proposed(layout, as_json=args.json)
 
 
 def _kinds(name: str | None) -> list[ExecmemType]:
@@ -118,19 +138,14 @@ def _explain(args: argparse.Namespace) -> int:
         steps = explain(arch, kernel, variant, kaslr, parse_overrides(args.set))
     else:
         steps = explain(args.arch, args.kernel, args.variant, args.kaslr, parse_overrides(args.set))
-    others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
-    wanted = [step for step in steps if not step.name.startswith(others)]
     if args.json:
+        others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
+        wanted = [step for step in steps if not step.name.startswith(others)]
         rows = [
             {"name": step.name, "value": hex(step.value), "formula": step.formula, "source": step.source}
             for step in wanted
         ]
         write_json({"type": kind.name, "steps": rows})
-        return 0
-    write_lines(
-        columns(
-            [(step.name, hex(step.value), step.formula, step.source) for step in wanted],
-            ("NAME", "VALUE", "HOW", "WHERE"),
-        )
-    )
+    else:
+        write_lines(explanation_lines(steps, kind))
     return 0

@@ -45,6 +45,8 @@ class Reach:
     """A call or branch: what a PLT, stub or veneer can extend (only where the architecture has one)."""
     note: str
     source: str
+    binding: bool = False
+    """The kernel and its modules refer to each other this way and nothing can extend it: they must share its window."""
 
     def reaches(self, origin: Address, target: Address) -> bool:
         """Whether code or data at `origin` can name `target` this way."""

@@ -188,3 +188,19 @@ class Navigation(AppPart):
         from execmem_tui.view.ranges_table import layout_lines
 
         self.push_screen(TextSheet(layout_lines(self.shown.snapshot.layout)))
+
+    def action_explain(self) -> None:
+        """Show how the focused pane's range comes about."""
+        from execmem_tui.arch import explain
+        from execmem_tui.tui.screens.sheets import TextSheet
+        from execmem_tui.view.ranges_table import explanation_lines
+
+        layout = self.shown.snapshot.layout
+        kind = self.shown.pane(self.pane_number).types[0]
+        if not layout.macros:
+            self.notify("this layout was not computed: nothing to explain", severity="warning", markup=False)
+            return
+        fixed = {name: value for name, value in layout.symbols.items() if name in ("_text", "_end")}
+        kaslr = layout.kaslr if layout.kaslr != "unknown" else "off"
+        steps = explain(layout.arch, layout.kernel, layout.variant, kaslr, {} if kaslr != "off" else fixed)
+        self.push_screen(TextSheet([f"{kind.name} of {layout.id}", "", *explanation_lines(steps, kind)]))

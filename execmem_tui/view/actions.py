@@ -70,6 +70,7 @@ ACTIONS: Final = (
     _action("goto", "g", "Go to", "go to an address", LOOK),
     _action("origin", "r", "Origin", "count reach from the cursor, or from kernel text again", LOOK),
     _action("log", "E", "Events", "the whole event log", LOOK),
+    _action("explain", "x", "Explain", "how the focused pane's range comes about, macro by macro", LOOK),
     _action("ranges", "T", "Ranges", "the table of resolved ranges", LOOK),
     _action("choose", "c", "Arch", "choose architecture, variant, kernel and KASLR", APP, footer=True),
     _action("open", "o", "Open", "open a capture or a /proc file", APP),

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from execmem_tui.model.layouts import Layout
+from execmem_tui.analysis.bootlines import lines_of
+from execmem_tui.analysis.reach import boot_pages
+from execmem_tui.model.layouts import Derivation, Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import format_size, hex_address
 
@@ -57,4 +59,16 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
     lines = [title, *columns(rows, headers, "<<><><<<")]
     if any(layout.range_of(kind).inherited for kind in kinds):
         lines.append("= inherited from MODULE_TEXT (execmem_init_missing)")
+    pages = boot_pages(layout)
+    if pages is not None:
+        lines += [f"at boot: {line}" for line in lines_of(*pages)]
     return lines + [f"note: {note}" for note in layout.notes]
+
+
+def explanation_lines(steps: Iterable[Derivation], kind: ExecmemType) -> list[str]:
+    """Return how the range of one type comes about: name, value, formula and source of every step, in order."""
+    others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
+    rows = [
+        (step.name, hex(step.value), step.formula, step.source) for step in steps if not step.name.startswith(others)
+    ]
+    return columns(rows, ("NAME", "VALUE", "HOW", "WHERE"))

@@ -4,7 +4,6 @@ from attrs import frozen
 
 from execmem_tui.analysis.reach import ReachCounts, boot_pages, call_reach, count_module_text, room_left
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.reach import ReachKind
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.cells import ReachWindow
@@ -76,7 +75,7 @@ def reach_window(layout: Layout, origin: Address | None) -> ReachWindow | None:
         if entry.low is not None and entry.high is not None:
             plt = max(0, origin + entry.low), origin + entry.high + 1
         for other in layout.reach:
-            if not other.call and other.kind is ReachKind.RELATIVE:
+            if other.binding:
                 low, high = other.window(origin)
                 plt = max(plt[0], low), min(plt[1], high)
     return ReachWindow(direct, plt)

@@ -197,3 +197,30 @@ def test_a_pipe_gets_no_escape_codes() -> None:
     assert b"MODULE" in done.stdout
     assert b"\x1b" not in done.stdout + done.stderr
     assert b"no terminal" in done.stderr
+
+
+def test_reach_of_a_pair(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ranges", "--arch", "arm", "--reach", "bf0000bc", "c101c154"]) == 0
+    text = capsys.readouterr().out
+    assert "plt" in text
+    assert "+33,669,272 B" in text
+    assert main(["ranges", "--arch", "nios2", "--reach", "be000000", "c0000000", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["reach"][0]["verdict"] == "unreachable"
+
+
+def test_proposed_classes_are_labelled(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ranges", "--proposed"]) == 0
+    assert "never kernel API" in capsys.readouterr().out
+    assert main(["ranges", "--proposed", "--json"]) == 0
+    assert "proposed" in json.loads(capsys.readouterr().out)["label"]
+
+
+def test_boot_lines_of_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = tmp_path / "dmesg"
+    log.write_text(
+        "[    0.1] Modules: 22816 pages in range for non-PLT usage\n[    0.1] Modules: 514336 pages in range for PLT usage\n"
+    )
+    assert main(["ranges", "--dmesg", str(log)]) == 0
+    assert "40,763,392 B" in capsys.readouterr().out
+    log.write_text("nothing of the kind\n")
+    assert main(["ranges", "--dmesg", str(log)]) == 2

@@ -1,0 +1,84 @@
+"""What arm64 says about its module windows at boot, computed and decoded (arch/arm64/mm/init.c: module_init_info)."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from attrs import frozen
+
+from execmem_tui.model.units import Bytes, format_size
+
+_LINE: Final = re.compile(r"\b(\d{1,9}) pages in range for (non-PLT|PLT) usage")
+_FORCED: Final = "2G module region forced by RANDOMIZE_MODULE_REGION_FULL"
+DIRECT_WINDOW: Final = 128 << 20
+PLT_WINDOW: Final = 2 << 30
+_PAGE_SIZES: Final = (4096, 16384, 65536)
+
+
+@frozen(kw_only=True)
+class BootLines:
+    """What the two lines tell. Sizes in bytes."""
+
+    direct_pages: int
+    plt_pages: int
+    page_size: Bytes
+    image_size: Bytes
+    full_randomisation: bool
+    """No direct window: RANDOMIZE_MODULE_REGION_FULL with KASLR, or an image of 128 MiB and more."""
+
+    @property
+    def text(self) -> str:
+        """The finding in one line."""
+        pages = (
+            f"pages of {format_size(self.page_size)}, image of {format_size(self.image_size)} ({self.image_size:,} B)"
+        )
+        if self.full_randomisation:
+            return f"{pages}: no direct window (full randomisation, or an image of 128M and more); every far call takes a PLT entry"
+        room = format_size(self.direct_pages * self.page_size)
+        return f"{pages}: {room} of the 128M direct window are left for modules"
+
+
+def lines_of(direct_pages: int, plt_pages: int) -> list[str]:
+    """Return the lines as the kernel prints them."""
+    return [
+        f"Modules: {direct_pages} pages in range for non-PLT usage",
+        f"Modules: {plt_pages} pages in range for PLT usage",
+    ]
+
+
+def _page_size(direct: int, plt: int) -> Bytes | None:
+    """Return the page size that makes both lines speak of one image."""
+    for size in _PAGE_SIZES:
+        if direct and plt - direct == (PLT_WINDOW - DIRECT_WINDOW) // size:
+            return size
+    if direct:
+        return None
+    return next((size for size in _PAGE_SIZES if PLT_WINDOW // size // 2 < plt < PLT_WINDOW // size), None)
+
+
+def decode(lines: Iterable[str]) -> BootLines | None:
+    """Find the pair in a kernel log and decode it; None if it is not there or makes no sense.
+
+    The image's size is 2 GiB less the PLT pages; both windows hold the image, so the two counts differ by
+    2 GiB - 128 MiB in pages (491,520 with 4 KiB pages).
+    """
+    found: dict[str, int] = {}
+    forced = False
+    for line in lines:
+        forced = forced or _FORCED in line
+        match = _LINE.search(line)
+        if match is not None:
+            found[match[2]] = int(match[1])
+    if "PLT" not in found:
+        return None
+    direct, plt = found.get("non-PLT", 0), found["PLT"]
+    size = _page_size(direct, plt)
+    if size is None:
+        return None
+    return BootLines(
+        direct_pages=direct,
+        plt_pages=plt,
+        page_size=size,
+        image_size=PLT_WINDOW - plt * size,
+        full_randomisation=forced or direct == 0,
+    )

@@ -1,0 +1,117 @@
+"""Other ways that ``ranges`` looks at a layout: reach of a pair, proposed classes, arm64's boot lines."""
+
+from pathlib import Path
+
+from execmem_tui.analysis.reach import verdicts
+from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.formats.reader import read_lines
+from execmem_tui.model.errors import InputError
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.units import Address, format_size, parse_address
+from execmem_tui.view.ranges_table import columns
+
+
+def print_reach(layout: Layout, origin_text: str, target_text: str, *, as_json: bool) -> int:
+    """Say how code at one address can name another; 1 if no call can."""
+    origin, target = parse_address(origin_text), parse_address(target_text)
+    found = verdicts(layout, origin, target)
+    calls = [verdict.value for reach, verdict in found if reach.call]
+    code = 1 if calls and all(call == "unreachable" for call in calls) else 0
+    if as_json:
+        rows = [
+            {"name": reach.name, "relocations": list(reach.relocations), "verdict": verdict.value}
+            for reach, verdict in found
+        ]
+        write_json({"origin": hex(origin), "target": hex(target), "distance": target - origin, "reach": rows})
+        return code
+    write_lines([f"{layout.arch}: {origin:x} -> {target:x}, distance {_signed(target - origin)}"])
+    rows_text = [
+        (
+            reach.name,
+            reach.instruction,
+            ", ".join(reach.relocations),
+            verdict.value,
+            _margin(reach.window(origin), target),
+        )
+        for reach, verdict in found
+    ]
+    write_lines(columns(rows_text, ("REACH", "INSTRUCTION", "RELOCATIONS", "VERDICT", "MARGIN")))
+    if layout.plt is not None:
+        write_lines([f"{layout.plt.word}: {layout.plt.entry_bytes} bytes; {layout.plt.extends_to}; {layout.plt.cost}"])
+    return code
+
+
+def _signed(distance: int) -> str:
+    return f"{distance:+,} B ({'-' if distance < 0 else '+'}{format_size(abs(distance))})"
+
+
+def _margin(window: tuple[Address, Address], target: Address) -> str:
+    start, end = window
+    if target < start:
+        return f"{start - target:,} B short"
+    return f"{target - end + 1:,} B short" if target >= end else "inside"
+
+
+def print_proposed(layout: Layout, *, as_json: bool) -> int:
+    """Print the proposed classes, who would ask for which, and the same workload under both lenses."""
+    from attrs import asdict
+
+    from execmem_tui.analysis.placement_classes import LABEL, asked, class_ranges, side_by_side
+
+    ranges, wishes, placements = class_ranges(layout), asked(layout), side_by_side(layout)
+    if as_json:
+        write_json(
+            {
+                "label": LABEL,
+                "layout": layout.id,
+                "classes": [
+                    {"name": each.name.value, "start": hex(each.start), "end": hex(each.end), "why": each.why}
+                    for each in ranges
+                ],
+                "asked": [
+                    {
+                        "type": wish.type.name,
+                        "first": wish.first.value,
+                        "second": None if wish.second is None else wish.second.value,
+                    }
+                    for wish in wishes
+                ],
+                "placements": [asdict(placement) for placement in placements],
+            }
+        )
+        return 0
+    write_lines([f"{layout.arch} {layout.kernel} {layout.variant}: placement classes, {LABEL}", ""])
+    rows = [
+        (each.name.value, f"{each.start:x}-{each.end:x}", format_size(each.end - each.start), each.why)
+        for each in ranges
+    ]
+    write_lines(columns(rows, ("CLASS", "RANGE", "SIZE", "WHAT IT MEANS"), "<<>"))
+    asks = [(wish.type.name, wish.first.value, "-" if wish.second is None else wish.second.value) for wish in wishes]
+    write_lines(["", *columns(asks, ("TYPE", "WOULD ASK FOR", "ELSE")), ""])
+    values = [[str(value) for value in asdict(placement).values()] for placement in placements]
+    names = list(asdict(placements[0]))
+    table = [(name, values[0][index], values[1][index]) for index, name in enumerate(names) if name != "lens"]
+    write_lines(columns(table, ("SAME WORKLOAD", placements[0].lens, placements[1].lens), "<>>"))
+    return 0
+
+
+def print_dmesg(name: str, *, as_json: bool) -> int:
+    """Decode arm64's boot lines from a kernel log.
+
+    Raises:
+        InputError: they are not in it.
+    """
+    from attrs import asdict
+
+    from execmem_tui.analysis.bootlines import decode
+
+    found = decode(text for _, text in read_lines(Path(name)))
+    if found is None:
+        raise InputError(
+            name, None, "no pair of 'pages in range for non-PLT usage' and 'PLT usage' lines that belong together"
+        )
+    if as_json:
+        write_json(asdict(found))
+    else:
+        write_lines([found.text])
+    return 0

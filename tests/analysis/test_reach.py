@@ -1,0 +1,138 @@
+"""Reach: verdicts for pairs, for areas, room left, and the failures that people reported."""
+
+import pytest
+
+from execmem_tui.analysis.bootlines import decode, lines_of
+from execmem_tui.analysis.placement_classes import PlacementClass, asked, class_ranges, proposed_layout, side_by_side
+from execmem_tui.analysis.reach import boot_pages, call_reach, count_module_text, room_left, verdicts
+from execmem_tui.arch import architectures, resolve
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.reach import Verdict
+from execmem_tui.sources.simulation import open_simulation
+from execmem_tui.view.rulers import reach_lines, reach_model
+
+MIB = 1 << 20
+PAIRS = [
+    (22816, 514336),
+    (29504, 521024),
+    (22496, 514016),
+    (23952, 515472),
+    (24160, 515680),
+    (25328, 516848),
+    (19680, 511200),
+    (28992, 520512),
+]
+"""Lines of arm64 boot logs that people posted."""
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "target", "past"),
+    [
+        ("arm", 0xBF0000BC, 0xC101C154, 114_840),
+        ("loongarch", 0x9000000000000000, 0x9000000000000000 + 167_866_808, 33_649_081),
+        ("arm64", 0xFFFF800090000000, 0xFFFF800090000000 - 134_240_376, 22_648),
+    ],
+)
+def test_reported_relocations_are_as_far_out_as_reported(name: str, origin: int, target: int, past: int) -> None:
+    reach = call_reach(resolve(name))
+    assert reach is not None
+    start, end = reach.window(origin)
+    assert not reach.reaches(origin, target)
+    out = target - end if target >= end else start - target
+    assert abs(out - past) <= 4
+    assert dict(verdicts(resolve(name), origin, target))[reach] is Verdict.PLT
+
+
+def test_segments_are_no_distances() -> None:
+    nios2 = resolve("nios2")
+    found = {reach.instruction: verdict for reach, verdict in verdicts(nios2, 0xBE000000, 0xC0000000)}
+    assert found["CALL"] is Verdict.UNREACHABLE
+    near = {reach.instruction: verdict for reach, verdict in verdicts(nios2, 0xB0000000, 0xBFFFFFFC)}
+    assert near["CALL"] is Verdict.DIRECT
+
+
+def test_arm64_counts_direct_and_plt() -> None:
+    simulation = open_simulation("arm64", "7.1", None, "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, 40 * MIB - 4096, count=3)
+    counts = count_module_text(simulation.history.snapshot())
+    assert (counts.direct, counts.plt, counts.unreachable) == (2, 1, 0)
+    room = {name: free for name, _, _, free in room_left(simulation.history.snapshot())}
+    assert room["direct"] == 0
+    assert room["fallback"] == 2048 * MIB - 48 * MIB - 120 * MIB
+
+
+@pytest.mark.parametrize("name", architectures())
+def test_every_architecture_has_a_panel(name: str) -> None:
+    simulation = open_simulation(name, "7.1", None, "off")
+    if not simulation.can_allocate(ExecmemType.MODULE_TEXT):
+        simulation.allocate(ExecmemType.MODULE_TEXT, count=3)
+    snapshot = simulation.history.snapshot()
+    model = reach_model(snapshot, None)
+    assert model is not None
+    counts = model.counts
+    if snapshot.layout.reach:
+        assert counts.direct + counts.plt + counts.unreachable == 3
+    for line in reach_lines(model, 36, snapshot.layout.image, most=9):
+        assert len(line) <= 36
+
+
+def test_loongarch_always_takes_the_plt() -> None:
+    simulation = open_simulation("loong64", "7.1", None, "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT)
+    assert count_module_text(simulation.history.snapshot()).plt == 1
+
+
+@pytest.mark.parametrize(("direct", "plt"), PAIRS)
+def test_boot_lines_are_decoded(direct: int, plt: int) -> None:
+    found = decode([f"[    0.5] {line}" for line in lines_of(direct, plt)])
+    assert found is not None
+    assert plt - direct == 491_520
+    assert found.page_size == 4096
+    assert 12 * MIB < found.image_size == 128 * MIB - direct * 4096 < 52 * MIB
+    assert not found.full_randomisation
+
+
+def test_full_randomisation_has_no_direct_pages() -> None:
+    found = decode(lines_of(0, 503_584))
+    assert found is not None
+    assert found.full_randomisation
+    assert round(found.image_size / MIB, 1) == 80.9
+
+
+@pytest.mark.parametrize("lines", [[], ["nothing"], lines_of(5, 9), ["Modules: 5 pages in range for non-PLT usage"]])
+def test_what_is_no_pair_is_not_decoded(lines: list[str]) -> None:
+    assert decode(lines) is None
+
+
+def test_a_layout_prints_its_own_lines() -> None:
+    layout = resolve("arm64")
+    assert boot_pages(layout) == (20480, 512000)
+    assert boot_pages(resolve("x86")) is None
+
+
+def test_proposed_classes_on_arm64() -> None:
+    layout = resolve("arm64")
+    ranges = {each.name: each for each in class_ranges(layout)}
+    noplt, prel32 = ranges[PlacementClass.NOPLT], ranges[PlacementClass.PREL32]
+    assert noplt.end - noplt.start > 200 * MIB
+    assert prel32.end - prel32.start == 2048 * MIB
+    wishes = {wish.type: (wish.first, wish.second) for wish in asked(layout)}
+    assert wishes[ExecmemType.MODULE_TEXT] == (PlacementClass.NOPLT, PlacementClass.PREL32)
+    assert wishes[ExecmemType.BPF] == (PlacementClass.ANYWHERE, None)
+    assert ExecmemType.FTRACE not in wishes
+    assert "proposed" in " ".join(proposed_layout(layout).notes)
+    today, proposed = side_by_side(layout)
+    assert today.allocations == proposed.allocations
+    assert today.fallbacks > proposed.fallbacks == 0
+    assert proposed.direct > today.direct
+
+
+@pytest.mark.parametrize("name", architectures())
+def test_proposed_ranges_lie_where_vmalloc_may_place(name: str) -> None:
+    layout = resolve(name)
+    text = layout.range_of(ExecmemType.MODULE_TEXT)
+    for each in class_ranges(layout):
+        assert each.start <= each.end <= 1 << layout.word_bits
+        if each.end > each.start:
+            assert min(text.fallback_start or text.start, text.start, layout.vmalloc_start) <= each.start
+    assert asked(layout)

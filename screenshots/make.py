@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from execmem_tui.arch import architectures
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.base import Source
 from execmem_tui.sources.opening import open_path
@@ -59,6 +60,15 @@ def capture() -> Source:
     return open_path(str(CAPTURE), phase="1-modules")
 
 
+def any_arch(name: str) -> Callable[[], Source]:
+    """One architecture with modules, probes and programs."""
+
+    def make() -> Source:
+        return _load(open_simulation(name, "7.1", None, "off"), 25)
+
+    return make
+
+
 PICTURES: tuple[tuple[str, Callable[[], Source], tuple[int, int], str, tuple[str, ...]], ...] = (
     ("arm64-rest", rest, (120, 40), "execmem-dark", ()),
     ("arm64-fallback", fallback, (120, 40), "execmem-dark", ("N",)),
@@ -68,6 +78,7 @@ PICTURES: tuple[tuple[str, Callable[[], Source], tuple[int, int], str, tuple[str
     ("no-colour", fallback, (120, 40), "execmem-dark", ("N",)),
     ("light", rest, (120, 40), "execmem-light", ()),
     ("capture-arm64", capture, (160, 45), "execmem-dark", ("w", "z", "minus", "minus", "minus", "minus")),
+    *((f"arch-{name}", any_arch(name), (110, 30), "execmem-dark", ()) for name in architectures()),
 )
 """Name, source, size in cells, theme, keys to press."""
 

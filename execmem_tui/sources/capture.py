@@ -1,6 +1,7 @@
 """Captures: a folder of /proc files, a run of several snapshots, or a vmallocinfo alone."""
 
 import tomllib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -87,7 +88,7 @@ def open_capture(path: Path, phase: str | None = None) -> Capture:
     title = printable(path.name or str(path), 80)
     if path.is_file():
         info = parse_vmallocinfo(str(path), read_lines(path))
-        clues = Clues(addresses=_addresses(info))
+        clues = Clues(addresses=_addresses(info), page_size=_page_size(info))
         return _capture(title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)])
     folders = [path] if find_file(path, _VMALLOCINFO) is not None else _phase_folders(path)
     if phase is not None:
@@ -123,6 +124,13 @@ def _meta(path: Path) -> dict[str, Any]:
 
 def _addresses(info: Vmallocinfo) -> Sequence[int]:
     return tuple(entry.start for entry in info.entries) if info.pointers is Pointers.REAL else ()
+
+
+def _page_size(info: Vmallocinfo) -> int | None:
+    """Return the page size that most lines tell: an area of n pages is n + 1 pages long."""
+    told = Counter(entry.size // (entry.pages + 1) for entry in info.entries if entry.pages)
+    size = told.most_common(1)[0][0] if told else 0
+    return size if size in (4096, 8192, 16384, 65536) else None
 
 
 def _beside(folder: Path, name: str) -> Path | None:
@@ -170,6 +178,7 @@ def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence) -> Clues:
         symbols=known,
         vmalloc_total=parse_meminfo(beside("meminfo")).get("VmallocTotal"),
         addresses=_addresses(info),
+        page_size=_page_size(info),
     )
 
 

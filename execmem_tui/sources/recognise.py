@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from execmem_tui.arch import resolve
+from execmem_tui.arch import find, resolve
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
@@ -36,6 +36,8 @@ class Clues:
     vmalloc_total: Bytes | None = None
     addresses: Sequence[Address] = ()
     """Starts of areas, of all phases."""
+    page_size: Bytes | None = None
+    """Told by the areas themselves: size over pages plus guard."""
 
 
 def recognise(clues: Clues) -> Layout:
@@ -82,7 +84,12 @@ def _variant(name: str, clues: Clues) -> str | None:
     if name in ("amd64", "x86_64", "x86") and clues.addresses:
         five = any(0xFF00_0000_0000_0000 <= address < 0xFFFF_0000_0000_0000 for address in clues.addresses)
         return "x86_64-5level" if five else "x86_64-4level"
-    return None
+    arch, implied = find(name)
+    wanted = implied or arch.default_variant
+    sizes = {variant.name: variant.page_size for variant in arch.variants}
+    if clues.page_size is None or sizes[wanted] == clues.page_size:
+        return wanted
+    return next((variant for variant, size in sizes.items() if size == clues.page_size), wanted)
 
 
 def _labelled(layout: Layout, provenance: Provenance) -> Layout:

@@ -224,3 +224,24 @@ def test_boot_lines_of_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert "40,763,392 B" in capsys.readouterr().out
     log.write_text("nothing of the kind\n")
     assert main(["ranges", "--dmesg", str(log)]) == 2
+
+
+def test_whatis_names_owner_region_and_reach(capsys: pytest.CaptureFixture[str]) -> None:
+    area = next(
+        area
+        for area in document(capsys, "map", CAPTURE)["areas"]
+        if area["owner"] == "amdgpu" and area["region"] == "MOD_TEXT"
+    )
+    inside = hex(int(area["start"], 16) + 0x1234)
+    found = document(capsys, "whatis", inside, CAPTURE)
+    assert (found["owner"], found["region"], found["type"], found["window"]) == (
+        "amdgpu",
+        "MOD_TEXT",
+        "MODULE_TEXT",
+        "preferred",
+    )
+    assert found["distance"] < 0
+    assert {"name": "±128M branch", "verdict": "direct"} in found["reach"]
+    assert main(["whatis", inside, CAPTURE]) == 0
+    assert "amdgpu.text+0x1234" in capsys.readouterr().out
+    assert main(["whatis", "1234", CAPTURE]) == 1

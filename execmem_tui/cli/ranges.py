@@ -9,7 +9,6 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
-from execmem_tui.view.ranges_table import columns, explanation_lines, layout_lines
 
 HELP = "the resolved ranges of every execmem type"
 
@@ -49,6 +48,8 @@ def run(args: argparse.Namespace) -> int:
 
         write_json({"layouts": [layout_document(layout) for layout in layouts]})
         return 0
+    from execmem_tui.view.ranges_table import layout_lines  # what the JSON does not need: 10 ms
+
     for index, layout in enumerate(layouts):
         write_lines(([""] if index else []) + layout_lines(layout, kinds))
     return 0
@@ -121,6 +122,8 @@ def _text(value: object) -> str:
 def _diff(args: argparse.Namespace) -> int:
     before, after = _short(args.diff[0]), _short(args.diff[1])
     found = differences(before, after)
+    from execmem_tui.view.ranges_table import columns
+
     if args.json:
         rows = [{"field": field, "before": old, "after": new} for field, old, new in found]
         write_json({"before": before.id, "after": after.id, "differences": rows})
@@ -147,5 +150,7 @@ def _explain(args: argparse.Namespace) -> int:
         ]
         write_json({"type": kind.name, "steps": rows})
     else:
+        from execmem_tui.view.ranges_table import explanation_lines
+
         write_lines(explanation_lines(steps, kind))
     return 0

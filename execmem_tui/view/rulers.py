@@ -4,6 +4,7 @@ from attrs import frozen
 
 from execmem_tui.analysis.reach import ReachCounts, boot_pages, call_reach, count_module_text, room_left
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.reach import ReachKind
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.cells import ReachWindow
@@ -19,13 +20,15 @@ class Ruler:
     end: Address
     origin: Address
     note: str
+    segment: bool
+    """A 256 MiB segment, which has edges of its own, and not a distance around the origin."""
 
     def draw(self, width: int, image: tuple[Address, Address] | None) -> str:
-        """Return the window as text: ``|---K+K---|``, the origin ``+``, the kernel image ``K``, to scale."""
+        """Return the window as text: ``|---K+K---|``, the origin ``+``, the kernel image ``K``, to scale; a segment ``[=+K==]``."""
         width = max(width, 5)
         inner = width - 2
         span = max(self.end - self.start, 1)
-        cells = ["-"] * inner
+        cells = ["=" if self.segment else "-"] * inner
         if image is not None:
             first = (image[0] - self.start) * inner // span
             last = (image[1] - 1 - self.start) * inner // span
@@ -34,7 +37,7 @@ class Ruler:
         at = (self.origin - self.start) * inner // span
         if 0 <= at < inner:
             cells[at] = "+"
-        return "|" + "".join(cells) + "|"
+        return "".join(("[", *cells, "]") if self.segment else ("|", *cells, "|"))
 
 
 @frozen(kw_only=True)
@@ -98,6 +101,7 @@ def reach_model(snapshot: Snapshot, origin: Address | None, origin_name: str = "
                 end=min(end, 1 << layout.word_bits),
                 origin=at,
                 note=reach.note,
+                segment=reach.kind is ReachKind.SEGMENT,
             )
         )
     plt = "no PLT" if layout.plt is None else f"{layout.plt.word} {layout.plt.entry_bytes} bytes"

@@ -2,9 +2,9 @@
 
 import argparse
 
-from execmem_tui.arch import explain, layout_ids, resolve, resolve_id
+from execmem_tui.arch import explain, find, kernel_release, layout_ids, resolve, resolve_id
 from execmem_tui.cli.output import write_json, write_lines
-from execmem_tui.cli.source_options import add_layout_arguments, parse_overrides
+from execmem_tui.cli.source_options import DEFAULT_ARCH, DEFAULT_KERNEL, add_layout_arguments, parse_overrides
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
@@ -17,7 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the choice of layouts and the forms of output."""
     add_layout_arguments(parser)
     parser.add_argument("--layout", metavar="ID", help="a layout by its id: kernel/arch/variant/kaslr")
-    parser.add_argument("--all", action="store_true", help="every layout there is")
+    parser.add_argument(
+        "--all", action="store_true", help="every layout there is, or those of --arch, --kernel, --variant"
+    )
     parser.add_argument("--type", help="only this type: MODULE_TEXT, KPROBES, FTRACE, BPF, MODULE_DATA")
     parser.add_argument(
         "--diff", nargs=2, metavar=("A", "B"), help="compare two layouts: ids, or arch:kernel[:variant[:kaslr]]"
@@ -78,10 +80,20 @@ def _kinds(name: str | None) -> list[ExecmemType]:
 def _layouts(args: argparse.Namespace) -> list[Layout]:
     overrides = parse_overrides(args.set)
     if args.all:
-        return [resolve_id(name) for name in layout_ids()]
+        return [resolve_id(name) for name in layout_ids() if _wanted(name, args)]
     if args.layout:
         return [resolve_id(args.layout, overrides)]
-    return [resolve(args.arch, args.kernel, args.variant, args.kaslr, overrides)]
+    return [resolve(args.arch or DEFAULT_ARCH, args.kernel or DEFAULT_KERNEL, args.variant, args.kaslr, overrides)]
+
+
+def _wanted(layout_id: str, args: argparse.Namespace) -> bool:
+    """Whether a layout passes the filters --arch, --kernel and --variant."""
+    kernel, arch, variant, _ = layout_id.split("/", 3)
+    return (
+        (args.arch is None or find(args.arch)[0].name == arch)
+        and (args.kernel is None or kernel_release(args.kernel) == kernel)
+        and (args.variant is None or args.variant == variant)
+    )
 
 
 def _short(text: str) -> Layout:
@@ -140,7 +152,13 @@ def _explain(args: argparse.Namespace) -> int:
         kernel, arch, variant, kaslr = (*args.layout.split("/", 3), "", "", "")[:4]
         steps = explain(arch, kernel, variant, kaslr, parse_overrides(args.set))
     else:
-        steps = explain(args.arch, args.kernel, args.variant, args.kaslr, parse_overrides(args.set))
+        steps = explain(
+            args.arch or DEFAULT_ARCH,
+            args.kernel or DEFAULT_KERNEL,
+            args.variant,
+            args.kaslr,
+            parse_overrides(args.set),
+        )
     if args.json:
         others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
         wanted = [step for step in steps if not step.name.startswith(others)]

@@ -15,9 +15,9 @@ DEFAULT_KERNEL = "7.1"
 def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --arch, --kernel, --variant, --kaslr and --set."""
     parser.add_argument(
-        "--arch", default=DEFAULT_ARCH, help="architecture, also by a distribution's name (amd64, aarch64, …)"
+        "--arch", help=f"architecture, also by a distribution's name (amd64, aarch64, …); {DEFAULT_ARCH} if left out"
     )
-    parser.add_argument("--kernel", default=DEFAULT_KERNEL, help="kernel version: 6.12 or 7.1")
+    parser.add_argument("--kernel", help=f"kernel version: 6.12 or 7.1; {DEFAULT_KERNEL} if left out")
     parser.add_argument(
         "--variant", help="configuration of the architecture: va48-4k, x86_64-4level, … (see ranges --all)"
     )
@@ -75,8 +75,8 @@ def open_source(args: argparse.Namespace) -> "Source":
         from execmem_tui.sources.simulation import open_simulation
 
         return open_simulation(
-            args.arch,
-            args.kernel,
+            args.arch or DEFAULT_ARCH,
+            args.kernel or DEFAULT_KERNEL,
             args.variant,
             args.kaslr,
             overrides=parse_overrides(args.set),
@@ -84,4 +84,4 @@ def open_source(args: argparse.Namespace) -> "Source":
         )
     from execmem_tui.sources.opening import open_path
 
-    return open_path(args.source, phase=args.phase)
+    return open_path(args.source, phase=args.phase, arch=args.arch)

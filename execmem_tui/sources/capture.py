@@ -73,12 +73,13 @@ def is_capture(path: Path) -> bool:
     return path.is_file()
 
 
-def open_capture(path: Path, phase: str | None = None) -> Capture:
+def open_capture(path: Path, phase: str | None = None, arch: str | None = None) -> Capture:
     """Open a capture.
 
     Args:
         path: a run folder, a phase folder, or a vmallocinfo file (also packed).
         phase: of a run, open this one alone.
+        arch: the architecture, for a capture that does not tell it.
 
     Raises:
         InputError: it is broken.
@@ -89,7 +90,7 @@ def open_capture(path: Path, phase: str | None = None) -> Capture:
     if path.is_file():
         info = parse_vmallocinfo(str(path), read_lines(path))
         clues = Clues(addresses=_addresses(info), page_size=_page_size(info))
-        return _capture(title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)])
+        return _capture(title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)], arch)
     folders = [path] if find_file(path, _VMALLOCINFO) is not None else _phase_folders(path)
     if phase is not None:
         chosen = [folder for folder in folders if folder.name == phase]
@@ -99,7 +100,7 @@ def open_capture(path: Path, phase: str | None = None) -> Capture:
         folders, title = chosen, f"{title} {printable(phase, 40)}"
     if not folders:
         raise InputError(str(path), None, "no vmallocinfo in this folder or below it")
-    return _capture(title, [_read_phase(folder) for folder in folders])
+    return _capture(title, [_read_phase(folder) for folder in folders], arch)
 
 
 def _phase_folders(path: Path) -> list[Path]:
@@ -186,10 +187,10 @@ def _text(value: object) -> str | None:
     return printable(value, 60) if isinstance(value, str) else None
 
 
-def _capture(title: str, phases: list[Phase]) -> Capture:
+def _capture(title: str, phases: list[Phase], arch: str | None) -> Capture:
     first = next((phase for phase in phases if phase.clues.symbols), phases[0])
     addresses = tuple(address for phase in phases for address in phase.clues.addresses)
-    layout = recognise(evolve(first.clues, addresses=addresses))
+    layout = recognise(evolve(first.clues, addresses=addresses, arch=first.clues.arch or arch))
     notes = [_WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL]
     skipped = sum(len(phase.info.skipped) for phase in phases)
     if skipped:

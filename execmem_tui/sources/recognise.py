@@ -51,7 +51,7 @@ def recognise(clues: Clues) -> Layout:
         layout = resolve(name, clues.release or "7.1", _variant(name, clues), "off", _symbols(clues))
     except UnknownLayoutError as error:
         return unknown_layout(clues, f"{name}: {error.title}")
-    layout = evolve(layout, kernel=clues.release or "unknown", symbols=dict(clues.symbols))
+    layout = evolve(layout, kernel=clues.release or "unknown", symbols=dict(clues.symbols), early_areas=())
     if layout.arch == "arm64":
         return _arm64(layout, clues)
     if layout.arch == "x86" and layout.word_bits == 64:

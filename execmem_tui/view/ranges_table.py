@@ -59,10 +59,25 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
     lines = [title, *columns(rows, headers, "<<><><<<")]
     if any(layout.range_of(kind).inherited for kind in kinds):
         lines.append("= inherited from MODULE_TEXT (execmem_init_missing)")
+    lines += _reach_lines(layout)
     pages = boot_pages(layout)
     if pages is not None:
         lines += [f"at boot: {line}" for line in lines_of(*pages)]
     return lines + [f"note: {note}" for note in layout.notes]
+
+
+def _reach_lines(layout: Layout) -> list[str]:
+    """Return the reach of the architecture: instruction, relocations, limits; and what extends a call."""
+    if not layout.reach:
+        return []
+    rows = [
+        (each.name, each.instruction, ", ".join(each.relocations), each.kind.value, f"{each.low:#x}", f"{each.high:#x}")
+        for each in layout.reach
+    ]
+    lines = ["", *columns(rows, ("REACH", "INSTRUCTION", "RELOCATIONS", "FROM", "LOW", "HIGH"))]
+    if layout.plt is not None:
+        lines.append(f"{layout.plt.word}: {layout.plt.entry_bytes} bytes; {layout.plt.extends_to}; {layout.plt.cost}")
+    return lines
 
 
 def explanation_lines(steps: Iterable[Derivation], kind: ExecmemType) -> list[str]:

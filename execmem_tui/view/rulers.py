@@ -104,7 +104,7 @@ def reach_model(snapshot: Snapshot, origin: Address | None, origin_name: str = "
                 segment=reach.kind is ReachKind.SEGMENT,
             )
         )
-    plt = "no PLT" if layout.plt is None else f"{layout.plt.word} {layout.plt.entry_bytes} bytes"
+    plt = "no PLT" if layout.plt is None else f"a far call costs a {layout.plt.word}: {layout.plt.entry_bytes} B"
     return ReachModel(
         origin=at,
         origin_name=origin_name,
@@ -125,6 +125,7 @@ def reach_lines(model: ReachModel, width: int, image: tuple[Address, Address] | 
     lines += [
         f"room {name:<9}{format_size(free)} of {format_size(end - start)}" for name, start, end, free in model.room
     ]
+    lines.append(model.plt)
     if model.pages is not None:
         lines.append(f"pages: {model.pages[0]} non-PLT, {model.pages[1]} PLT")
     return [line[:width] for line in lines]

@@ -245,3 +245,9 @@ def test_whatis_names_owner_region_and_reach(capsys: pytest.CaptureFixture[str])
     assert main(["whatis", inside, CAPTURE]) == 0
     assert "amdgpu.text+0x1234" in capsys.readouterr().out
     assert main(["whatis", "1234", CAPTURE]) == 1
+
+
+def test_all_layouts_can_be_filtered(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys, "ranges", "--all", "--arch", "amd64", "--kernel", "6.12")["layouts"]
+    assert len(found) == 9
+    assert {(layout["arch"], layout["kernel"]) for layout in found} == {("x86", "6.12.107")}

@@ -97,6 +97,13 @@ def test_a_file_without_symbols_claims_nothing() -> None:
     assert not [area for area in snapshot.areas if area.region is not None]
 
 
+def test_a_file_that_does_not_tell_may_be_told_its_architecture() -> None:
+    path = str(CAPTURES / "ppc32-g4" / "vmallocinfo.gz")
+    layout = open_path(path, arch="ppc32").history.layout
+    assert (layout.arch, layout.kaslr) == ("powerpc", "unknown")
+    assert all(entry.provenance is Provenance.ASSUMED for entry in layout.types.values())
+
+
 @pytest.mark.parametrize(("name", "word"), [("hashed", "hashed"), ("zeroed", "zeroed")])
 def test_hidden_addresses_give_no_map_but_a_reason(name: str, word: str) -> None:
     source = open_path(str(CAPTURES / name / "vmallocinfo.gz"))

@@ -11,9 +11,9 @@ from textual.widget import Widget
 
 from execmem_tui.model.ranges import Window
 from execmem_tui.model.units import Address
-from execmem_tui.tui.palette import SPILL, Palette
+from execmem_tui.tui.palette import Palette
 from execmem_tui.view.cells import CellIndex, lane_cells
-from execmem_tui.view.kinds import FALLBACK, LOOKS
+from execmem_tui.view.kinds import FREE, LOOKS
 from execmem_tui.view.panes import Lane, PaneModel
 
 _NAME = 11
@@ -142,7 +142,7 @@ class RangePane(Widget):
         pieces, at = [], 0
         for column, mark in marks.items():
             under = strip.crop(column, column + 1)
-            if under.text in (SPILL, LOOKS[FALLBACK].letter):
+            if under.text not in (" ", LOOKS[FREE].letter):  # a letter, a height or a mark says more than the bracket
                 continue
             style = next((segment.style for segment in under if segment.style is not None), Style())
             pieces += [strip.crop(at, column), Strip([Segment(mark, style + self.palette.strong)], 1)]

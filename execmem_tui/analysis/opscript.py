@@ -1,5 +1,6 @@
 """Replay of op scripts: the allocator against the addresses that the kernels' own routines returned."""
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
@@ -76,11 +77,19 @@ def _shown(value: Any) -> Any:
     return value
 
 
+def _release(kernel: str) -> tuple[int, int]:
+    found = re.match(r"(\d{1,4})(?:\.(\d{1,4}))?", kernel)
+    return (int(found[1]), int(found[2] or 0)) if found else (7, 1)
+
+
 def form_of(kernel: str) -> Form:
-    """Return whose rules a kernel version follows: 6.13 and later are read as 7.1."""
-    parts = kernel.split(".")
-    minor = "".join(char for char in parts[1] if char.isdigit()) if len(parts) > 1 else "0"
-    return Form.V6_12 if (int(parts[0]), int(minor or 0)) <= (6, 12) else Form.V7_1
+    """Return whose rules a kernel version follows: 6.13 and later, and what is no version, are read as 7.1."""
+    return Form.V6_12 if _release(kernel) <= (6, 12) else Form.V7_1
+
+
+def has_nodes(kernel: str) -> bool:
+    """Whether vmalloc keeps its areas in nodes with pools: since 6.9."""
+    return _release(kernel) >= (6, 9)
 
 
 def digest(lines: list[tuple[int, int]]) -> str:

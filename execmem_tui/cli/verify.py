@@ -1,9 +1,10 @@
 """``execmem-tui verify``: predicted against actual, and the first difference."""
 
 import argparse
+from pathlib import Path
+from typing import Any
 
-from execmem_tui.analysis.opscript import replay_opscript
-from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.model.text import printable
 from execmem_tui.view.ranges_table import columns
 
@@ -11,28 +12,75 @@ HELP = "predicted against actual addresses"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add SOURCE and --json."""
-    parser.add_argument("source", metavar="SOURCE", help="an op script (.jsonl, also .gz)")
+    """Add SOURCE, --self-test and --json."""
+    parser.add_argument(
+        "source", metavar="SOURCE", help="an op script (.jsonl, also .gz), a run folder with a trace, or a trace"
+    )
+    parser.add_argument("--phase", metavar="NAME", help="start from this snapshot of a run folder, not from boot")
+    parser.add_argument("--self-test", action="store_true", help="show that wrong rules are caught on this trace")
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Replay the script; 1 if any row differs."""
+    """Replay the source; 1 if a certain answer differs and nothing explains it."""
+    path = Path(args.source)
+    if path.is_dir() or not path.name.removesuffix(".gz").endswith(".jsonl"):
+        return _trace(args, path)
+    from execmem_tui.analysis.opscript import replay_opscript
+
     result = replay_opscript(args.source)
-    if args.json:
-        write_json(result.document())
-    else:
-        rows = [(name, str(checked), str(checked - exact)) for name, (checked, exact) in result.classes.items()]
-        differ = result.checked - result.exact
-        write_lines([f"{printable(result.source)}: {result.rows} rows, {result.checked} checked, {differ} differ"])
-        write_lines(columns(rows, ("ROW", "CHECKED", "DIFFER"), "<>>"))
-        first = result.document()["first_difference"]
-        if first is not None:
-            write_lines(
-                [
-                    f"first difference at {printable(first['where'])}",
-                    f"  expected  {first['expected']}",
-                    f"  predicted {first['predicted']}",
-                ]
-            )
+    _print(args, result.document())
     return 0 if result.exact == result.checked else 1
+
+
+def _trace(args: argparse.Namespace, path: Path) -> int:
+    from execmem_tui.analysis.trace_verify import verify_trace
+
+    if args.self_test:
+        return _self_test(args, path)
+    verdict = verify_trace(path, args.phase)
+    _print(args, verdict.document())
+    lost = max(verdict.found.lost, verdict.run.lost)
+    if lost:
+        talk(f"execmem-tui: the trace lost {lost} events; what follows them may be wrong for that reason")
+    for why, count in verdict.found.unclaimed.items():
+        talk(f"execmem-tui: nothing is claimed of {count} requests: {why}")
+    return 1 if verdict.certain_wrong else 0
+
+
+def _self_test(args: argparse.Namespace, path: Path) -> int:
+    from execmem_tui.analysis.wrong_rules import self_test
+
+    rules = self_test(path)
+    if args.json:
+        rows = [
+            {"rule": rule.name, "wrong": rule.wrong, "model": rule.model, "caught_in": list(rule.classes)}
+            for rule in rules
+        ]
+        write_json({"source": args.source, "self_test": rows})
+    else:
+        text = [
+            (rule.name, str(rule.wrong), str(rule.model), ", ".join(rule.classes) or "not told by this trace")
+            for rule in rules
+        ]
+        write_lines(columns(text, ("WRONG ON PURPOSE", "WRONG", "MODEL", "CAUGHT IN"), "<>>"))
+    return 0 if any(rule.classes for rule in rules) else 1
+
+
+def _print(args: argparse.Namespace, document: dict[str, Any]) -> None:
+    if args.json:
+        write_json(document)
+        return
+    differ = document["checked"] - document["exact"]
+    counts = f"{document['checked']} checked, {differ} differ, {document['unexplained']} unexplained"
+    write_lines([f"{printable(document['source'])}: {counts}"])
+    rows = [
+        (name, str(entry["checked"]), str(entry["checked"] - entry["exact"]))
+        for name, entry in document["classes"].items()
+    ]
+    write_lines(columns(rows, ("CLASS", "CHECKED", "DIFFER"), "<>>"))
+    write_lines(f"{count} x {cause}" for cause, count in document["causes"].items())
+    first = document["first_difference"]
+    if first is not None:
+        lines = [f"first difference at {printable(first['where'])}", f"  expected  {first['expected']}"]
+        write_lines([*lines, f"  predicted {first['predicted']}"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from execmem_tui.mm.rbtree import FreeArea, FreeTree, Link, predecessor, refresh, successor
+from execmem_tui.mm.rbtree import FreeArea, FreeTree, Link, predecessor, refresh
 
 LOWEST = 1
 HIGHEST = (1 << 64) - 1
@@ -79,27 +79,39 @@ class FreeSpace:
                     return None
                 node = above.pop()
 
-    def lowest_fit(self, size: int, align: int, vstart: int) -> int | None:
-        """Return the lowest address that fits, whatever the tree looks like (rule 3.6, the bound L)."""
-        mask = -align
-        node = self.area_reaching(vstart)
-        while node is not None:
-            at = (max(node.start, vstart) + align - 1) & mask
-            if at + size <= node.end:
-                return at
-            node = successor(node)
-        return None
+    def lowest_fit(self, size: int, align: int, vstart: int, at_least: int = 0) -> int | None:
+        """Return the lowest address that fits, whatever the tree looks like.
 
-    def area_reaching(self, address: int) -> Link:
-        """Return the lowest area that ends after `address`, or None."""
-        node, found = self.tree.root, None
-        while node is not None:
-            if node.end > address:
-                found = node
-                node = node.left
-            else:
-                node = node.right
-        return found
+        Args:
+            size: bytes, guard included.
+            align: power of two.
+            vstart: lowest address.
+            at_least: only areas of this many bytes count. 0 gives the bound L of an aligned search, the padded size the
+                bound C: what the kernel answers lies between them.
+        """
+        mask = -align
+        least = max(size, at_least)
+        node = self.tree.root
+        if node is None or node.top < least:
+            return None
+        above: list[FreeArea] = []
+        while True:
+            left = node.left
+            while left is not None and left.top >= least and vstart < node.start:
+                above.append(node)
+                node = left
+                left = node.left
+            while True:
+                at = (max(node.start, vstart) + align - 1) & mask
+                if at + size <= node.end and node.end - node.start >= least:
+                    return at
+                right = node.right
+                if right is not None and right.top >= least:
+                    node = right
+                    break
+                if not above:
+                    return None
+                node = above.pop()
 
     def area_at_or_below(self, address: int) -> Link:
         """Return the last area that starts at or below `address` (pvm_find_va_enclose_addr), or None."""

@@ -41,6 +41,7 @@ class VmapNode:
     def __init__(self) -> None:
         self.lazy: list[VmapArea] = []
         self.pools: dict[int, deque[tuple[int, int]]] = {}
+        """By pages; only pools that hold something are kept, for every purge looks at all of them."""
 
     def clone(self) -> "VmapNode":
         """Return an equal node; areas are shared, containers are not."""
@@ -57,7 +58,23 @@ class VmapNode:
         if pool[0][0] & (align - 1):
             pool.rotate(-1)
             return None
-        return pool.popleft()
+        return self._pop(pages, pool)
+
+    def _pop(self, pages: int, pool: deque[tuple[int, int]]) -> tuple[int, int]:
+        area = pool.popleft()
+        if not pool:
+            del self.pools[pages]
+        return area
+
+    def remove(self, start: int, end: int, pages: int) -> bool:
+        """Take a given area out of its pool; return whether it was there."""
+        pool = self.pools.get(pages)
+        if pool is None or (start, end) not in pool:
+            return False
+        pool.remove((start, end))
+        if not pool:
+            del self.pools[pages]
+        return True
 
     def park(self, pages: int, start: int, end: int) -> None:
         """Put a purged area at the head of its pool (node_pool_add_va)."""
@@ -76,12 +93,12 @@ class VmapNode:
             empties_short: 6.12's quirk: a pool of 1 to 3 areas has a quarter of 0 and loses everything.
         """
         out: list[tuple[int, int]] = []
-        for pool in self.pools.values():
+        for pages, pool in list(self.pools.items()):
             length = len(pool)
             count = length if full else length >> 2
             if count == 0 and empties_short:
                 count = length
-            out.extend(pool.popleft() for _ in range(count))
+            out.extend(self._pop(pages, pool) for _ in range(count))
         return out
 
 

@@ -69,7 +69,7 @@ class Capture:
 def is_capture(path: Path) -> bool:
     """Whether `path` looks like a capture: a folder with a vmallocinfo in it or below it, or such a file."""
     if path.is_dir():
-        return bool(_phase_folders(path)) or find_file(path, _VMALLOCINFO) is not None
+        return bool(phase_folders(path)) or find_file(path, _VMALLOCINFO) is not None
     return path.is_file()
 
 
@@ -91,7 +91,7 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
         info = parse_vmallocinfo(str(path), read_lines(path))
         clues = Clues(addresses=_addresses(info), page_size=_page_size(info))
         return _capture(title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)], arch)
-    folders = [path] if find_file(path, _VMALLOCINFO) is not None else _phase_folders(path)
+    folders = [path] if find_file(path, _VMALLOCINFO) is not None else phase_folders(path)
     if phase is not None:
         chosen = [folder for folder in folders if folder.name == phase]
         if not chosen:
@@ -103,17 +103,18 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
     return _capture(title, [_read_phase(folder) for folder in folders], arch)
 
 
-def _phase_folders(path: Path) -> list[Path]:
+def phase_folders(path: Path) -> list[Path]:
     """Return the phase folders of a run, in the order of meta.toml, else by name."""
     found = {
         folder.name: folder for folder in sorted(path.iterdir()) if folder.is_dir() and find_file(folder, _VMALLOCINFO)
     }
-    names = _meta(path).get("phases")
+    names = run_meta(path).get("phases")
     ordered = [name for name in names if name in found] if isinstance(names, list) else []
     return [found[name] for name in [*ordered, *(name for name in found if name not in ordered)]]
 
 
-def _meta(path: Path) -> dict[str, Any]:
+def run_meta(path: Path) -> dict[str, Any]:
+    """Return a run's meta.toml, {} where there is none."""
     file = path / "meta.toml"
     if not file.is_file():
         return {}
@@ -166,7 +167,7 @@ def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence) -> Clues:
         file = _beside(folder, name)
         return iter(()) if file is None else read_lines(file)
 
-    meta = _meta(folder) or _meta(folder.parent)
+    meta = run_meta(folder) or run_meta(folder.parent)
     version = parse_version(beside("version"))
     arch = meta.get("arch")
     known = {each.name: each.address for each in evidence.symbols if each.name in _KEY_SYMBOLS and each.address}

@@ -138,7 +138,7 @@ def test_keys_document(capsys: pytest.CaptureFixture[str]) -> None:
         (["map", "/nonexistent\x1b[31m"], "\\x1b[31m"),
         (["map", "--cpus", "0"], "cannot simulate"),
         (["verify", "/nonexistent"], "No such file"),
-        (["verify", __file__], ":1:"),
+        (["verify", __file__], "not a line of a trace"),
     ],
 )
 def test_errors_are_one_clear_message_and_exit_code_2(

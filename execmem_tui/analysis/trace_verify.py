@@ -1,0 +1,114 @@
+"""`verify` of a real trace: the replay's counts as a document."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from execmem_tui.analysis.opscript import form_of, has_nodes
+from execmem_tui.analysis.replay import Miss, Replay, Replayed
+from execmem_tui.formats.reader import read_lines
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.mm.vmalloc import Form
+from execmem_tui.sources.trace_run import TraceRun, read_trace_run
+
+
+@frozen(kw_only=True)
+class TraceVerdict:
+    """What `verify` says of a trace that was replayed from boot."""
+
+    source: str
+    run: TraceRun
+    found: Replayed
+
+    @property
+    def unexplained(self) -> list[Miss]:
+        """Misses that none of the known reasons explains."""
+        return [miss for miss in self.found.misses if not miss.cause]
+
+    @property
+    def certain_wrong(self) -> list[Miss]:
+        """Unexplained misses that are not of the uncertain class."""
+        return [miss for miss in self.unexplained if "uncertain" not in miss.kind]
+
+    def document(self) -> dict[str, Any]:
+        """Return the JSON document of ``verify`` without its ``schema`` key."""
+        found = self.found
+        causes = Counter(miss.cause or f"unexplained: {miss.kind}" for miss in found.misses)
+        first = found.misses[0] if found.misses else None
+        return {
+            "source": self.source,
+            "checked": found.checked.total(),
+            "exact": found.exact.total(),
+            "certain": found.certain,
+            "certain_exact": found.certain_exact,
+            "unexplained": len(self.unexplained),
+            "classes": {
+                name: {"checked": count, "exact": found.exact[name]} for name, count in sorted(found.checked.items())
+            },
+            "causes": dict(causes),
+            "windows": {
+                f"{start:x}-{end:x}": {"checked": checked, "exact": exact}
+                for (start, end), (checked, exact) in sorted(found.windows.items())
+            },
+            "first_difference": None
+            if first is None
+            else {
+                "where": f"{self.run.path.name}:{first.line}, at {first.request.time:.6f} by {first.request.task}: "
+                f"{first.request.size} bytes, align {first.request.align}",
+                "expected": None if first.request.failed else hex(first.request.start),
+                "predicted": None if first.predicted is None else hex(first.predicted),
+            },
+            "kernel": self.run.kernel,
+            "cpus": self.run.cpus,
+            "begins": self.run.begins.name or None,
+            "unclaimed": dict(found.unclaimed),
+            "robust_wrong": sum(miss.robust and not miss.cause for miss in found.misses),
+            "lost_events": max(found.lost, self.run.lost),
+            "frees_of_unknown_areas": found.unknown_frees,
+            "purges": found.purges,
+            "purges_with_equal_counts": found.purge_counts_equal,
+        }
+
+
+def make_replay(
+    run: TraceRun, kind: type[Replay] = Replay, *, form: Form | None = None, cpus: int | None = None
+) -> Replay:
+    """Return a replay that stands where the trace begins; `form` and `cpus` instead of the run's are for wrong models."""
+    noded = has_nodes(run.kernel) and run.word_bits == 64
+    nodes = (run.cpus if cpus is None else cpus) if noded else 1
+    unknown = ""
+    if not run.begins.name:
+        unknown = "state"
+    elif nodes > 1 and not run.begins.from_boot:
+        unknown = "pools"
+    return kind(
+        form=form_of(run.kernel) if form is None else form,
+        page_size=run.page_size,
+        window=run.window,
+        cpus=nodes,
+        busy=run.begins.busy,
+        lazy=run.begins.lazy,
+        percpu=run.percpu,
+        word_bits=run.word_bits,
+        unknown=unknown,
+        shaped=run.begins.from_boot,
+        ascending=not has_nodes(run.kernel),
+    )
+
+
+def replay_run(run: TraceRun, replay: Replay) -> Replayed:
+    """Feed the trace to a replay."""
+    lines = parse_trace(str(run.path), read_lines(run.path))
+    return replay.run(line for line in lines if line.line > run.begins.line)
+
+
+def verify_trace(path: Path, phase: str | None = None) -> TraceVerdict:
+    """Replay a trace from boot, else from a snapshot, and compare every address.
+
+    Raises:
+        InputError: it is no trace, or there is nothing in it to check.
+    """
+    run = read_trace_run(path, phase)
+    return TraceVerdict(source=str(path), run=run, found=replay_run(run, make_replay(run)))

@@ -1,0 +1,206 @@
+"""Text of a trace: vmalloc events, module events, markers, lost events. Streaming; one tuple per line.
+
+Event text: include/trace/events/vmalloc.h and module.h, the same in 6.12 and 7.1. `va_start` of alloc_vmap_area is decimal,
+everything else hexadecimal.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from execmem_tui.model.errors import InputError
+from execmem_tui.model.text import printable
+
+_LINE: Final = re.compile(
+    r"\s*(.{1,40}?)(?:-|\s+)(\d+)(?:/\d+)?\s+(?:\([^)]*\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?(\d+\.\d+):\s+(?:\w+:)?(\w+):\s*(.*)"
+)
+"""tracefs `trace` (TASK-PID, perhaps (TGID), flags), `trace-cmd report` (no flags), `perf script` (TASK PID, system:event)."""
+_ALLOC: Final = re.compile(
+    r"va_start: (\d{1,20}) size=(\d{1,20}) align=(\d{1,20}) vstart=0x([0-9a-f]{1,16}) vend=0x([0-9a-f]{1,16}) failed=([01])"
+)
+_FREE: Final = re.compile(r"va_start=0x([0-9a-f]{1,16}) nr_lazy=(\d{1,20}) nr_lazy_max=(\d{1,20})")
+_PURGE: Final = re.compile(r"start=0x([0-9a-f]{1,16}) end=0x([0-9a-f]{1,16}) num_purged=(\d{1,20})")
+_PROBED_CALL: Final = re.compile(
+    r"\(alloc_vmap_area\+0x0/\S+\) size=(\d{1,20}) align=(\d{1,20}) vstart=0x([0-9a-f]{1,16}) vend=0x([0-9a-f]{1,16})"
+)
+_PROBED_RETURN: Final = re.compile(r"\(\S+ <- alloc_vmap_area\) va_start=(?:0x([0-9a-f]{1,16})|\(fault\))")
+_PROBED_FREE: Final = re.compile(r"\(free_vmap_area_noflush\+0x0/\S+\) va_start=0x([0-9a-f]{1,16})")
+_PROBED_PURGE: Final = re.compile(r"\(__purge_vmap_area_lazy\+0x0/")
+_LOST: Final = re.compile(r"CPU:\d+ \[(?:LOST )?(\d+) EVENTS(?: DROPPED)?\]|^PERF_RECORD_LOST.*?lost (\d+)")
+_ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\s+#P:(\d+)")
+
+EVERYTHING: Final = -1
+"""`Purge.purged` where only the call was seen: all that was lazy."""
+
+
+class Alloc(NamedTuple):
+    """alloc_vmap_area: one attempt. Bytes."""
+
+    line: int
+    time: float
+    task: str
+    cpu: int
+    start: int
+    size: int
+    align: int
+    vstart: int
+    vend: int
+    failed: bool
+
+
+class Free(NamedTuple):
+    """free_vmap_area_noflush: an area turned lazy; `nr_lazy` in pages."""
+
+    line: int
+    time: float
+    task: str
+    cpu: int
+    start: int
+    nr_lazy: int
+
+
+class Purge(NamedTuple):
+    """purge_vmap_area_lazy: the end of a purge; `purged` counts lazy areas, or is EVERYTHING."""
+
+    line: int
+    time: float
+    task: str
+    cpu: int
+    start: int
+    end: int
+    purged: int
+
+
+class Other(NamedTuple):
+    """Any other event or marker, its text printable."""
+
+    line: int
+    time: float
+    task: str
+    cpu: int
+    name: str
+    text: str
+
+
+class Lost(NamedTuple):
+    """How many events the ring buffer lost before this line."""
+
+    line: int
+    events: int
+
+
+class Header(NamedTuple):
+    """The counts in the trace's head."""
+
+    line: int
+    written: int
+    kept: int
+    cpus: int
+
+
+TraceLine = Alloc | Free | Purge | Other | Lost | Header
+
+
+def parse_trace(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[TraceLine]:
+    """Yield what each line says; comments and foreign lines are passed over while they are few.
+
+    Kernels before 6.3 have no vmalloc events. There, kprobe events on alloc_vmap_area (size, align, vstart, vend), its
+    return (va_start), free_vmap_area_noflush (va_start) and __purge_vmap_area_lazy say the same; they count only in a trace
+    that has no vmalloc event so far.
+
+    Raises:
+        InputError: this is no trace, or a vmalloc event is cut.
+    """
+    bad = good = 0
+    probes = _Probes()
+    for number, text in lines:
+        found = _LINE.match(text)
+        if found is None:
+            other = _special(number, text)
+            if other is not None:
+                yield other
+            elif text.strip() and not text.startswith("#"):
+                bad += 1
+                if bad > 100 and bad > good:
+                    raise InputError(path, number, "not a line of a trace")
+            continue
+        good += 1
+        task, pid, cpu, time, name, rest = found.groups()
+        where = (number, float(time), f"{task}-{pid}", int(cpu))
+        take = _TAKERS.get(name)
+        if take is not None:
+            probes.native = True
+            line = take(where, rest)
+            if line is None:
+                raise InputError(path, number, f"a {name} event that is cut or from another kernel")
+            yield line
+        elif rest.startswith("(") and not probes.native:
+            yield from probes.take(where, name, rest)
+        else:
+            yield _other(where, name, rest)
+
+
+_Where = tuple[int, float, str, int]
+"""Line, seconds, task, CPU."""
+
+
+class _Probes:
+    """Pairs the call of alloc_vmap_area with its return, per task."""
+
+    def __init__(self) -> None:
+        self.native = False
+        self._calls: dict[str, tuple[int, int, int, int]] = {}
+
+    def take(self, where: _Where, name: str, rest: str) -> Iterator[TraceLine]:
+        task = where[2]
+        if (call := _PROBED_CALL.match(rest)) is not None:
+            size, align, vstart, vend = call.groups()
+            self._calls[task] = int(size), int(align), int(vstart, 16), int(vend, 16)
+        elif (back := _PROBED_RETURN.match(rest)) is not None:
+            asked = self._calls.pop(task, None)
+            if asked is not None:
+                yield Alloc(*where, int(back[1] or "0", 16), *asked, back[1] is None)
+        elif (free := _PROBED_FREE.match(rest)) is not None:
+            yield Free(*where, int(free[1], 16), 0)
+        elif _PROBED_PURGE.match(rest) is not None:
+            yield Purge(*where, 0, 0, EVERYTHING)
+        else:
+            yield _other(where, name, rest)
+
+
+def _special(number: int, text: str) -> Lost | Header | None:
+    lost = _LOST.search(text)
+    if lost is not None:
+        return Lost(number, int(lost[1] or lost[2]))
+    head = _ENTRIES.match(text)
+    return None if head is None else Header(number, int(head[2]), int(head[1]), int(head[3]))
+
+
+def _other(where: _Where, name: str, rest: str) -> Other:
+    number, time, task, cpu = where
+    return Other(number, time, printable(task, 40), cpu, name, printable(rest, 400))
+
+
+def _alloc(where: _Where, rest: str) -> Alloc | None:
+    match = _ALLOC.match(rest)
+    if match is None:
+        return None
+    start, size, align, vstart, vend, failed = match.groups()
+    return Alloc(*where, int(start), int(size), int(align), int(vstart, 16), int(vend, 16), failed == "1")
+
+
+def _free(where: _Where, rest: str) -> Free | None:
+    match = _FREE.match(rest)
+    return None if match is None else Free(*where, int(match[1], 16), int(match[2]))
+
+
+def _purge(where: _Where, rest: str) -> Purge | None:
+    match = _PURGE.match(rest)
+    return None if match is None else Purge(*where, int(match[1], 16), int(match[2], 16), int(match[3]))
+
+
+_TAKERS: Final[dict[str, Callable[[_Where, str], Alloc | Free | Purge | None]]] = {
+    "alloc_vmap_area": _alloc,
+    "free_vmap_area_noflush": _free,
+    "purge_vmap_area_lazy": _purge,
+}

@@ -1,0 +1,109 @@
+"""Real traces replayed: the bar of exactness, class by class, and that wrong rules are told."""
+
+from pathlib import Path
+from shutil import copytree, ignore_patterns
+
+import pytest
+
+from execmem_tui.analysis.trace_verify import TraceVerdict, verify_trace
+from execmem_tui.analysis.wrong_rules import self_test
+from execmem_tui.cli.main import main
+from execmem_tui.formats.reader import read_lines
+from execmem_tui.model.errors import InputError
+
+TRACES = Path(__file__).parent.parent / "data" / "traces"
+
+
+@pytest.mark.parametrize(
+    ("run", "checked"),
+    [("amd64-7.2.13-kaslr", 3906), ("armhf-6.12.107", 3362), ("i386-6.1", 2505)],
+)
+def test_one_cpu_is_exact(run: str, checked: int) -> None:
+    verdict = verify_trace(TRACES / run)
+    assert verdict.found.checked.total() == verdict.found.exact.total() == checked
+    assert verdict.run.begins.name == ("0-boot" if run == "i386-6.1" else "boot")
+
+
+@pytest.fixture(scope="module")
+def two_cpus() -> TraceVerdict:
+    return verify_trace(TRACES / "arm64-7.2.13-nokaslr")
+
+
+def test_two_cpus_miss_only_what_the_shrinker_did(two_cpus: TraceVerdict) -> None:
+    assert [miss.cause for miss in two_cpus.found.misses] == ["pools emptied by the shrinker"]
+    assert two_cpus.found.certain == two_cpus.found.certain_exact
+    assert two_cpus.unexplained == []
+
+
+def test_the_document_counts_classes_and_windows(two_cpus: TraceVerdict) -> None:
+    document = two_cpus.document()
+    assert document["classes"]["module window"] == {"checked": 2660, "exact": 2660}
+    assert sum(entry["checked"] for entry in document["windows"].values()) == document["checked"] == 5701
+    assert document["first_difference"]["expected"] == "0xffff800082f40000"
+
+
+def test_from_a_snapshot_pools_are_unknown_and_modules_exact() -> None:
+    verdict = verify_trace(TRACES / "arm64-7.2.13-nokaslr", "2e-kprobes-removed")
+    assert verdict.found.unclaimed == {"pools unknown": 2727}
+    assert dict(verdict.found.checked) == {"module window": 2040}
+    assert verdict.found.exact == verdict.found.checked
+
+
+def test_from_a_snapshot_with_one_node_all_is_claimed() -> None:
+    verdict = verify_trace(TRACES / "amd64-7.2.13-kaslr", "2e-kprobes-removed")
+    assert verdict.found.exact == verdict.found.checked
+    assert verdict.found.checked["vmalloc page tree"] == 1730
+
+
+def test_a_snapshot_that_is_not_there() -> None:
+    with pytest.raises(InputError, match="no snapshot nowhere"):
+        verify_trace(TRACES / "i386-6.1", "nowhere")
+
+
+def test_wrong_rules_are_told() -> None:
+    rules = {rule.name: rule for rule in self_test(TRACES / "amd64-7.2.13-kaslr")}
+    assert {name: rule.wrong for name, rule in rules.items() if rule.wrong} == {
+        "first fit alone": 566,
+        "padded areas only": 41,
+        "ascending give-back": 74,
+        "a split keeps the left part": 54,
+        "no guard page": 1966,
+    }
+    assert "module window" in rules["no guard page"].classes
+
+
+def test_a_wrong_address_is_found_and_robust(tmp_path: Path) -> None:
+    lines = [text for _, text in read_lines(TRACES / "armhf-6.12.107" / "trace.txt.xz")]
+    at = next(n for n, text in enumerate(lines) if "vstart=0xbf000000" in text)
+    before, _, rest = lines[at].partition("va_start: ")
+    address, _, rest = rest.partition(" ")
+    lines[at] = f"{before}va_start: {int(address) + 4096} {rest}"
+    (tmp_path / "trace.txt").write_text("\n".join(lines[: at + 1]))
+    (tmp_path / "meta.toml").write_text((TRACES / "armhf-6.12.107" / "meta.toml").read_text())
+    verdict = verify_trace(tmp_path)
+    (miss,) = verdict.certain_wrong
+    assert (miss.line, miss.kind, miss.robust) == (at + 1, "module window", True)
+    assert main(["verify", str(tmp_path)]) == 1
+
+
+def test_a_trace_of_which_nothing_is_known_claims_nothing(tmp_path: Path) -> None:
+    lines = [text for _, text in read_lines(TRACES / "armhf-6.12.107" / "trace.txt.xz")]
+    late = [text for text in lines if "alloc_vmap_area" in text][500:600]
+    (tmp_path / "trace.txt").write_text("\n".join(late))
+    verdict = verify_trace(tmp_path / "trace.txt")
+    assert verdict.found.checked.total() == 0
+    assert verdict.found.unclaimed == {"state before the trace unknown": 100}
+
+
+def test_lost_events_are_stated_and_explain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [text for _, text in read_lines(TRACES / "armhf-6.12.107" / "trace.txt.xz")]
+    frees = [n for n, text in enumerate(lines) if "vmap_area" in text]
+    cut = [*lines[: frees[3000]], "CPU:0 [LOST 400 EVENTS]", *lines[frees[3400] : frees[3800]]]
+    run = tmp_path / "run"
+    copytree(TRACES / "armhf-6.12.107", run, ignore=ignore_patterns("trace*"))
+    (run / "trace.txt").write_text("\n".join(cut))
+    verdict = verify_trace(run)
+    assert verdict.document()["lost_events"] == 400
+    assert {miss.cause for miss in verdict.found.misses} == {"events were lost before it"}
+    assert main(["verify", str(run)]) == 0
+    assert "lost 400 events" in capsys.readouterr().err

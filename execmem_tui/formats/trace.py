@@ -5,7 +5,9 @@ everything else hexadecimal.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from execmem_tui.model.errors import InputError
@@ -138,6 +140,25 @@ def parse_trace(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[TraceLi
             yield from probes.take(where, name, rest)
         else:
             yield _other(where, name, rest)
+
+
+_WINDOW: Final = re.compile(r"vstart=0x([0-9a-f]{1,16}) vend=0x([0-9a-f]{1,16})")
+
+
+def trace_windows(lines: Iterable[tuple[int, str]]) -> Counter[tuple[int, int]]:
+    """Return how often each (vstart, vend) was asked for, without reading anything else."""
+    texts = Counter(found[0] for _, text in lines if (found := _WINDOW.search(text)) is not None)
+    windows: Counter[tuple[int, int]] = Counter()
+    for text, count in texts.items():
+        match = _WINDOW.match(text)
+        assert match is not None
+        windows[int(match[1], 16), int(match[2], 16)] += count
+    return windows
+
+
+def looks_like_trace(lines: Iterable[tuple[int, str]]) -> bool:
+    """Whether one of the first lines is a trace's."""
+    return any(text.startswith("# tracer:") or _LINE.match(text) for _, text in islice(lines, 40))
 
 
 _Where = tuple[int, float, str, int]

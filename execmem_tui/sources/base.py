@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from execmem_tui.history import History
+from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes
 
@@ -35,10 +36,10 @@ class Source(Protocol):
 
 @runtime_checkable
 class Followed(Protocol):
-    """A source that grows by itself: live, and a replay that is being played."""
+    """A source that grows by itself: the running kernel."""
 
-    def poll(self) -> int:
-        """Take in what is new and append it to the history; return the number of new events. May block on I/O briefly."""
+    def read(self) -> list[Event]:
+        """Return what is new, to be appended to the history as one group. May block on I/O; does not touch the history."""
 
     def close(self) -> None:
         """Give back what was taken (files, a tracefs instance). Safe to call twice."""

@@ -1,14 +1,16 @@
 """Captures: a folder of /proc files, a run of several snapshots, or a vmallocinfo alone."""
 
+import re
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import evolve, frozen
 
 from execmem_tui.formats.procfiles import (
+    SectionLine,
     parse_config,
     parse_kallsyms,
     parse_meminfo,
@@ -17,11 +19,13 @@ from execmem_tui.formats.procfiles import (
     parse_version,
 )
 from execmem_tui.formats.reader import find_file, read_lines
+from execmem_tui.formats.trace import trace_windows
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Noted
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.owners import Evidence, attribute
@@ -29,7 +33,7 @@ from execmem_tui.sources.recognise import Clues, recognise
 
 _VMALLOCINFO: Final = "vmallocinfo"
 _KEY_SYMBOLS: Final = ("_text", "_stext", "_etext", "_end")
-_WHY: Final = {
+WHY: Final = {
     Pointers.HASHED: "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with no_hash_pointers",
     Pointers.ZEROED: "addresses are zeroed: kernel.kptr_restrict is 2, or 1 without CAP_SYSLOG",
     Pointers.NOT_READY: "addresses are (ptrval): read before the kernel could hash them",
@@ -100,7 +104,14 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
         folders, title = chosen, f"{title} {printable(phase, 40)}"
     if not folders:
         raise InputError(str(path), None, "no vmallocinfo in this folder or below it")
-    return _capture(title, [_read_phase(folder) for folder in folders], arch)
+    run = path if (path / "meta.toml").is_file() else path.parent
+    return _capture(title, [read_phase(folder) for folder in folders], arch, _windows(run))
+
+
+def _windows(run: Path) -> tuple[tuple[int, int], ...]:
+    """Return the windows that a run's trace asks for; only a run with a meta.toml has one of its own."""
+    trace = find_file(run, "trace.txt") if (run / "meta.toml").is_file() else None
+    return () if trace is None else tuple(trace_windows(read_lines(trace)))
 
 
 def phase_folders(path: Path) -> list[Path]:
@@ -140,13 +151,14 @@ def _beside(folder: Path, name: str) -> Path | None:
     here = find_file(folder, name)
     if here is not None:
         return here
-    places = [folder.parent, *sorted(each for each in folder.parent.iterdir() if each.is_dir())]
     if not (folder.parent / "meta.toml").is_file():
         return None
+    places = [folder.parent, *sorted(each for each in folder.parent.iterdir() if each.is_dir())]
     return next((found for place in places if (found := find_file(place, name)) is not None), None)
 
 
-def _read_phase(folder: Path) -> Phase:
+def read_phase(folder: Path) -> Phase:
+    """Read one snapshot from its folder, which has a vmallocinfo."""
     path = find_file(folder, _VMALLOCINFO)
     assert path is not None
     info = parse_vmallocinfo(str(path), read_lines(path))
@@ -156,10 +168,18 @@ def _read_phase(folder: Path) -> Phase:
         return (str(folder / name), iter(())) if file is None else (str(file), read_lines(file))
 
     symbols = parse_kallsyms(*lines("kallsyms"))
-    evidence = Evidence(
-        modules=parse_modules(*lines("modules")), sections=parse_sections(*lines("sections")), symbols=symbols
-    )
+    sections = parse_sections(*lines("sections")) or list(_section_tree(folder.parent / "sys" / "module"))
+    evidence = Evidence(modules=parse_modules(*lines("modules")), sections=sections, symbols=symbols)
     return Phase(name=printable(folder.name, 60), info=info, evidence=evidence, clues=_clues(folder, info, evidence))
+
+
+def _section_tree(modules: Path) -> Iterator[SectionLine]:
+    """Yield what /sys/module/*/sections says, of a machine or of a tree that was copied from one."""
+    for file in sorted(modules.glob("*/sections/*")):
+        text = file.read_bytes()[:40].decode("ascii", "replace").strip()
+        if re.fullmatch(r"0x[0-9a-f]{1,16}", text):
+            module, section = printable(file.parent.parent.name, 80), printable(file.name, 120)
+            yield SectionLine(module=module, section=section, address=int(text, 16))
 
 
 def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence) -> Clues:
@@ -188,11 +208,22 @@ def _text(value: object) -> str | None:
     return printable(value, 60) if isinstance(value, str) else None
 
 
-def _capture(title: str, phases: list[Phase], arch: str | None) -> Capture:
+def phases_layout(phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()) -> Layout:
+    """Return the layout of the machine that `phases` come from.
+
+    Args:
+        phases: at least one.
+        arch: the architecture, where they do not tell it.
+        windows: (vstart, vend) of requests in a trace of the same boot.
+    """
     first = next((phase for phase in phases if phase.clues.symbols), phases[0])
     addresses = tuple(address for phase in phases for address in phase.clues.addresses)
-    layout = recognise(evolve(first.clues, addresses=addresses, arch=first.clues.arch or arch))
-    notes = [_WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL]
+    return recognise(evolve(first.clues, addresses=addresses, arch=first.clues.arch or arch, windows=windows))
+
+
+def _capture(title: str, phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()) -> Capture:
+    layout = phases_layout(phases, arch, windows)
+    notes = [WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL]
     skipped = sum(len(phase.info.skipped) for phase in phases)
     if skipped:
         notes.append(f"{skipped} line{'' if skipped == 1 else 's'} of vmallocinfo made no sense and were left out")

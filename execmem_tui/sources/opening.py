@@ -2,21 +2,35 @@
 
 from pathlib import Path
 
+from execmem_tui.formats.reader import read_lines
+from execmem_tui.formats.trace import looks_like_trace
 from execmem_tui.model.errors import InputError
 from execmem_tui.sources.base import Source
 from execmem_tui.sources.capture import is_capture, open_capture
+from execmem_tui.sources.live import LIVE, open_live
+from execmem_tui.sources.replay import open_replay
 
 
-def open_path(name: str, *, phase: str | None = None, arch: str | None = None) -> Source:
-    """Open a file or folder; `arch` says what a capture that does not tell comes from.
+def open_path(name: str, *, phase: str | None = None, arch: str | None = None, follow: bool = False) -> Source:
+    """Open a file or folder, or ``live``: the running kernel.
+
+    Args:
+        name: what to open.
+        phase: of a run, this phase alone.
+        arch: what a capture that does not tell comes from.
+        follow: also follow the running kernel's events, where root allows it.
 
     Raises:
         InputError: nothing known is there.
         OSError: it cannot be read.
     """
+    if name == LIVE:
+        return open_live(trace=follow)
     path = Path(name).expanduser()
     if not path.exists():
         raise InputError(name, None, "there is no such file or folder")
+    if path.is_file() and looks_like_trace(read_lines(path)):
+        return open_replay(path, arch)
     if is_capture(path):
         return open_capture(path, phase, arch)
     raise InputError(name, None, "not a capture: no vmallocinfo in it", hint="a capture folder, or a /proc/vmallocinfo")

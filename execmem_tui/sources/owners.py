@@ -107,6 +107,43 @@ def attribute(layout: Layout, entries: Sequence[VmallocEntry], evidence: Evidenc
     return areas
 
 
+def from_symbols(layout: Layout, evidence: Evidence) -> list[Area]:
+    """Return what symbols alone tell where areas are hidden: pages that surely hold probes, trampolines and programs.
+
+    Neighbouring pages of BPF programs are one area; what lies around them in their packs stays unknown.
+    """
+    page = layout.page_size
+    pages: dict[Address, Symbol] = {}
+    for symbol in evidence.symbols:
+        if symbol.module in (_KPROBES, _FTRACE, "bpf") and symbol.address:
+            pages.setdefault(symbol.address & -page, symbol)
+    areas: list[Area] = []
+    for start, symbol in sorted(pages.items()):
+        if symbol.module == "bpf":
+            last = areas[-1] if areas else None
+            if last is not None and last.type is ExecmemType.BPF and last.end == start:
+                areas[-1] = evolve(last, size=last.size + page)
+                continue
+            area = Area(start=start, size=page, detail="pages with BPF programs, from kallsyms; their pack is hidden")
+            areas.append(_typed(layout, area, ExecmemType.BPF, "bpf programs"))
+        else:
+            kind = ExecmemType.KPROBES if symbol.module == _KPROBES else ExecmemType.FTRACE
+            area = Area(start=start, size=page, detail="from kallsyms")
+            areas.append(_typed(layout, area, kind, symbol.name))
+    return areas
+
+
+def grouped(entries: Sequence[VmallocEntry], areas: Sequence[Area]) -> dict[Address, list[Area]]:
+    """Return the areas by the start of the vmap area that they lie in."""
+    starts = sorted(entry.start for entry in entries)
+    inside: dict[Address, list[Area]] = defaultdict(list)
+    for area in areas:
+        index = bisect_right(starts, area.start) - 1
+        if index >= 0:
+            inside[starts[index]].append(area)
+    return dict(inside)
+
+
 def _claims(ordered: Sequence[VmallocEntry], evidence: Evidence) -> list[_Claims]:
     """Sort everything that has an address into the areas it points into."""
     starts = [entry.start for entry in ordered]

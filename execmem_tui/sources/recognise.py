@@ -38,10 +38,18 @@ class Clues:
     """Starts of areas, of all phases."""
     page_size: Bytes | None = None
     """Told by the areas themselves: size over pages plus guard."""
+    windows: Sequence[tuple[Address, Address]] = ()
+    """(vstart, vend) of requests in a trace: the kernel's own ranges, exactly."""
+    ranges: Mapping[ExecmemType, tuple[int, int, int, int]] = {}
+    """start, end, fallback_start, fallback_end as read from the kernel's memory."""
 
 
 def recognise(clues: Clues) -> Layout:
     """Return the layout of the machine, its ranges labelled; unknown ranges where the architecture cannot be told."""
+    return _read(_recognise(clues), clues)
+
+
+def _recognise(clues: Clues) -> Layout:
     name = clues.arch or next((arch for word, arch in _COMPILERS if word in clues.compiler), None)
     if name is None:
         name = _from_addresses(clues)
@@ -57,6 +65,64 @@ def recognise(clues: Clues) -> Layout:
     if layout.arch == "x86" and layout.word_bits == 64:
         return _x86(layout, clues)
     return _named(_labelled(layout, Provenance.ASSUMED), "unknown")
+
+
+def _read(layout: Layout, clues: Clues) -> Layout:
+    """Put what the kernel itself said of its ranges in the place of what was computed."""
+    layout = _vmalloc_window(layout, clues.windows)
+    types = dict(layout.types)
+    for kind, old in layout.types.items():
+        if kind in clues.ranges:
+            start, end, fallback_start, fallback_end = clues.ranges[kind]
+            new = evolve(old, start=start, end=end, fallback_start=fallback_start, fallback_end=fallback_end)
+            types[kind] = evolve(new, provenance=Provenance.READ)
+        elif old.provenance is not Provenance.UNKNOWN:
+            types[kind] = _requested(layout, old, clues.windows)
+    return evolve(layout, types=types)
+
+
+def _vmalloc_window(layout: Layout, windows: Sequence[tuple[Address, Address]]) -> Layout:
+    """Take the vmalloc window from a trace: the widest that is asked for, where it overlaps the computed one."""
+    old = (layout.vmalloc_start, layout.vmalloc_end)
+    new = max(windows, key=lambda pair: pair[1] - pair[0], default=old)
+    if new == old or not (new[0] < old[1] and old[0] < new[1]) or (new[1] - new[0]) * 2 < old[1] - old[0]:
+        return layout
+    types = {
+        kind: evolve(entry, start=new[0], end=new[1]) if (entry.start, entry.end) == old else entry
+        for kind, entry in layout.types.items()
+    }
+    return evolve(layout, vmalloc_start=new[0], vmalloc_end=new[1], types=types)
+
+
+def _requested(layout: Layout, entry: ExecmemRange, windows: Sequence[tuple[Address, Address]]) -> ExecmemRange:
+    """Return a range with the ends that requests in a trace state.
+
+    What is computed may be too wide (KASLR); a request's window lies inside it, or is it. Of two, the smaller is preferred.
+    """
+    vmalloc = (layout.vmalloc_start, layout.vmalloc_end)
+    if (entry.start, entry.end) in windows:
+        return evolve(entry, provenance=Provenance.READ)
+    if (entry.start, entry.end) == vmalloc:
+        return entry
+    bounds = [(entry.start, entry.end)]
+    bounds += [(entry.fallback_start, entry.fallback_end)] if entry.has_fallback else []
+    inside = {
+        (start, end)
+        for start, end in windows
+        if (start, end) != vmalloc and any(low - layout.page_size <= start and end <= high for low, high in bounds)
+    }
+    found = sorted(inside, key=lambda pair: pair[1] - pair[0])
+    if not found:
+        return entry
+    fallback = found[-1] if len(found) > 1 else (entry.fallback_start, entry.fallback_end)
+    return evolve(
+        entry,
+        start=found[0][0],
+        end=found[0][1],
+        fallback_start=fallback[0],
+        fallback_end=fallback[1],
+        provenance=Provenance.READ,
+    )
 
 
 def _from_addresses(clues: Clues) -> str | None:

@@ -52,6 +52,10 @@ class TraceRun:
     window: tuple[int, int]
     begins: Beginning
     percpu: dict[int, list[tuple[int, int]]]
+    windows: tuple[tuple[int, int], ...]
+    """Every (vstart, vend) that was asked for."""
+    marks: dict[str, dict[str, int]]
+    """{snapshot: {"begin": line, "end": line}}."""
     lost: int
     """Events that the ring buffer's counters say were lost or overwritten."""
 
@@ -128,6 +132,8 @@ def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
         window=window,
         begins=begins,
         percpu=percpu,
+        windows=tuple(scan.windows),
+        marks=scan.marks,
         lost=max(_lost_by_counters(folder), scan.lost),
     )
 

@@ -16,6 +16,7 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.commands import KernelCommands
+from execmem_tui.tui.following import Following
 from execmem_tui.tui.navigation import Navigation
 from execmem_tui.tui.state import Shown, commanded, recent
 from execmem_tui.tui.themes import DEFAULT, SIXTEEN_COLOURS, MapTheme, shipped, users
@@ -27,7 +28,7 @@ from execmem_tui.view.actions import ACTIONS
 from execmem_tui.view.inspect import inspect_lines
 
 
-class ExecmemApp(Navigation, Timeline, KernelCommands, App[int]):
+class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
     """Four panes, a detail map, a side panel, a legend and a footer."""
 
     TITLE = "execmem-tui"
@@ -93,6 +94,7 @@ class ExecmemApp(Navigation, Timeline, KernelCommands, App[int]):
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self.show_snapshot))
         self.show_snapshot(anew=True)
         self.call_after_refresh(self.show_frame)
+        self.follow_source()
 
     def _first_theme(self, asked: str | None) -> str:
         """Return the theme to begin with, registered; a theme set before the first paint costs no second style pass."""
@@ -153,7 +155,9 @@ class ExecmemApp(Navigation, Timeline, KernelCommands, App[int]):
     def show_frame(self) -> None:
         """Show title, legend, side panel and brackets: all that depends on cursor and step but not on cells."""
         base = self.screen_stack[0]
-        base.query_one(TitleLine).show(self.shown.snapshot, self.source.kind, self.source.title, playing=self.playing)
+        base.query_one(TitleLine).show(
+            self.shown.snapshot, self.source.kind, self.source.title, playing=self.playing or self.following
+        )
         base.query_one(Legend).show(self.map.palette)
         panel = base.query_one(SidePanel)
         panel.show_reach(self.shown.reach(self.origin), self.shown.snapshot.layout.image)

@@ -38,3 +38,12 @@ class AppPart(Base):
 
         def show_frame(self) -> None:
             """Show everything but the cells."""
+
+        def toggle_following(self) -> bool:
+            """Follow or do not; False if this source cannot be followed."""
+
+        def change_interval(self, factor: float) -> bool:
+            """Read more or less often; False if this source cannot be followed."""
+
+        def follow_source(self) -> None:
+            """Begin to follow the source, if it can be followed."""

@@ -8,7 +8,7 @@ from execmem_tui.model.events import Allocated, Failed, HazardFound
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
-from execmem_tui.sources.base import Source
+from execmem_tui.sources.base import Followed, Source
 from execmem_tui.tui.base import AppPart
 from execmem_tui.tui.state import Shown, commanded, pane_type
 from execmem_tui.view.plain import plain_map
@@ -123,7 +123,10 @@ class KernelCommands(AppPart):
 
     def show_source(self, source: Source) -> None:
         """Show another source from here on."""
+        if isinstance(self.source, Followed):
+            self.source.close()
         self.source = source
+        self.follow_source()
         self.shown = Shown(source.history.snapshot())
         self.origin = None
         self.pane_number = 1
@@ -162,7 +165,7 @@ class KernelCommands(AppPart):
                 return
             self.show_source(source)
 
-        self.push_screen(AskLine("Open (a capture folder, a bundle, a vmallocinfo)"), go)
+        self.push_screen(AskLine("Open (a capture folder, a bundle, a trace, a vmallocinfo, or: live)"), go)
 
     def action_export(self) -> None:
         """Write the map as text, or the screen as SVG."""

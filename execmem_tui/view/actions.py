@@ -63,9 +63,16 @@ ACTIONS: Final = (
     _action("step_on", "right_square_bracket", "Step on", "one event forward", TIME),
     _action("first_step", "left_curly_bracket", "Previous mark", "back to the previous mark, or the beginning", TIME),
     _action("last_step", "right_curly_bracket", "Next mark", "on to the next mark, or the end", TIME),
-    _action("play", "space", "Play", "play the events, or pause", TIME),
+    _action("play", "space", "Play", "play the events, or pause; follow the running kernel, or pause", TIME),
+    _action(
+        "faster", "greater_than_sign", "Faster", "play twice as fast; read the running kernel twice as often", TIME
+    ),
+    _action("slower", "less_than_sign", "Slower", "play half as fast; read the running kernel half as often", TIME),
+    _action("goto_time", "t", "Go to time", "go to a time of the trace, in seconds", TIME),
     _action("next_fallback", "n", "Next fallback", "the next event that used a fallback range", TIME),
     _action("previous_fallback", "N", "Previous fallback", "the previous event that used a fallback range", TIME),
+    _action("next_failure", "d", "Next failure", "the next attempt that found no room", TIME),
+    _action("previous_failure", "D", "Previous failure", "the previous attempt that found no room", TIME),
     _action("find", "slash", "Find", "find an area by name", LOOK, footer=True),
     _action("goto", "g", "Go to", "go to an address", LOOK),
     _action("origin", "r", "Origin", "count reach from the cursor, or from kernel text again", LOOK),
@@ -73,7 +80,7 @@ ACTIONS: Final = (
     _action("explain", "x", "Explain", "how the focused pane's range comes about, macro by macro", LOOK),
     _action("ranges", "T", "Ranges", "the table of resolved ranges", LOOK),
     _action("choose", "c", "Arch", "choose architecture, variant, kernel and KASLR", APP, footer=True),
-    _action("open", "o", "Open", "open a capture or a /proc file", APP),
+    _action("open", "o", "Open", "open a capture, a bundle, a trace, a /proc file, or the running kernel", APP),
     _action("export", "e", "Export", "write the map as text, or as a picture (.svg)", APP),
     _action("copy_address", "y", "Copy", "copy the cursor's address", APP),
     _action("help", "question_mark", "Help", "this help", APP, footer=True),
@@ -83,8 +90,8 @@ GROUPS: Final = (MAP, MOVE, KERNEL, TIME, LOOK, APP)
 
 _SPELLED: Final = {
     "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
-    "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "pageup": "PgUp", "pagedown": "PgDn",
-    "left": "←", "right": "→", "up": "↑", "down": "↓",
+    "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "greater_than_sign": ">",
+    "less_than_sign": "<", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓",
 }  # fmt: skip
 
 

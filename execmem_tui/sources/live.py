@@ -1,0 +1,177 @@
+"""The running kernel: /proc at an interval, and with root the vmalloc events through a tracefs instance of our own.
+
+Nothing is changed: what is missing (root, a setting, tracefs) is said in the notes.
+"""
+
+import atexit
+import os
+from collections import Counter
+from pathlib import Path
+from typing import Final
+
+from attrs import evolve
+
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.events import Event, Noted
+from execmem_tui.model.text import printable
+from execmem_tui.model.units import format_size
+from execmem_tui.sources.base import SourceKind
+from execmem_tui.sources.capture import WHY, Phase, read_phase
+from execmem_tui.sources.kcore import read_ranges
+from execmem_tui.sources.owners import attribute, from_symbols, grouped
+from execmem_tui.sources.recognise import recognise
+from execmem_tui.sources.replay import TraceEvents
+from execmem_tui.sources.tracefs import TRACING, TraceInstance
+
+LIVE: Final = "live"
+_KEPT: Final = 100_000
+_MACHINES: Final = {
+    "aarch64": "arm64", "x86_64": "amd64", "i686": "i386", "i586": "i386", "armv7l": "armhf", "armv6l": "armhf",
+    "ppc64le": "ppc64el", "ppc": "powerpc", "riscv64": "riscv64", "s390x": "s390x", "loongarch64": "loong64",
+    "mips64": "mips64el", "mips": "mipsel", "sparc64": "sparc64", "parisc64": "parisc64", "parisc": "hppa", "nios2": "nios2",
+}  # fmt: skip
+"""`uname -m` to the names that layouts are found by."""
+
+
+class Live:
+    """The running kernel as a source.
+
+    Args:
+        proc: where procfs is mounted.
+        tracing: where tracefs is mounted, or None to read /proc alone.
+
+    Raises:
+        InputError: what is there is not what a kernel prints.
+        OSError: procfs cannot be read at all.
+    """
+
+    kind = SourceKind.LIVE
+
+    def __init__(self, proc: Path = Path("/proc"), tracing: Path | None = None) -> None:
+        self._proc = proc
+        self._seen: dict[str, str] = {}
+        self._trace: TraceInstance | None = None
+        self._lines = 0
+        notes = []
+        if tracing is not None:
+            try:
+                self._trace = TraceInstance(tracing, proc)
+                atexit.register(self.close)
+            except UsageError as error:
+                notes.append(f"no events: {error.title}; {error.hint}" if error.hint else f"no events: {error.title}")
+        phase = self._read()
+        machine = os.uname().machine
+        clues = evolve(phase.clues, arch=phase.clues.arch or _MACHINES.get(machine, machine))
+        info = next((each.address for each in phase.evidence.symbols if each.name == "execmem_info"), None)
+        layout = recognise(evolve(clues, ranges=read_ranges(proc / "kcore", info)))
+        self._layout = evolve(layout, notes=(*layout.notes, *notes, *_notes(phase.info)))
+        self._events = TraceEvents(self._layout)
+        self._areas: set[Area] = set()
+        self._history = History(self._layout, limit=_KEPT)
+        self._history.append([self._refreshed(phase, "the running kernel")])
+
+    @property
+    def title(self) -> str:
+        """Which kernel."""
+        return printable(f"{os.uname().sysname} {os.uname().release}", 60)
+
+    @property
+    def history(self) -> History:
+        """What was seen since the start."""
+        return self._history
+
+    def read(self) -> list[Event]:
+        """Return the events since the last time: first those of the trace, then what /proc says differently."""
+        found: list[Event] = []
+        if self._trace is not None:
+            lines = self._trace.read()
+            numbered = enumerate(lines, self._lines + 1)
+            self._lines += len(lines)
+            for line in parse_trace("trace_pipe", numbered):
+                for event in self._events.events(line):
+                    self._areas.difference_update(event.removed)
+                    self._areas.update(event.added)
+                    found.append(event)
+        if found or self._changed():
+            event = self._refreshed(self._read(), "read again")
+            if event.removed or event.added:
+                found.append(event)
+        return found
+
+    def close(self) -> None:
+        """Remove the tracefs instance."""
+        if self._trace is not None:
+            self._trace.close()
+            self._trace = None
+            atexit.unregister(self.close)
+
+    def _changed(self) -> bool:
+        """Whether the small files say something else than before; kallsyms is read only then."""
+        changed = False
+        for name in ("vmallocinfo", "modules"):
+            try:
+                text = (self._proc / name).read_text(errors="replace")
+            except OSError:
+                text = ""
+            changed |= self._seen.get(name) != text
+            self._seen[name] = text
+        return changed
+
+    def _read(self) -> Phase:
+        self._changed()
+        return read_phase(self._proc)
+
+    def _refreshed(self, phase: Phase, message: str) -> Noted:
+        """Return the difference between what is shown and what /proc says now."""
+        if phase.info.pointers is Pointers.REAL:
+            areas = attribute(self._layout, phase.info.entries, phase.evidence)
+            self._events.sync(grouped(phase.info.entries, areas))
+            new = set(areas)
+        else:
+            traced = {area for area in self._areas if area.caller is None and "kallsyms" not in area.detail}
+            known = from_symbols(self._layout, phase.evidence)
+            new = traced | {area for area in known if not any(each.start <= area.start < each.end for each in traced)}
+        old, self._areas = self._areas, new
+        removed, added = sorted(old - new, key=_start), sorted(new - old, key=_start)
+        if removed or added:
+            message += f": {len(added)} areas appeared, {len(removed)} went"
+        return Noted(message=message, reset=True, removed=tuple(removed), added=tuple(added))
+
+
+def _start(area: Area) -> int:
+    return area.start
+
+
+def _notes(info: Vmallocinfo) -> list[str]:
+    """Say what is missing, and what is known although addresses are hidden: counts, sizes, neighbours."""
+    if info.pointers is Pointers.REAL:
+        return []
+    if not info.entries:
+        return ["/proc/vmallocinfo is not readable: it takes root"]
+    notes = [WHY[info.pointers] + " (this tool changes nothing)"]
+    sizes: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
+    for entry in info.entries:
+        caller = (entry.caller or "unpurged").partition("+")[0]
+        sizes[caller] += entry.size
+        counts[caller] += 1
+    top = ", ".join(f"{caller} {counts[caller]}x {format_size(size)}" for caller, size in sizes.most_common(5))
+    notes.append(f"{len(info.entries)} areas, {format_size(sizes.total())}: {top}")
+    if info.pointers is Pointers.HASHED:
+        notes.append(f"equal hashes: {_runs(info.entries)} runs of areas without a gap")
+    return notes
+
+
+def _runs(entries: tuple[VmallocEntry, ...]) -> int:
+    """Count runs of adjacent areas: equal hashes mean equal addresses."""
+    ends = {entry.end for entry in entries}
+    return sum(entry.start not in ends for entry in entries)
+
+
+def open_live(*, trace: bool = False) -> Live:
+    """Open the running kernel; `trace` also follows its events, as root."""
+    return Live(tracing=TRACING if trace else None)

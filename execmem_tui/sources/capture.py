@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from attrs import evolve, frozen
 
 from execmem_tui.formats.procfiles import (
     SectionLine,
+    Symbol,
     parse_config,
     parse_kallsyms,
     parse_meminfo,
@@ -28,7 +29,8 @@ from execmem_tui.model.events import Noted
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import SourceKind
-from execmem_tui.sources.owners import Evidence, attribute
+from execmem_tui.sources.hidden import open_addresses, phase_areas
+from execmem_tui.sources.owners import Evidence
 from execmem_tui.sources.recognise import Clues, recognise
 
 _VMALLOCINFO: Final = "vmallocinfo"
@@ -157,8 +159,10 @@ def _beside(folder: Path, name: str) -> Path | None:
     return next((found for place in places if (found := find_file(place, name)) is not None), None)
 
 
-def read_phase(folder: Path) -> Phase:
-    """Read one snapshot from its folder, which has a vmallocinfo."""
+def read_phase(
+    folder: Path, symbols_of: Callable[[str, Iterable[tuple[int, str]]], list[Symbol]] = parse_kallsyms
+) -> Phase:
+    """Read one snapshot from its folder, which has a vmallocinfo; `symbols_of` reads its kallsyms."""
     path = find_file(folder, _VMALLOCINFO)
     assert path is not None
     info = parse_vmallocinfo(str(path), read_lines(path))
@@ -167,7 +171,7 @@ def read_phase(folder: Path) -> Phase:
         file = find_file(folder, name)
         return (str(folder / name), iter(())) if file is None else (str(file), read_lines(file))
 
-    symbols = parse_kallsyms(*lines("kallsyms"))
+    symbols = symbols_of(*lines("kallsyms"))
     sections = parse_sections(*lines("sections")) or list(_section_tree(folder.parent / "sys" / "module"))
     evidence = Evidence(modules=parse_modules(*lines("modules")), sections=sections, symbols=symbols)
     return Phase(name=printable(folder.name, 60), info=info, evidence=evidence, clues=_clues(folder, info, evidence))
@@ -199,7 +203,7 @@ def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence) -> Clues:
         config=parse_config(beside("config.txt")) or parse_config(beside("config")),
         symbols=known,
         vmalloc_total=parse_meminfo(beside("meminfo")).get("VmallocTotal"),
-        addresses=_addresses(info),
+        addresses=_addresses(info) or open_addresses(info, evidence, _page_size(info) or 4096),
         page_size=_page_size(info),
     )
 
@@ -230,8 +234,7 @@ def _capture(title: str, phases: list[Phase], arch: str | None, windows: Sequenc
     history = History(evolve(layout, notes=(*layout.notes, *dict.fromkeys(notes))))
     before: tuple[Area, ...] = ()
     for phase in phases:
-        entries = phase.info.entries if phase.info.pointers is Pointers.REAL else ()
-        areas = tuple(attribute(layout, entries, phase.evidence))
+        areas = tuple(phase_areas(layout, phase.info, phase.evidence))
         old, new = set(before), set(areas)
         message = f"{phase.name}: {len(phase.info.entries)} areas"
         if phase.info.pointers is not Pointers.REAL:

@@ -6,11 +6,13 @@ Nothing is changed: what is missing (root, a setting, tracefs) is said in the no
 import atexit
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from attrs import evolve
 
+from execmem_tui.formats.procfiles import Lines, Symbol, parse_kallsyms
 from execmem_tui.formats.trace import parse_trace
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
 from execmem_tui.history import History
@@ -21,8 +23,9 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.capture import WHY, Phase, read_phase
+from execmem_tui.sources.hidden import beside, phase_areas
 from execmem_tui.sources.kcore import read_ranges
-from execmem_tui.sources.owners import attribute, from_symbols, grouped
+from execmem_tui.sources.owners import grouped
 from execmem_tui.sources.recognise import recognise
 from execmem_tui.sources.replay import TraceEvents
 from execmem_tui.sources.tracefs import TRACING, TraceInstance
@@ -97,7 +100,7 @@ class Live:
                     self._areas.update(event.added)
                     found.append(event)
         if found or self._changed():
-            event = self._refreshed(self._read(), "read again")
+            event = self._refreshed(self._read(_moving_symbols), "read again")
             if event.removed or event.added:
                 found.append(event)
         return found
@@ -121,25 +124,28 @@ class Live:
             self._seen[name] = text
         return changed
 
-    def _read(self) -> Phase:
+    def _read(self, symbols_of: Callable[[str, Lines], list[Symbol]] = parse_kallsyms) -> Phase:
         self._changed()
-        return read_phase(self._proc)
+        return read_phase(self._proc, symbols_of)
 
     def _refreshed(self, phase: Phase, message: str) -> Noted:
         """Return the difference between what is shown and what /proc says now."""
+        areas = phase_areas(self._layout, phase.info, phase.evidence)
         if phase.info.pointers is Pointers.REAL:
-            areas = attribute(self._layout, phase.info.entries, phase.evidence)
             self._events.sync(grouped(phase.info.entries, areas))
-            new = set(areas)
         else:
-            traced = {area for area in self._areas if area.caller is None and "kallsyms" not in area.detail}
-            known = from_symbols(self._layout, phase.evidence)
-            new = traced | {area for area in known if not any(each.start <= area.start < each.end for each in traced)}
+            areas += beside(areas, self._events.areas())
+        new = set(areas)
         old, self._areas = self._areas, new
         removed, added = sorted(old - new, key=_start), sorted(new - old, key=_start)
         if removed or added:
             message += f": {len(added)} areas appeared, {len(removed)} went"
         return Noted(message=message, reset=True, removed=tuple(removed), added=tuple(added))
+
+
+def _moving_symbols(path: str, lines: Lines) -> list[Symbol]:
+    """Read those symbols that come and go: of modules, programs, probes and trampolines."""
+    return parse_kallsyms(path, (line for line in lines if line[1].endswith("]")))
 
 
 def _start(area: Area) -> int:

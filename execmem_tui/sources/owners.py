@@ -125,7 +125,7 @@ def from_symbols(layout: Layout, evidence: Evidence) -> list[Area]:
                 areas[-1] = evolve(last, size=last.size + page)
                 continue
             area = Area(start=start, size=page, detail="pages with BPF programs, from kallsyms; their pack is hidden")
-            areas.append(_typed(layout, area, ExecmemType.BPF, "bpf programs"))
+            areas.append(_typed(layout, area, ExecmemType.BPF, "bpf_prog_pack"))
         else:
             kind = ExecmemType.KPROBES if symbol.module == _KPROBES else ExecmemType.FTRACE
             area = Area(start=start, size=page, detail="from kallsyms")

@@ -157,6 +157,11 @@ class TraceEvents:
         held = (*self._live.values(), *self._lazy.values())
         return [area for pieces in held for area in pieces]
 
+    def areas(self) -> list[Area]:
+        """Return what the lines so far left on the map, ascending."""
+        held = [area for pieces in (*self._live.values(), *self._lazy.values()) for area in pieces]
+        return sorted(held, key=_start)
+
     def sync(self, inside: dict[Address, list[Area]]) -> None:
         """Take the state of a snapshot: areas by the start of the vmap area that they lie in."""
         self._live = {start: tuple(areas) for start, areas in inside.items() if areas[0].state is not AreaState.LAZY}
@@ -277,3 +282,7 @@ class TraceEvents:
             removed=tuple(before[number] for number in order),
             added=tuple(after[number] for number in order),
         )
+
+
+def _start(area: Area) -> Address:
+    return area.start

@@ -23,8 +23,9 @@ def has_terminal() -> bool:
 
 def run(args: argparse.Namespace) -> int:
     """Show the source on the screen; into a pipe or on a dumb terminal, print the plain map."""
-    source = open_source(args)
-    if not has_terminal():
+    screen = has_terminal()
+    source = open_source(args, follow=screen)
+    if not screen:
         from execmem_tui.cli.map import print_map
 
         talk("execmem-tui: no terminal to draw on; this is the plain map (see also: execmem-tui map --help)")

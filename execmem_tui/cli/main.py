@@ -3,6 +3,7 @@
 import argparse
 import gc
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -78,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     gc.set_threshold(
         50_000, 20, 20
     )  # start-up makes many objects that stay; the default would scan them a hundred times
+    if "live" in arguments:
+        sys.dont_write_bytecode = True  # looking at the running kernel writes nothing to disk
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was taken is given back
     try:
         code = _run(arguments)
         sys.stdout.flush()

@@ -32,7 +32,10 @@ def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
 def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Add SOURCE and everything that says what to simulate when there is none."""
     parser.add_argument(
-        "source", nargs="?", metavar="SOURCE", help="a capture folder or a /proc/vmallocinfo; none: simulate"
+        "source",
+        nargs="?",
+        metavar="SOURCE",
+        help="a capture (folder or bundle), a trace or a /proc/vmallocinfo; live: the running kernel; none: simulate",
     )
     add_layout_arguments(parser)
     parser.add_argument(
@@ -65,8 +68,8 @@ def parse_overrides(pairs: list[str]) -> dict[str, int]:
     return overrides
 
 
-def open_source(args: argparse.Namespace) -> "Source":
-    """Open what the command line names.
+def open_source(args: argparse.Namespace, *, follow: bool = False) -> "Source":
+    """Open what the command line names; `follow` also takes the running kernel's events, where root allows it.
 
     Raises:
         ExecmemTuiError: it cannot be opened.
@@ -84,4 +87,4 @@ def open_source(args: argparse.Namespace) -> "Source":
         )
     from execmem_tui.sources.opening import open_path
 
-    return open_path(args.source, phase=args.phase, arch=args.arch)
+    return open_path(args.source, phase=args.phase, arch=args.arch, follow=follow)

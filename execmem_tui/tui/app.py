@@ -1,5 +1,7 @@
 """The application: one screen over one source. Keys and help come from the registry in view/actions.py."""
 
+import asyncio
+import signal
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -88,6 +90,9 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
 
     def on_mount(self) -> None:
         """Show the source; the other themes are read after the first paint."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit, None, 128 + number)
         if len(self._themes) == 1:
             self.call_after_refresh(self.load_themes)
         self.query_one("#map", DetailMap).focus()
@@ -95,6 +100,7 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
         self.show_snapshot(anew=True)
         self.call_after_refresh(self.show_frame)
         self.follow_source()
+        self.call_after_refresh(self.tell_notes)
 
     def _first_theme(self, asked: str | None) -> str:
         """Return the theme to begin with, registered; a theme set before the first paint costs no second style pass."""

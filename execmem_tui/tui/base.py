@@ -39,6 +39,9 @@ class AppPart(Base):
         def show_frame(self) -> None:
             """Show everything but the cells."""
 
+        def show_source(self, source: Source) -> None:
+            """Show another source from here on."""
+
         def toggle_following(self) -> bool:
             """Follow or do not; False if this source cannot be followed."""
 

@@ -150,23 +150,6 @@ class KernelCommands(AppPart):
 
         self.push_screen(ChooseLayout(self.shown.snapshot.layout), go)
 
-    def action_open(self) -> None:
-        """Open a capture or a /proc file."""
-        from execmem_tui.sources.opening import open_path
-        from execmem_tui.tui.screens.dialogs import AskLine
-
-        def go(line: str | None) -> None:
-            if line is None:
-                return
-            try:
-                source = open_path(line)
-            except (ExecmemTuiError, OSError) as error:
-                self.notify(printable(str(error), 500), severity="error", markup=False)
-                return
-            self.show_source(source)
-
-        self.push_screen(AskLine("Open (a capture folder, a bundle, a trace, a vmallocinfo, or: live)"), go)
-
     def action_export(self) -> None:
         """Write the map as text, or the screen as SVG."""
         from execmem_tui.tui.screens.dialogs import AskLine

@@ -1,6 +1,7 @@
-"""Following a source that grows by itself: read off the event loop, shown between two frames."""
+"""Sources read off the event loop: opening one, and following one that grows by itself."""
 
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from textual.timer import Timer
 from textual.worker import Worker, WorkerState
@@ -8,19 +9,23 @@ from textual.worker import Worker, WorkerState
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.events import Event
 from execmem_tui.model.text import printable
-from execmem_tui.sources.base import Followed
+from execmem_tui.sources.base import Followed, Source, SourceKind
 from execmem_tui.tui.base import AppPart
 
 _SHORTEST: Final = 0.125
 _LONGEST: Final = 64.0
 _READER: Final = "follow"
+_OPENER: Final = "open"
+_NOTES_TOLD: Final = 2
 
 
 class Following(AppPart):
-    """Reads a followed source at an interval."""
+    """Opens sources; reads a followed one at an interval."""
 
     _interval = 1.0
     _follower: Timer | None = None
+    _reading: Source | None = None
+    """Whose read is under way."""
 
     @property
     def following(self) -> bool:
@@ -32,6 +37,12 @@ class Following(AppPart):
         self._stop_following()
         if isinstance(self.source, Followed):
             self._follower = self.set_interval(self._interval, self._read_source)
+
+    def tell_notes(self) -> None:
+        """Say what is not known of a real kernel, and why."""
+        if self.source.kind is not SourceKind.SIMULATE:
+            for note in self.source.history.layout.notes[:_NOTES_TOLD]:
+                self.notify(note, title="note", severity="warning", markup=False, timeout=8)
 
     def _stop_following(self) -> None:
         if self._follower is not None:
@@ -60,25 +71,45 @@ class Following(AppPart):
 
     def _read_source(self) -> None:
         source = self.source
-        if isinstance(source, Followed):
-            busy = any(worker.name == _READER and worker.is_running for worker in self.workers)
-            if not busy:
-                self.run_worker(source.read, name=_READER, thread=True, exit_on_error=False)
+        if isinstance(source, Followed) and not any(
+            worker.name == _READER and worker.is_running for worker in self.workers
+        ):
+            self._reading = source
+            self.run_worker(source.read, name=_READER, thread=True, exit_on_error=False)
+
+    def action_open(self) -> None:
+        """Open a capture, a bundle, a trace, a /proc file, or the running kernel."""
+        from execmem_tui.sources.opening import open_path
+        from execmem_tui.tui.screens.dialogs import AskLine
+
+        def go(line: str | None) -> None:
+            if line is not None:
+                self.notify(f"opening {printable(line, 80)} …", markup=False, timeout=2)
+                read = partial(open_path, line, follow=True)
+                self.run_worker(read, name=_OPENER, group=_OPENER, thread=True, exclusive=True, exit_on_error=False)
+
+        self.push_screen(AskLine("Open (a capture folder, a bundle, a trace, a vmallocinfo, or: live)"), go)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Show what a read brought."""
-        worker: Worker[list[Event]] = event.worker
-        if worker.name != _READER:
+        """Show what a read brought, unless another source was opened meanwhile."""
+        worker: Worker[Any] = event.worker
+        if worker.name == _READER and self._reading is not self.source:
             return
-        if event.state is WorkerState.ERROR:
-            self._stop_following()
+        if event.state is WorkerState.ERROR and worker.name in (_READER, _OPENER):
+            if worker.name == _READER:
+                self._stop_following()
+                self.show_frame()
             error = worker.error
-            known = isinstance(error, ExecmemTuiError | OSError)
-            self.notify(
-                printable(str(error), 400) if known else repr(error), title="live", severity="error", markup=False
-            )
-        elif event.state is WorkerState.SUCCESS and worker.result and self.source.history.append(worker.result):
-            self.show_snapshot()
+            text = str(error) if isinstance(error, ExecmemTuiError | OSError) else repr(error)
+            self.notify(printable(text, 500), severity="error", markup=False)
+        elif event.state is WorkerState.SUCCESS and worker.name == _OPENER:
+            if worker.result is not None:
+                self.show_source(worker.result)
+                self.tell_notes()
+        elif event.state is WorkerState.SUCCESS and worker.name == _READER:
+            events: list[Event] = worker.result or []
+            if events and self.source.history.append(events):
+                self.show_snapshot()
 
     def on_unmount(self) -> None:
         """Give back what the source took."""

@@ -1,0 +1,224 @@
+"""The running kernel, played by a tree of files: what is read, what is followed, what is left behind."""
+
+import gzip
+import os
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from execmem_tui.formats.procfiles import ModuleLine, SectionLine
+from execmem_tui.formats.reader import find_file, read_lines
+from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
+from execmem_tui.model.areas import AreaState
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.events import Allocated, Freed, Noted
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.sources.base import Followed
+from execmem_tui.sources.hidden import phase_areas, revealed
+from execmem_tui.sources.kcore import read_ranges
+from execmem_tui.sources.live import Live
+from execmem_tui.sources.owners import Evidence
+from execmem_tui.sources.tracefs import TraceInstance, remove_stale
+from tests.layouts import make_layout
+
+CAPTURE = Path(__file__).parents[1] / "data" / "captures" / "amd64-7.2.13-kaslr"
+PID = os.getpid()
+ALLOC = (
+    "          insmod-77  [000] .....   9.{0:06d}: alloc_vmap_area: va_start: {1} size=8192 align=1"
+    " vstart=0xffffffffc0249000 vend=0xffffffffff000000 failed=0\n"
+)
+FREE = "  insmod-77  [000] .....   9.{0:06d}: free_vmap_area_noflush: va_start=0x{1:x} nr_lazy=2 nr_lazy_max=8192\n"
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    """A /proc like that of the captured machine after its modules were loaded."""
+    folder = tmp_path / "proc"
+    folder.mkdir()
+    for name in ("vmallocinfo", "modules", "kallsyms", "version", "meminfo"):
+        source = find_file(CAPTURE / "1-modules", name) or find_file(CAPTURE / "0-boot", name)
+        if source is not None:
+            (folder / name).write_text("".join(text + "\n" for _, text in read_lines(source)))
+    return folder
+
+
+@pytest.fixture
+def tracing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A tracefs: a directory made in `instances` has files at once, and goes away as a whole."""
+    root = tmp_path / "tracing"
+    (root / "events" / "vmalloc").mkdir(parents=True)
+    (root / "instances").mkdir()
+    make, remove = os.mkdir, os.rmdir
+
+    def mkdir(path: Path, mode: int = 0o777) -> None:
+        make(path, mode)
+        if Path(path).parent == root / "instances":
+            for group in ("vmalloc", "module"):
+                for folder in (Path(path) / "events", Path(path) / "events" / group):
+                    if not folder.is_dir():
+                        make(folder, mode)
+                (Path(path) / "events" / group / "enable").write_text("0")
+            (Path(path) / "trace_pipe").write_text("")
+
+    def rmdir(path: Path) -> None:
+        for each in sorted(Path(path).rglob("*"), reverse=True):
+            if each.is_dir():
+                remove(each)
+            else:
+                each.unlink()
+        remove(path)
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    monkeypatch.setattr(os, "rmdir", rmdir)
+    return root
+
+
+def instances(tracing: Path) -> list[str]:
+    return sorted(path.name for path in (tracing / "instances").iterdir())
+
+
+def pipe(tracing: Path) -> Callable[[str], None]:
+    path = tracing / "instances" / f"execmem-tui-{PID}" / "trace_pipe"
+
+    def write(text: str) -> None:
+        with path.open("a") as file:
+            file.write(text)
+
+    return write
+
+
+def test_what_proc_says_is_the_first_event(proc: Path) -> None:
+    live = Live(proc)
+    assert isinstance(live, Followed)
+    snapshot = live.history.snapshot()
+    assert snapshot.step == 1
+    owned = [area for area in snapshot.areas if area.region == "MOD_TEXT"]
+    assert {area.owner for area in owned} >= {"nf_defrag_ipv6"}
+    assert len(owned) > 20
+    assert live.read() == []
+
+
+def test_a_change_in_proc_is_one_event_with_the_difference(proc: Path) -> None:
+    live = Live(proc)
+    lines = (proc / "vmallocinfo").read_text().splitlines(keepends=True)
+    (proc / "vmallocinfo").write_text("".join(lines[:-1]) + "0xffffffffc9000000-0xffffffffc9003000   12288 x+0x1/0x2\n")
+    (event,) = live.read()
+    assert isinstance(event, Noted)
+    assert event.reset
+    assert [area.start for area in event.added] == [0xFFFFFFFFC9000000]
+    assert len(event.removed) == 1
+
+
+def test_events_are_followed_and_lines_are_read_whole(proc: Path, tracing: Path) -> None:
+    live = Live(proc, tracing)
+    write = pipe(tracing)
+    enable = tracing / "instances" / f"execmem-tui-{PID}" / "events" / "vmalloc" / "enable"
+    assert enable.read_text() == "1"
+    line = ALLOC.format(1, 0xFFFFFFFFC9000000)
+    write(line[:50])
+    assert live.read() == []
+    write(line[50:] + FREE.format(2, 0xFFFFFFFFC9000000))
+    events = live.read()
+    live.history.append(events)
+    assert [type(event) for event in events[:2]] == [Allocated, Freed]
+    assert isinstance(events[0], Allocated)
+    assert events[0].area.type is ExecmemType.MODULE_TEXT
+    assert events[0].time == pytest.approx(9.000001)
+    live.close()
+    assert instances(tracing) == []
+    live.close()
+
+
+def test_an_instance_of_a_killed_run_is_removed_and_that_of_a_running_one_is_not(proc: Path, tracing: Path) -> None:
+    (proc / "4242").mkdir()
+    for pid in (4242, 4243):
+        (tracing / "instances" / f"execmem-tui-{pid}").mkdir()
+    (tracing / "instances" / "somebody-else").mkdir()
+    assert remove_stale(tracing, proc) == ["execmem-tui-4243"]
+    assert instances(tracing) == ["execmem-tui-4242", "somebody-else"]
+
+
+def test_without_tracefs_the_map_is_there_and_says_what_is_missing(proc: Path, tmp_path: Path) -> None:
+    live = Live(proc, tmp_path / "nowhere")
+    assert any("no tracefs" in note and "mount -t tracefs" in note for note in live.history.layout.notes)
+    (tmp_path / "old" / "instances").mkdir(parents=True)
+    with pytest.raises(UsageError, match="no vmalloc events"):
+        TraceInstance(tmp_path / "old", proc)
+
+
+def test_an_instance_that_cannot_be_read_is_removed(proc: Path, tracing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.open
+
+    def refuse(path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        if Path(path).name == "trace_pipe":
+            raise PermissionError(13, "Permission denied")
+        return real(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(UsageError, match="cannot trace: Permission denied"):
+        TraceInstance(tracing, proc)
+    assert instances(tracing) == []
+
+
+def test_hashed_addresses_are_said_and_what_follows_from_symbols_is_shown(proc: Path) -> None:
+    packed = Path(__file__).parents[1] / "data" / "captures" / "hashed" / "vmallocinfo.gz"
+    (proc / "vmallocinfo").write_bytes(gzip.decompress(packed.read_bytes()))
+    live = Live(proc)
+    notes = live.history.layout.notes
+    assert any("kernel.kptr_restrict=1" in note and "changes nothing" in note for note in notes)
+    assert any("equal hashes" in note for note in notes)
+
+
+def test_no_root_no_areas_but_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "version").write_text("Linux version 7.1.8 (gcc) #1\n")
+    (tmp_path / "vmallocinfo").write_text("0x0-0x0    8192 a+0x1/0x2\n")
+    notes = Live(tmp_path).history.layout.notes
+    assert any("addresses are zeroed" in note for note in notes)
+
+
+def test_chains_of_equal_hashes_are_placed_by_sections() -> None:
+    lines = [
+        "0x000000000000aaaa-0x000000000000bbbb    8192 execmem_alloc+0x1/0x2 pages=1 vmalloc",
+        "0x000000000000bbbb-0x000000000000cccc   12288 execmem_alloc+0x1/0x2 pages=2 vmalloc",
+        "0x000000000000cccc-0x000000000000dddd   20480 execmem_alloc+0x1/0x2 pages=4 vmalloc",
+        "0x000000000000dddd-0x000000000000eeee   16384 execmem_alloc+0x1/0x2 pages=3 vmalloc",
+        "0x0000000000001234-0x0000000000005678    8192 unrelated+0x1/0x2 pages=1 vmalloc",
+    ]
+    info = parse_vmallocinfo("x", enumerate(lines, 1))
+    assert info.pointers is Pointers.HASHED
+    base = 0x1000_0000
+    places = ((".text", 0), (".data", 0x2000), (".rodata", 0x5000), (".data..ro_after_init", 0xA000))
+    sections = [SectionLine(module="m", section=name, address=base + offset + 8) for name, offset in places]
+    evidence = Evidence(sections=sections, modules=[ModuleLine(name="m", size=0xA000, state="Live", base=base)])
+    found = revealed(info.entries, evidence, 4096)
+    assert [entry.start - base for entry in found] == [0, 0x2000, 0x5000, 0xA000]
+    areas = phase_areas(make_layout(), info, evidence)
+    assert [area.region for area in areas] == ["MOD_TEXT", "MOD_DATA", "MOD_RODATA", "MOD_RO_AFTER_INIT"]
+    assert all(area.owner == "m" and area.state is AreaState.LIVE for area in areas)
+    few = Evidence(sections=sections[:2])
+    assert revealed(info.entries, few, 4096) == []
+    assert [area.size for area in phase_areas(make_layout(), info, few)] == [4096, 4096]
+
+
+def test_ranges_are_read_from_kcore(tmp_path: Path) -> None:
+    """struct execmem_info at 0x2000 behind the pointer at 0x1000, in an ELF core with one segment."""
+    low = 0xFFFF_0000_0000_0000
+    ranges = b"".join(
+        struct.pack("<5Q2I", low + kind * 0x10000, low + kind * 0x10000 + 0x8000, 0, 0, 0x163, 1, 2)
+        for kind in range(len(ExecmemType))
+    )
+    memory = bytearray(0x4000)
+    memory[0x1000:0x1008] = struct.pack("<Q", low + 0x2000)
+    memory[0x2008 : 0x2008 + len(ranges)] = ranges
+    head = struct.pack("<4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 4, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    segment = struct.pack("<IIQQQQQQ", 1, 7, 120, low, 0, len(memory), len(memory), 4096)
+    kcore = tmp_path / "kcore"
+    kcore.write_bytes(head + segment + bytes(memory))
+    found = read_ranges(kcore, low + 0x1000)
+    assert found[ExecmemType.BPF] == (low + 0x30000, low + 0x38000, 0, 0)
+    assert read_ranges(kcore, low + 0x3000) == {}
+    assert read_ranges(tmp_path / "missing", low) == {}
+    kcore.write_bytes(b"\x7fELF\x02\x01" + b"\x00" * 30)
+    assert read_ranges(kcore, low + 0x1000) == {}

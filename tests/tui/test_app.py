@@ -7,7 +7,10 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from execmem_tui.history import History
+from execmem_tui.model.events import Allocated, Event
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
@@ -15,6 +18,7 @@ from execmem_tui.tui.widgets.detail_map import DetailMap
 from execmem_tui.tui.widgets.panels import SidePanel, TitleLine
 from execmem_tui.tui.widgets.range_pane import RangePane
 from execmem_tui.view.actions import ACTIONS
+from tests.layouts import make_area, make_layout
 
 CAPTURE = Path(__file__).parents[1] / "data" / "captures" / "arm64-7.2.13-nokaslr"
 MIB = 1 << 20
@@ -283,3 +287,98 @@ async def test_arm_spills_and_says_so() -> None:
         await pilot.pause()
         assert any(area.window is Window.FALLBACK for area in app.shown.snapshot.areas)
         assert "▲1 fallback" in shown_text(app)
+
+
+async def test_a_trace_is_replayed_with_speed_time_marks_and_failures(tmp_path: Path) -> None:
+    text = "# tracer: nop\n"
+    at = 0xFFFF_8000_0000_0000
+    window = "vstart=0xffff800000000000 vend=0xffff800000010000"
+    where = "insmod-7 [000] .....   {0}: "
+    for number in range(8):
+        start = at + number * 8192
+        text += f"{where.format(f'{number}.0')}alloc_vmap_area: va_start: {start} size=8192 align=1 {window} failed=0\n"
+    text += f"{where.format('8.0')}alloc_vmap_area: va_start: 0 size=8192 align=1 {window} failed=1\n"
+    text += f"{where.format('9.0')}tracing_mark_write: lab: full\n"
+    text += f"{where.format('9.5')}free_vmap_area_noflush: va_start=0x{at:x} nr_lazy=2 nr_lazy_max=8192\n"
+    trace = tmp_path / "trace.txt"
+    trace.write_text(text)
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "o")
+        app.screen.query_one(Input).value = str(trace)
+        await press(pilot, "enter")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        history = app.source.history
+        assert app.source.kind.value == "replay"
+        assert history.steps == 11
+        await press(pilot, "D")
+        assert history.step == 9
+        await press(pilot, "left_curly_bracket", "right_curly_bracket")
+        assert history.step == 10
+        await press(pilot, "t")
+        app.screen.query_one(Input).value = "3.5"
+        await press(pilot, "enter")
+        assert history.step == 4
+        await press(pilot, "greater_than_sign", "greater_than_sign", "space")
+        app._tick()
+        assert history.step == 8
+        app._tick()
+        assert history.at_end
+        assert not app.playing
+
+
+async def test_a_broken_file_is_said_and_the_map_stays() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await press(pilot, "o")
+        app.screen.query_one(Input).value = "/nowhere/at\x1b[31mall"
+        await press(pilot, "enter")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        messages = [notification.message for notification in app._notifications]
+        assert any("there is no such file" in message for message in messages)
+        assert not any("\x1b" in message for message in messages)
+        assert isinstance(app.source, Simulation)
+
+
+class Growing:
+    """A source that grows by one area at each read."""
+
+    kind = SourceKind.LIVE
+    title = "growing"
+
+    def __init__(self) -> None:
+        self.history = History(make_layout())
+        self.closed = 0
+
+    def read(self) -> list[Event]:
+        area = make_area(4 * self.history.steps)
+        return [Allocated(area=area, requested=area.size, added=(area,))]
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+async def test_a_running_kernel_is_followed_paused_and_closed() -> None:
+    source = Growing()
+    app = ExecmemApp(source, theme="execmem-dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert app.following
+        await press(pilot, "less_than_sign", "less_than_sign")
+        for steps in (1, 2):
+            app._read_source()
+            await app.workers.wait_for_complete()
+            await pilot.pause()
+            assert source.history.steps == steps
+            assert app.shown.snapshot.step == steps
+        await press(pilot, "left_square_bracket")
+        app._read_source()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert (source.history.step, source.history.steps) == (1, 3)
+        await press(pilot, "space")
+        assert not app.following
+        app.show_source(open_simulation("arm64", "7.1", "va48-4k", "off"))
+        assert source.closed == 1
+        assert not app.following

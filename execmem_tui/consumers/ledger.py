@@ -189,7 +189,7 @@ class Ledger:
         area = self.areas.get(record.start)
         if area is None:
             return []
-        lazy = evolve(area, state=AreaState.LAZY)
+        lazy = evolve(area, state=AreaState.LAZY, parts=None)
         if area.state is AreaState.CACHE_FREE:
             return [self._change(Noted(time=turn.time, message="ROX block is lazy", removed=(area,), added=(lazy,)))]
         return [self._change(Freed(time=turn.time, removed=(area,), added=(lazy,), area=area))]

@@ -11,7 +11,7 @@ from execmem_tui.consumers.reasons import why_unused
 from execmem_tui.mm.execmem import Execmem, TypeRange
 from execmem_tui.mm.journal import Record
 from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
-from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.areas import Area, AreaState, Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Event, Noted, PermissionsChanged
 from execmem_tui.model.layouts import Layout
@@ -188,8 +188,9 @@ class Machine:
         self._book(None)
 
     def set_memory(self, start: Address, size: Bytes, permissions: str) -> None:
-        """set_memory_*(): purges aliases first where the architecture does."""
-        self.execmem.set_memory()
+        """set_memory_*(): purges aliases first where the architecture does; arm64's rox is ro and then x (linux/set_memory.h)."""
+        for _ in range(2 if permissions == "rox" and self.layout.arch == "arm64" else 1):
+            self.execmem.set_memory()
         self._book(None)
         self._events.append(PermissionsChanged(time=self.time, start=start, size=size, permissions=permissions))
 
@@ -218,6 +219,16 @@ class Machine:
             self._ledger.areas[start] = changed
             self._events.append(
                 Noted(time=self.time, message=f"{changed.name}: {changed.detail}", removed=(area,), added=(changed,))
+            )
+
+    def divide(self, start: Address, parts: tuple[Part, ...], detail: str) -> None:
+        """Tell what is used inside the area at `start`: kprobe slots, BPF programs."""
+        area = self._ledger.areas[start]
+        changed = evolve(area, parts=parts, detail=detail)
+        if changed != area:
+            self._ledger.areas[start] = changed
+            self._events.append(
+                Noted(time=self.time, message=f"{changed.name}: {detail}", removed=(area,), added=(changed,))
             )
 
     def note(self, message: str, *, mark: bool = False) -> None:

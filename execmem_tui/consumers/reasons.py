@@ -24,3 +24,15 @@ def why_unused(layout: Layout, kind: ExecmemType) -> str:
         return f"kprobes on {arch} keep their slot inside struct kprobe: EXECMEM_KPROBES is never allocated"
     missing = {ExecmemType.KPROBES: f"{arch} has no kprobes", ExecmemType.BPF: f"{arch} has no BPF JIT"}
     return missing.get(kind, f"{kind.name}: {entry.used_by}")
+
+
+def why_no_trampolines(layout: Layout) -> str:
+    """Return "" if every ftrace_ops gets a trampoline under `layout` (x86-64), else the reason why none does.
+
+    Sources: arch/x86/kernel/ftrace.c (CONFIG_X86_64), arch/s390/kernel/module.c, arch/*/kernel/ftrace.c.
+    """
+    if layout.arch == "x86":
+        return "" if layout.word_bits == 64 else "no trampolines on 32-bit x86: all ops share ftrace_caller"
+    if layout.arch == "s390":
+        return "no trampolines on s390: its hotpatch areas come with each module"
+    return _FTRACE.get(layout.arch, _SHARED_CALLER).format(arch=layout.arch)

@@ -1,11 +1,15 @@
 """Areas: what occupies kernel address space, as a map shows it."""
 
+from bisect import bisect_right
 from enum import StrEnum
+from operator import attrgetter
 
-from attrs import frozen
+from attrs import field, frozen
 
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.units import Address, Bytes
+
+_START = attrgetter("start")
 
 
 class AreaState(StrEnum):
@@ -47,6 +51,30 @@ _BY_STATE = {AreaState.LAZY: AreaKind.LAZY, AreaState.POOLED: AreaKind.POOLED, A
 KERNEL_OWNER = "kernel image"
 
 
+class PartState(StrEnum):
+    """What a part of an area is to the consumer that divides it."""
+
+    USED = "used"
+    DIRTY = "dirty"
+    """A kprobe slot that was given back and waits for garbage collection."""
+
+
+@frozen
+class Part:
+    """One used piece of an area that its consumer divides: a kprobe slot, a BPF program in its pack, a trampoline."""
+
+    start: Address
+    size: Bytes
+    name: str
+    """Probe, program or trampoline. Already printable."""
+    state: PartState = PartState.USED
+
+    @property
+    def end(self) -> Address:
+        """First address after the part."""
+        return self.start + self.size
+
+
 @frozen(kw_only=True)
 class Area:
     """A half-open piece [start, end) of address space; `end` includes the guard, as in /proc/vmallocinfo.
@@ -71,6 +99,8 @@ class Area:
     """The caller that /proc/vmallocinfo names. Already printable."""
     detail: str = ""
     """More for the inspector: programs inside a pack, flag words of vmallocinfo. Already printable."""
+    parts: tuple[Part, ...] | None = field(default=None, hash=False)
+    """What is used inside, ascending, where the consumer divides its area; None where that is unknown or meaningless."""
 
     @property
     def end(self) -> Address:
@@ -81,6 +111,12 @@ class Area:
     def footprint(self) -> Bytes:
         """All the address space it takes, guard included."""
         return self.size + self.guard
+
+    def part_at(self, address: Address) -> Part | None:
+        """Return the part that covers `address`, or None."""
+        parts = self.parts or ()
+        index = bisect_right(parts, address, key=_START) - 1
+        return parts[index] if index >= 0 and address < parts[index].end else None
 
     @property
     def kind(self) -> AreaKind:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from execmem_tui.arch import resolve
-from execmem_tui.consumers.machine import Machine
+from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.history import History
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
@@ -14,10 +14,10 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
 from execmem_tui.sources.base import SourceKind
 
-Command = Callable[[Machine], None]
+Command = Callable[[Kernel], None]
 
 _CHECKPOINT_EVERY: Final = 64
-"""Commands between two copies of the machine: an undo replays at most this many."""
+"""Commands between two copies of the kernel: an undo replays at most this many."""
 
 MAX_COUNT: Final = 100_000
 """Requests in one allocate command."""
@@ -27,17 +27,17 @@ class Simulation:
     """One simulated kernel and its history.
 
     A command given while the cursor is not at the end forgets what lies after it: the history is cut after the command that
-    the cursor is in, and the machine is brought to that state by replaying commands from the nearest checkpoint.
+    the cursor is in, and the kernel is brought to that state by replaying commands from the nearest checkpoint.
     """
 
     kind = SourceKind.SIMULATE
 
     def __init__(self, layout: Layout, *, cpus: int = 2, seed: int = 0) -> None:
-        self._machine = Machine(layout, cpus=cpus, seed=seed)
-        self._history = History(layout, self._machine.areas())
+        self._kernel = Kernel(layout, cpus=cpus, seed=seed)
+        self._history = History(layout, self._kernel.machine.areas())
         self._commands: list[Command] = []
         self._steps: list[int] = [0]
-        self._checkpoints: dict[int, Machine] = {0: self._machine.clone()}
+        self._checkpoints: dict[int, Kernel] = {0: self._kernel.clone()}
 
     @property
     def title(self) -> str:
@@ -51,33 +51,33 @@ class Simulation:
         return self._history
 
     def do(self, command: Command) -> int:
-        """Run `command` on the machine as one undoable group; return the number of events it caused.
+        """Run `command` on the kernel as one undoable group; return the number of events it caused.
 
-        The command must depend on nothing but the machine: it is run again after an undo.
+        The command must depend on nothing but the kernel: it is run again after an undo.
         """
         self._return_to_cursor()
         try:
-            command(self._machine)
+            command(self._kernel)
         except ExecmemTuiError:
             self._rebuild(len(self._commands))
             raise
-        events = self._machine.take_events()
+        events = self._kernel.take_events()
         if not events:
             return 0
         self._commands.append(command)
         self._history.append(events)
         self._steps.append(self._history.steps)
         if len(self._commands) % _CHECKPOINT_EVERY == 0:
-            self._checkpoints[len(self._commands)] = self._machine.clone()
+            self._checkpoints[len(self._commands)] = self._kernel.clone()
         return len(events)
 
     def usual_size(self, kind: ExecmemType) -> Bytes:
         """What this consumer typically asks for in one request."""
-        return self._machine.usual_size(kind)
+        return self._kernel.machine.usual_size(kind)
 
     def can_allocate(self, kind: ExecmemType) -> str:
         """Return "" or the reason why nobody allocates `kind` here."""
-        return self._machine.why_unused(kind)
+        return self._kernel.machine.why_unused(kind)
 
     def allocate(
         self, kind: ExecmemType, size: Bytes | None = None, *, count: int = 1, owner: str | None = None
@@ -97,9 +97,9 @@ class Simulation:
             raise UsageError(f"cannot make {count} requests at once", hint=f"1 to {MAX_COUNT:,}")
         name = None if owner is None else printable(owner, 60)
 
-        def command(machine: Machine) -> None:
+        def command(kernel: Kernel) -> None:
             for _ in range(count):
-                if machine.request(kind, wanted, owner=name) is None:
+                if kernel.machine.request(kind, wanted, owner=name) is None:
                     break
 
         self.do(command)
@@ -112,9 +112,11 @@ class Simulation:
                 f"nothing to free at {hex_address(start)}",
                 hint="only live areas of execmem can be freed; choose one on the map",
             )
+        if area.parts is not None:
+            raise UsageError(f"{area.name} is in use", hint="it goes when the last of its probes or programs does")
 
-        def command(machine: Machine) -> None:
-            machine.release(start)
+        def command(kernel: Kernel) -> None:
+            kernel.machine.release(start)
 
         self.do(command)
 
@@ -123,8 +125,8 @@ class Simulation:
         if kind not in ("aliases", "drain", "reclaim"):
             raise UsageError(f"no such purge: {printable(kind)}", hint="aliases, drain or reclaim")
 
-        def command(machine: Machine) -> None:
-            machine.purge(kind)
+        def command(kernel: Kernel) -> None:
+            kernel.machine.purge(kind)
 
         self.do(command)
 
@@ -135,16 +137,16 @@ class Simulation:
         keep = max(index for index, end in enumerate(self._steps) if end <= step)
         del self._commands[keep:]
         del self._steps[keep + 1 :]
-        self._checkpoints = {count: machine for count, machine in self._checkpoints.items() if count <= keep}
+        self._checkpoints = {count: kernel for count, kernel in self._checkpoints.items() if count <= keep}
         self._rebuild(keep)
 
     def _rebuild(self, count: int) -> None:
-        """Bring the machine to the state after the first `count` commands."""
+        """Bring the kernel to the state after the first `count` commands."""
         nearest = max(at for at in self._checkpoints if at <= count)
-        self._machine = self._checkpoints[nearest].clone()
+        self._kernel = self._checkpoints[nearest].clone()
         for command in self._commands[nearest:count]:
-            command(self._machine)
-            self._machine.take_events()
+            command(self._kernel)
+            self._kernel.take_events()
 
 
 def open_simulation(

@@ -140,7 +140,7 @@ def test_the_map_is_the_allocators_own_state(
     for what, kind, number in commands:
         perform(simulation, what, kind, number)
     simulation.allocate(ExecmemType.BPF, 4096)
-    machine = simulation._machine
+    machine = simulation._kernel.machine
     vmalloc, cache = machine.execmem.vmalloc, machine.execmem.cache
     areas = simulation.history.snapshot().areas
     shown: dict[AreaState, list[tuple[int, int]]] = {state: [] for state in AreaState}

@@ -1,0 +1,52 @@
+"""A simulated kernel: the machine, and the consumers that ask it for executable memory."""
+
+from execmem_tui.consumers.bpf import Bpf
+from execmem_tui.consumers.ftrace import Ftrace
+from execmem_tui.consumers.kprobes import Kprobes
+from execmem_tui.consumers.machine import Machine
+from execmem_tui.model.events import Event
+from execmem_tui.model.layouts import Layout
+
+
+class Kernel:
+    """One kernel, freshly booted; what boot itself allocated is left out.
+
+    Args:
+        layout: where everything may live.
+        cpus: possible CPUs.
+        seed: of whatever is random.
+        nodes: possible NUMA nodes.
+        packs: BPF program packs; None is what the architecture does.
+    """
+
+    def __init__(
+        self, layout: Layout, *, cpus: int = 2, seed: int = 0, nodes: int = 1, packs: bool | None = None
+    ) -> None:
+        self.machine = Machine(layout, cpus=cpus, seed=seed)
+        self.cpus = cpus
+        self.seed = seed
+        self.ftrace = Ftrace(self.machine)
+        self.kprobes = Kprobes(self.machine, self.ftrace)
+        self.bpf = Bpf(self.machine, nodes, packs=packs, ftrace=self.ftrace)
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything may live."""
+        return self.machine.layout
+
+    def clone(self) -> "Kernel":
+        """Return an equal kernel that shares nothing that changes."""
+        copy = Kernel.__new__(Kernel)
+        copy.machine = self.machine.clone()
+        copy.cpus = self.cpus
+        copy.seed = self.seed
+        copy.ftrace = self.ftrace.clone(copy.machine)
+        copy.kprobes = self.kprobes.clone(copy.machine, copy.ftrace)
+        copy.bpf = self.bpf.clone(copy.machine, copy.ftrace)
+        return copy
+
+    def take_events(self) -> list[Event]:
+        """Return the events since the last call, and forget them; areas tell their parts once, as they are now."""
+        for consumer in (self.ftrace, self.kprobes, self.bpf):
+            consumer.flush()
+        return self.machine.take_events()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from execmem_tui.model.areas import Area
+from execmem_tui.model.areas import Area, Part
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange
 
@@ -51,7 +51,8 @@ def layout_document(layout: Layout) -> dict[str, Any]:
 
 
 def area_document(area: Area) -> dict[str, Any]:
-    """Return one area; `end` includes the guard, `size` does not."""
+    """Return one area; `end` includes the guard, `size` does not; ``parts`` only where its consumer divides it."""
+    parts = {} if area.parts is None else {"parts": [part_document(part) for part in area.parts]}
     return {
         "start": hex(area.start),
         "end": hex(area.end),
@@ -64,4 +65,16 @@ def area_document(area: Area) -> dict[str, Any]:
         "window": None if area.window is None else area.window.value,
         "caller": area.caller,
         "detail": area.detail,
+        **parts,
+    }
+
+
+def part_document(part: Part) -> dict[str, Any]:
+    """Return one used piece of an area: a kprobe slot, a BPF program in its pack, a trampoline."""
+    return {
+        "start": hex(part.start),
+        "end": hex(part.end),
+        "size": part.size,
+        "name": part.name,
+        "state": part.state.value,
     }

@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from execmem_tui.analysis.documents import area_document
+from execmem_tui.analysis.documents import area_document, part_document
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
@@ -36,12 +36,14 @@ def run(args: argparse.Namespace) -> int:
 def whatis_document(snapshot: Snapshot, address: Address) -> dict[str, Any]:
     """Return the document without its ``schema`` key; reach counts from the address to the start of kernel text."""
     area = snapshot.area_at(address)
+    part = None if area is None else area.part_at(address)
     layout = snapshot.layout
     text = layout.text
     reach = [] if text is None else verdicts(layout, address, text)
     return {
         "address": hex(address),
         "area": None if area is None else area_document(area),
+        "part": None if part is None else part_document(part),
         "owner": None if area is None else area.owner,
         "region": None if area is None else area.region,
         "type": None if area is None or area.type is None else area.type.name,
@@ -59,6 +61,8 @@ def _line(snapshot: Snapshot, address: Address) -> str:
     else:
         place = "guard page of " if address >= area.start + area.size else ""
         words.append(f"{place}{area.name}+{address - area.start:#x} ({format_size(area.size)})")
+        part = area.part_at(address)
+        words += [f"in {part.name}+{address - part.start:#x} ({format_size(part.size)})"] if part is not None else []
         words.append(area.type.name if area.type is not None else "not execmem")
         words += [f"{area.window} range"] if area.window is not None else []
         words += [area.state.value] if area.state.value != "live" else []

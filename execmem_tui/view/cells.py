@@ -5,13 +5,14 @@ areas it covers.
 """
 
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
 from itertools import accumulate, groupby
 from operator import attrgetter
 from typing import Final
 
 from attrs import frozen
 
-from execmem_tui.model.areas import Area, AreaKind
+from execmem_tui.model.areas import Area, AreaKind, Part, PartState
 from execmem_tui.model.ranges import Window
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
@@ -20,6 +21,8 @@ from execmem_tui.view.kinds import FREE, GUARD
 from execmem_tui.view.panes import Lane
 
 _KIND = attrgetter("kind")
+_SIZE = attrgetter("size")
+_END = attrgetter("end")
 _LABEL_CELLS: Final = 4
 
 
@@ -49,7 +52,7 @@ class Coverage:
 
 @frozen
 class Cell:
-    """One cell. `eighths` is 0 for free space and at least 1 for anything used."""
+    """One cell. `eighths` is 0 for free space and at least 1 for anything allocated, used or not."""
 
     kind: str
     eighths: int
@@ -65,6 +68,27 @@ class Run:
     cell: Cell
     width: int
     text: str = ""
+
+
+def _gaps(area: Area) -> Iterator[tuple[Address, Address]]:
+    """Yield what no used part of `area` covers, its guard left out; dirty slots are not in use."""
+    at = area.start
+    for part in area.parts or ():
+        if part.state is PartState.USED:
+            if part.start > at:
+                yield at, part.start
+            at = part.end
+    if area.start + area.size > at:
+        yield at, area.start + area.size
+
+
+def _parts_within(area: Area, start: Address, end: Address) -> Iterator[Part]:
+    """Yield the parts of `area` that touch [start, end)."""
+    parts = area.parts or ()
+    for index in range(bisect_right(parts, start, key=_END), len(parts)):
+        if parts[index].start >= end:
+            break
+        yield parts[index]
 
 
 def _disjoint(pairs: list[tuple[Address, Address]]) -> list[tuple[Address, Address]]:
@@ -104,6 +128,8 @@ class CellIndex:
         self.page_size = snapshot.layout.page_size
         self._coarse = self._by_kind(guards=True)
         self._fine: dict[str, Coverage] | None = None
+        self._divided = sorted((area for area in snapshot.areas if area.parts is not None), key=_SIZE)
+        self._idle: dict[int, Coverage] = {}
         fallback = [(area.start, area.end) for area in snapshot.areas if area.window is Window.FALLBACK]
         self._fallback = Coverage(_disjoint(fallback))
 
@@ -119,13 +145,24 @@ class CellIndex:
             found[GUARD] = [(area.end - area.guard, area.end) for area in self.snapshot.areas if area.guard]
         return {kind: Coverage(_disjoint(sorted(pieces))) for kind, pieces in found.items()}
 
+    def _idle_for(self, cell: Bytes) -> Coverage | None:
+        """Return what is unused inside the divided areas that are at least a cell big: those that a cell can look into."""
+        first = bisect_left(self._divided, cell, key=_SIZE)
+        if first == len(self._divided):
+            return None
+        if first not in self._idle:
+            gaps = [gap for area in self._divided[first:] for gap in _gaps(area)]
+            self._idle[first] = Coverage(sorted(gaps))
+        return self._idle[first]
+
     def cells(
         self, start: Address, cell: Bytes, columns: int, reach: ReachWindow | None = None, favour: tuple[str, ...] = ()
     ) -> list[Cell]:
         """Return the cells of the row that begins at `start`.
 
         A cell shows the kind that takes most of it; kinds in `favour` win wherever they occur, so that a pane's own rare
-        areas are not buried under others.
+        areas are not buried under others. What an area's consumer leaves unused inside it counts for the kind but not for
+        the height.
         """
         if cell <= self.page_size and self._fine is None:
             self._fine = self._by_kind(guards=False)
@@ -149,6 +186,10 @@ class CellIndex:
                         best[column] = weight
                         kinds[column] = kind
                     before = after
+        idle = self._idle_for(cell)
+        if idle is not None and idle.touches(start, end):
+            for column in range(columns):
+                total[column] -= idle.below(edges[column + 1]) - idle.below(edges[column])
         spilled = self._fallback.touches(start, end)
         return [
             self._cell(kinds[column], min(total[column], cell), edges[column], cell, spilled, reach)
@@ -166,14 +207,16 @@ class CellIndex:
     def runs(
         self, start: Address, cell: Bytes, columns: int, reach: ReachWindow | None = None, favour: tuple[str, ...] = ()
     ) -> list[Run]:
-        """Return the row as runs, with the names of areas that are wide enough."""
+        """Return the row as runs, with the names of areas, and of the parts inside them, that are wide enough."""
         cells = self.cells(start, cell, columns, reach, favour)
         names: dict[int, tuple[int, str]] = {}
         if cell <= self.page_size * 16:
             for area in self.snapshot.between(start, start + cell * columns):
-                first, last = self._columns(area, start, cell, columns)
-                if last - first >= _LABEL_CELLS and first not in names:
-                    names[first] = (last - first, area.name)
+                pieces: list[Area | Part] = [*_parts_within(area, start, start + cell * columns), area]
+                for piece in pieces:
+                    first, last = self._columns(piece, start, cell, columns)
+                    if last - first >= _LABEL_CELLS and first not in names:
+                        names[first] = (last - first, piece.name)
         runs: list[Run] = []
         column = 0
         while column < columns:
@@ -190,7 +233,7 @@ class CellIndex:
         return runs
 
     @staticmethod
-    def _columns(area: Area, start: Address, cell: Bytes, columns: int) -> tuple[int, int]:
+    def _columns(area: Area | Part, start: Address, cell: Bytes, columns: int) -> tuple[int, int]:
         first = max(0, -(-(area.start - start) // cell))
         last = min(columns, (area.start + area.size - start) // cell)
         return first, last

@@ -2,7 +2,7 @@
 
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import verdicts
-from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.areas import Area, AreaState, Part, PartState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
@@ -27,7 +27,7 @@ def inspect_lines(snapshot: Snapshot, holes: HoleIndex, address: Address, origin
     layout = snapshot.layout
     area = snapshot.area_at(address)
     lines = [hex_address(address, layout.word_bits)]
-    lines += _hole_lines(layout, holes, address) if area is None else _area_lines(layout, area)
+    lines += _hole_lines(layout, holes, address) if area is None else _area_lines(layout, area, address)
     away = distance(layout, address)
     if away is not None:
         lines.append(
@@ -40,7 +40,7 @@ def inspect_lines(snapshot: Snapshot, holes: HoleIndex, address: Address, origin
     return lines
 
 
-def _area_lines(layout: Layout, area: Area) -> list[str]:
+def _area_lines(layout: Layout, area: Area, address: Address) -> list[str]:
     bits = layout.word_bits
     kind = area.type.name if area.type is not None else "not execmem"
     lines = [area.name, f"{hex_address(area.start, bits)}-", f"{hex_address(area.end, bits)}"]
@@ -62,7 +62,21 @@ def _area_lines(layout: Layout, area: Area) -> list[str]:
         lines.append(layout.range_of(area.type).pgprot)
     if area.detail:
         lines.append(area.detail)
+    if area.parts is not None and address < area.start + area.size:
+        lines += _part_lines(bits, area.part_at(address))
     return lines
+
+
+def _part_lines(bits: int, part: Part | None) -> list[str]:
+    if part is None:
+        return ["unused here"]
+    waits = ", dirty: waits for collection" if part.state is PartState.DIRTY else ""
+    return [
+        f"here {part.name}",
+        f"{hex_address(part.start, bits)}-",
+        f"{hex_address(part.end, bits)}",
+        f"{part.size:,} B{waits}",
+    ]
 
 
 def _hole_lines(layout: Layout, holes: HoleIndex, address: Address) -> list[str]:

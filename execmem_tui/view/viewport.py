@@ -9,8 +9,8 @@ from execmem_tui.model.units import Address, Bytes
 ROW_WIDTHS: Final = (32, 48, 64, 96, 128, 192, 256)
 """Cells in a row: with power-of-two cells, gutter addresses are round and 2 MiB blocks stand in columns."""
 
-SMALLEST_CELL: Final = 64
-"""Bytes: a BPF chunk; eight arm64 kprobe slots."""
+SMALLEST_CELL: Final = 1
+"""Bytes: a kprobe slot of 8 or 15 bytes is then wide enough for a name."""
 
 LARGEST_CELL: Final = 1 << 56
 

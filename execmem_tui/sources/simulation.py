@@ -14,7 +14,7 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
 from execmem_tui.sources.base import SourceKind
 
-Command = Callable[[Kernel], None]
+Command = Callable[[Kernel], object]
 
 _CHECKPOINT_EVERY: Final = 64
 """Commands between two copies of the kernel: an undo replays at most this many."""

@@ -12,7 +12,8 @@ ROW_WIDTHS: Final = (32, 48, 64, 96, 128, 192, 256)
 SMALLEST_CELL: Final = 1
 """Bytes: a kprobe slot of 8 or 15 bytes is then wide enough for a name."""
 
-LARGEST_CELL: Final = 1 << 56
+LARGEST_CELL: Final = 1 << 59
+"""Bytes: the narrowest row then holds every address, so that even a map of one row shows all of any range."""
 
 
 def row_width(columns: int) -> int:

@@ -13,7 +13,11 @@ from typing import Any
 import jsonschema
 import pytest
 
+from execmem_tui.arch import resolve
 from execmem_tui.cli.main import available_commands, build_parser, main
+from execmem_tui.cli.map import map_document
+from execmem_tui.cli.whatis import whatis_document
+from execmem_tui.sources.simulation import Simulation
 from tests.arch.oracle import oracle
 
 DATA = Path(__file__).parents[1] / "data"
@@ -251,3 +255,24 @@ def test_all_layouts_can_be_filtered(capsys: pytest.CaptureFixture[str]) -> None
     found = document(capsys, "ranges", "--all", "--arch", "amd64", "--kernel", "6.12")["layouts"]
     assert len(found) == 9
     assert {(layout["arch"], layout["kernel"]) for layout in found} == {("x86", "6.12.107")}
+
+
+def test_parts_of_a_simulated_pack_are_in_the_documents() -> None:
+    simulation = Simulation(resolve("x86", "7.1"))
+    simulation.do(lambda kernel: kernel.bpf.load("firewall", 1000))
+    simulation.do(lambda kernel: kernel.kprobes.register("vfs_read+4", count=40))
+    simulation.do(lambda kernel: kernel.kprobes.unregister("vfs_read+4"))
+    snapshot = simulation.history.snapshot()
+    documents = {
+        "map": {"schema": 1, **map_document(snapshot)},
+        "whatis": {"schema": 1, **whatis_document(snapshot, snapshot.areas[0].start + 70)},
+    }
+    for command, document in documents.items():
+        schema = json.loads((files("execmem_tui") / "cli" / "schemas" / f"{command}.json").read_text())
+        jsonschema.validate(document, schema)
+    part = documents["whatis"]["part"]
+    assert (part["name"], part["size"], part["state"]) == ("bpf_prog_firewall", 1024, "used")
+    areas = documents["map"]["areas"]
+    assert areas[0]["parts"] == [part]
+    assert {entry["state"] for area in areas for entry in area.get("parts", ())} == {"used", "dirty"}
+    assert "parts" not in areas[-1]

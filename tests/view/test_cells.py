@@ -1,11 +1,12 @@
 """Cells against an obvious model that looks at every byte's owner, 64 bytes at a time."""
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.history import History
-from execmem_tui.model.areas import Area
+from execmem_tui.model.areas import Area, Part, PartState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
@@ -114,3 +115,43 @@ def test_every_kind_has_its_own_letter() -> None:
 @pytest.mark.parametrize(("eighths", "shown"), [(1, "b"), (3, "b"), (4, "B"), (8, "B")])
 def test_letters_tell_occupancy(eighths: int, shown: str) -> None:
     assert letter("bpf", eighths) == shown
+
+
+def divided(parts: list[tuple[int, int]], state: PartState = PartState.USED) -> CellIndex:
+    area = make_area(0, 16)
+    inside = tuple(Part(BASE + start, size, f"part{start}", state) for start, size in parts)
+    return CellIndex(History(make_layout(), [evolve(area, parts=inside)]).snapshot())
+
+
+def test_a_nearly_empty_area_looks_nearly_empty() -> None:
+    index = divided([(0, 2048), (8192, 64)])
+    assert [cell.eighths for cell in index.cells(BASE, PAGE, 4)] == [4, 1, 1, 1]
+    assert [cell.kind for cell in index.cells(BASE, PAGE, 18)] == ["bpf"] * 16 + [GUARD, FREE]
+    assert index.cells(BASE, 16 * PAGE, 1)[0].eighths == 1
+    assert index.cells(BASE, 32 * PAGE, 1)[0].eighths == 4, "an area smaller than a cell is one piece"
+
+
+def test_dirty_parts_are_not_in_use() -> None:
+    assert divided([(0, PAGE)], PartState.DIRTY).cells(BASE, PAGE, 1)[0].eighths == 1
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(1, 90)), max_size=40), st.integers(0, 12), st.integers(0, 2000)
+)
+def test_heights_are_the_parts(gaps: list[tuple[int, int]], shift: int, first: int) -> None:
+    at, parts = 0, []
+    for gap, size in gaps:
+        at += gap
+        parts.append((at, size))
+        at += size
+    cell = 1 << shift
+    start = (first >> shift) << shift
+    for column, found in enumerate(divided(parts).cells(BASE + start, cell, 8)):
+        low = start + column * cell
+        used = sum(max(0, min(low + cell, at + size) - max(low, at)) for at, size in parts)
+        assert found.eighths == (8 if used == cell else max(1, used * 8 // cell))
+
+
+def test_parts_carry_their_names() -> None:
+    runs = divided([(0, 15), (15, 15), (300, 64)]).runs(BASE, 1, 400)
+    assert [run.text for run in runs if run.text] == ["part0", "part15", "part300"]

@@ -27,7 +27,8 @@ class DetailMap(Widget, can_focus=True):
 
 Each row is a round number of bytes, its address in the margin. **Height** is occupancy, **colour and letter** the kind,
 the **shade** of free space its reach: lighter is direct, tinted through a PLT entry, dark is out of reach.
-Guard pages show at a page a cell or nearer; zoomed in, areas carry their names.
+Guard pages show at a page a cell or nearer; zoomed in, areas carry their names. Inside kprobe pages and BPF packs the
+height is what is in use, and nearer still each slot and program carries its name.
 
 Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from area to area, `z` fits the area,
 `0` shows the whole span. Click selects, the wheel pans, ctrl+wheel zooms, a double click fits.

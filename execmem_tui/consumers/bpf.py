@@ -157,6 +157,8 @@ class Bpf:
     ) -> Loaded:
         """Load a program, or one subprogram of one: each has a binary of its own.
 
+        The part on the map is the binary; the program starts at a random place within its first chunk.
+
         Args:
             name: of the program.
             proglen: what its JIT asks for (`program_length`), bytes.

@@ -1,15 +1,21 @@
 """A simulated kernel: the machine, and the consumers that ask it for executable memory."""
 
+from typing import Final
+
 from execmem_tui.consumers.bpf import Bpf
 from execmem_tui.consumers.ftrace import Ftrace
 from execmem_tui.consumers.kprobes import Kprobes
 from execmem_tui.consumers.machine import Machine
+from execmem_tui.consumers.packs import CHUNK
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
 
+_BOOT_CHUNKS: Final = {"x86": 25, "arm64": 34}
+"""Chunks of the first pack in use before anything is loaded: 6.12.107 and 7.2.13 on x86-64, 7.2.13 on arm64."""
+
 
 class Kernel:
-    """One kernel, freshly booted; what boot itself allocated is left out.
+    """One kernel; what boot itself allocated is left out unless `boot` is called.
 
     Args:
         layout: where everything may live.
@@ -33,6 +39,12 @@ class Kernel:
     def layout(self) -> Layout:
         """Where everything may live."""
         return self.machine.layout
+
+    def boot(self) -> None:
+        """Load what captures of freshly booted kernels have in their first pack: classic BPF, where that was measured."""
+        chunks = _BOOT_CHUNKS.get(self.layout.arch)
+        if chunks is not None and self.layout.word_bits == 64 and self.bpf.packed:
+            self.bpf.load("boot", chunks * CHUNK - 24, cbpf=True)
 
     def clone(self) -> "Kernel":
         """Return an equal kernel that shares nothing that changes."""

@@ -12,7 +12,7 @@ CHUNK: Final = 64
 """BPF_PROG_CHUNK_SIZE, bytes."""
 
 
-@define
+@define(eq=False)
 class _Pack:
     """struct bpf_prog_pack: `bitmap` has a byte a chunk, 1 if used; `parts` are kept by chunk."""
 

@@ -13,7 +13,7 @@ _DIRTY: Final = 1
 _USED: Final = 2
 
 
-@define
+@define(eq=False)
 class _SlotPage:
     """struct kprobe_insn_page; `states` has a byte a slot, `nused` counts dirty slots too."""
 
@@ -46,6 +46,7 @@ class SlotCache:
         self.slots_per_page = page_size // slot_size
         self.nr_garbage = 0
         self._pages: list[_SlotPage] = []
+        self._by_start: dict[Address, _SlotPage] = {}
         self._changed: set[Address] = set()
         self._allocate = allocate
         self._release = release
@@ -58,6 +59,7 @@ class SlotCache:
             _SlotPage(page.start, bytearray(page.states), page.nused, page.ngarbage, dict(page.names))
             for page in self._pages
         ]
+        copy._by_start = {page.start: page for page in copy._pages}
         copy._changed = set(self._changed)
         return copy
 
@@ -85,11 +87,12 @@ class SlotCache:
             return None
         page = _SlotPage(start, bytearray(self.slots_per_page))
         self._pages.insert(0, page)
+        self._by_start[start] = page
         return self._take(page, 0, name)
 
     def free(self, slot: Address, *, dirty: bool) -> None:
         """__free_insn_slot(): clean slots are reusable at once, dirty ones wait until there are too many."""
-        page = next(page for page in self._pages if page.start <= slot < page.start + self.page_size)
+        page = self._by_start[slot & -self.page_size]
         index = (slot - page.start) // self.slot_size
         self._changed.add(page.start)
         if not dirty:
@@ -134,6 +137,7 @@ class SlotCache:
             return False
         if len(self._pages) > 1:
             self._pages.remove(page)
+            del self._by_start[page.start]
             self._release(page.start)
         return True
 

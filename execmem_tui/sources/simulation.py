@@ -32,8 +32,10 @@ class Simulation:
 
     kind = SourceKind.SIMULATE
 
-    def __init__(self, layout: Layout, *, cpus: int = 2, seed: int = 0) -> None:
-        self._kernel = Kernel(layout, cpus=cpus, seed=seed)
+    def __init__(
+        self, layout: Layout, *, cpus: int = 2, seed: int = 0, nodes: int = 1, packs: bool | None = None
+    ) -> None:
+        self._kernel = Kernel(layout, cpus=cpus, seed=seed, nodes=nodes, packs=packs)
         self._history = History(layout, self._kernel.machine.areas())
         self._commands: list[Command] = []
         self._steps: list[int] = [0]

@@ -112,3 +112,11 @@ def test_a_freed_page_forgets_its_parts() -> None:
     kernel.take_events()
     kernel.ftrace.unregister("f1")
     assert all(area.parts is None for area in kernel.machine.areas())
+
+
+@pytest.mark.parametrize(("arch", "chunks"), [("x86", 25), ("arm64", 34), ("riscv", None)])
+def test_boot_leaves_what_captures_show(arch: str, chunks: int | None) -> None:
+    kernel = Kernel(resolve(arch, "7.1"))
+    kernel.boot()
+    expected = [] if chunks is None else [[(0, chunks - 1)]]
+    assert list(kernel.bpf.packs.used_chunks().values()) == expected

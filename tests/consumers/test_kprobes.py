@@ -13,7 +13,6 @@ from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.slots import SlotCache
 from execmem_tui.model.areas import PartState
 from execmem_tui.model.errors import UsageError
-from execmem_tui.model.events import PermissionsChanged, Purged
 from execmem_tui.model.ranges import ExecmemType
 
 DATA = Path(__file__).parents[1] / "data" / "consumers"
@@ -158,22 +157,41 @@ def test_boosted_slots_come_back_dirty() -> None:
     assert area.detail == "0 of 273 slots used, 10 dirty"
 
 
+def count_set_memory(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Return a list that grows by one with every set_memory_*() call."""
+    calls: list[None] = []
+    original = kernel.machine.execmem.set_memory
+
+    def counted() -> bool:
+        calls.append(None)
+        return original()
+
+    monkeypatch.setattr(kernel.machine.execmem, "set_memory", counted)
+    return calls
+
+
 @pytest.mark.parametrize(
-    ("arch", "version", "changes", "purges"),
-    [("x86", "6.12", 1, 1), ("arm64", "7.1", 1, 2), ("s390", "7.1", 1, 0), ("riscv", "7.1", 0, 0)],
+    ("arch", "version", "calls"),
+    [("x86", "6.12", 1), ("x86", "7.1", 0), ("arm64", "7.1", 2), ("s390", "7.1", 1), ("riscv", "7.1", 0)],
 )
 def test_a_new_page_changes_permissions_as_the_architecture_does(
-    arch: str, version: str, changes: int, purges: int
+    arch: str, version: str, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Captures: two purges on arm64; none on x86 7.2, where the page comes from a ROX block that is there already."""
     kernel = booted(arch, version)
-    freed = kernel.machine.vmalloc(4096, owner="test")
-    assert freed is not None
-    kernel.machine.vfree(freed)
-    kernel.take_events()
+    kernel.ftrace.register("f1")
+    counted = count_set_memory(kernel, monkeypatch)
     kernel.kprobes.register("probe", optimised=False)
-    events = kernel.take_events()
-    assert sum(isinstance(event, PermissionsChanged) for event in events) == changes
-    assert sum(isinstance(event, Purged) for event in events) == min(purges, 1)
+    assert len(counted) == calls
+
+
+@pytest.mark.parametrize(("version", "calls"), [("6.12", 1), ("7.1", 3)])
+def test_a_trampoline_purges_as_captured(version: str, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = booted("x86", version)
+    kernel.ftrace.register("f1")
+    counted = count_set_memory(kernel, monkeypatch)
+    kernel.ftrace.register("f2")
+    assert len(counted) == calls
 
 
 def test_sparc_keeps_slots_inside_struct_kprobe() -> None:

@@ -382,3 +382,19 @@ async def test_a_running_kernel_is_followed_paused_and_closed() -> None:
         app.show_source(open_simulation("arm64", "7.1", "va48-4k", "off"))
         assert source.closed == 1
         assert not app.following
+
+
+async def test_programs_and_probes_show_inside_their_areas() -> None:
+    simulation = open_simulation("x86", "7.1", None, "off")
+    simulation.do(lambda kernel: [kernel.bpf.load(f"net{number}", 900) for number in range(20)])
+    simulation.do(lambda kernel: kernel.kprobes.register("vfs_read", count=30))
+    app = make_app(simulation)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4", "z", *["+"] * 9)
+        text = shown_text(app)
+        assert "bpf_prog_net3" in text
+        assert "here bpf_prog_net0" in text
+        await press(pilot, "2", "w", "z")
+        text = shown_text(app)
+        assert "vfs_read 12" in text
+        assert "30 of 273 slots used" in text

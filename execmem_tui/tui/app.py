@@ -71,6 +71,9 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
         self.source = source
         self.shown = Shown(source.history.snapshot())
         self.set_reactive(App.theme, self._first_theme(theme))
+        dark = self.current_theme.dark
+        self.update_classes({"-dark-mode": dark, "-light-mode": not dark}, update=False)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the default theme's kinds."""

@@ -398,3 +398,11 @@ async def test_programs_and_probes_show_inside_their_areas() -> None:
         text = shown_text(app)
         assert "vfs_read 12" in text
         assert "30 of 273 slots used" in text
+
+
+async def test_the_theme_that_was_asked_for_is_there_at_the_first_paint() -> None:
+    app = ExecmemApp(open_simulation("arm64", "7.1", "va48-4k", "off"), theme="execmem-light")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert app.screen.styles.background.brightness > 0.9
+        assert app.has_class("-light-mode")

@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 
 from attrs import field, frozen
 
@@ -101,6 +101,8 @@ class Area:
     """More for the inspector: programs inside a pack, flag words of vmallocinfo. Already printable."""
     parts: tuple[Part, ...] | None = field(default=None, hash=False)
     """What is used inside, ascending, where the consumer divides its area; None where that is unknown or meaningless."""
+    inside: tuple[tuple[Address, str], ...] = field(default=(), repr=False)
+    """Of a capture, where named things inside begin, ascending: programs of a pack, symbols of a module. Already printable."""
 
     @property
     def end(self) -> Address:
@@ -117,6 +119,11 @@ class Area:
         parts = self.parts or ()
         index = bisect_right(parts, address, key=_START) - 1
         return parts[index] if index >= 0 and address < parts[index].end else None
+
+    def inside_at(self, address: Address) -> tuple[Address, str] | None:
+        """Return (start, name) of what begins at or below `address` inside the area, or None; where it ends is not known."""
+        index = bisect_right(self.inside, address, key=itemgetter(0)) - 1
+        return self.inside[index] if index >= 0 else None
 
     @property
     def kind(self) -> AreaKind:

@@ -1,8 +1,10 @@
 """A layout: one architecture, variant, kernel and draw, with every range resolved."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
+from operator import itemgetter
 
-from attrs import frozen
+from attrs import field, frozen
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType
@@ -77,6 +79,8 @@ class Layout:
     set_memory_purges: bool = False
     """set_memory_*() runs an alias purge (x86, arm64): see vmalloc's lazy free."""
     notes: tuple[str, ...] = ()
+    image_symbols: tuple[tuple[Address, str], ...] = field(default=(), repr=False)
+    """What begins where in the kernel image, ascending, as far as a capture tells. Names are printable."""
 
     @property
     def text(self) -> Address | None:
@@ -88,6 +92,11 @@ class Layout:
         """The kernel image [_text, _end), or None where unknown."""
         start, end = self.text, self.symbols.get("_end")
         return None if start is None or end is None else (start, end)
+
+    def image_symbol_at(self, address: Address) -> tuple[Address, str] | None:
+        """Return (address, name) of the nearest symbol at or below an address of the kernel image, or None."""
+        index = bisect_right(self.image_symbols, address, key=itemgetter(0)) - 1
+        return self.image_symbols[index] if index >= 0 else None
 
     def range_of(self, kind: ExecmemType) -> ExecmemRange:
         """Return the resolved range of one type."""

@@ -29,12 +29,14 @@ from execmem_tui.model.events import Noted
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import SourceKind
+from execmem_tui.sources.claims import Evidence
+from execmem_tui.sources.clues import SYMBOLS, Clues
 from execmem_tui.sources.hidden import open_addresses, phase_areas
-from execmem_tui.sources.owners import Evidence
-from execmem_tui.sources.recognise import Clues, recognise
+from execmem_tui.sources.image import image_symbols_from_iomem
+from execmem_tui.sources.owners import executable, open_executable
+from execmem_tui.sources.recognise import recognise
 
 _VMALLOCINFO: Final = "vmallocinfo"
-_KEY_SYMBOLS: Final = ("_text", "_stext", "_etext", "_end")
 WHY: Final = {
     Pointers.HASHED: "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with no_hash_pointers",
     Pointers.ZEROED: "addresses are zeroed: kernel.kptr_restrict is 2, or 1 without CAP_SYSLOG",
@@ -95,7 +97,7 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
     title = printable(path.name or str(path), 80)
     if path.is_file():
         info = parse_vmallocinfo(str(path), read_lines(path))
-        clues = Clues(addresses=_addresses(info), page_size=_page_size(info))
+        clues = Clues(page_size=_page_size(info), **_seen(info, Evidence()))
         return _capture(title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)], arch)
     folders = [path] if find_file(path, _VMALLOCINFO) is not None else phase_folders(path)
     if phase is not None:
@@ -137,8 +139,20 @@ def run_meta(path: Path) -> dict[str, Any]:
         raise InputError(str(file), None, printable(str(error))) from error
 
 
-def _addresses(info: Vmallocinfo) -> Sequence[int]:
-    return tuple(entry.start for entry in info.entries) if info.pointers is Pointers.REAL else ()
+def _seen(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
+    """Return the clues that real addresses give."""
+    if info.pointers is not Pointers.REAL:
+        page = _page_size(info) or 4096
+        return {
+            "addresses": tuple(open_addresses(info, evidence, page)),
+            "executable": open_executable(evidence, page),
+        }
+    percpu = [entry.end for entry in info.entries if (entry.caller or "").startswith("pcpu_get_vm_areas")]
+    return {
+        "addresses": tuple(entry.start for entry in info.entries),
+        "executable": executable(info.entries, evidence),
+        "percpu_end": max(percpu, default=None),
+    }
 
 
 def _page_size(info: Vmallocinfo) -> int | None:
@@ -191,20 +205,24 @@ def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence) -> Clues:
         file = _beside(folder, name)
         return iter(()) if file is None else read_lines(file)
 
+    meminfo = parse_meminfo(beside("meminfo"))
     meta = run_meta(folder) or run_meta(folder.parent)
     version = parse_version(beside("version"))
     arch = meta.get("arch")
-    known = {each.name: each.address for each in evidence.symbols if each.name in _KEY_SYMBOLS and each.address}
+    known = {each.name: each.address for each in evidence.symbols if each.name in SYMBOLS and each.address}
+    image = image_symbols_from_iomem(beside("iomem"), known)
     return Clues(
         arch=printable(arch, 20) if isinstance(arch, str) else None,
         release=version[0] if version is not None else _text(meta.get("kernel")),
         compiler="" if version is None else version[1],
         cmdline=" ".join(text for _, text in beside("cmdline")),
         config=parse_config(beside("config.txt")) or parse_config(beside("config")),
-        symbols=known,
-        vmalloc_total=parse_meminfo(beside("meminfo")).get("VmallocTotal"),
-        addresses=_addresses(info) or open_addresses(info, evidence, _page_size(info) or 4096),
+        symbols={**known, **image},
+        image_from_iomem="_end" in image,
+        vmalloc_total=meminfo.get("VmallocTotal"),
+        highmem="HighTotal" in meminfo if meminfo else None,
         page_size=_page_size(info),
+        **_seen(info, evidence),
     )
 
 
@@ -221,8 +239,25 @@ def phases_layout(phases: list[Phase], arch: str | None, windows: Sequence[tuple
         windows: (vstart, vend) of requests in a trace of the same boot.
     """
     first = next((phase for phase in phases if phase.clues.symbols), phases[0])
-    addresses = tuple(address for phase in phases for address in phase.clues.addresses)
-    return recognise(evolve(first.clues, addresses=addresses, arch=first.clues.arch or arch, windows=windows))
+    each = [phase.clues for phase in phases]
+    merged = evolve(
+        first.clues,
+        arch=first.clues.arch or arch,
+        addresses=tuple(address for clues in each for address in clues.addresses),
+        executable={start: owner for clues in each for start, owner in clues.executable.items()},
+        percpu_end=max((clues.percpu_end for clues in each if clues.percpu_end is not None), default=None),
+        page_size=next((clues.page_size for clues in each if clues.page_size), None),
+        windows=windows,
+    )
+    layout = recognise(merged)
+    return evolve(layout, image_symbols=image_symbols(first.evidence))
+
+
+def image_symbols(evidence: Evidence) -> tuple[tuple[int, str], ...]:
+    """Return the kernel's own symbols with their addresses, ascending."""
+    return tuple(
+        sorted({(each.address, each.name) for each in evidence.symbols if each.module is None and each.address})
+    )
 
 
 def _capture(title: str, phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()) -> Capture:

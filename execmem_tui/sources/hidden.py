@@ -19,7 +19,9 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes, align_down, align_up
-from execmem_tui.sources.owners import Evidence, attribute, from_symbols, region_of
+from execmem_tui.sources.claims import Evidence
+from execmem_tui.sources.owners import attribute, from_symbols
+from execmem_tui.sources.sections import region_of
 
 _FTRACE: Final = "__builtin__ftrace"
 _TRAMPOLINE_CALLERS: Final = ("arch_ftrace_update_trampoline", "create_trampoline", "alloc_tramp")

@@ -22,7 +22,7 @@ from execmem_tui.model.events import Event, Noted
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 from execmem_tui.sources.base import SourceKind
-from execmem_tui.sources.capture import WHY, Phase, read_phase
+from execmem_tui.sources.capture import WHY, Phase, image_symbols, read_phase
 from execmem_tui.sources.hidden import beside, phase_areas
 from execmem_tui.sources.kcore import read_ranges
 from execmem_tui.sources.owners import grouped
@@ -71,7 +71,11 @@ class Live:
         clues = evolve(phase.clues, arch=phase.clues.arch or _MACHINES.get(machine, machine))
         info = next((each.address for each in phase.evidence.symbols if each.name == "execmem_info"), None)
         layout = recognise(evolve(clues, ranges=read_ranges(proc / "kcore", info)))
-        self._layout = evolve(layout, notes=(*layout.notes, *notes, *_notes(phase.info)))
+        self._layout = evolve(
+            layout,
+            notes=(*layout.notes, *notes, *_notes(phase.info)),
+            image_symbols=image_symbols(phase.evidence),
+        )
         self._events = TraceEvents(self._layout)
         self._areas: set[Area] = set()
         self._history = History(self._layout, limit=_KEPT)

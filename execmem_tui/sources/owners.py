@@ -1,11 +1,12 @@
 """Whose is an area? vmallocinfo joined with modules, sections and symbols. What cannot be known stays None."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import Final
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve
 
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import VmallocEntry
@@ -13,98 +14,53 @@ from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes
+from execmem_tui.sources.claims import BPF, FTRACE, KPROBES, Claims, Evidence, collect, init_kept, typed, typed_probe
+from execmem_tui.sources.pieces import data_sizes, split_block, split_combined
+from execmem_tui.sources.sections import CORE, is_combined, is_init, is_placed, vote
 
-_KPROBES: Final = "__builtin__kprobes"
-_FTRACE: Final = "__builtin__ftrace"
-_BPF_CALLERS: Final = ("bpf_prog_pack_alloc", "bpf_jit_alloc_exec", "bpf_jit_binary_alloc", "alloc_new_pack")
-_EXEC_CALLERS: Final = (
-    "execmem_alloc",
-    "execmem_alloc_rw",
-    "module_alloc",
-    "load_module",
-    "move_module",
-    "layout_and_allocate",
-)
+_BPF_CALLERS: Final = (
+    "bpf_prog_pack_alloc", "bpf_jit_alloc_exec", "bpf_jit_binary_alloc", "bpf_jit_binary_pack_alloc", "alloc_new_pack",
+    "bpf_int_jit_compile", "bpf_jit_alloc_exec_page", "arch_alloc_bpf_trampoline", "bpf_trampoline_update",
+    "bpf_dispatcher_change_prog", "bpf_prog_select_runtime",
+)  # fmt: skip
+_KPROBE_CALLERS: Final = ("__get_insn_slot", "alloc_insn_page", "alloc_optinsn_page")
+_HOTPATCH_CALLERS: Final = ("module_finalize", "module_alloc_ftrace_hotpatch_trampolines")
+"""s390: one area per module with call sites (arch/s390/kernel/module.c)."""
+_FTRACE_CALLERS: Final = ("arch_ftrace_update_trampoline", "create_trampoline", "alloc_tramp")
+_MODULE_CALLERS: Final = (
+    "load_module", "move_module", "layout_and_allocate", "module_memory_alloc", "init_module_from_file", "module_alloc",
+)  # fmt: skip
+_EXEC_CALLERS: Final = ("execmem_alloc", "execmem_alloc_rw", "execmem_vmalloc", *_MODULE_CALLERS)
+_OF_CALLER: Final = {
+    **dict.fromkeys(_EXEC_CALLERS, ""),
+    **dict.fromkeys((*_KPROBE_CALLERS, *_FTRACE_CALLERS), "probe"),
+    **dict.fromkeys(_BPF_CALLERS, "bpf"),
+}
 _NAMES_LISTED: Final = 6
-
-_INIT: Final = (".init", ".symtab", ".strtab")
-"""Freed after init; the symbol and string tables live in MOD_INIT_DATA (kernel/module/kallsyms.c: layout_symtab)."""
-_TEXT: Final = (
-    ".text",
-    ".exit.text",
-    ".plt",
-    ".ftrace_trampoline",
-    ".fixup",
-    ".noinstr.text",
-    ".altinstr_replacement",
-    ".static_call.text",
-)
-_DATA: Final = (
-    ".data",
-    ".bss",
-    ".gnu.linkonce.this_module",
-    ".exit.data",
-    ".sdata",
-    ".sbss",
-    "__bug_table",
-    "_ftrace_events",
-    ".ref.data",
-)
-_AFTER_INIT: Final = (".data..ro_after_init", "__jump_table", ".static_call_sites")
-
-
-def region_of(section: str) -> str | None:
-    """Return the module region that a section's name tells for sure, or None (kernel/module/main.c: __layout_sections)."""
-    if section.startswith(_INIT):
-        if ".text" in section or ".plt" in section:
-            return "MOD_INIT_TEXT"
-        return "MOD_INIT_RODATA" if "rodata" in section else "MOD_INIT_DATA"
-    if section.startswith(_AFTER_INIT):
-        return "MOD_RO_AFTER_INIT"
-    if section.startswith(_TEXT):
-        return "MOD_TEXT"
-    if section.startswith(_DATA):
-        return "MOD_DATA"
-    return (
-        "MOD_RODATA" if section.startswith((".rodata", ".note", "__ksymtab", ".orc_", "__param", ".eh_frame")) else None
-    )
-
-
-@frozen(kw_only=True)
-class Evidence:
-    """All that a snapshot says beside vmallocinfo."""
-
-    modules: Sequence[ModuleLine] = ()
-    sections: Sequence[SectionLine] = ()
-    symbols: Sequence[Symbol] = ()
-
-
-@define
-class _Claims:
-    """What points into one area."""
-
-    sections: list[SectionLine] = field(factory=list)
-    symbols: list[Symbol] = field(factory=list)
-    text_bases: list[ModuleLine] = field(factory=list)
+_PACK: Final = 2 << 20
+"""Bytes of a BPF pack per possible node (kernel/bpf/core.c: BPF_PROG_PACK_SIZE)."""
+_START = attrgetter("start")
 
 
 def attribute(layout: Layout, entries: Sequence[VmallocEntry], evidence: Evidence) -> list[Area]:
     """Return the areas of a snapshot with their owners, ascending by address."""
-    ordered = sorted(entries, key=_start)
-    claims = _claims(ordered, evidence)
+    ordered = sorted(entries, key=_START)
     areas: list[Area] = []
-    blocks: list[tuple[Area, _Claims]] = []
-    for entry, claim in zip(ordered, claims, strict=True):
+    blocks: list[tuple[Area, Claims]] = []
+    for entry, claim in zip(ordered, collect(layout, ordered, evidence), strict=True):
         area = _plain(layout, entry)
-        if area.state is AreaState.LIVE and _is_shared(claim):
+        if area.state is AreaState.LIVE and _is_block(layout, area, claim):
             blocks.append((area, claim))
         else:
-            areas.append(_owned(layout, area, claim))
-    sizes = _data_sizes(areas)
+            areas += _owned(layout, area, claim)
+    areas = _distinct(layout, areas)
+    if not evidence.sections:
+        areas = _by_order(layout, areas, evidence)
+    sizes = data_sizes(areas)
     for block, claim in blocks:
-        areas += _split(layout, block, claim, sizes)
-    areas.sort(key=_area_start)
-    return areas
+        areas += split_block(layout, block, claim, sizes)
+    areas.sort(key=_START)
+    return _with_names(areas, evidence.symbols)
 
 
 def from_symbols(layout: Layout, evidence: Evidence) -> list[Area]:
@@ -115,22 +71,20 @@ def from_symbols(layout: Layout, evidence: Evidence) -> list[Area]:
     page = layout.page_size
     pages: dict[Address, Symbol] = {}
     for symbol in evidence.symbols:
-        if symbol.module in (_KPROBES, _FTRACE, "bpf") and symbol.address:
+        if symbol.module in (KPROBES, FTRACE, BPF) and symbol.address:
             pages.setdefault(symbol.address & -page, symbol)
     areas: list[Area] = []
     for start, symbol in sorted(pages.items()):
-        if symbol.module == "bpf":
+        if symbol.module == BPF:
             last = areas[-1] if areas else None
             if last is not None and last.type is ExecmemType.BPF and last.end == start:
                 areas[-1] = evolve(last, size=last.size + page)
                 continue
             area = Area(start=start, size=page, detail="pages with BPF programs, from kallsyms; their pack is hidden")
-            areas.append(_typed(layout, area, ExecmemType.BPF, "bpf_prog_pack"))
+            areas.append(typed(layout, area, ExecmemType.BPF, "bpf_prog_pack"))
         else:
-            kind = ExecmemType.KPROBES if symbol.module == _KPROBES else ExecmemType.FTRACE
-            area = Area(start=start, size=page, detail="from kallsyms")
-            areas.append(_typed(layout, area, kind, symbol.name))
-    return areas
+            areas.append(typed_probe(layout, Area(start=start, size=page, detail="from kallsyms"), symbol))
+    return _with_names(areas, evidence.symbols)
 
 
 def grouped(entries: Sequence[VmallocEntry], areas: Sequence[Area]) -> dict[Address, list[Area]]:
@@ -144,32 +98,38 @@ def grouped(entries: Sequence[VmallocEntry], areas: Sequence[Area]) -> dict[Addr
     return dict(inside)
 
 
-def _claims(ordered: Sequence[VmallocEntry], evidence: Evidence) -> list[_Claims]:
-    """Sort everything that has an address into the areas it points into."""
+def executable(entries: Iterable[VmallocEntry], evidence: Evidence) -> dict[Address, str]:
+    """Return the starts of the areas that are executable memory, and whose: module, bpf, probe.
+
+    It is "" where only the caller says so and names nobody.
+    """
+    ordered = sorted((entry for entry in entries if not entry.lazy), key=_START)
     starts = [entry.start for entry in ordered]
-    claims = [_Claims() for _ in ordered]
-
-    def place(address: Address) -> _Claims:
+    callers = (entry.caller or "" for entry in ordered)
+    found = {entry.start: owner for entry, caller in zip(ordered, callers, strict=True)
+             if (owner := _OF_CALLER.get(caller.partition("+")[0])) is not None}  # fmt: skip
+    for address, owner in _told(evidence):
         index = bisect_right(starts, address) - 1
-        return claims[index] if index >= 0 and address < ordered[index].end else _Claims()
+        if index >= 0 and address < ordered[index].end:
+            found[starts[index]] = owner
+    return found
 
-    for section in evidence.sections:
-        place(section.address).sections.append(section)
+
+def open_executable(evidence: Evidence, page_size: Bytes) -> dict[Address, str]:
+    """Return the pages that are executable memory and whose, as `executable` does, where vmallocinfo hides its addresses."""
+    return {address & -page_size: owner for address, owner in _told(evidence) if address}
+
+
+def _told(evidence: Evidence) -> Iterator[tuple[Address, str]]:
+    """Yield what sections, text bases and symbols say of addresses; of modules last."""
     for symbol in evidence.symbols:
-        if symbol.module is not None:
-            place(symbol.address).symbols.append(symbol)
+        if symbol.module in (BPF, KPROBES, FTRACE):
+            yield symbol.address, "bpf" if symbol.module == BPF else "probe"
+    for section in evidence.sections:
+        if is_placed(section.section) and not is_init(section.section):
+            yield section.address, "module"
     for module in evidence.modules:
-        if module.base:
-            place(module.base).text_bases.append(module)
-    return claims
-
-
-def _start(entry: VmallocEntry) -> Address:
-    return entry.start
-
-
-def _area_start(area: Area) -> Address:
-    return area.start
+        yield module.base, "module"
 
 
 def _plain(layout: Layout, entry: VmallocEntry) -> Area:
@@ -177,146 +137,216 @@ def _plain(layout: Layout, entry: VmallocEntry) -> Area:
     guard = layout.page_size if entry.size > layout.page_size else 0
     if entry.pages is not None and entry.pages * layout.page_size == entry.size:
         guard = 0
-    words = " ".join(entry.flags)
     return Area(
         start=entry.start,
         size=entry.size - guard,
         guard=guard,
         state=AreaState.LAZY if entry.lazy else AreaState.LIVE,
         caller=entry.caller,
-        detail=words,
+        detail=" ".join(entry.flags),
     )
 
 
-def _is_shared(claim: _Claims) -> bool:
-    """A block of the ROX cache holds text of several owners."""
-    owners = {module.name for module in claim.text_bases}
-    owners |= {symbol.module for symbol in claim.symbols if symbol.module in (_KPROBES, _FTRACE)}
-    return len(owners) > 1
+def _called(area: Area) -> str:
+    return (area.caller or "").partition("+")[0]
 
 
-def _typed(
-    layout: Layout, area: Area, kind: ExecmemType, owner: str | None, region: str | None = None, detail: str = ""
-) -> Area:
-    return evolve(
-        area,
-        type=kind,
-        owner=owner,
-        region=region,
-        detail=detail or area.detail,
-        window=layout.range_of(kind).window_of(area.start),
-    )
+def _is_block(layout: Layout, area: Area, claim: Claims) -> bool:
+    """Whether an area is a block of the ROX cache: text of several owners, or free pieces beside the text of one."""
+    owners = {module.name for module in claim.bases} | {symbol.module for symbol in claim.probes}
+    if len(owners) > 1:
+        return True
+    cached = layout.range_of(ExecmemType.MODULE_TEXT).rox_cached
+    if not cached or (area.start | area.size) & (layout.pmd_size - 1) or claim.programs:
+        return False
+    if any(region != "MOD_TEXT" for region in claim.kept_regions()):
+        return False
+    return bool(owners) or _called(area) == "execmem_alloc"
+
+
+def _owned(layout: Layout, area: Area, claim: Claims) -> list[Area]:
+    image = layout.image
+    if image is not None and image[0] <= area.start < image[1]:
+        return [evolve(area, owner=KERNEL_OWNER)]
+    if area.state is not AreaState.LIVE:
+        return [area]
+    found = _claimed(layout, area, claim) or _called_for(layout, area, claim) or _init_of(layout, area, claim)
+    if not found:
+        return [_unknown(layout, area)]
+    others = claim.others(found[0].owner)
+    if others:
+        found = [evolve(each, detail="; ".join(filter(None, (each.detail, others)))) for each in found]
+    return found
+
+
+def _claimed(layout: Layout, area: Area, claim: Claims) -> list[Area]:
+    """Return the area with the owner that a probe page, a section, a text base or a symbol names, [] if none does."""
+    if claim.probes:
+        return [typed_probe(layout, area, claim.probes[0])]
+    sections = claim.best_sections(area)
+    if sections:
+        if is_combined(sections):
+            return split_combined(layout, area, sections)
+        region = vote(sections, init_kept=init_kept(layout))
+        return [typed(layout, area, _region_kind(region), sections[0].module, region)]
+    if claim.bases:
+        return [_text_of(layout, area, claim.bases[0])]
+    told = None if claim.programs else claim.told_by_symbols()
+    return [] if told is None else [typed(layout, area, _region_kind(told[1]), told[0], told[1])]
+
+
+def _text_of(layout: Layout, area: Area, module: ModuleLine) -> Area:
+    """Return the area as a module's text; as the whole module where it is as large as that."""
+    if area.size == module.size:
+        detail = "code and data of the module in one area, as kernels before 6.4 have it"
+        return typed(layout, area, ExecmemType.MODULE_TEXT, module.name, detail=detail)
+    return typed(layout, area, ExecmemType.MODULE_TEXT, module.name, "MOD_TEXT")
 
 
 def _region_kind(region: str) -> ExecmemType:
     return ExecmemType.MODULE_TEXT if region.endswith("TEXT") else ExecmemType.MODULE_DATA
 
 
-def _vote(sections: Iterable[SectionLine]) -> str:
-    """Return the region of an area from the sections in it: what any name tells for sure, text first."""
-    told = {region_of(section.section) for section in sections}
-    order = ("MOD_TEXT", "MOD_INIT_TEXT", "MOD_DATA", "MOD_INIT_DATA", "MOD_INIT_RODATA", "MOD_RO_AFTER_INIT")
-    return next((region for region in order if region in told), "MOD_RODATA")
+def _called_for(layout: Layout, area: Area, claim: Claims) -> list[Area]:
+    """Return the area as a program's or a probe's, told by the symbols in it or by the caller, [] if it is neither."""
+    caller = _called(area)
+    if claim.programs:
+        return [_bpf(layout, area, [symbol.name for symbol in claim.programs])]
+    if layout.arch == "s390" and caller in _HOTPATCH_CALLERS:
+        return [typed(layout, area, ExecmemType.FTRACE, "ftrace hotpatch", detail="told by its caller")]
+    for callers, kind in (
+        (_BPF_CALLERS, ExecmemType.BPF),
+        (_KPROBE_CALLERS, ExecmemType.KPROBES),
+        (_FTRACE_CALLERS, ExecmemType.FTRACE),
+    ):
+        if caller in callers and _may_hold(layout, area, kind):
+            if kind is ExecmemType.BPF:
+                return [_bpf(layout, area, [])]
+            owner = _probe_page(layout) if kind is ExecmemType.KPROBES else "ftrace_trampoline"
+            return [typed(layout, area, kind, owner, detail="told by its caller")]
+    return []
 
 
-def _owned(layout: Layout, area: Area, claim: _Claims) -> Area:
-    image = layout.image
-    if image is not None and image[0] <= area.start < image[1]:
-        return evolve(area, owner=KERNEL_OWNER)
-    if area.state is not AreaState.LIVE:
-        return area
-    return _claimed(layout, area, claim) or _by_caller(layout, area, claim)
+def _probe_page(layout: Layout) -> str:
+    """Return the name of a kprobe page: where optimised probes have pages too, which of the two it is stays open."""
+    both = layout.capability is None or layout.capability.optprobes.startswith("execmem")
+    return "kprobe page" if both else "kprobe_insn_page"
 
 
-def _claimed(layout: Layout, area: Area, claim: _Claims) -> Area | None:
-    """Return the area with the owner that a probe page, a section or a text base names, or None."""
-    for symbol in claim.symbols:
-        if symbol.module in (_KPROBES, _FTRACE):
-            kind = ExecmemType.KPROBES if symbol.module == _KPROBES else ExecmemType.FTRACE
-            return _typed(layout, area, kind, symbol.name)
-    found = _sections_in(area, claim.sections)
-    if found:
-        region = _vote(found)
-        return _typed(layout, area, _region_kind(region), found[0].module, region)
-    if claim.text_bases:
-        return _typed(layout, area, ExecmemType.MODULE_TEXT, claim.text_bases[0].name, "MOD_TEXT")
-    return None
+def _may_hold(layout: Layout, area: Area, kind: ExecmemType) -> bool:
+    """Whether an area lies in a range of a type, so far as ranges are known.
 
-
-def _sections_in(area: Area, sections: Sequence[SectionLine]) -> list[SectionLine]:
-    """Return the sections that lie in an area, of the module that has most of them there.
-
-    /sys/module keeps the addresses of init sections after their memory was freed and given to others: they count only
-    where nothing else does.
+    Outside it is the page array that vmalloc keeps for a big area: it has the caller of that (mm/vmalloc.c:
+    __vmalloc_area_node).
     """
-    inside = [section for section in sections if section.address < area.start + area.size]
-    kept = [section for section in inside if not section.section.startswith(_INIT)] or inside
-    if not kept:
-        return []
-    owners = Counter(section.module for section in kept)
-    owner = owners.most_common(1)[0][0]
-    return [section for section in kept if section.module == owner]
-
-
-def _by_caller(layout: Layout, area: Area, claim: _Claims) -> Area:
-    caller = (area.caller or "").partition("+")[0]
-    programs = [symbol.name for symbol in claim.symbols if symbol.module == "bpf"]
-    if programs or caller in _BPF_CALLERS:
-        return _bpf(layout, area, programs)
-    if caller in _EXEC_CALLERS:
-        return evolve(area, detail=f"{area.detail} executable memory of an unknown owner".strip())
-    return area
+    entry = layout.range_of(kind)
+    return entry.end == 0 or entry.window_of(area.start) is not None
 
 
 def _bpf(layout: Layout, area: Area, programs: list[str]) -> Area:
-    if len(programs) == 1 and area.size < layout.pmd_size:
-        return _typed(layout, area, ExecmemType.BPF, programs[0])
+    pack = area.size >= _PACK and area.size % _PACK == 0
+    if len(programs) == 1 and not pack:
+        return typed(layout, area, ExecmemType.BPF, programs[0])
     names = ", ".join(programs[:_NAMES_LISTED]) + (", …" if len(programs) > _NAMES_LISTED else "")
     detail = f"{len(programs)} program{'' if len(programs) == 1 else 's'} in kallsyms: {names}" if programs else ""
-    return _typed(layout, area, ExecmemType.BPF, "bpf_prog_pack", detail=detail)
+    owner = "bpf_prog_pack" if pack or programs else "bpf program"
+    return typed(layout, area, ExecmemType.BPF, owner, detail=detail)
 
 
-def _data_sizes(areas: Iterable[Area]) -> dict[str, Bytes]:
-    """Return per module the bytes of its regions that have areas of their own."""
-    sizes: dict[str, Bytes] = defaultdict(int)
-    for area in areas:
-        if area.region is not None and area.owner is not None:
-            sizes[area.owner] += area.size
-    return sizes
+def _init_of(layout: Layout, area: Area, claim: Claims) -> list[Area]:
+    """Return the area as init memory of a module whose init sections begin exactly with it, else [].
 
-
-def _split(layout: Layout, block: Area, claim: _Claims, data_sizes: dict[str, Bytes]) -> list[Area]:
-    """Cut a ROX block into the pieces whose owners are known.
-
-    A module's text is what /proc/modules counts beyond its other regions (kernel/module/procfs.c sums page-aligned sizes).
-    What lies between is free or belongs to somebody unknown: /proc cannot tell.
+    /sys/module keeps the addresses of init sections after their memory was freed and given to others, so this comes last.
     """
-    page = layout.page_size
-    pieces: list[Area] = []
-    end = block.start + block.size
-    for module in claim.text_bases:
-        size = max(page, module.size - data_sizes.get(module.name, 0))
-        area = Area(start=module.base, size=min(size, end - module.base), caller=block.caller)
-        pieces.append(_typed(layout, area, ExecmemType.MODULE_TEXT, module.name, "MOD_TEXT"))
-    for symbol in claim.symbols:
-        if symbol.module in (_KPROBES, _FTRACE):
-            kind = ExecmemType.KPROBES if symbol.module == _KPROBES else ExecmemType.FTRACE
-            area = Area(start=symbol.address & -page, size=page, caller=block.caller)
-            pieces.append(_typed(layout, area, kind, symbol.name))
-    pieces.sort(key=_area_start)
-    unknown = evolve(
-        block, state=AreaState.CACHE_FREE, owner="ROX cache", detail="free, or an unknown owner: /proc cannot tell"
-    )
-    cut: list[Area] = []
-    at = block.start
-    for piece in pieces:
-        if piece.start > at:
-            cut.append(evolve(unknown, start=at, size=piece.start - at, guard=0))
-        if piece.start >= at:
-            cut.append(piece)
-            at = piece.start + piece.size
-    if at < end:
-        cut.append(evolve(unknown, start=at, size=end - at, guard=block.guard))
-    elif cut:
-        cut[-1] = evolve(cut[-1], guard=block.guard)
-    return cut
+    kept = init_kept(layout)
+    by_module: dict[str, list[SectionLine]] = defaultdict(list)
+    for section in claim.sections:
+        if is_init(section.section, init_kept=kept):
+            by_module[section.module].append(section)
+    exact = [
+        sections
+        for sections in by_module.values()
+        if min(each.address for each in sections) & -layout.page_size == area.start
+        and max(each.address for each in sections) < area.start + area.size
+    ]
+    if len(exact) != 1 or _called(area) in (*_BPF_CALLERS, *_KPROBE_CALLERS, *_FTRACE_CALLERS):
+        return []
+    if is_combined(exact[0]):
+        return split_combined(layout, area, exact[0])
+    region = vote(exact[0], init_kept=kept)
+    return [typed(layout, area, _region_kind(region), exact[0][0].module, region)]
+
+
+def _unknown(layout: Layout, area: Area) -> Area:
+    caller = _called(area)
+    if caller not in _EXEC_CALLERS:
+        return area
+    kinds = (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA)
+    what = "module memory" if caller in _MODULE_CALLERS else "executable memory"
+    inside = any(_may_hold(layout, area, kind) for kind in kinds)
+    note = f"{what} of an unknown owner" if inside else "page array of a big area with the same caller"
+    return evolve(area, detail=f"{area.detail} {note}".strip())
+
+
+def _distinct(layout: Layout, areas: list[Area]) -> list[Area]:
+    """Give each module each region once: of two areas told to be the same, the later is the next region not yet seen.
+
+    Regions are allocated in the order of `enum mod_mem_type` (kernel/module/main.c: move_module); names of sections tell
+    data from data read-only after init only where the module's own struct is among them.
+    """
+    told: Counter[tuple[str | None, str | None]] = Counter((each.owner, each.region) for each in areas if each.region)
+    if not any(count > 1 for (_, region), count in told.items() if region in CORE):
+        return areas
+    seen: set[tuple[str | None, str | None]] = set()
+    result: list[Area] = []
+    for area in areas:
+        key = (area.owner, area.region)
+        free = [region for region in CORE if (area.owner, region) not in told] if key in seen else []
+        if area.region in CORE[1:] and len(free) == 1:
+            result.append(typed(layout, area, _region_kind(free[0]), area.owner, free[0]))
+        else:
+            result.append(area)
+        seen.add(key)
+    return result
+
+
+def _by_order(layout: Layout, areas: list[Area], evidence: Evidence) -> list[Area]:
+    """Give a module the run of areas right behind its text if the sizes add up to exactly what /proc/modules counts.
+
+    kernel/module/main.c: move_module allocates text, data, read-only data, read-only after init in this order.
+    """
+    index_of = {area.start: index for index, area in enumerate(areas)}
+    result = list(areas)
+    for module in evidence.modules:
+        at = index_of.get(module.base)
+        if at is None or areas[at].region != "MOD_TEXT" or module.state != "Live":
+            continue
+        run: list[Area] = []
+        for area in areas[at + 1 :]:
+            told = area.owner is None and _called(area) in _EXEC_CALLERS and area.state is AreaState.LIVE
+            if not told or area.start != (run[-1] if run else areas[at]).end:
+                break
+            run.append(area)
+        if run and len(run) < len(CORE) and sum(each.size for each in run) == module.size - areas[at].size:
+            for offset, area in enumerate(run, 1):
+                detail = "probably: told by its place behind the text and by its size"
+                named = typed(layout, area, ExecmemType.MODULE_DATA, module.name, CORE[offset], detail)
+                result[at + offset] = named
+    return result
+
+
+def _with_names(areas: Iterable[Area], symbols: Sequence[Symbol]) -> list[Area]:
+    """Put into each area the names that begin in it: programs, and symbols of the module that it belongs to."""
+    known = sorted((each.address, each.name, each.module) for each in symbols if each.module is not None)
+    addresses = [address for address, _, _ in known]
+    named: list[Area] = []
+    for area in areas:
+        if area.type is None or area.state is not AreaState.LIVE:
+            named.append(area)
+            continue
+        modules = {ExecmemType.BPF: BPF, ExecmemType.KPROBES: KPROBES, ExecmemType.FTRACE: FTRACE}
+        wanted = modules.get(area.type, area.owner)
+        window = known[bisect_left(addresses, area.start) : bisect_left(addresses, area.end)]
+        inside = tuple((address, name) for address, name, module in window if module == wanted)
+        named.append(evolve(area, inside=inside) if inside else area)
+    return named

@@ -4,227 +4,241 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from execmem_tui.arch import find, resolve
-from execmem_tui.model.errors import UnknownLayoutError
+from execmem_tui.arch.boot import Variant
+from execmem_tui.model.errors import UnknownLayoutError, UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
-from execmem_tui.model.units import Address, Bytes
+from execmem_tui.model.units import Address
+from execmem_tui.sources.clues import SYMBOLS, Clues
+from execmem_tui.sources.draws import drawn
+from execmem_tui.sources.requested import read_from_requests, vmalloc_window
 
 _COMPILERS: Final = (
     ("aarch64", "arm64"), ("x86_64", "amd64"), ("i686", "i386"), ("i586", "i386"), ("arm-linux", "armhf"), ("riscv64", "riscv64"),
     ("powerpc64", "ppc64el"), ("powerpc-", "powerpc"), ("s390x", "s390x"), ("loongarch64", "loong64"), ("mips64", "mips64el"),
     ("mipsel", "mipsel"), ("sparc64", "sparc64"), ("hppa", "hppa"),
 )  # fmt: skip
-_PAGES: Final = (("CONFIG_ARM64_4K_PAGES", "4k"), ("CONFIG_ARM64_16K_PAGES", "16k"), ("CONFIG_ARM64_64K_PAGES", "64k"))
-_SYMBOLS: Final = ("_text", "_stext", "_etext", "_end")
-GIB: Final = 1 << 30
-
-
-@frozen(kw_only=True)
-class Clues:
-    """What a capture says about its machine."""
-
-    arch: str | None = None
-    """As its owner wrote it, or None."""
-    release: str | None = None
-    compiler: str = ""
-    cmdline: str = ""
-    config: Mapping[str, str] = {}
-    symbols: Mapping[str, Address] = {}
-    vmalloc_total: Bytes | None = None
-    addresses: Sequence[Address] = ()
-    """Starts of areas, of all phases."""
-    page_size: Bytes | None = None
-    """Told by the areas themselves: size over pages plus guard."""
-    windows: Sequence[tuple[Address, Address]] = ()
-    """(vstart, vend) of requests in a trace: the kernel's own ranges, exactly."""
-    ranges: Mapping[ExecmemType, tuple[int, int, int, int]] = {}
-    """start, end, fallback_start, fallback_end as read from the kernel's memory."""
+_RELEASES: Final = (
+    ("-arm64", "arm64"), ("-amd64", "amd64"), ("-686", "i386"), ("-armmp", "armhf"), ("-riscv64", "riscv64"),
+    ("-powerpc64le", "ppc64el"), ("-s390x", "s390x"), ("-loong64", "loong64"), ("-sparc64", "sparc64"),
+)  # fmt: skip
+"""What Debian calls its kernels; newer ones do not name the target in the compiler's name."""
+_NEEDED: Final = {"arm64": ("_text", "_end"), "riscv": ("_start", "_end"), "s390": ("_text",), "powerpc": ("_etext",)}
+"""The symbols that the module ranges of an architecture are computed from (32-bit powerpc; 64-bit needs none)."""
+_FREE: Final = ("CONFIG_RANDOMIZE_MODULE_REGION_FULL", "CONFIG_NR_CPUS", "CONFIG_PAGE_OFFSET")
+"""Options that no variant needs to share: they are inputs of their own, or change nothing without KASLR."""
+_BIG: Final = ("-bigimage", "-bigtext")
+"""Variants that differ from others in the size of the image alone, which symbols tell."""
+_PAGES: Final = (("CONFIG_ARM64_4K_PAGES", 4096), ("CONFIG_ARM64_16K_PAGES", 16384), ("CONFIG_ARM64_64K_PAGES", 65536))
 
 
 def recognise(clues: Clues) -> Layout:
     """Return the layout of the machine, its ranges labelled; unknown ranges where the architecture cannot be told."""
-    return _read(_recognise(clues), clues)
-
-
-def _recognise(clues: Clues) -> Layout:
-    name = clues.arch or next((arch for word, arch in _COMPILERS if word in clues.compiler), None)
+    name = _name(clues)
     if name is None:
-        name = _from_addresses(clues)
-    if name is None:
-        return unknown_layout(clues, "architecture unknown: no version, no symbols and addresses of no known kernel")
+        return _read(
+            unknown_layout(clues, "architecture unknown: no version, no symbols and addresses of no known kernel"),
+            clues,
+        )
     try:
-        layout = resolve(name, clues.release or "7.1", _variant(name, clues), "off", _symbols(clues))
-    except UnknownLayoutError as error:
-        return unknown_layout(clues, f"{name}: {error.title}")
-    layout = evolve(layout, kernel=clues.release or "unknown", symbols=dict(clues.symbols), early_areas=())
-    if layout.arch == "arm64":
-        return _arm64(layout, clues)
-    if layout.arch == "x86" and layout.word_bits == 64:
-        return _x86(layout, clues)
-    return _named(_labelled(layout, Provenance.ASSUMED), "unknown")
+        layout = _resolved(name, clues)
+    except (UnknownLayoutError, UsageError) as error:
+        return _read(unknown_layout(clues, f"{name}: {error.title}"), clues)
+    layout = evolve(layout, kernel=clues.release or "unknown", symbols=_symbols(clues), early_areas=())
+    layout = read_from_requests(drawn(_labelled(layout, _certainty(layout, clues)), clues), clues.windows)
+    return _checked(_read(layout, clues), clues)
 
 
-def _read(layout: Layout, clues: Clues) -> Layout:
-    """Put what the kernel itself said of its ranges in the place of what was computed."""
-    layout = _vmalloc_window(layout, clues.windows)
-    types = dict(layout.types)
-    for kind, old in layout.types.items():
-        if kind in clues.ranges:
-            start, end, fallback_start, fallback_end = clues.ranges[kind]
-            new = evolve(old, start=start, end=end, fallback_start=fallback_start, fallback_end=fallback_end)
-            types[kind] = evolve(new, provenance=Provenance.READ)
-        elif old.provenance is not Provenance.UNKNOWN:
-            types[kind] = _requested(layout, old, clues.windows)
-    return evolve(layout, types=types)
+def _name(clues: Clues) -> str | None:
+    """Return the architecture: as told, by compiler or release, or by addresses that only one has."""
+    if clues.arch is not None:
+        return clues.arch
+    told = [arch for word, arch in _COMPILERS if word in clues.compiler]
+    told += [arch for word, arch in _RELEASES if word in (clues.release or "")]
+    return told[0] if told else _from_addresses(clues.addresses)
 
 
-def _vmalloc_window(layout: Layout, windows: Sequence[tuple[Address, Address]]) -> Layout:
-    """Take the vmalloc window from a trace: the widest that is asked for, where it overlaps the computed one."""
-    old = (layout.vmalloc_start, layout.vmalloc_end)
-    new = max(windows, key=lambda pair: pair[1] - pair[0], default=old)
-    if new == old or not (new[0] < old[1] and old[0] < new[1]) or (new[1] - new[0]) * 2 < old[1] - old[0]:
-        return layout
-    types = {
-        kind: evolve(entry, start=new[0], end=new[1]) if (entry.start, entry.end) == old else entry
-        for kind, entry in layout.types.items()
-    }
-    return evolve(layout, vmalloc_start=new[0], vmalloc_end=new[1], types=types)
-
-
-def _requested(layout: Layout, entry: ExecmemRange, windows: Sequence[tuple[Address, Address]]) -> ExecmemRange:
-    """Return a range with the ends that requests in a trace state.
-
-    What is computed may be too wide (KASLR); a request's window lies inside it, or is it. Of two, the smaller is preferred.
-    """
-    vmalloc = (layout.vmalloc_start, layout.vmalloc_end)
-    if (entry.start, entry.end) in windows:
-        return evolve(entry, provenance=Provenance.READ)
-    if (entry.start, entry.end) == vmalloc:
-        return entry
-    bounds = [(entry.start, entry.end)]
-    bounds += [(entry.fallback_start, entry.fallback_end)] if entry.has_fallback else []
-    inside = {
-        (start, end)
-        for start, end in windows
-        if (start, end) != vmalloc and any(low - layout.page_size <= start and end <= high for low, high in bounds)
-    }
-    found = sorted(inside, key=lambda pair: pair[1] - pair[0])
-    if not found:
-        return entry
-    fallback = found[-1] if len(found) > 1 else (entry.fallback_start, entry.fallback_end)
-    return evolve(
-        entry,
-        start=found[0][0],
-        end=found[0][1],
-        fallback_start=fallback[0],
-        fallback_end=fallback[1],
-        provenance=Provenance.READ,
-    )
-
-
-def _from_addresses(clues: Clues) -> str | None:
-    if not clues.addresses:
+def _from_addresses(addresses: Sequence[Address]) -> str | None:
+    """Return the 64-bit architecture whose vmalloc and module areas the addresses lie in, or None."""
+    if not addresses or max(addresses) < 1 << 32:
         return None
-    high = max(clues.addresses)
-    if high >= 0xFFFF_FFFF_8000_0000:
-        return "amd64"
-    low = min(clues.addresses)
-    return "arm64" if 0xFFFF_8000_0000_0000 <= low < 0xFFFF_8800_0000_0000 else None
+    low, high = min(addresses), max(addresses)
+    if low >> 44 == 0xC0000:
+        return "mips64el"
+    if low >> 48 == 0xC008:
+        return "ppc64el"
+    if high >> 32 == 0xFFFF_FFFF:
+        return "amd64" if high & 0x8000_0000 else "riscv64"
+    # The same addresses: arm64 with modules in the PLT window, and loongarch.
+    shared = any(each >> 32 == 0xFFFF_8000 and each & 0xFFFF_FFFF < 0x7000_0000 for each in addresses)
+    arm64 = 0xFFFF_8000 <= low >> 32 < 0xFFFF_8800 or low >> 40 == 0xFFFF_C0
+    return "arm64" if arm64 and not shared else None
 
 
 def _symbols(clues: Clues) -> dict[str, Address]:
-    found = {name: clues.symbols[name] for name in _SYMBOLS if name in clues.symbols}
-    if "_text" not in found and "_stext" in found:
-        return {}
-    return found if "_text" in found and "_end" in found else {}
+    return {name: clues.symbols[name] for name in SYMBOLS if clues.symbols.get(name)}
 
 
-def _variant(name: str, clues: Clues) -> str | None:
-    if name in ("arm64", "aarch64") and clues.config:
-        bits = clues.config.get("CONFIG_ARM64_VA_BITS", "48")
-        page = next((tag for option, tag in _PAGES if clues.config.get(option) == "y"), "4k")
-        return f"va{bits}-{page}" + ("-nolva" if bits == "52" else "")
-    if name in ("amd64", "x86_64", "x86") and clues.addresses:
-        five = any(0xFF00_0000_0000_0000 <= address < 0xFFFF_0000_0000_0000 for address in clues.addresses)
-        return "x86_64-5level" if five else "x86_64-4level"
+def _resolved(name: str, clues: Clues) -> Layout:
+    """Compute the layout with everything that the capture fixes.
+
+    Raises:
+        UnknownLayoutError: no such architecture.
+        UsageError: what the capture says cannot be.
+    """
+    variant = _variant(name, clues)
+    release = clues.release or "7.1"
+    fixed = dict(_given(name, clues))
+    layout = resolve(name, release, variant, "off", fixed)
+    start, end = vmalloc_window(layout, clues)
+    if (start, end) != (layout.vmalloc_start, layout.vmalloc_end):
+        layout = resolve(name, release, variant, "off", {**fixed, "VMALLOC_START": start, "VMALLOC_END": end})
+    return layout
+
+
+def _given(name: str, clues: Clues) -> Mapping[str, int]:
+    """Return the inputs of the computation that symbols, configuration and meminfo state."""
+    symbols = _symbols(clues)
+    arch = find(name)[0].name
+    if "_text" not in symbols and "_stext" in symbols and arch not in ("arm64", "riscv"):
+        symbols["_text"] = symbols["_stext"]
+    if arch != "riscv":
+        symbols.pop("_start", None)
+    if any(each not in symbols for each in _NEEDED.get(arch, ())):
+        symbols = {}
+    given: dict[str, int] = dict(symbols)
+    if arch == "arm":
+        given |= _given_arm(clues)
+    if arch == "arm64" and clues.before(6, 5):
+        given["MODULES_VSIZE"] = 128 << 20  # arch/arm64/include/asm/memory.h: 2 GiB since 6.5
+    return given
+
+
+def _given_arm(clues: Clues) -> dict[str, int]:
+    """PAGE_OFFSET, the highmem window, PLTs and the instruction set decide on arm's module area."""
+    given: dict[str, int] = {}
+    text = clues.symbols.get("_text", clues.symbols.get("_stext"))
+    try:
+        given["CONFIG_PAGE_OFFSET"] = int(clues.config["CONFIG_PAGE_OFFSET"], 16)
+    except (KeyError, ValueError):
+        if text is not None:
+            given["CONFIG_PAGE_OFFSET"] = text & 0xC0000000
+    for option in ("CONFIG_HIGHMEM", "CONFIG_ARM_MODULE_PLTS", "CONFIG_THUMB2_KERNEL"):
+        if option in clues.config:
+            given[option] = int(clues.config[option] == "y")
+    if clues.highmem is not None:
+        given.setdefault("CONFIG_HIGHMEM", int(clues.highmem))
+    return given
+
+
+def _variant(name: str, clues: Clues) -> str:
+    """Return the variant whose page size, configuration and size of the vmalloc area are the machine's."""
     arch, implied = find(name)
     wanted = implied or arch.default_variant
-    sizes = {variant.name: variant.page_size for variant in arch.variants}
-    if clues.page_size is None or sizes[wanted] == clues.page_size:
-        return wanted
-    return next((variant for variant, size in sizes.items() if size == clues.page_size), wanted)
+    variants = {variant.name: variant for variant in arch.variants}
+    page = next((size for option, size in _PAGES if clues.config.get(option) == "y"), clues.page_size)
+
+    def fits(variant: Variant) -> tuple[int, ...]:
+        layout = _candidate(name, variant, clues)
+        return (
+            variant.word_bits == variants[wanted].word_bits,
+            page is None or variant.page_size == page,
+            _configured(variant, clues),
+            _same_total(layout, clues),
+            _plausible(layout, variant, clues),
+            variant.name == wanted,
+        )
+
+    alike = [variant for variant in arch.variants if not variant.name.endswith(_BIG)]
+
+    return max(alike, key=fits).name
+
+
+def _configured(variant: Variant, clues: Clues) -> bool:
+    """Whether a configuration, where there is one, says what the variant assumes."""
+    for option, value in variant.config.items():
+        if option not in clues.config or option in _FREE:
+            continue
+        told = clues.config[option]
+        number = {"y": 1, "n": 0}.get(told)
+        if number is None:
+            try:
+                number = int(told, 0)
+            except ValueError:
+                continue
+        if number != value:
+            return False
+    return True
+
+
+def _candidate(name: str, variant: Variant, clues: Clues) -> Layout | None:
+    try:
+        return resolve(name, clues.release or "7.1", variant.name, "off")
+    except UnknownLayoutError:
+        return None
+
+
+def _same_total(layout: Layout | None, clues: Clues) -> bool:
+    """Whether the vmalloc area is as large as /proc/meminfo says, in KiB; True where that is not known."""
+    if layout is None or clues.vmalloc_total is None:
+        return layout is not None
+    return (layout.vmalloc_end - layout.vmalloc_start) >> 10 == clues.vmalloc_total >> 10
+
+
+def _plausible(layout: Layout | None, variant: Variant, clues: Clues) -> int:
+    """Return how many of the areas lie in the vmalloc or module area of a variant."""
+    if layout is None:
+        return -1
+    if layout.arch == "x86" and "levels" in variant.config and clues.addresses:
+        five = any(0xFF00_0000_0000_0000 <= each < 0xFFFF_0000_0000_0000 for each in clues.addresses)
+        if five != (variant.config["levels"] == 5):
+            return -1
+    windows = [(layout.vmalloc_start, layout.vmalloc_end)]
+    windows += [(entry.start, entry.end) for entry in layout.types.values()]
+    return sum(any(low <= each < high for low, high in windows) for each in clues.addresses)
+
+
+def _certainty(layout: Layout, clues: Clues) -> Provenance:
+    """Whether the ranges are computed from this machine's own symbols, version and configuration, or are the usual ones."""
+    symbols = _symbols(clues)
+    needed = () if layout.arch == "powerpc" and layout.word_bits == 64 else _NEEDED.get(layout.arch, ())
+    told = clues.release is not None and all(name in symbols for name in needed)
+    if layout.arch == "x86" and layout.word_bits == 32:
+        told = told and clues.percpu_end is not None  # its end depends on a count of fixmap slots that nobody states
+    if layout.arch == "riscv" and clues.image_from_iomem:
+        told = told and layout.range_of(ExecmemType.MODULE_TEXT).start in clues.executable
+    return Provenance.DERIVED if told else Provenance.ASSUMED
 
 
 def _labelled(layout: Layout, provenance: Provenance) -> Layout:
     return evolve(layout, types={kind: evolve(entry, provenance=provenance) for kind, entry in layout.types.items()})
 
 
-def _named(layout: Layout, kaslr: str) -> Layout:
-    parts = layout.id.split("/")
-    return evolve(layout, id=f"{layout.kernel}/{parts[1]}/{parts[2]}/{kaslr}", kaslr=kaslr)
+def _read(layout: Layout, clues: Clues) -> Layout:
+    """Put what was read from the kernel's own memory in the place of what was computed."""
+    types = dict(layout.types)
+    for kind, (start, end, fallback_start, fallback_end) in clues.ranges.items():
+        new = evolve(types[kind], start=start, end=end, fallback_start=fallback_start, fallback_end=fallback_end)
+        types[kind] = evolve(new, provenance=Provenance.READ)
+    return evolve(layout, types=types)
 
 
-def _with_module_range(layout: Layout, entry: ExecmemRange, note: str) -> Layout:
-    """Give the types that share MODULE_TEXT's range another one."""
-    shared = layout.range_of(ExecmemType.MODULE_TEXT)
+def _checked(layout: Layout, clues: Clues) -> Layout:
+    """Take back what the areas contradict: a module's area outside of every module range."""
+    ranges = [layout.range_of(kind) for kind in (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA)]
+    modules = [start for start, owner in clues.executable.items() if owner == "module"]
+    outside = sum(all(entry.window_of(start) is None for entry in ranges) for start in modules)
+    if not outside or all(entry.provenance is Provenance.READ for entry in ranges):
+        return layout
     types = {
-        kind: evolve(
-            old,
-            start=entry.start,
-            end=entry.end,
-            fallback_start=entry.fallback_start,
-            fallback_end=entry.fallback_end,
-            provenance=entry.provenance,
-        )
-        if (old.start, old.end) == (shared.start, shared.end)
-        else old
-        for kind, old in layout.types.items()
+        kind: entry if entry.provenance is Provenance.READ else evolve(entry, provenance=Provenance.ASSUMED)
+        for kind, entry in layout.types.items()
     }
+    note = f"{outside} of {len(modules)} areas of modules lie outside the module ranges: those are not quite this machine's"
     return evolve(layout, types=types, notes=(*layout.notes, note))
-
-
-def _arm64(layout: Layout, clues: Clues) -> Layout:
-    text, end = clues.symbols.get("_text", clues.symbols.get("_stext")), clues.symbols.get("_end")
-    layout = _labelled(layout, Provenance.DERIVED)
-    if text is None or end is None:
-        return _named(_labelled(layout, Provenance.ASSUMED), "unknown")
-    if "nokaslr" in clues.cmdline.split() or text == layout.macros["KIMAGE_VADDR"]:
-        return _named(layout, "off")
-    entry = evolve(
-        layout.range_of(ExecmemType.MODULE_TEXT),
-        start=max(end - 2 * GIB, 0),
-        end=text + 2 * GIB,
-        fallback_start=0,
-        fallback_end=0,
-        provenance=Provenance.ASSUMED,
-    )
-    note = (
-        "KASLR: the 2 GiB module window was drawn around the image; symbols do not tell where, "
-        "so all that it can be is shown (_end - 2G to _text + 2G)"
-    )
-    return _named(_with_module_range(layout, entry, note), "unknown")
-
-
-def _x86(layout: Layout, clues: Clues) -> Layout:
-    layout = _labelled(layout, Provenance.DERIVED)
-    entry = layout.range_of(ExecmemType.MODULE_TEXT)
-    text = clues.symbols.get("_text", clues.symbols.get("_stext"))
-    if "nokaslr" in clues.cmdline.split():
-        return _named(layout, "off")
-    inside = [address for address in clues.addresses if entry.start <= address < entry.end]
-    if text == layout.macros["__START_KERNEL"] and inside and min(inside) == entry.start:
-        return _named(layout, "off")
-    if not inside:
-        return _named(_labelled(layout, Provenance.ASSUMED), "unknown")
-    found = evolve(entry, start=min(inside), provenance=Provenance.DERIVED)
-    note = (
-        f"KASLR: the start was drawn 1 to 1024 pages above {entry.start:x}; shown from the lowest area seen, "
-        f"which is at most {(min(inside) - entry.start) // layout.page_size} pages above it"
-    )
-    return _named(_with_module_range(layout, found, note), "unknown")
 
 
 def unknown_layout(clues: Clues, note: str) -> Layout:
@@ -240,7 +254,7 @@ def unknown_layout(clues: Clues, note: str) -> Layout:
         variant="unknown",
         kaslr="unknown",
         word_bits=64 if wide else 32,
-        page_size=4096,
+        page_size=clues.page_size or 4096,
         pmd_size=2 << 20,
         vmalloc_start=0,
         vmalloc_end=0,

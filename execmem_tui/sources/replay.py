@@ -20,8 +20,9 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.capture import Phase, phase_folders, phases_layout, read_phase
+from execmem_tui.sources.clues import Clues
 from execmem_tui.sources.owners import attribute, grouped
-from execmem_tui.sources.recognise import Clues, recognise
+from execmem_tui.sources.recognise import recognise
 from execmem_tui.sources.trace_run import read_trace_run
 
 KEPT: Final = 200_000

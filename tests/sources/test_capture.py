@@ -11,7 +11,7 @@ from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.sources.capture import open_capture
 from execmem_tui.sources.opening import open_path
-from execmem_tui.sources.owners import region_of
+from execmem_tui.sources.sections import region_of
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 REGIONS = (
@@ -60,8 +60,9 @@ def test_arm64_ranges_are_those_the_kernel_held() -> None:
 def test_a_run_is_one_recording_with_its_phases_as_marks() -> None:
     capture = open_capture(CAPTURES / "amd64-7.2.13-kaslr")
     history = capture.history
-    assert history.steps == 3
-    assert [event.text.partition(":")[0] for event in history.events()] == ["0-boot", "1-modules", "6b-final"]
+    assert history.steps == 4
+    phases = [event.text.partition(":")[0] for event in history.events()]
+    assert phases == ["0-boot", "1-modules", "4a-bpf-200", "6b-final"]
     alone = open_capture(CAPTURES / "amd64-7.2.13-kaslr" / "1-modules").history.snapshot()
     assert {(area.start, area.owner) for area in history.seek(2).areas} == {
         (area.start, area.owner) for area in alone.areas
@@ -100,7 +101,7 @@ def test_a_file_without_symbols_claims_nothing() -> None:
 def test_a_file_that_does_not_tell_may_be_told_its_architecture() -> None:
     path = str(CAPTURES / "ppc32-g4" / "vmallocinfo.gz")
     layout = open_path(path, arch="ppc32").history.layout
-    assert (layout.arch, layout.kaslr) == ("powerpc", "unknown")
+    assert (layout.arch, layout.kaslr) == ("powerpc", "n/a")
     assert all(entry.provenance is Provenance.ASSUMED for entry in layout.types.values())
 
 

@@ -16,10 +16,10 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Freed, Noted
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.base import Followed
+from execmem_tui.sources.claims import Evidence
 from execmem_tui.sources.hidden import phase_areas, revealed
 from execmem_tui.sources.kcore import read_ranges
 from execmem_tui.sources.live import Live
-from execmem_tui.sources.owners import Evidence
 from execmem_tui.sources.tracefs import TraceInstance, remove_stale
 from tests.layouts import make_layout
 

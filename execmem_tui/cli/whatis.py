@@ -1,17 +1,35 @@
 """``execmem-tui whatis``: owner, region, window, distance and reach of one address."""
 
 import argparse
+from enum import StrEnum
 from typing import Any
 
 from execmem_tui.analysis.documents import area_document, part_document
+from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
+from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, format_size, hex_address, parse_address
-from execmem_tui.view.inspect import distance
+from execmem_tui.view.inspect import distance, inside_at
 
 HELP = "owner, region, window, distance and reach of one address"
+_STATES = {
+    AreaState.LAZY: "freed, waits for a purge",
+    AreaState.POOLED: "freed, parked in a node's pool",
+    AreaState.CACHE_FREE: "free piece of the ROX cache",
+}
+
+
+class Place(StrEnum):
+    """What an address falls on."""
+
+    AREA = "area"
+    GUARD = "guard"
+    """The guard page that ends an area."""
+    IMAGE = "image"
+    HOLE = "hole"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,18 +37,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("address", metavar="ADDR", help="hexadecimal")
     add_source_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.epilog = (
+        "Of a capture with several phases the last is asked, or --phase. Exit code 1: nothing known is there."
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print one line; 1 if nothing is at the address."""
     address = parse_address(args.address)
     snapshot = open_source(args).history.snapshot()
-    document = whatis_document(snapshot, address)
     if args.json:
-        write_json(document)
+        write_json(whatis_document(snapshot, address))
     else:
         write_lines([_line(snapshot, address)])
-    return 0 if document["area"] is not None else 1
+    return 1 if _place(snapshot, address) is Place.HOLE else 0
 
 
 def whatis_document(snapshot: Snapshot, address: Address) -> dict[str, Any]:
@@ -38,8 +58,11 @@ def whatis_document(snapshot: Snapshot, address: Address) -> dict[str, Any]:
     area = snapshot.area_at(address)
     part = None if area is None else area.part_at(address)
     layout = snapshot.layout
+    inside = inside_at(snapshot, address)
     text = layout.text
     reach = [] if text is None else verdicts(layout, address, text)
+    place = _place(snapshot, address)
+    hole = HoleIndex(snapshot).at(address) if place is Place.HOLE else None
     return {
         "address": hex(address),
         "area": None if area is None else area_document(area),
@@ -48,25 +71,33 @@ def whatis_document(snapshot: Snapshot, address: Address) -> dict[str, Any]:
         "region": None if area is None else area.region,
         "type": None if area is None or area.type is None else area.type.name,
         "window": None if area is None or area.window is None else area.window.value,
+        "place": place.value,
+        "inside": None if inside is None else {"name": inside[1], "start": hex(inside[0])},
+        "hole": None if hole is None else {"start": hex(hole[0]), "end": hex(hole[1]), "size": hole[1] - hole[0]},
         "distance": distance(layout, address),
         "reach": [{"name": each.name, "verdict": verdict.value} for each, verdict in reach],
     }
 
 
+def _place(snapshot: Snapshot, address: Address) -> Place:
+    area = snapshot.area_at(address)
+    if area is not None:
+        return Place.AREA if address < area.start + area.size else Place.GUARD
+    image = snapshot.layout.image
+    return Place.IMAGE if image is not None and image[0] <= address < image[1] else Place.HOLE
+
+
 def _line(snapshot: Snapshot, address: Address) -> str:
     layout, area = snapshot.layout, snapshot.area_at(address)
     words = [hex_address(address, layout.word_bits)]
-    if area is None:
-        words.append("nothing known here")
+    inside = inside_at(snapshot, address)
+    named = None if inside is None else f"{inside[1]}+{address - inside[0]:#x}"
+    if area is not None:
+        words += _area_words(area, address, named)
+    elif _place(snapshot, address) is Place.IMAGE:
+        words.append("kernel image" if named is None else f"kernel image, {named}")
     else:
-        place = "guard page of " if address >= area.start + area.size else ""
-        words.append(f"{place}{area.name}+{address - area.start:#x} ({format_size(area.size)})")
-        part = area.part_at(address)
-        words += [f"in {part.name}+{address - part.start:#x} ({format_size(part.size)})"] if part is not None else []
-        words.append(area.type.name if area.type is not None else "not execmem")
-        words += [f"{area.window} range"] if area.window is not None else []
-        words += [area.state.value] if area.state.value != "live" else []
-        words += [f"caller {area.caller}"] if area.caller else []
+        words += _hole_words(snapshot, address)
     away = distance(layout, address)
     if away is not None:
         words.append(
@@ -75,3 +106,36 @@ def _line(snapshot: Snapshot, address: Address) -> str:
     if layout.text is not None:
         words += [f"{reach.name}: {verdict.value}" for reach, verdict in verdicts(layout, address, layout.text)]
     return ", ".join(words)
+
+
+def _area_words(area: Area, address: Address, named: str | None) -> list[str]:
+    place = "guard page of " if address >= area.start + area.size else ""
+    words = [f"{place}{area.name}+{address - area.start:#x} ({format_size(area.size)})"]
+    part = area.part_at(address)
+    size = "" if part is None else f" ({format_size(part.size)})"
+    words += [f"in {named}{size}"] if named is not None and named != f"{area.name}+{address - area.start:#x}" else []
+    words.append(area.type.name if area.type is not None else "not execmem")
+    if area.window is not None:
+        words.append(f"{area.window} range")
+    elif area.type is not None:
+        words.append("in neither range of its type")
+    words += [_STATES[area.state]] if area.state is not AreaState.LIVE else []
+    words += [f"caller {area.caller}"] if area.caller else []
+    return words + ([area.detail] if area.detail else [])
+
+
+def _hole_words(snapshot: Snapshot, address: Address) -> list[str]:
+    """Say that nothing known is there, how large the hole is, what lies around it and whose range it is in."""
+    hole = HoleIndex(snapshot).at(address)
+    if hole is None:
+        return ["nothing known here"]
+    areas, at = snapshot.areas, snapshot.index_at(address)
+    around = [f"behind {areas[at - 1].name}"] if at > 0 else []
+    around += [f"before {areas[at].name}"] if at < len(areas) else []
+    layout = snapshot.layout
+    kinds = [kind.name for kind, entry in layout.types.items() if entry.window_of(address) is not None]
+    return [
+        f"free: a hole of {format_size(hole[1] - hole[0])}",
+        *around,
+        f"in the range of {', '.join(kinds)}" if kinds else "in no execmem range",
+    ]

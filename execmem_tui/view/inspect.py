@@ -22,12 +22,29 @@ def distance(layout: Layout, address: Address) -> int | None:
     return 0 if address < image[1] else address - image[1] + 1
 
 
+def inside_at(snapshot: Snapshot, address: Address) -> tuple[Address, str] | None:
+    """Return (start, name) of the program or symbol that begins at or below an address, in its area or in the image."""
+    area = snapshot.area_at(address)
+    if area is not None and area.type is not None:
+        part = area.part_at(address)
+        if part is not None:
+            return part.start, part.name
+        return area.inside_at(address) if address < area.start + area.size else None
+    image = snapshot.layout.image
+    if image is not None and image[0] <= address < image[1]:
+        return snapshot.layout.image_symbol_at(address)
+    return None
+
+
 def inspect_lines(snapshot: Snapshot, holes: HoleIndex, address: Address, origin: Address | None) -> list[str]:
     """Return the lines for `address`: the area there, or the hole."""
     layout = snapshot.layout
     area = snapshot.area_at(address)
     lines = [hex_address(address, layout.word_bits)]
     lines += _hole_lines(layout, holes, address) if area is None else _area_lines(layout, area, address)
+    inside = inside_at(snapshot, address)
+    if inside is not None and (area is None or (inside[1] != area.owner and area.parts is None)):
+        lines.append(f"{inside[1]}+{address - inside[0]:#x}")
     away = distance(layout, address)
     if away is not None:
         lines.append(

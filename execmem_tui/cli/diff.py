@@ -1,0 +1,170 @@
+"""``execmem-tui diff``: what was allocated, freed, moved and grown between two sources or two phases of one."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from execmem_tui.analysis.diff import Basis, Pair, SourceDifference, compare
+from execmem_tui.analysis.documents import area_document
+from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.model.areas import Area
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.units import Bytes, format_size, hex_address
+
+if TYPE_CHECKING:
+    from execmem_tui.sources.base import Source
+
+HELP = "what was allocated, freed, moved and grown between two sources"
+_OWNERS_SHOWN = 40
+_SAID = {
+    Basis.ADDRESS: "compared by address",
+    Basis.OFFSET: "the kernels lie at different bases (KASLR): compared by owner, and by offset in the range or from the image",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add A, B, --phases, --arch, --all and --json."""
+    parser.add_argument("a", metavar="A", help="a source, as for map; RUN:PHASE is one phase of a run; live")
+    parser.add_argument("b", metavar="B", nargs="?", help="the later source; not with --phases")
+    parser.add_argument("--phases", nargs=2, metavar=("P", "Q"), help="compare two phases of A")
+    parser.add_argument("--arch", help="architecture of a capture that does not tell")
+    parser.add_argument("--all", action="store_true", help="list vmalloc areas that are no execmem too")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.epilog = "Differences are no error: the exit code is 0, or 2 if a source cannot be read."
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the differences; always 0."""
+    if (args.b is None) == (args.phases is None):
+        raise UsageError(
+            "what is A to be compared with?", hint="diff A B, diff RUN:PHASE RUN:PHASE, or diff RUN --phases P Q"
+        )
+    if args.phases is not None:
+        before, after = (_open(args.a, phase, args.arch) for phase in args.phases)
+    else:
+        before, after = (_open(*_split(name), args.arch) for name in (args.a, args.b))
+    found = compare(before.history.snapshot(), after.history.snapshot())
+    if args.json:
+        write_json(diff_document(found, before.title, after.title))
+    else:
+        write_lines(_lines(found, before, after, everything=args.all))
+    return 0
+
+
+def _split(name: str) -> tuple[str, str | None]:
+    """Return (path, phase) of RUN:PHASE; a path that exists as it is has no phase."""
+    path, colon, phase = name.rpartition(":")
+    return (path, phase) if colon and not Path(name).exists() and Path(path).exists() else (name, None)
+
+
+def _open(name: str, phase: str | None, arch: str | None) -> "Source":
+    from execmem_tui.sources.opening import open_path
+
+    return open_path(name, phase=phase, arch=arch)
+
+
+def diff_document(found: SourceDifference, before: str, after: str) -> dict[str, Any]:
+    """Return the document without its ``schema`` key; an area that was elsewhere or otherwise has it as ``before``."""
+    return {
+        "before": before,
+        "after": after,
+        "basis": found.basis.value,
+        "allocated": [area_document(area) for area in found.allocated],
+        "freed": [area_document(area) for area in found.freed],
+        "changed": [_pair_document(pair) for pair in found.changed],
+        "moved": [_pair_document(pair) for pair in found.moved],
+        "grown": [_pair_document(pair) for pair in found.grown],
+        "owners": [
+            {
+                "owner": each.owner,
+                "kind": each.kind,
+                "before": each.before,
+                "after": each.after,
+                "change": each.change,
+                "areas_before": each.areas_before,
+                "areas_after": each.areas_after,
+            }
+            for each in found.owners
+        ],
+        "programs": {"loaded": list(found.loaded), "unloaded": list(found.unloaded)},
+    }
+
+
+def _pair_document(pair: Pair) -> dict[str, Any]:
+    return {**area_document(pair.after), "before": area_document(pair.before), "growth": pair.growth}
+
+
+def _signed(size: Bytes) -> str:
+    return f"{'+' if size > 0 else '-' if size < 0 else ''}{format_size(abs(size))}"
+
+
+def _lines(found: SourceDifference, before: "Source", after: "Source", *, everything: bool) -> list[str]:
+    counts = {
+        "allocated": found.allocated,
+        "freed": found.freed,
+        "moved": found.moved,
+        "grown or shrunk": found.grown,
+        "changed": found.changed,
+    }
+    lines = [
+        f"before  {before.title}",
+        f"after   {after.title}",
+        _SAID[found.basis],
+        ", ".join(f"{len(areas)} {word}" for word, areas in counts.items()),
+    ]
+    if found.loaded or found.unloaded:
+        lines.append(f"BPF programs: {len(found.loaded)} loaded, {len(found.unloaded)} unloaded")
+    if found.owners:
+        lines += ["", *_owner_lines(found)]
+    return lines + _area_lines(found, before.history.layout, after.history.layout, everything=everything)
+
+
+def _owner_lines(found: SourceDifference) -> list[str]:
+    shown = found.owners[:_OWNERS_SHOWN]
+    width = max(len(each.owner) for each in shown)
+    lines = [f"{'owner':<{width}}  kind     {'before':>9} {'after':>9} {'change':>9}  areas"]
+    lines += [
+        f"{each.owner:<{width}}  {each.kind:<8} {format_size(each.before):>9} {format_size(each.after):>9} "
+        f"{_signed(each.change):>9}  {each.areas_before} -> {each.areas_after}"
+        for each in shown
+    ]
+    rest = found.owners[_OWNERS_SHOWN:]
+    if rest:
+        lines.append(f"and {len(rest)} more owners, {_signed(sum(each.change for each in rest))}")
+    return lines
+
+
+def _area_lines(found: SourceDifference, before: Layout, after: Layout, *, everything: bool) -> list[str]:
+    lines: list[str] = []
+    hidden = 0
+    for word, areas, layout in (("freed", found.freed, before), ("allocated", found.allocated, after)):
+        shown = [area for area in areas if everything or area.type is not None]
+        hidden += len(areas) - len(shown)
+        lines += [f"{word:<9} {_said(area, layout)}" for area in shown]
+    for pair in found.moved:
+        here = hex_address(pair.before.start, before.word_bits)
+        lines.append(f"moved     {_said(pair.after, after)}, was at {here}{_growth(pair)}")
+    for pair in found.changed:
+        if everything or pair.after.type is not None:
+            lines.append(f"changed   {_said(pair.after, after)}{_growth(pair) or _programs(pair)}")
+        else:
+            hidden += 1
+    if hidden:
+        lines.append(f"and {hidden} vmalloc areas that are no execmem: --all lists them")
+    return ["", *lines] if lines else []
+
+
+def _said(area: Area, layout: Layout) -> str:
+    window = f" {area.window}" if area.window is not None else ""
+    kind = f" {area.type.name}{window}" if area.type is not None else ""
+    return f"{hex_address(area.start, layout.word_bits)} {format_size(area.size):>6} {area.name}{kind}"
+
+
+def _growth(pair: Pair) -> str:
+    return f", {_signed(pair.growth)}" if pair.growth else ""
+
+
+def _programs(pair: Pair) -> str:
+    old, new = len(pair.before.inside), len(pair.after.inside)
+    return f", {old} -> {new} programs" if pair.after.inside or pair.before.inside else ""

@@ -31,7 +31,7 @@ from execmem_tui.model.text import printable
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.claims import Evidence
 from execmem_tui.sources.clues import SYMBOLS, Clues
-from execmem_tui.sources.hidden import open_addresses, phase_areas
+from execmem_tui.sources.hidden import open_addresses, phase_areas, revealed
 from execmem_tui.sources.image import image_symbols_from_iomem
 from execmem_tui.sources.owners import executable, open_executable
 from execmem_tui.sources.recognise import recognise
@@ -143,9 +143,10 @@ def _seen(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
     """Return the clues that real addresses give."""
     if info.pointers is not Pointers.REAL:
         page = _page_size(info) or 4096
+        known = revealed(info.entries, evidence, page) if info.pointers is Pointers.HASHED else []
         return {
             "addresses": tuple(open_addresses(info, evidence, page)),
-            "executable": open_executable(evidence, page),
+            "executable": open_executable(evidence, page) | executable(known, evidence),
         }
     percpu = [entry.end for entry in info.entries if (entry.caller or "").startswith("pcpu_get_vm_areas")]
     return {

@@ -79,9 +79,10 @@ def _offset(layout: Layout, clues: Clues, at_rest: Address) -> Layout:
     first, last = entry.start + page, min([entry.start + _OFFSET_PAGES * page, *inside[:1]])
     start = inside[0] if inside and inside[0] <= entry.start + _OFFSET_PAGES * page else first
     certain = bool(inside) and start == inside[0] and clues.executable[start] == "bpf" and layout.arch == "x86"
+    seen = bool(inside) and start == inside[0]
     note = (
         f"KASLR: the module range begins at {hex_address(first, bits)} to {hex_address(last, bits)}; "
-        + (f"{hex_address(start, bits)} is the lowest area seen" if inside else "nothing in it was seen")
+        + (f"{hex_address(start, bits)} is the lowest area seen" if seen else "no area was seen so low")
         + (", the first BPF pack, which is made at boot" if certain else "")
     )
     provenance = Provenance.DERIVED if certain and entry.provenance is Provenance.DERIVED else Provenance.ASSUMED

@@ -14,7 +14,7 @@ HELP = "predicted against actual addresses"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add SOURCE, --self-test and --json."""
     parser.add_argument(
-        "source", metavar="SOURCE", help="an op script (.jsonl, also .gz), a run folder with a trace, or a trace"
+        "source", metavar="SOURCE", help="an op script (.jsonl, also .gz), a trace, or a run folder or bundle with one"
     )
     parser.add_argument("--phase", metavar="NAME", help="start from this snapshot of a run folder, not from boot")
     parser.add_argument("--self-test", action="store_true", help="show that wrong rules are caught on this trace")
@@ -35,11 +35,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _trace(args: argparse.Namespace, path: Path) -> int:
     from execmem_tui.analysis.trace_verify import verify_trace
+    from execmem_tui.sources.bundle import locate, on_disk
 
-    if args.self_test:
-        return _self_test(args, path)
-    verdict = verify_trace(path, args.phase)
-    _print(args, verdict.document())
+    with on_disk(path) as found:
+        run = locate(found) if found.is_dir() else found
+        if args.self_test:
+            return _self_test(args, run)
+        verdict = verify_trace(run, args.phase)
+    _print(args, verdict.document() | {"source": args.source})
     lost = max(verdict.found.lost, verdict.run.lost)
     if lost:
         talk(f"execmem-tui: the trace lost {lost} events; what follows them may be wrong for that reason")

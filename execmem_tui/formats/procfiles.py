@@ -16,6 +16,7 @@ _MODULE: Final = re.compile(
 )
 _SECTION: Final = re.compile(r"(\S+) (\S+) 0x([0-9a-f]{1,16})")
 _VERSION: Final = re.compile(r"Linux version (\S+) (.*)")
+_UNAME: Final = re.compile(r"Linux (\S+) (\d\S*) (#.*)")
 _MAX_BAD: Final = 50
 Lines = Iterable[tuple[int, str]]
 
@@ -120,6 +121,17 @@ def parse_version(lines: Lines) -> tuple[str, str] | None:
         match = _VERSION.search(text)
         if match is not None:
             return printable(match[1], 80), printable(match[2], 300)
+    return None
+
+
+def parse_uname(lines: Lines) -> tuple[str, str] | None:
+    """Return (release, machine) of the output of ``uname -a``, or None; the machine is "" where none is told."""
+    for _, text in lines:
+        match = _UNAME.match(text.strip())
+        if match is not None:
+            words = match[3].split()
+            machines = [word for word in words[1:] if re.fullmatch(r"[a-z][a-z0-9_]*\d[a-z0-9_]*", word)]
+            return printable(match[2], 80), printable(machines[0], 20) if machines else ""
     return None
 
 

@@ -1,8 +1,10 @@
-"""Lines of a file that may be packed: plain, gzip, xz, zstd, by its first bytes. Nothing is ever written to disk."""
+"""Lines of a file that may be packed: plain, gzip, bzip2, xz, zstd, by its first bytes. Nothing is ever written to disk."""
 
+import bz2
 import gzip
 import io
 import lzma
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final, cast
@@ -14,14 +16,16 @@ MAX_UNPACKED: Final = 1 << 30
 _MAX_LINE: Final = 1 << 16
 
 
-def _unpacked(raw: IO[bytes]) -> IO[bytes]:
-    """Return a reader over what `raw` holds, by its first bytes."""
+def unpacked(raw: IO[bytes]) -> IO[bytes]:
+    """Return a reader over what the file `raw` holds, by its first bytes; on broken bytes reading raises, see `read_lines`."""
     head = raw.read(6)
     raw.seek(0)
     if head.startswith(b"\x1f\x8b"):
         return cast("IO[bytes]", gzip.open(raw, "rb"))
     if head.startswith(b"\xfd7zXZ\x00"):
         return cast("IO[bytes]", lzma.open(raw, "rb"))
+    if head.startswith(b"BZh"):
+        return cast("IO[bytes]", bz2.open(raw, "rb"))
     if head.startswith(b"\x28\xb5\x2f\xfd"):
         from execmem_tui.formats.zstd import ZstdReader  # 15 ms, only for .zst
 
@@ -38,12 +42,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     name = str(path)
     total = 0
-    with path.open("rb") as raw, _unpacked(raw) as file:
+    with path.open("rb") as raw, unpacked(raw) as file:
         number = 0
         while True:
             try:
                 line = file.readline(_MAX_LINE + 1)
-            except (EOFError, lzma.LZMAError, gzip.BadGzipFile, ValueError) as error:
+            except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError) as error:
                 raise InputError(name, number + 1, f"cannot be unpacked: {error}") from error
             except OSError as error:
                 if error.errno is None:
@@ -62,7 +66,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def find_file(folder: Path, name: str) -> Path | None:
     """Return `name` in `folder`, plain or packed, or None."""
-    for suffix in ("", ".gz", ".xz", ".zst"):
+    for suffix in ("", ".gz", ".xz", ".zst", ".bz2"):
         path = folder / (name + suffix)
         if path.is_file():
             return path

@@ -104,7 +104,7 @@ def _entry(match: re.Match[str], number: int) -> VmallocEntry | None:
             flags.append(word)
         elif name == "pages" and value.isdigit():
             pages = int(value[:18])
-        elif name == "phys" and re.fullmatch(r"0x[0-9a-f]{1,16}", value):
+        elif name == "phys" and re.fullmatch(r"(?:0x)?[0-9a-f]{1,16}", value):
             phys = int(value, 16)
         elif name.startswith("N") and name[1:].isdigit() and value.isdigit():
             continue

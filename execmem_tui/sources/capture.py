@@ -1,4 +1,4 @@
-"""Captures: a folder of /proc files, a run of several snapshots, or a vmallocinfo alone."""
+"""Captures: a folder of /proc files, a run of several snapshots, a copied /proc tree, or a vmallocinfo alone."""
 
 import re
 import tomllib
@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from execmem_tui.formats.dmesg import Banner, CommandLine, Message, findings, parse_dmesg
+from execmem_tui.formats.manifest import Manifest, read_manifest
 from execmem_tui.formats.procfiles import (
     SectionLine,
     Symbol,
@@ -17,6 +19,7 @@ from execmem_tui.formats.procfiles import (
     parse_meminfo,
     parse_modules,
     parse_sections,
+    parse_uname,
     parse_version,
 )
 from execmem_tui.formats.reader import find_file, read_lines
@@ -35,6 +38,8 @@ from execmem_tui.sources.hidden import open_addresses, phase_areas, revealed
 from execmem_tui.sources.image import image_symbols_from_iomem
 from execmem_tui.sources.owners import executable, open_executable
 from execmem_tui.sources.recognise import recognise
+from execmem_tui.sources.stated import stated_layout, stated_ranges
+from execmem_tui.sources.surroundings import MACHINES, beside
 
 _VMALLOCINFO: Final = "vmallocinfo"
 WHY: Final = {
@@ -52,6 +57,10 @@ class Phase:
     info: Vmallocinfo
     evidence: Evidence
     clues: Clues
+    findings: tuple[str, ...] = ()
+    """What the kernel log says of failures."""
+    manifest: Manifest | None = None
+    """Of the bundle that it comes from."""
 
 
 class Capture:
@@ -163,17 +172,6 @@ def _page_size(info: Vmallocinfo) -> int | None:
     return size if size in (4096, 8192, 16384, 65536) else None
 
 
-def _beside(folder: Path, name: str) -> Path | None:
-    """Return a file of the phase, of its run, or of the run's first phase: some are collected only once."""
-    here = find_file(folder, name)
-    if here is not None:
-        return here
-    if not (folder.parent / "meta.toml").is_file():
-        return None
-    places = [folder.parent, *sorted(each for each in folder.parent.iterdir() if each.is_dir())]
-    return next((found for place in places if (found := find_file(place, name)) is not None), None)
-
-
 def read_phase(
     folder: Path, symbols_of: Callable[[str, Iterable[tuple[int, str]]], list[Symbol]] = parse_kallsyms
 ) -> Phase:
@@ -189,7 +187,15 @@ def read_phase(
     symbols = symbols_of(*lines("kallsyms"))
     sections = parse_sections(*lines("sections")) or list(_section_tree(folder.parent / "sys" / "module"))
     evidence = Evidence(modules=parse_modules(*lines("modules")), sections=sections, symbols=symbols)
-    return Phase(name=printable(folder.name, 60), info=info, evidence=evidence, clues=_clues(folder, info, evidence))
+    log = () if (found := beside(folder, "dmesg")) is None else tuple(parse_dmesg(read_lines(found)))
+    return Phase(
+        name=printable(folder.name, 60),
+        info=info,
+        evidence=evidence,
+        clues=_clues(folder, info, evidence, log),
+        findings=tuple(findings(log)),
+        manifest=read_manifest(folder.parent),
+    )
 
 
 def _section_tree(modules: Path) -> Iterator[SectionLine]:
@@ -201,23 +207,29 @@ def _section_tree(modules: Path) -> Iterator[SectionLine]:
             yield SectionLine(module=module, section=section, address=int(text, 16))
 
 
-def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence) -> Clues:
-    def beside(name: str) -> Any:
-        file = _beside(folder, name)
+def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[Message]) -> Clues:
+    def lines(name: str) -> Any:
+        file = beside(folder, name)
         return iter(()) if file is None else read_lines(file)
 
-    meminfo = parse_meminfo(beside("meminfo"))
+    meminfo = parse_meminfo(lines("meminfo"))
     meta = run_meta(folder) or run_meta(folder.parent)
-    version = parse_version(beside("version"))
-    arch = meta.get("arch")
+    banner = next((each for each in log if isinstance(each, Banner)), None)
+    version = parse_version(lines("version"))
+    if version is None and banner is not None:
+        version = banner.release, banner.rest
+    uname = parse_uname(lines("uname")) if version is None else None
+    release = version or uname or (_text(meta.get("kernel")), "")
+    arch = _text(meta.get("arch")) or (MACHINES.get(uname[1]) if uname is not None else None)
+    booted = next((each.text for each in log if isinstance(each, CommandLine)), "")
     known = {each.name: each.address for each in evidence.symbols if each.name in SYMBOLS and each.address}
-    image = image_symbols_from_iomem(beside("iomem"), known)
+    image = image_symbols_from_iomem(lines("iomem"), known)
     return Clues(
-        arch=printable(arch, 20) if isinstance(arch, str) else None,
-        release=version[0] if version is not None else _text(meta.get("kernel")),
+        arch=arch,
+        release=release[0],
         compiler="" if version is None else version[1],
-        cmdline=" ".join(text for _, text in beside("cmdline")),
-        config=parse_config(beside("config.txt")) or parse_config(beside("config")),
+        cmdline=" ".join(text for _, text in lines("cmdline")) or booted,
+        config=parse_config(lines("config.txt")) or parse_config(lines("config")),
         symbols={**known, **image},
         image_from_iomem="_end" in image,
         vmalloc_total=meminfo.get("VmallocTotal"),
@@ -240,6 +252,9 @@ def phases_layout(phases: list[Phase], arch: str | None, windows: Sequence[tuple
         windows: (vstart, vend) of requests in a trace of the same boot.
     """
     first = next((phase for phase in phases if phase.clues.symbols), phases[0])
+    manifest = first.manifest
+    if manifest is not None and manifest.layout is not None:
+        return stated_layout(manifest, manifest.layout)
     each = [phase.clues for phase in phases]
     merged = evolve(
         first.clues,
@@ -249,6 +264,7 @@ def phases_layout(phases: list[Phase], arch: str | None, windows: Sequence[tuple
         percpu_end=max((clues.percpu_end for clues in each if clues.percpu_end is not None), default=None),
         page_size=next((clues.page_size for clues in each if clues.page_size), None),
         windows=windows,
+        ranges={} if manifest is None else stated_ranges(manifest),
     )
     layout = recognise(merged)
     return evolve(layout, image_symbols=image_symbols(first.evidence))
@@ -263,7 +279,8 @@ def image_symbols(evidence: Evidence) -> tuple[tuple[int, str], ...]:
 
 def _capture(title: str, phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()) -> Capture:
     layout = phases_layout(phases, arch, windows)
-    notes = [WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL]
+    notes = [note for phase in phases for note in phase.findings]
+    notes += [WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL]
     skipped = sum(len(phase.info.skipped) for phase in phases)
     if skipped:
         notes.append(f"{skipped} line{'' if skipped == 1 else 's'} of vmallocinfo made no sense and were left out")

@@ -28,16 +28,11 @@ from execmem_tui.sources.kcore import read_ranges
 from execmem_tui.sources.owners import grouped
 from execmem_tui.sources.recognise import recognise
 from execmem_tui.sources.replay import TraceEvents
+from execmem_tui.sources.surroundings import MACHINES
 from execmem_tui.sources.tracefs import TRACING, TraceInstance
 
 LIVE: Final = "live"
 _KEPT: Final = 100_000
-_MACHINES: Final = {
-    "aarch64": "arm64", "x86_64": "amd64", "i686": "i386", "i586": "i386", "armv7l": "armhf", "armv6l": "armhf",
-    "ppc64le": "ppc64el", "ppc": "powerpc", "riscv64": "riscv64", "s390x": "s390x", "loongarch64": "loong64",
-    "mips64": "mips64el", "mips": "mipsel", "sparc64": "sparc64", "parisc64": "parisc64", "parisc": "hppa", "nios2": "nios2",
-}  # fmt: skip
-"""`uname -m` to the names that layouts are found by."""
 
 
 class Live:
@@ -68,7 +63,7 @@ class Live:
                 notes.append(f"no events: {error.title}; {error.hint}" if error.hint else f"no events: {error.title}")
         phase = self._read()
         machine = os.uname().machine
-        clues = evolve(phase.clues, arch=phase.clues.arch or _MACHINES.get(machine, machine))
+        clues = evolve(phase.clues, arch=phase.clues.arch or MACHINES.get(machine, machine))
         info = next((each.address for each in phase.evidence.symbols if each.name == "execmem_info"), None)
         layout = recognise(evolve(clues, ranges=read_ranges(proc / "kcore", info)))
         self._layout = evolve(

@@ -4,15 +4,15 @@ from pathlib import Path
 
 from execmem_tui.formats.reader import read_lines
 from execmem_tui.formats.trace import looks_like_trace
-from execmem_tui.model.errors import InputError
 from execmem_tui.sources.base import Source
+from execmem_tui.sources.bundle import locate, on_disk
 from execmem_tui.sources.capture import is_capture, open_capture
 from execmem_tui.sources.live import LIVE, open_live
 from execmem_tui.sources.replay import open_replay
 
 
 def open_path(name: str, *, phase: str | None = None, arch: str | None = None, follow: bool = False) -> Source:
-    """Open a file or folder, or ``live``: the running kernel.
+    """Open a file, a folder, a bundle (tar, zip) or a member of one, or ``live``: the running kernel.
 
     Args:
         name: what to open.
@@ -26,11 +26,7 @@ def open_path(name: str, *, phase: str | None = None, arch: str | None = None, f
     """
     if name == LIVE:
         return open_live(trace=follow)
-    path = Path(name).expanduser()
-    if not path.exists():
-        raise InputError(name, None, "there is no such file or folder")
-    if path.is_file() and looks_like_trace(read_lines(path)):
-        return open_replay(path, arch)
-    if is_capture(path):
-        return open_capture(path, phase, arch)
-    raise InputError(name, None, "not a capture: no vmallocinfo in it", hint="a capture folder, or a /proc/vmallocinfo")
+    with on_disk(Path(name).expanduser()) as found:
+        path = locate(found) if found.is_dir() else found
+        is_trace = looks_like_trace(read_lines(path)) if path.is_file() else not is_capture(path)
+        return open_replay(path, arch) if is_trace else open_capture(path, phase, arch)

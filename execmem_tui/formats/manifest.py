@@ -1,0 +1,264 @@
+"""``manifest.toml`` of a capture bundle, format ``execmem-tui-capture/1``: what was collected, what not and why."""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+
+from execmem_tui.model.errors import InputError
+from execmem_tui.model.ranges import ExecmemType, Provenance
+from execmem_tui.model.text import printable
+from execmem_tui.model.units import Address, Bytes
+
+MANIFEST: Final = "manifest.toml"
+FORMAT: Final = "execmem-tui-capture/1"
+_HEX: Final = re.compile(r"0x[0-9a-f]{1,16}")
+_CHUNK: Final = 1 << 20
+
+
+@frozen(kw_only=True)
+class FileEntry:
+    """One file of the bundle."""
+
+    name: str
+    """Path inside the bundle."""
+    size: Bytes
+    sha256: str
+
+
+@frozen(kw_only=True)
+class Missing:
+    """Something that could not be read."""
+
+    name: str
+    why: str
+
+
+@frozen(kw_only=True)
+class StatedRange:
+    """One type's range as the capturing machine states it; see `ExecmemRange`."""
+
+    start: Address
+    end: Address
+    fallback_start: Address
+    fallback_end: Address
+    provenance: Provenance
+
+
+@frozen(kw_only=True)
+class StatedLayout:
+    """What the addresses of an anonymised bundle no longer tell: its layout, shifted like everything else."""
+
+    variant: str
+    kaslr: str
+    word_bits: int
+    page_size: Bytes
+    vmalloc_start: Address
+    vmalloc_end: Address
+    modules_vaddr: Address | None
+    modules_end: Address | None
+    symbols: Mapping[str, Address]
+
+
+@frozen(kw_only=True)
+class Manifest:
+    """A whole manifest."""
+
+    tool: str
+    time: str
+    """UTC, ISO 8601."""
+    machine: str
+    """uname -m."""
+    arch: str
+    kernel: str
+    page_size: Bytes
+    cpus: int
+    anonymised: bool
+    phases: tuple[str, ...]
+    files: tuple[FileEntry, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    ranges: Mapping[ExecmemType, StatedRange] = {}
+    """As read from the kernel's memory; in an anonymised bundle all of them, shifted."""
+    layout: StatedLayout | None = None
+    """Only in an anonymised bundle."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the manifest as JSON and TOML can hold it; addresses are ``"0x…"``; what is None is left out."""
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "tool": self.tool,
+            "time": self.time,
+            "machine": self.machine,
+            "arch": self.arch,
+            "kernel": self.kernel,
+            "page_size": self.page_size,
+            "cpus": self.cpus,
+            "anonymised": self.anonymised,
+            "phases": list(self.phases),
+            "files": [{"name": each.name, "size": each.size, "sha256": each.sha256} for each in self.files],
+            "missing": [{"name": each.name, "why": each.why} for each in self.missing],
+            "ranges": {kind.name: _range_document(each) for kind, each in self.ranges.items()},
+        }
+        if self.layout is not None:
+            document["layout"] = _layout_document(self.layout)
+        return document
+
+
+def _range_document(stated: StatedRange) -> dict[str, str]:
+    return {
+        "start": hex(stated.start),
+        "end": hex(stated.end),
+        "fallback_start": hex(stated.fallback_start),
+        "fallback_end": hex(stated.fallback_end),
+        "provenance": stated.provenance.value,
+    }
+
+
+def _layout_document(stated: StatedLayout) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "variant": stated.variant,
+        "kaslr": stated.kaslr,
+        "word_bits": stated.word_bits,
+        "page_size": stated.page_size,
+        "vmalloc_start": hex(stated.vmalloc_start),
+        "vmalloc_end": hex(stated.vmalloc_end),
+    }
+    if stated.modules_vaddr is not None and stated.modules_end is not None:
+        document |= {"modules_vaddr": hex(stated.modules_vaddr), "modules_end": hex(stated.modules_end)}
+    return document | {"symbols": {name: hex(address) for name, address in stated.symbols.items()}}
+
+
+def toml_text(document: Mapping[str, Any]) -> str:
+    """Return `document` as TOML: plain values first, then tables, then arrays of tables."""
+    return "\n".join(_toml(document, ())) + "\n"
+
+
+def _toml(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
+    def is_tables(value: object) -> bool:
+        return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+    for key, value in table.items():
+        if not isinstance(value, dict) and not is_tables(value):
+            yield f"{key} = {json.dumps(value, ensure_ascii=False)}"
+    for key, value in table.items():
+        name = ".".join((*path, key))
+        if isinstance(value, dict):
+            yield from ("", f"[{name}]", *_toml(value, (*path, key)))
+        elif is_tables(value):
+            for each in value:
+                yield from ("", f"[[{name}]]", *_toml(each, (*path, key)))
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of an unpacked bundle, None where there is none (or somebody else's file of that name).
+
+    Raises:
+        InputError: it is broken, or of a format that this version does not know.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        return None
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8", errors="replace"))
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(str(file), None, printable(str(error))) from error
+    if not str(table.get("format")).startswith(FORMAT.partition("/")[0]):
+        return None
+    if table["format"] != FORMAT:
+        raise InputError(str(file), None, f"format {printable(str(table.get('format')), 60)}, not {FORMAT}")
+    try:
+        return _manifest(table)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(str(file), None, f"not a manifest: {printable(str(error), 100)}") from error
+
+
+def _manifest(table: Mapping[str, Any]) -> Manifest:
+    layout = table.get("layout")
+    return Manifest(
+        tool=_text(table["tool"]),
+        time=_text(table["time"]),
+        machine=_text(table["machine"]),
+        arch=_text(table["arch"]),
+        kernel=_text(table["kernel"]),
+        page_size=_number(table["page_size"]),
+        cpus=_number(table["cpus"]),
+        anonymised=table["anonymised"] is True,
+        phases=tuple(_text(each) for each in table["phases"]),
+        files=tuple(
+            FileEntry(name=_text(each["name"]), size=_number(each["size"]), sha256=_text(each["sha256"]))
+            for each in table.get("files", ())
+        ),
+        missing=tuple(Missing(name=_text(each["name"]), why=_text(each["why"])) for each in table.get("missing", ())),
+        ranges={ExecmemType[name]: _range(each) for name, each in table.get("ranges", {}).items()},
+        layout=None if layout is None else _layout(layout),
+    )
+
+
+def _range(table: Mapping[str, Any]) -> StatedRange:
+    return StatedRange(
+        start=_address(table["start"]),
+        end=_address(table["end"]),
+        fallback_start=_address(table["fallback_start"]),
+        fallback_end=_address(table["fallback_end"]),
+        provenance=Provenance(table["provenance"]),
+    )
+
+
+def _layout(table: Mapping[str, Any]) -> StatedLayout:
+    word_bits, page_size = table["word_bits"], table["page_size"]
+    if word_bits not in (32, 64) or page_size not in (4096, 8192, 16384, 65536):
+        raise ValueError("a word or page size that no machine has")
+    has_modules = "modules_vaddr" in table
+    return StatedLayout(
+        variant=_text(table["variant"]),
+        kaslr=_text(table["kaslr"]),
+        word_bits=word_bits,
+        page_size=page_size,
+        vmalloc_start=_address(table["vmalloc_start"]),
+        vmalloc_end=_address(table["vmalloc_end"]),
+        modules_vaddr=_address(table["modules_vaddr"]) if has_modules else None,
+        modules_end=_address(table["modules_end"]) if has_modules else None,
+        symbols={_text(name): _address(value) for name, value in table["symbols"].items()},
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return printable(value, 200)
+
+
+def _number(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
+        raise TypeError(f"{value!r} is not a number")
+    return value
+
+
+def _address(value: object) -> Address:
+    if not isinstance(value, str) or not _HEX.fullmatch(value):
+        raise ValueError(f"{value!r} is not an address")
+    return int(value, 16)
+
+
+def check_manifest(folder: Path) -> None:
+    """Compare the files of an unpacked bundle with its manifest, if it has one.
+
+    Raises:
+        InputError: a file is not what the manifest says.
+    """
+    manifest = read_manifest(folder)
+    for entry in () if manifest is None else manifest.files:
+        file = folder / entry.name
+        if ".." in file.parts or not file.is_file():
+            raise InputError(str(folder / MANIFEST), None, f"names a file that is not there: {entry.name}")
+        digest = hashlib.sha256()
+        with file.open("rb") as opened:
+            while chunk := opened.read(_CHUNK):
+                digest.update(chunk)
+        if file.stat().st_size != entry.size or digest.hexdigest() != entry.sha256:
+            raise InputError(str(file), None, "not the file that the manifest speaks of: cut or changed")

@@ -63,6 +63,8 @@ class StatedLayout:
     modules_vaddr: Address | None
     modules_end: Address | None
     symbols: Mapping[str, Address]
+    reach: Mapping[str, int]
+    """Lower end of each reach that counts from a fixed address, by its name; may be negative."""
 
 
 @frozen(kw_only=True)
@@ -130,7 +132,10 @@ def _layout_document(stated: StatedLayout) -> dict[str, Any]:
     }
     if stated.modules_vaddr is not None and stated.modules_end is not None:
         document |= {"modules_vaddr": hex(stated.modules_vaddr), "modules_end": hex(stated.modules_end)}
-    return document | {"symbols": {name: hex(address) for name, address in stated.symbols.items()}}
+    return document | {
+        "symbols": {name: hex(address) for name, address in stated.symbols.items()},
+        "reach": [{"name": name, "low": hex(low)} for name, low in stated.reach.items()],
+    }
 
 
 def toml_text(document: Mapping[str, Any]) -> str:
@@ -224,6 +229,7 @@ def _layout(table: Mapping[str, Any]) -> StatedLayout:
         modules_vaddr=_address(table["modules_vaddr"]) if has_modules else None,
         modules_end=_address(table["modules_end"]) if has_modules else None,
         symbols={_text(name): _address(value) for name, value in table["symbols"].items()},
+        reach={_text(each["name"]): _signed(each["low"]) for each in table.get("reach", ())},
     )
 
 
@@ -245,8 +251,13 @@ def _address(value: object) -> Address:
     return int(value, 16)
 
 
+def _signed(value: object) -> int:
+    text = _text(value)
+    return -_address(text[1:]) if text.startswith("-") else _address(text)
+
+
 def check_manifest(folder: Path) -> None:
-    """Compare the files of an unpacked bundle with its manifest, if it has one.
+    """Compare those files of a bundle that were unpacked with its manifest, if it has one.
 
     Raises:
         InputError: a file is not what the manifest says.
@@ -254,8 +265,10 @@ def check_manifest(folder: Path) -> None:
     manifest = read_manifest(folder)
     for entry in () if manifest is None else manifest.files:
         file = folder / entry.name
-        if ".." in file.parts or not file.is_file():
-            raise InputError(str(folder / MANIFEST), None, f"names a file that is not there: {entry.name}")
+        if ".." in file.parts or not file.is_relative_to(folder):
+            raise InputError(str(folder / MANIFEST), None, f"names a file outside itself: {entry.name}")
+        if not file.is_file():
+            continue
         digest = hashlib.sha256()
         with file.open("rb") as opened:
             while chunk := opened.read(_CHUNK):

@@ -63,7 +63,8 @@ def on_disk(path: Path) -> Iterator[Path]:
         root = Path(private) / archive.name
         try:
             _unpack(archive, root)
-            check_manifest(root)
+            for folder in (root, *sorted(each for each in root.iterdir() if each.is_dir())):
+                check_manifest(folder)
             yield _member(root, path.relative_to(archive))
         except InputError as error:
             if not error.path.startswith(str(root)):

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +30,7 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Noted
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.claims import Evidence
@@ -118,11 +119,11 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
     if not folders:
         raise InputError(str(path), None, "no vmallocinfo in this folder or below it")
     run = path if (path / "meta.toml").is_file() else path.parent
-    return _capture(title, [read_phase(folder) for folder in folders], arch, _windows(run))
+    return _capture(title, [read_phase(folder) for folder in folders], arch, run_windows(run))
 
 
-def _windows(run: Path) -> tuple[tuple[int, int], ...]:
-    """Return the windows that a run's trace asks for; only a run with a meta.toml has one of its own."""
+def run_windows(run: Path) -> tuple[tuple[int, int], ...]:
+    """Return the windows (vstart, vend) that a run's trace asks for; only a run with a meta.toml has one of its own."""
     trace = find_file(run, "trace.txt") if (run / "meta.toml").is_file() else None
     return () if trace is None else tuple(trace_windows(read_lines(trace)))
 
@@ -243,18 +244,27 @@ def _text(value: object) -> str | None:
     return printable(value, 60) if isinstance(value, str) else None
 
 
-def phases_layout(phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()) -> Layout:
+def phases_layout(
+    phases: list[Phase],
+    arch: str | None,
+    windows: Sequence[tuple[int, int]] = (),
+    ranges: Mapping[ExecmemType, tuple[int, int, int, int]] | None = None,
+) -> Layout:
     """Return the layout of the machine that `phases` come from.
 
     Args:
         phases: at least one.
         arch: the architecture, where they do not tell it.
         windows: (vstart, vend) of requests in a trace of the same boot.
+        ranges: as read from the kernel's memory, instead of what a manifest says of them.
     """
     first = next((phase for phase in phases if phase.clues.symbols), phases[0])
     manifest = first.manifest
     if manifest is not None and manifest.layout is not None:
-        return stated_layout(manifest, manifest.layout)
+        layout = stated_layout(manifest, manifest.layout)
+        return evolve(layout, image_symbols=image_symbols(first.evidence))
+    if ranges is None:
+        ranges = {} if manifest is None else stated_ranges(manifest)
     each = [phase.clues for phase in phases]
     merged = evolve(
         first.clues,
@@ -264,7 +274,7 @@ def phases_layout(phases: list[Phase], arch: str | None, windows: Sequence[tuple
         percpu_end=max((clues.percpu_end for clues in each if clues.percpu_end is not None), default=None),
         page_size=next((clues.page_size for clues in each if clues.page_size), None),
         windows=windows,
-        ranges={} if manifest is None else stated_ranges(manifest),
+        ranges=ranges,
     )
     layout = recognise(merged)
     return evolve(layout, image_symbols=image_symbols(first.evidence))

@@ -49,6 +49,12 @@ def stated_layout(manifest: Manifest, stated: StatedLayout) -> Layout:
         macros={},
         types=types,
         early_areas=(),
+        reach=tuple(
+            evolve(each, low=stated.reach[each.name], high=stated.reach[each.name] + each.high - each.low)
+            if each.name in stated.reach
+            else each
+            for each in layout.reach
+        ),
         notes=(ANONYMISED,),
     )
 

@@ -1,0 +1,54 @@
+"""``execmem-tui capture``: one bundle of all that the running kernel says of its executable memory."""
+
+import argparse
+from pathlib import Path
+
+from execmem_tui.cli.output import talk, write_json, write_lines
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.text import printable
+from execmem_tui.model.units import format_size
+
+HELP = "one bundle of all that the running kernel says of its executable memory"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add -o, --trace, --anonymise, --proc and --json."""
+    parser.description = (
+        f"{HELP}. Changes no setting. Without root, and with hashed addresses, it collects what it may and says what is "
+        "missing and why; exit code 1 says that /proc/vmallocinfo could not be read, without which there is no map."
+    )
+    parser.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="the bundle: .tar.zst, .tar.gz, .tar.xz or .tar"
+    )
+    parser.add_argument(
+        "--trace",
+        type=float,
+        metavar="SECONDS",
+        help="also record vmalloc and module events, in a tracefs instance of its own",
+    )
+    parser.add_argument(
+        "--anonymise",
+        action="store_true",
+        help="shift every kernel address by one hidden constant that keeps distances and alignment; forget hosts and files",
+    )
+    parser.add_argument(
+        "--proc", default="/proc", metavar="DIR", help="procfs, with sys, boot and dev beside it; /proc if left out"
+    )
+    parser.add_argument("--json", action="store_true", help="the manifest as one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Capture; 1 if vmallocinfo is not in the bundle."""
+    from execmem_tui.sources.capturing import capture
+
+    if args.trace is not None and not 0 <= args.trace <= 86_400:
+        raise UsageError("--trace takes seconds, up to a day", hint="for example --trace 10")
+    manifest = capture(Path(args.output), proc=Path(args.proc), seconds=args.trace, hide=args.anonymise)
+    if args.json:
+        write_json({"output": args.output, **manifest.document()})
+    else:
+        total = sum(each.size for each in manifest.files)
+        write_lines([f"{printable(args.output)}: {len(manifest.files)} files, {format_size(total)} unpacked"])
+    for each in manifest.missing:
+        talk(f"execmem-tui: without {each.name}: {each.why}")
+    return 0 if any(each.name.endswith("/vmallocinfo") for each in manifest.files) else 1

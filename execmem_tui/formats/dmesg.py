@@ -26,7 +26,8 @@ _OLD_REQUEST: Final = re.compile(r"(?:(\S{1,16}): )?vmalloc: allocation failure:
 _EXECMEM: Final = re.compile(r"\bexecmem: unable to allocate memory\b")
 _SUPPRESSED: Final = re.compile(r"\bexecmem_\w+: (\d{1,9}) callbacks suppressed\b")
 _RELOCATION: Final = re.compile(
-    r"(?:(\w{1,60}): )?[^:]{0,80}\brelocation (\d{1,6}) out of range \(0x([0-9a-f]{1,16}) -> 0x([0-9a-f]{1,16})\)"
+    r"(?:([\w-]{1,60}): section \d+ reloc \d+ sym '[^']{0,200}': )?\brelocation (\d{1,6}) out of range "
+    r"\(0x([0-9a-f]{1,16}) -> 0x([0-9a-f]{1,16})\)"
     r"|(?:(\w{1,60}): )?overflow in relocation type (\w+) val ([0-9a-fx]{1,18})"
     r"|(?:(\w{1,60}): )?target ([0-9a-f]{8,16}) can not be addressed by the 32-bit offset"
 )

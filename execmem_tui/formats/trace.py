@@ -28,7 +28,10 @@ _PROBED_CALL: Final = re.compile(
 _PROBED_RETURN: Final = re.compile(r"\(\S+ <- alloc_vmap_area\) va_start=(?:0x([0-9a-f]{1,16})|\(fault\))")
 _PROBED_FREE: Final = re.compile(r"\(free_vmap_area_noflush\+0x0/\S+\) va_start=0x([0-9a-f]{1,16})")
 _PROBED_PURGE: Final = re.compile(r"\(__purge_vmap_area_lazy\+0x0/")
-_LOST: Final = re.compile(r"CPU:\d+ \[(?:LOST )?(\d+) EVENTS(?: DROPPED)?\]|^PERF_RECORD_LOST.*?lost (\d+)")
+_LOST: Final = re.compile(
+    r"CPU:\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?: DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d+)"
+)
+"""Where the kernel does not know how many, at least one."""
 _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\s+#P:(\d+)")
 
 EVERYTHING: Final = -1
@@ -192,7 +195,7 @@ class _Probes:
 def _special(number: int, text: str) -> Lost | Header | None:
     lost = _LOST.search(text)
     if lost is not None:
-        return Lost(number, int(lost[1] or lost[2]))
+        return Lost(number, int(lost[1] or lost[2] or 1))
     head = _ENTRIES.match(text)
     return None if head is None else Header(number, int(head[2]), int(head[1]), int(head[3]))
 

@@ -147,7 +147,7 @@ def test_hidden_addresses_are_said(tmp_path: Path) -> None:
     said = {each.name: each.why for each in capture(tmp_path / "a.tar", proc=proc, hide=True).missing}
     assert "kptr_restrict" in said["addresses in vmallocinfo"]
     assert "CAP_SYSLOG" in said["addresses in kallsyms"]
-    assert areas(tmp_path / "a.tar") == ()
+    assert any("hashed" in note for note in open_path(str(tmp_path / "a.tar")).history.layout.notes)
 
 
 def test_a_changed_bundle_is_noticed(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ _SPACE: Final = re.compile(
     r"\bvmalloc_node_range for size (\d{1,20}) failed: Address range restricted to "
     r"(?:0x)?([0-9a-f]{1,16}) - (?:0x)?([0-9a-f]{1,16})\b"
 )
-_REQUEST: Final = re.compile(r"(?:(\S{1,16}): )?vmalloc error: size (\d{1,20}), ([^,]+)")
-_OLD_REQUEST: Final = re.compile(r"(?:(\S{1,16}): )?vmalloc: allocation failure: (\d{1,20}) bytes")
+_REQUEST: Final = re.compile(r"(?:([^\s;]{1,16}): )?vmalloc error: size (\d{1,20}), ([^,]+)")
+_OLD_REQUEST: Final = re.compile(r"(?:([^\s;]{1,16}): )?vmalloc: allocation failure: (\d{1,20}) bytes")
 _EXECMEM: Final = re.compile(r"\bexecmem: unable to allocate memory\b")
 _SUPPRESSED: Final = re.compile(r"\bexecmem_\w+: (\d{1,9}) callbacks suppressed\b")
 _RELOCATION: Final = re.compile(

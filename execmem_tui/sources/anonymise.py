@@ -29,6 +29,7 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import ReachKind
+from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 
 UNIT: Final = {64: 1 << 30, 32: 16 << 20}
@@ -57,6 +58,7 @@ _MARK: Final = re.compile(r"snapshot [\w-]+ (?:begin|end)\s*")
 _MODULE_EVENT: Final = re.compile(r"[\w.,:*()+-]+(?: (?:refcnt=\d+|wait=[01]|call_site=[A-Za-z_]\w*|[A-Z]+))*\s*")
 _COMMENT: Final = re.compile(r"#[ \w:/,#|>_=.-]*|CPU:\d+ \[LOST \d+ EVENTS\]")
 _CONFIG: Final = re.compile(r"CONFIG_\w+=(?:[ymn]|\d+|0x[0-9a-f]{1,8})|# CONFIG_\w+ is not set")
+_NUMBER: Final = re.compile(r"#? ?[\w/().-]+(?: [\w/().-]+)*:?\s*[\d.-]*(?: kB)?")
 _BUILDER: Final = re.compile(r"\([^()\s]*@[^()\s]*\)")
 _PLAIN: Final = re.compile(r"[\w.,:*+-]*")
 _PLT: Final = re.compile(
@@ -295,7 +297,11 @@ def _config(job: _Job) -> Iterator[str]:
 
 
 def _version(job: _Job) -> Iterator[str]:
-    return (job.words.scrub(text) for text in job.lines())
+    return (job.words.scrub(printable(text, 400)) for text in job.lines())
+
+
+def _numbers(job: _Job) -> Iterator[str]:
+    return (text for text in job.lines() if _NUMBER.fullmatch(text))
 
 
 def _arguments(text: str, words: _Words) -> str:
@@ -353,5 +359,8 @@ _REWRITERS: Final[dict[str, Callable[[_Job], Iterator[str]]]] = {
     "config.txt": _config,
     "version": _version,
     "cmdline": _cmdline,
+    "meminfo": _numbers,
+    "sysctl": _numbers,
+    "trace_stats_final": _numbers,
     "dmesg": _dmesg,
 }

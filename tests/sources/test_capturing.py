@@ -5,7 +5,9 @@ import json
 import lzma
 import os
 import re
+import subprocess
 import tarfile
+import textwrap
 from collections.abc import Callable
 from importlib.resources import files
 from itertools import pairwise
@@ -337,3 +339,33 @@ def test_this_machine_can_be_captured(tmp_path: Path) -> None:
     assert any(each.name == "0-capture/vmallocinfo" for each in manifest.files)
     with on_disk(tmp_path / "a.tar.zst") as found:
         assert (locate(found) / "meta.toml").is_file()
+
+
+def recipe() -> str:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    found = re.search(r"^    #!/bin/sh\n(?:    .*\n)+", readme, re.MULTILINE)
+    assert found is not None
+    return textwrap.dedent(found[0])
+
+
+def test_the_recipe_of_the_readme_collects_the_same(tmp_path: Path) -> None:
+    script = tmp_path / "capture.sh"
+    script.write_text(recipe())
+    assert len(recipe().splitlines()) <= 25
+    proc = tree(tmp_path, "armhf-6.12.107")
+    (proc / "config.gz").write_bytes(gzip.compress(b"CONFIG_MODULES=y\n", mtime=0))
+    done = subprocess.run(
+        ["sh", str(script), "a.tar.gz", str(proc)], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    capture(tmp_path / "b.tar", proc=proc)
+    by_hand, by_tool = (open_path(str(tmp_path / name)).history.snapshot() for name in ("a.tar.gz", "b.tar"))
+    assert by_hand.areas == by_tool.areas
+    assert by_hand.layout.types == by_tool.layout.types
+    assert by_hand.layout.kernel == by_tool.layout.kernel
+
+
+@pytest.mark.skipif(not os.access("/proc/vmallocinfo", os.R_OK), reason="takes root")
+def test_the_recipe_of_the_readme_runs_here(tmp_path: Path) -> None:
+    subprocess.run(["sh", "-c", recipe(), "capture.sh", "a.tar.gz"], cwd=tmp_path, capture_output=True, check=True)
+    assert open_path(str(tmp_path / "a.tar.gz")).history.layout.kernel == os.uname().release

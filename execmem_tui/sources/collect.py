@@ -254,18 +254,16 @@ def record(
 
 def say_what_is_hidden(collector: Collector, phases: Iterable[str]) -> None:
     """Note where files are there but their addresses are not."""
-    for phase in phases:
-        file = collector.run / phase / "vmallocinfo"
-        if not file.is_file():
-            continue
-        try:
-            info = parse_vmallocinfo(str(file), read_lines(file))
-        except InputError as error:
-            collector.lack("vmallocinfo", error.message)
-            continue
-        if info.pointers is not Pointers.REAL:
-            collector.lack("addresses in vmallocinfo", WHY[info.pointers])
-        symbols = collector.run / phase / "kallsyms"
+    for folder in (collector.run / phase for phase in phases):
+        info, symbols = folder / "vmallocinfo", folder / "kallsyms"
+        if info.is_file():
+            try:
+                pointers = parse_vmallocinfo(str(info), read_lines(info)).pointers
+            except InputError as error:
+                collector.lack("vmallocinfo", error.message)
+            else:
+                if pointers is not Pointers.REAL:
+                    collector.lack("addresses in vmallocinfo", WHY[pointers])
         if symbols.is_file() and not any(text.strip("0") for text in _starts(symbols)):
             collector.lack("addresses in kallsyms", "zeroed: they take CAP_SYSLOG, and kernel.kptr_restrict below 2")
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import define, evolve, field
 
+from execmem_tui.formats.manifest import read_manifest
 from execmem_tui.formats.reader import find_file, read_lines
 from execmem_tui.formats.trace import Alloc, Free, Header, Lost, Other, Purge, TraceLine, parse_trace
 from execmem_tui.formats.vmallocinfo import Pointers
@@ -23,6 +24,7 @@ from execmem_tui.sources.capture import Phase, phase_folders, phases_layout, rea
 from execmem_tui.sources.clues import Clues
 from execmem_tui.sources.owners import attribute, grouped
 from execmem_tui.sources.recognise import recognise
+from execmem_tui.sources.stated import stated_layout
 from execmem_tui.sources.trace_run import read_trace_run
 
 KEPT: Final = 200_000
@@ -88,7 +90,13 @@ def open_replay(path: Path, arch: str | None = None) -> TraceReplay:
     if (folder / "meta.toml").is_file():
         phases = [read_phase(each) for each in phase_folders(folder) if find_file(each, "vmallocinfo")]
         phases = [phase for phase in phases if phase.info.pointers is Pointers.REAL]
-    layout = phases_layout(phases, arch, run.windows) if phases else _bare(run.arch or arch, run.kernel, run.windows)
+    manifest = read_manifest(folder)
+    if phases:
+        layout = phases_layout(phases, arch, run.windows)
+    elif manifest is not None and manifest.layout is not None:
+        layout = stated_layout(manifest, manifest.layout)
+    else:
+        layout = _bare(run.arch or arch, run.kernel, run.windows)
     known = _known(layout, phases, run.marks)
     begins = run.begins
     reader = TraceEvents(layout, known, lives)

@@ -24,6 +24,7 @@ from execmem_tui.formats.reader import find_file
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import Window
 from execmem_tui.sources.anonymise import UNIT, anonymise
 from execmem_tui.sources.bundle import locate, on_disk
 from execmem_tui.sources.capturing import capture
@@ -302,6 +303,23 @@ def test_a_trace_lies_between_two_snapshots(tmp_path: Path) -> None:
     assert re.findall(r"snapshot (\S+ \w+)", text) == ["0-begin begin", "0-begin end", "1-end begin", "1-end end"]
     assert "va_start" not in text, "what came before the first snapshot would look like a trace from boot"
     assert "trace_clock" in {each.name for each in instance.path.iterdir()}
+
+
+def test_a_shifted_trace_beside_hidden_addresses_keeps_its_windows(tmp_path: Path) -> None:
+    proc = tree(tmp_path, "armhf-6.12.107")
+    (proc / "vmallocinfo").write_text(text_of(CAPTURES / "zeroed", "vmallocinfo"))
+    instance = Recorded(tmp_path / "instance")
+    more = iter([alloc(50, 0xBF000000)])
+    instance.close = lambda: None  # type: ignore[method-assign]
+    read = instance.read
+    instance.read = lambda: read() + list(more)  # type: ignore[method-assign]
+    capture(tmp_path / "a.tar", proc=proc, seconds=0, hide=True, start_trace=lambda: instance)  # type: ignore[arg-type, return-value]
+    source = open_path(str(tmp_path / "a.tar" / "a" / "trace.txt"))
+    snapshot = source.history.snapshot()
+    assert any("anonymised" in note for note in snapshot.layout.notes)
+    (area,) = snapshot.areas
+    assert area.start != 0xBF000000
+    assert area.window is Window.PREFERRED
 
 
 def test_events_of_a_capture_replay_from_its_first_snapshot(tmp_path: Path) -> None:

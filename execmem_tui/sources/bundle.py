@@ -24,6 +24,8 @@ _KNOWN: Final = frozenset((
 _NEEDED: Final = ("vmallocinfo", "trace", "trace.txt")
 _PACKED: Final = (".gz", ".xz", ".zst", ".bz2")
 _MAX_DESCENT: Final = 6
+_MAX_PROBED: Final = 40
+"""Files of a folder without any known name that are looked into for a trace."""
 
 
 def _wanted(parts: Parts, regular: bool) -> bool:
@@ -112,7 +114,7 @@ def locate(folder: Path) -> Path:
         if found:
             return found[0]
         files = [each for each in inside if each.is_file() and not each.name.startswith(".")]
-        traces = [each for each in files if looks_like_trace(read_lines(each))]
+        traces = [each for each in files if _is_trace(each)] if len(files) <= _MAX_PROBED else []
         if traces or len(inside) == len(files) == 1:
             return (traces or files)[0]
         deeper = [each for each in inside if each.is_dir()]
@@ -125,6 +127,13 @@ def locate(folder: Path) -> Path:
         "not a capture: no vmallocinfo and no trace in it",
         hint="a capture folder, or a /proc/vmallocinfo",
     )
+
+
+def _is_trace(file: Path) -> bool:
+    try:
+        return looks_like_trace(read_lines(file))
+    except InputError:  # no text at all: something else that happens to lie there
+        return False
 
 
 def _is_known(folder: Path) -> bool:

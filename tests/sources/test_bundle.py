@@ -60,8 +60,11 @@ def test_a_bundle_with_a_trace_verifies_and_replays(tmp_path: Path, capsys: pyte
     assert capsys.readouterr().out.startswith(f"{bundle}: ")
     source = open_path(str(bundle / "armhf-6.12.107" / "trace.txt"))
     assert source.kind is SourceKind.REPLAY
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "picture").write_bytes(b"\x89PNG" + b"x" * 100_000)
+    shutil.copy(TRACE / "trace.txt.xz", tmp_path / "deep" / "my-trace.xz")
     alone = tmp_path / "alone.tar"
-    alone.write_bytes(tar_of(TRACE / "trace.txt.xz", "deep/my-trace.xz"))
+    alone.write_bytes(tar_of(tmp_path / "deep"))
     assert open_path(str(alone)).kind is SourceKind.REPLAY
 
 

@@ -5,7 +5,9 @@ import json
 import lzma
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tarfile
 import textwrap
 from collections.abc import Callable
@@ -261,6 +263,13 @@ def test_addresses_that_fill_everything_cannot_be_shifted(tmp_path: Path) -> Non
         anonymise(tmp_path, None, "6.1", cpus=1, hosts=[])
 
 
+def member(bundle: Path, name: str) -> str:
+    with tarfile.open(bundle) as tar:
+        file = tar.extractfile(name)
+        assert file is not None
+        return file.read().decode()
+
+
 class Recorded:
     """A tracefs instance that says what it was told to."""
 
@@ -296,10 +305,7 @@ def test_a_trace_lies_between_two_snapshots(tmp_path: Path) -> None:
     manifest = capture(bundle, proc=proc, seconds=0, start_trace=lambda: instance)  # type: ignore[arg-type, return-value]
     assert instance.closed
     assert manifest.phases == ("0-begin", "1-end")
-    with tarfile.open(bundle) as tar:
-        file = tar.extractfile("a/trace.txt")
-        assert file is not None
-        text = file.read().decode()
+    text = member(bundle, "a/trace.txt")
     assert re.findall(r"snapshot (\S+ \w+)", text) == ["0-begin begin", "0-begin end", "1-end begin", "1-end end"]
     assert "va_start" not in text, "what came before the first snapshot would look like a trace from boot"
     assert "trace_clock" in {each.name for each in instance.path.iterdir()}
@@ -309,7 +315,12 @@ def test_a_shifted_trace_beside_hidden_addresses_keeps_its_windows(tmp_path: Pat
     proc = tree(tmp_path, "armhf-6.12.107")
     (proc / "vmallocinfo").write_text(text_of(CAPTURES / "zeroed", "vmallocinfo"))
     instance = Recorded(tmp_path / "instance")
-    more = iter([alloc(50, 0xBF000000)])
+    more = iter(
+        [
+            alloc(50, 0xBF000000).replace("sh-1", f"{HOST}/0-1"),
+            alloc(51, 0).replace("failed=0", "failed=1 at 0xbf000000"),
+        ]
+    )
     instance.close = lambda: None  # type: ignore[method-assign]
     read = instance.read
     instance.read = lambda: read() + list(more)  # type: ignore[method-assign]
@@ -319,6 +330,8 @@ def test_a_shifted_trace_beside_hidden_addresses_keeps_its_windows(tmp_path: Pat
     assert any("anonymised" in note for note in snapshot.layout.notes)
     (area,) = snapshot.areas
     assert area.start != 0xBF000000
+    (line,) = [text for text in member(tmp_path / "a.tar", "a/trace.txt").splitlines() if "alloc" in text]
+    assert line.split()[0] == "host/0-1"
     assert area.window is Window.PREFERRED
 
 
@@ -357,6 +370,25 @@ def test_this_machine_can_be_captured(tmp_path: Path) -> None:
     assert any(each.name == "0-capture/vmallocinfo" for each in manifest.files)
     with on_disk(tmp_path / "a.tar.zst") as found:
         assert (locate(found) / "meta.toml").is_file()
+
+
+def in_namespace(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script where tracefs is mounted and nobody else sees it."""
+    mounted = "mount -t tracefs nodev /sys/kernel/tracing && "
+    return subprocess.run(["unshare", "-m", "sh", "-c", mounted + script], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
+def test_a_real_trace_leaves_no_instance(tmp_path: Path) -> None:
+    if shutil.which("unshare") is None or in_namespace("ls -d /sys/kernel/tracing/events/vmalloc").returncode:
+        pytest.skip("no tracefs with vmalloc events here")
+    command = f"{sys.executable} -m execmem_tui.cli.main capture --anonymise --trace 0.05 -o {tmp_path}/a.tar"
+    done = in_namespace(f"{command} && ls /sys/kernel/tracing/instances")
+    assert done.returncode == 0, done.stderr
+    assert "execmem-tui-" not in done.stdout
+    text = member(tmp_path / "a.tar", "a/trace.txt")
+    assert re.findall(r"snapshot (\S+ \w+)", text) == ["0-begin begin", "0-begin end", "1-end begin", "1-end end"]
+    assert "dropped events: 0" in member(tmp_path / "a.tar", "a/trace_stats_final")
 
 
 def recipe() -> str:

@@ -337,7 +337,7 @@ async def test_a_broken_file_is_said_and_the_map_stays() -> None:
         await app.workers.wait_for_complete()
         await pilot.pause()
         messages = [notification.message for notification in app._notifications]
-        assert any("there is no such file" in message for message in messages)
+        assert any("No such file" in message for message in messages)
         assert not any("\x1b" in message for message in messages)
         assert isinstance(app.source, Simulation)
 

@@ -70,7 +70,7 @@ def kernel_release(version: str) -> str:
 
 def _version(version: str) -> tuple[int, int]:
     parts = version.partition("-")[0].partition("+")[0].split(".")
-    if len(parts) < 2 or not parts[0].isascii() or not parts[0].isdigit() or not parts[1].isdigit():
+    if len(parts) < 2 or not parts[0].isdecimal() or not parts[1].isdecimal():
         raise UnknownLayoutError(f"not a kernel version: {printable(version)!r}", hint="for example 6.12 or 7.1")
     return int(parts[0]), int(parts[1])
 

@@ -110,7 +110,7 @@ def parse_meminfo(lines: Lines) -> dict[str, Bytes]:
     for _, text in lines:
         name, _, rest = text.partition(":")
         words = rest.split()
-        if len(words) == 2 and words[0].isdigit() and words[1] == "kB":
+        if len(words) == 2 and words[0].isdecimal() and words[1] == "kB":
             found[name.strip()] = int(words[0][:18]) << 10
     return found
 

@@ -81,7 +81,11 @@ def parse_vmallocinfo(path: str, lines: Iterable[tuple[int, str]]) -> Vmallocinf
             entries.append(entry)
     if not entries:
         raise InputError(path, skipped[0] if skipped else 1, "holds no line of /proc/vmallocinfo")
-    return Vmallocinfo(entries=tuple(entries), pointers=_worth(entries, unready=unready), skipped=tuple(skipped))
+    pointers = _worth(entries, unready=unready)
+    if pointers is Pointers.REAL:  # a garbled line may still look like one
+        skipped += [entry.line for entry in entries if entry.end - entry.start != entry.size]
+        entries = [entry for entry in entries if entry.end - entry.start == entry.size]
+    return Vmallocinfo(entries=tuple(entries), pointers=pointers, skipped=tuple(sorted(skipped)))
 
 
 def _address(text: str) -> Address:
@@ -102,11 +106,11 @@ def _entry(match: re.Match[str], number: int) -> VmallocEntry | None:
         name, _, value = word.partition("=")
         if word in _FLAGS:
             flags.append(word)
-        elif name == "pages" and value.isdigit():
+        elif name == "pages" and value.isdecimal():
             pages = int(value[:18])
         elif name == "phys" and re.fullmatch(r"(?:0x)?[0-9a-f]{1,16}", value):
             phys = int(value, 16)
-        elif name.startswith("N") and name[1:].isdigit() and value.isdigit():
+        elif name.startswith("N") and name[1:].isdecimal() and value.isdecimal():
             continue
         elif index == 0 and not lazy:
             caller = printable(word, 120)

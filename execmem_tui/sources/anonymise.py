@@ -40,29 +40,36 @@ _DRAWS: Final = 256
 _TOP: Final = 4096
 """So many addresses below the end of a word are error codes and markers, not addresses."""
 
-_AREA: Final = re.compile(r"(0x[0-9a-f]{1,16}|\(_*ptrval_*\))-(0x[0-9a-f]{1,16}|\(_*ptrval_*\))(\s+\d+)(.*)")
+_AREA: Final = re.compile(
+    r"(0x[0-9a-f]{1,16}|\(_*ptrval_*\))-(0x[0-9a-f]{1,16}|\(_*ptrval_*\))([ \t]+\d+)(.*)", re.ASCII
+)
 _AREA_REST: Final = re.compile(
     r"(?: [\w.$]+\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\w+\])?| \[\w+\]"
-    r"| (?:ioremap|sparse|vmalloc|vmap|user|dma-coherent|vpages|vm_map_ram)| unpurged vm_area| pages=\d+| N\d+=\d+)"
+    r"| (?:ioremap|sparse|vmalloc|vmap|user|dma-coherent|vpages|vm_map_ram)| unpurged vm_area| pages=\d+| N\d+=\d+)",
+    re.ASCII,
 )
-_SYMBOL: Final = re.compile(r"([0-9a-f]{8,16})( \S [\w.$]+(?:\s+\[[\w.]+\])?)\s*")
-_MODULE: Final = re.compile(r"([\w-]+ \d+ [\d-]+ [\w,\[\]-]+ \w+) 0x([0-9a-f]{1,16})( \(\w*\))?\s*")
-_SECTION: Final = re.compile(r"([\w-]+ [\w.$]+) 0x([0-9a-f]{1,16})\s*")
-_TRACE: Final = re.compile(r"\s*(\S.{0,39}?)-(\d+)(\s+(?:\([ \d-]+\)\s+)?\[\d+\]\s+\S+\s+\d+\.\d+: )(\w+): (.*)")
+_SYMBOL: Final = re.compile(r"([0-9a-f]{8,16})( \S [\w.$]+(?:[ \t]+\[[\w.]+\])?)[ \t]*", re.ASCII)
+_MODULE: Final = re.compile(r"([\w-]+ \d+ [\d-]+ [\w,\[\]-]+ \w+) 0x([0-9a-f]{1,16})( \(\w*\))?[ \t]*", re.ASCII)
+_SECTION: Final = re.compile(r"([\w-]+ [\w.$]+) 0x([0-9a-f]{1,16})[ \t]*", re.ASCII)
+_TRACE: Final = re.compile(
+    r"[ \t]*(\S.{0,39}?)-(\d+)([ \t]+(?:\([ \d-]+\)[ \t]+)?\[\d+\][ \t]+[\w.#]+[ \t]+\d+\.\d+: )(\w+): (.*)", re.ASCII
+)
 _ALLOC: Final = re.compile(
-    r"(va_start: )(\d+)( size=\d+ align=\d+ vstart=0x)([0-9a-f]+)( vend=0x)([0-9a-f]+)( failed=[01])\s*"
+    r"(va_start: )(\d+)( size=\d+ align=\d+ vstart=0x)([0-9a-f]+)( vend=0x)([0-9a-f]+)( failed=[01])[ \t]*", re.ASCII
 )
-_FREE: Final = re.compile(r"(va_start=0x)([0-9a-f]+)( nr_lazy=\d+ nr_lazy_max=\d+)\s*")
-_PURGE: Final = re.compile(r"(start=0x)([0-9a-f]+)( end=0x)([0-9a-f]+)( num_purged=\d+)\s*")
-_MARK: Final = re.compile(r"snapshot [\w-]+ (?:begin|end)\s*")
-_MODULE_EVENT: Final = re.compile(r"[\w.,:*()+-]+(?: (?:refcnt=\d+|wait=[01]|call_site=[A-Za-z_]\w*|[A-Z]+))*\s*")
-_COMMENT: Final = re.compile(r"#[ \w:/,#|>_=.-]*|CPU:\d+ \[LOST \d+ EVENTS\]")
-_CONFIG: Final = re.compile(r"CONFIG_\w+=(?:[ymn]|\d+|0x[0-9a-f]{1,8})|# CONFIG_\w+ is not set")
-_NUMBER: Final = re.compile(r"#? ?[\w/().-]+(?: [\w/().-]+)*:?\s*[\d.-]*(?: kB)?")
-_BUILDER: Final = re.compile(r"\([^()\s]*@[^()\s]*\)")
-_PLAIN: Final = re.compile(r"[\w.,:*+-]*")
+_FREE: Final = re.compile(r"(va_start=0x)([0-9a-f]+)( nr_lazy=\d+ nr_lazy_max=\d+)[ \t]*", re.ASCII)
+_PURGE: Final = re.compile(r"(start=0x)([0-9a-f]+)( end=0x)([0-9a-f]+)( num_purged=\d+)[ \t]*", re.ASCII)
+_MARK: Final = re.compile(r"snapshot [\w-]+ (?:begin|end)[ \t]*", re.ASCII)
+_MODULE_EVENT: Final = re.compile(
+    r"[\w.,:*()+-]+(?: (?:refcnt=\d+|wait=[01]|call_site=[A-Za-z_]\w*|[A-Z]+))*[ \t]*", re.ASCII
+)
+_COMMENT: Final = re.compile(r"#[ \w:/,#|>_=.-]*|CPU:\d+ \[LOST \d+ EVENTS\]", re.ASCII)
+_CONFIG: Final = re.compile(r"CONFIG_\w+=(?:[ymn]|\d+|0x[0-9a-f]{1,8})|# CONFIG_\w+ is not set", re.ASCII)
+_NUMBER: Final = re.compile(r"#? ?[\w/().-]+(?: [\w/().-]+)*:?[ \t]*[\d.-]*(?: kB)?", re.ASCII)
+_BUILDER: Final = re.compile(r"\([^()\s]*@[^()\s]*\)", re.ASCII)
+_PLAIN: Final = re.compile(r"[\w.,:*+-]*", re.ASCII)
 _PLT: Final = re.compile(
-    r"\d+ pages in range for (?:non-)?PLT usage|2G module region forced by RANDOMIZE_MODULE_REGION_FULL"
+    r"\d+ pages in range for (?:non-)?PLT usage|2G module region forced by RANDOMIZE_MODULE_REGION_FULL", re.ASCII
 )
 _ARGUMENTS: Final = frozenset((
     "nokaslr", "kaslr", "vmalloc", "mem", "no_hash_pointers", "hash_pointers", "kasan", "no5lvl", "nosmp", "maxcpus", "nr_cpus",
@@ -275,7 +282,7 @@ def _trace(job: _Job) -> Iterator[str]:
         task, pid, middle, name, rest = found.groups()
         event = _event(job, name, rest)
         if event is not None:
-            comm = job.words.scrub(task)
+            comm = job.words.scrub(printable(task, 40))
             yield f"{comm:>16}-{pid}{middle}{name}: {event}"
 
 

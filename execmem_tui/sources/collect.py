@@ -89,7 +89,7 @@ class Collector:
             self._copy(self.proc / name, self.run / name)
         version = self.run / "version"
         words = version.read_text(errors="replace").split() if version.is_file() else []
-        self._release = words[2] if len(words) > 2 and "/" not in words[2] else ""
+        self._release = words[2] if len(words) > 2 and re.fullmatch(r"[\w.+~-]+", words[2]) else ""
         self._write("config.txt", self._config)
         self._write("dmesg", lambda: kernel_log(self.root / "dev" / "kmsg"))
 

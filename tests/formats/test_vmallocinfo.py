@@ -67,6 +67,18 @@ def test_a_few_broken_lines_are_counted_and_left_out() -> None:
     assert len(info.entries) == 2
 
 
+def test_a_line_whose_numbers_do_not_fit_is_left_out() -> None:
+    good = "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone+0xe9/0x510 pages=4 vmalloc N0=4"
+    info = parse_vmallocinfo("test", [(1, good), (2, good), (3, good.replace("5000 ", "500000 ")), (4, good)])
+    assert info.skipped == (3,)
+    assert [entry.line for entry in info.entries] == [1, 2, 4]
+
+
+def test_digits_of_other_scripts_do_no_harm() -> None:
+    info = parse_vmallocinfo("test", [(1, "0xffffc90000000000-0xffffc90000005000   20480 f pages=² vmalloc N0=² N²=1")])
+    assert info.entries[0].pages is None
+
+
 @pytest.mark.parametrize("text", ["", "hello\n", "\x1b[31m\n" * 50, "0-0 0\n" * 50])
 def test_other_files_are_refused(text: str) -> None:
     with pytest.raises(InputError):

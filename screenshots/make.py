@@ -60,6 +60,13 @@ def capture() -> Source:
     return open_path(str(CAPTURE), phase="1-modules")
 
 
+def replay() -> Source:
+    """The trace of a real arm64 kernel, a third of the way through."""
+    source = open_path(str(HERE.parent / "tests" / "data" / "traces" / "arm64-7.2.13-nokaslr" / "trace.txt.xz"))
+    source.history.seek(source.history.steps // 3)
+    return source
+
+
 def any_arch(name: str) -> Callable[[], Source]:
     """One architecture with modules, probes and programs."""
 
@@ -78,6 +85,7 @@ PICTURES: tuple[tuple[str, Callable[[], Source], tuple[int, int], str, tuple[str
     ("no-colour", fallback, (120, 40), "execmem-dark", ("N",)),
     ("light", rest, (120, 40), "execmem-light", ()),
     ("capture-arm64", capture, (160, 45), "execmem-dark", ("w", "z", "minus", "minus", "minus", "minus")),
+    ("replay-arm64", replay, (140, 40), "execmem-dark", ("z", *("minus",) * 6)),
     *((f"arch-{name}", any_arch(name), (110, 30), "execmem-dark", ()) for name in architectures()),
 )
 """Name, source, size in cells, theme, keys to press."""

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
@@ -28,11 +28,21 @@ _PROBED_CALL: Final = re.compile(
 _PROBED_RETURN: Final = re.compile(r"\(\S+ <- alloc_vmap_area\) va_start=(?:0x([0-9a-f]{1,16})|\(fault\))")
 _PROBED_FREE: Final = re.compile(r"\(free_vmap_area_noflush\+0x0/\S+\) va_start=0x([0-9a-f]{1,16})")
 _PROBED_PURGE: Final = re.compile(r"\(__purge_vmap_area_lazy\+0x0/")
+_EVENT: Final = re.compile(r"\s*(?:\w+:)?(\w+):\s*(.*)")
+"""What `_LINE` has behind the time."""
 _LOST: Final = re.compile(
     r"CPU:\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?: DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d+)"
 )
 """Where the kernel does not know how many, at least one."""
 _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\s+#P:(\d+)")
+
+_ASKED: Final = "alloc_vmap_area: va_start: "
+_FREED: Final = "free_vmap_area_noflush: va_start=0x"
+_NOTHING_PURGED: Final = "purge_vmap_area_lazy: start=0xffffffffffffffff end=0x0 num_purged=0"
+_HIGHEST: Final = (1 << 64) - 1
+_REMEMBERED: Final = 1 << 13
+"""How many different texts of a kind are remembered, so that memory does not grow with a trace."""
+_T = TypeVar("_T")
 
 EVERYTHING: Final = -1
 """`Purge.purged` where only the call was seen: all that was lazy."""
@@ -103,6 +113,9 @@ class Header(NamedTuple):
     cpus: int
 
 
+_Where = tuple[int, float, str, int]
+"""Line, seconds, task, CPU."""
+
 TraceLine = Alloc | Free | Purge | Other | Lost | Header
 
 
@@ -116,33 +129,122 @@ def parse_trace(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[TraceLi
     Raises:
         InputError: this is no trace, or a vmalloc event is cut.
     """
-    bad = good = 0
-    probes = _Probes()
+    parser = _Parser(path)
+    heads, requests, pages = parser.heads, parser.requests, parser.pages
+    new, hexadecimal = tuple.__new__, "0123456789abcdef"
     for number, text in lines:
+        head, _, rest = text.partition(": ")
+        place, _, time = head.rpartition(" ")
+        if place in heads:
+            seconds, _, micros = time.partition(".")
+            if seconds.isdecimal() and micros.isdecimal():
+                task, cpu = heads[place]
+                kind = rest[:9]
+                if kind == "purge_vma":
+                    if rest == _NOTHING_PURGED:
+                        parser.known += 1
+                        yield new(Purge, (number, float(time), task, cpu, _HIGHEST, 0, 0))
+                        continue
+                elif kind == "alloc_vma":
+                    start, _, tail = rest[27:].partition(" ")
+                    if tail in requests and start.isdecimal() and len(start) <= 20 and rest.startswith(_ASKED):
+                        parser.known += 1
+                        yield new(Alloc, (number, float(time), task, cpu, int(start)) + requests[tail])
+                        continue
+                elif kind == "free_vmap":
+                    start, _, tail = rest[35:].partition(" ")
+                    if tail in pages and 0 < len(start) <= 16 and not start.strip(hexadecimal) and rest.startswith(_FREED):
+                        parser.known += 1
+                        yield new(Free, (number, float(time), task, cpu, int(start, 16), pages[tail]))
+                        continue
+                line = parser.rest((number, float(time), task, cpu), rest)
+                if line is not None:
+                    yield line
+                    continue
+        yield from parser.take(number, text)
+
+
+class _Parser:
+    """Reads any line, and learns the parts that come again and again, for those that need no second look.
+
+    `heads` has what stands before the time: (task, CPU). `requests` and `pages` have what stands behind `va_start` of
+    alloc_vmap_area and of free_vmap_area_noflush.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._probes = _Probes()
+        self._bad = 0
+        self.known = 0
+        """Lines of a trace."""
+        self.heads: dict[str, tuple[str, int]] = {}
+        self.requests: dict[str, tuple[int, int, int, int, bool]] = {}
+        self.pages: dict[str, int] = {}
+
+    def rest(self, where: _Where, rest: str) -> TraceLine | None:
+        """Return what stands behind the time of a line, where that is one line and can be read in one way only."""
+        found = _EVENT.match(rest)
+        if found is None:
+            return None
+        name, text = found.groups()
+        if name in _TAKERS:
+            line = self._vmalloc(where, name, text)
+            tail = rest[35:] if isinstance(line, Free) else rest[27:]
+            tail = tail.partition(" ")[2]
+            if isinstance(line, Alloc):
+                _keep(self.requests, tail, line[5:])
+            elif isinstance(line, Free):
+                _keep(self.pages, tail, line.nr_lazy)
+        elif text.startswith("(") and not self._probes.native:
+            return None
+        else:
+            line = _other(where, name, text)
+        self.known += 1
+        return line
+
+    def take(self, number: int, text: str) -> Iterator[TraceLine]:
+        """Yield what any line says."""
         found = _LINE.match(text)
         if found is None:
             other = _special(number, text)
             if other is not None:
                 yield other
             elif text.strip() and not text.startswith("#"):
-                bad += 1
-                if bad > 100 and bad > good:
-                    raise InputError(path, number, "not a line of a trace")
-            continue
-        good += 1
+                self._bad += 1
+                if self._bad > 100 and self._bad > self.known:
+                    raise InputError(self._path, number, "not a line of a trace")
+            return
+        self.known += 1
         task, pid, cpu, time, name, rest = found.groups()
         where = (number, float(time), f"{task}-{pid}", int(cpu))
-        take = _TAKERS.get(name)
-        if take is not None:
-            probes.native = True
-            line = take(where, rest)
-            if line is None:
-                raise InputError(path, number, f"a {name} event that is cut or from another kernel")
-            yield line
-        elif rest.startswith("(") and not probes.native:
-            yield from probes.take(where, name, rest)
+        self._learn(found, where)
+        if name in _TAKERS:
+            yield self._vmalloc(where, name, rest)
+        elif rest.startswith("(") and not self._probes.native:
+            yield from self._probes.take(where, name, rest)
         else:
             yield _other(where, name, rest)
+
+    def _vmalloc(self, where: _Where, name: str, text: str) -> Alloc | Free | Purge:
+        self._probes.native = True
+        line = _TAKERS[name](where, text)
+        if line is None:
+            raise InputError(self._path, where[0], f"a {name} event that is cut or from another kernel")
+        return line
+
+    def _learn(self, found: re.Match[str], where: _Where) -> None:
+        """Keep the head of a line, but only where the same characters can never be read in another way."""
+        head = found.string.partition(": ")[0]
+        place = head.rpartition(" ")[0]
+        if found.span(4) == (len(place) + 1, len(head)) and place.isprintable() and place.rfind(")") >= place.rfind("("):
+            _keep(self.heads, place, where[2:])
+
+
+def _keep(known: dict[str, _T], text: str, value: _T) -> None:
+    """Remember `value`; all is forgotten where very much would be remembered."""
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[text] = value
 
 
 _WINDOW: Final = re.compile(r"vstart=0x([0-9a-f]{1,16}) vend=0x([0-9a-f]{1,16})")
@@ -162,10 +264,6 @@ def trace_windows(lines: Iterable[tuple[int, str]]) -> Counter[tuple[int, int]]:
 def looks_like_trace(lines: Iterable[tuple[int, str]]) -> bool:
     """Whether one of the first lines is a trace's."""
     return any(text.startswith("# tracer:") or _LINE.match(text) for _, text in islice(lines, 40))
-
-
-_Where = tuple[int, float, str, int]
-"""Line, seconds, task, CPU."""
 
 
 class _Probes:

@@ -119,7 +119,9 @@ _Where = tuple[int, float, str, int]
 TraceLine = Alloc | Free | Purge | Other | Lost | Header
 
 
-def parse_trace(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[TraceLine]:
+def parse_trace(  # noqa: C901 - the hottest loop, a call costs
+    path: str, lines: Iterable[tuple[int, str]]
+) -> Iterator[TraceLine]:
     """Yield what each line says; comments and foreign lines are passed over while they are few.
 
     Kernels before 6.3 have no vmalloc events. There, kprobe events on alloc_vmap_area (size, align, vstart, vend), its
@@ -153,7 +155,12 @@ def parse_trace(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[TraceLi
                         continue
                 elif kind == "free_vmap":
                     start, _, tail = rest[35:].partition(" ")
-                    if tail in pages and 0 < len(start) <= 16 and not start.strip(hexadecimal) and rest.startswith(_FREED):
+                    if (
+                        tail in pages
+                        and 0 < len(start) <= 16
+                        and not start.strip(hexadecimal)
+                        and rest.startswith(_FREED)
+                    ):
                         parser.known += 1
                         yield new(Free, (number, float(time), task, cpu, int(start, 16), pages[tail]))
                         continue
@@ -187,6 +194,7 @@ class _Parser:
         if found is None:
             return None
         name, text = found.groups()
+        line: TraceLine
         if name in _TAKERS:
             line = self._vmalloc(where, name, text)
             tail = rest[35:] if isinstance(line, Free) else rest[27:]
@@ -236,7 +244,11 @@ class _Parser:
         """Keep the head of a line, but only where the same characters can never be read in another way."""
         head = found.string.partition(": ")[0]
         place = head.rpartition(" ")[0]
-        if found.span(4) == (len(place) + 1, len(head)) and place.isprintable() and place.rfind(")") >= place.rfind("("):
+        if (
+            found.span(4) == (len(place) + 1, len(head))
+            and place.isprintable()
+            and place.rfind(")") >= place.rfind("(")
+        ):
             _keep(self.heads, place, where[2:])
 
 

@@ -120,7 +120,7 @@ TraceLine = Alloc | Free | Purge | Other | Lost | Header
 
 
 def parse_trace(  # noqa: C901 - the hottest loop, a call costs
-    path: str, lines: Iterable[tuple[int, str]]
+    path: str, lines: Iterable[tuple[int, str]], *, native: bool = False
 ) -> Iterator[TraceLine]:
     """Yield what each line says; comments and foreign lines are passed over while they are few.
 
@@ -128,10 +128,15 @@ def parse_trace(  # noqa: C901 - the hottest loop, a call costs
     return (va_start), free_vmap_area_noflush (va_start) and __purge_vmap_area_lazy say the same; they count only in a trace
     that has no vmalloc event so far.
 
+    Args:
+        path: to be named in errors.
+        lines: (number, text).
+        native: vmalloc events came before these lines.
+
     Raises:
         InputError: this is no trace, or a vmalloc event is cut.
     """
-    parser = _Parser(path)
+    parser = _Parser(path, native=native)
     heads, requests, pages = parser.heads, parser.requests, parser.pages
     new, hexadecimal = tuple.__new__, "0123456789abcdef"
     for number, text in lines:
@@ -178,9 +183,10 @@ class _Parser:
     alloc_vmap_area and of free_vmap_area_noflush.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, native: bool) -> None:
         self._path = path
         self._probes = _Probes()
+        self._probes.native = native
         self._bad = 0
         self.known = 0
         """Lines of a trace."""

@@ -36,21 +36,21 @@ class VmapArea:
 class VmapNode:
     """One node: its lazy areas and 256 pools. Pools are keyed by pages and last-in first-out; the head is at the left."""
 
-    __slots__ = ("lazy", "pools", "settled")
+    __slots__ = ("due", "lazy", "pools")
 
     def __init__(self) -> None:
         self.lazy: dict[int, VmapArea] = {}
         """By start, the first freed first."""
         self.pools: dict[int, deque[tuple[int, int]]] = {}
         """By pages; only pools that hold something are kept, for every purge looks at all of them."""
-        self.settled = True
-        """Nothing was parked since a decay found nothing to take: most purges."""
+        self.due: set[int] = set()
+        """Pages of the pools where a decay may find something: none where nothing was parked since one found nothing."""
 
     def clone(self) -> "VmapNode":
         """Return an equal node; areas are shared, containers are not."""
         copy = VmapNode()
         copy.lazy = dict(self.lazy)
-        copy.settled = self.settled
+        copy.due = set(self.due)
         copy.pools = {pages: deque(pool) for pages, pool in self.pools.items()}
         return copy
 
@@ -88,7 +88,7 @@ class VmapNode:
         if pool is None:
             pool = self.pools[pages] = deque()
         pool.appendleft((start, end))
-        self.settled = False
+        self.due.add(pages)
 
     def pooled(self) -> Iterator[tuple[int, int]]:
         """Yield every pooled (start, end), by size, head first."""
@@ -103,15 +103,15 @@ class VmapNode:
             empties_short: 6.12's quirk: a pool of 1 to 3 areas has a quarter of 0 and loses everything.
         """
         out: list[tuple[int, int]] = []
-        if self.settled and not full:
-            return out
-        for pages, pool in list(self.pools.items()):
-            length = len(pool)
+        for pages in list(self.pools if full else self.due):
+            length = len(self.pools.get(pages, ()))
             count = length if full else length >> 2
             if count == 0 and empties_short:
                 count = length
-            out.extend(self.pop(pages) for _ in range(count))
-        self.settled = not out
+            if count:
+                out += [self.pop(pages) for _ in range(count)]
+            else:
+                self.due.discard(pages)
         return out
 
 

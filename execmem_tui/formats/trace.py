@@ -40,6 +40,7 @@ _ASKED: Final = "alloc_vmap_area: va_start: "
 _FREED: Final = "free_vmap_area_noflush: va_start=0x"
 _NOTHING_PURGED: Final = "purge_vmap_area_lazy: start=0xffffffffffffffff end=0x0 num_purged=0"
 _HIGHEST: Final = (1 << 64) - 1
+_MAX_TASK: Final = 40
 _REMEMBERED: Final = 1 << 13
 """How many different texts of a kind are remembered, so that memory does not grow with a trace."""
 _T = TypeVar("_T")
@@ -119,25 +120,19 @@ _Where = tuple[int, float, str, int]
 TraceLine = Alloc | Free | Purge | Other | Lost | Header
 
 
-def parse_trace(  # noqa: C901 - the hottest loop, a call costs
-    path: str, lines: Iterable[tuple[int, str]], *, native: bool = False
-) -> Iterator[TraceLine]:
-    """Yield what each line says; comments and foreign lines are passed over while they are few.
-
-    Kernels before 6.3 have no vmalloc events. There, kprobe events on alloc_vmap_area (size, align, vstart, vend), its
-    return (va_start), free_vmap_area_noflush (va_start) and __purge_vmap_area_lazy say the same; they count only in a trace
-    that has no vmalloc event so far.
+def parse_trace(path: str, lines: Iterable[tuple[int, str]], *, native: bool = False) -> Iterator[TraceLine]:
+    """Yield what each line says; comments and foreign lines are passed over while they are few (see `_Probes` for old kernels).
 
     Args:
         path: to be named in errors.
-        lines: (number, text).
+        lines: (number, text); no number is left out.
         native: vmalloc events came before these lines.
 
     Raises:
         InputError: this is no trace, or a vmalloc event is cut.
     """
     parser = _Parser(path, native=native)
-    heads, requests, pages = parser.heads, parser.requests, parser.pages
+    heads, requests, pages, purges = parser.heads, parser.requests, parser.pages, parser.purges
     new, hexadecimal = tuple.__new__, "0123456789abcdef"
     for number, text in lines:
         head, _, rest = text.partition(": ")
@@ -147,15 +142,9 @@ def parse_trace(  # noqa: C901 - the hottest loop, a call costs
             if seconds.isdecimal() and micros.isdecimal():
                 task, cpu = heads[place]
                 kind = rest[:9]
-                if kind == "purge_vma":
-                    if rest == _NOTHING_PURGED:
-                        parser.known += 1
-                        yield new(Purge, (number, float(time), task, cpu, _HIGHEST, 0, 0))
-                        continue
-                elif kind == "alloc_vma":
+                if kind == "alloc_vma":
                     start, _, tail = rest[27:].partition(" ")
                     if tail in requests and start.isdecimal() and len(start) <= 20 and rest.startswith(_ASKED):
-                        parser.known += 1
                         yield new(Alloc, (number, float(time), task, cpu, int(start)) + requests[tail])
                         continue
                 elif kind == "free_vmap":
@@ -166,9 +155,11 @@ def parse_trace(  # noqa: C901 - the hottest loop, a call costs
                         and not start.strip(hexadecimal)
                         and rest.startswith(_FREED)
                     ):
-                        parser.known += 1
                         yield new(Free, (number, float(time), task, cpu, int(start, 16), pages[tail]))
                         continue
+                elif rest in purges:
+                    yield new(Purge, (number, float(time), task, cpu) + purges[rest])
+                    continue
                 line = parser.rest((number, float(time), task, cpu), rest)
                 if line is not None:
                     yield line
@@ -180,7 +171,7 @@ class _Parser:
     """Reads any line, and learns the parts that come again and again, for those that need no second look.
 
     `heads` has what stands before the time: (task, CPU). `requests` and `pages` have what stands behind `va_start` of
-    alloc_vmap_area and of free_vmap_area_noflush.
+    alloc_vmap_area and of free_vmap_area_noflush. `purges` has whole purges of nothing, `names` has events.
     """
 
     def __init__(self, path: str, *, native: bool) -> None:
@@ -188,47 +179,52 @@ class _Parser:
         self._probes = _Probes()
         self._probes.native = native
         self._bad = 0
-        self.known = 0
-        """Lines of a trace."""
+        self._foreign = 0
+        """Lines that are no events, comments too."""
+        self._first = 0
         self.heads: dict[str, tuple[str, int]] = {}
         self.requests: dict[str, tuple[int, int, int, int, bool]] = {}
         self.pages: dict[str, int] = {}
+        self.purges: dict[str, tuple[int, int, int]] = {}
+        self.names: set[str] = set()
 
     def rest(self, where: _Where, rest: str) -> TraceLine | None:
         """Return what stands behind the time of a line, where that is one line and can be read in one way only."""
-        found = _EVENT.match(rest)
-        if found is None:
-            return None
-        name, text = found.groups()
+        name, _, text = rest.partition(": ")
         line: TraceLine
+        if name not in self.names or text[:1] == "(" or text[:1].isspace():
+            found = _EVENT.match(rest)
+            if found is None or (found[2].startswith("(") and not self._probes.native):
+                return None
+            if found[1] == name and len(self.names) < _REMEMBERED:
+                self.names.add(name)
+            name, text = found.groups()
         if name in _TAKERS:
             line = self._vmalloc(where, name, text)
-            tail = rest[35:] if isinstance(line, Free) else rest[27:]
-            tail = tail.partition(" ")[2]
             if isinstance(line, Alloc):
-                _keep(self.requests, tail, line[5:])
+                _keep(self.requests, rest[27:].partition(" ")[2], line[5:])
             elif isinstance(line, Free):
-                _keep(self.pages, tail, line.nr_lazy)
-        elif text.startswith("(") and not self._probes.native:
-            return None
+                _keep(self.pages, rest[35:].partition(" ")[2], line.nr_lazy)
+            elif not line.purged:
+                _keep(self.purges, rest, line[4:])
         else:
-            line = _other(where, name, text)
-        self.known += 1
+            line = tuple.__new__(Other, (*where, name, printable(text, 400)))
         return line
 
     def take(self, number: int, text: str) -> Iterator[TraceLine]:
         """Yield what any line says."""
         found = _LINE.match(text)
+        self._first = self._first or number
         if found is None:
+            self._foreign += 1
             other = _special(number, text)
             if other is not None:
                 yield other
             elif text.strip() and not text.startswith("#"):
                 self._bad += 1
-                if self._bad > 100 and self._bad > self.known:
+                if self._bad > 100 and self._bad > number - self._first + 1 - self._foreign:
                     raise InputError(self._path, number, "not a line of a trace")
             return
-        self.known += 1
         task, pid, cpu, time, name, rest = found.groups()
         where = (number, float(time), f"{task}-{pid}", int(cpu))
         self._learn(found, where)
@@ -285,7 +281,11 @@ def looks_like_trace(lines: Iterable[tuple[int, str]]) -> bool:
 
 
 class _Probes:
-    """Pairs the call of alloc_vmap_area with its return, per task."""
+    """Kernels before 6.3 have no vmalloc events. Their kprobe events say the same, in a trace without vmalloc events so far.
+
+    They are those on alloc_vmap_area (size, align, vstart, vend), its return (va_start), free_vmap_area_noflush (va_start)
+    and __purge_vmap_area_lazy. The call of alloc_vmap_area is paired with its return per task.
+    """
 
     def __init__(self) -> None:
         self.native = False
@@ -318,7 +318,7 @@ def _special(number: int, text: str) -> Lost | Header | None:
 
 def _other(where: _Where, name: str, rest: str) -> Other:
     number, time, task, cpu = where
-    return Other(number, time, printable(task, 40), cpu, name, printable(rest, 400))
+    return Other(number, time, printable(task, _MAX_TASK), cpu, name, printable(rest, 400))
 
 
 def _alloc(where: _Where, rest: str) -> Alloc | None:

@@ -55,8 +55,9 @@ class _Rerun:
             areas: dict[int, VmapArea] = {}
             for line, text in self._lines:
                 yield from self._line(line, text, shift, areas)
-            for area in list(areas.values()):
+            for area in areas.values():
                 self._vmalloc.release(area)
+                self._vmalloc.run_drain()
             self._vmalloc.purge(Purge.ALIASES)
             yield from self._text(self._lines[-1][1], shift)
 
@@ -73,6 +74,7 @@ class _Rerun:
             area = areas.pop(line.start, None)
             if area is not None:
                 vmalloc.release(area)
+                vmalloc.run_drain()
         elif isinstance(line, PurgeLine):
             vmalloc.purge(Purge.ALIASES)
         else:

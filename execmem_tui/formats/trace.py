@@ -38,8 +38,6 @@ _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\
 
 _ASKED: Final = "alloc_vmap_area: va_start: "
 _FREED: Final = "free_vmap_area_noflush: va_start=0x"
-_NOTHING_PURGED: Final = "purge_vmap_area_lazy: start=0xffffffffffffffff end=0x0 num_purged=0"
-_HIGHEST: Final = (1 << 64) - 1
 _MAX_TASK: Final = 40
 _REMEMBERED: Final = 1 << 13
 """How many different texts of a kind are remembered, so that memory does not grow with a trace."""
@@ -246,11 +244,8 @@ class _Parser:
         """Keep the head of a line, but only where the same characters can never be read in another way."""
         head = found.string.partition(": ")[0]
         place = head.rpartition(" ")[0]
-        if (
-            found.span(4) == (len(place) + 1, len(head))
-            and place.isprintable()
-            and place.rfind(")") >= place.rfind("(")
-        ):
+        simple = place.isprintable() and place.rfind(")") >= place.rfind("(") and len(where[2]) <= _MAX_TASK
+        if simple and found.span(4) == (len(place) + 1, len(head)):
             _keep(self.heads, place, where[2:])
 
 

@@ -66,6 +66,7 @@ class Replay:
             early_areas=(*busy, *lazy),
             word_bits=word_bits,
         )
+        self.vmalloc.drain_queued = True  # the trace says when it runs
         for start, _ in lazy:
             self.vmalloc.release(self.vmalloc.busy[start])
         self.window = window
@@ -83,29 +84,31 @@ class Replay:
 
     def run(self, lines: Iterable[TraceLine]) -> Replayed:
         """Replay all lines and return what was found."""
-        source = iter(lines)
-        for line in self._in_order(source):
-            if type(line) is Alloc:
-                self._alloc(line, source)
-            elif type(line) is Purge:
-                if line.line in self._done_purges:
-                    self._done_purges.discard(line.line)
-                else:
-                    self._purge(line)
-                self._failed_tasks.discard(line.task)
-            elif type(line) is Free:
-                self._free(line)
-            elif type(line) is Lost:
-                self.found.lost += line.events
+        source, ahead = iter(lines), self._ahead
+        more = True
+        while more:
+            more = bool(ahead)
+            for line in self._seen_ahead() if more else source:
+                if type(line) is Alloc:
+                    self._alloc(line, source)
+                    if ahead and not more:
+                        more = True
+                        break
+                elif type(line) is Purge:
+                    if line.line in self._done_purges:
+                        self._done_purges.discard(line.line)
+                    else:
+                        self._purge(line)
+                    self._failed_tasks.discard(line.task)
+                elif type(line) is Free:
+                    self._free(line)
+                elif type(line) is Lost:
+                    self.found.lost += line.events
         return self.found
 
-    def _in_order(self, source: Iterator[TraceLine]) -> Iterator[TraceLine]:
-        """Yield every line, those first that were looked at ahead."""
-        ahead = self._ahead
-        for line in source:
-            yield line
-            while ahead:
-                yield ahead.popleft()
+    def _seen_ahead(self) -> Iterator[TraceLine]:
+        while self._ahead:
+            yield self._ahead.popleft()
 
     def _free(self, line: Free) -> None:
         vmalloc = self.vmalloc
@@ -129,29 +132,37 @@ class Replay:
         if start >= end and not purged:
             self.found.purge_counts_equal += 1
             return
-        if purged == EVERYTHING:
-            inside = list(vmalloc.lazy())
-        else:
-            inside = [area for area in vmalloc.lazy() if start <= area.start and area.end <= end]
+        inside = list(vmalloc.lazy())
+        held = len(inside)
+        if purged != EVERYTHING:
+            inside = [area for area in inside if start <= area.start and area.end <= end]
             self.found.purge_counts_equal += len(inside) == purged
             if len(inside) > purged:
                 freed_at = self._freed_at
                 inside.sort(key=lambda area: freed_at.get(area.start, 0))
                 del inside[purged:]
-        chosen = {area.start for area in inside}
-        detached = []
-        for node in vmalloc.nodes:
-            out = [area for area in node.lazy.values() if area.start in chosen]
-            if out:
-                out.sort(key=area_start)
-                detached.append(out)
-                for area in out:
-                    del node.lazy[area.start]
-        for start in chosen:
-            self._freed_at.pop(start, None)
+        if len(inside) == held:
+            detached = [sorted(node.lazy.values(), key=area_start) for node in vmalloc.nodes if node.lazy]
+            self._freed_at.clear()
+            for node in vmalloc.nodes:
+                node.lazy.clear()
+        else:
+            detached = self._detach({area.start for area in inside})
         helpers = min(max(vmalloc.nr_lazy // vmalloc.lazy_max(), 1), len(detached)) - 1 if detached else 0
         for areas in detached[helpers:] + detached[:helpers]:
             self.give_back(areas, full=full)
+
+    def _detach(self, chosen: set[int]) -> list[list[VmapArea]]:
+        """Take the lazy areas that start at `chosen` out of their nodes; return those of each node ascending."""
+        detached = []
+        for node in self.vmalloc.nodes:
+            out = sorted((area for area in node.lazy.values() if area.start in chosen), key=area_start)
+            if out:
+                detached.append(out)
+            for area in out:
+                del node.lazy[area.start]
+                self._freed_at.pop(area.start, None)
+        return detached
 
     def give_back(self, areas: list[VmapArea], *, full: bool) -> None:
         """Pool what is owned, then give the rest back descending."""
@@ -208,9 +219,9 @@ class Replay:
         self._plans[request[5:]] = plan
         return plan
 
-    def predict(self, request: Alloc) -> Answer:
+    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:
         """Answer a request without changing anything."""
-        plan = self._plans.get(request[5:]) or self._plan(request)
+        plan = plan or self._plans.get(request[5:]) or self._plan(request)
         vmalloc = self.vmalloc
         size, align, vstart = plan.size, plan.align, plan.vstart
         if plan.owned:
@@ -239,7 +250,7 @@ class Replay:
         if plan.unclaimed:
             self.found.unclaimed[plan.unclaimed] += 1
         else:
-            answer = self.predict(request)
+            answer = self.predict(request, plan)
             predicted, tally, hole = answer
             if predicted == (None if failed else start):
                 tally.checked += 1

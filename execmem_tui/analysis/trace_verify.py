@@ -1,6 +1,8 @@
 """`verify` of a real trace: the replay's counts as a document."""
 
+import gc
 from collections import Counter
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +110,13 @@ def make_replay(
 def replay_run(run: TraceRun, replay: Replay) -> Replayed:
     """Feed the trace to a replay."""
     lines = parse_trace(str(run.path), read_lines(run.path))
-    return replay.run(line for line in lines if line.line > run.begins.line)
+    collecting = gc.isenabled()
+    gc.disable()  # nothing here makes garbage in circles, and looking for it takes a tenth of the time
+    try:
+        return replay.run(dropwhile(lambda line: line.line <= run.begins.line, lines))
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def verify_trace(path: Path, phase: str | None = None) -> TraceVerdict:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from execmem_tui.analysis.found import Replayed
+from execmem_tui.analysis.found import Plan, Replayed
 from execmem_tui.analysis.opscript import form_of
 from execmem_tui.analysis.replay import Answer, Replay
 from execmem_tui.analysis.trace_verify import make_replay, replay_run
@@ -21,16 +21,16 @@ from execmem_tui.sources.trace_run import read_trace_run
 class _FirstFit(Replay):
     """Wrong on purpose: the lowest fit, whatever the tree's shape."""
 
-    def predict(self, request: Alloc) -> Answer:
-        _, tally, _ = answer = super().predict(request)
+    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:
+        _, tally, _ = answer = super().predict(request, plan)
         return answer if "pool" in tally.kind else (_lowest(self, request, 0), tally, None)
 
 
 class _AlwaysPadded(Replay):
     """Wrong on purpose: only areas of the padded size are looked at."""
 
-    def predict(self, request: Alloc) -> Answer:
-        _, tally, _ = answer = super().predict(request)
+    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:
+        _, tally, _ = answer = super().predict(request, plan)
         need = self.vmalloc.space.padded(request.size, request.align, request.vstart, request.vend)
         return answer if "pool" in tally.kind else (_lowest(self, request, need), tally, None)
 
@@ -86,7 +86,7 @@ class _LeftSplit(Replay):
 class _NoGuard(Replay):
     """Wrong on purpose: requests are searched without their guard page."""
 
-    def predict(self, request: Alloc) -> Answer:
+    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:  # noqa: ARG002 - it asks for something else
         page = self.vmalloc.page_size
         start, tally, _ = super().predict(request._replace(size=max(page, request.size - page)))
         return start, tally, None

@@ -180,7 +180,7 @@ class Vmalloc:
         self.nr_lazy += (area.end - area.start) // self.page_size
         if self.journal is not None:
             self.journal.append(FreeVmapAreaNoflush(area.start, area.end, self.nr_lazy))
-        if self.nr_lazy > self.lazy_max():
+        if not self.drain_queued and self.nr_lazy > self.lazy_max():
             self.drain_queued = True
 
     def purge(self, kind: Purge) -> int:

@@ -20,7 +20,7 @@ _ALLOC: Final = re.compile(
     rb"alloc_vmap_area:\s*va_start: (\d+) size=\d+ align=\d+ (vstart=0x[0-9a-f]+ vend=0x[0-9a-f]+) failed=([01])"
 )
 _PROBE: Final = b"(alloc_vmap_area+0x0/"
-_RARE: Final = (b" EVENTS", b"PERF_RECORD_LOST", b"# entries-in-buffer")
+_RARE: Final = (b"EVENTS", b"PERF_RECORD_LOST", b"# entries-in-buffer")
 _SNAPSHOT: Final = b"snapshot "
 
 

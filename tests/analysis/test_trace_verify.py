@@ -127,13 +127,13 @@ def test_lost_events_are_stated_and_explain(tmp_path: Path, capsys: pytest.Captu
 
 def test_a_trace_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: Counter[str] = Counter()
-    unpacked = reader._unpacked
+    unpacked = reader.unpacked
 
     def counted(raw: IO[bytes]) -> IO[bytes]:
         opened[Path(raw.name).name] += 1
         return unpacked(raw)
 
-    monkeypatch.setattr(reader, "_unpacked", counted)
+    monkeypatch.setattr(reader, "unpacked", counted)
     verify_trace(TRACES / "amd64-7.2.13-kaslr")
     assert opened["trace.txt.xz"] == 2
 

@@ -132,7 +132,7 @@ class Replay:
         if start >= end and not purged:
             self.found.purge_counts_equal += 1
             return
-        inside = list(vmalloc.lazy())
+        inside = [area for node in vmalloc.nodes for area in node.lazy.values()]
         held = len(inside)
         if purged != EVERYTHING:
             inside = [area for area in inside if start <= area.start and area.end <= end]
@@ -168,20 +168,23 @@ class Replay:
         """Pool what is owned, then give the rest back descending."""
         vmalloc = self.vmalloc
         local = []
+        page_size = vmalloc.page_size
         for area in areas:
-            pages = (area.end - area.start) // vmalloc.page_size
+            pages = (area.end - area.start) // page_size
             vmalloc.nr_lazy -= pages
             if area.owner != NO_OWNER and not full and pages <= MAX_POOL_PAGES:
                 vmalloc.nodes[area.owner].park(pages, area.start, area.end)
             else:
                 local.append(area)
+        give_back = vmalloc.space.give_back
         for area in local if self.ascending else reversed(local):
-            vmalloc.space.give_back(area.start, area.end)
+            give_back(area.start, area.end)
 
     def _decay(self, *, full: bool) -> None:
         for node in self.vmalloc.nodes:
-            decayed = node.decay(full=full, empties_short=self.vmalloc.form is Form.V6_12)
-            give_back_decayed(self.vmalloc.space, decayed)
+            if full or node.due:
+                decayed = node.decay(full=full, empties_short=self.vmalloc.form is Form.V6_12)
+                give_back_decayed(self.vmalloc.space, decayed)
 
     def _plan(self, request: Alloc) -> Plan:
         """Return what is common to all that ask what `request` asks."""

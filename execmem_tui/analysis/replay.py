@@ -4,61 +4,24 @@ Events come later than what they tell: frees after queueing, purges after the la
 the search. Where a prediction misses, the known reasons are tried in order; what is left is unexplained.
 """
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from attrs import define, evolve, field, frozen
-
+from execmem_tui.analysis.found import Miss, Plan, Replayed, Tally, around
 from execmem_tui.formats.trace import EVERYTHING, Alloc, Free, Lost, Purge, TraceLine
-from execmem_tui.mm.vmalloc import Form, Vmalloc
+from execmem_tui.mm.rbtree import FreeArea
+from execmem_tui.mm.vmalloc import Form, Vmalloc, area_start
 from execmem_tui.mm.vmap_node import MAX_POOL_PAGES, NO_OWNER, VmapArea, give_back_decayed
 
 _AHEAD: Final = 400
 """Lines to look ahead for the purge that already took effect."""
+_PLANS: Final = 1 << 12
+"""How many different requests are remembered, so that memory does not grow with a trace."""
 
-
-@frozen(kw_only=True)
-class Miss:
-    """One wrong prediction."""
-
-    line: int
-    request: Alloc
-    predicted: int | None
-    kind: str
-    cause: str
-    """"" where nothing explains it."""
-    robust: bool = False
-    """The prediction stays the same with all lazy and all pooled areas counted as free: no purge under way can explain it."""
-
-
-@define
-class Replayed:
-    """Counts of a replay."""
-
-    checked: Counter[str] = field(factory=Counter)
-    exact: Counter[str] = field(factory=Counter)
-    windows: dict[tuple[int, int], list[int]] = field(factory=dict)
-    """(vstart, vend) -> [checked, exact]."""
-    certain: int = 0
-    certain_exact: int = 0
-    misses: list[Miss] = field(factory=list)
-    unclaimed: Counter[str] = field(factory=Counter)
-    """Requests of which nothing is claimed, by the reason."""
-    lost: int = 0
-    unknown_frees: int = 0
-    purges: int = 0
-    purge_counts_equal: int = 0
-
-
-@frozen
-class Answer:
-    """What the model says to a request."""
-
-    start: int | None
-    kind: str
-    certain: bool
+Answer = tuple[int | None, Tally, FreeArea | None]
+"""What the model says to a request: the address, where it counts, and the free area that it would be taken from."""
 
 
 class Replay:
@@ -103,6 +66,7 @@ class Replay:
             early_areas=(*busy, *lazy),
             word_bits=word_bits,
         )
+        self.vmalloc.drain_queued = True  # the trace says when it runs
         for start, _ in lazy:
             self.vmalloc.release(self.vmalloc.busy[start])
         self.window = window
@@ -115,153 +79,229 @@ class Replay:
         self._done_purges: set[int] = set()
         self._failed_tasks: set[str] = set()
         self._freed_at: dict[int, int] = {}
+        """Of lazy areas: the line that freed it, by start."""
+        self._plans: dict[tuple[int, ...], Plan] = {}
 
     def run(self, lines: Iterable[TraceLine]) -> Replayed:
         """Replay all lines and return what was found."""
-        source = iter(lines)
-        while True:
-            line = self._next(source)
-            if line is None:
-                return self.found
-            self._take_line(line, source)
+        source, ahead = iter(lines), self._ahead
+        more = True
+        while more:
+            more = bool(ahead)
+            for line in self._seen_ahead() if more else source:
+                if type(line) is Alloc:
+                    self._alloc(line, source)
+                    if ahead and not more:
+                        more = True
+                        break
+                elif type(line) is Purge:
+                    if line.line in self._done_purges:
+                        self._done_purges.discard(line.line)
+                    else:
+                        self._purge(line)
+                    self._failed_tasks.discard(line.task)
+                elif type(line) is Free:
+                    self._free(line)
+                elif type(line) is Lost:
+                    self.found.lost += line.events
+        return self.found
 
-    def _next(self, source: Iterator[TraceLine]) -> TraceLine | None:
-        return self._ahead.popleft() if self._ahead else next(source, None)
+    def _seen_ahead(self) -> Iterator[TraceLine]:
+        while self._ahead:
+            yield self._ahead.popleft()
 
-    def _take_line(self, line: TraceLine, source: Iterator[TraceLine]) -> None:
-        if isinstance(line, Alloc):
-            self._alloc(line, source)
-        elif isinstance(line, Free):
-            area = self.vmalloc.busy.get(line.start)
-            if area is None:
-                self.found.unknown_frees += 1
-            else:
-                self.vmalloc.release(area)
-                self._freed_at[line.start] = line.line
+    def _free(self, line: Free) -> None:
+        vmalloc = self.vmalloc
+        area = vmalloc.busy.get(line.start)
+        if area is None:
+            self.found.unknown_frees += 1
+        else:
+            vmalloc.release(area)
+            self._freed_at[area.start] = line.line
+        if self._failed_tasks:
             self._failed_tasks.discard(line.task)
-        elif isinstance(line, Purge):
-            if line.line in self._done_purges:
-                self._done_purges.discard(line.line)
-            else:
-                self._purge(line)
-            self._failed_tasks.discard(line.task)
-        elif isinstance(line, Lost):
-            self.found.lost += line.events
 
     def _purge(self, line: Purge) -> None:
         """Decay, then give back the oldest `purged` lazy areas of the purge's span; younger ones stay lazy."""
-        full = line.task in self._failed_tasks
         vmalloc = self.vmalloc
-        self._decay(full=full)
+        full = line.task in self._failed_tasks
+        if len(vmalloc.nodes) > 1:
+            self._decay(full=full)
         self.found.purges += 1
-        if line.purged == EVERYTHING:
-            inside = list(vmalloc.lazy())
+        start, end, purged = line.start, line.end, line.purged
+        if start >= end and not purged:
+            self.found.purge_counts_equal += 1
+            return
+        inside = [area for node in vmalloc.nodes for area in node.lazy.values()]
+        held = len(inside)
+        if purged != EVERYTHING:
+            inside = [area for area in inside if start <= area.start and area.end <= end]
+            self.found.purge_counts_equal += len(inside) == purged
+            if len(inside) > purged:
+                freed_at = self._freed_at
+                inside.sort(key=lambda area: freed_at.get(area.start, 0))
+                del inside[purged:]
+        if len(inside) == held:
+            detached = [sorted(node.lazy.values(), key=area_start) for node in vmalloc.nodes if node.lazy]
+            self._freed_at.clear()
+            for node in vmalloc.nodes:
+                node.lazy.clear()
         else:
-            inside = [area for area in vmalloc.lazy() if line.start <= area.start and area.end <= line.end]
-            self.found.purge_counts_equal += len(inside) == line.purged
-            if len(inside) > line.purged:
-                inside.sort(key=lambda area: self._freed_at.get(area.start, 0))
-                del inside[line.purged :]
-        chosen = set(map(id, inside))
-        detached = []
-        for node in vmalloc.nodes:
-            if node.lazy:
-                out = sorted((area for area in node.lazy if id(area) in chosen), key=_start)
-                node.lazy = [area for area in node.lazy if id(area) not in chosen]
-                if out:
-                    detached.append(out)
+            detached = self._detach({area.start for area in inside})
         helpers = min(max(vmalloc.nr_lazy // vmalloc.lazy_max(), 1), len(detached)) - 1 if detached else 0
         for areas in detached[helpers:] + detached[:helpers]:
             self.give_back(areas, full=full)
+
+    def _detach(self, chosen: set[int]) -> list[list[VmapArea]]:
+        """Take the lazy areas that start at `chosen` out of their nodes; return those of each node ascending."""
+        detached = []
+        for node in self.vmalloc.nodes:
+            out = sorted((area for area in node.lazy.values() if area.start in chosen), key=area_start)
+            if out:
+                detached.append(out)
+            for area in out:
+                del node.lazy[area.start]
+                self._freed_at.pop(area.start, None)
+        return detached
 
     def give_back(self, areas: list[VmapArea], *, full: bool) -> None:
         """Pool what is owned, then give the rest back descending."""
         vmalloc = self.vmalloc
         local = []
+        page_size = vmalloc.page_size
         for area in areas:
-            pages = (area.end - area.start) // vmalloc.page_size
+            pages = (area.end - area.start) // page_size
             vmalloc.nr_lazy -= pages
             if area.owner != NO_OWNER and not full and pages <= MAX_POOL_PAGES:
                 vmalloc.nodes[area.owner].park(pages, area.start, area.end)
             else:
                 local.append(area)
+        give_back = vmalloc.space.give_back
         for area in local if self.ascending else reversed(local):
-            vmalloc.space.give_back(area.start, area.end)
+            give_back(area.start, area.end)
 
     def _decay(self, *, full: bool) -> None:
         for node in self.vmalloc.nodes:
-            decayed = node.decay(full=full, empties_short=self.vmalloc.form is Form.V6_12)
-            give_back_decayed(self.vmalloc.space, decayed)
+            if full or node.due:
+                decayed = node.decay(full=full, empties_short=self.vmalloc.form is Form.V6_12)
+                give_back_decayed(self.vmalloc.space, decayed)
 
-    def predict(self, request: Alloc) -> Answer:
+    def _plan(self, request: Alloc) -> Plan:
+        """Return what is common to all that ask what `request` asks."""
+        known = self._plans.get(request[5:])
+        if known is not None:
+            return known
+        window, page_size = (request.vstart, request.vend), self.vmalloc.page_size
+        exact = window == self.window
+        unclaimed = ""
+        if self.unknown == "state":
+            unclaimed = "state before the trace unknown"
+        elif self.unknown == "pools" and exact:
+            unclaimed = "pools unknown"
+        where = "aligned" if request.align > page_size else "page"
+
+        def tally(kind: str, *, certain: bool = True) -> Tally:
+            return self.found.tally(kind, window, certain=certain, failed=request.failed)
+
+        plan = Plan(
+            size=request.size,
+            align=request.align,
+            vstart=request.vstart,
+            vend=request.vend,
+            need=self.vmalloc.space.padded(request.size, request.align, request.vstart, request.vend),
+            pages=request.size // page_size,
+            owned=exact and len(self.vmalloc.nodes) > 1,
+            unclaimed=unclaimed,
+            pool=tally(f"vmalloc {where} pool"),
+            page=tally("vmalloc page tree" if exact else "module window"),
+            certain=tally("vmalloc aligned certain" if exact else "module window"),
+            uncertain=tally("vmalloc aligned uncertain" if exact else "module window", certain=False),
+        )
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        self._plans[request[5:]] = plan
+        return plan
+
+    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:
         """Answer a request without changing anything."""
+        plan = plan or self._plans.get(request[5:]) or self._plan(request)
         vmalloc = self.vmalloc
-        aligned = request.align > vmalloc.page_size
-        exact = (request.vstart, request.vend) == self.window
-        where = "vmalloc" if exact else "module"
-        if exact and len(vmalloc.nodes) > 1:
-            pool = vmalloc.nodes[request.cpu % len(vmalloc.nodes)].pools.get(request.size // vmalloc.page_size)
-            if pool and not pool[0][0] & (request.align - 1):
-                return Answer(pool[0][0], f"{where} {'aligned' if aligned else 'page'} pool", True)
-        need = vmalloc.space.padded(request.size, request.align, request.vstart, request.vend)
-        found = vmalloc.space.search(request.size, request.align, request.vstart, need)
-        start = None if found is None or found[1] + request.size > request.vend else found[1]
-        if not aligned:
-            return Answer(start, f"{where} page tree" if exact else "module window", True)
-        lowest = vmalloc.space.lowest_fit(request.size, request.align, request.vstart)
-        padded = vmalloc.space.lowest_fit(request.size, request.align, request.vstart, need)
-        certain = padded == lowest
-        if not exact:
-            return Answer(start, "module window", certain)
-        return Answer(start, f"{where} aligned {'certain' if certain else 'uncertain'}", certain)
+        size, align, vstart = plan.size, plan.align, plan.vstart
+        if plan.owned:
+            pool = vmalloc.nodes[request.cpu % len(vmalloc.nodes)].pools.get(plan.pages)
+            if pool and not pool[0][0] & (align - 1):
+                return pool[0][0], plan.pool, None
+        space = vmalloc.space
+        # the lowest area that fits is what the search finds, unless it is smaller than the padded size: then the tree decides
+        found = space.search(size, align, vstart, size)
+        if align <= vmalloc.page_size:
+            tally = plan.page
+        elif found is None or found[0].end - found[0].start >= plan.need:
+            tally = plan.certain
+        else:
+            tally = plan.uncertain
+            found = space.search(size, align, vstart, plan.need)
+        if found is None or found[1] + size > plan.vend:
+            return None, tally, None
+        return found[1], tally, found[0]
 
     def _alloc(self, request: Alloc, source: Iterator[TraceLine]) -> None:
-        why = self._unclaimed(request)
-        if why:
-            self.found.unclaimed[why] += 1
+        plan = self._plans.get(request[5:]) or self._plan(request)
+        start: int | None = request.start
+        failed = request.failed
+        hole = None
+        if plan.unclaimed:
+            self.found.unclaimed[plan.unclaimed] += 1
         else:
-            self._compare(request, source)
-        if request.failed:
+            answer = self.predict(request, plan)
+            predicted, tally, hole = answer
+            if predicted == (None if failed else start):
+                tally.checked += 1
+                tally.exact += 1
+            else:
+                hole = None
+                self._differs(request, answer, source)
+        if failed:
             self._failed_tasks.add(request.task)
             return
-        self._failed_tasks.discard(request.task)
-        self._claim(request)
-        for start, end in self.percpu.pop(request.start, ()):
-            if self.vmalloc.space.take(start, end):
-                self.vmalloc.busy[start] = VmapArea(start, end, NO_OWNER, 0, 0)
+        if self._failed_tasks:
+            self._failed_tasks.discard(request.task)
+        self._claim(request, plan, hole)
+        if self.percpu:
+            for low, high in self.percpu.pop(request.start, ()):
+                if self.vmalloc.space.take(low, high):
+                    self.vmalloc.busy[low] = VmapArea(low, high, NO_OWNER, 0, 0)
 
-    def _unclaimed(self, request: Alloc) -> str:
-        """Return "" or why nothing can be said of a request."""
-        if self.unknown == "state":
-            return "state before the trace unknown"
-        if self.unknown == "pools" and (request.vstart, request.vend) == self.window:
-            return "pools unknown"
-        return ""
-
-    def _compare(self, request: Alloc, source: Iterator[TraceLine]) -> None:
-        """Predict, compare with the trace, and explain a miss."""
-        answer = self.predict(request)
+    def _differs(self, request: Alloc, answer: Answer, source: Iterator[TraceLine]) -> None:
+        """Explain a wrong prediction."""
+        predicted, tally, _ = answer
         actual = None if request.failed else request.start
-        good = answer.start == actual
-        if not good and not self.shaped and not answer.certain and actual is not None and self._in_bounds(request):
-            self._count(request, evolve(answer, kind=answer.kind + ", in its bounds"), good=True)
-            return
-        robust = not good and self._robust(request, answer)
-        cause = "" if good else self._resolve(request, source)
-        if not good and not cause and self.found.lost:
-            cause = "events were lost before it"
-        self._count(request, answer, good=good)
-        if not good:
-            self.found.misses.append(
-                Miss(
-                    line=request.line,
-                    request=request,
-                    predicted=answer.start,
-                    kind=answer.kind,
-                    cause=cause,
-                    robust=robust,
-                )
+        if not self.shaped and not tally.certain and actual is not None and self._in_bounds(request):
+            tally = self.found.tally(
+                f"{tally.kind}, in its bounds", tally.window, certain=tally.certain, failed=request.failed
             )
+            tally.checked += 1
+            tally.exact += 1
+            return
+        tally.checked += 1
+        first = not self.found.misses
+        near = [around(self.vmalloc, address) if first else () for address in (actual, predicted)]
+        robust = self._robust(request, predicted)
+        cause = self._resolve(request, source)
+        if not cause and self.found.lost:
+            cause = "events were lost before it"
+        self.found.misses.append(
+            Miss(
+                line=request.line,
+                request=request,
+                predicted=predicted,
+                kind=tally.kind,
+                cause=cause,
+                robust=robust,
+                around_expected=near[0],
+                around_predicted=near[1],
+            )
+        )
 
     def _in_bounds(self, request: Alloc) -> bool:
         """Whether the address lies in [L, C]: all that can be said without the tree's shape."""
@@ -271,26 +311,14 @@ class Replay:
         high = space.lowest_fit(request.size, request.align, request.vstart, need)
         return low is not None and low <= request.start and (high is None or request.start <= high)
 
-    def _robust(self, request: Alloc, answer: Answer) -> bool:
+    def _robust(self, request: Alloc, predicted: int | None) -> bool:
         saved, self.vmalloc = self.vmalloc, self.vmalloc.clone()
         for area in list(self.vmalloc.lazy()):
             self.vmalloc.space.give_back(area.start, area.end)
         self._decay(full=True)
-        same = self.predict(request).start == answer.start
+        same = self.predict(request)[0] == predicted
         self.vmalloc = saved
         return same
-
-    def _count(self, request: Alloc, answer: Answer, *, good: bool) -> None:
-        found = self.found
-        kind = "failed attempt" if request.failed else answer.kind
-        found.checked[kind] += 1
-        found.exact[kind] += good
-        pair = found.windows.setdefault((request.vstart, request.vend), [0, 0])
-        pair[0] += 1
-        pair[1] += good
-        if answer.certain:
-            found.certain += 1
-            found.certain_exact += good
 
     def _resolve(self, request: Alloc, source: Iterator[TraceLine]) -> str:
         """Try the known reasons for a miss; the first that makes it right is applied and named."""
@@ -298,7 +326,7 @@ class Replay:
         vmalloc = self.vmalloc
         for other in range(len(vmalloc.nodes)):
             moved = request._replace(cpu=other)
-            if other != request.cpu % len(vmalloc.nodes) and self.predict(moved).start == actual:
+            if other != request.cpu % len(vmalloc.nodes) and self.predict(moved)[0] == actual:
                 return "another CPU's pool"
         purge = self._next_purge(source)
         if purge is not None and self._right_after(request, purge):
@@ -307,19 +335,20 @@ class Replay:
         saved, copy = self.vmalloc, self.vmalloc.clone()
         self.vmalloc = copy
         self._decay(full=True)
-        if self.predict(request).start == actual:
+        if self.predict(request)[0] == actual:
             return "pools emptied by the shrinker"
         self.vmalloc = saved
         return ""
 
     def _right_after(self, request: Alloc, purge: Purge) -> bool:
         saved, copy = self.vmalloc, self.vmalloc.clone()
+        freed_at, self._freed_at = self._freed_at, dict(self._freed_at)
         counts = self.found.purges, self.found.purge_counts_equal
         self.vmalloc = copy
         self._purge(purge)
-        if self.predict(request).start == (None if request.failed else request.start):
+        if self.predict(request)[0] == (None if request.failed else request.start):
             return True
-        self.vmalloc = saved
+        self.vmalloc, self._freed_at = saved, freed_at
         self.found.purges, self.found.purge_counts_equal = counts
         return False
 
@@ -331,21 +360,21 @@ class Replay:
             (line for line in self._ahead if isinstance(line, Purge) and line.line not in self._done_purges), None
         )
 
-    def _claim(self, request: Alloc) -> None:
-        """Take the real address, wherever the model has it."""
-        vmalloc, start, end = self.vmalloc, request.start, request.start + request.size
+    def _claim(self, request: Alloc, plan: Plan, hole: FreeArea | None) -> None:
+        """Take the real address, wherever the model has it; `hole` if it lies in this free area."""
+        vmalloc, start = self.vmalloc, request.start
+        end = start + plan.size
         owner = NO_OWNER
-        if len(vmalloc.nodes) > 1 and (request.vstart, request.vend) == self.window:
+        if plan.owned:
             owner = request.cpu % len(vmalloc.nodes)
-            node = vmalloc.nodes[owner]
-            pages = request.size // vmalloc.page_size
-            pool = node.pools.get(pages)
-            if pool and (start, end) != pool[0] and pool[0][0] & (request.align - 1):
+            pool = vmalloc.nodes[owner].pools.get(plan.pages)
+            if pool and (start, end) != pool[0] and pool[0][0] & (plan.align - 1):
                 pool.rotate(-1)
-        if not vmalloc.space.take(start, end):
+        if hole is not None:
+            vmalloc.space.clip(hole, start, plan.size)
+        elif not vmalloc.space.take(start, end):
             self._take_elsewhere(start, end)
         vmalloc.busy[start] = VmapArea(start, end, owner, 0, 0)
-        self._freed_at.pop(start, None)
 
     def _take_elsewhere(self, start: int, end: int) -> None:
         """Take what the model has pooled; else give back all that overlaps and carve.
@@ -359,15 +388,12 @@ class Replay:
             for low, high in [pair for pair in node.pooled() if pair[0] < end and start < pair[1]]:
                 node.remove(low, high, (high - low) // vmalloc.page_size)
                 vmalloc.space.give_back(low, high)
-            for area in [area for area in node.lazy if area.start < end and start < area.end]:
-                node.lazy.remove(area)
+            for area in [area for area in node.lazy.values() if area.start < end and start < area.end]:
+                del node.lazy[area.start]
+                self._freed_at.pop(area.start, None)
                 vmalloc.nr_lazy -= (area.end - area.start) // vmalloc.page_size
                 vmalloc.space.give_back(area.start, area.end)
         for area in [area for area in vmalloc.busy.values() if area.start < end and start < area.end]:
             del vmalloc.busy[area.start]
             vmalloc.space.give_back(area.start, area.end)
         assert vmalloc.space.take(start, end), f"{start:x}-{end:x} is in no part of the model"
-
-
-def _start(area: VmapArea) -> int:
-    return area.start

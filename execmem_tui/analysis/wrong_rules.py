@@ -1,13 +1,14 @@
 """`verify --self-test`: rules that are wrong on purpose, and which of them a trace catches."""
 
-from collections import Counter, deque
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
 
+from execmem_tui.analysis.found import Plan, Replayed
 from execmem_tui.analysis.opscript import form_of
-from execmem_tui.analysis.replay import Answer, Replay, Replayed
+from execmem_tui.analysis.replay import Answer, Replay
 from execmem_tui.analysis.trace_verify import make_replay, replay_run
 from execmem_tui.formats.trace import Alloc
 from execmem_tui.mm.free_space import FreeSpace
@@ -20,28 +21,23 @@ from execmem_tui.sources.trace_run import read_trace_run
 class _FirstFit(Replay):
     """Wrong on purpose: the lowest fit, whatever the tree's shape."""
 
-    def predict(self, request: Alloc) -> Answer:
-        answer = super().predict(request)
-        if "pool" in answer.kind:
-            return answer
-        start = self.vmalloc.space.lowest_fit(request.size, request.align, request.vstart)
-        return Answer(
-            None if start is None or start + request.size > request.vend else start, answer.kind, answer.certain
-        )
+    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:
+        _, tally, _ = answer = super().predict(request, plan)
+        return answer if "pool" in tally.kind else (_lowest(self, request, 0), tally, None)
 
 
 class _AlwaysPadded(Replay):
     """Wrong on purpose: only areas of the padded size are looked at."""
 
-    def predict(self, request: Alloc) -> Answer:
-        answer = super().predict(request)
-        if "pool" in answer.kind:
-            return answer
+    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:
+        _, tally, _ = answer = super().predict(request, plan)
         need = self.vmalloc.space.padded(request.size, request.align, request.vstart, request.vend)
-        start = self.vmalloc.space.lowest_fit(request.size, request.align, request.vstart, need)
-        return Answer(
-            None if start is None or start + request.size > request.vend else start, answer.kind, answer.certain
-        )
+        return answer if "pool" in tally.kind else (_lowest(self, request, need), tally, None)
+
+
+def _lowest(replay: Replay, request: Alloc, at_least: int) -> int | None:
+    start = replay.vmalloc.space.lowest_fit(request.size, request.align, request.vstart, at_least)
+    return None if start is None or start + request.size > request.vend else start
 
 
 class _Ascending(Replay):
@@ -54,7 +50,8 @@ class _Ascending(Replay):
 
 class _FifoNode(VmapNode):
     def park(self, pages: int, start: int, end: int) -> None:
-        self.pools.setdefault(pages, deque()).append((start, end))
+        super().park(pages, start, end)
+        self.pools[pages].rotate(-1)
 
 
 class _FifoPools(Replay):
@@ -89,9 +86,10 @@ class _LeftSplit(Replay):
 class _NoGuard(Replay):
     """Wrong on purpose: requests are searched without their guard page."""
 
-    def predict(self, request: Alloc) -> Answer:
+    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:  # noqa: ARG002 - it asks for something else
         page = self.vmalloc.page_size
-        return super().predict(request._replace(size=max(page, request.size - page)))
+        start, tally, _ = super().predict(request._replace(size=max(page, request.size - page)))
+        return start, tally, None
 
 
 WRONG: Final = (

@@ -87,3 +87,8 @@ def _print(args: argparse.Namespace, document: dict[str, Any]) -> None:
     if first is not None:
         lines = [f"first difference at {printable(first['where'])}", f"  expected  {first['expected']}"]
         write_lines([*lines, f"  predicted {first['predicted']}"])
+        for name in ("expected", "predicted"):
+            places = first.get(f"around_{name}", ())
+            if places:
+                rows = [(f"    {place['start']}", place["end"], place["state"]) for place in places]
+                write_lines(columns(rows, (f"    AROUND THE {name.upper()}", "END", "THE MODEL HAS"), "<<<"))

@@ -33,6 +33,43 @@ def unpacked(raw: IO[bytes]) -> IO[bytes]:
     return raw
 
 
+def read_blocks(path: Path) -> Iterator[bytes]:
+    """Yield some whole lines at a time with their ends; only the last line of all may have none.
+
+    Raises:
+        InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints: the next one. It says no line.
+        OSError: it cannot be read.
+    """
+    name = str(path)
+    total, cut = 0, b""
+    with path.open("rb") as raw, unpacked(raw) as file:
+        while True:
+            try:
+                # one read each, so that what was unpacked before an error is not lost
+                data = cast("io.BufferedReader", file).read1(_MAX_LINE)
+            except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+                raise InputError(name, None, f"cannot be unpacked: {error}") from error
+            except OSError as error:
+                if error.errno is None:
+                    raise InputError(name, None, f"cannot be unpacked: {error}") from error
+                raise
+            total += len(data)
+            if total > MAX_UNPACKED:
+                raise InputError(name, None, "unpacks to more than 1 GiB")
+            end = data.rfind(b"\n") + 1
+            if len(cut) + (data.find(b"\n") + 1 if end else len(data)) > _MAX_LINE:
+                raise InputError(name, None, "line too long")
+            if end:
+                yield cut + data[:end]
+                cut = data[end:]
+            elif data:
+                cut += data
+            else:
+                break
+        if cut:
+            yield cut
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (line number from 1, line without its end); bytes that are no UTF-8 become replacement characters.
 
@@ -40,28 +77,17 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints.
         OSError: it cannot be read.
     """
-    name = str(path)
-    total = 0
-    with path.open("rb") as raw, unpacked(raw) as file:
-        number = 0
-        while True:
-            try:
-                line = file.readline(_MAX_LINE + 1)
-            except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError) as error:
-                raise InputError(name, number + 1, f"cannot be unpacked: {error}") from error
-            except OSError as error:
-                if error.errno is None:
-                    raise InputError(name, number + 1, f"cannot be unpacked: {error}") from error
-                raise
-            if not line:
-                return
-            number += 1
-            total += len(line)
-            if len(line) > _MAX_LINE:
-                raise InputError(name, number, "line too long")
-            if total > MAX_UNPACKED:
-                raise InputError(name, number, "unpacks to more than 1 GiB")
-            yield number, line.decode("utf-8", "replace").rstrip("\r\n")
+    number = 1
+    try:
+        for block in read_blocks(path):
+            text = block.decode("utf-8", "replace").removesuffix("\n")
+            lines = text.split("\n")
+            if "\r" in text:
+                lines = [line.rstrip("\r") for line in lines]
+            yield from enumerate(lines, number)
+            number += len(lines)
+    except InputError as error:
+        raise InputError(error.path, number, error.message) from error
 
 
 def find_file(folder: Path, name: str) -> Path | None:

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
@@ -28,11 +28,20 @@ _PROBED_CALL: Final = re.compile(
 _PROBED_RETURN: Final = re.compile(r"\(\S+ <- alloc_vmap_area\) va_start=(?:0x([0-9a-f]{1,16})|\(fault\))")
 _PROBED_FREE: Final = re.compile(r"\(free_vmap_area_noflush\+0x0/\S+\) va_start=0x([0-9a-f]{1,16})")
 _PROBED_PURGE: Final = re.compile(r"\(__purge_vmap_area_lazy\+0x0/")
+_EVENT: Final = re.compile(r"\s*(?:\w+:)?(\w+):\s*(.*)")
+"""What `_LINE` has behind the time."""
 _LOST: Final = re.compile(
     r"CPU:\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?: DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d+)"
 )
 """Where the kernel does not know how many, at least one."""
 _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\s+#P:(\d+)")
+
+_ASKED: Final = "alloc_vmap_area: va_start: "
+_FREED: Final = "free_vmap_area_noflush: va_start=0x"
+_MAX_TASK: Final = 40
+_REMEMBERED: Final = 1 << 13
+"""How many different texts of a kind are remembered, so that memory does not grow with a trace."""
+_T = TypeVar("_T")
 
 EVERYTHING: Final = -1
 """`Purge.purged` where only the call was seen: all that was lazy."""
@@ -103,46 +112,148 @@ class Header(NamedTuple):
     cpus: int
 
 
+_Where = tuple[int, float, str, int]
+"""Line, seconds, task, CPU."""
+
 TraceLine = Alloc | Free | Purge | Other | Lost | Header
 
 
-def parse_trace(path: str, lines: Iterable[tuple[int, str]]) -> Iterator[TraceLine]:
-    """Yield what each line says; comments and foreign lines are passed over while they are few.
+def parse_trace(path: str, lines: Iterable[tuple[int, str]], *, native: bool = False) -> Iterator[TraceLine]:
+    """Yield what each line says; comments and foreign lines are passed over while they are few (see `_Probes` for old kernels).
 
-    Kernels before 6.3 have no vmalloc events. There, kprobe events on alloc_vmap_area (size, align, vstart, vend), its
-    return (va_start), free_vmap_area_noflush (va_start) and __purge_vmap_area_lazy say the same; they count only in a trace
-    that has no vmalloc event so far.
+    Args:
+        path: to be named in errors.
+        lines: (number, text); no number is left out.
+        native: vmalloc events came before these lines.
 
     Raises:
         InputError: this is no trace, or a vmalloc event is cut.
     """
-    bad = good = 0
-    probes = _Probes()
+    parser = _Parser(path, native=native)
+    heads, requests, pages, purges = parser.heads, parser.requests, parser.pages, parser.purges
+    new, hexadecimal = tuple.__new__, "0123456789abcdef"
     for number, text in lines:
+        head, _, rest = text.partition(": ")
+        place, _, time = head.rpartition(" ")
+        if place in heads:
+            seconds, _, micros = time.partition(".")
+            if seconds.isdecimal() and micros.isdecimal():
+                task, cpu = heads[place]
+                kind = rest[:9]
+                if kind == "alloc_vma":
+                    start, _, tail = rest[27:].partition(" ")
+                    if tail in requests and start.isdecimal() and len(start) <= 20 and rest.startswith(_ASKED):
+                        yield new(Alloc, (number, float(time), task, cpu, int(start)) + requests[tail])
+                        continue
+                elif kind == "free_vmap":
+                    start, _, tail = rest[35:].partition(" ")
+                    if (
+                        tail in pages
+                        and 0 < len(start) <= 16
+                        and not start.strip(hexadecimal)
+                        and rest.startswith(_FREED)
+                    ):
+                        yield new(Free, (number, float(time), task, cpu, int(start, 16), pages[tail]))
+                        continue
+                elif rest in purges:
+                    yield new(Purge, (number, float(time), task, cpu) + purges[rest])
+                    continue
+                line = parser.rest((number, float(time), task, cpu), rest)
+                if line is not None:
+                    yield line
+                    continue
+        yield from parser.take(number, text)
+
+
+class _Parser:
+    """Reads any line, and learns the parts that come again and again, for those that need no second look.
+
+    `heads` has what stands before the time: (task, CPU). `requests` and `pages` have what stands behind `va_start` of
+    alloc_vmap_area and of free_vmap_area_noflush. `purges` has whole purges of nothing, `names` has events.
+    """
+
+    def __init__(self, path: str, *, native: bool) -> None:
+        self._path = path
+        self._probes = _Probes()
+        self._probes.native = native
+        self._bad = 0
+        self._foreign = 0
+        """Lines that are no events, comments too."""
+        self._first = 0
+        self.heads: dict[str, tuple[str, int]] = {}
+        self.requests: dict[str, tuple[int, int, int, int, bool]] = {}
+        self.pages: dict[str, int] = {}
+        self.purges: dict[str, tuple[int, int, int]] = {}
+        self.names: set[str] = set()
+
+    def rest(self, where: _Where, rest: str) -> TraceLine | None:
+        """Return what stands behind the time of a line, where that is one line and can be read in one way only."""
+        name, _, text = rest.partition(": ")
+        line: TraceLine
+        if name not in self.names or text[:1] == "(" or text[:1].isspace():
+            found = _EVENT.match(rest)
+            if found is None or (found[2].startswith("(") and not self._probes.native):
+                return None
+            if found[1] == name and len(self.names) < _REMEMBERED:
+                self.names.add(name)
+            name, text = found.groups()
+        if name in _TAKERS:
+            line = self._vmalloc(where, name, text)
+            if isinstance(line, Alloc):
+                _keep(self.requests, rest[27:].partition(" ")[2], line[5:])
+            elif isinstance(line, Free):
+                _keep(self.pages, rest[35:].partition(" ")[2], line.nr_lazy)
+            elif not line.purged:
+                _keep(self.purges, rest, line[4:])
+        else:
+            line = tuple.__new__(Other, (*where, name, printable(text, 400)))
+        return line
+
+    def take(self, number: int, text: str) -> Iterator[TraceLine]:
+        """Yield what any line says."""
         found = _LINE.match(text)
+        self._first = self._first or number
         if found is None:
+            self._foreign += 1
             other = _special(number, text)
             if other is not None:
                 yield other
             elif text.strip() and not text.startswith("#"):
-                bad += 1
-                if bad > 100 and bad > good:
-                    raise InputError(path, number, "not a line of a trace")
-            continue
-        good += 1
+                self._bad += 1
+                if self._bad > 100 and self._bad > number - self._first + 1 - self._foreign:
+                    raise InputError(self._path, number, "not a line of a trace")
+            return
         task, pid, cpu, time, name, rest = found.groups()
         where = (number, float(time), f"{task}-{pid}", int(cpu))
-        take = _TAKERS.get(name)
-        if take is not None:
-            probes.native = True
-            line = take(where, rest)
-            if line is None:
-                raise InputError(path, number, f"a {name} event that is cut or from another kernel")
-            yield line
-        elif rest.startswith("(") and not probes.native:
-            yield from probes.take(where, name, rest)
+        self._learn(found, where)
+        if name in _TAKERS:
+            yield self._vmalloc(where, name, rest)
+        elif rest.startswith("(") and not self._probes.native:
+            yield from self._probes.take(where, name, rest)
         else:
             yield _other(where, name, rest)
+
+    def _vmalloc(self, where: _Where, name: str, text: str) -> Alloc | Free | Purge:
+        self._probes.native = True
+        line = _TAKERS[name](where, text)
+        if line is None:
+            raise InputError(self._path, where[0], f"a {name} event that is cut or from another kernel")
+        return line
+
+    def _learn(self, found: re.Match[str], where: _Where) -> None:
+        """Keep the head of a line, but only where the same characters can never be read in another way."""
+        head = found.string.partition(": ")[0]
+        place = head.rpartition(" ")[0]
+        simple = place.isprintable() and place.rfind(")") >= place.rfind("(") and len(where[2]) <= _MAX_TASK
+        if simple and found.span(4) == (len(place) + 1, len(head)):
+            _keep(self.heads, place, where[2:])
+
+
+def _keep(known: dict[str, _T], text: str, value: _T) -> None:
+    """Remember `value`; all is forgotten where very much would be remembered."""
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[text] = value
 
 
 _WINDOW: Final = re.compile(r"vstart=0x([0-9a-f]{1,16}) vend=0x([0-9a-f]{1,16})")
@@ -164,12 +275,12 @@ def looks_like_trace(lines: Iterable[tuple[int, str]]) -> bool:
     return any(text.startswith("# tracer:") or _LINE.match(text) for _, text in islice(lines, 40))
 
 
-_Where = tuple[int, float, str, int]
-"""Line, seconds, task, CPU."""
-
-
 class _Probes:
-    """Pairs the call of alloc_vmap_area with its return, per task."""
+    """Kernels before 6.3 have no vmalloc events. Their kprobe events say the same, in a trace without vmalloc events so far.
+
+    They are those on alloc_vmap_area (size, align, vstart, vend), its return (va_start), free_vmap_area_noflush (va_start)
+    and __purge_vmap_area_lazy. The call of alloc_vmap_area is paired with its return per task.
+    """
 
     def __init__(self) -> None:
         self.native = False
@@ -202,7 +313,7 @@ def _special(number: int, text: str) -> Lost | Header | None:
 
 def _other(where: _Where, name: str, rest: str) -> Other:
     number, time, task, cpu = where
-    return Other(number, time, printable(task, 40), cpu, name, printable(rest, 400))
+    return Other(number, time, printable(task, _MAX_TASK), cpu, name, printable(rest, 400))
 
 
 def _alloc(where: _Where, rest: str) -> Alloc | None:

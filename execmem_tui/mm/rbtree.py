@@ -256,9 +256,16 @@ def retop(node: FreeArea) -> None:
 def refresh(node: Link) -> None:
     """Make `top` right from `node` up to the root, after `node` or something below it changed."""
     while node is not None:
-        before = node.top
-        retop(node)
-        node = node.parent if node.top != before else None
+        top = node.end - node.start
+        left, right = node.left, node.right
+        if left is not None and left.top > top:
+            top = left.top
+        if right is not None and right.top > top:
+            top = right.top
+        if node.top == top:
+            return
+        node.top = top
+        node = node.parent
 
 
 def refresh_all(node: Link) -> None:

@@ -176,11 +176,11 @@ class Vmalloc:
         """Make a busy area lazy (free_vmap_area_noflush): not reusable until a purge."""
         del self.busy[area.start]
         node = area.owner if area.owner != NO_OWNER else self.home(area.start)
-        self.nodes[node].lazy.append(area)
+        self.nodes[node].lazy[area.start] = area
         self.nr_lazy += (area.end - area.start) // self.page_size
         if self.journal is not None:
             self.journal.append(FreeVmapAreaNoflush(area.start, area.end, self.nr_lazy))
-        if self.nr_lazy > self.lazy_max():
+        if not self.drain_queued and self.nr_lazy > self.lazy_max():
             self.drain_queued = True
 
     def purge(self, kind: Purge) -> int:
@@ -201,8 +201,8 @@ class Vmalloc:
         for node in self.nodes:
             decayed += self._decay(node, full=full)
             if node.lazy:
-                detached.append(sorted(node.lazy, key=_area_start))
-                node.lazy = []
+                detached.append(sorted(node.lazy.values(), key=area_start))
+                node.lazy = {}
         helpers = min(max(self.nr_lazy // self.lazy_max(), 1), len(detached)) - 1 if detached else 0
         given_back: list[VmapArea] = []
         pooled: list[VmapArea] = []
@@ -266,7 +266,7 @@ class Vmalloc:
     def lazy(self) -> Iterator[VmapArea]:
         """Yield every lazy area, node by node."""
         for node in self.nodes:
-            yield from node.lazy
+            yield from node.lazy.values()
 
     def pooled(self) -> Iterator[tuple[int, int]]:
         """Yield every pooled (start, end), node by node."""
@@ -274,5 +274,6 @@ class Vmalloc:
             yield from node.pooled()
 
 
-def _area_start(area: VmapArea) -> int:
+def area_start(area: VmapArea) -> int:
+    """Return the key to sort areas by address."""
     return area.start

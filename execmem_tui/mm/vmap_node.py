@@ -36,17 +36,21 @@ class VmapArea:
 class VmapNode:
     """One node: its lazy areas and 256 pools. Pools are keyed by pages and last-in first-out; the head is at the left."""
 
-    __slots__ = ("lazy", "pools")
+    __slots__ = ("due", "lazy", "pools")
 
     def __init__(self) -> None:
-        self.lazy: list[VmapArea] = []
+        self.lazy: dict[int, VmapArea] = {}
+        """By start, the first freed first."""
         self.pools: dict[int, deque[tuple[int, int]]] = {}
         """By pages; only pools that hold something are kept, for every purge looks at all of them."""
+        self.due: set[int] = set()
+        """Pages of the pools where a decay may find something: none where nothing was parked since one found nothing."""
 
     def clone(self) -> "VmapNode":
         """Return an equal node; areas are shared, containers are not."""
         copy = VmapNode()
-        copy.lazy = list(self.lazy)
+        copy.lazy = dict(self.lazy)
+        copy.due = set(self.due)
         copy.pools = {pages: deque(pool) for pages, pool in self.pools.items()}
         return copy
 
@@ -58,9 +62,11 @@ class VmapNode:
         if pool[0][0] & (align - 1):
             pool.rotate(-1)
             return None
-        return self._pop(pages, pool)
+        return self.pop(pages)
 
-    def _pop(self, pages: int, pool: deque[tuple[int, int]]) -> tuple[int, int]:
+    def pop(self, pages: int) -> tuple[int, int]:
+        """Take the head of a pool that holds something."""
+        pool = self.pools[pages]
         area = pool.popleft()
         if not pool:
             del self.pools[pages]
@@ -78,7 +84,11 @@ class VmapNode:
 
     def park(self, pages: int, start: int, end: int) -> None:
         """Put a purged area at the head of its pool (node_pool_add_va)."""
-        self.pools.setdefault(pages, deque()).appendleft((start, end))
+        pool = self.pools.get(pages)
+        if pool is None:
+            pool = self.pools[pages] = deque()
+        pool.appendleft((start, end))
+        self.due.add(pages)
 
     def pooled(self) -> Iterator[tuple[int, int]]:
         """Yield every pooled (start, end), by size, head first."""
@@ -93,12 +103,15 @@ class VmapNode:
             empties_short: 6.12's quirk: a pool of 1 to 3 areas has a quarter of 0 and loses everything.
         """
         out: list[tuple[int, int]] = []
-        for pages, pool in list(self.pools.items()):
-            length = len(pool)
+        for pages in list(self.pools if full else self.due):
+            length = len(self.pools.get(pages, ()))
             count = length if full else length >> 2
             if count == 0 and empties_short:
                 count = length
-            out.extend(self._pop(pages, pool) for _ in range(count))
+            if count:
+                out += [self.pop(pages) for _ in range(count)]
+            else:
+                self.due.discard(pages)
         return out
 
 

@@ -27,6 +27,7 @@ from execmem_tui.sources.recognise import recognise
 from execmem_tui.sources.stated import stated_layout
 from execmem_tui.sources.trace_run import read_trace_run
 
+_FOREVER: Final = 1 << 62
 KEPT: Final = 200_000
 """Events that the history keeps; older ones are dropped so that memory does not grow with the trace."""
 
@@ -85,7 +86,6 @@ def open_replay(path: Path, arch: str | None = None) -> TraceReplay:
     """
     run = read_trace_run(path)
     folder = path if path.is_dir() else path.parent
-    lives = _lives(run.path)
     phases = []
     if (folder / "meta.toml").is_file():
         phases = [read_phase(each) for each in phase_folders(folder) if find_file(each, "vmallocinfo")]
@@ -99,6 +99,7 @@ def open_replay(path: Path, arch: str | None = None) -> TraceReplay:
         layout = _bare(run.arch or arch, run.kernel, run.windows)
     known = _known(layout, phases, run.marks)
     begins = run.begins
+    lives = _lives(run.path, [line for _, line, _ in known.phases]) if known.phases else {}
     reader = TraceEvents(layout, known, lives)
     history = History(layout, reader.begin(begins.busy, begins.lazy), limit=KEPT)
     for line in parse_trace(str(run.path), read_lines(run.path)):
@@ -112,18 +113,22 @@ def _bare(arch: str | None, kernel: str, windows: tuple[tuple[int, int], ...]) -
     return recognise(Clues(arch=arch or None, release=kernel, addresses=addresses, windows=windows))
 
 
-def _lives(path: Path) -> dict[int, int]:
-    """Return {line of an allocation: line of its free}."""
+def _lives(path: Path, moments: list[int]) -> dict[int, int]:
+    """Return {line of an allocation: line of its free} for all that lived at one of the `moments`, ascending lines."""
     lives: dict[int, int] = {}
     open_at: dict[Address, int] = {}
     for line in parse_trace(str(path), read_lines(path)):
-        if isinstance(line, Alloc) and not line.failed:
+        if line.line > moments[-1] and not open_at:
+            break
+        if isinstance(line, Alloc) and not line.failed and line.line <= moments[-1]:
+            if line.start in open_at:  # its free was lost
+                lives[open_at[line.start]] = _FOREVER
             open_at[line.start] = line.line
         elif isinstance(line, Free):
             begun = open_at.pop(line.start, None)
-            if begun is not None:
+            if begun is not None and moments[bisect_left(moments, begun)] < line.line:
                 lives[begun] = line.line
-    return lives
+    return lives | dict.fromkeys(open_at.values(), _FOREVER)
 
 
 def _known(layout: Layout, phases: list[Phase], marks: dict[str, dict[str, int]]) -> Known:
@@ -144,7 +149,7 @@ class TraceEvents:
     Args:
         layout: whose ranges tell the window of an area.
         known: what snapshots say of owners.
-        lives: {line of an allocation: line of its free}; {} for a trace that still grows.
+        lives: {line of an allocation: line of its free} for what lived at a snapshot; {} for a trace that still grows.
     """
 
     def __init__(self, layout: Layout, known: Known | None = None, lives: dict[int, int] | None = None) -> None:
@@ -196,7 +201,7 @@ class TraceEvents:
             self._failed[line.task] = text
             kind = self._type(line)
             return Failed(time=line.time, type=kind, requested=line.size, owner=line.task, reason=text, attempt=True)
-        pieces = self._pieces(line.start, line.size, line.line, self._lives.get(line.line), line)
+        pieces = self._pieces(line.start, line.size, line.line, self._lives.get(line.line, line.line), line)
         stale = self._live.pop(line.start, ()) + self._lazy.pop(line.start, ())
         self._live[line.start] = pieces
         if window is not None:
@@ -231,10 +236,10 @@ class TraceEvents:
         return ExecmemType.MODULE_TEXT
 
     def _pieces(
-        self, start: Address, size: int, line: int, until: int | None = None, request: Alloc | None = None
+        self, start: Address, size: int, line: int, until: int = _FOREVER, request: Alloc | None = None
     ) -> tuple[Area, ...]:
         """Return the areas of a vmap area: as a snapshot in its life has them, else one of an unknown owner."""
-        known = self._known.label(start, line, until or 1 << 62)
+        known = self._known.label(start, line, until)
         if known and known[0].start == start and sum(area.footprint for area in known) == size:
             return tuple(known)
         guard = self.layout.page_size if size > self.layout.page_size else 0

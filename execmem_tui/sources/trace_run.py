@@ -1,23 +1,23 @@
 """A run folder with a trace: what its replay starts from."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable
+from itertools import dropwhile
 from pathlib import Path
 from typing import Final
 
-from attrs import define, evolve, field, frozen
+from attrs import evolve, frozen
 
 from execmem_tui.formats.reader import find_file, read_lines
-from execmem_tui.formats.trace import Alloc, Free, Header, Lost, Other, TraceLine, parse_trace
+from execmem_tui.formats.trace import Alloc, Free, parse_trace
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.model.errors import InputError
 from execmem_tui.sources.capture import phase_folders, run_meta
+from execmem_tui.sources.trace_scan import TraceScan, scan_trace
 
 _CHUNK: Final = ("pcpu_create_chunk", "pcpu_mem_zalloc", "pcpu_alloc_chunk")
 """Callers of what a percpu chunk allocates beside its areas; inlining decides which name is seen."""
 _PERCPU: Final = "pcpu_get_vm_areas"
-_MARK: Final = re.compile(r"(?:[\w-]+: )?snapshot (\S+) (begin|end)$")
 _BOOT_SECONDS: Final = 3.0
 """A trace without any snapshot that begins earlier than this is taken to begin with the kernel."""
 
@@ -55,37 +55,9 @@ class TraceRun:
     windows: tuple[tuple[int, int], ...]
     """Every (vstart, vend) that was asked for."""
     marks: dict[str, dict[str, int]]
-    """{snapshot: {"begin": line, "end": line}}."""
+    """{snapshot: {"begin": line, "end": line}}; {} where no snapshot is beside the trace."""
     lost: int
     """Events that the ring buffer's counters say were lost or overwritten."""
-
-
-@define
-class _Scan:
-    """One pass over the trace: what has to be known before the replay."""
-
-    windows: Counter[tuple[int, int]] = field(factory=Counter)
-    order: dict[int, int] = field(factory=dict)
-    marks: dict[str, dict[str, int]] = field(factory=dict)
-    first_alloc: Alloc | None = None
-    overwritten: int = 0
-    lost: int = 0
-
-    def take(self, line: TraceLine) -> None:
-        if isinstance(line, Alloc):
-            self.windows[line.vstart, line.vend] += 1
-            if not line.failed:
-                self.order[line.start] = line.line
-            if self.first_alloc is None:
-                self.first_alloc = line
-        elif isinstance(line, Header):
-            self.overwritten = line.written - line.kept
-        elif isinstance(line, Lost):
-            self.lost += line.events
-        elif isinstance(line, Other) and line.name in ("tracing_mark_write", "print"):
-            mark = _MARK.search(line.text)
-            if mark is not None:
-                self.marks.setdefault(mark[1], {})[mark[2]] = line.line
 
 
 def find_trace(path: Path) -> Path | None:
@@ -109,13 +81,11 @@ def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
     if trace is None:
         raise InputError(str(path), None, "no trace in this folder")
     folder = path if path.is_dir() else path.parent
-    scan = _Scan()
-    for line in parse_trace(str(trace), read_lines(trace)):
-        scan.take(line)
+    infos = list(_snapshots(folder)) if folder.is_dir() else []
+    scan = scan_trace(trace, {entry.start for _, info in infos for entry in info.entries}, numbered=bool(infos))
     if not scan.windows:
         raise InputError(str(trace), None, "no alloc_vmap_area event in this trace")
     meta = run_meta(folder)
-    infos = list(_snapshots(folder)) if folder.is_dir() else []
     begins = _beginning(trace, scan, infos, phase)
     early, percpu = _unseen(infos, scan.order, begins)
     if begins.from_boot:
@@ -159,7 +129,7 @@ def _lost_by_counters(folder: Path) -> int:
     return total
 
 
-def _beginning(trace: Path, scan: _Scan, infos: list[tuple[str, Vmallocinfo]], phase: str | None) -> Beginning:
+def _beginning(trace: Path, scan: TraceScan, infos: list[tuple[str, Vmallocinfo]], phase: str | None) -> Beginning:
     """Choose boot where the trace goes back so far, else the first snapshot taken while it ran."""
     first = scan.first_alloc
     assert first is not None
@@ -174,7 +144,8 @@ def _beginning(trace: Path, scan: _Scan, infos: list[tuple[str, Vmallocinfo]], p
     for name, info in infos:
         marks = scan.marks.get(name, {})
         if "begin" in marks and "end" in marks:
-            line = _moment(trace, info, marks["begin"], marks["end"])
+            native = scan.native and first.line < marks["begin"]
+            line = _moment(trace, info, marks["begin"], marks["end"], native=native)
         elif phase is not None:
             raise InputError(str(trace), None, f"no markers of the snapshot {phase} in the trace")
         else:
@@ -185,11 +156,14 @@ def _beginning(trace: Path, scan: _Scan, infos: list[tuple[str, Vmallocinfo]], p
     return Beginning(name="")
 
 
-def _moment(trace: Path, info: Vmallocinfo, begin: int, end: int) -> int:
+def _moment(trace: Path, info: Vmallocinfo, begin: int, end: int, *, native: bool) -> int:
     """Return the line between the two markers up to which the trace agrees best with the snapshot."""
     there = {entry.start for entry in info.entries if not entry.lazy}
     score, best, moment = 0, 0, begin
-    for line in parse_trace(str(trace), read_lines(trace)):
+    lines = read_lines(trace)
+    if native:
+        lines = dropwhile(lambda pair: pair[0] < begin, lines)
+    for line in parse_trace(str(trace), lines, native=native):
         if line.line > end:
             break
         if line.line >= begin and isinstance(line, Alloc | Free):

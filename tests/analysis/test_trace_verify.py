@@ -1,15 +1,20 @@
 """Real traces replayed: the bar of exactness, class by class, and that wrong rules are told."""
 
+from collections import Counter
 from pathlib import Path
 from shutil import copytree, ignore_patterns
+from typing import IO
 
 import pytest
 
-from execmem_tui.analysis.trace_verify import TraceVerdict, verify_trace
+from execmem_tui.analysis.trace_verify import TraceVerdict, make_replay, replay_run, verify_trace
 from execmem_tui.analysis.wrong_rules import self_test
 from execmem_tui.cli.main import main
+from execmem_tui.formats import reader
 from execmem_tui.formats.reader import read_lines
 from execmem_tui.model.errors import InputError
+from execmem_tui.sources.trace_run import read_trace_run
+from tests.benchmarks.long_trace import write_run
 
 TRACES = Path(__file__).parent.parent / "data" / "traces"
 
@@ -72,7 +77,7 @@ def test_wrong_rules_are_told() -> None:
     assert "module window" in rules["no guard page"].classes
 
 
-def test_a_wrong_address_is_found_and_robust(tmp_path: Path) -> None:
+def test_the_first_difference_shows_both_states_around_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     lines = [text for _, text in read_lines(TRACES / "armhf-6.12.107" / "trace.txt.xz")]
     at = next(n for n, text in enumerate(lines) if "vstart=0xbf000000" in text)
     before, _, rest = lines[at].partition("va_start: ")
@@ -84,6 +89,17 @@ def test_a_wrong_address_is_found_and_robust(tmp_path: Path) -> None:
     (miss,) = verdict.certain_wrong
     assert (miss.line, miss.kind, miss.robust) == (at + 1, "module window", True)
     assert main(["verify", str(tmp_path)]) == 1
+    shown = capsys.readouterr().out
+    first = verdict.document()["first_difference"]
+    for name in ("expected", "predicted"):
+        near, at = first[f"around_{name}"], int(first[name], 16)
+        starts = [int(place["start"], 16) for place in near]
+        assert starts == sorted(starts)
+        assert 3 <= len(near) <= 7
+        # both lie in the same free area: the address was moved up by a page
+        assert [place["state"] for place in near if int(place["start"], 16) <= at < int(place["end"], 16)] == ["free"]
+        assert f"AROUND THE {name.upper()}" in shown
+        assert all(f"{place['start']}" in shown for place in near)
 
 
 def test_a_trace_of_which_nothing_is_known_claims_nothing(tmp_path: Path) -> None:
@@ -107,3 +123,44 @@ def test_lost_events_are_stated_and_explain(tmp_path: Path, capsys: pytest.Captu
     assert {miss.cause for miss in verdict.found.misses} == {"events were lost before it"}
     assert main(["verify", str(run)]) == 0
     assert "lost 400 events" in capsys.readouterr().err
+
+
+def test_a_trace_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: Counter[str] = Counter()
+    unpacked = reader.unpacked
+
+    def counted(raw: IO[bytes]) -> IO[bytes]:
+        opened[Path(raw.name).name] += 1
+        return unpacked(raw)
+
+    monkeypatch.setattr(reader, "unpacked", counted)
+    verify_trace(TRACES / "amd64-7.2.13-kaslr")
+    assert opened["trace.txt.xz"] == 2
+
+
+def test_a_marker_that_looks_like_an_allocation_is_none(tmp_path: Path) -> None:
+    lines = [text for _, text in read_lines(TRACES / "armhf-6.12.107" / "trace.txt.xz")]
+    at = next(n for n, text in enumerate(lines) if "vmap_area" in text)
+    head, _, event = lines[at].partition(": alloc_vmap_area: ")
+    fake = event.replace("vend=0x", "vend=0xff")
+    lines[at:at] = [f"{head}: tracing_mark_write: alloc_vmap_area: {text}" for text in (event, fake)]
+    run = tmp_path / "run"
+    copytree(TRACES / "armhf-6.12.107", run, ignore=ignore_patterns("trace*"))
+    (run / "trace.txt").write_text("\n".join(lines))
+    verdict = verify_trace(run)
+    assert verdict.run.windows == verify_trace(TRACES / "armhf-6.12.107").run.windows
+    assert verdict.found.exact.total() == verdict.found.checked.total() == 3362
+
+
+def test_a_long_trace_is_exact_and_forgets_what_is_over(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    write_run(run, "arm64-7.2.13-nokaslr", 30_000)
+    found = read_trace_run(run)
+    replay = make_replay(found)
+    replay_run(found, replay)
+    assert replay.found.misses == []
+    assert replay.found.checked["vmalloc page pool"] > 500
+    lazy = {area.start for area in replay.vmalloc.lazy()}
+    assert set(replay._freed_at) <= lazy
+    assert not replay._ahead
+    assert not replay._done_purges

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 
 from tests.benchmarks.in_process import cursor_move_p50
-from tests.benchmarks.processes import first_paint_ratio, headless_ratio
+from tests.benchmarks.processes import first_paint_ratio, headless_ratio, verify_ratio
 
 
 def cursor_move_ms() -> float:
@@ -12,9 +12,21 @@ def cursor_move_ms() -> float:
     return cursor_move_p50() * 1000
 
 
+def one_cpu() -> float:
+    """`verify` where one node serves all."""
+    return verify_ratio("amd64-7.2.13-kaslr")
+
+
+def two_cpus() -> float:
+    """`verify` where pools serve most."""
+    return verify_ratio("arm64-7.2.13-nokaslr")
+
+
 BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     ("ranges --json against python -c pass, CPU", headless_ratio, 8.0, "times"),
     ("first paint against a bare Textual app", first_paint_ratio, 1.5, "times"),
+    ("verify of 1,000,000 events of one CPU against a loop that splits each line", one_cpu, 6.0, "times"),
+    ("verify of 1,000,000 events of two CPUs against a loop that splits each line", two_cpus, 6.0, "times"),
     ("cursor move on 100,000 areas, p50", cursor_move_ms, 16.0, "ms"),
 )
 

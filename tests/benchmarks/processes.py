@@ -13,6 +13,9 @@ import sys
 import termios
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.benchmarks.long_trace import write_run
 
 ROOT = Path(__file__).resolve().parents[2]
 _ESCAPE = re.compile(rb"\x1b(\[[0-9;?<>=]*[a-zA-Z~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|.)", re.DOTALL)
@@ -24,6 +27,13 @@ def cpu_seconds(command: list[str]) -> float:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def wall_seconds(command: list[str]) -> float:
+    """Return the seconds that one run of `command` takes."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT)
+    return time.perf_counter() - start
 
 
 def seconds_to_paint(command: list[str], marker: bytes, *, size: tuple[int, int] = (120, 40)) -> float:
@@ -73,4 +83,14 @@ def first_paint_ratio(runs: int = 7) -> float:
     seconds_to_paint(ours, b"MODULE")
     seconds_to_paint(bare, b"ready")
     pairs = [(seconds_to_paint(ours, b"MODULE"), seconds_to_paint(bare, b"ready")) for _ in range(runs)]
+    return paired([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+
+
+def verify_ratio(run: str, events: int = 1_000_000, runs: int = 3) -> float:
+    """``verify`` of a long trace against a bare loop that splits each line, wall time."""
+    with TemporaryDirectory() as folder:
+        trace = write_run(Path(folder) / "run", run, events)
+        verify = [sys.executable, "-m", "execmem_tui.cli.main", "verify", str(trace.parent)]
+        bare = [sys.executable, "-c", f"for line in open({str(trace)!r}): line.split()"]
+        pairs = [(wall_seconds(verify), wall_seconds(bare)) for _ in range(runs)]
     return paired([pair[0] for pair in pairs], [pair[1] for pair in pairs])

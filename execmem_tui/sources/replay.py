@@ -240,11 +240,13 @@ class TraceEvents:
     ) -> tuple[Area, ...]:
         """Return the areas of a vmap area: as a snapshot in its life has them, else one of an unknown owner."""
         known = self._known.label(start, line, until)
-        if known and known[0].start == start and sum(area.footprint for area in known) == size:
-            return tuple(known)
-        guard = self.layout.page_size if size > self.layout.page_size else 0
         window = None if request is None else self._window(request)
         kind = None if request is None else self._type(request)
+        if known and known[0].start == start and sum(area.footprint for area in known) == size:
+            if len(known) == 1 and known[0].type is None and kind is not None:
+                return (evolve(known[0], type=kind, window=window),)
+            return tuple(known)
+        guard = self.layout.page_size if size > self.layout.page_size else 0
         detail = "executable memory of an unknown consumer" if kind is not None else ""
         return (Area(start=start, size=size - guard, guard=guard, type=kind, window=window, detail=detail),)
 

@@ -16,9 +16,9 @@ from execmem_tui.formats.trace import Alloc, Header, Lost, Other, TraceLine, par
 from execmem_tui.model.errors import InputError
 
 _MARK: Final = re.compile(r"(?:[\w-]+: )?snapshot (\S+) (begin|end)$")
-_ALLOC: Final = re.compile(
-    rb"alloc_vmap_area:\s*va_start: (\d+) size=\d+ align=\d+ (vstart=0x[0-9a-f]+ vend=0x[0-9a-f]+) failed=([01])"
-)
+_ATTEMPT: Final = rb"va_start: (\d+) size=\d+ align=\d+ (vstart=0x[0-9a-f]+ vend=0x[0-9a-f]+) failed=([01])"
+_ALLOC: Final = re.compile(rb"alloc_vmap_area:\s*" + _ATTEMPT)
+_ALLOC_TEXT: Final = re.compile(_ATTEMPT)
 _PROBE: Final = b"(alloc_vmap_area+0x0/"
 _RARE: Final = (b"EVENTS", b"PERF_RECORD_LOST", b"# entries-in-buffer")
 _SNAPSHOT: Final = b"snapshot "
@@ -137,10 +137,12 @@ class _Search:
 
     def _confirm(self, block: bytes, alloc: tuple[bytes, bytes, bytes]) -> None:
         """Have the line of an allocation read."""
-        start, window, failed = alloc
-        found = re.search(rb"va_start: %b size=\d+ align=\d+ %b failed=%b" % (start, window, failed), block)
-        assert found is not None
-        line = self._read(block, found.start())
+        start, window, _ = alloc
+        text = b"va_start: %b " % start
+        at = block.index(text)
+        while (found := _ALLOC_TEXT.match(block, at)) is None or found.groups() != alloc:
+            at = block.index(text, at + 1)
+        line = self._read(block, at)
         said = b"vstart=0x%x vend=0x%x"
         if not isinstance(line, Alloc) or line.start != int(start) or said % (line.vstart, line.vend) != window:
             raise _DoubtError

@@ -196,9 +196,9 @@ def _plausible(layout: Layout | None, variant: Variant, clues: Clues) -> int:
         five = any(0xFF00_0000_0000_0000 <= each < 0xFFFF_0000_0000_0000 for each in clues.addresses)
         if five != (variant.config["levels"] == 5):
             return -1
-    windows = [(layout.vmalloc_start, layout.vmalloc_end)]
-    windows += [(entry.start, entry.end) for entry in layout.types.values()]
-    return sum(any(low <= each < high for low, high in windows) for each in clues.addresses)
+    windows = {(layout.vmalloc_start, layout.vmalloc_end)}
+    windows |= {(entry.start, entry.end) for entry in layout.types.values()}
+    return sum(any(low <= each < high for low, high in windows) for each in set(clues.addresses))
 
 
 def _certainty(layout: Layout, clues: Clues) -> Provenance:

@@ -1,6 +1,7 @@
 """What the name of a module's section tells of the region it lies in (kernel/module/main.c: __layout_sections)."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from execmem_tui.formats.procfiles import SectionLine
@@ -62,6 +63,7 @@ def is_placed(section: str) -> bool:
     return not section.startswith(".data..percpu")
 
 
+@lru_cache(maxsize=8192)
 def region_of(section: str, *, init_kept: bool = False) -> str | None:
     """Return the module region that a section's name tells for sure, or None.
 

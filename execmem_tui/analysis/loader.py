@@ -1,0 +1,393 @@
+"""Module loads in a trace against the catalogue: requests, purges, deferred frees of init memory, unload.
+
+A load is what one task does up to its ``module_load`` event; what is freed after ``module_free`` is an unload. The steps of
+a task are kept as letters: A an area, p a purge, F a failed attempt, B a block of the ROX cache.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from attrs import define, field, frozen
+
+from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
+from execmem_tui.analysis.rox_text import CachedText, RoxText
+from execmem_tui.consumers.catalogue import Catalogue, Module
+from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
+from execmem_tui.formats.trace import Alloc, Free, Lost, Other, Purge, TraceLine
+
+_KEEP: Final = 96
+"""Areas of a task that are kept while no load ends: more than one load, with a retry, makes."""
+_SHOWN: Final = 20
+"""Misses in the document."""
+_FALLBACK: Final = re.compile(r"F(?:pF|p)?A")
+_BLOCK: Final = re.compile(r"(?:F(?:pF|p)?)?Bp")
+
+
+@frozen(kw_only=True)
+class LoaderMiss:
+    """One load, unload or free that was not as expected."""
+
+    line: int
+    name: str
+    kind: str
+    expected: str
+    found: str
+    cause: str = ""
+
+
+@define
+class Load:
+    """One module's memory."""
+
+    name: str
+    line: int
+    module: Module
+    live: dict[str, int]
+    """Region -> start, of what the trace shows."""
+    freed: list[str] = field(factory=list)
+    """Init regions so far."""
+    freed_by: str = ""
+
+
+@define
+class _Task:
+    """What a task did since its last load or unload."""
+
+    areas: list[Alloc] = field(factory=list)
+    steps: list[str] = field(factory=list)
+    lines: list[int] = field(factory=list)
+    """Of `steps`."""
+    freed: list[int] = field(factory=list)
+    """Starts among `areas`, in the order in which the task gave them back."""
+    unloading: Load | None = None
+    unloaded: list[str] = field(factory=list)
+
+    def step(self, letter: str, line: int) -> None:
+        self.steps.append(letter)
+        self.lines.append(line)
+
+    def forget(self) -> None:
+        self.areas.clear()
+        self.steps.clear()
+        self.lines.clear()
+        self.freed.clear()
+
+
+class LoaderCheck:
+    """Watches a trace line by line; `finish` closes what is open.
+
+    Args:
+        rules: of the kernel.
+        catalogues: sizes of its modules; a second one, for CPUs with an erratum, is tried where the first does not fit.
+        rox: follows the ROX cache, where there is one.
+    """
+
+    def __init__(self, rules: LoaderRules, catalogues: tuple[Catalogue, ...], rox: RoxText | None = None) -> None:
+        self.rules = rules
+        self.checked: Counter[str] = Counter()
+        self.exact: Counter[str] = Counter()
+        self.unclaimed: Counter[str] = Counter()
+        self.misses: list[LoaderMiss] = []
+        self.fallback_loads = 0
+        self.rox = rox
+        self._catalogues = list(catalogues)
+        self._tasks: dict[str, _Task] = {}
+        self._loaded: dict[str, Load] = {}
+        self._owners: dict[int, tuple[Load, str]] = {}
+        self._by_sizes: dict[tuple[int, ...], tuple[str, list[str]]] = {}
+        self._lost = False
+
+    def watch(self, lines: Iterable[TraceLine]) -> Iterator[TraceLine]:
+        """Take each line and pass it on."""
+        tasks, cached = self._tasks, self.rules.cached
+        for line in lines:
+            if type(line) is Purge:
+                if cached or line.task in tasks:
+                    self._purge(line)
+            elif type(line) is Alloc:
+                self._alloc(line)
+            elif type(line) is Free:
+                self._free(line)
+            elif type(line) is Other:
+                if line.name == "module_load":
+                    self._load(line)
+                elif line.name == "module_free":
+                    self._unload(line)
+            elif type(line) is Lost:
+                self._lost = True
+            yield line
+
+    def finish(self) -> None:
+        """Judge what is complete and drop the rest."""
+        for task in self._tasks.values():
+            self._end_of_window(task, 0)
+        if self.rox is not None:
+            self.rox.finish()
+            self.checked.update(self.rox.checked)
+            self.exact.update(self.rox.exact)
+            self.unclaimed.update(self.rox.unclaimed)
+            self.misses += [
+                LoaderMiss(
+                    line=miss.line,
+                    name=miss.name,
+                    kind=miss.kind,
+                    expected=miss.expected,
+                    found=miss.found,
+                    cause=self._lost_cause() or miss.cause,
+                )
+                for miss in self.rox.misses
+            ]
+
+    def document(self) -> dict[str, Any]:
+        """Return the key ``loader`` of verify's document; the counts by class are in its ``classes``."""
+        return {
+            "catalogue": self._catalogues[0].id,
+            "loads": self.checked["loader sequence"],
+            "exact": self.exact["loader sequence"],
+            "with_fallback": self.fallback_loads,
+            "failed_loads": self.checked["loader failed load"],
+            "unclaimed": dict(self.unclaimed),
+            "misses": [
+                {
+                    "line": miss.line,
+                    "module": miss.name,
+                    "class": miss.kind,
+                    "expected": miss.expected,
+                    "found": miss.found,
+                    "cause": miss.cause,
+                }
+                for miss in self.misses[:_SHOWN]
+            ],
+        }
+
+    def _purge(self, line: Purge) -> None:
+        task = self._tasks.get(line.task)
+        if task is None:
+            task = self._tasks[line.task] = _Task()
+        task.step("p", line.line)
+        if len(task.steps) > 8 * _KEEP:
+            del task.steps[: 4 * _KEEP], task.lines[: 4 * _KEEP]
+
+    def _alloc(self, line: Alloc) -> None:
+        rules = self.rules
+        task = self._tasks.get(line.task)
+        if rules.separate and (line.vstart, line.vend) == rules.window:
+            if task is None:
+                return
+            if task.steps[-3:] != ["F", "p", "F"] or line.failed:
+                self._beside(task, line)
+                return
+        elif line.align > rules.page_size and not rules.separate:
+            return
+        if task is None:
+            task = self._tasks[line.task] = _Task()
+        elif task.freed:
+            self._end_of_window(task, line.line)
+        if line.failed:
+            task.step("F", line.line)
+        elif rules.cached and line.align >= rules.page_size * rules.page_size // 8:
+            task.step("B", line.line)
+            if self.rox is not None:
+                self.rox.block(line.line, line.start, line.size - rules.page_size)
+        else:
+            self._area(task, line)
+
+    def _area(self, task: _Task, line: Alloc) -> None:
+        self._owners.pop(line.start, None)
+        task.step("A", line.line)
+        task.areas.append(line)
+        if len(task.areas) > 2 * _KEEP:
+            del task.areas[:_KEEP], task.steps[:_KEEP], task.lines[:_KEEP]
+
+    def _beside(self, task: _Task, line: Alloc) -> None:
+        """An area in the vmalloc window: the page array of the one before, the file's image, a stack."""
+        rules = self.rules
+        last = task.areas[-1] if task.areas else None
+        if last is not None and not line.failed and task.steps[-1:] == ["A"]:
+            array = page_array(last.size - rules.page_size, rules.page_size, rules.word_bits)
+            if array and line.size == array + rules.page_size:
+                task.areas.append(line)
+                return
+        if not task.areas:
+            task.steps.clear()
+            task.lines.clear()
+
+    def _load(self, line: Other) -> None:
+        words = line.text.split()
+        task = self._tasks.setdefault(line.task, _Task())
+        name = words[0] if words else ""
+        module = self._catalogues[0].get(name)
+        if module is None:
+            self.unclaimed["module not in the catalogue"] += 1
+            if self.rox is not None:
+                self.rox.stranger(line.line)
+        else:
+            self._judge_load(line.line, module, task)
+        del self._tasks[line.task]
+
+    def _judge_load(self, line: int, module: Module, task: _Task) -> None:
+        sizes = [area.size for area in task.areas]
+        labels, expected = self.rules.requests(module)
+        if sizes != expected and len(self._catalogues) > 1:
+            other = self._catalogues[1][module.name]
+            if self.rules.requests(other)[1] == sizes:
+                self._catalogues.reverse()
+                module, expected = other, sizes
+        first = 0
+        if not self.rules.separate:
+            starts = range(len(sizes) - len(expected), -1, -1)
+            first = next((at for at in starts if sizes[at : at + len(expected)] == expected), 0)
+            sizes = sizes[first : first + len(expected)]
+        good = sizes == expected
+        self._count(good, line, module.name, "loader sequence", _text(expected), _text(sizes))
+        steps = "".join(task.steps)
+        plain = _BLOCK.sub("", steps) if self.rules.cached else steps
+        plain = _FALLBACK.sub("A", plain)
+        self.fallback_loads += "FpFA" in steps
+        if self.rules.separate:
+            wanted = self.rules.steps(module)
+            same = plain == wanted if self.rules.purges else plain.replace("p", "") == wanted
+            self._count(same, line, module.name, "loader purges", wanted, plain)
+        live = (
+            {}
+            if not good
+            else {
+                label: area.start
+                for label, area in zip(labels, task.areas[first : first + len(labels)], strict=True)
+                if label != COMPANION
+            }
+        )
+        load = Load(module.name, line, module, live)
+        self._loaded[module.name] = load
+        for region, start in live.items():
+            self._owners[start] = load, region
+        if self.rox is not None:
+            text, at, init_at, block, init_block = self._cached_text(load, task)
+            self.rox.load(text, at, init_at, block=block, init_block=init_block)
+
+    def _cached_text(self, load: Load, task: _Task) -> tuple[CachedText, int, int, bool, bool]:
+        """Return the texts of a load, the lines of their first purges, and whether each had to populate a block."""
+        areas = areas_of(load.module, self.rules.page_size)
+        text = CachedText(load.name, load.line, areas.get("MOD_TEXT", 0), areas.get("MOD_INIT_TEXT", 0))
+        at: dict[str, tuple[int, bool]] = {}
+        step = 0
+        for region in areas:
+            populated = False
+            while task.steps[step : step + 1] in (["B"], ["F"]):
+                populated = populated or task.steps[step] == "B"
+                step += 2 if task.steps[step + 1 : step + 2] == ["p"] else 1
+            if region in TEXTS:
+                at[region] = (task.lines[step] if step < len(task.lines) else load.line), populated
+            else:
+                step += 1
+            step += 2
+        line, block = at.get("MOD_TEXT", (load.line, False))
+        init_line, init_block = at.get("MOD_INIT_TEXT", (load.line, False))
+        return text, line, init_line, block, init_block
+
+    def _unload(self, line: Other) -> None:
+        words = line.text.split()
+        task = self._tasks.setdefault(line.task, _Task())
+        self._end_of_window(task, line.line)
+        load = self._loaded.pop(words[0] if words else "", None)
+        if load is not None:
+            task.unloading = load
+            task.unloaded = []
+        elif self.rox is not None and words:
+            # loaded before the trace began
+            self.rox.unload(words[0], line.line)
+
+    def _free(self, line: Free) -> None:
+        task = self._tasks.get(line.task)
+        if self.rox is not None:
+            self.rox.free(line.line, line.start)
+        owner = self._owners.pop(line.start, None)
+        if owner is None:
+            if task is not None and any(area.start == line.start for area in task.areas):
+                task.freed.append(line.start)
+            return
+        load, region = owner
+        if task is not None and task.unloading is load:
+            self._freed_by_unload(task, load, region, line)
+        elif region in INITS:
+            self._freed_after_init(load, region, line)
+        else:
+            self._count(False, line.line, load.name, "loader unload", "freed by the task that unloads", region)
+
+    def _freed_by_unload(self, task: _Task, load: Load, region: str, line: Free) -> None:
+        if not task.unloaded and self.rox is not None:
+            self.rox.unload(load.name, _third_purge(task, line.line))
+        task.unloaded.append(region)
+        if len(task.unloaded) == len(load.live):
+            self._end_of_unload(task, line.line)
+
+    def _end_of_unload(self, task: _Task, line: int) -> None:
+        load = task.unloading
+        if load is not None and load.live:
+            expected = self.rules.freed_at_last(load.live)
+            good = expected == task.unloaded
+            self._count(good, line, load.name, "loader unload", " ".join(expected), " ".join(task.unloaded))
+        task.unloading = None
+        task.forget()
+
+    def _freed_after_init(self, load: Load, region: str, line: Free) -> None:
+        if self.rox is not None and not load.freed:
+            task = self._tasks.get(line.task)
+            self.rox.free_init(load.name, line.line if task is None else _third_purge(task, line.line))
+        load.freed.append(region)
+        load.live.pop(region)
+        same = load.freed_by in ("", line.task)
+        load.freed_by = line.task
+        expected = self.rules.freed_after_init([*load.freed, *load.live])
+        if len(load.freed) == len(expected):
+            good = same and load.freed == expected
+            self._count(good, line.line, load.name, "loader init frees", " ".join(expected), " ".join(load.freed))
+
+    def _end_of_window(self, task: _Task, line: int) -> None:
+        """A window that ends without a load: a load that failed and gave all back, or no load at all."""
+        if task.unloading is not None:
+            self._end_of_unload(task, line)
+        areas = [area.start for area in task.areas]
+        sizes = [area.size for area in task.areas]
+        if task.freed and len(areas) > 1 and self.rules.separate:
+            name, labels = self._names().get(tuple(sizes), ("", []))
+            if name:
+                pairs = dict(zip(labels, areas, strict=True))
+                expected = self.rules.freed_at_last(pairs)
+                starts = {start: region for region, start in pairs.items()}
+                freed = [starts[start] for start in task.freed if starts[start] != COMPANION]
+                good = freed == expected
+                self._count(good, line, name, "loader failed load", " ".join(expected), " ".join(freed))
+        task.forget()
+
+    def _names(self) -> dict[tuple[int, ...], tuple[str, list[str]]]:
+        """Return traced sizes -> a module that asks for just these, and their labels."""
+        if not self._by_sizes:
+            for name, module in self._catalogues[0].items():
+                labels, sizes = self.rules.requests(module)
+                self._by_sizes.setdefault(tuple(sizes), (name, labels))
+        return self._by_sizes
+
+    def _count(self, good: bool, line: int, name: str, kind: str, expected: str, found: str) -> None:
+        self.checked[kind] += 1
+        self.exact[kind] += good
+        if not good:
+            self._miss(line, name, kind, expected, found)
+
+    def _miss(self, line: int, name: str, kind: str, expected: str, found: str) -> None:
+        cause = self._lost_cause()
+        self.misses.append(LoaderMiss(line=line, name=name, kind=kind, expected=expected, found=found, cause=cause))
+
+    def _lost_cause(self) -> str:
+        return "events were lost before it" if self._lost else ""
+
+
+def _third_purge(task: _Task, line: int) -> int:
+    """Return the line of the purge that ended a cached free before `line`."""
+    return next((at for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True) if step == "p"), line)
+
+
+def _text(values: list[int]) -> str:
+    return " ".join(map(str, values))

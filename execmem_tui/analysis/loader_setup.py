@@ -1,0 +1,105 @@
+"""What `LoaderCheck` needs of a run: the rules of its kernel, its catalogue, and the truth in its snapshots."""
+
+from pathlib import Path
+from typing import Final
+
+from execmem_tui.analysis.loader import LoaderCheck
+from execmem_tui.analysis.loader_rules import LoaderRules
+from execmem_tui.analysis.opscript import form_of
+from execmem_tui.analysis.rox_text import RoxText, Truth
+from execmem_tui.arch import find
+from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
+from execmem_tui.consumers.load_sequence import text_calls
+from execmem_tui.formats.procfiles import parse_kallsyms, parse_modules
+from execmem_tui.formats.reader import find_file, read_lines
+from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
+from execmem_tui.mm.vmalloc import Form
+from execmem_tui.model.errors import UnknownLayoutError
+from execmem_tui.model.units import align_up
+from execmem_tui.sources.trace_run import TraceRun
+
+_FLAVOURS: Final = {
+    "amd64": "amd64",
+    "amd64cloud": "cloud-amd64",
+    "arm64": "arm64",
+    "armhf": "armmp",
+    "loong64": "loong64",
+    "ppc64el": "powerpc64le",
+    "riscv64": "riscv64",
+    "s390x": "s390x",
+}
+"""Catalogue -> how the release of its kernel ends."""
+_BUILTIN: Final = ("[__builtin__kprobes]", "[__builtin__ftrace]")
+
+
+def loader_check(run: TraceRun) -> LoaderCheck | None:
+    """Return a check for this run, or None where no catalogue is of its very kernel."""
+    catalogue = _catalogue(run)
+    if catalogue is None:
+        return None
+    arch = find(run.arch)[0]
+    catalogues = [catalogue]
+    if arch.name == "arm64":
+        erratum = open_catalogue(run.arch, run.kernel, erratum_843419=True)
+        assert erratum is not None
+        catalogues.append(erratum)
+    others = [window for window in run.windows if window != run.window]
+    rules = LoaderRules(
+        page_size=run.page_size,
+        word_bits=run.word_bits,
+        window=run.window,
+        separate=bool(others),
+        purges=arch.set_memory_purges,
+        cached=arch.name == "x86" and form_of(run.kernel) is Form.V7_1,
+        text_calls=text_calls(arch.name),
+    )
+    rox = None
+    if rules.cached and others:
+        rox = RoxText(
+            page_size=run.page_size,
+            window=others[0],
+            marks=[(marks["begin"], name) for name, marks in run.marks.items() if "begin" in marks],
+            truth=lambda name: _truth(run.path.parent / name, run.page_size),
+            size_of=lambda name: _text_size(catalogue, name, run.page_size),
+            from_boot=run.begins.from_boot,
+        )
+    return LoaderCheck(rules, tuple(catalogues), rox)
+
+
+def _catalogue(run: TraceRun) -> Catalogue | None:
+    try:
+        catalogue = open_catalogue(run.arch, run.kernel)
+    except UnknownLayoutError:
+        return None
+    if catalogue is None:
+        return None
+    name, _, version = catalogue.id.partition("-")
+    release, _, flavour = run.kernel.partition("-")
+    same = release.partition("+")[0] == version and flavour == _FLAVOURS[name]
+    return catalogue if same else None
+
+
+def _text_size(catalogue: Catalogue, name: str, page_size: int) -> int | None:
+    module = catalogue.get(name)
+    return None if module is None else align_up(module.sizes.get("MOD_TEXT", 0), page_size)
+
+
+def _truth(phase: Path, page_size: int) -> Truth | None:
+    """Read a snapshot: None where it has no real addresses, or not all files."""
+    modules, kallsyms, areas = (find_file(phase, name) for name in ("modules", "kallsyms", "vmallocinfo"))
+    if modules is None or kallsyms is None or areas is None:
+        return None
+    symbols = parse_kallsyms(
+        str(kallsyms), ((number, text) for number, text in read_lines(kallsyms) if text.rstrip().endswith(_BUILTIN))
+    )
+    pmd_size = page_size * page_size // 8
+    blocks = (
+        (entry.start, entry.end - page_size)
+        for entry in parse_vmallocinfo(str(areas), read_lines(areas)).entries
+        if not entry.lazy and (entry.caller or "").startswith("execmem_alloc+") and entry.start % pmd_size == 0
+    )
+    return Truth(
+        bases={module.name: module.base for module in parse_modules(str(modules), read_lines(modules))},
+        pages=frozenset(symbol.address for symbol in symbols),
+        blocks=tuple((start, end) for start, end in blocks if (end - start) % pmd_size == 0),
+    )

@@ -13,6 +13,7 @@ from execmem_tui.consumers.load_sequence import text_calls
 from execmem_tui.formats.procfiles import parse_kallsyms, parse_modules
 from execmem_tui.formats.reader import find_file, read_lines
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
+from execmem_tui.mm.rox_cache import RoxCache
 from execmem_tui.mm.vmalloc import Form
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.units import align_up
@@ -32,8 +33,16 @@ _FLAVOURS: Final = {
 _BUILTIN: Final = ("[__builtin__kprobes]", "[__builtin__ftrace]")
 
 
-def loader_check(run: TraceRun) -> LoaderCheck | None:
-    """Return a check for this run, or None where no catalogue is of its very kernel."""
+def loader_check(
+    run: TraceRun, kind: type[LoaderRules] = LoaderRules, cache: type[RoxCache] = RoxCache
+) -> LoaderCheck | None:
+    """Return a check for this run, or None where no catalogue is of its very kernel.
+
+    Args:
+        run: the trace, its kernel and its snapshots.
+        kind: other rules, for wrong models.
+        cache: the same for the ROX cache.
+    """
     catalogue = _catalogue(run)
     if catalogue is None:
         return None
@@ -44,7 +53,7 @@ def loader_check(run: TraceRun) -> LoaderCheck | None:
         assert erratum is not None
         catalogues.append(erratum)
     others = [window for window in run.windows if window != run.window]
-    rules = LoaderRules(
+    rules = kind(
         page_size=run.page_size,
         word_bits=run.word_bits,
         window=run.window,
@@ -62,6 +71,7 @@ def loader_check(run: TraceRun) -> LoaderCheck | None:
             truth=lambda name: _truth(run.path.parent / name, run.page_size),
             size_of=lambda name: _text_size(catalogue, name, run.page_size),
             from_boot=run.begins.from_boot,
+            cache=cache,
         )
     return LoaderCheck(rules, tuple(catalogues), rox)
 
@@ -85,17 +95,18 @@ def _text_size(catalogue: Catalogue, name: str, page_size: int) -> int | None:
 
 
 def _truth(phase: Path, page_size: int) -> Truth | None:
-    """Read a snapshot: None where it has no real addresses, or not all files."""
+    """Read a snapshot, or None where it lacks the modules or the symbols."""
     modules, kallsyms, areas = (find_file(phase, name) for name in ("modules", "kallsyms", "vmallocinfo"))
-    if modules is None or kallsyms is None or areas is None:
+    if modules is None or kallsyms is None:
         return None
     symbols = parse_kallsyms(
         str(kallsyms), ((number, text) for number, text in read_lines(kallsyms) if text.rstrip().endswith(_BUILTIN))
     )
     pmd_size = page_size * page_size // 8
+    entries = () if areas is None else parse_vmallocinfo(str(areas), read_lines(areas)).entries
     blocks = (
         (entry.start, entry.end - page_size)
-        for entry in parse_vmallocinfo(str(areas), read_lines(areas)).entries
+        for entry in entries
         if not entry.lazy and (entry.caller or "").startswith("execmem_alloc+") and entry.start % pmd_size == 0
     )
     return Truth(

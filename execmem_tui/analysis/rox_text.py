@@ -73,6 +73,7 @@ class RoxText:
         truth: reads what a snapshot tells, None where it does not.
         size_of: bytes of a module's text, page aligned, None where it is not known.
         from_boot: the cache is empty at the start.
+        cache: its rules.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class RoxText:
         truth: Callable[[str], Truth | None],
         size_of: Callable[[str], int | None],
         from_boot: bool,
+        cache: type[RoxCache] = RoxCache,
     ) -> None:
         self.checked: Counter[str] = Counter()
         self.exact: Counter[str] = Counter()
@@ -93,7 +95,8 @@ class RoxText:
         self._windows = (window,)
         self._truth = truth
         self._size_of = size_of
-        self._cache = RoxCache()
+        self._new_cache = cache
+        self._cache = cache()
         self._blocks: dict[int, int] = {}
         self._seen_blocks: set[int] = set()
         self._pages: frozenset[int] = frozenset()
@@ -275,7 +278,7 @@ class RoxText:
             self._blocks = dict(truth.blocks)
             self._seen_blocks.update(self._blocks)
             self._whole = True
-        self._cache = RoxCache()
+        self._cache = self._new_cache()
         for start, end in self._blocks.items():
             at = start
             for low in sorted(low for low in busy if start <= low < end):

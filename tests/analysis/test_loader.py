@@ -1,0 +1,155 @@
+"""Module loads in real traces: every one as the catalogue says, and each kind of difference is found."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from shutil import copytree
+
+import pytest
+
+from execmem_tui.analysis.loader import LoaderCheck
+from execmem_tui.analysis.trace_verify import verify_trace
+from execmem_tui.analysis.wrong_loader import wrong_loads
+from execmem_tui.cli.main import main
+from execmem_tui.formats.reader import read_lines
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.sources.trace_run import read_trace_run
+
+TRACES = Path(__file__).parent.parent / "data" / "traces"
+COUNTS = {
+    "amd64-7.2.13-kaslr": {
+        "ROX block": 10,
+        "ROX text base": 272,
+        "loader init frees": 351,
+        "loader purges": 351,
+        "loader sequence": 351,
+        "loader unload": 351,
+    },
+    "arm64-7.2.13-nokaslr": {
+        "loader init frees": 464,
+        "loader purges": 476,
+        "loader sequence": 476,
+        "loader unload": 473,
+    },
+    "armhf-6.12.107": {
+        "loader failed load": 22,
+        "loader init frees": 167,
+        "loader purges": 171,
+        "loader sequence": 171,
+        "loader unload": 171,
+    },
+}
+
+
+def check_of(path: Path) -> LoaderCheck:
+    check = verify_trace(path).loader
+    assert check is not None
+    return check
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_every_load_is_exact(name: str) -> None:
+    check = check_of(TRACES / name)
+    assert dict(check.checked) == dict(check.exact) == COUNTS[name]
+    assert check.misses == []
+    assert check.unclaimed == {}
+    document = check.document()
+    assert document["loads"] == document["exact"] == COUNTS[name]["loader sequence"]
+
+
+def test_without_a_catalogue_nothing_is_said() -> None:
+    verdict = verify_trace(TRACES / "i386-6.1")
+    assert verdict.loader is None
+    assert verdict.document()["loader"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "amd64-7.2.13-kaslr",
+            {
+                "loader: regions from last to first": "loader sequence",
+                "loader: no guard pages": "loader sequence",
+                "loader: one permission change less": "loader purges",
+                "loader: init data is freed first": "loader init frees",
+                "loader: data is freed in its turn": "loader unload",
+                "ROX cache: the highest piece": "ROX text base",
+                "ROX cache: guard pages": "ROX block",
+                "ROX cache: pieces never join": "ROX text base",
+            },
+        ),
+        ("armhf-6.12.107", {"loader: data is freed in its turn": "loader failed load"}),
+    ],
+)
+def test_wrong_rules_are_told(name: str, told: dict[str, str]) -> None:
+    run = read_trace_run(TRACES / name)
+    rows = {rule: wrong for rule, wrong, _ in wrong_loads(run, parse_trace(str(run.path), read_lines(run.path)))}
+    assert all(rows[rule][kind] for rule, kind in told.items())
+
+
+Change = Callable[[list[str]], None]
+
+
+def _swap(lines: list[str], first: int, second: int) -> None:
+    lines[first], lines[second] = lines[second], lines[first]
+
+
+def _bigger(lines: list[str]) -> None:
+    at = next(n for n, text in enumerate(lines) if "vstart=0xbf000000" in text)
+    lines[at] = re.sub(r" size=(\d+)", lambda match: f" size={int(match[1]) + 4096}", lines[at])
+
+
+def _unload_reversed(lines: list[str]) -> None:
+    begin = next(n for n, text in enumerate(lines) if "module_free:" in text and "rmmod" in text)
+    frees = [n for n in range(begin, begin + 40) if "rmmod" in lines[n] and "free_vmap" in lines[n]]
+    _swap(lines, frees[0], frees[1])
+
+
+def _init_reversed(lines: list[str]) -> None:
+    begin = next(n for n, text in enumerate(lines) if "module_load:" in text)
+    frees = [n for n in range(begin, begin + 40) if "kworker" in lines[n] and "va_start=0xbf" in lines[n]]
+    _swap(lines, frees[0], frees[1])
+
+
+def _purge_added(lines: list[str]) -> None:
+    at = next(n for n, text in enumerate(lines) if "module_load:" in text)
+    head = lines[at].partition("module_load:")[0]
+    lines.insert(at, f"{head}purge_vmap_area_lazy: start=0xffffffffffffffff end=0x0 num_purged=0")
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "code"),
+    [
+        (_bigger, "loader sequence", 1),
+        (_unload_reversed, "loader unload", 1),
+        (_init_reversed, "loader init frees", 1),
+        (_purge_added, "loader purges", 0),
+    ],
+)
+def test_a_change_is_found(
+    change: Change, kind: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copytree(TRACES / "armhf-6.12.107", tmp_path / "run")
+    packed = tmp_path / "run" / "trace.txt.xz"
+    lines = [text for _, text in read_lines(packed)]
+    packed.unlink()
+    change(lines)
+    (tmp_path / "run" / "trace.txt").write_text("\n".join(lines), encoding="utf-8")
+    check = check_of(tmp_path / "run")
+    wrong = {miss.kind for miss in check.misses}
+    assert (kind in wrong) == bool(code)
+    assert main(["verify", str(tmp_path / "run")]) == code
+    assert f"unexplained: {kind}" in capsys.readouterr().out or not code
+
+
+def test_lost_events_explain_a_difference(tmp_path: Path) -> None:
+    copytree(TRACES / "armhf-6.12.107", tmp_path / "run")
+    packed = tmp_path / "run" / "trace.txt.xz"
+    lines = [text for _, text in read_lines(packed)]
+    packed.unlink()
+    lines.insert(100, "CPU:0 [LOST 3 EVENTS]")
+    _bigger(lines)
+    (tmp_path / "run" / "trace.txt").write_text("\n".join(lines), encoding="utf-8")
+    check = check_of(tmp_path / "run")
+    assert {miss.cause for miss in check.misses} == {"events were lost before it"}

@@ -33,6 +33,8 @@ COPY: Final = "copy"
 """`fail_at`: copying the sections fails, after the last allocation (move_module)."""
 RELOCATE: Final = "relocate"
 """`fail_at`: an unknown symbol or a relocation out of reach."""
+_INSTRUCTION: Final = 4
+"""Bytes, on every architecture with PLT entries."""
 _TYPES: Final = {HOTPATCH: ExecmemType.FTRACE, **dict.fromkeys(TEXTS, ExecmemType.MODULE_TEXT)}
 
 Steps = Generator[None, None, "Outcome"]
@@ -126,8 +128,9 @@ class Modules:
         calls = [reach for reach in layout.reach if reach.call]
         if layout.plt is None or text is None or image is None or not calls:
             return False
-        ends = text, text + loaded.sizes["MOD_TEXT"]
-        return not all(calls[0].reaches(origin, target) for origin in ends for target in image)
+        origins = text, text + loaded.sizes["MOD_TEXT"] - _INSTRUCTION
+        targets = image[0], image[1] - _INSTRUCTION
+        return not all(calls[0].reaches(origin, target) for origin in origins for target in targets)
 
     def load(
         self,
@@ -250,24 +253,35 @@ class Modules:
     def _steps(self, module: Module, plan: _Plan) -> Steps:
         if len(self._init_queue) >= self.batch:
             self.run_init_frees()
+        claimed = False
         if self.duplicates_wait:
-            while module.name in self._loading:
-                yield
-            if module.name in self.loaded:
+            claimed = yield from self._claim(module.name)
+            if not claimed:
                 return Outcome.EXISTS
-            self._loading.add(module.name)
         self.machine.note(f"load {module.name}", mark=True)
         loaded = LoadedModule(module, areas_of(module, self.machine.layout.page_size))
         outcome = yield from self._move(loaded, plan)
-        if outcome is Outcome.LOADED and not self.duplicates_wait:
-            outcome = yield from self._add_unformed(loaded, plan)
+        if outcome is Outcome.LOADED and not claimed:
+            claimed = yield from self._claim(module.name)
+            if not claimed:
+                yield from self._free(loaded, free_order(loaded.starts), plan)
+                outcome = Outcome.EXISTS
         if outcome is Outcome.LOADED:
             outcome = yield from self._finish(loaded, plan)
-        if outcome is not Outcome.EXISTS:
+        if claimed:
             self._loading.discard(module.name)
         if outcome is not Outcome.LOADED:
             self.machine.note(f"load {module.name} failed: {outcome.value}")
         return outcome
+
+    def _claim(self, name: str) -> Generator[None, None, bool]:
+        """Wait while another task loads the module; False if it is there then (add_unformed_module)."""
+        while name in self._loading:
+            yield
+        if name in self.loaded:
+            return False
+        self._loading.add(name)
+        return True
 
     def _move(self, loaded: LoadedModule, plan: _Plan) -> Steps:
         """Allocate every region in order; on failure give back what there is, last first (move_module)."""
@@ -288,17 +302,6 @@ class Modules:
             yield from self._restore_rox(loaded, plan)
             yield from self._free(loaded, [*reversed(loaded.starts)], plan)
         return outcome
-
-    def _add_unformed(self, loaded: LoadedModule, plan: _Plan) -> Steps:
-        """Find out only now that another task loads it, or has (add_unformed_module)."""
-        name = loaded.module.name
-        if name not in self._loading and name not in self.loaded:
-            self._loading.add(name)
-            return Outcome.LOADED
-        while name in self._loading:
-            yield
-        yield from self._free(loaded, free_order(loaded.starts), plan)
-        return Outcome.EXISTS
 
     def _finish(self, loaded: LoadedModule, plan: _Plan) -> Steps:
         """Relocate, set permissions, run init; queue init memory, or give all back."""

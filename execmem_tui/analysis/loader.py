@@ -9,9 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from attrs import define, field, frozen
-
 from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
+from execmem_tui.analysis.loads import Load, LoaderMiss, TaskWindow
 from execmem_tui.analysis.rox_text import CachedText, RoxText
 from execmem_tui.consumers.catalogue import Catalogue, Module
 from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
@@ -19,60 +18,13 @@ from execmem_tui.formats.trace import Alloc, Free, Lost, Other, Purge, TraceLine
 
 _KEEP: Final = 96
 """Areas of a task that are kept while no load ends: more than one load, with a retry, makes."""
+NEAR: Final = "loader sequence, sizes of another build"
 _SHOWN: Final = 20
 """Misses in the document."""
+_TASKS: Final = 1024
+"""Tasks watched at once."""
 _FALLBACK: Final = re.compile(r"F(?:pF|p)?A")
 _BLOCK: Final = re.compile(r"(?:F(?:pF|p)?)?Bp")
-
-
-@frozen(kw_only=True)
-class LoaderMiss:
-    """One load, unload or free that was not as expected."""
-
-    line: int
-    name: str
-    kind: str
-    expected: str
-    found: str
-    cause: str = ""
-
-
-@define
-class Load:
-    """One module's memory."""
-
-    name: str
-    line: int
-    module: Module
-    live: dict[str, int]
-    """Region -> start, of what the trace shows."""
-    freed: list[str] = field(factory=list)
-    """Init regions so far."""
-    freed_by: str = ""
-
-
-@define
-class _Task:
-    """What a task did since its last load or unload."""
-
-    areas: list[Alloc] = field(factory=list)
-    steps: list[str] = field(factory=list)
-    lines: list[int] = field(factory=list)
-    """Of `steps`."""
-    freed: list[int] = field(factory=list)
-    """Starts among `areas`, in the order in which the task gave them back."""
-    unloading: Load | None = None
-    unloaded: list[str] = field(factory=list)
-
-    def step(self, letter: str, line: int) -> None:
-        self.steps.append(letter)
-        self.lines.append(line)
-
-    def forget(self) -> None:
-        self.areas.clear()
-        self.steps.clear()
-        self.lines.clear()
-        self.freed.clear()
 
 
 class LoaderCheck:
@@ -82,18 +34,23 @@ class LoaderCheck:
         rules: of the kernel.
         catalogues: sizes of its modules; a second one, for CPUs with an erratum, is tried where the first does not fit.
         rox: follows the ROX cache, where there is one.
+        near: the catalogue is of another build of this version (a flavour, another page size): sizes may differ.
     """
 
-    def __init__(self, rules: LoaderRules, catalogues: tuple[Catalogue, ...], rox: RoxText | None = None) -> None:
+    def __init__(
+        self, rules: LoaderRules, catalogues: tuple[Catalogue, ...], rox: RoxText | None = None, *, near: bool = False
+    ) -> None:
         self.rules = rules
         self.checked: Counter[str] = Counter()
         self.exact: Counter[str] = Counter()
         self.unclaimed: Counter[str] = Counter()
         self.misses: list[LoaderMiss] = []
         self.fallback_loads = 0
+        self.near = near
+        self._kind = NEAR if near else "loader sequence"
         self.rox = rox
         self._catalogues = list(catalogues)
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: dict[str, TaskWindow] = {}
         self._loaded: dict[str, Load] = {}
         self._owners: dict[int, tuple[Load, str]] = {}
         self._by_sizes: dict[tuple[int, ...], tuple[str, list[str]]] = {}
@@ -135,7 +92,7 @@ class LoaderCheck:
                     kind=miss.kind,
                     expected=miss.expected,
                     found=miss.found,
-                    cause=self._lost_cause() or miss.cause,
+                    cause=self._lost_cause(),
                 )
                 for miss in self.rox.misses
             ]
@@ -144,31 +101,30 @@ class LoaderCheck:
         """Return the key ``loader`` of verify's document; the counts by class are in its ``classes``."""
         return {
             "catalogue": self._catalogues[0].id,
-            "loads": self.checked["loader sequence"],
-            "exact": self.exact["loader sequence"],
+            "other_build": self.near,
+            "loads": self.checked[self._kind],
+            "exact": self.exact[self._kind],
             "with_fallback": self.fallback_loads,
             "failed_loads": self.checked["loader failed load"],
             "unclaimed": dict(self.unclaimed),
-            "misses": [
-                {
-                    "line": miss.line,
-                    "module": miss.name,
-                    "class": miss.kind,
-                    "expected": miss.expected,
-                    "found": miss.found,
-                    "cause": miss.cause,
-                }
-                for miss in self.misses[:_SHOWN]
-            ],
+            "misses": [miss.document() for miss in self.misses[:_SHOWN]],
         }
 
     def _purge(self, line: Purge) -> None:
         task = self._tasks.get(line.task)
         if task is None:
-            task = self._tasks[line.task] = _Task()
+            task = self._new_task(line.task)
         task.step("p", line.line)
         if len(task.steps) > 8 * _KEEP:
             del task.steps[: 4 * _KEEP], task.lines[: 4 * _KEEP]
+
+    def _new_task(self, name: str) -> TaskWindow:
+        """Start to watch a task; of too many the oldest are forgotten."""
+        if len(self._tasks) > _TASKS:
+            for old in [old for old, task in self._tasks.items() if task.unloading is None][: _TASKS // 2]:
+                del self._tasks[old]
+        task = self._tasks[name] = TaskWindow()
+        return task
 
     def _alloc(self, line: Alloc) -> None:
         rules = self.rules
@@ -182,33 +138,35 @@ class LoaderCheck:
         elif line.align > rules.page_size and not rules.separate:
             return
         if task is None:
-            task = self._tasks[line.task] = _Task()
+            task = self._new_task(line.task)
         elif task.freed:
             self._end_of_window(task, line.line)
         if line.failed:
             task.step("F", line.line)
         elif rules.cached and line.align >= rules.page_size * rules.page_size // 8:
             task.step("B", line.line)
+            task.last = line.size
             if self.rox is not None:
                 self.rox.block(line.line, line.start, line.size - rules.page_size)
         else:
             self._area(task, line)
 
-    def _area(self, task: _Task, line: Alloc) -> None:
+    def _area(self, task: TaskWindow, line: Alloc) -> None:
         self._owners.pop(line.start, None)
         task.step("A", line.line)
         task.areas.append(line)
+        task.last = line.size
         if len(task.areas) > 2 * _KEEP:
             del task.areas[:_KEEP], task.steps[:_KEEP], task.lines[:_KEEP]
 
-    def _beside(self, task: _Task, line: Alloc) -> None:
+    def _beside(self, task: TaskWindow, line: Alloc) -> None:
         """An area in the vmalloc window: the page array of the one before, the file's image, a stack."""
         rules = self.rules
-        last = task.areas[-1] if task.areas else None
-        if last is not None and not line.failed and task.steps[-1:] == ["A"]:
-            array = page_array(last.size - rules.page_size, rules.page_size, rules.word_bits)
+        if not line.failed and task.steps[-1:] in (["A"], ["B"]):
+            array = page_array(task.last - rules.page_size, rules.page_size, rules.word_bits)
             if array and line.size == array + rules.page_size:
-                task.areas.append(line)
+                if task.steps[-1] == "A":
+                    task.areas.append(line)
                 return
         if not task.areas:
             task.steps.clear()
@@ -216,7 +174,7 @@ class LoaderCheck:
 
     def _load(self, line: Other) -> None:
         words = line.text.split()
-        task = self._tasks.setdefault(line.task, _Task())
+        task = self._tasks.setdefault(line.task, TaskWindow())
         name = words[0] if words else ""
         module = self._catalogues[0].get(name)
         if module is None:
@@ -227,7 +185,7 @@ class LoaderCheck:
             self._judge_load(line.line, module, task)
         del self._tasks[line.task]
 
-    def _judge_load(self, line: int, module: Module, task: _Task) -> None:
+    def _judge_load(self, line: int, module: Module, task: TaskWindow) -> None:
         sizes = [area.size for area in task.areas]
         labels, expected = self.rules.requests(module)
         if sizes != expected and len(self._catalogues) > 1:
@@ -241,24 +199,15 @@ class LoaderCheck:
             first = next((at for at in starts if sizes[at : at + len(expected)] == expected), 0)
             sizes = sizes[first : first + len(expected)]
         good = sizes == expected
-        self._count(good, line, module.name, "loader sequence", _text(expected), _text(sizes))
-        steps = "".join(task.steps)
-        plain = _BLOCK.sub("", steps) if self.rules.cached else steps
-        plain = _FALLBACK.sub("A", plain)
-        self.fallback_loads += "FpFA" in steps
-        if self.rules.separate:
-            wanted = self.rules.steps(module)
-            same = plain == wanted if self.rules.purges else plain.replace("p", "") == wanted
-            self._count(same, line, module.name, "loader purges", wanted, plain)
-        live = (
-            {}
-            if not good
-            else {
-                label: area.start
-                for label, area in zip(labels, task.areas[first : first + len(labels)], strict=True)
-                if label != COMPANION
-            }
-        )
+        same_regions = good or (self.near and len(sizes) == len(expected))
+        self._count(good, line, module.name, self._kind, _text(expected), _text(sizes))
+        self.fallback_loads += "FpFA" in "".join(task.steps)
+        if same_regions or not self.near:
+            self._judge_steps(line, module, task)
+        live = {}
+        if same_regions:
+            areas = task.areas[first : first + len(labels)]
+            live = {label: area.start for label, area in zip(labels, areas, strict=True) if label != COMPANION}
         load = Load(module.name, line, module, live)
         self._loaded[module.name] = load
         for region, start in live.items():
@@ -267,7 +216,16 @@ class LoaderCheck:
             text, at, init_at, block, init_block = self._cached_text(load, task)
             self.rox.load(text, at, init_at, block=block, init_block=init_block)
 
-    def _cached_text(self, load: Load, task: _Task) -> tuple[CachedText, int, int, bool, bool]:
+    def _judge_steps(self, line: int, module: Module, task: TaskWindow) -> None:
+        if not self.rules.separate:
+            return
+        steps = "".join(task.steps)
+        plain = _FALLBACK.sub("A", _BLOCK.sub("", steps) if self.rules.cached else steps)
+        wanted = self.rules.steps(module)
+        same = plain == wanted if self.rules.purges else plain.replace("p", "") == wanted
+        self._count(same, line, module.name, "loader purges", wanted, plain)
+
+    def _cached_text(self, load: Load, task: TaskWindow) -> tuple[CachedText, int, int, bool, bool]:
         """Return the texts of a load, the lines of their first purges, and whether each had to populate a block."""
         areas = areas_of(load.module, self.rules.page_size)
         text = CachedText(load.name, load.line, areas.get("MOD_TEXT", 0), areas.get("MOD_INIT_TEXT", 0))
@@ -289,7 +247,7 @@ class LoaderCheck:
 
     def _unload(self, line: Other) -> None:
         words = line.text.split()
-        task = self._tasks.setdefault(line.task, _Task())
+        task = self._tasks.setdefault(line.task, TaskWindow())
         self._end_of_window(task, line.line)
         load = self._loaded.pop(words[0] if words else "", None)
         if load is not None:
@@ -316,14 +274,14 @@ class LoaderCheck:
         else:
             self._count(False, line.line, load.name, "loader unload", "freed by the task that unloads", region)
 
-    def _freed_by_unload(self, task: _Task, load: Load, region: str, line: Free) -> None:
+    def _freed_by_unload(self, task: TaskWindow, load: Load, region: str, line: Free) -> None:
         if not task.unloaded and self.rox is not None:
             self.rox.unload(load.name, _third_purge(task, line.line))
         task.unloaded.append(region)
         if len(task.unloaded) == len(load.live):
             self._end_of_unload(task, line.line)
 
-    def _end_of_unload(self, task: _Task, line: int) -> None:
+    def _end_of_unload(self, task: TaskWindow, line: int) -> None:
         load = task.unloading
         if load is not None and load.live:
             expected = self.rules.freed_at_last(load.live)
@@ -345,7 +303,7 @@ class LoaderCheck:
             good = same and load.freed == expected
             self._count(good, line.line, load.name, "loader init frees", " ".join(expected), " ".join(load.freed))
 
-    def _end_of_window(self, task: _Task, line: int) -> None:
+    def _end_of_window(self, task: TaskWindow, line: int) -> None:
         """A window that ends without a load: a load that failed and gave all back, or no load at all."""
         if task.unloading is not None:
             self._end_of_unload(task, line)
@@ -378,13 +336,15 @@ class LoaderCheck:
 
     def _miss(self, line: int, name: str, kind: str, expected: str, found: str) -> None:
         cause = self._lost_cause()
+        if kind == NEAR and not cause:
+            cause = f"sizes are those of another build: {self._catalogues[0].id}"
         self.misses.append(LoaderMiss(line=line, name=name, kind=kind, expected=expected, found=found, cause=cause))
 
     def _lost_cause(self) -> str:
         return "events were lost before it" if self._lost else ""
 
 
-def _third_purge(task: _Task, line: int) -> int:
+def _third_purge(task: TaskWindow, line: int) -> int:
     """Return the line of the purge that ended a cached free before `line`."""
     return next((at for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True) if step == "p"), line)
 

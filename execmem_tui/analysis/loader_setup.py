@@ -1,21 +1,21 @@
 """What `LoaderCheck` needs of a run: the rules of its kernel, its catalogue, and the truth in its snapshots."""
 
+from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_rules import LoaderRules
-from execmem_tui.analysis.opscript import form_of
 from execmem_tui.analysis.rox_text import RoxText, Truth
-from execmem_tui.arch import find
+from execmem_tui.arch import resolve
 from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
 from execmem_tui.consumers.load_sequence import text_calls
 from execmem_tui.formats.procfiles import parse_kallsyms, parse_modules
 from execmem_tui.formats.reader import find_file, read_lines
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
 from execmem_tui.mm.rox_cache import RoxCache
-from execmem_tui.mm.vmalloc import Form
 from execmem_tui.model.errors import UnknownLayoutError
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import align_up
 from execmem_tui.sources.trace_run import TraceRun
 
@@ -36,7 +36,7 @@ _BUILTIN: Final = ("[__builtin__kprobes]", "[__builtin__ftrace]")
 def loader_check(
     run: TraceRun, kind: type[LoaderRules] = LoaderRules, cache: type[RoxCache] = RoxCache
 ) -> LoaderCheck | None:
-    """Return a check for this run, or None where no catalogue is of its very kernel.
+    """Return a check for this run, or None where no catalogue is of its version.
 
     Args:
         run: the trace, its kernel and its snapshots.
@@ -46,47 +46,51 @@ def loader_check(
     catalogue = _catalogue(run)
     if catalogue is None:
         return None
-    arch = find(run.arch)[0]
+    layout = resolve(run.arch, run.kernel)
     catalogues = [catalogue]
-    if arch.name == "arm64":
+    if layout.arch == "arm64":
         erratum = open_catalogue(run.arch, run.kernel, erratum_843419=True)
         assert erratum is not None
         catalogues.append(erratum)
     others = [window for window in run.windows if window != run.window]
+    text = layout.range_of(ExecmemType.MODULE_TEXT)
+    near = _flavour(run.kernel) != _FLAVOURS[catalogue.id.partition("-")[0]]
     rules = kind(
         page_size=run.page_size,
         word_bits=run.word_bits,
         window=run.window,
-        separate=bool(others),
-        purges=arch.set_memory_purges,
-        cached=arch.name == "x86" and form_of(run.kernel) is Form.V7_1,
-        text_calls=text_calls(arch.name),
+        separate=(text.start, text.end) != (layout.vmalloc_start, layout.vmalloc_end),
+        purges=layout.set_memory_purges,
+        cached=text.rox_cached,
+        text_calls=text_calls(layout.arch),
     )
     rox = None
-    if rules.cached and others:
+    if rules.cached and others and not near:
         rox = RoxText(
             page_size=run.page_size,
-            window=others[0],
+            window=max(others, key=itemgetter(1)),
             marks=[(marks["begin"], name) for name, marks in run.marks.items() if "begin" in marks],
             truth=lambda name: _truth(run.path.parent / name, run.page_size),
             size_of=lambda name: _text_size(catalogue, name, run.page_size),
             from_boot=run.begins.from_boot,
             cache=cache,
         )
-    return LoaderCheck(rules, tuple(catalogues), rox)
+    return LoaderCheck(rules, tuple(catalogues), rox, near=near)
 
 
 def _catalogue(run: TraceRun) -> Catalogue | None:
+    """Return the catalogue of the same version; its flavour may be another."""
     try:
         catalogue = open_catalogue(run.arch, run.kernel)
     except UnknownLayoutError:
         return None
-    if catalogue is None:
+    if catalogue is None or run.kernel.partition("-")[0].partition("+")[0] != catalogue.id.partition("-")[2]:
         return None
-    name, _, version = catalogue.id.partition("-")
-    release, _, flavour = run.kernel.partition("-")
-    same = release.partition("+")[0] == version and flavour == _FLAVOURS[name]
-    return catalogue if same else None
+    return catalogue
+
+
+def _flavour(release: str) -> str:
+    return release.partition("-")[2]
 
 
 def _text_size(catalogue: Catalogue, name: str, page_size: int) -> int | None:

@@ -1,9 +1,9 @@
 """The ROX cache during a trace (7.x, x86-64): where each module's text must lie, and when a block must be taken.
 
 The trace shows only blocks that are populated. Texts are carved from the model just before the first purge that follows
-them, and compared with /proc/modules of the next snapshot. Pages of kprobes and ftrace come from the same cache unseen;
-where a snapshot's kallsyms shows others than the one before, nothing is claimed in between and the model takes over what
-the snapshot shows.
+them, compared with /proc/modules of the next snapshot, and taken as they were. Pages of kprobes and ftrace come from the same
+cache unseen; where a snapshot's kallsyms shows others than the one before, nothing is claimed in between and the model takes
+over what the snapshot shows. Where loads raced on several CPUs, who came first is not in the trace.
 """
 
 from collections import Counter
@@ -18,8 +18,10 @@ from execmem_tui.mm.rox_cache import RoxCache
 
 TEXT_BASE: Final = "ROX text base"
 BLOCK: Final = "ROX block"
-_PENDING: Final = 4096
+_RACED: Final = "loads raced, and their order is not in the trace"
+_PENDING: Final = 1 << 15
 """Operations that wait for their turn; more, and the oldest are applied."""
+_FOREVER: Final = 1 << 62
 _BEHIND: Final = 20_000
 """Lines that a load may take: operations older than this can have no predecessor that is still unknown."""
 
@@ -45,7 +47,6 @@ class RoxMiss:
     kind: str
     expected: str
     found: str
-    cause: str
 
 
 @define(eq=False)
@@ -58,9 +59,10 @@ class CachedText:
     init_text: int
     begun: int = 0
     raced: bool = False
+    gone: int | None = None
+    """Line of its unload."""
     base: int | None = None
     init_base: int | None = None
-    verified: bool = False
 
 
 class RoxText:
@@ -103,14 +105,19 @@ class RoxText:
         self._whole = from_boot
         """All blocks are known."""
         self._blind = "" if from_boot else "state of the ROX cache unknown"
-        self._claims: list[tuple[int, str, str, str, str, bool]] = []
+        self._claims: list[tuple[int, str, CachedText | None, str, str, bool]] = []
         self._texts: dict[str, CachedText] = {}
         self._live: dict[str, CachedText] = {}
         self._last: CachedText | None = None
         self._pending: list[tuple[int, int, Callable[[], None]]] = []
         self._number = 0
-        for line, name in marks:
+        self._marks = sorted(marks)
+        self._truths: dict[str, Truth | None] = {}
+        self._seen = 0
+        """The last line that was heard of."""
+        for line, name in self._marks:
             self._push(line, partial(self._snapshot, name))
+        self._seen = 0
 
     def block(self, line: int, start: int, size: int) -> None:
         """A block was populated: [start, start + size)."""
@@ -148,6 +155,7 @@ class RoxText:
         """All text went back at `line`."""
         text = self._texts.pop(name, None)
         if text is not None:
+            text.gone = line
             self._push(line, lambda: self._return(text))
 
     def stranger(self, line: int) -> None:
@@ -156,6 +164,7 @@ class RoxText:
 
     def finish(self) -> None:
         """Apply what waits; claims that no later snapshot can confirm are dropped."""
+        self._seen = _FOREVER
         self._drain(0)
         for _, kind, *_ in self._claims:
             self.unclaimed[f"{kind}: no snapshot after it"] += 1
@@ -163,6 +172,7 @@ class RoxText:
 
     def _push(self, line: int, action: Callable[[], None]) -> None:
         self._number += 1
+        self._seen = max(self._seen, line)
         heappush(self._pending, (line, self._number, action))
         if len(self._pending) > _PENDING:
             self._drain(_PENDING // 2, line - _BEHIND)
@@ -172,6 +182,7 @@ class RoxText:
             heappop(self._pending)[2]()
 
     def _add_block(self, start: int, end: int) -> None:
+        self._forget_inside(start, end)
         self._blocks[start] = end
         self._cache.add(start, end)
 
@@ -180,17 +191,17 @@ class RoxText:
         if end is None:
             return
         whole = self._cache.free_ends.get(start) == end
-        self._claims.append((line, BLOCK, "cleaner", "whole and free", "whole and free" if whole else "in use", whole))
+        self._claims.append((line, BLOCK, None, "whole and free", "whole and free" if whole else "in use", whole))
         if whole:
             self._cache.remove(start)
         else:
             self._forget_inside(start, end)
 
     def _forget_inside(self, start: int, end: int) -> None:
-        """Take a block out of a model that was wrong about it."""
-        for low in [low for low in self._cache.free_starts if start <= low < end]:
+        """Take out what the model has there, free or busy."""
+        for low in [low for low, high in self._cache.free() if low < end and start < high]:
             self._cache.remove(low)
-        for low in [low for low in self._cache.busy if start <= low < end]:
+        for low in [low for low, high in self._cache.busy.items() if low < end and start < high]:
             del self._cache.busy[low]
 
     def _carve(self, text: CachedText, line: int, size: int, *, init: bool, populated: bool) -> None:
@@ -200,19 +211,58 @@ class RoxText:
         if populated or needs:
             good = populated and needs
             said = ("no hole" if needs else "a hole", "populated" if populated else "not populated")
-            self._claims.append((line, BLOCK, text.name, said[1], said[0], good))
+            self._claims.append((line, BLOCK, text, said[1], said[0], good))
         start = self._cache.alloc(size, self._windows, None)
         if init:
             text.init_base = start
-        else:
-            text.base = start
+            return
+        truth = self._truth_of(text)
+        if truth:
+            found = "none" if start is None else f"{start:x}"
+            self._claims.append((text.line, TEXT_BASE, text, f"{truth:x}", found, start == truth))
+            if start != truth:
+                self._give_back(start)
+                start = truth if self._take(truth, truth + size) else None
+        text.base = start
+
+    def _truth_of(self, text: CachedText) -> int | None:
+        """Return where the next snapshot shows a text that is still there then."""
+        for line, name in self._marks:
+            if line > text.line:
+                if line > self._seen or (text.gone is not None and text.gone < line):
+                    return None
+                truth = self._read(name)
+                return None if truth is None else truth.bases.get(text.name)
+        return None
+
+    def _read(self, name: str) -> Truth | None:
+        if name not in self._truths:
+            self._truths[name] = self._truth(name)
+        return self._truths[name]
+
+    def _take(self, start: int, end: int) -> bool:
+        """Take [start, end) out of the free piece that holds it; False if none does."""
+        for low, high in self._cache.free():
+            if low <= start and end <= high:
+                self._cache.remove(low)
+                for left, right in ((low, start), (end, high)):
+                    if left < right:
+                        self._cache.add(left, right)
+                self._cache.busy[start] = end
+                return True
+        return False
 
     def _inside(self, start: int, size: int) -> bool:
         return any(low <= start and start + size < high for low, high in self._windows)
 
     def _give_back(self, start: int | None) -> None:
-        if start is not None and start in self._cache.busy:
-            self._cache.add(start, self._cache.busy.pop(start))
+        end = None if start is None else self._cache.busy.pop(start, None)
+        if (
+            start is not None
+            and end is not None
+            and not any(low < end and start < high for low, high in self._cache.free())
+        ):
+            self._cache.add(start, end)
 
     def _return_init(self, text: CachedText) -> None:
         self._give_back(text.init_base)
@@ -229,37 +279,28 @@ class RoxText:
         self._blind = "a module that is not in the catalogue was loaded"
 
     def _snapshot(self, name: str) -> None:
-        truth = self._truth(name)
+        truth = self._read(name)
         if truth is None:
             return
         claims, self._claims = self._claims, []
-        for text in self._live.values():
-            base = truth.bases.get(text.name, 0)
-            if text.text and base and not text.verified:
-                text.verified = True
-                found = "none" if text.base is None else f"{text.base:x}"
-                claims.append((text.line, TEXT_BASE, text.name, f"{base:x}", found, text.base == base))
         why = self._blind
         if not why and truth.pages != self._pages:
             why = "pages of kprobes or ftrace were taken or given back unseen"
-        wrong = any(not good for *_, good in claims)
-        for line, kind, owner, expected, found, good in claims:
-            if why:
-                self.unclaimed[f"{kind}: {why}"] += 1
+        wrong = False
+        for line, kind, text, expected, found, good in claims:
+            reason = why or (_RACED if text is not None and text.raced and not good else "")
+            wrong = wrong or not good
+            if reason:
+                self.unclaimed[f"{kind}: {reason}"] += 1
                 continue
             self.checked[kind] += 1
             self.exact[kind] += good
             if not good:
-                cause = "loads raced on several CPUs" if self._raced() else ""
-                self.misses.append(
-                    RoxMiss(line=line, name=owner, kind=kind, expected=expected, found=found, cause=cause)
-                )
+                owner = "" if text is None else text.name
+                self.misses.append(RoxMiss(line=line, name=owner, kind=kind, expected=expected, found=found))
         if why or wrong:
             self._take_over(truth)
         self._pages = truth.pages
-
-    def _raced(self) -> bool:
-        return any(text.raced for text in self._live.values())
 
     def _take_over(self, truth: Truth) -> None:
         """Make the model what the snapshot shows."""
@@ -267,13 +308,7 @@ class RoxText:
             self._blind = "a module of unknown text size is loaded"
             return
         self._blind = ""
-        busy: dict[int, int] = {page: page + self._page_size for page in truth.pages}
-        for text in self._live.values():
-            text.base = (truth.bases.get(text.name, 0) or None) if text.text else None
-            if text.base is not None:
-                busy[text.base] = text.base + text.text
-            if text.init_base is not None:
-                busy[text.init_base] = text.init_base + text.init_text
+        busy = self._busy(truth)
         if not self._whole:
             self._blocks = dict(truth.blocks)
             self._seen_blocks.update(self._blocks)
@@ -289,6 +324,23 @@ class RoxText:
             if at < end:
                 self._cache.add(at, end)
 
+    def _busy(self, truth: Truth) -> dict[int, int]:
+        """Put every text where the snapshot has it; return what is in use as start -> end."""
+        busy: dict[int, int] = {page: page + self._page_size for page in truth.pages}
+        for text in self._live.values():
+            text.base = (truth.bases.get(text.name, 0) or None) if text.text else None
+            if text.base is not None:
+                busy[text.base] = text.base + text.text
+        for text in self._live.values():
+            start = text.init_base
+            if start is not None:
+                end = start + text.init_text
+                if any(low < end and start < high for low, high in busy.items()):
+                    text.init_base = None
+                else:
+                    busy[start] = end
+        return busy
+
     def _meet(self, truth: Truth) -> bool:
         """Note modules that were there before the trace; False if one's size is unknown."""
         for name, base in truth.bases.items():
@@ -296,5 +348,5 @@ class RoxText:
                 size = self._size_of(name)
                 if size is None:
                     return False
-                self._texts[name] = self._live[name] = CachedText(name, 0, size, 0, verified=True)
+                self._texts[name] = self._live[name] = CachedText(name, 0, size, 0)
         return True

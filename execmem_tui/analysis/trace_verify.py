@@ -9,8 +9,9 @@ from typing import Any
 from attrs import frozen
 
 from execmem_tui.analysis.found import Miss, Place, Replayed
-from execmem_tui.analysis.loader import LoaderCheck, LoaderMiss
+from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_setup import loader_check
+from execmem_tui.analysis.loads import LoaderMiss
 from execmem_tui.analysis.opscript import form_of, has_nodes
 from execmem_tui.analysis.replay import Replay
 from execmem_tui.formats.reader import read_lines

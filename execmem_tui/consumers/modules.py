@@ -334,18 +334,25 @@ class Modules:
         machine, size = self.machine, loaded.sizes[region]
         kind = _TYPES.get(region, ExecmemType.MODULE_DATA)
         name = loaded.module.name
-        start = machine.exec_alloc(kind, size, owner=name, region=region, rw=region != HOTPATCH)
+        array = page_array(size, machine.layout.page_size, machine.layout.word_bits)
+        if machine.layout.range_of(kind).rox_cached:
+            array = 0
+        start = machine.exec_alloc(kind, size, owner=name, region=region, rw=region != HOTPATCH and not array)
         if start is None:
             return False
         loaded.starts[region] = start
-        array = page_array(size, machine.layout.page_size, machine.layout.word_bits)
-        if array and not machine.layout.range_of(kind).rox_cached:
-            place = machine.vmalloc(array, owner=f"page array of {name}")
-            if place is None:
-                machine.exec_free(start)
-                del loaded.starts[region]
-                return False
-            loaded.arrays[start] = place
+        if not array:
+            return True
+        place = machine.vmalloc(array, owner=f"page array of {name}")
+        if place is None:
+            machine.exec_free(start)
+            del loaded.starts[region]
+            return False
+        loaded.arrays[start] = place
+        if machine.execmem.rox_compiled and machine.execmem.vmalloc.form is Form.V7_1:
+            # execmem_alloc_rw() by hand: the array comes first
+            machine.set_memory(start, size, "nx")
+            machine.set_memory(start, size, "rw")
         return True
 
     def _free(self, loaded: LoadedModule, regions: list[str], plan: _Plan | None = None) -> Generator[None, None, None]:

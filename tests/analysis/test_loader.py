@@ -8,11 +8,19 @@ from shutil import copytree
 import pytest
 
 from execmem_tui.analysis.loader import LoaderCheck
+from execmem_tui.analysis.loader_rules import LoaderRules
 from execmem_tui.analysis.trace_verify import verify_trace
 from execmem_tui.analysis.wrong_loader import wrong_loads
+from execmem_tui.arch import resolve
 from execmem_tui.cli.main import main
+from execmem_tui.consumers.catalogue import open_catalogue
+from execmem_tui.consumers.load_sequence import text_calls
+from execmem_tui.consumers.machine import Machine
+from execmem_tui.consumers.modules import Modules
 from execmem_tui.formats.reader import read_lines
-from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace import Alloc, Free, Other, Purge, TraceLine, parse_trace
+from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.trace_run import read_trace_run
 
 TRACES = Path(__file__).parent.parent / "data" / "traces"
@@ -153,3 +161,94 @@ def test_lost_events_explain_a_difference(tmp_path: Path) -> None:
     (tmp_path / "run" / "trace.txt").write_text("\n".join(lines), encoding="utf-8")
     check = check_of(tmp_path / "run")
     assert {miss.cause for miss in check.misses} == {"events were lost before it"}
+
+
+class Tracer:
+    """Writes down what a simulated machine does as a trace would."""
+
+    def __init__(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lines: list[TraceLine] = []
+        self.task = "insmod-1"
+        book = machine._book
+
+        def hear(*args, **options) -> None:  # type: ignore[no-untyped-def]
+            for record in machine._records:
+                self._write(record)
+            book(*args, **options)
+
+        monkeypatch.setattr(machine, "_book", hear)
+
+    def say(self, name: str, text: str) -> None:
+        self.lines.append(Other(len(self.lines), 0.0, self.task, 0, name, text))
+
+    def _write(self, record: Record) -> None:
+        at = len(self.lines), 0.0, self.task, 0
+        match record:
+            case AllocVmapArea():
+                found = record
+                self.lines.append(
+                    Alloc(*at, found.start or 0, found.size, found.align, found.vstart, found.vend, found.failed)
+                )
+            case FreeVmapAreaNoflush():
+                self.lines.append(Free(*at, record.start, record.nr_lazy))
+            case PurgeVmapAreaLazy():
+                self.lines.append(Purge(*at, 0, 0, len(record.given_back)))
+
+
+@pytest.mark.parametrize(
+    ("arch", "kernel", "variant"),
+    [
+        ("powerpc", "7.1", "ppc64-radix-4k"),
+        ("s390", "6.12", None),
+        ("riscv", "7.1", None),
+        ("arm64", "6.12", "va48-16k"),
+        ("x86", "7.1", None),
+    ],
+)
+def test_simulated_loads_are_exact(
+    arch: str, kernel: str, variant: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = resolve(arch, kernel, variant)
+    catalogue = open_catalogue(arch, kernel)
+    assert catalogue is not None
+    machine = Machine(layout)
+    tracer = Tracer(machine, monkeypatch)
+    modules = Modules(machine, catalogue)
+    names = [*catalogue.closure("ext4"), *catalogue.closure("xfs")]
+    names += catalogue.closure("amdgpu") if "amdgpu" in catalogue else ()
+    names = list(dict.fromkeys(names))
+    for number, name in enumerate(names):
+        tracer.task = f"kworker-{number}"
+        modules.run_init_frees()
+        tracer.task = f"insmod-{number}"
+        image = machine.vmalloc(100_000, owner="image")
+        modules.load(name, with_deps=False)
+        assert image is not None
+        machine.vfree(image)
+        tracer.say("module_load", f"{name} ")
+    tracer.task = "kworker-9"
+    modules.run_init_frees()
+    tracer.task = "rmmod-1"
+    for name in reversed(names):
+        tracer.say("module_free", name)
+        modules.unload(name)
+    window = layout.vmalloc_start, layout.vmalloc_end
+    text = layout.range_of(ExecmemType.MODULE_TEXT)
+    rules = LoaderRules(
+        page_size=layout.page_size,
+        word_bits=layout.word_bits,
+        window=window,
+        separate=(text.start, text.end) != window,
+        purges=layout.set_memory_purges,
+        cached=text.rox_cached,
+        text_calls=text_calls(layout.arch),
+    )
+    check = LoaderCheck(rules, (catalogue,))
+    assert list(check.watch(tracer.lines)) == tracer.lines
+    check.finish()
+    after_init = sum("MOD_RO_AFTER_INIT" in catalogue[name].sizes for name in names)
+    assert check.checked["loader sequence"] == check.exact["loader sequence"] == len(names)
+    assert check.checked["loader unload"] == check.exact["loader unload"] == len(names)
+    assert check.checked["loader init frees"] == check.exact["loader init frees"] > 0
+    assert check.checked["loader purges"] == (len(names) if rules.separate else 0)
+    assert len(check.misses) == (after_init if rules.purges else 0)

@@ -18,6 +18,7 @@ from execmem_tui.formats.trace import Alloc, Free, Lost, Other, Purge, TraceLine
 
 _KEEP: Final = 96
 """Areas of a task that are kept while no load ends: more than one load, with a retry, makes."""
+FAILED: Final = "loader failed load"
 NEAR: Final = "loader sequence, sizes of another build"
 _SHOWN: Final = 20
 """Misses in the document."""
@@ -35,10 +36,17 @@ class LoaderCheck:
         catalogues: sizes of its modules; a second one, for CPUs with an erratum, is tried where the first does not fit.
         rox: follows the ROX cache, where there is one.
         near: the catalogue is of another build of this version (a flavour, another page size): sizes may differ.
+        whole: nothing happened before the first line.
     """
 
     def __init__(
-        self, rules: LoaderRules, catalogues: tuple[Catalogue, ...], rox: RoxText | None = None, *, near: bool = False
+        self,
+        rules: LoaderRules,
+        catalogues: tuple[Catalogue, ...],
+        rox: RoxText | None = None,
+        *,
+        near: bool = False,
+        whole: bool = True,
     ) -> None:
         self.rules = rules
         self.checked: Counter[str] = Counter()
@@ -47,6 +55,7 @@ class LoaderCheck:
         self.misses: list[LoaderMiss] = []
         self.fallback_loads = 0
         self.near = near
+        self._whole = whole
         self._kind = NEAR if near else "loader sequence"
         self.rox = rox
         self._catalogues = list(catalogues)
@@ -105,7 +114,7 @@ class LoaderCheck:
             "loads": self.checked[self._kind],
             "exact": self.exact[self._kind],
             "with_fallback": self.fallback_loads,
-            "failed_loads": self.checked["loader failed load"],
+            "failed_loads": self.checked[FAILED],
             "unclaimed": dict(self.unclaimed),
             "misses": [miss.document() for miss in self.misses[:_SHOWN]],
         }
@@ -199,6 +208,9 @@ class LoaderCheck:
             first = next((at for at in starts if sizes[at : at + len(expected)] == expected), 0)
             sizes = sizes[first : first + len(expected)]
         good = sizes == expected
+        if not good and not self._whole and sizes == expected[len(expected) - len(sizes) :]:
+            self.unclaimed["load that began before the trace"] += 1
+            return
         same_regions = good or (self.near and len(sizes) == len(expected))
         self._count(good, line, module.name, self._kind, _text(expected), _text(sizes))
         self.fallback_loads += "FpFA" in "".join(task.steps)
@@ -223,6 +235,9 @@ class LoaderCheck:
         plain = _FALLBACK.sub("A", _BLOCK.sub("", steps) if self.rules.cached else steps)
         wanted = self.rules.steps(module)
         same = plain == wanted if self.rules.purges else plain.replace("p", "") == wanted
+        if not same and not self._whole and (wanted.endswith(plain) or plain.endswith(wanted)):
+            self.unclaimed["purges of a load that began before the trace"] += 1
+            return
         self._count(same, line, module.name, "loader purges", wanted, plain)
 
     def _cached_text(self, load: Load, task: TaskWindow) -> tuple[CachedText, int, int, bool, bool]:
@@ -312,12 +327,12 @@ class LoaderCheck:
         if task.freed and len(areas) > 1 and self.rules.separate:
             name, labels = self._names().get(tuple(sizes), ("", []))
             if name:
-                pairs = dict(zip(labels, areas, strict=True))
-                expected = self.rules.freed_at_last(pairs)
-                starts = {start: region for region, start in pairs.items()}
+                starts = dict(zip(areas, labels, strict=True))
+                expected = self.rules.freed_at_last(set(labels))
                 freed = [starts[start] for start in task.freed if starts[start] != COMPANION]
-                good = freed == expected
-                self._count(good, line, name, "loader failed load", " ".join(expected), " ".join(freed))
+                if len(freed) == len(expected):
+                    good = freed == expected
+                    self._count(good, line, name, FAILED, " ".join(expected), " ".join(freed))
         task.forget()
 
     def _names(self) -> dict[tuple[int, ...], tuple[str, list[str]]]:
@@ -338,6 +353,8 @@ class LoaderCheck:
         cause = self._lost_cause()
         if kind == NEAR and not cause:
             cause = f"sizes are those of another build: {self._catalogues[0].id}"
+        elif kind == FAILED and not cause:
+            cause = "perhaps no load: only the sizes say so"
         self.misses.append(LoaderMiss(line=line, name=name, kind=kind, expected=expected, found=found, cause=cause))
 
     def _lost_cause(self) -> str:

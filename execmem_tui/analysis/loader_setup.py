@@ -75,7 +75,7 @@ def loader_check(
             from_boot=run.begins.from_boot,
             cache=cache,
         )
-    return LoaderCheck(rules, tuple(catalogues), rox, near=near)
+    return LoaderCheck(rules, tuple(catalogues), rox, near=near, whole=run.begins.from_boot)
 
 
 def _catalogue(run: TraceRun) -> Catalogue | None:

@@ -156,7 +156,7 @@ class RoxText:
         text = self._texts.pop(name, None)
         if text is not None:
             text.gone = line
-            self._push(line, lambda: self._return(text))
+        self._push(line, lambda: self._return(text or self._live.get(name)))
 
     def stranger(self, line: int) -> None:
         """A module of unknown size was loaded."""
@@ -268,7 +268,9 @@ class RoxText:
         self._give_back(text.init_base)
         text.init_base = None
 
-    def _return(self, text: CachedText) -> None:
+    def _return(self, text: CachedText | None) -> None:
+        if text is None:
+            return
         if self._live.get(text.name) is text:
             del self._live[text.name]
         self._give_back(text.base)
@@ -348,5 +350,5 @@ class RoxText:
                 size = self._size_of(name)
                 if size is None:
                     return False
-                self._texts[name] = self._live[name] = CachedText(name, 0, size, 0)
+                self._live[name] = CachedText(name, 0, size, 0)
         return True

@@ -6,13 +6,13 @@ a task are kept as letters: A an area, p a purge, F a failed attempt, B a block 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
-from execmem_tui.analysis.loads import Load, LoaderMiss, TaskWindow
+from execmem_tui.analysis.loads import Load, LoaderMiss, Plan, TaskWindow
 from execmem_tui.analysis.rox_text import CachedText, RoxText
-from execmem_tui.consumers.catalogue import Catalogue, Module
+from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
 from execmem_tui.formats.trace import Alloc, Free, Lost, Other, Purge, TraceLine
 
@@ -62,6 +62,7 @@ class LoaderCheck:
         self._tasks: dict[str, TaskWindow] = {}
         self._loaded: dict[str, Load] = {}
         self._owners: dict[int, tuple[Load, str]] = {}
+        self._plans: dict[str, Plan] = {}
         self._by_sizes: dict[tuple[int, ...], tuple[str, list[str]]] = {}
         self._lost = False
 
@@ -70,20 +71,27 @@ class LoaderCheck:
         tasks, cached = self._tasks, self.rules.cached
         for line in lines:
             if type(line) is Purge:
-                if cached or line.task in tasks:
-                    self._purge(line)
+                task = tasks.get(line.task)
+                if task is not None:
+                    task.step("p", line.line)
+                elif cached:
+                    # text comes from the cache before the first area that the trace shows
+                    self._new_task(line.task).step("p", line.line)
             elif type(line) is Alloc:
                 self._alloc(line)
             elif type(line) is Free:
                 self._free(line)
             elif type(line) is Other:
-                if line.name == "module_load":
-                    self._load(line)
-                elif line.name == "module_free":
-                    self._unload(line)
+                self._event(line)
             elif type(line) is Lost:
                 self._lost = True
             yield line
+
+    def _event(self, line: Other) -> None:
+        if line.name == "module_load":
+            self._load(line)
+        elif line.name == "module_free":
+            self._unload(line)
 
     def finish(self) -> None:
         """Judge what is complete and drop the rest."""
@@ -99,8 +107,8 @@ class LoaderCheck:
                     line=miss.line,
                     name=miss.name,
                     kind=miss.kind,
-                    expected=miss.expected,
-                    found=miss.found,
+                    expected=miss.predicted,
+                    found=miss.truth,
                     cause=self._lost_cause(),
                 )
                 for miss in self.rox.misses
@@ -118,14 +126,6 @@ class LoaderCheck:
             "unclaimed": dict(self.unclaimed),
             "misses": [miss.document() for miss in self.misses[:_SHOWN]],
         }
-
-    def _purge(self, line: Purge) -> None:
-        task = self._tasks.get(line.task)
-        if task is None:
-            task = self._new_task(line.task)
-        task.step("p", line.line)
-        if len(task.steps) > 8 * _KEEP:
-            del task.steps[: 4 * _KEEP], task.lines[: 4 * _KEEP]
 
     def _new_task(self, name: str) -> TaskWindow:
         """Start to watch a task; of too many the oldest are forgotten."""
@@ -185,23 +185,35 @@ class LoaderCheck:
         words = line.text.split()
         task = self._tasks.setdefault(line.task, TaskWindow())
         name = words[0] if words else ""
-        module = self._catalogues[0].get(name)
-        if module is None:
+        plan = self._plan(name)
+        if plan is None:
             self.unclaimed["module not in the catalogue"] += 1
             if self.rox is not None:
                 self.rox.stranger(line.line)
         else:
-            self._judge_load(line.line, module, task)
+            self._judge_load(line.line, plan, task)
         del self._tasks[line.task]
 
-    def _judge_load(self, line: int, module: Module, task: TaskWindow) -> None:
+    def _plan(self, name: str) -> Plan | None:
+        """Return what a load of a module does, None where it is in no catalogue."""
+        plan = self._plans.get(name)
+        if plan is None:
+            module = self._catalogues[0].get(name)
+            if module is None:
+                return None
+            labels, sizes = self.rules.requests(module)
+            plan = self._plans[name] = Plan(module, labels, sizes, self.rules.steps(module))
+        return plan
+
+    def _judge_load(self, line: int, plan: Plan, task: TaskWindow) -> None:
         sizes = [area.size for area in task.areas]
-        labels, expected = self.rules.requests(module)
-        if sizes != expected and len(self._catalogues) > 1:
-            other = self._catalogues[1][module.name]
-            if self.rules.requests(other)[1] == sizes:
+        if sizes != plan.sizes and len(self._catalogues) > 1:
+            module = self._catalogues[1][plan.module.name]
+            if self.rules.requests(module)[1] == sizes:
                 self._catalogues.reverse()
-                module, expected = other, sizes
+                self._plans.clear()
+                plan = self._plan(module.name) or plan
+        module, labels, expected = plan.module, plan.labels, plan.sizes
         first = 0
         if not self.rules.separate:
             starts = range(len(sizes) - len(expected), -1, -1)
@@ -212,10 +224,10 @@ class LoaderCheck:
             self.unclaimed["load that began before the trace"] += 1
             return
         same_regions = good or (self.near and len(sizes) == len(expected))
-        self._count(good, line, module.name, self._kind, _text(expected), _text(sizes))
+        self._count(good, line, module.name, self._kind, expected, sizes)
         self.fallback_loads += "FpFA" in "".join(task.steps)
         if same_regions or not self.near:
-            self._judge_steps(line, module, task)
+            self._judge_steps(line, plan, task)
         live = {}
         if same_regions:
             areas = task.areas[first : first + len(labels)]
@@ -228,17 +240,17 @@ class LoaderCheck:
             text, at, init_at, block, init_block = self._cached_text(load, task)
             self.rox.load(text, at, init_at, block=block, init_block=init_block)
 
-    def _judge_steps(self, line: int, module: Module, task: TaskWindow) -> None:
+    def _judge_steps(self, line: int, plan: Plan, task: TaskWindow) -> None:
         if not self.rules.separate:
             return
         steps = "".join(task.steps)
         plain = _FALLBACK.sub("A", _BLOCK.sub("", steps) if self.rules.cached else steps)
-        wanted = self.rules.steps(module)
+        wanted = plan.steps
         same = plain == wanted if self.rules.purges else plain.replace("p", "") == wanted
         if not same and not self._whole and (wanted.endswith(plain) or plain.endswith(wanted)):
             self.unclaimed["purges of a load that began before the trace"] += 1
             return
-        self._count(same, line, module.name, "loader purges", wanted, plain)
+        self._count(same, line, plan.module.name, "loader purges", [wanted], [plain])
 
     def _cached_text(self, load: Load, task: TaskWindow) -> tuple[CachedText, int, int, bool, bool]:
         """Return the texts of a load, the lines of their first purges, and whether each had to populate a block."""
@@ -273,9 +285,9 @@ class LoaderCheck:
             self.rox.unload(words[0], line.line)
 
     def _free(self, line: Free) -> None:
-        task = self._tasks.get(line.task)
         if self.rox is not None:
             self.rox.free(line.line, line.start)
+        task = self._tasks.get(line.task)
         owner = self._owners.pop(line.start, None)
         if owner is None:
             if task is not None and any(area.start == line.start for area in task.areas):
@@ -287,7 +299,7 @@ class LoaderCheck:
         elif region in INITS:
             self._freed_after_init(load, region, line)
         else:
-            self._count(False, line.line, load.name, "loader unload", "freed by the task that unloads", region)
+            self._count(False, line.line, load.name, "loader unload", ["freed by the task that unloads"], [region])
 
     def _freed_by_unload(self, task: TaskWindow, load: Load, region: str, line: Free) -> None:
         if not task.unloaded and self.rox is not None:
@@ -301,7 +313,7 @@ class LoaderCheck:
         if load is not None and load.live:
             expected = self.rules.freed_at_last(load.live)
             good = expected == task.unloaded
-            self._count(good, line, load.name, "loader unload", " ".join(expected), " ".join(task.unloaded))
+            self._count(good, line, load.name, "loader unload", expected, task.unloaded)
         task.unloading = None
         task.forget()
 
@@ -316,7 +328,7 @@ class LoaderCheck:
         expected = self.rules.freed_after_init([*load.freed, *load.live])
         if len(load.freed) == len(expected):
             good = same and load.freed == expected
-            self._count(good, line.line, load.name, "loader init frees", " ".join(expected), " ".join(load.freed))
+            self._count(good, line.line, load.name, "loader init frees", expected, load.freed)
 
     def _end_of_window(self, task: TaskWindow, line: int) -> None:
         """A window that ends without a load: a load that failed and gave all back, or no load at all."""
@@ -324,15 +336,13 @@ class LoaderCheck:
             self._end_of_unload(task, line)
         areas = [area.start for area in task.areas]
         sizes = [area.size for area in task.areas]
-        if task.freed and len(areas) > 1 and self.rules.separate:
+        if len(task.freed) == len(areas) > 1 and self.rules.separate:
             name, labels = self._names().get(tuple(sizes), ("", []))
             if name:
                 starts = dict(zip(areas, labels, strict=True))
                 expected = self.rules.freed_at_last(set(labels))
                 freed = [starts[start] for start in task.freed if starts[start] != COMPANION]
-                if len(freed) == len(expected):
-                    good = freed == expected
-                    self._count(good, line, name, FAILED, " ".join(expected), " ".join(freed))
+                self._count(freed == expected, line, name, FAILED, expected, freed)
         task.forget()
 
     def _names(self) -> dict[tuple[int, ...], tuple[str, list[str]]]:
@@ -343,19 +353,21 @@ class LoaderCheck:
                 self._by_sizes.setdefault(tuple(sizes), (name, labels))
         return self._by_sizes
 
-    def _count(self, good: bool, line: int, name: str, kind: str, expected: str, found: str) -> None:
+    def _count(
+        self, good: bool, line: int, name: str, kind: str, expected: Sequence[object], found: Sequence[object]
+    ) -> None:
         self.checked[kind] += 1
         self.exact[kind] += good
-        if not good:
-            self._miss(line, name, kind, expected, found)
-
-    def _miss(self, line: int, name: str, kind: str, expected: str, found: str) -> None:
+        if good:
+            return
         cause = self._lost_cause()
         if kind == NEAR and not cause:
             cause = f"sizes are those of another build: {self._catalogues[0].id}"
         elif kind == FAILED and not cause:
             cause = "perhaps no load: only the sizes say so"
-        self.misses.append(LoaderMiss(line=line, name=name, kind=kind, expected=expected, found=found, cause=cause))
+        self.misses.append(
+            LoaderMiss(line=line, name=name, kind=kind, expected=_text(expected), found=_text(found), cause=cause)
+        )
 
     def _lost_cause(self) -> str:
         return "events were lost before it" if self._lost else ""
@@ -366,5 +378,5 @@ def _third_purge(task: TaskWindow, line: int) -> int:
     return next((at for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True) if step == "p"), line)
 
 
-def _text(values: list[int]) -> str:
+def _text(values: Sequence[object]) -> str:
     return " ".join(map(str, values))

@@ -1,5 +1,6 @@
 """What `LoaderCheck` needs of a run: the rules of its kernel, its catalogue, and the truth in its snapshots."""
 
+from collections.abc import Iterator
 from operator import itemgetter
 from pathlib import Path
 from typing import Final
@@ -70,7 +71,7 @@ def loader_check(
             page_size=run.page_size,
             window=max(others, key=itemgetter(1)),
             marks=[(marks["begin"], name) for name, marks in run.marks.items() if "begin" in marks],
-            truth=lambda name: _truth(run.path.parent / name, run.page_size),
+            truth=lambda name: _truth(run.path.parent / name, run.page_size, blocks=not run.begins.from_boot),
             size_of=lambda name: _text_size(catalogue, name, run.page_size),
             from_boot=run.begins.from_boot,
             cache=cache,
@@ -98,7 +99,7 @@ def _text_size(catalogue: Catalogue, name: str, page_size: int) -> int | None:
     return None if module is None else align_up(module.sizes.get("MOD_TEXT", 0), page_size)
 
 
-def _truth(phase: Path, page_size: int) -> Truth | None:
+def _truth(phase: Path, page_size: int, *, blocks: bool) -> Truth | None:
     """Read a snapshot, or None where it lacks the modules or the symbols."""
     modules, kallsyms, areas = (find_file(phase, name) for name in ("modules", "kallsyms", "vmallocinfo"))
     if modules is None or kallsyms is None:
@@ -106,15 +107,17 @@ def _truth(phase: Path, page_size: int) -> Truth | None:
     symbols = parse_kallsyms(
         str(kallsyms), ((number, text) for number, text in read_lines(kallsyms) if text.rstrip().endswith(_BUILTIN))
     )
-    pmd_size = page_size * page_size // 8
-    entries = () if areas is None else parse_vmallocinfo(str(areas), read_lines(areas)).entries
-    blocks = (
-        (entry.start, entry.end - page_size)
-        for entry in entries
-        if not entry.lazy and (entry.caller or "").startswith("execmem_alloc+") and entry.start % pmd_size == 0
-    )
     return Truth(
         bases={module.name: module.base for module in parse_modules(str(modules), read_lines(modules))},
         pages=frozenset(symbol.address for symbol in symbols),
-        blocks=tuple((start, end) for start, end in blocks if (end - start) % pmd_size == 0),
+        blocks=tuple(_blocks(areas, page_size)) if blocks and areas is not None else (),
     )
+
+
+def _blocks(areas: Path, page_size: int) -> Iterator[tuple[int, int]]:
+    """Yield the blocks of the ROX cache among the areas; a BPF pack of that size is not aligned to it but by chance."""
+    pmd_size = page_size * page_size // 8
+    for entry in parse_vmallocinfo(str(areas), read_lines(areas)).entries:
+        start, end = entry.start, entry.end - page_size
+        if not entry.lazy and (entry.caller or "").startswith("execmem_alloc+") and not (start | end) % pmd_size:
+            yield start, end

@@ -1,11 +1,26 @@
 """What is remembered of module loads while a trace is read."""
 
-from typing import Any
+from typing import Any, Final
 
 from attrs import define, field, frozen
 
 from execmem_tui.consumers.catalogue import Module
 from execmem_tui.formats.trace import Alloc
+
+_STEPS: Final = 768
+"""More than a load has, with each area from the fallback window."""
+
+
+@frozen
+class Plan:
+    """What a load of one module does."""
+
+    module: Module
+    labels: list[str]
+    """Of its areas."""
+    sizes: list[int]
+    """Bytes, with guard."""
+    steps: str
 
 
 @frozen(kw_only=True)
@@ -16,7 +31,9 @@ class LoaderMiss:
     name: str
     kind: str
     expected: str
+    """By the rules."""
     found: str
+    """In the trace or a snapshot."""
     cause: str = ""
     """What explains it, or ""."""
 
@@ -62,9 +79,11 @@ class TaskWindow:
     unloaded: list[str] = field(factory=list)
 
     def step(self, letter: str, line: int) -> None:
-        """Note a step."""
+        """Note a step; of far more than a load has, the oldest are forgotten."""
         self.steps.append(letter)
         self.lines.append(line)
+        if len(self.steps) > _STEPS:
+            del self.steps[: _STEPS // 2], self.lines[: _STEPS // 2]
 
     def forget(self) -> None:
         """Begin a new window."""

@@ -45,8 +45,8 @@ class RoxMiss:
     line: int
     name: str
     kind: str
-    expected: str
-    found: str
+    truth: str
+    predicted: str
 
 
 @define(eq=False)
@@ -99,6 +99,8 @@ class RoxText:
         self._size_of = size_of
         self._new_cache = cache
         self._cache = cache()
+        self._guessed: dict[int, tuple[CachedText, bool]] = {}
+        """Start -> whose text, or init text, is only predicted to be there."""
         self._blocks: dict[int, int] = {}
         self._seen_blocks: set[int] = set()
         self._pages: frozenset[int] = frozenset()
@@ -212,18 +214,44 @@ class RoxText:
             good = populated and needs
             said = ("no hole" if needs else "a hole", "populated" if populated else "not populated")
             self._claims.append((line, BLOCK, text, said[1], said[0], good))
-        start = self._cache.alloc(size, self._windows, None)
-        if init:
-            text.init_base = start
-            return
-        truth = self._truth_of(text)
+        start = self._guess(text, size, init=init)
+        truth = None if init else self._truth_of(text)
         if truth:
             found = "none" if start is None else f"{start:x}"
             self._claims.append((text.line, TEXT_BASE, text, f"{truth:x}", found, start == truth))
-            if start != truth:
+            if start == truth:
+                del self._guessed[start]
+            else:
                 self._give_back(start)
-                start = truth if self._take(truth, truth + size) else None
-        text.base = start
+                text.base = self._put(truth, truth + size)
+
+    def _guess(self, text: CachedText, size: int, *, init: bool) -> int | None:
+        start = self._cache.alloc(size, self._windows, None)
+        if init:
+            text.init_base = start
+        else:
+            text.base = start
+        if start is not None:
+            self._guessed[start] = text, init
+        return start
+
+    def _put(self, start: int, end: int) -> int | None:
+        """Take [start, end) as it was; what was only guessed to be there moves. None if something else is there."""
+        busy = self._cache.busy
+        moved = [
+            self._guessed[low]
+            for low, high in list(busy.items())
+            if low < end and start < high and low in self._guessed
+        ]
+        sizes = []
+        for text, init in moved:
+            low = text.init_base if init else text.base
+            sizes.append(0 if low is None else busy[low] - low)
+            self._give_back(low)
+        taken = self._take(start, end)
+        for (text, init), size in zip(moved, sizes, strict=True):
+            self._guess(text, size, init=init)
+        return start if taken else None
 
     def _truth_of(self, text: CachedText) -> int | None:
         """Return where the next snapshot shows a text that is still there then."""
@@ -256,12 +284,11 @@ class RoxText:
         return any(low <= start and start + size < high for low, high in self._windows)
 
     def _give_back(self, start: int | None) -> None:
-        end = None if start is None else self._cache.busy.pop(start, None)
-        if (
-            start is not None
-            and end is not None
-            and not any(low < end and start < high for low, high in self._cache.free())
-        ):
+        if start is None:
+            return
+        self._guessed.pop(start, None)
+        end = self._cache.busy.pop(start, None)
+        if end is not None and not any(low < end and start < high for low, high in self._cache.free()):
             self._cache.add(start, end)
 
     def _return_init(self, text: CachedText) -> None:
@@ -289,7 +316,7 @@ class RoxText:
         if not why and truth.pages != self._pages:
             why = "pages of kprobes or ftrace were taken or given back unseen"
         wrong = False
-        for line, kind, text, expected, found, good in claims:
+        for line, kind, text, actual, predicted, good in claims:
             reason = why or (_RACED if text is not None and text.raced and not good else "")
             wrong = wrong or not good
             if reason:
@@ -299,7 +326,7 @@ class RoxText:
             self.exact[kind] += good
             if not good:
                 owner = "" if text is None else text.name
-                self.misses.append(RoxMiss(line=line, name=owner, kind=kind, expected=expected, found=found))
+                self.misses.append(RoxMiss(line=line, name=owner, kind=kind, truth=actual, predicted=predicted))
         if why or wrong:
             self._take_over(truth)
         self._pages = truth.pages
@@ -315,6 +342,7 @@ class RoxText:
             self._blocks = dict(truth.blocks)
             self._seen_blocks.update(self._blocks)
             self._whole = True
+        self._guessed.clear()
         self._cache = self._new_cache()
         for start, end in self._blocks.items():
             at = start

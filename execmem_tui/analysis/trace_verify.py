@@ -49,7 +49,6 @@ class TraceVerdict:
         """Return the JSON document of ``verify`` without its ``schema`` key."""
         found = self.found
         causes = Counter(miss.cause or f"unexplained: {miss.kind}" for miss in found.misses)
-        first = found.misses[0] if found.misses else None
         checked, exact = Counter(found.checked), Counter(found.exact)
         if self.loader is not None:
             causes.update(miss.cause or f"unexplained: {miss.kind}" for miss in self.loader.misses)
@@ -68,16 +67,7 @@ class TraceVerdict:
                 f"{start:x}-{end:x}": {"checked": checked, "exact": exact}
                 for (start, end), (checked, exact) in sorted(found.windows.items())
             },
-            "first_difference": None
-            if first is None
-            else {
-                "where": f"{self.run.path.name}:{first.line}, at {first.request.time:.6f} by {first.request.task}: "
-                f"{first.request.size} bytes, align {first.request.align}",
-                "expected": None if first.request.failed else hex(first.request.start),
-                "predicted": None if first.predicted is None else hex(first.predicted),
-                "around_expected": _places(first.around_expected),
-                "around_predicted": _places(first.around_predicted),
-            },
+            "first_difference": self._first_difference(),
             "kernel": self.run.kernel,
             "cpus": self.run.cpus,
             "begins": self.run.begins.name or None,
@@ -89,6 +79,23 @@ class TraceVerdict:
             "purges_with_equal_counts": found.purge_counts_equal,
             "loader": None if self.loader is None else self.loader.document(),
         }
+
+    def _first_difference(self) -> dict[str, Any] | None:
+        if self.found.misses:
+            first = self.found.misses[0]
+            return {
+                "where": f"{self.run.path.name}:{first.line}, at {first.request.time:.6f} by {first.request.task}: "
+                f"{first.request.size} bytes, align {first.request.align}",
+                "expected": None if first.request.failed else hex(first.request.start),
+                "predicted": None if first.predicted is None else hex(first.predicted),
+                "around_expected": _places(first.around_expected),
+                "around_predicted": _places(first.around_predicted),
+            }
+        if self.loader is not None and self.loader.misses:
+            load = self.loader.misses[0]
+            where = f"{self.run.path.name}:{load.line}, {load.name}: {load.kind}"
+            return {"where": where, "expected": load.found, "predicted": load.expected}
+        return None
 
 
 def _places(places: tuple[Place, ...]) -> list[dict[str, str]]:

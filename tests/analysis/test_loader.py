@@ -1,14 +1,17 @@
 """Module loads in real traces: every one as the catalogue says, and each kind of difference is found."""
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from shutil import copytree
 
 import pytest
 
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_rules import LoaderRules
+from execmem_tui.analysis.rox_text import RoxText, Truth
 from execmem_tui.analysis.trace_verify import verify_trace
 from execmem_tui.analysis.wrong_loader import wrong_loads
 from execmem_tui.arch import resolve
@@ -16,10 +19,11 @@ from execmem_tui.cli.main import main
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.load_sequence import text_calls
 from execmem_tui.consumers.machine import Machine
-from execmem_tui.consumers.modules import Modules
+from execmem_tui.consumers.modules import Modules, Steps
 from execmem_tui.formats.reader import read_lines
 from execmem_tui.formats.trace import Alloc, Free, Other, Purge, TraceLine, parse_trace
 from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
+from execmem_tui.model.areas import AreaState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.trace_run import read_trace_run
 
@@ -148,7 +152,9 @@ def test_a_change_is_found(
     wrong = {miss.kind for miss in check.misses}
     assert (kind in wrong) == bool(code)
     assert main(["verify", str(tmp_path / "run")]) == code
-    assert f"unexplained: {kind}" in capsys.readouterr().out or not code
+    out = capsys.readouterr().out
+    assert f"unexplained: {kind}" in out or not code
+    assert ("first difference at trace.txt:" in out) == bool(code)
 
 
 def test_lost_events_explain_a_difference(tmp_path: Path) -> None:
@@ -252,3 +258,100 @@ def test_simulated_loads_are_exact(
     assert check.checked["loader init frees"] == check.exact["loader init frees"] > 0
     assert check.checked["loader purges"] == (len(names) if rules.separate else 0)
     assert len(check.misses) == (after_init if rules.purges else 0)
+
+
+def _storm(tracer: Tracer, modules: Modules, names: list[str], tasks: int, random: Random) -> None:
+    """Load on several tasks at once, a step of one at a time, and let the deferred work run now and then."""
+    waiting = names[::-1]
+    running: dict[str, tuple[str, Steps]] = {}
+    for number in itertools.count():
+        while waiting and len(running) < tasks:
+            name = waiting.pop()
+            running[f"insmod-{len(waiting)}"] = name, modules.load_steps(name)
+        if not running:
+            return
+        task = random.choice(sorted(running))
+        tracer.task = task
+        name, steps = running[task]
+        try:
+            next(steps)
+        except StopIteration:
+            tracer.say("module_load", name)
+            del running[task]
+        if number % 17 == 0:
+            tracer.task = "kworker-1"
+            modules.run_init_frees()
+
+
+def _delay_purges(lines: list[TraceLine], random: Random) -> None:
+    """Let events of different tasks pass each other, as a purge's does that waited for another CPU's."""
+    for at in [*range(len(lines) - 1)] * 8:
+        one, other = lines[at], lines[at + 1]
+        if (
+            isinstance(one, Purge)
+            and isinstance(other, Purge | Alloc)
+            and one.task != other.task
+            and random.random() < 0.5
+        ):
+            lines[at], lines[at + 1] = other._replace(line=one.line), one._replace(line=other.line)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_texts_of_racing_loads_are_found(late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = resolve("x86", "7.1")
+    catalogue = open_catalogue("x86", "7.1")
+    assert catalogue is not None
+    machine = Machine(layout)
+    tracer = Tracer(machine, monkeypatch)
+    modules = Modules(machine, catalogue, batch=1000)
+    truths = {}
+    marks = []
+
+    def snapshot(name: str) -> None:
+        marks.append((len(tracer.lines), name))
+        bases = {
+            str(area.owner): area.start
+            for area in machine.areas()
+            if area.region == "MOD_TEXT" and area.state is AreaState.LIVE
+        }
+        truths[name] = Truth(bases=bases, pages=frozenset(), blocks=())
+        tracer.say("print", f"snapshot {name} begin")
+
+    names = [name for name in catalogue.list_of("laptop") if "MOD_TEXT" in catalogue[name].sizes][:160]
+    _storm(tracer, modules, names, 8, Random(1))
+    snapshot("loaded")
+    tracer.task = "rmmod-1"
+    gone = [name for name in names[::-3] if not any(name in modules.loaded[other].module.deps for other in names)]
+    for name in gone:
+        tracer.say("module_free", name)
+        modules.unload(name)
+    _storm(tracer, modules, gone, 8, Random(2))
+    snapshot("again")
+    text = layout.range_of(ExecmemType.MODULE_TEXT)
+    rules = LoaderRules(
+        page_size=layout.page_size,
+        word_bits=64,
+        window=(layout.vmalloc_start, layout.vmalloc_end),
+        separate=True,
+        purges=True,
+        cached=True,
+        text_calls=1,
+    )
+    rox = RoxText(
+        page_size=layout.page_size,
+        window=(text.start, text.end),
+        marks=marks,
+        truth=truths.get,
+        size_of=dict[str, int]().get,
+        from_boot=True,
+    )
+    if late:
+        _delay_purges(tracer.lines, Random(3))
+    check = LoaderCheck(rules, (catalogue,), rox)
+    assert len(list(check.watch(tracer.lines))) == len(tracer.lines)
+    check.finish()
+    assert check.checked["ROX block"] == check.exact["ROX block"] > 2
+    assert check.checked["ROX text base"] == check.exact["ROX text base"] > 150
+    claimed = check.checked["ROX text base"] + sum(check.unclaimed.values())
+    assert claimed == len(names) + len(gone)
+    assert bool(check.unclaimed) == late

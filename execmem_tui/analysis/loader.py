@@ -361,7 +361,7 @@ class LoaderCheck:
         if good:
             return
         cause = self._lost_cause()
-        if kind == NEAR and not cause:
+        if self.near and not cause:
             cause = f"sizes are those of another build: {self._catalogues[0].id}"
         elif kind == FAILED and not cause:
             cause = "perhaps no load: only the sizes say so"

@@ -6,7 +6,7 @@ a task are kept as letters: A an area, p a purge, F a failed attempt, B a block 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
@@ -24,8 +24,8 @@ _SHOWN: Final = 20
 """Misses in the document."""
 _TASKS: Final = 1024
 """Tasks watched at once."""
-_FALLBACK: Final = re.compile(r"F(?:pF|p)?A")
-_BLOCK: Final = re.compile(r"(?:F(?:pF|p)?)?Bp")
+_FALLBACK: Final = re.compile(r"FpF?A")
+_BLOCK: Final = re.compile(r"(?:FpF?)?Bp")
 
 
 class LoaderCheck:
@@ -66,21 +66,30 @@ class LoaderCheck:
         self._by_sizes: dict[tuple[int, ...], tuple[str, list[str]]] = {}
         self._lost = False
 
-    def watch(self, lines: Iterable[TraceLine]) -> Iterator[TraceLine]:
+    def watch(  # noqa: C901 - every line of a trace comes through here, a call costs
+        self, lines: Iterable[TraceLine]
+    ) -> Iterator[TraceLine]:
         """Take each line and pass it on."""
-        tasks, cached = self._tasks, self.rules.cached
+        tasks, owners, cached, separate = self._tasks, self._owners, self.rules.cached, self.rules.separate
+        vstart, vend = self.rules.window
+        blocks: Collection[int] = () if self.rox is None else self.rox.seen_blocks
         for line in lines:
             if type(line) is Purge:
-                task = tasks.get(line.task)
-                if task is not None:
-                    task.step("p", line.line)
+                if line.task in tasks:
+                    tasks[line.task].step("p", line.line)
                 elif cached:
                     # text comes from the cache before the first area that the trace shows
                     self._new_task(line.task).step("p", line.line)
             elif type(line) is Alloc:
-                self._alloc(line)
+                if not separate or line.vstart != vstart or line.vend != vend:
+                    self._alloc(line)
+                elif line.task in tasks:
+                    self._alloc_outside(tasks[line.task], line)
             elif type(line) is Free:
-                self._free(line)
+                if line.start in owners or line.task in tasks:
+                    self._free(line)
+                elif line.start in blocks and self.rox is not None:
+                    self.rox.free(line.line, line.start)
             elif type(line) is Other:
                 self._event(line)
             elif type(line) is Lost:
@@ -137,15 +146,9 @@ class LoaderCheck:
 
     def _alloc(self, line: Alloc) -> None:
         rules = self.rules
-        task = self._tasks.get(line.task)
-        if rules.separate and (line.vstart, line.vend) == rules.window:
-            if task is None:
-                return
-            if task.steps[-3:] != ["F", "p", "F"] or line.failed:
-                self._beside(task, line)
-                return
-        elif line.align > rules.page_size and not rules.separate:
+        if line.align > rules.page_size and not rules.separate:
             return
+        task = self._tasks.get(line.task)
         if task is None:
             task = self._new_task(line.task)
         elif task.freed:
@@ -160,18 +163,15 @@ class LoaderCheck:
         else:
             self._area(task, line)
 
-    def _area(self, task: TaskWindow, line: Alloc) -> None:
-        self._owners.pop(line.start, None)
-        task.step("A", line.line)
-        task.areas.append(line)
-        task.last = line.size
-        if len(task.areas) > 2 * _KEEP:
-            del task.areas[:_KEEP], task.steps[:_KEEP], task.lines[:_KEEP]
-
-    def _beside(self, task: TaskWindow, line: Alloc) -> None:
-        """An area in the vmalloc window: the page array of the one before, the file's image, a stack."""
+    def _alloc_outside(self, task: TaskWindow, line: Alloc) -> None:
+        """In the vmalloc window: arm's fallback, the page array of the area before, the file's image, a stack."""
         rules = self.rules
-        if not line.failed and task.steps[-1:] in (["A"], ["B"]):
+        if line.failed:
+            return
+        if task.steps[-3:] == ["F", "p", "F"]:
+            self._area(task, line)
+            return
+        if task.steps[-1:] in (["A"], ["B"]):
             array = page_array(task.last - rules.page_size, rules.page_size, rules.word_bits)
             if array and line.size == array + rules.page_size:
                 if task.steps[-1] == "A":
@@ -180,6 +180,14 @@ class LoaderCheck:
         if not task.areas:
             task.steps.clear()
             task.lines.clear()
+
+    def _area(self, task: TaskWindow, line: Alloc) -> None:
+        self._owners.pop(line.start, None)
+        task.step("A", line.line)
+        task.areas.append(line)
+        task.last = line.size
+        if len(task.areas) > 2 * _KEEP:
+            del task.areas[:_KEEP], task.steps[:_KEEP], task.lines[:_KEEP]
 
     def _load(self, line: Other) -> None:
         words = line.text.split()
@@ -285,11 +293,11 @@ class LoaderCheck:
             self.rox.unload(words[0], line.line)
 
     def _free(self, line: Free) -> None:
-        if self.rox is not None:
-            self.rox.free(line.line, line.start)
         task = self._tasks.get(line.task)
         owner = self._owners.pop(line.start, None)
         if owner is None:
+            if self.rox is not None:
+                self.rox.free(line.line, line.start)
             if task is not None and any(area.start == line.start for area in task.areas):
                 task.freed.append(line.start)
             return

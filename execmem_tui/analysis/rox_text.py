@@ -102,7 +102,8 @@ class RoxText:
         self._guessed: dict[int, tuple[CachedText, bool]] = {}
         """Start -> whose text, or init text, is only predicted to be there."""
         self._blocks: dict[int, int] = {}
-        self._seen_blocks: set[int] = set()
+        self.seen_blocks: set[int] = set()
+        """Starts of blocks that were not freed so far."""
         self._pages: frozenset[int] = frozenset()
         self._whole = from_boot
         """All blocks are known."""
@@ -123,13 +124,13 @@ class RoxText:
 
     def block(self, line: int, start: int, size: int) -> None:
         """A block was populated: [start, start + size)."""
-        self._seen_blocks.add(start)
+        self.seen_blocks.add(start)
         self._push(line, lambda: self._add_block(start, start + size))
 
     def free(self, line: int, start: int) -> None:
         """An area was freed; the cache's own only if the cleaner dropped a block."""
-        if start in self._seen_blocks:
-            self._seen_blocks.discard(start)
+        if start in self.seen_blocks:
+            self.seen_blocks.discard(start)
             self._push(line, lambda: self._drop_block(line, start))
 
     def load(self, text: CachedText, at: int, init_at: int, *, block: bool, init_block: bool) -> None:
@@ -340,7 +341,7 @@ class RoxText:
         busy = self._busy(truth)
         if not self._whole:
             self._blocks = dict(truth.blocks)
-            self._seen_blocks.update(self._blocks)
+            self.seen_blocks.update(self._blocks)
             self._whole = True
         self._guessed.clear()
         self._cache = self._new_cache()

@@ -115,6 +115,8 @@ class RoxText:
         self._pending: list[tuple[int, int, Callable[[], None]]] = []
         self._number = 0
         self._marks = sorted(marks)
+        self._end = self._marks[-1][0] if self._marks else -1
+        """Nothing after the last snapshot can be confirmed."""
         self._truths: dict[str, Truth | None] = {}
         self._seen = 0
         """The last line that was heard of."""
@@ -166,14 +168,13 @@ class RoxText:
         self._push(line, self._lose_sight)
 
     def finish(self) -> None:
-        """Apply what waits; claims that no later snapshot can confirm are dropped."""
+        """Apply what waits."""
         self._seen = _FOREVER
         self._drain(0)
-        for _, kind, *_ in self._claims:
-            self.unclaimed[f"{kind}: no snapshot after it"] += 1
-        self._claims.clear()
 
     def _push(self, line: int, action: Callable[[], None]) -> None:
+        if line > self._end:
+            return
         self._number += 1
         self._seen = max(self._seen, line)
         heappush(self._pending, (line, self._number, action))
@@ -208,7 +209,8 @@ class RoxText:
             del self._cache.busy[low]
 
     def _carve(self, text: CachedText, line: int, size: int, *, init: bool, populated: bool) -> None:
-        pieces = [low for low, high in self._cache.free() if high - low >= size and self._inside(low, size)]
+        (first, last), ends = self._windows[0], self._cache.free_ends
+        pieces = [low for low, high in ends.items() if high - low >= size and low >= first and low + size < last]
         fresh = [low for low in pieces if self._cache.free_ends[low] == self._blocks.get(low)]
         needs = not pieces or (populated and len(pieces) == len(fresh) == 1)
         if populated or needs:
@@ -280,9 +282,6 @@ class RoxText:
                 self._cache.busy[start] = end
                 return True
         return False
-
-    def _inside(self, start: int, size: int) -> bool:
-        return any(low <= start and start + size < high for low, high in self._windows)
 
     def _give_back(self, start: int | None) -> None:
         if start is None:

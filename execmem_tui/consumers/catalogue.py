@@ -89,6 +89,7 @@ class Catalogue(Mapping[str, Module]):
         lines = (line.partition("\t") for line in text.split("\n"))
         self._lines = {name: values for name, _, values in lines}
         self._columns: dict[str, list[str]] = {}
+        self._modules: dict[str, Module] = {}
         self._index = {name: index for index, name in enumerate(self._column("name"))}
 
     @property
@@ -97,6 +98,12 @@ class Catalogue(Mapping[str, Module]):
         return tuple(self._index)
 
     def __getitem__(self, name: str) -> Module:
+        known = self._modules.get(name)
+        if known is None:
+            known = self._modules[name] = self._read(name)
+        return known
+
+    def _read(self, name: str) -> Module:
         index = self._index[name.replace("-", "_")]
         regions = {region: self._size(region.removeprefix("MOD_").lower(), index) for region in REGIONS}
         return Module(

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         help="run again with these knobs turned and show the differences: rox_cache, packs, huge_pages, module_growth, "
-        "idempotent_load, init_frees, bpf_jit_limit, variant, kernel, kaslr, cpus, _end, …",
+        "idempotent_load, init_frees, bpf_jit_limit, fail_nth, force_fallback, fill, variant, kernel, kaslr, cpus, _end, …",
     )
     parser.add_argument("--seeds", metavar="A..B", help="one run per draw: the distribution over KASLR")
     parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes of a sweep; default: one per core")

@@ -17,7 +17,7 @@ from execmem_tui.scenarios import values
 from execmem_tui.scenarios.lines import Lines
 from execmem_tui.scenarios.names import known
 from execmem_tui.scenarios.scenario import Scenario, keys_of
-from execmem_tui.scenarios.settings import MAX_CPUS, RANGE_KEYS, Knobs, Settings
+from execmem_tui.scenarios.settings import KNOB_READERS, RANGE_KEYS, Knobs, Settings
 from execmem_tui.scenarios.steps import STEPS, Expect, Step
 
 MAX_BYTES: Final = 1 << 20
@@ -147,7 +147,7 @@ class _Reader:
             kernel=self._read(table, "kernel", values.word, ()),
             variant=self._read(table, "variant", values.caption, ()) or None,
             kaslr=self._read(table, "kaslr", values.draw, ()),
-            cpus=self._read(table, "cpus", values.count, ()),
+            cpus=self._read(table, "cpus", values.cpus, ()),
             nodes=self._read(table, "nodes", values.count, ()),
             seed=self._read(table, "seed", values.integer, ()),
             catalogue=self._read(table, "catalogue", values.word, ()) if "catalogue" in table else None,
@@ -155,8 +155,7 @@ class _Reader:
             ranges=self._ranges(table),
             knobs=self._knobs(table),
         )
-        if settings.cpus > MAX_CPUS:
-            raise self._error(("cpus",), f"cpus: {settings.cpus} is out of range: 1 to {MAX_CPUS}")
+        self._check_layout(settings)
         return Scenario(
             name=printable(name, 60),
             path=self._path,
@@ -193,8 +192,28 @@ class _Reader:
     def _knobs(self, table: Mapping[str, Any]) -> Knobs:
         found = self._table(table, "knobs")
         self._check_keys(found, tuple(fields_dict(Knobs)), ("knobs",))
-        readers = {"module_growth": values.factor, "bpf_jit_limit": values.size}
-        return Knobs(**{name: self._read(found, name, readers.get(name, values.boolean), ("knobs",)) for name in found})
+        return Knobs(
+            **{name: self._read(found, name, KNOB_READERS.get(name, values.boolean), ("knobs",)) for name in found}
+        )
+
+    def _check_layout(self, settings: Settings) -> None:
+        """Refuse a kernel that does not exist where the file names it."""
+        try:
+            settings.layout()
+        except UsageError as error:
+            known = {
+                "architecture": "arch",
+                "variant": "variant",
+                "exist": "kernel",
+                "version": "kernel",
+                "draw": "kaslr",
+            }
+            key = next((key for word, key in known.items() if f" {word}" in error.title), "set")
+            if error.title.startswith(("a range", "an alignment")):
+                key = "ranges"
+            elif "ROX" in error.title:
+                key = "knobs"
+            raise self._error((key,), error.title, error.hint) from None
 
     def _steps(self, found: Any, where: tuple[str | int, ...]) -> tuple[Step, ...]:
         if sum(part == "steps" for part in where) > MAX_DEPTH:

@@ -12,6 +12,7 @@ from execmem_tui.consumers.modules import Modules
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Counters
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import steps
@@ -61,6 +62,9 @@ class Outcome:
     values: dict[str, Value]
     """More of the named values, see `OUTCOME_NAMES`."""
 
+
+MAX_STEPS: Final = 1_000_000
+"""Steps of one run, repeated ones each time; a file that asks for more is refused while it runs."""
 
 NEVER: Final = 1 << 30
 """So many loads wait for the deferred free of init memory: it never runs by itself."""
@@ -136,11 +140,23 @@ class Runner:
         self._random = Random(f"{scenario.name}/{self.settings.seed}")
         self._expectations: list[Expectation] = []
         self._checked = 0
+        self._steps = 0
+        self._prepare()
 
     @property
     def layout(self) -> Layout:
         """Where everything may live."""
         return self._machine.layout
+
+    def _prepare(self) -> None:
+        """Fill windows, close the preferred ones, and arm the injected fault, as the knobs say."""
+        knobs = self.settings.knobs
+        if knobs.fill is not None:
+            for _ in _ACTIONS[steps.Fill](self._state, steps.Fill(fill=ExecmemType.MODULE_TEXT, to=knobs.fill)):
+                pass
+        if knobs.force_fallback:
+            self._machine.force_fallback(on=True)
+        self._machine.fail_in = knobs.fail_nth or 0
 
     def play(self) -> Iterator[Played]:
         """Play the steps one by one."""
@@ -175,6 +191,10 @@ class Runner:
 
     def _do(self, step: steps.Step) -> Iterator[None]:
         """Run one step; yields where another CPU may go on."""
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            where = f"{printable(self.scenario.path, 300)}:{step.line}"
+            raise StepError(f"{where}: more than {MAX_STEPS:,} steps", hint="repeat less often")
         try:
             match step:
                 case steps.Repeat():

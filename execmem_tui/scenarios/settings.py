@@ -1,6 +1,6 @@
 """The settings of a run: which kernel is simulated, and the knobs that may be turned to compare."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import asdict, evolve, field, fields_dict, frozen
@@ -15,7 +15,6 @@ from execmem_tui.scenarios import values
 RANGE_KEYS: Final = ("start", "end", "fallback_start", "fallback_end", "alignment")
 """What a scenario may say of a type's range; addresses and bytes."""
 
-MAX_CPUS: Final = 8192
 _CACHED: Final = (ExecmemType.MODULE_TEXT, ExecmemType.KPROBES, ExecmemType.FTRACE)
 """Types that x86-64 gives the ROX cache (arch/x86/mm/init.c: execmem_arch_setup, 7.1)."""
 
@@ -38,6 +37,12 @@ class Knobs:
     """All module sections are so many times as big: KASAN, KCOV."""
     idempotent_load: bool = True
     """One load of a module at a time (finit_module since 6.5); false: every CPU takes space before duplicates are noticed."""
+    fail_nth: int | None = None
+    """Fault injection: this request of the run finds no pages."""
+    force_fallback: bool = False
+    """No preferred window of a type that has a second one can be used."""
+    fill: float | None = None
+    """Before the run, areas of 64 KiB fill the windows of MODULE_TEXT to this percentage."""
     init_frees: bool = True
     """The deferred frees of init memory run after each load; false: only where a step says so."""
 
@@ -83,7 +88,13 @@ class Settings:
                 plain[name] = text
             else:
                 overrides[name] = _integer(name, text)
-        return evolve(self, knobs=evolve(self.knobs, **turned), overrides=overrides, **plain)
+        settings = evolve(self, knobs=evolve(self.knobs, **turned), overrides=overrides, **plain)
+        try:
+            settings.layout()
+        except UsageError as error:
+            knobs = f"knobs: {', '.join(fields_dict(Knobs))}"
+            raise UsageError(error.title, hint=f"{error.hint}; {knobs}" if error.hint else knobs) from None
+        return settings
 
     def layout(self) -> Layout:
         """Resolve where everything may live, knobs and stated ranges included.
@@ -151,22 +162,26 @@ def _restated(entry: ExecmemRange, stated: Mapping[str, int], layout: Layout) ->
     return evolve(changed, pool_eligible=layout.word_bits == 64 and (changed.start, changed.end) == window)
 
 
+KNOB_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "module_growth": values.factor,
+    "bpf_jit_limit": values.size,
+    "fail_nth": values.count,
+    "fill": values.percentage,
+}
+"""How the knobs that are no switches are read."""
+
+
 def _knob(name: str, text: str) -> bool | float:
-    if name == "bpf_jit_limit":
-        return _integer(name, text)
-    if name == "module_growth":
-        try:
-            factor = float(text)
-        except ValueError:
-            factor = 0.0
-        if not 0.1 <= factor <= 100:
-            raise UsageError(f"{name}={printable(text)!r} is no factor", hint="0.1 to 100")
-        return factor
-    if text.lower() in _TRUE:
-        return True
-    if text.lower() in _FALSE:
-        return False
-    raise UsageError(f"{name} is on or off, not {printable(text)!r}")
+    read = KNOB_READERS.get(name)
+    if read is None:
+        if text.lower() in (*_TRUE, *_FALSE):
+            return text.lower() in _TRUE
+        raise UsageError(f"{name} is on or off, not {printable(text)!r}")
+    try:
+        value: float = read(text if read is values.size else float(text) if "." in text else int(text))
+    except ValueError as error:
+        raise UsageError(f"{name}={printable(text)}: {error}") from None
+    return value
 
 
 def _integer(name: str, text: str) -> int:

@@ -247,7 +247,7 @@ class Concurrently(Step):
     """Run the same steps on so many CPUs at once; who goes on next is drawn from the scenario's seed."""
 
     verb: ClassVar = "concurrently"
-    concurrently: int = field(metadata=_by(values.count))
+    concurrently: int = field(metadata=_by(values.cpus))
     steps: tuple[Step, ...] = field(metadata=_by(values.nested))
 
     @property

@@ -9,10 +9,12 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, parse_size
-from execmem_tui.scenarios.expressions import Comparison, ExpressionError, parse
+from execmem_tui.scenarios.expressions import MAX_LENGTH, Comparison, ExpressionError, parse
 
 MAX_COUNT: Final = 1_000_000
 """Of anything in one step."""
+
+MAX_CPUS: Final = 8192
 
 _TEXT_LIMIT: Final = 4000
 
@@ -97,6 +99,18 @@ def count(value: Any) -> int:
     return number
 
 
+def cpus(value: Any) -> int:
+    """How many CPUs: 1 to 8192.
+
+    Raises:
+        BadValueError: not such a number.
+    """
+    number = integer(value)
+    if not 1 <= number <= MAX_CPUS:
+        raise BadValueError(f"{number} is out of range: 1 to {MAX_CPUS}")
+    return number
+
+
 def address(value: Any) -> Address:
     """A kernel address.
 
@@ -174,11 +188,13 @@ def comparisons(value: Any) -> tuple[Comparison, ...]:
         BadValueError: one cannot be read.
     """
     found = []
-    for text in names(value):
+    for text in value if isinstance(value, list) else [value]:
         try:
-            found.append(parse(text))
+            found.append(parse(printable(text, MAX_LENGTH + 1) if isinstance(text, str) else ""))
         except ExpressionError as error:
-            raise BadValueError(f"{text!r}: {error}") from None
+            raise BadValueError(f"{_shown(text)}: {error}") from None
+    if not found:
+        raise BadValueError("the list is empty")
     return tuple(found)
 
 

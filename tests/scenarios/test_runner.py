@@ -5,7 +5,7 @@ from attrs import asdict
 
 from execmem_tui.analysis.holes import meters
 from execmem_tui.history import History
-from execmem_tui.model.errors import UsageError
+from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Failed, Noted
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.scenarios.reader import open_scenario, read_scenario
@@ -182,6 +182,27 @@ expect = "meters.MODULE_TEXT.used * 4 < range.MODULE_TEXT.size * 3 + 1M"
     assert run(text, "loongarch", "6.12").passed
 
 
+def test_repeats_of_repeats_end() -> None:
+    inner = '{ repeat = 1000000, steps = [{ say = "x" }] }'
+    with pytest.raises(UsageError, match="more than 1,000,000 steps"):
+        run(f"[[steps]]\nrepeat = 1000000\nsteps = [{inner}]\n")
+
+
+def test_faults_as_knobs() -> None:
+    found = scenario('[[steps]]\nalloc = "MODULE_TEXT"\ncount = 5\n[[steps]]\nexpect = "failures == 0"\n')
+
+    def turned(**changes: str) -> Outcome:
+        return Runner(found, found.settings.changed(changes), recording=False).run()
+
+    assert turned().counters.fallbacks == 0
+    assert turned(force_fallback="on").counters.fallbacks == 5
+    assert turned(fail_nth="3").counters.failures == 1
+    full = turned(fill="90")
+    assert full.counters.failures == 0
+    assert full.meters["MODULE_TEXT"]["used"] > 85 * (2 << 30) // 100
+    assert full.counters.fallbacks > 5
+
+
 def test_no_fill_is_endless() -> None:
     with pytest.raises(UsageError, match="would take more than"):
         run('[[steps]]\nfill = "BPF"\nto = 50\n')
@@ -226,7 +247,7 @@ MODULE_TEXT = { start = 0xbf000000, end = 0xc0000000, fallback_start = 0, fallba
 expect = ["range.MODULE_DATA.size == 16M", "range.BPF.fallback_start == 0"]
 """
     assert run(text, "arm").passed
-    with pytest.raises(UsageError, match="a range cannot be"):
+    with pytest.raises(InputError, match="a range cannot be"):
         run("[ranges]\nBPF = { start = 2, end = 1 }\n[[steps]]\nsay = 'x'\n")
-    with pytest.raises(UsageError, match="power of two"):
+    with pytest.raises(InputError, match="power of two"):
         run("[ranges]\nBPF = { alignment = 3 }\n[[steps]]\nsay = 'x'\n")

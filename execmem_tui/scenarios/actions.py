@@ -9,21 +9,13 @@ from execmem_tui.model.reach import ReachKind, Verdict
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import steps
 from execmem_tui.scenarios.meters import meters, windows
-from execmem_tui.scenarios.state import State
+from execmem_tui.scenarios.state import MAX_REQUESTS, State
 
 Action = Callable[[State, Any], Iterator[None]]
 """Runs one step; yields where another CPU may go on."""
 
-MAX_REQUESTS: Final = 1_000_000
-"""Requests of one run; a file that asks for more is refused while it runs."""
-
 _UNPURGED: Final = "unpurged"
 """What /proc/vmallocinfo calls lazy areas."""
-
-
-def _request(state: State) -> None:
-    if state.machine.tally.attempts > MAX_REQUESTS:
-        raise UsageError(f"more than {MAX_REQUESTS:,} requests", hint="smaller counts will do")
 
 
 def _alloc(state: State, step: steps.Alloc) -> Iterator[None]:
@@ -34,7 +26,7 @@ def _alloc(state: State, step: steps.Alloc) -> Iterator[None]:
     mine = state.owners.setdefault(step.owner or step.alloc.name, [])
     state.count = 0
     for _ in range(step.count):
-        _request(state)
+        state.request()
         start = machine.request(step.alloc, size, owner=step.owner)
         if start is None:
             break
@@ -49,7 +41,7 @@ def _vmalloc(state: State, step: steps.VmallocStep) -> Iterator[None]:
     state.count = 0
     flags = VM_IOREMAP if step.ioremap else 0
     for _ in range(step.count):
-        _request(state)
+        state.request()
         start = machine.vmalloc(step.vmalloc, owner=step.owner, align=step.align, flags=flags)
         machine.run_deferred()
         if start is None:
@@ -107,7 +99,7 @@ def _fill(state: State, step: steps.Fill) -> Iterator[None]:
     if (free - least) // step.size > MAX_REQUESTS:
         raise UsageError(f"that would take more than {MAX_REQUESTS:,} requests", hint="a greater size will do")
     while free > least:
-        _request(state)
+        state.request()
         start = machine.request(step.fill, step.size, owner=step.owner)
         if start is None:
             break

@@ -37,6 +37,7 @@ def _load(state: State, step: steps.Load) -> Iterator[None]:
     modules, catalogue = _modules(state)
     state.count = 0
     for name in _names(catalogue, step.load):
+        state.request()
         for each in catalogue.closure(name) if step.dependencies else (name,):
             if each in modules.loaded and not (state.concurrent and each == name):
                 continue
@@ -95,6 +96,7 @@ def _named(queues: dict[str, deque[str]], name: str, count: int) -> Iterator[tup
 def _probe(state: State, step: steps.Probe) -> Iterator[None]:
     state.count = 0
     for mine, name in _named(state.probes, step.probe, step.count):
+        state.request()
         if not state.kernel.kprobes.register(name, entry=step.entry, optimised=step.optimised):
             break
         mine.append(name)
@@ -112,6 +114,7 @@ def _trace(state: State, step: steps.Trace) -> Iterator[None]:
     ftrace = state.kernel.ftrace
     state.count = 0
     for mine, name in _named(state.ops, step.trace, step.count):
+        state.request()
         if step.fprobe:
             ftrace.fprobe(name)
         else:
@@ -133,6 +136,7 @@ def _untrace(state: State, step: steps.Untrace) -> Iterator[None]:
 def _bpf(state: State, step: steps.Bpf) -> Iterator[None]:
     state.count = 0
     for mine, name in _named(state.programs, step.bpf, step.count):
+        state.request()
         loaded = state.kernel.bpf.load(
             name, step.size, cbpf=step.classic, capable=step.capable, needs_jit=step.needs_jit
         )
@@ -153,6 +157,7 @@ def _unbpf(state: State, step: steps.Unbpf) -> Iterator[None]:
 def _attach(state: State, step: steps.Attach) -> Iterator[None]:
     state.count = 0
     for mine, name in _named(state.targets, step.attach, step.count):
+        state.request()
         attached = state.kernel.bpf.attach(name, size=step.size)
         state.errno = attached.errno
         if attached.start is None:

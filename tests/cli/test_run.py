@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from execmem_tui.cli.main import main
+from execmem_tui.cli.run import _progress
 from execmem_tui.scenarios.reader import library, open_scenario
 from execmem_tui.scenarios.sweep import Sweep, parse_seeds, sweep
 
@@ -201,3 +202,12 @@ def test_the_example_of_the_readme_holds(tmp_path: Path) -> None:
     path = tmp_path / "readme.toml"
     path.write_text("\n".join(line.removeprefix("    ") for line in lines), encoding="utf-8")
     assert main(["run", str(path)]) == 0
+
+
+def test_progress_is_one_line_that_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    for done in (10, 20):
+        _progress(done, 20)
+    text = capsys.readouterr().err
+    assert text.count("\n") == 1
+    assert text.endswith("20/20 draws\n")
+    assert "\x1b" not in text

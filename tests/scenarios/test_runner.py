@@ -188,6 +188,13 @@ def test_repeats_of_repeats_end() -> None:
         run(f"[[steps]]\nrepeat = 1000000\nsteps = [{inner}]\n")
 
 
+@pytest.mark.parametrize("step", ['alloc = "BPF"\ncount = 60', 'load = "@all"', 'bpf = "p"\ncount = 60'])
+def test_requests_without_end_end(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
+    monkeypatch.setattr("execmem_tui.scenarios.state.MAX_REQUESTS", 50)
+    with pytest.raises(UsageError, match=r"case.toml:5: more than 50 requests"):
+        run(f"[[steps]]\n{step}\n")
+
+
 def test_faults_as_knobs() -> None:
     found = scenario('[[steps]]\nalloc = "MODULE_TEXT"\ncount = 5\n[[steps]]\nexpect = "failures == 0"\n')
 

@@ -97,7 +97,7 @@ def _against(args: argparse.Namespace, scenario: "Scenario", settings: "Settings
         differences = [{**asdict(row), "change": row.change} for row in found.rows]
         document_: dict[str, Any] = {
             **document(found.before),
-            "against": {"settings": found.after.settings.describe(), **document(found.after)},
+            "against": document(found.after),
             "differences": differences,
             "labels": list(found.labels),
         }

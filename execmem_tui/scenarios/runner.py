@@ -254,6 +254,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
     """Return the outcome as the JSON contract names it."""
     return {
         "scenario": outcome.scenario,
+        "settings": outcome.settings.describe(),
         "passed": outcome.passed,
         "expectations": [
             {"text": found.text, "passed": found.passed, "got": found.got, "line": found.line}

@@ -41,7 +41,7 @@ def _modules_of(*packages: str) -> list[str]:
 
 
 def test_the_core_loads_neither_textual_nor_rich() -> None:
-    core = _modules_of("model", "arch", "mm", "consumers", "formats", "sources", "analysis", "view", "cli")
+    core = _modules_of("model", "arch", "mm", "consumers", "scenarios", "formats", "sources", "analysis", "view", "cli")
     code = (
         "import sys, importlib\n"
         f"for name in {core!r}: importlib.import_module(name)\n"

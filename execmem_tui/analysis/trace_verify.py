@@ -9,6 +9,9 @@ from typing import Any
 from attrs import frozen
 
 from execmem_tui.analysis.found import Miss, Place, Replayed
+from execmem_tui.analysis.loader import LoaderCheck
+from execmem_tui.analysis.loader_setup import loader_check
+from execmem_tui.analysis.loads import LoaderMiss
 from execmem_tui.analysis.opscript import form_of, has_nodes
 from execmem_tui.analysis.replay import Replay
 from execmem_tui.formats.reader import read_lines
@@ -24,6 +27,8 @@ class TraceVerdict:
     source: str
     run: TraceRun
     found: Replayed
+    loader: LoaderCheck | None = None
+    """None where no catalogue is of this kernel."""
 
     @property
     def unexplained(self) -> list[Miss]:
@@ -35,36 +40,34 @@ class TraceVerdict:
         """Unexplained misses that are not of the uncertain class."""
         return [miss for miss in self.unexplained if "uncertain" not in miss.kind]
 
+    @property
+    def wrong_loads(self) -> list[LoaderMiss]:
+        """Loads, frees and text bases that differ, and nothing explains it."""
+        return [] if self.loader is None else [miss for miss in self.loader.misses if not miss.cause]
+
     def document(self) -> dict[str, Any]:
         """Return the JSON document of ``verify`` without its ``schema`` key."""
         found = self.found
         causes = Counter(miss.cause or f"unexplained: {miss.kind}" for miss in found.misses)
-        first = found.misses[0] if found.misses else None
+        checked, exact = Counter(found.checked), Counter(found.exact)
+        if self.loader is not None:
+            causes.update(miss.cause or f"unexplained: {miss.kind}" for miss in self.loader.misses)
+            checked.update(self.loader.checked)
+            exact.update(self.loader.exact)
         return {
             "source": self.source,
             "checked": found.checked.total(),
             "exact": found.exact.total(),
             "certain": found.certain,
             "certain_exact": found.certain_exact,
-            "unexplained": len(self.unexplained),
-            "classes": {
-                name: {"checked": count, "exact": found.exact[name]} for name, count in sorted(found.checked.items())
-            },
+            "unexplained": len(self.unexplained) + len(self.wrong_loads),
+            "classes": {name: {"checked": count, "exact": exact[name]} for name, count in sorted(checked.items())},
             "causes": dict(causes),
             "windows": {
                 f"{start:x}-{end:x}": {"checked": checked, "exact": exact}
                 for (start, end), (checked, exact) in sorted(found.windows.items())
             },
-            "first_difference": None
-            if first is None
-            else {
-                "where": f"{self.run.path.name}:{first.line}, at {first.request.time:.6f} by {first.request.task}: "
-                f"{first.request.size} bytes, align {first.request.align}",
-                "expected": None if first.request.failed else hex(first.request.start),
-                "predicted": None if first.predicted is None else hex(first.predicted),
-                "around_expected": _places(first.around_expected),
-                "around_predicted": _places(first.around_predicted),
-            },
+            "first_difference": self._first_difference(),
             "kernel": self.run.kernel,
             "cpus": self.run.cpus,
             "begins": self.run.begins.name or None,
@@ -74,7 +77,25 @@ class TraceVerdict:
             "frees_of_unknown_areas": found.unknown_frees,
             "purges": found.purges,
             "purges_with_equal_counts": found.purge_counts_equal,
+            "loader": None if self.loader is None else self.loader.document(),
         }
+
+    def _first_difference(self) -> dict[str, Any] | None:
+        if self.found.misses:
+            first = self.found.misses[0]
+            return {
+                "where": f"{self.run.path.name}:{first.line}, at {first.request.time:.6f} by {first.request.task}: "
+                f"{first.request.size} bytes, align {first.request.align}",
+                "expected": None if first.request.failed else hex(first.request.start),
+                "predicted": None if first.predicted is None else hex(first.predicted),
+                "around_expected": _places(first.around_expected),
+                "around_predicted": _places(first.around_predicted),
+            }
+        if self.loader is not None and self.loader.misses:
+            load = self.loader.misses[0]
+            where = f"{self.run.path.name}:{load.line}, {load.name}: {load.kind}"
+            return {"where": where, "expected": load.found, "predicted": load.expected}
+        return None
 
 
 def _places(places: tuple[Place, ...]) -> list[dict[str, str]]:
@@ -107,23 +128,29 @@ def make_replay(
     )
 
 
-def replay_run(run: TraceRun, replay: Replay) -> Replayed:
-    """Feed the trace to a replay."""
+def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) -> Replayed:
+    """Feed the trace to a replay, and all of it to a check of the loader."""
     lines = parse_trace(str(run.path), read_lines(run.path))
+    if check is not None:
+        lines = check.watch(lines)
     collecting = gc.isenabled()
     gc.disable()  # nothing here makes garbage in circles, and looking for it takes a tenth of the time
     try:
-        return replay.run(dropwhile(lambda line: line.line <= run.begins.line, lines))
+        found = replay.run(dropwhile(lambda line: line.line <= run.begins.line, lines))
     finally:
         if collecting:
             gc.enable()
+    if check is not None:
+        check.finish()
+    return found
 
 
 def verify_trace(path: Path, phase: str | None = None) -> TraceVerdict:
-    """Replay a trace from boot, else from a snapshot, and compare every address.
+    """Replay a trace from boot, else from a snapshot, and compare every address; check the module loads in it.
 
     Raises:
         InputError: it is no trace, or there is nothing in it to check.
     """
     run = read_trace_run(path, phase)
-    return TraceVerdict(source=str(path), run=run, found=replay_run(run, make_replay(run)))
+    check = loader_check(run)
+    return TraceVerdict(source=str(path), run=run, found=replay_run(run, make_replay(run), check), loader=check)

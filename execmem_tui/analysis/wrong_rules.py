@@ -10,7 +10,9 @@ from execmem_tui.analysis.found import Plan, Replayed
 from execmem_tui.analysis.opscript import form_of
 from execmem_tui.analysis.replay import Answer, Replay
 from execmem_tui.analysis.trace_verify import make_replay, replay_run
-from execmem_tui.formats.trace import Alloc
+from execmem_tui.analysis.wrong_loader import wrong_loads
+from execmem_tui.formats.reader import read_lines
+from execmem_tui.formats.trace import Alloc, parse_trace
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
 from execmem_tui.mm.vmalloc import Form
@@ -133,4 +135,7 @@ def self_test(path: Path) -> list[WrongRule]:
         wrong = _wrong(replay_run(run, make_replay(run, kind, form=form, cpus=1 if single else None)))
         caught = tuple(sorted(each for each, count in wrong.items() if count > model[each]))
         rows.append(WrongRule(name=name, wrong=wrong.total(), model=model.total(), classes=caught))
+    for name, wrong, right in wrong_loads(run, parse_trace(str(run.path), read_lines(run.path))):
+        caught = tuple(sorted(each for each, count in wrong.items() if count > right[each]))
+        rows.append(WrongRule(name=name, wrong=wrong.total(), model=right.total(), classes=caught))
     return rows

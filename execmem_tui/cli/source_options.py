@@ -41,6 +41,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cpus", type=int, default=2, help="possible CPUs of the simulated kernel (vmap nodes), default 2"
     )
+    parser.add_argument("--scenario", metavar="NAME", help="play this scenario, a name of the library or a TOML file")
     parser.add_argument("--phase", help="open this phase of a capture alone")
 
 
@@ -74,6 +75,12 @@ def open_source(args: argparse.Namespace, *, follow: bool = False) -> "Source":
     Raises:
         ExecmemTuiError: it cannot be opened.
     """
+    if args.scenario is not None:
+        if args.source is not None:
+            raise UsageError("a scenario and a SOURCE do not go together")
+        from execmem_tui.sources.scenario_play import play_scenario
+
+        return play_scenario(args.scenario)
     if args.source is None:
         from execmem_tui.sources.simulation import open_simulation
 

@@ -48,7 +48,9 @@ def _trace(args: argparse.Namespace, path: Path) -> int:
         talk(f"execmem-tui: the trace lost {lost} events; what follows them may be wrong for that reason")
     for why, count in verdict.found.unclaimed.items():
         talk(f"execmem-tui: nothing is claimed of {count} requests: {why}")
-    return 1 if verdict.certain_wrong else 0
+    for why, count in verdict.loader.unclaimed.items() if verdict.loader is not None else ():
+        talk(f"execmem-tui: nothing is claimed, {count} times: {why}")
+    return 1 if verdict.certain_wrong or verdict.wrong_loads else 0
 
 
 def _self_test(args: argparse.Namespace, path: Path) -> int:

@@ -23,12 +23,20 @@ class Kernel:
         seed: of whatever is random.
         nodes: possible NUMA nodes.
         packs: BPF program packs; None is what the architecture does.
+        machine: to run on, freshly booted with the same layout, CPUs and seed; None for one of its own.
     """
 
     def __init__(
-        self, layout: Layout, *, cpus: int = 2, seed: int = 0, nodes: int = 1, packs: bool | None = None
+        self,
+        layout: Layout,
+        *,
+        cpus: int = 2,
+        seed: int = 0,
+        nodes: int = 1,
+        packs: bool | None = None,
+        machine: Machine | None = None,
     ) -> None:
-        self.machine = Machine(layout, cpus=cpus, seed=seed)
+        self.machine = Machine(layout, cpus=cpus, seed=seed) if machine is None else machine
         self.cpus = cpus
         self.seed = seed
         self.ftrace = Ftrace(self.machine)

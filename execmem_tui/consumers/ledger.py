@@ -65,12 +65,13 @@ class Ledger:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.areas: dict[Address, Area] = {area.start: area for area in layout.early_areas}
+        self._free_ends: dict[Address, Address] = {}
+        """Of cache-free pieces that are not the last of their block: end -> start."""
 
     def clone(self) -> "Ledger":
         """Return an equal ledger."""
         copy = Ledger.__new__(Ledger)
-        copy.layout = self.layout
-        copy.areas = dict(self.areas)
+        copy.__dict__.update(self.__dict__, areas=dict(self.areas), _free_ends=dict(self._free_ends))
         return copy
 
     def book(
@@ -120,8 +121,12 @@ class Ledger:
         """Apply an event's own difference to the map."""
         for area in event.removed:
             del self.areas[area.start]
+            if area.state is AreaState.CACHE_FREE:
+                self._free_ends.pop(area.end, None)
         for area in event.added:
             self.areas[area.start] = area
+            if area.state is AreaState.CACHE_FREE and not area.guard:
+                self._free_ends[area.end] = area.start
         return event
 
     def _attempt(self, record: AllocVmapArea, turn: _Turn) -> list[Event]:
@@ -257,14 +262,8 @@ class Ledger:
         return [self._change(Freed(time=turn.time, removed=tuple(removed), added=(free,), area=piece))]
 
     def _free_before(self, start: Address) -> Area | None:
-        return next(
-            (
-                area
-                for area in self.areas.values()
-                if area.state is AreaState.CACHE_FREE and area.end == start and not area.guard
-            ),
-            None,
-        )
+        before = self._free_ends.get(start)
+        return None if before is None else self.areas[before]
 
 
 def _start(area: Area) -> Address:

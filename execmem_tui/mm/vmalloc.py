@@ -93,6 +93,8 @@ class Vmalloc:
         self.drain_queued = False
         self.before_purge: Callable[[bool], None] | None = None
         """Called with force=True (reclaim) or False (aliases): map-ram releases its blocks."""
+        self.skip_idle_purges = False
+        """Leave out purges that would find nothing lazy and no pool, and their records: for runs that only count."""
 
     def clone(self, journal: Journal | None = None) -> "Vmalloc":
         """Return an equal allocator with the same tree shape; `before_purge` is not copied."""
@@ -189,6 +191,8 @@ class Vmalloc:
         `aliases` and `drain` decay a quarter of the pools and park owned areas in them; `reclaim` empties the pools;
         `shrink` only empties the pools.
         """
+        if self.skip_idle_purges and kind is not Purge.RECLAIM and self._idle():
+            return 0
         if kind is Purge.SHRINK:
             decayed = [piece for node in self.nodes for piece in self._decay(node, full=True)]
             self._record_purge(kind, [], [], decayed)
@@ -211,6 +215,15 @@ class Vmalloc:
         if self.journal is not None:
             self._record_purge(kind, given_back, pooled, decayed)
         return len(given_back) + len(pooled)
+
+    def _idle(self) -> bool:
+        """Whether nothing is lazy and nothing is pooled."""
+        if self.nr_lazy:
+            return False
+        for node in self.nodes:  # noqa: SIM110 - any() takes four times as long
+            if node.pools:
+                return False
+        return True
 
     def _decay(self, node: VmapNode, *, full: bool) -> list[tuple[int, int]]:
         decayed = node.decay(full=full, empties_short=self.form is Form.V6_12)

@@ -91,7 +91,7 @@ def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
     if begins.from_boot:
         begins = evolve(begins, busy=early)
     page_size, cpus = meta.get("page_size"), meta.get("smp")
-    window = max(scan.windows, key=lambda pair: pair[1] - pair[0])
+    window = max(scan.windows, key=lambda pair: (pair[1] - pair[0], scan.windows[pair]))
     return TraceRun(
         path=trace,
         kernel=str(meta.get("kernel", "7.1")),

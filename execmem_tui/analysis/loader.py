@@ -1,0 +1,390 @@
+"""Module loads in a trace against the catalogue: requests, purges, deferred frees of init memory, unload.
+
+A load is what one task does up to its ``module_load`` event; what is freed after ``module_free`` is an unload. The steps of
+a task are kept as letters: A an area, p a purge, F a failed attempt, B a block of the ROX cache.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, Final
+
+from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
+from execmem_tui.analysis.loads import Load, LoaderMiss, Plan, TaskWindow
+from execmem_tui.analysis.rox_text import CachedText, RoxText
+from execmem_tui.consumers.catalogue import Catalogue
+from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
+from execmem_tui.formats.trace import Alloc, Free, Lost, Other, Purge, TraceLine
+
+_KEEP: Final = 96
+"""Areas of a task that are kept while no load ends: more than one load, with a retry, makes."""
+FAILED: Final = "loader failed load"
+NEAR: Final = "loader sequence, sizes of another build"
+_SHOWN: Final = 20
+"""Misses in the document."""
+_TASKS: Final = 1024
+"""Tasks watched at once."""
+_FALLBACK: Final = re.compile(r"FpF?A")
+_BLOCK: Final = re.compile(r"(?:FpF?)?Bp")
+
+
+class LoaderCheck:
+    """Watches a trace line by line; `finish` closes what is open.
+
+    Args:
+        rules: of the kernel.
+        catalogues: sizes of its modules; a second one, for CPUs with an erratum, is tried where the first does not fit.
+        rox: follows the ROX cache, where there is one.
+        near: the catalogue is of another build of this version (a flavour, another page size): sizes may differ.
+        whole: nothing happened before the first line.
+    """
+
+    def __init__(
+        self,
+        rules: LoaderRules,
+        catalogues: tuple[Catalogue, ...],
+        rox: RoxText | None = None,
+        *,
+        near: bool = False,
+        whole: bool = True,
+    ) -> None:
+        self.rules = rules
+        self.checked: Counter[str] = Counter()
+        self.exact: Counter[str] = Counter()
+        self.unclaimed: Counter[str] = Counter()
+        self.misses: list[LoaderMiss] = []
+        self.fallback_loads = 0
+        self.near = near
+        self._whole = whole
+        self._kind = NEAR if near else "loader sequence"
+        self.rox = rox
+        self._catalogues = list(catalogues)
+        self._tasks: dict[str, TaskWindow] = {}
+        self._loaded: dict[str, Load] = {}
+        self._owners: dict[int, tuple[Load, str]] = {}
+        self._plans: dict[str, Plan] = {}
+        self._by_sizes: dict[tuple[int, ...], tuple[str, list[str]]] = {}
+        self._lost = False
+
+    def watch(  # noqa: C901 - every line of a trace comes through here, a call costs
+        self, lines: Iterable[TraceLine]
+    ) -> Iterator[TraceLine]:
+        """Take each line and pass it on."""
+        tasks, owners, cached, separate = self._tasks, self._owners, self.rules.cached, self.rules.separate
+        vstart, vend = self.rules.window
+        blocks: Collection[int] = () if self.rox is None else self.rox.seen_blocks
+        for line in lines:
+            if type(line) is Purge:
+                if line.task in tasks:
+                    tasks[line.task].step("p", line.line)
+                elif cached:
+                    # text comes from the cache before the first area that the trace shows
+                    self._new_task(line.task).step("p", line.line)
+            elif type(line) is Alloc:
+                if not separate or line.vstart != vstart or line.vend != vend:
+                    self._alloc(line)
+                elif line.task in tasks:
+                    self._alloc_outside(tasks[line.task], line)
+            elif type(line) is Free:
+                if line.start in owners or line.task in tasks:
+                    self._free(line)
+                elif line.start in blocks and self.rox is not None:
+                    self.rox.free(line.line, line.start)
+            elif type(line) is Other:
+                self._event(line)
+            elif type(line) is Lost:
+                self._lost = True
+            yield line
+
+    def _event(self, line: Other) -> None:
+        if line.name == "module_load":
+            self._load(line)
+        elif line.name == "module_free":
+            self._unload(line)
+
+    def finish(self) -> None:
+        """Judge what is complete and drop the rest."""
+        for task in self._tasks.values():
+            self._end_of_window(task, 0)
+        if self.rox is not None:
+            self.rox.finish()
+            self.checked.update(self.rox.checked)
+            self.exact.update(self.rox.exact)
+            self.unclaimed.update(self.rox.unclaimed)
+            self.misses += [
+                LoaderMiss(
+                    line=miss.line,
+                    name=miss.name,
+                    kind=miss.kind,
+                    expected=miss.predicted,
+                    found=miss.truth,
+                    cause=self._lost_cause(),
+                )
+                for miss in self.rox.misses
+            ]
+
+    def document(self) -> dict[str, Any]:
+        """Return the key ``loader`` of verify's document; the counts by class are in its ``classes``."""
+        return {
+            "catalogue": self._catalogues[0].id,
+            "other_build": self.near,
+            "loads": self.checked[self._kind],
+            "exact": self.exact[self._kind],
+            "with_fallback": self.fallback_loads,
+            "failed_loads": self.checked[FAILED],
+            "unclaimed": dict(self.unclaimed),
+            "misses": [miss.document() for miss in self.misses[:_SHOWN]],
+        }
+
+    def _new_task(self, name: str) -> TaskWindow:
+        """Start to watch a task; of too many the oldest are forgotten."""
+        if len(self._tasks) > _TASKS:
+            for old in [old for old, task in self._tasks.items() if task.unloading is None][: _TASKS // 2]:
+                del self._tasks[old]
+        task = self._tasks[name] = TaskWindow()
+        return task
+
+    def _alloc(self, line: Alloc) -> None:
+        rules = self.rules
+        if line.align > rules.page_size and not rules.separate:
+            return
+        task = self._tasks.get(line.task)
+        if task is None:
+            task = self._new_task(line.task)
+        elif task.freed:
+            self._end_of_window(task, line.line)
+        if line.failed:
+            task.step("F", line.line)
+        elif rules.cached and line.align >= rules.page_size * rules.page_size // 8:
+            task.step("B", line.line)
+            task.last = line.size
+            if self.rox is not None:
+                self.rox.block(line.line, line.start, line.size - rules.page_size)
+        else:
+            self._area(task, line)
+
+    def _alloc_outside(self, task: TaskWindow, line: Alloc) -> None:
+        """In the vmalloc window: arm's fallback, the page array of the area before, the file's image, a stack."""
+        rules = self.rules
+        if line.failed:
+            return
+        if task.steps[-3:] == ["F", "p", "F"]:
+            self._area(task, line)
+            return
+        if task.steps[-1:] in (["A"], ["B"]):
+            array = page_array(task.last - rules.page_size, rules.page_size, rules.word_bits)
+            if array and line.size == array + rules.page_size:
+                if task.steps[-1] == "A":
+                    task.areas.append(line)
+                return
+        if not task.areas:
+            task.steps.clear()
+            task.lines.clear()
+
+    def _area(self, task: TaskWindow, line: Alloc) -> None:
+        self._owners.pop(line.start, None)
+        task.step("A", line.line)
+        task.areas.append(line)
+        task.last = line.size
+        if len(task.areas) > 2 * _KEEP:
+            del task.areas[:_KEEP], task.steps[:_KEEP], task.lines[:_KEEP]
+
+    def _load(self, line: Other) -> None:
+        words = line.text.split()
+        task = self._tasks.setdefault(line.task, TaskWindow())
+        name = words[0] if words else ""
+        plan = self._plan(name)
+        if plan is None:
+            self.unclaimed["module not in the catalogue"] += 1
+            if self.rox is not None:
+                self.rox.stranger(line.line)
+        else:
+            self._judge_load(line.line, plan, task)
+        del self._tasks[line.task]
+
+    def _plan(self, name: str) -> Plan | None:
+        """Return what a load of a module does, None where it is in no catalogue."""
+        plan = self._plans.get(name)
+        if plan is None:
+            module = self._catalogues[0].get(name)
+            if module is None:
+                return None
+            labels, sizes = self.rules.requests(module)
+            plan = self._plans[name] = Plan(module, labels, sizes, self.rules.steps(module))
+        return plan
+
+    def _judge_load(self, line: int, plan: Plan, task: TaskWindow) -> None:
+        sizes = [area.size for area in task.areas]
+        if sizes != plan.sizes and len(self._catalogues) > 1:
+            module = self._catalogues[1][plan.module.name]
+            if self.rules.requests(module)[1] == sizes:
+                self._catalogues.reverse()
+                self._plans.clear()
+                plan = self._plan(module.name) or plan
+        module, labels, expected = plan.module, plan.labels, plan.sizes
+        first = 0
+        if not self.rules.separate:
+            starts = range(len(sizes) - len(expected), -1, -1)
+            first = next((at for at in starts if sizes[at : at + len(expected)] == expected), 0)
+            sizes = sizes[first : first + len(expected)]
+        good = sizes == expected
+        if not good and not self._whole and sizes == expected[len(expected) - len(sizes) :]:
+            self.unclaimed["load that began before the trace"] += 1
+            return
+        same_regions = good or (self.near and len(sizes) == len(expected))
+        self._count(good, line, module.name, self._kind, expected, sizes)
+        self.fallback_loads += "FpFA" in "".join(task.steps)
+        if same_regions or not self.near:
+            self._judge_steps(line, plan, task)
+        live = {}
+        if same_regions:
+            areas = task.areas[first : first + len(labels)]
+            live = {label: area.start for label, area in zip(labels, areas, strict=True) if label != COMPANION}
+        load = Load(module.name, line, module, live)
+        self._loaded[module.name] = load
+        for region, start in live.items():
+            self._owners[start] = load, region
+        if self.rox is not None:
+            text, at, init_at, block, init_block = self._cached_text(load, task)
+            self.rox.load(text, at, init_at, block=block, init_block=init_block)
+
+    def _judge_steps(self, line: int, plan: Plan, task: TaskWindow) -> None:
+        if not self.rules.separate:
+            return
+        steps = "".join(task.steps)
+        plain = _FALLBACK.sub("A", _BLOCK.sub("", steps) if self.rules.cached else steps)
+        wanted = plan.steps
+        same = plain == wanted if self.rules.purges else plain.replace("p", "") == wanted
+        if not same and not self._whole and (wanted.endswith(plain) or plain.endswith(wanted)):
+            self.unclaimed["purges of a load that began before the trace"] += 1
+            return
+        self._count(same, line, plan.module.name, "loader purges", [wanted], [plain])
+
+    def _cached_text(self, load: Load, task: TaskWindow) -> tuple[CachedText, int, int, bool, bool]:
+        """Return the texts of a load, the lines of their first purges, and whether each had to populate a block."""
+        areas = areas_of(load.module, self.rules.page_size)
+        text = CachedText(load.name, load.line, areas.get("MOD_TEXT", 0), areas.get("MOD_INIT_TEXT", 0))
+        at: dict[str, tuple[int, bool]] = {}
+        step = 0
+        for region in areas:
+            populated = False
+            while task.steps[step : step + 1] in (["B"], ["F"]):
+                populated = populated or task.steps[step] == "B"
+                step += 2 if task.steps[step + 1 : step + 2] == ["p"] else 1
+            if region in TEXTS:
+                at[region] = (task.lines[step] if step < len(task.lines) else load.line), populated
+            else:
+                step += 1
+            step += 2
+        line, block = at.get("MOD_TEXT", (load.line, False))
+        init_line, init_block = at.get("MOD_INIT_TEXT", (load.line, False))
+        return text, line, init_line, block, init_block
+
+    def _unload(self, line: Other) -> None:
+        words = line.text.split()
+        task = self._tasks.setdefault(line.task, TaskWindow())
+        self._end_of_window(task, line.line)
+        load = self._loaded.pop(words[0] if words else "", None)
+        if load is not None:
+            task.unloading = load
+            task.unloaded = []
+        elif self.rox is not None and words:
+            # loaded before the trace began
+            self.rox.unload(words[0], line.line)
+
+    def _free(self, line: Free) -> None:
+        task = self._tasks.get(line.task)
+        owner = self._owners.pop(line.start, None)
+        if owner is None:
+            if self.rox is not None:
+                self.rox.free(line.line, line.start)
+            if task is not None and any(area.start == line.start for area in task.areas):
+                task.freed.append(line.start)
+            return
+        load, region = owner
+        if task is not None and task.unloading is load:
+            self._freed_by_unload(task, load, region, line)
+        elif region in INITS:
+            self._freed_after_init(load, region, line)
+        else:
+            self._count(False, line.line, load.name, "loader unload", ["freed by the task that unloads"], [region])
+
+    def _freed_by_unload(self, task: TaskWindow, load: Load, region: str, line: Free) -> None:
+        if not task.unloaded and self.rox is not None:
+            self.rox.unload(load.name, _third_purge(task, line.line))
+        task.unloaded.append(region)
+        if len(task.unloaded) == len(load.live):
+            self._end_of_unload(task, line.line)
+
+    def _end_of_unload(self, task: TaskWindow, line: int) -> None:
+        load = task.unloading
+        if load is not None and load.live:
+            expected = self.rules.freed_at_last(load.live)
+            good = expected == task.unloaded
+            self._count(good, line, load.name, "loader unload", expected, task.unloaded)
+        task.unloading = None
+        task.forget()
+
+    def _freed_after_init(self, load: Load, region: str, line: Free) -> None:
+        if self.rox is not None and not load.freed:
+            task = self._tasks.get(line.task)
+            self.rox.free_init(load.name, line.line if task is None else _third_purge(task, line.line))
+        load.freed.append(region)
+        load.live.pop(region)
+        same = load.freed_by in ("", line.task)
+        load.freed_by = line.task
+        expected = self.rules.freed_after_init([*load.freed, *load.live])
+        if len(load.freed) == len(expected):
+            good = same and load.freed == expected
+            self._count(good, line.line, load.name, "loader init frees", expected, load.freed)
+
+    def _end_of_window(self, task: TaskWindow, line: int) -> None:
+        """A window that ends without a load: a load that failed and gave all back, or no load at all."""
+        if task.unloading is not None:
+            self._end_of_unload(task, line)
+        areas = [area.start for area in task.areas]
+        sizes = [area.size for area in task.areas]
+        if len(task.freed) == len(areas) > 1 and self.rules.separate:
+            name, labels = self._names().get(tuple(sizes), ("", []))
+            if name:
+                starts = dict(zip(areas, labels, strict=True))
+                expected = self.rules.freed_at_last(set(labels))
+                freed = [starts[start] for start in task.freed if starts[start] != COMPANION]
+                self._count(freed == expected, line, name, FAILED, expected, freed)
+        task.forget()
+
+    def _names(self) -> dict[tuple[int, ...], tuple[str, list[str]]]:
+        """Return traced sizes -> a module that asks for just these, and their labels."""
+        if not self._by_sizes:
+            for name, module in self._catalogues[0].items():
+                labels, sizes = self.rules.requests(module)
+                self._by_sizes.setdefault(tuple(sizes), (name, labels))
+        return self._by_sizes
+
+    def _count(
+        self, good: bool, line: int, name: str, kind: str, expected: Sequence[object], found: Sequence[object]
+    ) -> None:
+        self.checked[kind] += 1
+        self.exact[kind] += good
+        if good:
+            return
+        cause = self._lost_cause()
+        if self.near and not cause:
+            cause = f"sizes are those of another build: {self._catalogues[0].id}"
+        elif kind == FAILED and not cause:
+            cause = "perhaps no load: only the sizes say so"
+        self.misses.append(
+            LoaderMiss(line=line, name=name, kind=kind, expected=_text(expected), found=_text(found), cause=cause)
+        )
+
+    def _lost_cause(self) -> str:
+        return "events were lost before it" if self._lost else ""
+
+
+def _third_purge(task: TaskWindow, line: int) -> int:
+    """Return the line of the purge that ended a cached free before `line`."""
+    return next((at for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True) if step == "p"), line)
+
+
+def _text(values: Sequence[object]) -> str:
+    return " ".join(map(str, values))

@@ -1,0 +1,123 @@
+"""Rules of the module loader that are wrong on purpose, for `verify --self-test`."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from attrs import frozen
+
+from execmem_tui.analysis.loader import LoaderCheck
+from execmem_tui.analysis.loader_rules import LoaderRules
+from execmem_tui.analysis.loader_setup import loader_check
+from execmem_tui.consumers.catalogue import REGIONS, Module
+from execmem_tui.formats.trace import TraceLine
+from execmem_tui.mm.journal import Journal
+from execmem_tui.mm.rox_cache import RoxCache
+from execmem_tui.sources.trace_run import TraceRun
+
+
+@frozen(kw_only=True)
+class _LastFirst(LoaderRules):
+    """Wrong on purpose: the regions in the reverse order."""
+
+    def requests(self, module: Module) -> tuple[list[str], list[int]]:
+        labels, sizes = super().requests(module)
+        return labels[::-1], sizes[::-1]
+
+
+@frozen(kw_only=True)
+class _NoGuards(LoaderRules):
+    """Wrong on purpose: areas without guard pages."""
+
+    def requests(self, module: Module) -> tuple[list[str], list[int]]:
+        labels, sizes = super().requests(module)
+        return labels, [size - self.page_size for size in sizes]
+
+
+@frozen(kw_only=True)
+class _FewerPurges(LoaderRules):
+    """Wrong on purpose: one permission change less."""
+
+    def steps(self, module: Module) -> str:
+        return super().steps(module)[:-1]
+
+
+@frozen(kw_only=True)
+class _InitDataFirst(LoaderRules):
+    """Wrong on purpose: init data is freed before init text, and the last region first."""
+
+    def freed_after_init(self, regions: Collection[str]) -> list[str]:
+        return super().freed_after_init(regions)[::-1]
+
+
+@frozen(kw_only=True)
+class _DataInItsTurn(LoaderRules):
+    """Wrong on purpose: an unload frees data second, not last."""
+
+    def freed_at_last(self, regions: Collection[str]) -> list[str]:
+        return [region for region in REGIONS if region in regions]
+
+
+class _HighestPiece(RoxCache):
+    """Wrong on purpose: the highest piece that is long enough."""
+
+    def alloc(self, size: int, windows: tuple[tuple[int, int], ...], journal: Journal | None) -> int | None:
+        del windows, journal
+        for start in reversed(self.free_starts):
+            end = self.free_ends[start]
+            if end - start >= size:
+                self.remove(start)
+                self.busy[start] = start + size
+                if start + size < end:
+                    self.add(start + size, end)
+                return start
+        return None
+
+
+class _GuardedPieces(RoxCache):
+    """Wrong on purpose: texts in a block have a guard page."""
+
+    def alloc(self, size: int, windows: tuple[tuple[int, int], ...], journal: Journal | None) -> int | None:
+        return super().alloc(size + 4096, windows, journal)
+
+
+class _NeverJoined(RoxCache):
+    """Wrong on purpose: free pieces do not join."""
+
+    def add(self, start: int, end: int) -> None:
+        self.free_starts.append(start)
+        self.free_starts.sort()
+        self.free_ends[start] = end
+
+
+WRONG_LOADER: Final[tuple[tuple[str, type[LoaderRules], type[RoxCache]], ...]] = (
+    ("loader: regions from last to first", _LastFirst, RoxCache),
+    ("loader: no guard pages", _NoGuards, RoxCache),
+    ("loader: one permission change less", _FewerPurges, RoxCache),
+    ("loader: init data is freed first", _InitDataFirst, RoxCache),
+    ("loader: data is freed in its turn", _DataInItsTurn, RoxCache),
+    ("ROX cache: the highest piece", LoaderRules, _HighestPiece),
+    ("ROX cache: guard pages", LoaderRules, _GuardedPieces),
+    ("ROX cache: pieces never join", LoaderRules, _NeverJoined),
+)
+
+
+def wrong_loads(run: TraceRun, lines: Iterable[TraceLine]) -> list[tuple[str, Counter[str], Counter[str]]]:
+    """Return (rule, its misses by class, the model's misses by class) for each wrong rule that this run can tell."""
+    model = loader_check(run)
+    if model is None:
+        return []
+    checks: list[tuple[str, LoaderCheck]] = [("", model)]
+    for name, rules, cache in WRONG_LOADER:
+        check = loader_check(run, rules, cache)
+        if check is not None and (cache is RoxCache or check.rox is not None):
+            checks.append((name, check))
+    for _, check in checks:
+        lines = check.watch(lines)
+    for _ in lines:
+        pass
+    misses = {}
+    for name, check in checks:
+        check.finish()
+        misses[name] = Counter(miss.kind for miss in check.misses)
+    return [(name, misses[name], misses[""]) for name, _ in checks if name]

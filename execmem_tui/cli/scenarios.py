@@ -1,0 +1,60 @@
+"""``execmem-tui scenarios``: the library, and the words of its files."""
+
+import argparse
+
+from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.view.ranges_table import columns
+
+HELP = "the scenarios that come with the package"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --names, --steps and --json."""
+    parser.add_argument("--names", action="store_true", help="list what `expect` can name")
+    parser.add_argument("--steps", action="store_true", help="list the steps and their keys")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List them."""
+    if args.names or args.steps:
+        return _vocabulary(args)
+    from execmem_tui.scenarios.reader import library, open_scenario
+
+    found = [open_scenario(name) for name in library()]
+    if args.json:
+        rows = [
+            {
+                "name": scenario.name,
+                "title": scenario.title,
+                "arch": scenario.settings.arch,
+                "kernel": scenario.settings.kernel,
+                "source": scenario.source,
+                "text": scenario.text,
+            }
+            for scenario in found
+        ]
+        write_json({"scenarios": rows})
+        return 0
+    table = [(scenario.name, scenario.settings.arch, scenario.settings.kernel, scenario.title) for scenario in found]
+    write_lines(columns(table, ("NAME", "ARCH", "KERNEL", "WHAT"), "<<<"))
+    return 0
+
+
+def _vocabulary(args: argparse.Namespace) -> int:
+    if args.names:
+        from execmem_tui.scenarios.names import known
+
+        rows = [(name, meaning) for name, (meaning, _) in sorted(known().items())]
+    else:
+        from execmem_tui.scenarios.scenario import keys_of
+        from execmem_tui.scenarios.steps import STEPS
+
+        rows = [
+            (f"{verb}: {', '.join(keys_of(step))}", (step.__doc__ or "").split("\n")[0]) for verb, step in STEPS.items()
+        ]
+    if args.json:
+        write_json({"scenarios": [], "vocabulary": dict(rows)})
+    else:
+        write_lines(columns(rows, ("NAME", "MEANING"), "<"))
+    return 0

@@ -1,0 +1,212 @@
+"""What Debian's modules ask for: sizes per region, PLT entries and dependencies of every module, per kernel.
+
+Computed from the module files of linux-image packages as the loader would (kernel/module/main.c: layout_sections,
+layout_symtab; arch: module_frob_arch_sections), not measured. Each ``data/NAME-KERNEL.xz`` is one kernel: text, one line per
+column, its name first, values divided by tabs, rows ascending by module name; ``a53_`` columns (arm64 with erratum 843419)
+hold differences. ``data/scenarios.json.xz``: {list: {NAME-KERNEL: module names in load order}}.
+"""
+
+import json
+import lzma
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Final
+
+from attrs import frozen
+
+from execmem_tui.arch import KERNELS, find, kernel_release
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.text import printable
+from execmem_tui.model.units import Bytes
+
+REGIONS: Final = (
+    "MOD_TEXT",
+    "MOD_DATA",
+    "MOD_RODATA",
+    "MOD_RO_AFTER_INIT",
+    "MOD_INIT_TEXT",
+    "MOD_INIT_DATA",
+    "MOD_INIT_RODATA",
+)
+"""enum mod_mem_type (include/linux/module.h), which is the order of allocation."""
+
+_CATALOGUES: Final = {
+    "x86": ("amd64", ("6.12.107", "7.2.13")),
+    "x86-cloud": ("amd64cloud", ("7.2.13",)),
+    "arm64": ("arm64", ("6.12.107", "7.2.13")),
+    "arm": ("armhf", ("6.12.107", "7.2.13")),
+    "loongarch": ("loong64", ("7.2.13",)),
+    "powerpc": ("ppc64el", ("6.12.107", "7.2.13")),
+    "riscv": ("riscv64", ("6.12.107", "7.2.13")),
+    "s390": ("s390x", ("6.12.107", "7.2.13")),
+}
+"""Architecture -> Debian's name, kernels."""
+_OTHER_WORD_SIZE: Final = ("x86_32", "rv32", "ppc32")
+"""Variants that no catalogue is for."""
+
+
+@frozen(kw_only=True)
+class Module:
+    """One module file. Sizes are bytes before page alignment; 0 means no allocation."""
+
+    name: str
+    sizes: Mapping[str, Bytes]
+    """By region, in the loader's order, zeros left out."""
+    plt_core: int
+    """PLT entries that the loader reserves in MOD_TEXT."""
+    plt_init: int
+    """The same in MOD_INIT_TEXT."""
+    got: int
+    percpu: Bytes
+    """From the percpu allocator, no execmem."""
+    mcount: int
+    """Ftrace call sites."""
+    ftrace_tramp: Bytes
+    """s390: the EXECMEM_FTRACE area of its hotpatch trampolines, page aligned."""
+    deps: tuple[str, ...]
+    """As in modules.dep: loaded from right to left before the module."""
+    softdep: str
+
+    @property
+    def plt_reserved(self) -> int:
+        """PLT entries reserved in all, used or not."""
+        return self.plt_core + self.plt_init
+
+
+class Catalogue(Mapping[str, Module]):
+    """All modules of one kernel; a name's '-' and '_' are equal.
+
+    Args:
+        id: the name of its file: ``arm64-7.2.13``.
+        erratum_843419: sizes on an arm64 CPU with that erratum (Cortex-A53 up to r0p4).
+    """
+
+    def __init__(self, id: str, *, erratum_843419: bool = False) -> None:  # noqa: A002
+        self.id = id
+        self.erratum_843419 = erratum_843419
+        text = lzma.decompress((files("execmem_tui.consumers") / "data" / f"{id}.xz").read_bytes()).decode()
+        lines = (line.partition("\t") for line in text.split("\n"))
+        self._lines = {name: values for name, _, values in lines}
+        self._columns: dict[str, list[str]] = {}
+        self._modules: dict[str, Module] = {}
+        self._index = {name: index for index, name in enumerate(self._column("name"))}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every module's name, ascending."""
+        return tuple(self._index)
+
+    def __getitem__(self, name: str) -> Module:
+        known = self._modules.get(name)
+        if known is None:
+            known = self._modules[name] = self._read(name)
+        return known
+
+    def _read(self, name: str) -> Module:
+        index = self._index[name.replace("-", "_")]
+        regions = {region: self._size(region.removeprefix("MOD_").lower(), index) for region in REGIONS}
+        return Module(
+            name=self._column("name")[index],
+            sizes={region: size for region, size in regions.items() if size},
+            plt_core=self._size("plt_core", index),
+            plt_init=self._size("plt_init", index),
+            got=self._size("got", index),
+            percpu=self._size("percpu", index),
+            mcount=self._size("mcount", index),
+            ftrace_tramp=self._size("ftrace_tramp", index),
+            deps=tuple(self._column("deps")[index].split()),
+            softdep=self._column("softdep")[index],
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._index)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def module(self, name: str) -> Module:
+        """Return a module.
+
+        Raises:
+            UsageError: this kernel has none of that name.
+        """
+        try:
+            return self[name]
+        except KeyError:
+            raise UsageError(
+                f"no module {printable(name)!r} in {self.id}", hint="names are as lsmod shows them"
+            ) from None
+
+    def closure(self, name: str) -> tuple[str, ...]:
+        """Return what modprobe loads for `name`, in its order: dependencies from right to left, then the module.
+
+        Raises:
+            UsageError: this kernel has no such module.
+        """
+        module = self.module(name)
+        return (*(self[dep].name for dep in reversed(module.deps) if dep in self), module.name)
+
+    def list_of(self, scenario: str) -> tuple[str, ...]:
+        """Return the module names of a shipped list, in load order.
+
+        Raises:
+            UsageError: there is no such list, or none for this kernel.
+        """
+        lists = _scenarios()
+        if scenario not in lists:
+            raise UsageError(f"no module list {printable(scenario)!r}", hint=f"there are: {', '.join(lists)}")
+        if self.id not in lists[scenario]:
+            raise UsageError(f"no module list {scenario} for {self.id}", hint=f"for: {', '.join(lists[scenario])}")
+        return tuple(lists[scenario][self.id])
+
+    def _column(self, name: str) -> list[str]:
+        column = self._columns.get(name)
+        if column is None:
+            line = self._lines.get(name)
+            column = [] if line is None else line.split("\t")
+            self._columns[name] = column
+        return column
+
+    def _size(self, name: str, index: int) -> int:
+        column = self._column(name)
+        if not column:
+            return 0
+        more = self._column(f"a53_{name}") if self.erratum_843419 else []
+        return int(column[index]) + (int(more[index]) if more else 0)
+
+
+def open_catalogue(arch: str, kernel: str, variant: str = "", *, erratum_843419: bool = False) -> Catalogue | None:
+    """Return the catalogue of the nearest kernel, or None where there is none for this architecture.
+
+    Args:
+        arch: as the kernel or a distribution calls it; ``amd64cloud`` is Debian's cloud flavour.
+        kernel: version or release: up to 6.12 as 6.12.107, newer as 7.2.13.
+        variant: of the layout, to tell 32-bit ones.
+        erratum_843419: for an arm64 CPU with that erratum.
+
+    Raises:
+        UnknownLayoutError: no such architecture, or not a kernel version.
+    """
+    if arch == "amd64cloud" or "-cloud-" in kernel:
+        known, implied = "x86-cloud", None
+    else:
+        found, implied = find(arch)
+        known = found.name
+    if known not in _CATALOGUES or (variant or implied or "").startswith(_OTHER_WORD_SIZE):
+        return None
+    name, kernels = _CATALOGUES[known]
+    nearest = kernels[0] if kernel_release(kernel) == KERNELS[0] else kernels[-1]
+    return _load(f"{name}-{nearest}", erratum_843419)
+
+
+@cache
+def _load(name: str, erratum: bool) -> Catalogue:
+    return Catalogue(name, erratum_843419=erratum)
+
+
+@cache
+def _scenarios() -> dict[str, dict[str, list[str]]]:
+    text = lzma.decompress((files("execmem_tui.consumers") / "data" / "scenarios.json.xz").read_bytes())
+    lists: dict[str, dict[str, list[str]]] = json.loads(text)
+    return lists

@@ -1,0 +1,64 @@
+"""What the module loader does to memory, in order: regions, permission changes, what is freed when (kernel/module/main.c)."""
+
+from collections.abc import Collection
+from typing import Final
+
+from execmem_tui.consumers.catalogue import REGIONS, Module
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.units import Bytes, align_up
+
+TEXTS: Final = ("MOD_TEXT", "MOD_INIT_TEXT")
+"""EXECMEM_MODULE_TEXT; all others are EXECMEM_MODULE_DATA."""
+INITS: Final = ("MOD_INIT_TEXT", "MOD_INIT_DATA", "MOD_INIT_RODATA")
+"""Freed after init, in this order (do_free_init)."""
+HOTPATCH: Final = "FTRACE_HOTPATCH"
+"""s390: the EXECMEM_FTRACE area of one module (module_alloc_ftrace_hotpatch_trampolines)."""
+
+
+def areas_of(module: Module, page_size: Bytes) -> dict[str, Bytes]:
+    """Return region -> bytes as move_module() asks for them, in its order; s390's hotpatch area comes last."""
+    sizes = {region: align_up(size, page_size) for region, size in module.sizes.items()}
+    if module.ftrace_tramp:
+        sizes[HOTPATCH] = align_up(module.ftrace_tramp, page_size)
+    return sizes
+
+
+def free_order(regions: Collection[str]) -> list[str]:
+    """Return `regions` as free_module() frees them: DATA last, for it holds struct module (free_mod_mem).
+
+    s390 frees the hotpatch area before all (module_arch_cleanup).
+    """
+    order = (HOTPATCH, *(region for region in REGIONS if region != "MOD_DATA"), "MOD_DATA")
+    return [region for region in order if region in regions]
+
+
+def formation(regions: Collection[str], text_calls: int) -> list[tuple[str, str]]:
+    """Return the permission changes of complete_formation() as (region, permission): ro, then nx, then executable.
+
+    Args:
+        regions: those that the module has.
+        text_calls: set_memory calls per text region.
+    """
+    read_only = [(region, "ro") for region in ("MOD_RODATA", "MOD_INIT_RODATA") if region in regions]
+    data = [(region, "nx") for region in REGIONS if region in regions and region not in TEXTS]
+    text = ("rox",) if text_calls == 1 else ("ro", "x")
+    return [*read_only, *data, *((region, each) for region in TEXTS if region in regions for each in text)]
+
+
+def text_calls(arch: str) -> int:
+    """Return how many set_memory calls set_memory_rox() makes: arm64 has none of its own, so ro, then x."""
+    return 2 if arch == "arm64" else 1
+
+
+def changes_permissions(layout: Layout) -> bool:
+    """Whether STRICT_MODULE_RWX is on."""
+    return layout.capability is None or layout.capability.strict_module_rwx
+
+
+def page_array(size: Bytes, page_size: Bytes, word_bits: int) -> Bytes:
+    """Return the bytes of the page-pointer array that vmalloc takes from its own space, or 0 where slab holds it.
+
+    Larger than a page means a second vmalloc area (mm/vmalloc.c: __vmalloc_area_node).
+    """
+    array = align_up(size, page_size) // page_size * (word_bits // 8)
+    return align_up(array, page_size) if array > page_size else 0

@@ -1,0 +1,18 @@
+"""A catalogue whose modules are all so many times as big: what KASAN or KCOV do to them, roughly."""
+
+from attrs import evolve
+
+from execmem_tui.consumers.catalogue import Catalogue, Module
+
+
+class GrownCatalogue(Catalogue):
+    """The modules of `catalogue` with every section `factor` times as big; PLT entries and dependencies stay."""
+
+    def __init__(self, catalogue: Catalogue, factor: float) -> None:
+        self.__dict__.update(catalogue.__dict__)
+        self._modules = {}
+        self._factor = factor
+
+    def _read(self, name: str) -> Module:
+        module = super()._read(name)
+        return evolve(module, sizes={region: int(size * self._factor) for region, size in module.sizes.items()})

@@ -1,0 +1,266 @@
+"""Plays a scenario on a simulated kernel, step by step: steps in, events, expectations and numbers out."""
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any, Final
+
+from attrs import asdict, frozen
+
+from execmem_tui.consumers.catalogue import open_catalogue
+from execmem_tui.consumers.kernel import Kernel
+from execmem_tui.consumers.modules import Modules
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.events import Event
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.snapshots import Counters
+from execmem_tui.model.text import printable
+from execmem_tui.scenarios import steps
+from execmem_tui.scenarios.actions import RAW, Action
+from execmem_tui.scenarios.consumer_actions import CONSUMERS
+from execmem_tui.scenarios.expressions import ExpressionError, Value
+from execmem_tui.scenarios.growth import GrownCatalogue
+from execmem_tui.scenarios.machine import CountingMachine
+from execmem_tui.scenarios.meters import meters
+from execmem_tui.scenarios.names import read
+from execmem_tui.scenarios.scenario import Scenario
+from execmem_tui.scenarios.settings import Settings
+from execmem_tui.scenarios.state import State
+
+
+@frozen(kw_only=True)
+class Expectation:
+    """One expectation and what came of it."""
+
+    text: str
+    passed: bool
+    got: Value
+    line: int
+
+
+@frozen(kw_only=True)
+class Played:
+    """One step that was played."""
+
+    step: steps.Step
+    events: tuple[Event, ...]
+    """What it did to the map; empty without a recording."""
+    expectations: tuple[Expectation, ...]
+    """What it checked."""
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """The end of a run. Plain data: it travels between processes."""
+
+    scenario: str
+    settings: Settings
+    passed: bool
+    expectations: tuple[Expectation, ...]
+    counters: Counters
+    meters: dict[str, dict[str, int]]
+    values: dict[str, Value]
+    """More of the named values, see `OUTCOME_NAMES`."""
+
+
+MAX_STEPS: Final = 1_000_000
+"""Steps of one run, repeated ones each time; a file that asks for more is refused while it runs."""
+
+NEVER: Final = 1 << 30
+"""So many loads wait for the deferred free of init memory: it never runs by itself."""
+
+OUTCOME_NAMES: Final = (
+    "areas.total",
+    "loaded",
+    "plt.reserved",
+    "packs",
+    "bpf.programs",
+    "insn_pages",
+    "optinsn_pages",
+    "trampolines",
+    "rox.blocks",
+    "rox.free",
+    "vmalloc.used",
+    "failed_loads",
+    "wasted",
+    "peak",
+)
+"""Named values that every outcome tells."""
+
+
+def boot(settings: Settings, *, recording: bool = True) -> Kernel:
+    """Return the freshly booted kernel of `settings`.
+
+    Raises:
+        UsageError: there is no such kernel.
+    """
+    layout = settings.layout()
+    knobs = settings.knobs
+    machine = CountingMachine(layout, cpus=settings.cpus, seed=settings.seed, recording=recording)
+    machine.execmem.areas.pmd_mappings_supported = knobs.huge_pages
+    kernel = Kernel(
+        layout, cpus=settings.cpus, seed=settings.seed, nodes=settings.nodes, packs=knobs.packs, machine=machine
+    )
+    if knobs.bpf_jit_limit is not None:
+        kernel.bpf.limit = knobs.bpf_jit_limit
+    return kernel
+
+
+class StepError(UsageError):
+    """A step that cannot be done; names its file and line."""
+
+
+def modules_of(settings: Settings, machine: CountingMachine) -> Modules:
+    """Return the loader of `machine`; it has no catalogue where none knows the architecture's modules."""
+    layout, knobs = machine.layout, settings.knobs
+    catalogue = open_catalogue(settings.catalogue or layout.arch, layout.kernel, layout.variant)
+    if catalogue is not None and knobs.module_growth != 1:
+        catalogue = GrownCatalogue(catalogue, knobs.module_growth)
+    batch = 1 if knobs.init_frees else NEVER
+    return Modules(machine, catalogue, duplicates_wait=knobs.idempotent_load, batch=batch)
+
+
+class Runner:
+    """One run of a scenario.
+
+    Args:
+        scenario: what to play.
+        settings: on which kernel; None: the scenario's own.
+        recording: keep a map and its events; without, only counts.
+    """
+
+    def __init__(self, scenario: Scenario, settings: Settings | None = None, *, recording: bool = True) -> None:
+        self.scenario = scenario
+        self.settings = scenario.settings if settings is None else settings
+        self.kernel = boot(self.settings, recording=recording)
+        machine = self.kernel.machine
+        assert isinstance(machine, CountingMachine)
+        self._machine = machine
+        self._state = State(self.kernel, machine, self.settings, modules_of(self.settings, machine))
+        self._random = Random(f"{scenario.name}/{self.settings.seed}")
+        self._expectations: list[Expectation] = []
+        self._checked = 0
+        self._steps = 0
+        self._prepare()
+
+    @property
+    def layout(self) -> Layout:
+        """Where everything may live."""
+        return self._machine.layout
+
+    def _prepare(self) -> None:
+        """Fill windows, close the preferred ones, and arm the injected fault, as the knobs say."""
+        knobs = self.settings.knobs
+        if knobs.fill is not None:
+            for _ in _ACTIONS[steps.Fill](self._state, steps.Fill(fill=ExecmemType.MODULE_TEXT, to=knobs.fill)):
+                pass
+        if knobs.force_fallback:
+            self._machine.force_fallback(on=True)
+        self._machine.fail_in = knobs.fail_nth or 0
+
+    def play(self) -> Iterator[Played]:
+        """Play the steps one by one."""
+        for step in self.scenario.steps:
+            self._machine.note(step.text, mark=True)
+            for _ in self._do(step):
+                pass
+            fresh = tuple(self._expectations[self._checked :])
+            self._checked = len(self._expectations)
+            for found in fresh:
+                self._machine.note(f"{'holds' if found.passed else 'FAILS'}: {found.text}; it is {found.got}")
+            events = tuple(self.kernel.take_events()) if self._machine.recording else ()
+            yield Played(step=step, events=events, expectations=fresh)
+
+    def run(self) -> Outcome:
+        """Play everything that is left and return the outcome."""
+        for _ in self.play():
+            pass
+        return self.outcome()
+
+    def outcome(self) -> Outcome:
+        """Return how things stand."""
+        return Outcome(
+            scenario=self.scenario.name,
+            settings=self.settings,
+            passed=all(found.passed for found in self._expectations),
+            expectations=tuple(self._expectations),
+            counters=self._machine.counters,
+            meters=meters(self._machine),
+            values={name: read(self._state, name) for name in OUTCOME_NAMES},
+        )
+
+    def _do(self, step: steps.Step) -> Iterator[None]:
+        """Run one step; yields where another CPU may go on."""
+        self._steps += 1
+        if self._steps > MAX_STEPS:
+            where = f"{printable(self.scenario.path, 300)}:{step.line}"
+            raise StepError(f"{where}: more than {MAX_STEPS:,} steps", hint="repeat less often")
+        try:
+            match step:
+                case steps.Repeat():
+                    yield from self._repeat(step)
+                case steps.Concurrently():
+                    self._concurrently(step)
+                case steps.Expect():
+                    self._expect(step)
+                case steps.Say():
+                    pass
+                case _:
+                    yield from _ACTIONS[type(step)](self._state, step)
+        except StepError:
+            raise
+        except UsageError as error:
+            raise StepError(
+                f"{printable(self.scenario.path, 300)}:{step.line}: {error.title}", hint=error.hint
+            ) from error
+
+    def _all(self, nested: tuple[steps.Step, ...]) -> Iterator[None]:
+        for step in nested:
+            yield from self._do(step)
+
+    def _repeat(self, step: steps.Repeat) -> Iterator[None]:
+        for _ in range(step.repeat):
+            before = self._machine.counters.failures
+            yield from self._all(step.steps)
+            if step.until_failure and self._machine.counters.failures > before:
+                return
+
+    def _concurrently(self, step: steps.Concurrently) -> None:
+        """Interleave one thread per CPU; which goes on is drawn."""
+        machine = self._machine
+        threads = [(cpu, self._all(step.steps)) for cpu in range(step.concurrently)]
+        home, outer = machine.cpu, self._state.concurrent
+        self._state.concurrent = True
+        while threads:
+            index = self._random.randrange(len(threads))
+            machine.cpu = threads[index][0]
+            if next(threads[index][1], self) is self:
+                del threads[index]
+        machine.cpu, self._state.concurrent = home, outer
+
+    def _expect(self, step: steps.Expect) -> None:
+        for comparison in step.expect:
+            try:
+                passed, got = comparison.check(lambda name: read(self._state, name))
+            except ExpressionError as error:
+                raise UsageError(f"{comparison.text}: {error}") from None
+            self._expectations.append(Expectation(text=comparison.text, passed=passed, got=got, line=step.line))
+
+
+_ACTIONS: Final[dict[type[steps.Step], Action]] = {**RAW, **CONSUMERS}
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    """Return the outcome as the JSON contract names it."""
+    return {
+        "scenario": outcome.scenario,
+        "settings": outcome.settings.describe(),
+        "passed": outcome.passed,
+        "expectations": [
+            {"text": found.text, "passed": found.passed, "got": found.got, "line": found.line}
+            for found in outcome.expectations
+        ],
+        "counters": asdict(outcome.counters),
+        "meters": outcome.meters,
+        "values": outcome.values,
+    }

@@ -1,0 +1,198 @@
+"""The settings of a run: which kernel is simulated, and the knobs that may be turned to compare."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from attrs import asdict, evolve, field, fields_dict, frozen
+
+from execmem_tui.arch import kernel_release, resolve
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import EXECMEM_ROX_CACHE, ExecmemRange, ExecmemType
+from execmem_tui.model.text import printable
+from execmem_tui.scenarios import values
+
+RANGE_KEYS: Final = ("start", "end", "fallback_start", "fallback_end", "alignment")
+"""What a scenario may say of a type's range; addresses and bytes."""
+
+_CACHED: Final = (ExecmemType.MODULE_TEXT, ExecmemType.KPROBES, ExecmemType.FTRACE)
+"""Types that x86-64 gives the ROX cache (arch/x86/mm/init.c: execmem_arch_setup, 7.1)."""
+
+_TRUE: Final = ("on", "yes", "true", "1")
+_FALSE: Final = ("off", "no", "false", "0")
+
+
+@frozen(kw_only=True)
+class Knobs:
+    """What can be turned without another kernel. None: as the architecture has it."""
+
+    rox_cache: bool | None = None
+    packs: bool | None = None
+    """BPF program packs."""
+    bpf_jit_limit: int | None = None
+    """net.core.bpf_jit_limit, bytes."""
+    huge_pages: bool = True
+    """2 MiB mappings can be had."""
+    module_growth: float = 1.0
+    """All module sections are so many times as big: KASAN, KCOV."""
+    idempotent_load: bool = True
+    """One load of a module at a time (finit_module since 6.5); false: every CPU takes space before duplicates are noticed."""
+    fail_nth: int | None = None
+    """Fault injection: this request of the run finds no pages."""
+    force_fallback: bool = False
+    """No preferred window of a type that has a second one can be used."""
+    fill: float | None = None
+    """Before the run, areas of 64 KiB fill the windows of MODULE_TEXT to this percentage."""
+    init_frees: bool = True
+    """The deferred frees of init memory run after each load; false: only where a step says so."""
+
+
+@frozen(kw_only=True)
+class Settings:
+    """One kernel to simulate."""
+
+    arch: str
+    kernel: str = "7.1"
+    variant: str | None = None
+    kaslr: str = "off"
+    cpus: int = 2
+    nodes: int = 1
+    """Possible NUMA nodes: a BPF program pack is 2 MiB for each."""
+    seed: int = 0
+    catalogue: str | None = None
+    """Name of a module catalogue where it is not the architecture's own: amd64cloud."""
+    overrides: Mapping[str, int] = field(factory=dict)
+    ranges: Mapping[ExecmemType, Mapping[str, int]] = field(factory=dict)
+    """Ranges of kernels whose rules are not built in, by type."""
+    knobs: Knobs = Knobs()
+
+    def with_seed(self, seed: int) -> "Settings":
+        """Return the same with another draw and other random choices."""
+        return evolve(self, kaslr=str(seed), seed=seed)
+
+    def changed(self, changes: Mapping[str, str]) -> "Settings":
+        """Return the same with some knobs turned: names of knobs, of settings, else inputs of the layout (``--set``).
+
+        Raises:
+            UsageError: a value means nothing.
+        """
+        turned: dict[str, Any] = {}
+        plain: dict[str, Any] = {}
+        overrides = dict(self.overrides)
+        for name, text in changes.items():
+            if name in fields_dict(Knobs):
+                turned[name] = _knob(name, text)
+            elif name in ("cpus", "nodes", "seed"):
+                plain[name] = _integer(name, text)
+            elif name in ("arch", "kernel", "variant", "kaslr", "catalogue"):
+                plain[name] = text
+            else:
+                overrides[name] = _integer(name, text)
+        settings = evolve(self, knobs=evolve(self.knobs, **turned), overrides=overrides, **plain)
+        try:
+            settings.layout()
+        except UsageError as error:
+            knobs = f"knobs: {', '.join(fields_dict(Knobs))}"
+            raise UsageError(error.title, hint=f"{error.hint}; {knobs}" if error.hint else knobs) from None
+        return settings
+
+    def layout(self) -> Layout:
+        """Resolve where everything may live, knobs and stated ranges included.
+
+        Raises:
+            UnknownLayoutError: there is no such kernel.
+            UsageError: an override names nothing, or a knob that this kernel has no code for.
+        """
+        layout = resolve(self.arch, self.kernel, self.variant, self.kaslr, self.overrides)
+        types = dict(layout.types)
+        for kind, stated in self.ranges.items():
+            followers = [kind]
+            if kind is ExecmemType.MODULE_TEXT:
+                followers += [other for other in types if types[other].inherited and other not in self.ranges]
+            for other in followers:
+                types[other] = _restated(types[other], stated, layout)
+        layout = evolve(layout, types=types)
+        return self._with_rox(layout)
+
+    def _with_rox(self, layout: Layout) -> Layout:
+        wanted = self.knobs.rox_cache
+        has = any(entry.rox_cached for entry in layout.types.values())
+        if wanted is None or wanted == has:
+            return layout
+        if wanted and kernel_release(layout.kernel) == "6.12.107":
+            raise UsageError("6.12 has no ROX cache", hint="rox_cache=on needs the code of 6.13 or later: kernel 7.1")
+        types = dict(layout.types)
+        for kind in _CACHED:
+            entry = types[kind]
+            flags = tuple(flag for flag in entry.flags if flag != EXECMEM_ROX_CACHE)
+            types[kind] = evolve(entry, flags=(*flags, EXECMEM_ROX_CACHE) if wanted and entry.used else flags)
+        capability = layout.capability
+        if wanted and capability is not None:
+            capability = evolve(capability, execmem_rox=True)
+        return evolve(layout, types=types, capability=capability)
+
+    def hypothetical(self) -> tuple[str, ...]:
+        """Say what of this no kernel does, one sentence each."""
+        layout = resolve(self.arch, self.kernel, self.variant, self.kaslr, self.overrides)
+        found = []
+        if self.knobs.rox_cache and not any(entry.rox_cached for entry in layout.types.values()):
+            found.append(f"hypothetical: {layout.arch} {layout.kernel} has no ROX cache")
+        if self.knobs.packs and layout.capability is not None and layout.capability.bpf_alloc != "pack":
+            found.append(f"hypothetical: {layout.arch} {layout.kernel} has no BPF program packs")
+        return tuple(found)
+
+    def describe(self) -> str:
+        """Say in a few words what is simulated."""
+        layout = self.layout()
+        turned = [
+            f"{name}={_word(value)}" for name, value in asdict(self.knobs).items() if value != getattr(Knobs(), name)
+        ]
+        inputs = [f"{name}={value:#x}" for name, value in self.overrides.items()]
+        return " ".join((layout.arch, layout.kernel, layout.variant, f"kaslr={layout.kaslr}", *turned, *inputs))
+
+
+def _restated(entry: ExecmemRange, stated: Mapping[str, int], layout: Layout) -> ExecmemRange:
+    fields: dict[str, Any] = dict(stated)
+    changed = evolve(entry, **fields)
+    if not 0 <= changed.start <= changed.end <= 1 << layout.word_bits:
+        raise UsageError(f"a range cannot be {changed.start:#x}-{changed.end:#x}")
+    if changed.alignment < 1 or changed.alignment & (changed.alignment - 1):
+        raise UsageError(f"an alignment is a power of two, not {changed.alignment}")
+    window = layout.vmalloc_start, layout.vmalloc_end
+    return evolve(changed, pool_eligible=layout.word_bits == 64 and (changed.start, changed.end) == window)
+
+
+KNOB_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "module_growth": values.factor,
+    "bpf_jit_limit": values.size,
+    "fail_nth": values.count,
+    "fill": values.percentage,
+}
+"""How the knobs that are no switches are read."""
+
+
+def _knob(name: str, text: str) -> bool | float:
+    read = KNOB_READERS.get(name)
+    if read is None:
+        if text.lower() in (*_TRUE, *_FALSE):
+            return text.lower() in _TRUE
+        raise UsageError(f"{name} is on or off, not {printable(text)!r}")
+    try:
+        value: float = read(text if read is values.size else float(text) if "." in text else int(text))
+    except ValueError as error:
+        raise UsageError(f"{name}={printable(text)}: {error}") from None
+    return value
+
+
+def _integer(name: str, text: str) -> int:
+    try:
+        return values.integer(text)
+    except values.BadValueError:
+        try:
+            return values.size(text)
+        except values.BadValueError:
+            raise UsageError(f"{printable(name)}={printable(text)!r} is no number") from None
+
+
+def _word(value: object) -> str:
+    return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)

@@ -1,0 +1,57 @@
+"""What a run of a scenario knows beside the kernel: who got what, and the newest outcome of a step."""
+
+from collections import deque
+from typing import Final
+
+from attrs import define, field
+
+from execmem_tui.consumers.kernel import Kernel
+from execmem_tui.consumers.modules import Modules
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.units import Address, Bytes
+from execmem_tui.scenarios.machine import CountingMachine
+from execmem_tui.scenarios.settings import Settings
+
+MAX_REQUESTS: Final = 1_000_000
+"""Requests of one run; a file that asks for more is refused while it runs."""
+
+
+@define
+class State:
+    """One run."""
+
+    kernel: Kernel
+    machine: CountingMachine
+    settings: Settings
+    modules: Modules
+    concurrent: bool = False
+    """Several CPUs are at it."""
+    owners: dict[str, list[tuple[Address, bool]]] = field(factory=dict)
+    """By owner, oldest first: the address, and whether it is execmem's (else vmalloc's)."""
+    programs: dict[str, deque[str]] = field(factory=dict)
+    """BPF programs by the name of their step, oldest first."""
+    probes: dict[str, deque[str]] = field(factory=dict)
+    ops: dict[str, deque[str]] = field(factory=dict)
+    targets: dict[str, deque[str]] = field(factory=dict)
+    """Likewise kprobes, ftrace_ops, and functions with a BPF trampoline."""
+    count: int = 0
+    """How many of the newest step's requests succeeded."""
+    distance: int = 0
+    past: Bytes = 0
+    verdict: str | None = None
+    errno: int = 0
+    failed_loads: int = 0
+    wasted: Bytes = 0
+    """Address space that duplicate loads took."""
+    requests: int = 0
+    """Requests so far, of whatever consumer."""
+
+    def request(self) -> None:
+        """Count one more request.
+
+        Raises:
+            UsageError: these were too many.
+        """
+        self.requests += 1
+        if self.requests > MAX_REQUESTS:
+            raise UsageError(f"more than {MAX_REQUESTS:,} requests", hint="smaller counts will do")

@@ -1,0 +1,190 @@
+"""KASLR sweep: one scenario over many draws, on all cores or on a cluster; the result depends on neither."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, Final
+
+from attrs import frozen
+
+from execmem_tui.model.errors import SourceError, UsageError
+from execmem_tui.model.text import printable
+from execmem_tui.scenarios.runner import Runner
+from execmem_tui.scenarios.scenario import Scenario
+from execmem_tui.scenarios.settings import Settings
+
+MAX_SEEDS: Final = 1_000_000
+MEASURES: Final = ("fallbacks", "failures", "largest_hole")
+_CHUNK: Final = 10
+"""Seeds of one task: enough to make the way to another process cheap, few enough for a lively progress bar."""
+
+Progress = Callable[[int, int], None]
+"""Called with the seeds done and all of them."""
+
+
+@frozen(kw_only=True)
+class Draw:
+    """One seed of a sweep."""
+
+    seed: int
+    passed: bool
+    fallbacks: int
+    failures: int
+    largest_hole: int
+    """Of MODULE_TEXT, bytes."""
+
+
+@frozen(kw_only=True)
+class Distribution:
+    """How a measure spreads over the draws."""
+
+    least: int
+    median: int
+    most: int
+    mean: float
+    counts: tuple[tuple[int, int], ...]
+    """Ascending (value, draws); values are the lower ends of classes where there are many."""
+
+
+@frozen(kw_only=True)
+class Sweep:
+    """All draws, ascending by seed."""
+
+    scenario: str
+    draws: tuple[Draw, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every draw met every expectation."""
+        return all(draw.passed for draw in self.draws)
+
+    def distribution(self, measure: str, classes: int = 12) -> Distribution:
+        """Return the distribution of one of `MEASURES`, in at most so many classes."""
+        values = sorted(getattr(draw, measure) for draw in self.draws)
+        return Distribution(
+            least=values[0],
+            median=values[(len(values) - 1) // 2],
+            most=values[-1],
+            mean=sum(values) / len(values),
+            counts=_classes(values, classes),
+        )
+
+
+def _classes(values: list[int], most: int) -> tuple[tuple[int, int], ...]:
+    counts = Counter(values)
+    if len(counts) > most:
+        width = -(-(values[-1] - values[0] + 1) // most)
+        width = 1 << (width - 1).bit_length()  # round widths make round class limits
+        counts = Counter(value // width * width for value in values)
+    return tuple(sorted(counts.items()))
+
+
+def parse_seeds(text: str) -> range:
+    """Read ``A..B``, both included, or one seed.
+
+    Raises:
+        UsageError: it is neither, or there are too many.
+    """
+    first, separator, last = text.partition("..")
+    try:
+        low = int(first)
+        high = int(last) if separator else low
+    except ValueError:
+        low, high = 1, 0
+    if not 0 <= low <= high < 1 << 63 or high - low >= MAX_SEEDS:
+        raise UsageError(f"not seeds: {printable(text)!r}", hint=f"A..B, at most {MAX_SEEDS:,}: --seeds 1..1000")
+    return range(low, high + 1)
+
+
+def draw(scenario: Scenario, settings: Settings, seed: int) -> Draw:
+    """Run one draw."""
+    outcome = Runner(scenario, settings.with_seed(seed), recording=False).run()
+    return Draw(
+        seed=seed,
+        passed=outcome.passed,
+        fallbacks=outcome.counters.fallbacks,
+        failures=outcome.counters.failures,
+        largest_hole=outcome.meters["MODULE_TEXT"]["largest_hole"],
+    )
+
+
+def draws(scenario: Scenario, settings: Settings, seeds: Iterable[int]) -> list[Draw]:
+    """Run some draws, one after the other: the task of one worker."""
+    return [draw(scenario, settings, seed) for seed in seeds]
+
+
+def sweep(
+    scenario: Scenario,
+    settings: Settings,
+    seeds: range,
+    *,
+    jobs: int = -1,
+    cluster: str | None = None,
+    progress: Progress | None = None,
+    timeout: float = 10.0,
+) -> Sweep:
+    """Run a scenario once per seed.
+
+    Args:
+        scenario: the workload.
+        settings: the kernel; its draw and seed are replaced.
+        seeds: of the draws.
+        jobs: processes; -1 for one per core.
+        cluster: address of a Dask scheduler; None for this machine.
+        progress: told as draws finish, in whatever order.
+        timeout: seconds to wait for the cluster.
+
+    Raises:
+        UsageError: a job count that makes no sense.
+        SourceError: the cluster cannot be reached, or its package is missing.
+    """
+    if jobs == 0 or jobs < -1:
+        raise UsageError(f"cannot run {jobs} jobs", hint="1 or more; -1 for one per core")
+    tasks = [seeds[at : at + _CHUNK] for at in range(0, len(seeds), _CHUNK)]
+    found: list[Draw] = []
+    work = partial(draws, scenario, settings)
+    if jobs == 1 and cluster is None:
+        results: Iterable[list[Draw]] = map(work, tasks)
+        _collect(results, found, len(seeds), progress)
+    else:
+        from joblib import Parallel, delayed  # 0.1 s that no other command needs
+
+        with _backend(cluster, jobs, timeout):
+            parallel = Parallel(n_jobs=jobs if cluster is None else -1, return_as="generator_unordered", batch_size=1)
+            _collect(parallel(delayed(work)(task) for task in tasks), found, len(seeds), progress)
+    found.sort(key=_seed)
+    return Sweep(scenario=scenario.name, draws=tuple(found))
+
+
+def _collect(results: Iterable[list[Draw]], found: list[Draw], total: int, progress: Progress | None) -> None:
+    for some in results:
+        found += some
+        if progress is not None:
+            progress(len(found), total)
+
+
+@contextmanager
+def _backend(cluster: str | None, jobs: int, timeout: float) -> Iterator[None]:
+    from joblib import parallel_config
+
+    if cluster is None:
+        with parallel_config(backend="loky", n_jobs=jobs):
+            yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise SourceError(
+            "a cluster needs the package distributed", hint="pip install 'execmem-tui[cluster]'"
+        ) from None
+    try:
+        client: Any = Client(cluster, timeout=timeout)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise SourceError(f"no cluster at {printable(cluster)}: {printable(str(error))}") from None
+    with client, parallel_config(backend="dask"):
+        yield
+
+
+def _seed(draw_: Draw) -> int:
+    return draw_.seed

@@ -1,0 +1,74 @@
+"""A scenario as a source: its steps are played one by one onto a history, captions and steps are marks."""
+
+from collections.abc import Mapping
+
+from execmem_tui.history import History
+from execmem_tui.scenarios.reader import open_scenario
+from execmem_tui.scenarios.runner import Outcome, Played, Runner
+from execmem_tui.scenarios.scenario import Scenario
+from execmem_tui.scenarios.settings import Settings
+from execmem_tui.sources.base import SourceKind
+
+
+class ScenarioPlay:
+    """A run of a scenario that keeps its map.
+
+    Each step is one group of the history and begins with a mark: its caption. Nothing is played until `advance` is called.
+    """
+
+    kind = SourceKind.REPLAY
+
+    def __init__(self, scenario: Scenario, settings: Settings | None = None) -> None:
+        self.scenario = scenario
+        self._runner = Runner(scenario, settings)
+        self._steps = self._runner.play()
+        self._history = History(self._runner.layout, self._runner.kernel.machine.areas())
+
+    @property
+    def title(self) -> str:
+        """Name and title of the scenario."""
+        return f"{self.scenario.name}: {self.scenario.title}"
+
+    @property
+    def history(self) -> History:
+        """What was played so far."""
+        return self._history
+
+    @property
+    def outcome(self) -> Outcome:
+        """Counters, meters and expectations so far."""
+        return self._runner.outcome()
+
+    def advance(self) -> Played | None:
+        """Play one more step onto the end of the history; None when there is none left.
+
+        Raises:
+            UsageError: the step cannot be done; names its file and line.
+        """
+        played = next(self._steps, None)
+        if played is not None:
+            self._history.append(played.events)
+        return played
+
+    def play_all(self) -> Outcome:
+        """Play every step that is left."""
+        while self.advance() is not None:
+            pass
+        return self.outcome
+
+
+def play_scenario(name: str, changes: Mapping[str, str] | None = None) -> ScenarioPlay:
+    """Open a scenario of the library, or a file, and play all of it.
+
+    Args:
+        name: of either.
+        changes: knobs to turn before (see `Settings.changed`).
+
+    Raises:
+        UsageError: there is none of that name, or a step cannot be done.
+        InputError: the file is broken.
+    """
+    scenario = open_scenario(name)
+    play = ScenarioPlay(scenario, scenario.settings.changed(changes or {}))
+    play.play_all()
+    return play

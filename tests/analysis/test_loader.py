@@ -1,0 +1,357 @@
+"""Module loads in real traces: every one as the catalogue says, and each kind of difference is found."""
+
+import itertools
+import re
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from shutil import copytree
+
+import pytest
+
+from execmem_tui.analysis.loader import LoaderCheck
+from execmem_tui.analysis.loader_rules import LoaderRules
+from execmem_tui.analysis.rox_text import RoxText, Truth
+from execmem_tui.analysis.trace_verify import verify_trace
+from execmem_tui.analysis.wrong_loader import wrong_loads
+from execmem_tui.arch import resolve
+from execmem_tui.cli.main import main
+from execmem_tui.consumers.catalogue import open_catalogue
+from execmem_tui.consumers.load_sequence import text_calls
+from execmem_tui.consumers.machine import Machine
+from execmem_tui.consumers.modules import Modules, Steps
+from execmem_tui.formats.reader import read_lines
+from execmem_tui.formats.trace import Alloc, Free, Other, Purge, TraceLine, parse_trace
+from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
+from execmem_tui.model.areas import AreaState
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.sources.trace_run import read_trace_run
+
+TRACES = Path(__file__).parent.parent / "data" / "traces"
+COUNTS = {
+    "amd64-7.2.13-kaslr": {
+        "ROX block": 10,
+        "ROX text base": 272,
+        "loader init frees": 351,
+        "loader purges": 351,
+        "loader sequence": 351,
+        "loader unload": 351,
+    },
+    "arm64-7.2.13-nokaslr": {
+        "loader init frees": 464,
+        "loader purges": 476,
+        "loader sequence": 476,
+        "loader unload": 473,
+    },
+    "armhf-6.12.107": {
+        "loader failed load": 22,
+        "loader init frees": 167,
+        "loader purges": 171,
+        "loader sequence": 171,
+        "loader unload": 171,
+    },
+}
+
+
+def check_of(path: Path) -> LoaderCheck:
+    check = verify_trace(path).loader
+    assert check is not None
+    return check
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_every_load_is_exact(name: str) -> None:
+    check = check_of(TRACES / name)
+    assert dict(check.checked) == dict(check.exact) == COUNTS[name]
+    assert check.misses == []
+    assert check.unclaimed == {}
+    document = check.document()
+    assert document["loads"] == document["exact"] == COUNTS[name]["loader sequence"]
+
+
+def test_without_a_catalogue_nothing_is_said() -> None:
+    verdict = verify_trace(TRACES / "i386-6.1")
+    assert verdict.loader is None
+    assert verdict.document()["loader"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "amd64-7.2.13-kaslr",
+            {
+                "loader: regions from last to first": "loader sequence",
+                "loader: no guard pages": "loader sequence",
+                "loader: one permission change less": "loader purges",
+                "loader: init data is freed first": "loader init frees",
+                "loader: data is freed in its turn": "loader unload",
+                "ROX cache: the highest piece": "ROX text base",
+                "ROX cache: guard pages": "ROX block",
+                "ROX cache: pieces never join": "ROX text base",
+            },
+        ),
+        ("armhf-6.12.107", {"loader: data is freed in its turn": "loader failed load"}),
+    ],
+)
+def test_wrong_rules_are_told(name: str, told: dict[str, str]) -> None:
+    run = read_trace_run(TRACES / name)
+    rows = {rule: wrong for rule, wrong, _ in wrong_loads(run, parse_trace(str(run.path), read_lines(run.path)))}
+    assert all(rows[rule][kind] for rule, kind in told.items())
+
+
+Change = Callable[[list[str]], None]
+
+
+def _swap(lines: list[str], first: int, second: int) -> None:
+    lines[first], lines[second] = lines[second], lines[first]
+
+
+def _bigger(lines: list[str]) -> None:
+    at = next(n for n, text in enumerate(lines) if "vstart=0xbf000000" in text)
+    lines[at] = re.sub(r" size=(\d+)", lambda match: f" size={int(match[1]) + 4096}", lines[at])
+
+
+def _unload_reversed(lines: list[str]) -> None:
+    begin = next(n for n, text in enumerate(lines) if "module_free:" in text and "rmmod" in text)
+    frees = [n for n in range(begin, begin + 40) if "rmmod" in lines[n] and "free_vmap" in lines[n]]
+    _swap(lines, frees[0], frees[1])
+
+
+def _init_reversed(lines: list[str]) -> None:
+    begin = next(n for n, text in enumerate(lines) if "module_load:" in text)
+    frees = [n for n in range(begin, begin + 40) if "kworker" in lines[n] and "va_start=0xbf" in lines[n]]
+    _swap(lines, frees[0], frees[1])
+
+
+def _purge_added(lines: list[str]) -> None:
+    at = next(n for n, text in enumerate(lines) if "module_load:" in text)
+    head = lines[at].partition("module_load:")[0]
+    lines.insert(at, f"{head}purge_vmap_area_lazy: start=0xffffffffffffffff end=0x0 num_purged=0")
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "code"),
+    [
+        (_bigger, "loader sequence", 1),
+        (_unload_reversed, "loader unload", 1),
+        (_init_reversed, "loader init frees", 1),
+        (_purge_added, "loader purges", 0),
+    ],
+)
+def test_a_change_is_found(
+    change: Change, kind: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copytree(TRACES / "armhf-6.12.107", tmp_path / "run")
+    packed = tmp_path / "run" / "trace.txt.xz"
+    lines = [text for _, text in read_lines(packed)]
+    packed.unlink()
+    change(lines)
+    (tmp_path / "run" / "trace.txt").write_text("\n".join(lines), encoding="utf-8")
+    check = check_of(tmp_path / "run")
+    wrong = {miss.kind for miss in check.misses}
+    assert (kind in wrong) == bool(code)
+    assert main(["verify", str(tmp_path / "run")]) == code
+    out = capsys.readouterr().out
+    assert f"unexplained: {kind}" in out or not code
+    assert ("first difference at trace.txt:" in out) == bool(code)
+
+
+def test_lost_events_explain_a_difference(tmp_path: Path) -> None:
+    copytree(TRACES / "armhf-6.12.107", tmp_path / "run")
+    packed = tmp_path / "run" / "trace.txt.xz"
+    lines = [text for _, text in read_lines(packed)]
+    packed.unlink()
+    lines.insert(100, "CPU:0 [LOST 3 EVENTS]")
+    _bigger(lines)
+    (tmp_path / "run" / "trace.txt").write_text("\n".join(lines), encoding="utf-8")
+    check = check_of(tmp_path / "run")
+    assert {miss.cause for miss in check.misses} == {"events were lost before it"}
+
+
+class Tracer:
+    """Writes down what a simulated machine does as a trace would."""
+
+    def __init__(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.lines: list[TraceLine] = []
+        self.task = "insmod-1"
+        book = machine._book
+
+        def hear(*args, **options) -> None:  # type: ignore[no-untyped-def]
+            for record in machine._records:
+                self._write(record)
+            book(*args, **options)
+
+        monkeypatch.setattr(machine, "_book", hear)
+
+    def say(self, name: str, text: str) -> None:
+        self.lines.append(Other(len(self.lines), 0.0, self.task, 0, name, text))
+
+    def _write(self, record: Record) -> None:
+        at = len(self.lines), 0.0, self.task, 0
+        match record:
+            case AllocVmapArea():
+                found = record
+                self.lines.append(
+                    Alloc(*at, found.start or 0, found.size, found.align, found.vstart, found.vend, found.failed)
+                )
+            case FreeVmapAreaNoflush():
+                self.lines.append(Free(*at, record.start, record.nr_lazy))
+            case PurgeVmapAreaLazy():
+                self.lines.append(Purge(*at, 0, 0, len(record.given_back)))
+
+
+@pytest.mark.parametrize(
+    ("arch", "kernel", "variant"),
+    [
+        ("powerpc", "7.1", "ppc64-radix-4k"),
+        ("s390", "6.12", None),
+        ("riscv", "7.1", None),
+        ("arm64", "6.12", "va48-16k"),
+        ("x86", "7.1", None),
+    ],
+)
+def test_simulated_loads_are_exact(
+    arch: str, kernel: str, variant: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout = resolve(arch, kernel, variant)
+    catalogue = open_catalogue(arch, kernel)
+    assert catalogue is not None
+    machine = Machine(layout)
+    tracer = Tracer(machine, monkeypatch)
+    modules = Modules(machine, catalogue)
+    names = [*catalogue.closure("ext4"), *catalogue.closure("xfs")]
+    names += catalogue.closure("amdgpu") if "amdgpu" in catalogue else ()
+    names = list(dict.fromkeys(names))
+    for number, name in enumerate(names):
+        tracer.task = f"kworker-{number}"
+        modules.run_init_frees()
+        tracer.task = f"insmod-{number}"
+        image = machine.vmalloc(100_000, owner="image")
+        modules.load(name, with_deps=False)
+        assert image is not None
+        machine.vfree(image)
+        tracer.say("module_load", f"{name} ")
+    tracer.task = "kworker-9"
+    modules.run_init_frees()
+    tracer.task = "rmmod-1"
+    for name in reversed(names):
+        tracer.say("module_free", name)
+        modules.unload(name)
+    window = layout.vmalloc_start, layout.vmalloc_end
+    text = layout.range_of(ExecmemType.MODULE_TEXT)
+    rules = LoaderRules(
+        page_size=layout.page_size,
+        word_bits=layout.word_bits,
+        window=window,
+        separate=(text.start, text.end) != window,
+        purges=layout.set_memory_purges,
+        cached=text.rox_cached,
+        text_calls=text_calls(layout.arch),
+    )
+    check = LoaderCheck(rules, (catalogue,))
+    assert list(check.watch(tracer.lines)) == tracer.lines
+    check.finish()
+    after_init = sum("MOD_RO_AFTER_INIT" in catalogue[name].sizes for name in names)
+    assert check.checked["loader sequence"] == check.exact["loader sequence"] == len(names)
+    assert check.checked["loader unload"] == check.exact["loader unload"] == len(names)
+    assert check.checked["loader init frees"] == check.exact["loader init frees"] > 0
+    assert check.checked["loader purges"] == (len(names) if rules.separate else 0)
+    assert len(check.misses) == (after_init if rules.purges else 0)
+
+
+def _storm(tracer: Tracer, modules: Modules, names: list[str], tasks: int, random: Random) -> None:
+    """Load on several tasks at once, a step of one at a time, and let the deferred work run now and then."""
+    waiting = names[::-1]
+    running: dict[str, tuple[str, Steps]] = {}
+    for number in itertools.count():
+        while waiting and len(running) < tasks:
+            name = waiting.pop()
+            running[f"insmod-{len(waiting)}"] = name, modules.load_steps(name)
+        if not running:
+            return
+        task = random.choice(sorted(running))
+        tracer.task = task
+        name, steps = running[task]
+        try:
+            next(steps)
+        except StopIteration:
+            tracer.say("module_load", name)
+            del running[task]
+        if number % 17 == 0:
+            tracer.task = "kworker-1"
+            modules.run_init_frees()
+
+
+def _delay_purges(lines: list[TraceLine], random: Random) -> None:
+    """Let events of different tasks pass each other, as a purge's does that waited for another CPU's."""
+    for at in [*range(len(lines) - 1)] * 8:
+        one, other = lines[at], lines[at + 1]
+        if (
+            isinstance(one, Purge)
+            and isinstance(other, Purge | Alloc)
+            and one.task != other.task
+            and random.random() < 0.5
+        ):
+            lines[at], lines[at + 1] = other._replace(line=one.line), one._replace(line=other.line)
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_texts_of_racing_loads_are_found(late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = resolve("x86", "7.1")
+    catalogue = open_catalogue("x86", "7.1")
+    assert catalogue is not None
+    machine = Machine(layout)
+    tracer = Tracer(machine, monkeypatch)
+    modules = Modules(machine, catalogue, batch=1000)
+    truths = {}
+    marks = []
+
+    def snapshot(name: str) -> None:
+        marks.append((len(tracer.lines), name))
+        bases = {
+            str(area.owner): area.start
+            for area in machine.areas()
+            if area.region == "MOD_TEXT" and area.state is AreaState.LIVE
+        }
+        truths[name] = Truth(bases=bases, pages=frozenset(), blocks=())
+        tracer.say("print", f"snapshot {name} begin")
+
+    names = [name for name in catalogue.list_of("laptop") if "MOD_TEXT" in catalogue[name].sizes][:160]
+    _storm(tracer, modules, names, 8, Random(1))
+    snapshot("loaded")
+    tracer.task = "rmmod-1"
+    gone = [name for name in names[::-3] if not any(name in modules.loaded[other].module.deps for other in names)]
+    for name in gone:
+        tracer.say("module_free", name)
+        modules.unload(name)
+    _storm(tracer, modules, gone, 8, Random(2))
+    snapshot("again")
+    text = layout.range_of(ExecmemType.MODULE_TEXT)
+    rules = LoaderRules(
+        page_size=layout.page_size,
+        word_bits=64,
+        window=(layout.vmalloc_start, layout.vmalloc_end),
+        separate=True,
+        purges=True,
+        cached=True,
+        text_calls=1,
+    )
+    rox = RoxText(
+        page_size=layout.page_size,
+        window=(text.start, text.end),
+        marks=marks,
+        truth=truths.get,
+        size_of=dict[str, int]().get,
+        from_boot=True,
+    )
+    if late:
+        _delay_purges(tracer.lines, Random(3))
+    check = LoaderCheck(rules, (catalogue,), rox)
+    assert len(list(check.watch(tracer.lines))) == len(tracer.lines)
+    check.finish()
+    assert check.checked["ROX block"] == check.exact["ROX block"] > 2
+    assert check.checked["ROX text base"] == check.exact["ROX text base"] > 150
+    unclaimed = sum(count for why, count in check.unclaimed.items() if why.startswith("ROX text base"))
+    assert check.checked["ROX text base"] + unclaimed == len(names) + len(gone)
+    assert bool(check.unclaimed) == late

@@ -1,0 +1,40 @@
+"""The same sweep on a Dask cluster: two workers of this machine, reached over loopback."""
+
+import json
+import socket
+from collections.abc import Iterator
+
+import pytest
+from distributed import LocalCluster
+
+from execmem_tui.cli.main import main
+from execmem_tui.model.errors import SourceError
+from execmem_tui.scenarios.reader import open_scenario
+from execmem_tui.scenarios.sweep import sweep
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, host="127.0.0.1", protocol="tcp"
+    ) as made:
+        yield made.scheduler_address
+
+
+def test_a_cluster_finds_what_this_machine_finds(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["run", "arm64-4.4-zfs", "--seeds", "1..25", "--json"]
+    assert main([*arguments, "--cluster", cluster]) == 0
+    far = json.loads(capsys.readouterr().out)
+    assert main([*arguments, "--jobs", "1"]) == 0
+    assert json.loads(capsys.readouterr().out) == far
+    assert len(far["draws"]) == 25
+
+
+def test_a_cluster_that_is_not_there_is_an_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        scenario = open_scenario("arm64-thinlto")
+        with pytest.raises(SourceError, match="no cluster at"):
+            sweep(
+                scenario, scenario.settings, range(3), cluster=f"tcp://127.0.0.1:{taken.getsockname()[1]}", timeout=0.5
+            )

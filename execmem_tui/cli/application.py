@@ -31,6 +31,8 @@ def run(args: argparse.Namespace) -> int:
         talk("execmem-tui: no terminal to draw on; this is the plain map (see also: execmem-tui map --help)")
         print_map(source)
         return 0
+    if args.scenario is not None:
+        source.history.seek(0)  # it is there to be played
     from execmem_tui.tui.app import run_app  # Textual: 250 ms, only now
 
     return run_app(source, theme=args.theme)

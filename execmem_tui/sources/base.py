@@ -16,6 +16,7 @@ class SourceKind(StrEnum):
     LIVE = "live"
     CAPTURE = "capture"
     REPLAY = "replay"
+    SCENARIO = "scenario"
 
 
 class Source(Protocol):
@@ -43,6 +44,14 @@ class Followed(Protocol):
 
     def close(self) -> None:
         """Give back what was taken (files, a tracefs instance). Safe to call twice."""
+
+
+@runtime_checkable
+class Captioned(Protocol):
+    """A source that tells something about each step: a scenario."""
+
+    def caption(self, step: int) -> str:
+        """Return what there is to say at a step of the history, in a few lines. Printable."""
 
 
 @runtime_checkable

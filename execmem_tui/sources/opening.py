@@ -12,7 +12,7 @@ from execmem_tui.sources.replay import open_replay
 
 
 def open_path(name: str, *, phase: str | None = None, arch: str | None = None, follow: bool = False) -> Source:
-    """Open a file, a folder, a bundle (tar, zip) or a member of one, or ``live``: the running kernel.
+    """Open a file, a folder, a bundle (tar, zip) or a member of one, a scenario (.toml), or ``live``: the running kernel.
 
     Args:
         name: what to open.
@@ -26,6 +26,10 @@ def open_path(name: str, *, phase: str | None = None, arch: str | None = None, f
     """
     if name == LIVE:
         return open_live(trace=follow)
+    if name.endswith(".toml"):
+        from execmem_tui.sources.scenario_play import play_scenario  # 60 ms, only for scenarios
+
+        return play_scenario(name)
     with on_disk(Path(name).expanduser()) as found:
         path = locate(found) if found.is_dir() else found
         is_trace = looks_like_trace(read_lines(path)) if path.is_file() else not is_capture(path)

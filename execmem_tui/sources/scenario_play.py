@@ -1,5 +1,6 @@
 """A scenario as a source: its steps are played one by one onto a history, captions and steps are marks."""
 
+from bisect import bisect_right
 from collections.abc import Mapping
 
 from execmem_tui.history import History
@@ -7,6 +8,7 @@ from execmem_tui.scenarios.reader import open_scenario
 from execmem_tui.scenarios.runner import Outcome, Played, Runner
 from execmem_tui.scenarios.scenario import Scenario
 from execmem_tui.scenarios.settings import Settings
+from execmem_tui.scenarios.steps import Say
 from execmem_tui.sources.base import SourceKind
 
 
@@ -16,13 +18,16 @@ class ScenarioPlay:
     Each step is one group of the history and begins with a mark: its caption. Nothing is played until `advance` is called.
     """
 
-    kind = SourceKind.REPLAY
+    kind = SourceKind.SCENARIO
 
     def __init__(self, scenario: Scenario, settings: Settings | None = None) -> None:
         self.scenario = scenario
         self._runner = Runner(scenario, settings)
         self._steps = self._runner.play()
         self._history = History(self._runner.layout, self._runner.kernel.machine.areas())
+        self._said = " ".join(scenario.text.split()) or scenario.title
+        self._captions: dict[int, str] = {0: self._said}
+        """By the step of the history from which each holds, ascending."""
 
     @property
     def title(self) -> str:
@@ -48,7 +53,17 @@ class ScenarioPlay:
         played = next(self._steps, None)
         if played is not None:
             self._history.append(played.events)
+            if isinstance(played.step, Say):
+                self._said = " ".join(played.step.say.split())
+            found = [f"{'√' if each.passed else '✗'} {each.text} (it is {each.got})" for each in played.expectations]
+            if found or isinstance(played.step, Say):
+                self._captions[self._history.steps] = "\n".join((self._said, *found))
         return played
+
+    def caption(self, step: int) -> str:
+        """Return what was last said up to a step of the history, and what was checked since."""
+        starts = list(self._captions)
+        return self._captions[starts[bisect_right(starts, step) - 1]]
 
     def play_all(self) -> Outcome:
         """Play every step that is left."""

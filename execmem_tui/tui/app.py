@@ -16,7 +16,7 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import PermissionsChanged
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Source
+from execmem_tui.sources.base import Captioned, Source
 from execmem_tui.tui.commands import KernelCommands
 from execmem_tui.tui.following import Following
 from execmem_tui.tui.navigation import Navigation
@@ -24,7 +24,7 @@ from execmem_tui.tui.state import Shown, commanded, recent
 from execmem_tui.tui.themes import DEFAULT, SIXTEEN_COLOURS, MapTheme, shipped, users
 from execmem_tui.tui.timeline import Timeline
 from execmem_tui.tui.widgets.detail_map import DetailMap
-from execmem_tui.tui.widgets.panels import EVENTS_SHOWN, Legend, SidePanel, TitleLine
+from execmem_tui.tui.widgets.panels import EVENTS_SHOWN, Caption, Legend, SidePanel, TitleLine
 from execmem_tui.tui.widgets.range_pane import RangePane
 from execmem_tui.view.actions import ACTIONS
 from execmem_tui.view.inspect import inspect_lines
@@ -88,6 +88,7 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
                     yield RangePane(number)
                 yield DetailMap(id="map")
             yield SidePanel()
+        yield Caption()
         yield Legend()
         yield Footer(show_command_palette=False)
 
@@ -168,6 +169,8 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
             self.shown.snapshot, self.source.kind, self.source.title, playing=self.playing or self.following
         )
         base.query_one(Legend).show(self.map.palette)
+        source = self.source
+        base.query_one(Caption).show(source.caption(source.history.step) if isinstance(source, Captioned) else "")
         panel = base.query_one(SidePanel)
         panel.show_reach(self.shown.reach(self.origin), self.shown.snapshot.layout.image)
         events = [each for each in recent(self.source, 8 * EVENTS_SHOWN) if not isinstance(each[1], PermissionsChanged)]

@@ -103,7 +103,7 @@ class KernelCommands(AppPart):
         from execmem_tui.tui.screens.dialogs import FindDialog
 
         names = [
-            (area.name, area.start)
+            (f"{area.name}  {area.start:x}", area.start)
             for area in self.shown.snapshot.areas
             if area.type is not None and area.state is AreaState.LIVE
         ]

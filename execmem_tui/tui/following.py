@@ -1,5 +1,6 @@
 """Sources read off the event loop: opening one, and following one that grows by itself."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
@@ -17,6 +18,15 @@ _LONGEST: Final = 64.0
 _READER: Final = "follow"
 _OPENER: Final = "open"
 _NOTES_TOLD: Final = 2
+
+
+def _first_step(name: str) -> Source:
+    """Play a scenario and return to its beginning."""
+    from execmem_tui.sources.scenario_play import play_scenario
+
+    play = play_scenario(name)
+    play.history.seek(0)
+    return play
 
 
 class Following(AppPart):
@@ -40,7 +50,7 @@ class Following(AppPart):
 
     def tell_notes(self) -> None:
         """Say what is not known of a real kernel, and why."""
-        if self.source.kind is not SourceKind.SIMULATE:
+        if self.source.kind not in (SourceKind.SIMULATE, SourceKind.SCENARIO):
             for note in self.source.history.layout.notes[:_NOTES_TOLD]:
                 self.notify(note, title="note", severity="warning", markup=False, timeout=8)
 
@@ -84,11 +94,28 @@ class Following(AppPart):
 
         def go(line: str | None) -> None:
             if line is not None:
-                self.notify(f"opening {printable(line, 80)} …", markup=False, timeout=2)
-                read = partial(open_path, line, follow=True)
-                self.run_worker(read, name=_OPENER, group=_OPENER, thread=True, exclusive=True, exit_on_error=False)
+                self._open(partial(open_path, line, follow=True), line)
 
         self.push_screen(AskLine("Open (a capture folder, a bundle, a trace, a vmallocinfo, or: live)"), go)
+
+    def action_scenario(self) -> None:
+        """List the scenarios; play one."""
+        from execmem_tui.scenarios.reader import library, open_scenario
+        from execmem_tui.tui.screens.dialogs import FindDialog
+
+        names = list(library())
+        lines = [(f"{name}: {open_scenario(name).title}", number) for number, name in enumerate(names)]
+
+        def go(number: int | None) -> None:
+            if number is not None:
+                self._open(partial(_first_step, names[number]), names[number])
+
+        self.push_screen(FindDialog("Play a scenario ( space plays, } is the next step )", lines), go)
+
+    def _open(self, opener: Callable[[], Source], name: str) -> None:
+        """Open a source off the event loop and show it."""
+        self.notify(f"opening {printable(name, 80)} …", markup=False, timeout=2)
+        self.run_worker(opener, name=_OPENER, group=_OPENER, thread=True, exclusive=True, exit_on_error=False)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show what a read brought, unless another source was opened meanwhile."""

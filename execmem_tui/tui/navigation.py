@@ -159,7 +159,7 @@ class Navigation(AppPart):
         """Find an area by a part of its name."""
         from execmem_tui.tui.screens.dialogs import FindDialog
 
-        names = [(area.name, area.start) for area in self.shown.snapshot.areas]
+        names = [(f"{area.name}  {area.start:x}", area.start) for area in self.shown.snapshot.areas]
         self.push_screen(FindDialog("Find", names), self.find_address)
 
     def find_address(self, address: Address | None) -> None:

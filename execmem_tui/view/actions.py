@@ -80,6 +80,7 @@ ACTIONS: Final = (
     _action("explain", "x", "Explain", "how the focused pane's range comes about, macro by macro", LOOK),
     _action("ranges", "T", "Ranges", "the table of resolved ranges", LOOK),
     _action("choose", "c", "Arch", "choose architecture, variant, kernel and KASLR", APP, footer=True),
+    _action("scenario", "s", "Scenario", "play a scenario of the library, step by step", APP, footer=True),
     _action("open", "o", "Open", "open a capture, a bundle, a trace, a /proc file, or the running kernel", APP),
     _action("export", "e", "Export", "write the map as text, or as a picture (.svg)", APP),
     _action("copy_address", "y", "Copy", "copy the cursor's address", APP),

@@ -406,3 +406,22 @@ async def test_the_theme_that_was_asked_for_is_there_at_the_first_paint() -> Non
         await pilot.pause()
         assert app.screen.styles.background.brightness > 0.9
         assert app.has_class("-light-mode")
+
+
+async def test_a_scenario_is_chosen_and_told_step_by_step() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "s")
+        app.screen.query_one(Input).value = "arm64-64k-bpf"
+        await press(pilot, "enter")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert app.source.kind is SourceKind.SCENARIO
+        assert app.source.history.step == 0
+        first = shown_text(app)
+        assert "64 KiB" in first
+        while not app.source.history.at_end:
+            await press(pilot, "right_curly_bracket")
+        assert app.shown.snapshot.counters.allocations > 1000
+        assert "√" in shown_text(app)
+        assert shown_text(app) != first

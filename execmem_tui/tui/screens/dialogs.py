@@ -121,7 +121,7 @@ class AskLine(ModalScreen[str | None]):
 
 
 class FindDialog(ModalScreen[int | None]):
-    """Find an area by a part of its name; the list narrows while one types."""
+    """Find something by a part of its line; the list narrows while one types."""
 
     CSS = _CSS
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -131,10 +131,10 @@ class FindDialog(ModalScreen[int | None]):
     ]
     MOST = 200
 
-    def __init__(self, question: str, names: list[tuple[str, int]]) -> None:
+    def __init__(self, question: str, lines: list[tuple[str, int]]) -> None:
         super().__init__()
         self._question = question
-        self._names = names
+        self._lines = lines
         self._found: list[tuple[str, int]] = []
 
     def compose(self) -> ComposeResult:
@@ -145,7 +145,7 @@ class FindDialog(ModalScreen[int | None]):
             yield OptionList(id="found", markup=False)
 
     def on_mount(self) -> None:
-        """Show the first areas at once."""
+        """Show the first at once."""
         self.narrow("")
 
     @on(Input.Changed)
@@ -155,10 +155,10 @@ class FindDialog(ModalScreen[int | None]):
 
     def narrow(self, part: str) -> None:
         """List what contains `part`."""
-        self._found = [entry for entry in self._names if part in entry[0].lower()][: self.MOST]
+        self._found = [entry for entry in self._lines if part in entry[0].lower()][: self.MOST]
         listing = self.query_one(OptionList)
         listing.clear_options()
-        listing.add_options([Option(f"{name}  {address:x}") for name, address in self._found])
+        listing.add_options([Option(line) for line, _ in self._found])
         if self._found:
             listing.highlighted = 0
 
@@ -170,11 +170,11 @@ class FindDialog(ModalScreen[int | None]):
 
     @on(Input.Submitted)
     def accept(self) -> None:
-        """Return the highlighted address."""
+        """Return the number of the highlighted line."""
         highlighted = self.query_one(OptionList).highlighted
         self.dismiss(None if highlighted is None or not self._found else self._found[highlighted][1])
 
     @on(OptionList.OptionSelected)
     def chosen(self, event: OptionList.OptionSelected) -> None:
-        """Return the clicked address."""
+        """Return the number of the clicked line."""
         self.dismiss(self._found[event.option_index][1])

@@ -40,6 +40,21 @@ class TitleLine(Static):
         self.update(Text(f"{left}  {middle}{' ' * gap}{right}", no_wrap=True, overflow="crop"))
 
 
+class Caption(Static):
+    """What a scenario says at this step."""
+
+    DEFAULT_CSS = """
+    Caption { height: auto; max-height: 30%; background: $boost; color: $foreground; padding: 0 1; display: none; }
+    Caption { border-left: outer $accent; }
+    Caption.says { display: block; }
+    """
+
+    def show(self, text: str) -> None:
+        """Show `text`, or nothing."""
+        self.set_class(bool(text), "says")
+        self.update(Text(text))
+
+
 class Legend(Static):
     """Every letter and colour, always in sight."""
 

@@ -3,9 +3,11 @@
 from typing import Final
 
 from execmem_tui.consumers.bpf import Bpf
+from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.ftrace import Ftrace
 from execmem_tui.consumers.kprobes import Kprobes
 from execmem_tui.consumers.machine import Machine
+from execmem_tui.consumers.modules import Modules
 from execmem_tui.consumers.packs import CHUNK
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
@@ -42,6 +44,16 @@ class Kernel:
         self.ftrace = Ftrace(self.machine)
         self.kprobes = Kprobes(self.machine, self.ftrace)
         self.bpf = Bpf(self.machine, nodes, packs=packs, ftrace=self.ftrace)
+        self.loader: Modules | None = None
+        """The module loader, once `modules` was asked for."""
+
+    @property
+    def modules(self) -> Modules:
+        """The module loader; its catalogue, where there is one for this architecture and kernel, is read when first asked for."""
+        if self.loader is None:
+            layout = self.layout
+            self.loader = Modules(self.machine, open_catalogue(layout.arch, layout.kernel, layout.variant))
+        return self.loader
 
     @property
     def layout(self) -> Layout:
@@ -63,6 +75,7 @@ class Kernel:
         copy.ftrace = self.ftrace.clone(copy.machine)
         copy.kprobes = self.kprobes.clone(copy.machine, copy.ftrace)
         copy.bpf = self.bpf.clone(copy.machine, copy.ftrace)
+        copy.loader = None if self.loader is None else self.loader.clone(copy.machine)
         return copy
 
     def take_events(self) -> list[Event]:

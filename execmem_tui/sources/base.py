@@ -72,8 +72,17 @@ class Commanded(Protocol):
     ) -> None:
         """Make `count` requests of `size` bytes (default: the usual size)."""
 
-    def free(self, start: Address) -> None:
-        """Free the live area that starts at `start`. Raises UsageError if there is none that can be freed."""
+    def loadable(self) -> tuple[str, ...]:
+        """Return the modules that can be loaded by name."""
+
+    def load(self, name: str) -> None:
+        """Load a module and what it depends on. Raises UsageError if there is none of that name, or it is loaded."""
+
+    def insert(self, kind: ExecmemType) -> None:
+        """Register a probe or a tracer, or load a BPF program. Raises UsageError where nobody does."""
+
+    def free(self, address: Address) -> None:
+        """Free what covers `address`: module, probe, tracer, program or area. Raises UsageError if nothing there can be freed."""
 
     def purge(self, kind: str = "aliases") -> None:
         """Purge lazy areas now: aliases, drain or reclaim."""

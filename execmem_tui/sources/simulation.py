@@ -13,6 +13,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
 from execmem_tui.sources.base import SourceKind
+from execmem_tui.sources.consumer_commands import insert, load_module, remove
 
 Command = Callable[[Kernel], object]
 
@@ -39,6 +40,8 @@ class Simulation:
         self._history = History(layout, self._kernel.machine.areas())
         self._commands: list[Command] = []
         self._steps: list[int] = [0]
+        self._inserted = 0
+        """Probes, tracers and programs so far: each has a name of its own, also after an undo."""
         self._checkpoints: dict[int, Kernel] = {0: self._kernel.clone()}
 
     @property
@@ -106,21 +109,46 @@ class Simulation:
 
         self.do(command)
 
-    def free(self, start: Address) -> None:
-        """Free the live execmem area that starts at `start`."""
-        area = self._history.snapshot().area_at(start)
-        if area is None or area.start != start or area.state is not AreaState.LIVE or area.type is None:
+    def loadable(self) -> tuple[str, ...]:
+        """Return the modules that can be loaded by name; none where no catalogue knows this architecture and kernel."""
+        catalogue = self._kernel.modules.catalogue
+        return () if catalogue is None else catalogue.names
+
+    def load(self, name: str) -> None:
+        """Load a module and what it depends on.
+
+        Raises:
+            UsageError: there is no such module, or it is loaded.
+        """
+        self.do(load_module(name))
+
+    def insert(self, kind: ExecmemType) -> None:
+        """Let a consumer ask: register a probe or a tracer, load a BPF program.
+
+        Raises:
+            UsageError: nobody does that here.
+        """
+        reason = self.can_allocate(kind)
+        if reason:
+            raise UsageError(reason)
+        self._inserted += 1
+        self.do(insert(kind, self._inserted))
+
+    def free(self, address: Address) -> None:
+        """Free what covers `address`: the module, probe, tracer or program there, else the live execmem area.
+
+        Raises:
+            UsageError: there is nothing that can be freed.
+        """
+        area = self._history.snapshot().area_at(address)
+        if area is None or area.state is not AreaState.LIVE or area.type is None:
             raise UsageError(
-                f"nothing to free at {hex_address(start)}",
+                f"nothing to free at {hex_address(address)}",
                 hint="only live areas of execmem can be freed; choose one on the map",
             )
-        if area.parts is not None:
-            raise UsageError(f"{area.name} is in use", hint="it goes when the last of its probes or programs does")
-
-        def command(kernel: Kernel) -> None:
-            kernel.machine.release(start)
-
-        self.do(command)
+        self._return_to_cursor()
+        start, part = area.start, area.part_at(address)
+        self.do(remove(self._kernel, area, part) or (lambda kernel: kernel.machine.release(start)))
 
     def purge(self, kind: str = "aliases") -> None:
         """Purge lazy areas: aliases, drain or reclaim."""

@@ -1,5 +1,7 @@
 """What one does to the simulated kernel, and to the application: allocate, free, purge, choose, open, export."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from execmem_tui.model.areas import AreaState
@@ -22,13 +24,16 @@ class KernelCommands(AppPart):
         self.allocate(pane_type(self.pane_number))
 
     def allocate(self, kind: ExecmemType, size: Bytes | None = None, count: int = 1, owner: str | None = None) -> None:
-        """Make requests, show them, and say so where a fallback was used or nothing fitted."""
+        """Make requests of one type."""
         source = commanded(self.source)
-        if source is None:
-            return
+        if source is not None:
+            self.command(partial(source.allocate, kind, size, count=count, owner=owner))
+
+    def command(self, command: Callable[[], None]) -> None:
+        """Do something to the simulated kernel, show it, and say so where a fallback was used or nothing fitted."""
         before = min(self.source.history.step, self.source.history.steps)
         try:
-            source.allocate(kind, size, count=count, owner=owner)
+            command()
         except ExecmemTuiError as error:
             self.notify(error.hint, title=error.title, severity="warning", markup=False)
             return
@@ -78,25 +83,41 @@ class KernelCommands(AppPart):
         sizes = {kind: source.usual_size(kind) for kind in kinds}
         self.push_screen(AllocateDialog(kinds, chosen if chosen in kinds else kinds[0], sizes), go)
 
-    def action_free(self) -> None:
-        """Free the area under the cursor."""
-        area = self.shown.snapshot.area_at(self.cursor)
-        if area is None:
-            self.notify("there is no area under the cursor", severity="warning", markup=False, timeout=3)
-            return
-        self.free(area.start)
+    def action_insert(self) -> None:
+        """Let the consumer of the focused pane ask for memory; for the loader, choose a module."""
+        from execmem_tui.tui.screens.dialogs import FindDialog
 
-    def free(self, start: Address) -> None:
-        """Free the area that starts at `start`."""
         source = commanded(self.source)
         if source is None:
             return
-        try:
-            source.free(start)
-        except ExecmemTuiError as error:
-            self.notify(error.hint, title=error.title, severity="warning", markup=False)
+        kind = pane_type(self.pane_number)
+        if kind is not ExecmemType.MODULE_TEXT:
+            self.command(partial(source.insert, kind))
             return
-        self.show_snapshot()
+        names = source.loadable()
+        if not names:
+            self.notify("no catalogue of modules for this architecture and kernel", severity="warning", markup=False)
+            return
+
+        def go(number: int | None) -> None:
+            if number is not None:
+                self.command(partial(source.load, names[number]))
+
+        self.push_screen(FindDialog("Load a module", [(name, number) for number, name in enumerate(names)]), go)
+
+    def action_free(self) -> None:
+        """Free what is under the cursor."""
+        if self.shown.snapshot.area_at(self.cursor) is None:
+            self.notify("there is no area under the cursor", severity="warning", markup=False, timeout=3)
+            return
+        self.free(self.cursor)
+
+    def free(self, address: Address) -> None:
+        """Free what covers `address`."""
+        source = commanded(self.source)
+        if source is None:
+            return
+        self.command(partial(source.free, address))
 
     def action_free_as(self) -> None:
         """Choose what to free by name."""

@@ -100,7 +100,7 @@ def test_a_used_page_cannot_be_freed_by_hand() -> None:
     simulation.do(lambda kernel: kernel.ftrace.register("f1"))
     start = simulation.history.snapshot().areas[0].start
     with pytest.raises(UsageError, match="in use"):
-        simulation.free(start)
+        simulation.free(start + 4000)
     simulation.history.undo()
     simulation.history.redo()
     assert simulation.history.snapshot().areas[0].start == start

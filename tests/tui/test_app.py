@@ -425,3 +425,29 @@ async def test_a_scenario_is_chosen_and_told_step_by_step() -> None:
         assert app.shown.snapshot.counters.allocations > 1000
         assert "√" in shown_text(app)
         assert shown_text(app) != first
+
+
+async def test_consumers_are_told_by_hand_and_taken_back() -> None:
+    app = ExecmemApp(open_simulation("x86", "7.1", None, "off"), theme="execmem-dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "i")
+        app.screen.query_one(Input).value = "ext4"
+        await press(pilot, "enter")
+        loaded = {area.owner for area in app.shown.snapshot.areas if area.region == "MOD_TEXT"}
+        assert {"ext4", "jbd2", "mbcache"} <= loaded
+        await press(pilot, "4", "i", "i")
+        (pack,) = [area for area in app.shown.snapshot.areas if area.type is ExecmemType.BPF]
+        assert pack.parts is not None
+        assert [part.name for part in pack.parts] == ["bpf_prog_program_1", "bpf_prog_program_2"]
+        await press(pilot, "2", "i", "u", "ctrl+r", "i")
+        assert sum(area.owner == "kprobe_insn_page" for area in app.shown.snapshot.areas) == 1
+        app.focus_pane(4, pack.parts[1].start)
+        await press(pilot, "f")
+        (pack,) = [area for area in app.shown.snapshot.areas if area.type is ExecmemType.BPF]
+        assert [part.name for part in pack.parts or ()] == ["bpf_prog_program_1"]
+        text = next(area for area in app.shown.snapshot.areas if (area.owner, area.region) == ("ext4", "MOD_TEXT"))
+        app.focus_pane(1, text.start)
+        await press(pilot, "f")
+        left = {area.owner for area in app.shown.snapshot.areas if area.region is not None and area.kind != "lazy"}
+        assert "ext4" not in left
+        assert "jbd2" in left

@@ -1,0 +1,71 @@
+"""What the consumers of a simulated kernel can be told by hand: load a module, register a probe or a tracer, load a program."""
+
+from collections.abc import Callable
+from typing import Final
+
+from execmem_tui.consumers.kernel import Kernel
+from execmem_tui.consumers.modules import Outcome
+from execmem_tui.model.areas import Area, Part
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.units import Bytes
+
+PROGRAM_SIZE: Final[Bytes] = 1024
+"""A typical BPF program after the JIT compiler."""
+_BPF_PREFIX: Final = "bpf_prog_"
+
+Command = Callable[[Kernel], object]
+
+
+def load_module(name: str) -> Command:
+    """Return the command that loads a module, and what it depends on, and frees its init memory."""
+
+    def command(kernel: Kernel) -> None:
+        kernel.machine.note(f"modprobe {name}", mark=True)
+        outcome = kernel.modules.load(name)
+        if outcome is Outcome.EXISTS:
+            raise UsageError(f"{name} is loaded already")
+        kernel.modules.run_init_frees()
+
+    return command
+
+
+def insert(kind: ExecmemType, number: int) -> Command:
+    """Return the command by which a consumer other than the module loader asks for memory; `number` makes its name unique.
+
+    Raises:
+        UsageError: (the command) nobody does that here.
+    """
+
+    def command(kernel: Kernel) -> None:
+        if kind is ExecmemType.KPROBES:
+            if kernel.kprobes.why_none:
+                raise UsageError(kernel.kprobes.why_none)
+            kernel.kprobes.register(f"probe_{number}")
+        elif kind is ExecmemType.FTRACE:
+            if kernel.ftrace.why_none:
+                raise UsageError(kernel.ftrace.why_none)
+            kernel.ftrace.register(f"tracer_{number}")
+        else:
+            kernel.bpf.load(f"program_{number}", PROGRAM_SIZE)
+
+    return command
+
+
+def remove(kernel: Kernel, area: Area, part: Part | None) -> Command | None:
+    """Return the command that removes what a consumer has in an area: its module, or its part; None if it is nobody's."""
+    owner = area.owner or ""
+    if area.region is not None and owner in kernel.modules.loaded:
+        return lambda it: it.modules.unload(owner)
+    if area.parts is None:
+        return None
+    if part is None:
+        raise UsageError(f"{area.name} is in use", hint="put the cursor on one of its parts, or free those first")
+    name = part.name.removeprefix(_BPF_PREFIX)
+    if area.type is ExecmemType.BPF and name in kernel.bpf.programs:
+        return lambda it: it.bpf.unload(name)
+    if area.type is ExecmemType.KPROBES and kernel.kprobes.registered(name):
+        return lambda it: it.kprobes.unregister(name)
+    if area.type is ExecmemType.FTRACE and name in kernel.ftrace.pages:
+        return lambda it: it.ftrace.unregister(name)
+    raise UsageError(f"{part.name} cannot be removed by hand")

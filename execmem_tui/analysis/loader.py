@@ -303,6 +303,7 @@ class LoaderCheck:
                 self.rox.free(line.line, line.start)
             if task is not None and any(area.start == line.start for area in task.areas):
                 task.freed.append(line.start)
+                task.freed_line = line.line
             return
         load, region = owner
         if task is not None and task.unloading is load:
@@ -348,6 +349,8 @@ class LoaderCheck:
         areas = [area.start for area in task.areas]
         sizes = [area.size for area in task.areas]
         if len(task.freed) == len(areas) > 1 and self.rules.separate:
+            if self.rox is not None:
+                self.rox.disturb(task.areas[0].line, task.freed_line)
             name, labels = self._names().get(tuple(sizes), ("", []))
             if name:
                 starts = dict(zip(areas, labels, strict=True))

@@ -20,8 +20,11 @@ _KEEP: Final = 96
 """Areas of a task that are kept while no load ends: more than one load, with a retry, makes."""
 FAILED: Final = "loader failed load"
 NEAR: Final = "loader sequence, sizes of another build"
+_EVENTS: Final = ("module_load", "module_free")
 _SHOWN: Final = 20
 """Misses in the document."""
+_REMEMBERED: Final = 4096
+"""Misses; more are only counted."""
 _TASKS: Final = 1024
 """Tasks watched at once."""
 _FALLBACK: Final = re.compile(r"FpF?A")
@@ -90,7 +93,7 @@ class LoaderCheck:
                     self._free(line)
                 elif line.start in blocks and self.rox is not None:
                     self.rox.free(line.line, line.start)
-            elif type(line) is Other:
+            elif type(line) is Other and line.name in _EVENTS:
                 self._event(line)
             elif type(line) is Lost:
                 self._lost = True
@@ -99,7 +102,7 @@ class LoaderCheck:
     def _event(self, line: Other) -> None:
         if line.name == "module_load":
             self._load(line)
-        elif line.name == "module_free":
+        else:
             self._unload(line)
 
     def finish(self) -> None:
@@ -300,6 +303,7 @@ class LoaderCheck:
                 self.rox.free(line.line, line.start)
             if task is not None and any(area.start == line.start for area in task.areas):
                 task.freed.append(line.start)
+                task.freed_line = line.line
             return
         load, region = owner
         if task is not None and task.unloading is load:
@@ -345,6 +349,8 @@ class LoaderCheck:
         areas = [area.start for area in task.areas]
         sizes = [area.size for area in task.areas]
         if len(task.freed) == len(areas) > 1 and self.rules.separate:
+            if self.rox is not None:
+                self.rox.disturb(task.areas[0].line, task.freed_line)
             name, labels = self._names().get(tuple(sizes), ("", []))
             if name:
                 starts = dict(zip(areas, labels, strict=True))
@@ -366,7 +372,7 @@ class LoaderCheck:
     ) -> None:
         self.checked[kind] += 1
         self.exact[kind] += good
-        if good:
+        if good or len(self.misses) >= _REMEMBERED:
             return
         cause = self._lost_cause()
         if self.near and not cause:

@@ -75,6 +75,8 @@ class TaskWindow:
     """Bytes of the last area or block, with its guard."""
     freed: list[int] = field(factory=list)
     """Starts among `areas`, in the order in which the task gave them back."""
+    freed_line: int = 0
+    """Of the last of them."""
     unloading: Load | None = None
     unloaded: list[str] = field(factory=list)
 

@@ -6,7 +6,7 @@ cache unseen; where a snapshot's kallsyms shows others than the one before, noth
 over what the snapshot shows. Where loads raced on several CPUs, who came first is not in the trace.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from heapq import heappop, heappush
@@ -21,6 +21,8 @@ BLOCK: Final = "ROX block"
 _RACED: Final = "loads raced, and their order is not in the trace"
 _PENDING: Final = 1 << 15
 """Operations that wait for their turn; more, and the oldest are applied."""
+_RECENT: Final = 256
+"""Loads that a longer one may have raced with."""
 _FOREVER: Final = 1 << 62
 _BEHIND: Final = 20_000
 """Lines that a load may take: operations older than this can have no predecessor that is still unknown."""
@@ -111,7 +113,8 @@ class RoxText:
         self._claims: list[tuple[int, str, CachedText | None, str, str, bool]] = []
         self._texts: dict[str, CachedText] = {}
         self._live: dict[str, CachedText] = {}
-        self._last: CachedText | None = None
+        self._recent: deque[CachedText] = deque(maxlen=_RECENT)
+        self._disturbed = -1
         self._pending: list[tuple[int, int, Callable[[], None]]] = []
         self._number = 0
         self._marks = sorted(marks)
@@ -138,17 +141,24 @@ class RoxText:
     def load(self, text: CachedText, at: int, init_at: int, *, block: bool, init_block: bool) -> None:
         """A module took its text at line `at` and its init text at `init_at`; with `block` it had to populate one first."""
         text.begun = at
-        last = self._last
-        if last is not None and at < last.line:
-            text.raced = last.raced = True
-        if last is None or last.line < text.line:
-            self._last = text
+        for other in self._recent:
+            if at < other.line:
+                text.raced = other.raced = True
+        text.raced = text.raced or at < self._disturbed
+        self._recent.append(text)
         self._texts[text.name] = text
         if text.text:
             self._push(at, lambda: self._carve(text, at, text.text, init=False, populated=block))
         if text.init_text:
             self._push(init_at, lambda: self._carve(text, init_at, text.init_text, init=True, populated=init_block))
         self._push(text.line, lambda: self._live.__setitem__(text.name, text))
+
+    def disturb(self, begun: int, ended: int) -> None:
+        """Between two lines something took text and gave it back: a load that failed."""
+        self._disturbed = max(self._disturbed, ended)
+        for text in self._recent:
+            if begun < text.line and text.begun < ended:
+                text.raced = True
 
     def free_init(self, name: str, line: int) -> None:
         """Init text went back at `line`."""
@@ -315,9 +325,11 @@ class RoxText:
         why = self._blind
         if not why and truth.pages != self._pages:
             why = "pages of kprobes or ftrace were taken or given back unseen"
+        # one wrong order leaves other holes for all that follow
+        raced = any(text is not None and text.raced for _, _, text, *_ in claims)
         wrong = False
         for line, kind, text, actual, predicted, good in claims:
-            reason = why or (_RACED if text is not None and text.raced and not good else "")
+            reason = why or (_RACED if raced and not good else "")
             wrong = wrong or not good
             if reason:
                 self.unclaimed[f"{kind}: {reason}"] += 1

@@ -9,7 +9,7 @@ from shutil import copytree
 
 import pytest
 
-from execmem_tui.analysis.loader import LoaderCheck
+from execmem_tui.analysis.loader import NEAR, LoaderCheck
 from execmem_tui.analysis.loader_rules import LoaderRules
 from execmem_tui.analysis.rox_text import RoxText, Truth
 from execmem_tui.analysis.trace_verify import verify_trace
@@ -142,12 +142,7 @@ def _purge_added(lines: list[str]) -> None:
 def test_a_change_is_found(
     change: Change, kind: str, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    copytree(TRACES / "armhf-6.12.107", tmp_path / "run")
-    packed = tmp_path / "run" / "trace.txt.xz"
-    lines = [text for _, text in read_lines(packed)]
-    packed.unlink()
-    change(lines)
-    (tmp_path / "run" / "trace.txt").write_text("\n".join(lines), encoding="utf-8")
+    _edited(tmp_path, change)
     check = check_of(tmp_path / "run")
     wrong = {miss.kind for miss in check.misses}
     assert (kind in wrong) == bool(code)
@@ -158,15 +153,49 @@ def test_a_change_is_found(
 
 
 def test_lost_events_explain_a_difference(tmp_path: Path) -> None:
+    def lose(lines: list[str]) -> None:
+        lines.insert(100, "CPU:0 [LOST 3 EVENTS]")
+        _bigger(lines)
+
+    _edited(tmp_path, lose)
+    check = check_of(tmp_path / "run")
+    assert {miss.cause for miss in check.misses} == {"events were lost before it"}
+
+
+def _edited(tmp_path: Path, change: Change) -> Path:
+    """Return a copy of the armhf run with its trace changed."""
     copytree(TRACES / "armhf-6.12.107", tmp_path / "run")
     packed = tmp_path / "run" / "trace.txt.xz"
     lines = [text for _, text in read_lines(packed)]
     packed.unlink()
-    lines.insert(100, "CPU:0 [LOST 3 EVENTS]")
-    _bigger(lines)
+    change(lines)
     (tmp_path / "run" / "trace.txt").write_text("\n".join(lines), encoding="utf-8")
-    check = check_of(tmp_path / "run")
-    assert {miss.cause for miss in check.misses} == {"events were lost before it"}
+    return tmp_path / "run"
+
+
+def test_another_flavour_is_compared_but_proves_nothing(tmp_path: Path) -> None:
+    run = _edited(tmp_path, _bigger)
+    meta = run / "meta.toml"
+    meta.write_text(meta.read_text(encoding="utf-8").replace("-armmp", "-armmp-lpae"), encoding="utf-8")
+    check = check_of(run)
+    assert check.near
+    assert check.checked[NEAR] == 171
+    assert check.exact[NEAR] == 170
+    assert {miss.cause for miss in check.misses} == {"sizes are those of another build: armhf-6.12.107"}
+    assert check.checked["loader unload"] == check.exact["loader unload"] == 171
+
+
+def test_a_load_cut_by_the_beginning_is_not_claimed(tmp_path: Path) -> None:
+    def cut(lines: list[str]) -> None:
+        at = [n for n, text in enumerate(lines) if "vstart=0xbf000000" in text]
+        del lines[12 : at[1]]
+        head = next(n for n, text in enumerate(lines) if text.startswith("# entries-in-buffer"))
+        lines[head] = "# entries-in-buffer/entries-written: 9000/9999   #P:1"
+
+    check = check_of(_edited(tmp_path, cut))
+    assert check.misses == []
+    assert check.unclaimed == {"load that began before the trace": 1}
+    assert check.checked["loader sequence"] == 170
 
 
 class Tracer:

@@ -9,6 +9,7 @@ from execmem_tui.arch import architectures
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.base import Source
 from execmem_tui.sources.opening import open_path
+from execmem_tui.sources.scenario_play import play_scenario
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
 
@@ -60,6 +61,22 @@ def capture() -> Source:
     return open_path(str(CAPTURE), phase="1-modules")
 
 
+def pack() -> Source:
+    """x86-64 with modules by name, probes, tracers and some BPF programs."""
+    simulation = open_simulation("x86", "7.1", None, "off")
+    for name in ("ext4", "kvm_intel", "i915", "nf_tables"):
+        simulation.load(name)
+    for kind, count in ((ExecmemType.KPROBES, 3), (ExecmemType.FTRACE, 2), (ExecmemType.BPF, 40)):
+        for _ in range(count):
+            simulation.insert(kind)
+    return simulation
+
+
+def scenario() -> Source:
+    """Every module of an arm64 kernel, at the end."""
+    return play_scenario("arm64-nvidia-110m")
+
+
 def replay() -> Source:
     """The trace of a real arm64 kernel, a third of the way through."""
     source = open_path(str(HERE.parent / "tests" / "data" / "traces" / "arm64-7.2.13-nokaslr" / "trace.txt.xz"))
@@ -80,6 +97,8 @@ PICTURES: tuple[tuple[str, Callable[[], Source], tuple[int, int], str, tuple[str
     ("arm64-rest", rest, (120, 40), "execmem-dark", ()),
     ("arm64-fallback", fallback, (120, 40), "execmem-dark", ("N",)),
     ("x86-rox-cache", rox, (120, 40), "execmem-dark", ("z", "minus", "minus", "minus")),
+    ("x86-bpf-pack", pack, (120, 40), "execmem-dark", ("4", "z", *("plus",) * 9)),
+    ("scenario", scenario, (120, 40), "execmem-dark", ()),
     ("arm-spilled", spilled, (120, 40), "execmem-dark", ("N",)),
     ("small-80x24", fallback, (80, 24), "execmem-dark", ("N",)),
     ("no-colour", fallback, (120, 40), "execmem-dark", ("N",)),

@@ -18,6 +18,9 @@ class Navigation(AppPart):
         anew = number != self.pane_number
         self.pane_number = number
         self.show_snapshot(anew=anew)
+        if address is None and anew:
+            types = self.shown.pane(number).types
+            address = next((area.start for area in self.shown.snapshot.areas if area.type in types), None)
         if address is not None:
             self.look_at(address)
 

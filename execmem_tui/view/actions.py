@@ -73,7 +73,7 @@ ACTIONS: Final = (
     ),
     _action("free_as", "F", "Free…", "free areas by name or address", KERNEL, commanded=True),
     _action("purge", "p", "Purge", "purge lazy areas now", KERNEL, commanded=True),
-    _action("undo", "u", "Undo", "take back the last command", TIME, footer=True),
+    _action("undo", "u", "Undo", "take back the last command", TIME),
     _action("redo", "ctrl+r", "Redo", "do it again", TIME),
     _action("step_back", "left_square_bracket", "Step back", "one event back", TIME),
     _action("step_on", "right_square_bracket", "Step on", "one event forward", TIME),

@@ -227,7 +227,7 @@ class CellIndex:
             text = ""
             if column in names and here.eighths == 8:
                 width, name = names[column]
-                text = name[: min(width, stop - column)]
+                text = name[: min(width, stop - column) - (stop in names)]  # two names never touch
             runs.append(Run(here, stop - column, text))
             column = stop
         return runs

@@ -394,7 +394,7 @@ async def test_programs_and_probes_show_inside_their_areas() -> None:
         text = shown_text(app)
         assert "bpf_prog_net3" in text
         assert "here bpf_prog_net0" in text
-        await press(pilot, "2", "w", "z")
+        await press(pilot, "2", "z")
         text = shown_text(app)
         assert "vfs_read 12" in text
         assert "30 of 273 slots used" in text

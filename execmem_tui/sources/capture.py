@@ -107,7 +107,7 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
     title = printable(path.name or str(path), 80)
     if path.is_file():
         info = parse_vmallocinfo(str(path), read_lines(path))
-        clues = Clues(page_size=_page_size(info), **_seen(info, Evidence()))
+        clues = Clues(page_size=page_size_of(info), **_seen(info, Evidence()))
         return _capture(title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)], arch)
     folders = [path] if find_file(path, _VMALLOCINFO) is not None else phase_folders(path)
     if phase is not None:
@@ -152,7 +152,7 @@ def run_meta(path: Path) -> dict[str, Any]:
 def _seen(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
     """Return the clues that real addresses give."""
     if info.pointers is not Pointers.REAL:
-        page = _page_size(info) or 4096
+        page = page_size_of(info) or 4096
         known = revealed(info.entries, evidence, page) if info.pointers is Pointers.HASHED else []
         return {
             "addresses": tuple(open_addresses(info, evidence, page)),
@@ -166,7 +166,7 @@ def _seen(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _page_size(info: Vmallocinfo) -> int | None:
+def page_size_of(info: Vmallocinfo) -> int | None:
     """Return the page size that most lines tell: an area of n pages is n + 1 pages long."""
     told = Counter(entry.size // (entry.pages + 1) for entry in info.entries if entry.pages)
     size = told.most_common(1)[0][0] if told else 0
@@ -235,7 +235,7 @@ def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[Me
         image_from_iomem="_end" in image,
         vmalloc_total=meminfo.get("VmallocTotal"),
         highmem="HighTotal" in meminfo if meminfo else None,
-        page_size=_page_size(info),
+        page_size=page_size_of(info),
         **_seen(info, evidence),
     )
 

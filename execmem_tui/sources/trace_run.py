@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterable
 from itertools import dropwhile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from execmem_tui.formats.procfiles import parse_version
 from execmem_tui.formats.reader import find_file, read_lines
 from execmem_tui.formats.trace import Alloc, Free, parse_trace
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.model.errors import InputError
-from execmem_tui.sources.capture import phase_folders, run_meta
+from execmem_tui.sources.capture import page_size_of, phase_folders, run_meta
+from execmem_tui.sources.nodes import vmap_nodes
 from execmem_tui.sources.trace_scan import TraceScan, scan_trace
 
 _CHUNK: Final = ("pcpu_create_chunk", "pcpu_mem_zalloc", "pcpu_alloc_chunk")
@@ -90,14 +92,15 @@ def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
     early, percpu = _unseen(infos, scan.order, begins)
     if begins.from_boot:
         begins = evolve(begins, busy=early)
-    page_size, cpus = meta.get("page_size"), meta.get("smp")
+    page_size = meta.get("page_size")
+    page_size = page_size if isinstance(page_size, int) else _page_size(infos)
     window = max(scan.windows, key=lambda pair: (pair[1] - pair[0], scan.windows[pair]))
     return TraceRun(
         path=trace,
-        kernel=str(meta.get("kernel", "7.1")),
+        kernel=str(meta.get("kernel") or _release(folder) or "7.1"),
         arch=str(meta.get("arch", "")),
-        page_size=page_size if isinstance(page_size, int) else 4096,
-        cpus=cpus if isinstance(cpus, int) else 1,
+        page_size=page_size,
+        cpus=vmap_nodes((info.entries for _, info in infos), page_size) or _cpus(meta, scan),
         word_bits=64 if window[1] >= 1 << 32 else 32,
         window=window,
         begins=begins,
@@ -115,6 +118,28 @@ def _snapshots(folder: Path) -> Iterable[tuple[str, Vmallocinfo]]:
             info = parse_vmallocinfo(str(file), read_lines(file))
             if info.pointers is Pointers.REAL:
                 yield each.name, info
+
+
+def _page_size(infos: list[tuple[str, Vmallocinfo]]) -> int:
+    """Return what the areas themselves tell: size over pages plus guard; else the usual."""
+    sizes = (page_size_of(info) for _, info in infos)
+    return next((size for size in sizes if size is not None), 4096)
+
+
+def _release(folder: Path) -> str | None:
+    """Return the release that a /proc/version in the folder or in one of its phases names."""
+    for each in (folder, *phase_folders(folder)) if folder.is_dir() else ():
+        file = find_file(each, "version")
+        version = None if file is None else parse_version(read_lines(file))
+        if version is not None:
+            return version[0]
+    return None
+
+
+def _cpus(meta: dict[str, Any], scan: TraceScan) -> int:
+    """Return the CPUs that the run, else the head of its trace, states."""
+    stated = meta.get("smp")
+    return stated if isinstance(stated, int) else scan.cpus or 1
 
 
 def _lost_by_counters(folder: Path) -> int:

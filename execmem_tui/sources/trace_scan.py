@@ -5,6 +5,7 @@ reads the line in the same way; a trace of which that is not so is read by the p
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -30,14 +31,16 @@ class TraceScan:
 
     wanted: set[int] = field(factory=set)
     """Starts of areas of which is asked whether the trace allocates them."""
-    windows: dict[tuple[int, int], None] = field(factory=dict)
-    """Every (vstart, vend) that was asked for, the first first."""
+    windows: Counter[tuple[int, int]] = field(factory=Counter)
+    """How often each (vstart, vend) was asked for, the first first."""
     order: dict[int, int] = field(factory=dict)
     """{a wanted start that is allocated: a number that grows with the place of its last allocation}."""
     marks: dict[str, dict[str, int]] = field(factory=dict)
     """{snapshot: {"begin": line, "end": line}}."""
     first_alloc: Alloc | None = None
     overwritten: int = 0
+    cpus: int = 0
+    """Online CPUs, as the head of the trace states; 0 where it does not."""
     lost: int = 0
     native: bool = False
     """The first allocation is one of the kernel's own vmalloc events."""
@@ -45,13 +48,14 @@ class TraceScan:
     def take(self, line: TraceLine) -> None:
         """Take what the parser read."""
         if isinstance(line, Alloc):
-            self.windows.setdefault((line.vstart, line.vend))
+            self.windows[line.vstart, line.vend] += 1
             if not line.failed and line.start in self.wanted:
                 self.order[line.start] = line.line
             if self.first_alloc is None:
                 self.first_alloc = line
         elif isinstance(line, Header):
             self.overwritten = line.written - line.kept
+            self.cpus = line.cpus
         elif isinstance(line, Lost):
             self.lost += line.events
         elif isinstance(line, Other) and line.name in ("tracing_mark_write", "print"):
@@ -96,7 +100,7 @@ class _Search:
         self._numbered = numbered
         self._line = 1
         self._count = 0
-        self._windows: set[bytes] = set()
+        self._windows: Counter[bytes] = Counter()
         self._seen: set[bytes] = set()
 
     def search(self, path: Path) -> TraceScan:
@@ -114,6 +118,9 @@ class _Search:
                     self._rare(block, text)
             if self._numbered or scan.first_alloc is None:
                 self._line += block.count(b"\n")
+        for window, count in self._windows.items():
+            low, high = window.split()
+            scan.windows[int(low[9:], 16), int(high[7:], 16)] = count  # vstart=0x… vend=0x…
         return scan
 
     def _allocs(self, block: bytes, allocs: list[tuple[bytes, bytes, bytes]]) -> None:
@@ -121,11 +128,12 @@ class _Search:
             before = block[: block.index(b"va_start: " + allocs[0][0])]
             if _PROBE in before:
                 raise _DoubtError
-        if not self._windows.issuperset(window for _, window, _ in allocs):
-            for alloc in allocs:
-                if alloc[1] not in self._windows:
-                    self._confirm(block, alloc)
-                    self._windows.add(alloc[1])
+        counts = Counter(window for _, window, _ in allocs)
+        for alloc in allocs if counts.keys() - self._windows.keys() else ():
+            if alloc[1] not in self._windows:
+                self._windows[alloc[1]] = 0
+                self._confirm(block, alloc)
+        self._windows.update(counts)
         if self._wanted:
             for number, (start, window, failed) in enumerate(allocs, self._count):
                 if start in self._wanted and failed == b"0":

@@ -1,0 +1,36 @@
+"""How many vmap nodes a kernel has, told by the order in which it lists its areas."""
+
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final
+
+from execmem_tui.formats.vmallocinfo import VmallocEntry
+from execmem_tui.model.units import Bytes
+
+MAX_NODES: Final = 128
+"""mm/vmalloc.c: vmap_init_nodes, 6.9 and later."""
+_ZONE_PAGES: Final = 16
+"""Pages that one node looks after before the next does (vmap_zone_size)."""
+
+
+def vmap_nodes(files: Iterable[Iterable[VmallocEntry]], page_size: Bytes) -> int | None:
+    """Return the number of nodes, or None where the order of the files fits several numbers, or none.
+
+    /proc/vmallocinfo lists node 0's busy areas ascending, then node 1's, and so on; an area belongs to the node of its start
+    (mm/vmalloc.c: vmalloc_info_show, addr_to_node_id). Possible CPUs decide the number, and no file of /proc tells those.
+
+    Args:
+        files: the entries of each file in its own order, with real addresses.
+        page_size: bytes.
+    """
+    zone = _ZONE_PAGES * page_size
+    possible = list(range(1, MAX_NODES + 1))
+    for entries in files:
+        starts = [entry.start for entry in entries if not entry.lazy]
+        possible = [nodes for nodes in possible if _fits(starts, zone, nodes)]
+    return possible[0] if len(possible) == 1 else None
+
+
+def _fits(starts: list[int], zone: Bytes, nodes: int) -> bool:
+    places = (((start // zone) % nodes, start) for start in starts)
+    return all(before <= after for before, after in pairwise(places))

@@ -3,6 +3,8 @@
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
+from attrs import frozen
+
 from execmem_tui.history import History
 from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
@@ -33,6 +35,15 @@ class Source(Protocol):
     @property
     def history(self) -> History:
         """The events so far; the screen moves its cursor."""
+
+
+@frozen
+class Recording:
+    """A source that was read once and for all: a capture (step 0 is empty, each phase is one event and a mark), or a trace."""
+
+    kind: SourceKind
+    title: str
+    history: History
 
 
 @runtime_checkable

@@ -32,7 +32,7 @@ from execmem_tui.model.events import Noted
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
-from execmem_tui.sources.base import SourceKind
+from execmem_tui.sources.base import Recording, SourceKind
 from execmem_tui.sources.claims import Evidence
 from execmem_tui.sources.clues import SYMBOLS, Clues
 from execmem_tui.sources.hidden import open_addresses, phase_areas, revealed
@@ -64,26 +64,6 @@ class Phase:
     """Of the bundle that it comes from."""
 
 
-class Capture:
-    """A capture as a source: step 0 is empty, each phase is one event and a mark."""
-
-    kind = SourceKind.CAPTURE
-
-    def __init__(self, title: str, history: History) -> None:
-        self._title = title
-        self._history = history
-
-    @property
-    def title(self) -> str:
-        """What was opened."""
-        return self._title
-
-    @property
-    def history(self) -> History:
-        """The phases."""
-        return self._history
-
-
 def is_capture(path: Path) -> bool:
     """Whether `path` looks like a capture: a folder with a vmallocinfo in it or below it, or such a file."""
     if path.is_dir():
@@ -91,7 +71,7 @@ def is_capture(path: Path) -> bool:
     return path.is_file()
 
 
-def open_capture(path: Path, phase: str | None = None, arch: str | None = None) -> Capture:
+def open_capture(path: Path, phase: str | None = None, arch: str | None = None) -> Recording:
     """Open a capture.
 
     Args:
@@ -287,7 +267,7 @@ def image_symbols(evidence: Evidence) -> tuple[tuple[int, str], ...]:
     )
 
 
-def _capture(title: str, phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()) -> Capture:
+def _capture(title: str, phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()) -> Recording:
     layout = phases_layout(phases, arch, windows)
     notes = [note for phase in phases for note in phase.findings]
     notes += [WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL]
@@ -311,4 +291,4 @@ def _capture(title: str, phases: list[Phase], arch: str | None, windows: Sequenc
         )
         history.append([event])
         before = areas
-    return Capture(title, history)
+    return Recording(SourceKind.CAPTURE, title, history)

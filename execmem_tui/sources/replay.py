@@ -19,7 +19,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
-from execmem_tui.sources.base import SourceKind
+from execmem_tui.sources.base import Recording, SourceKind
 from execmem_tui.sources.capture import Phase, phase_folders, phases_layout, read_phase
 from execmem_tui.sources.clues import Clues
 from execmem_tui.sources.owners import attribute, grouped
@@ -53,27 +53,7 @@ def _moment(phase: tuple[str, int, dict[Address, list[Area]]]) -> int:
     return phase[1]
 
 
-class TraceReplay:
-    """A recorded trace: the whole of it is read at once, newest `KEPT` events kept."""
-
-    kind = SourceKind.REPLAY
-
-    def __init__(self, title: str, history: History) -> None:
-        self._title = title
-        self._history = history
-
-    @property
-    def title(self) -> str:
-        """What was opened."""
-        return self._title
-
-    @property
-    def history(self) -> History:
-        """The events of the trace."""
-        return self._history
-
-
-def open_replay(path: Path, arch: str | None = None) -> TraceReplay:
+def open_replay(path: Path, arch: str | None = None) -> Recording:
     """Open a trace, or the trace of a run folder, with the snapshots beside it.
 
     Args:
@@ -105,7 +85,7 @@ def open_replay(path: Path, arch: str | None = None) -> TraceReplay:
     for line in parse_trace(str(run.path), read_lines(run.path)):
         if line.line > begins.line:
             history.append(reader.events(line))
-    return TraceReplay(printable(f"{folder.name}/{run.path.name}", 80), history)
+    return Recording(SourceKind.REPLAY, printable(f"{folder.name}/{run.path.name}", 80), history)
 
 
 def _bare(arch: str | None, kernel: str, windows: tuple[tuple[int, int], ...]) -> Layout:

@@ -1,5 +1,6 @@
 """Captures: a folder of /proc files, a run of several snapshots, a copied /proc tree, or a vmallocinfo alone."""
 
+import os
 import re
 import tomllib
 from collections import Counter
@@ -154,19 +155,35 @@ def page_size_of(info: Vmallocinfo) -> int | None:
 
 
 def read_phase(
-    folder: Path, symbols_of: Callable[[str, Iterable[tuple[int, str]]], list[Symbol]] = parse_kallsyms
+    folder: Path,
+    symbols_of: Callable[[str, Iterable[tuple[int, str]]], list[Symbol]] = parse_kallsyms,
+    refused: set[str] | None = None,
 ) -> Phase:
-    """Read one snapshot from its folder, which has a vmallocinfo; `symbols_of` reads its kallsyms."""
-    path = find_file(folder, _VMALLOCINFO)
-    assert path is not None
-    info = parse_vmallocinfo(str(path), read_lines(path))
+    """Read one snapshot from its folder, which has a vmallocinfo.
+
+    Args:
+        folder: the snapshot's.
+        symbols_of: reads its kallsyms.
+        refused: takes the names of files that may not be read, and they count as missing: /proc without root.
+
+    Raises:
+        InputError: a file is broken.
+        OSError: one cannot be read.
+    """
 
     def lines(name: str) -> Any:
         file = find_file(folder, name)
+        if file is not None and refused is not None and not os.access(file, os.R_OK):
+            refused.add(name)
+            file = None
         return (str(folder / name), iter(())) if file is None else (str(file), read_lines(file))
 
+    path, text = lines(_VMALLOCINFO)
+    hidden = refused is not None and _VMALLOCINFO in refused
+    info = Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=()) if hidden else parse_vmallocinfo(path, text)
     symbols = symbols_of(*lines("kallsyms"))
-    sections = parse_sections(*lines("sections")) or list(_section_tree(folder.parent / "sys" / "module"))
+    tree = folder.parent / "sys" / "module"
+    sections = parse_sections(*lines("sections")) or list(_section_tree(tree, refused))
     evidence = Evidence(modules=parse_modules(*lines("modules")), sections=sections, symbols=symbols)
     log = () if (found := beside(folder, "dmesg")) is None else tuple(parse_dmesg(read_lines(found)))
     return Phase(
@@ -179,9 +196,12 @@ def read_phase(
     )
 
 
-def _section_tree(modules: Path) -> Iterator[SectionLine]:
+def _section_tree(modules: Path, refused: set[str] | None) -> Iterator[SectionLine]:
     """Yield what /sys/module/*/sections says, of a machine or of a tree that was copied from one."""
     for file in sorted(modules.glob("*/sections/*")):
+        if refused is not None and not os.access(file, os.R_OK):
+            refused.add("sections")
+            return
         text = file.read_bytes()[:40].decode("ascii", "replace").strip()
         if re.fullmatch(r"0x[0-9a-f]{1,16}", text):
             module, section = printable(file.parent.parent.name, 80), printable(file.name, 120)

@@ -54,6 +54,7 @@ class Live:
         self._seen: dict[str, str] = {}
         self._trace: TraceInstance | None = None
         self._lines = 0
+        self._refused: set[str] = set()
         notes = []
         if tracing is not None:
             try:
@@ -68,7 +69,7 @@ class Live:
         layout = recognise(evolve(clues, ranges=read_ranges(proc / "kcore", info)))
         self._layout = evolve(
             layout,
-            notes=(*layout.notes, *notes, *_notes(phase.info)),
+            notes=(*layout.notes, *notes, *_notes(phase.info, self._refused)),
             image_symbols=image_symbols(phase.evidence),
         )
         self._events = TraceEvents(self._layout)
@@ -125,7 +126,7 @@ class Live:
 
     def _read(self, symbols_of: Callable[[str, Lines], list[Symbol]] = parse_kallsyms) -> Phase:
         self._changed()
-        return read_phase(self._proc, symbols_of)
+        return read_phase(self._proc, symbols_of, self._refused)
 
     def _refreshed(self, phase: Phase, message: str) -> Noted:
         """Return the difference between what is shown and what /proc says now."""
@@ -151,13 +152,13 @@ def _start(area: Area) -> int:
     return area.start
 
 
-def _notes(info: Vmallocinfo) -> list[str]:
+def _notes(info: Vmallocinfo, refused: set[str]) -> list[str]:
     """Say what is missing, and what is known although addresses are hidden: counts, sizes, neighbours."""
-    if info.pointers is Pointers.REAL:
-        return []
-    if not info.entries:
-        return ["/proc/vmallocinfo is not readable: it takes root"]
-    notes = [WHY[info.pointers] + " (this tool changes nothing)"]
+    names = ", ".join(sorted(refused))
+    missing = [f"may not be read without root (CAP_DAC_READ_SEARCH): {names}"] if refused else []
+    if info.pointers is Pointers.REAL or not info.entries:
+        return missing
+    notes = [*missing, WHY[info.pointers] + " (this tool changes nothing)"]
     sizes: Counter[str] = Counter()
     counts: Counter[str] = Counter()
     for entry in info.entries:

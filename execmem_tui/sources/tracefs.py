@@ -32,6 +32,8 @@ class TraceInstance:
 
     def __init__(self, tracing: Path = TRACING, proc: Path = Path("/proc")) -> None:
         instances = tracing / "instances"
+        if tracing.is_dir() and not os.access(tracing, os.R_OK | os.X_OK):
+            raise UsageError("tracefs may not be read", hint="it takes root (CAP_DAC_OVERRIDE)")
         if not instances.is_dir():
             raise UsageError(
                 f"no tracefs at {tracing}", hint="root can mount it: mount -t tracefs nodev /sys/kernel/tracing"

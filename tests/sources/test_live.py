@@ -37,7 +37,7 @@ def proc(tmp_path: Path) -> Path:
     """A /proc like that of the captured machine after its modules were loaded."""
     folder = tmp_path / "proc"
     folder.mkdir()
-    for name in ("vmallocinfo", "modules", "kallsyms", "version", "meminfo"):
+    for name in ("vmallocinfo", "modules", "sections", "kallsyms", "version", "meminfo"):
         source = find_file(CAPTURE / "1-modules", name) or find_file(CAPTURE / "0-boot", name)
         if source is not None:
             (folder / name).write_text("".join(text + "\n" for _, text in read_lines(source)))
@@ -176,6 +176,21 @@ def test_no_root_no_areas_but_a_reason(tmp_path: Path) -> None:
     (tmp_path / "vmallocinfo").write_text("0x0-0x0    8192 a+0x1/0x2\n")
     notes = Live(tmp_path).history.layout.notes
     assert any("addresses are zeroed" in note for note in notes)
+
+
+def test_files_that_may_not_be_read_are_named_and_the_rest_is_shown(
+    proc: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.access
+    hidden = ("vmallocinfo", "tracing")
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name not in hidden and real(path, mode))
+    (tmp_path / "tracing").mkdir()
+    live = Live(proc, tmp_path / "tracing")
+    notes = live.history.layout.notes
+    assert any("may not be read without root" in note and "vmallocinfo" in note for note in notes)
+    assert any("no events: tracefs may not be read" in note for note in notes)
+    assert any(area.type is ExecmemType.MODULE_TEXT for area in live.history.snapshot().areas)
+    assert live.read() == []
 
 
 def test_chains_of_equal_hashes_are_placed_by_sections() -> None:

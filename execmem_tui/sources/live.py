@@ -95,15 +95,20 @@ class Live:
             numbered = enumerate(lines, self._lines + 1)
             self._lines += len(lines)
             for line in parse_trace("trace_pipe", numbered):
-                for event in self._events.events(line):
-                    self._areas.difference_update(event.removed)
-                    self._areas.update(event.added)
-                    found.append(event)
+                found += map(self._shown, self._events.events(line))
         if found or self._changed():
             event = self._refreshed(self._read(_moving_symbols), "read again")
             if event.removed or event.added:
                 found.append(event)
         return found
+
+    def _shown(self, event: Event) -> Event:
+        """Return an event of the trace as it changes what is shown: where addresses are hidden, that is not all that is traced."""
+        removed = tuple(area for area in event.removed if area in self._areas)
+        self._areas.difference_update(removed)
+        added = tuple(area for area in event.added if area not in self._areas)
+        self._areas.update(added)
+        return evolve(event, removed=removed, added=added)
 
     def close(self) -> None:
         """Remove the tracefs instance."""

@@ -171,6 +171,20 @@ def test_hashed_addresses_are_said_and_what_follows_from_symbols_is_shown(proc: 
     assert any("equal hashes" in note for note in notes)
 
 
+def test_a_traced_area_that_is_shown_otherwise_can_be_freed(proc: Path, tracing: Path) -> None:
+    (proc / "vmallocinfo").write_text("0x0-0x0    8192 a+0x1/0x2\n")
+    live = Live(proc, tracing)
+    text = next(area for area in live.history.snapshot().areas if area.region is not None)
+    write = pipe(tracing)
+    write(ALLOC.format(1, text.start))
+    live.history.append(live.read())
+    write(FREE.format(2, text.start) + ALLOC.format(3, text.start) + FREE.format(4, text.start))
+    live.history.append(live.read())
+    assert live.history.seek(0).areas == ()
+    assert set(live.history.seek(live.history.steps).areas) >= {text}
+    live.close()
+
+
 def test_no_root_no_areas_but_a_reason(tmp_path: Path) -> None:
     (tmp_path / "version").write_text("Linux version 7.1.8 (gcc) #1\n")
     (tmp_path / "vmallocinfo").write_text("0x0-0x0    8192 a+0x1/0x2\n")

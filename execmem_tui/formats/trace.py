@@ -8,10 +8,44 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
+from execmem_tui.formats.trace_lines import (
+    ALLOC,
+    EVERYTHING,
+    FREE,
+    HEADER,
+    LOST,
+    OTHER,
+    PURGE,
+    Alloc,
+    Event,
+    Free,
+    Header,
+    Lost,
+    Other,
+    Place,
+    Purge,
+    TraceLine,
+)
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
+
+__all__ = [
+    "EVERYTHING",
+    "Alloc",
+    "Free",
+    "Header",
+    "Lost",
+    "Other",
+    "Purge",
+    "TraceLine",
+    "full",
+    "looks_like_trace",
+    "parse_trace",
+    "trace_events",
+    "trace_windows",
+]
 
 _LINE: Final = re.compile(
     r"\s*(.{1,40}?)(?:-|\s+)(\d+)(?:/\d+)?\s+(?:\([^)]*\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?(\d+\.\d+):\s+(?:\w+:)?(\w+):\s*(.*)"
@@ -38,84 +72,14 @@ _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\
 
 _ASKED: Final = "alloc_vmap_area: va_start: "
 _FREED: Final = "free_vmap_area_noflush: va_start=0x"
+_PURGED: Final = "purge_vmap_area_lazy: start=0x"
+_HEX: Final = "0123456789abcdef"
 _MAX_TASK: Final = 40
 _REMEMBERED: Final = 1 << 13
 """How many different texts of a kind are remembered, so that memory does not grow with a trace."""
 _T = TypeVar("_T")
-
-EVERYTHING: Final = -1
-"""`Purge.purged` where only the call was seen: all that was lazy."""
-
-
-class Alloc(NamedTuple):
-    """alloc_vmap_area: one attempt. Bytes."""
-
-    line: int
-    time: float
-    task: str
-    cpu: int
-    start: int
-    size: int
-    align: int
-    vstart: int
-    vend: int
-    failed: bool
-
-
-class Free(NamedTuple):
-    """free_vmap_area_noflush: an area turned lazy; `nr_lazy` in pages."""
-
-    line: int
-    time: float
-    task: str
-    cpu: int
-    start: int
-    nr_lazy: int
-
-
-class Purge(NamedTuple):
-    """purge_vmap_area_lazy: the end of a purge; `purged` counts lazy areas, or is EVERYTHING."""
-
-    line: int
-    time: float
-    task: str
-    cpu: int
-    start: int
-    end: int
-    purged: int
-
-
-class Other(NamedTuple):
-    """Any other event or marker, its text printable."""
-
-    line: int
-    time: float
-    task: str
-    cpu: int
-    name: str
-    text: str
-
-
-class Lost(NamedTuple):
-    """How many events the ring buffer lost before this line."""
-
-    line: int
-    events: int
-
-
-class Header(NamedTuple):
-    """The counts in the trace's head."""
-
-    line: int
-    written: int
-    kept: int
-    cpus: int
-
-
 _Where = tuple[int, float, str, int]
 """Line, seconds, task, CPU."""
-
-TraceLine = Alloc | Free | Purge | Other | Lost | Header
 
 
 def parse_trace(path: str, lines: Iterable[tuple[int, str]], *, native: bool = False) -> Iterator[TraceLine]:
@@ -129,47 +93,100 @@ def parse_trace(path: str, lines: Iterable[tuple[int, str]], *, native: bool = F
     Raises:
         InputError: this is no trace, or a vmalloc event is cut.
     """
+    return map(full, trace_events(path, lines, native=native))
+
+
+def full(event: Event) -> TraceLine:
+    """Return all that an event's line says."""
+    kind, number, place, said, start, more = event
+    if not isinstance(said, str):
+        return said
+    where = (number, _time(said), *place)
+    if kind == ALLOC:
+        return tuple.__new__(Alloc, (*where, start, *more))
+    if kind == FREE:
+        return tuple.__new__(Free, (*where, start, more))
+    if kind == PURGE:
+        return tuple.__new__(Purge, where + more)
+    name, _, text = more.partition(": ")
+    return tuple.__new__(Other, (*where, name, printable(text, 400)))
+
+
+def _time(head: str) -> float:
+    return float(head[head.rfind(" ") + 1 :])
+
+
+def _event(line: TraceLine) -> Event:
+    """Return the event of a line that is read already."""
+    if isinstance(line, Alloc):
+        return ALLOC, line.line, line[2:4], line, line.start, line[5:]
+    if isinstance(line, Free):
+        return FREE, line.line, line[2:4], line, line.start, line.nr_lazy
+    if isinstance(line, Purge):
+        return PURGE, line.line, line[2:4], line, 0, line[4:]
+    if isinstance(line, Other):
+        return OTHER, line.line, line[2:4], line, 0, f"{line.name}: {line.text}"
+    return (LOST if isinstance(line, Lost) else HEADER), line.line, ("", 0), line, 0, None
+
+
+def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through here, a call costs
+    path: str, lines: Iterable[tuple[int, str]], *, native: bool = False
+) -> Iterator[Event]:
+    """Yield what `parse_trace` yields, read no further than most need, at a fraction of the time."""
     parser = _Parser(path, native=native)
-    heads, requests, pages, purges = parser.heads, parser.requests, parser.pages, parser.purges
-    new, hexadecimal = tuple.__new__, "0123456789abcdef"
+    moments, requests, pages = parser.moments, parser.requests, parser.pages
+    counts, purges, names = parser.counts, parser.purges, parser.names
     for number, text in lines:
         head, _, rest = text.partition(": ")
-        place, _, time = head.rpartition(" ")
-        if place in heads:
-            seconds, _, micros = time.partition(".")
-            if seconds.isdecimal() and micros.isdecimal():
-                task, cpu = heads[place]
-                kind = rest[:9]
-                if kind == "alloc_vma":
-                    start, _, tail = rest[27:].partition(" ")
-                    if tail in requests and start.isdecimal() and len(start) <= 20 and rest.startswith(_ASKED):
-                        yield new(Alloc, (number, float(time), task, cpu, int(start)) + requests[tail])
-                        continue
-                elif kind == "free_vmap":
-                    start, _, tail = rest[35:].partition(" ")
-                    if (
-                        tail in pages
-                        and 0 < len(start) <= 16
-                        and not start.strip(hexadecimal)
-                        and rest.startswith(_FREED)
-                    ):
-                        yield new(Free, (number, float(time), task, cpu, int(start, 16), pages[tail]))
-                        continue
-                elif rest in purges:
-                    yield new(Purge, (number, float(time), task, cpu) + purges[rest])
+        place = moments.get(head[:-6])
+        if place is None or not head[-6:].isdecimal():
+            place = parser.place(head)
+        if place is not None:
+            kind = rest[:1]
+            if kind == "p":
+                if rest in purges:
+                    yield PURGE, number, place, head, 0, purges[rest]
                     continue
-                line = parser.rest((number, float(time), task, cpu), rest)
-                if line is not None:
-                    yield line
+                low, high, tail = rest[30:46], rest[53:69], rest[69:]
+                if (
+                    tail in counts
+                    and rest[:30] == _PURGED
+                    and rest[46:53] == " end=0x"
+                    and not (low + high).strip(_HEX)
+                ):
+                    yield PURGE, number, place, head, 0, (int(low, 16), int(high, 16), counts[tail])
                     continue
-        yield from parser.take(number, text)
+            elif kind == "a":
+                start, tail = rest[27:47], rest[47:]
+                if tail not in requests:
+                    start, tail = _cut(rest[27:])
+                if tail in requests and rest[:27] == _ASKED and start.isdecimal() and len(start) <= 20:
+                    yield ALLOC, number, place, head, int(start), requests[tail]
+                    continue
+            elif kind == "f":
+                start, tail = rest[35:51], rest[51:]
+                if tail not in pages:
+                    start, tail = _cut(rest[35:])
+                if tail in pages and rest[:35] == _FREED and 0 < len(start) <= 16 and not start.strip(_HEX):
+                    yield FREE, number, place, head, int(start, 16), pages[tail]
+                    continue
+            name, _, tail = rest.partition(": ")
+            if name in names and tail[:1] != "(" and not tail[:1].isspace():
+                yield OTHER, number, place, head, 0, rest
+                continue
+            line = parser.rest((number, _time(head), *place), rest)
+            if line is not None:
+                yield _event(line)
+                continue
+        yield from map(_event, parser.take(number, text))
 
 
 class _Parser:
     """Reads any line, and learns the parts that come again and again, for those that need no second look.
 
-    `heads` has what stands before the time: (task, CPU). `requests` and `pages` have what stands behind `va_start` of
-    alloc_vmap_area and of free_vmap_area_noflush. `purges` has whole purges of nothing, `names` has events.
+    `heads` has what stands before the time: (task, CPU); `moments` has that with the seconds. `requests`, `pages` and
+    `counts` have what stands behind the addresses of alloc_vmap_area, free_vmap_area_noflush and purge_vmap_area_lazy.
+    `purges` has whole purges of nothing, `names` has other events.
     """
 
     def __init__(self, path: str, *, native: bool) -> None:
@@ -180,34 +197,48 @@ class _Parser:
         self._foreign = 0
         """Lines that are no events, comments too."""
         self._first = 0
-        self.heads: dict[str, tuple[str, int]] = {}
+        self.heads: dict[str, Place] = {}
+        self.moments: dict[str, Place] = {}
         self.requests: dict[str, tuple[int, int, int, int, bool]] = {}
         self.pages: dict[str, int] = {}
+        self.counts: dict[str, int] = {}
         self.purges: dict[str, tuple[int, int, int]] = {}
         self.names: set[str] = set()
 
+    def place(self, head: str) -> Place | None:
+        """Return the task and the CPU of a line with this up to its time, where that can be read in one way only."""
+        place, _, time = head.rpartition(" ")
+        known = self.heads.get(place)
+        seconds, _, micros = time.partition(".")
+        if known is None or not (seconds.isdecimal() and micros.isdecimal()):
+            return None
+        if len(micros) == 6:
+            _keep(self.moments, head[:-6], known)
+        return known
+
     def rest(self, where: _Where, rest: str) -> TraceLine | None:
         """Return what stands behind the time of a line, where that is one line and can be read in one way only."""
-        name, _, text = rest.partition(": ")
-        line: TraceLine
-        if name not in self.names or text[:1] == "(" or text[:1].isspace():
-            found = _EVENT.match(rest)
-            if found is None or (found[2].startswith("(") and not self._probes.native):
-                return None
-            if found[1] == name and len(self.names) < _REMEMBERED:
-                self.names.add(name)
-            name, text = found.groups()
+        # the name alone is an event that is cut, not a foreign line
+        found = _EVENT.match(rest + ":" if rest in _TAKERS else rest)
+        if found is None or (found[2].startswith("(") and not self._probes.native):
+            return None
+        name, text = found.groups()
         if name in _TAKERS:
             line = self._vmalloc(where, name, text)
-            if isinstance(line, Alloc):
-                _keep(self.requests, rest[27:].partition(" ")[2], line[5:])
+            if isinstance(line, Purge):
+                if not line.purged:
+                    _keep(self.purges, rest, line[4:])
+                elif rest[:69] == f"{_PURGED}{line.start:016x} end=0x{line.end:016x}":
+                    _keep(self.counts, rest[69:], line.purged)
             elif isinstance(line, Free):
-                _keep(self.pages, rest[35:].partition(" ")[2], line.nr_lazy)
-            elif not line.purged:
-                _keep(self.purges, rest, line[4:])
-        else:
-            line = tuple.__new__(Other, (*where, name, printable(text, 400)))
-        return line
+                if rest.startswith(_FREED):
+                    _keep(self.pages, _cut(rest[35:])[1], line.nr_lazy)
+            elif rest.startswith(_ASKED):
+                _keep(self.requests, _cut(rest[27:])[1], line[5:])
+            return line
+        if rest.startswith(f"{name}: ") and len(self.names) < _REMEMBERED:
+            self.names.add(name)
+        return tuple.__new__(Other, (*where, name, printable(text, 400)))
 
     def take(self, number: int, text: str) -> Iterator[TraceLine]:
         """Yield what any line says."""
@@ -247,6 +278,12 @@ class _Parser:
         simple = place.isprintable() and place.rfind(")") >= place.rfind("(") and len(where[2]) <= _MAX_TASK
         if simple and found.span(4) == (len(place) + 1, len(head)):
             _keep(self.heads, place, where[2:])
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """Return what stands before the first blank, and the rest with it."""
+    start, blank, tail = text.partition(" ")
+    return start, blank + tail
 
 
 def _keep(known: dict[str, _T], text: str, value: _T) -> None:

@@ -73,7 +73,6 @@ _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\
 _ASKED: Final = "alloc_vmap_area: va_start: "
 _FREED: Final = "free_vmap_area_noflush: va_start=0x"
 _PURGED: Final = "purge_vmap_area_lazy: start=0x"
-_HEX: Final = "0123456789abcdef"
 _MAX_TASK: Final = 40
 _REMEMBERED: Final = 1 << 13
 """How many different texts of a kind are remembered, so that memory does not grow with a trace."""
@@ -135,6 +134,7 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
     """Yield what `parse_trace` yields, read no further than most need, at a fraction of the time."""
     parser = _Parser(path, native=native)
     moments, requests, pages = parser.moments, parser.requests, parser.pages
+    decimal, hexadecimal = _Numbers(10), _Numbers(16)
     counts, purges, names = parser.counts, parser.purges, parser.names
     for number, text in lines:
         head, _, rest = text.partition(": ")
@@ -148,27 +148,24 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
                     yield PURGE, number, place, head, 0, purges[rest]
                     continue
                 low, high, tail = rest[30:46], rest[53:69], rest[69:]
-                if (
-                    tail in counts
-                    and rest[:30] == _PURGED
-                    and rest[46:53] == " end=0x"
-                    and not (low + high).strip(_HEX)
-                ):
-                    yield PURGE, number, place, head, 0, (int(low, 16), int(high, 16), counts[tail])
-                    continue
+                if tail in counts and rest[:30] == _PURGED and rest[46:53] == " end=0x":
+                    more = hexadecimal[low], hexadecimal[high], counts[tail]
+                    if more[0] >= 0 <= more[1]:
+                        yield PURGE, number, place, head, 0, more
+                        continue
             elif kind == "a":
                 start, tail = rest[27:47], rest[47:]
                 if tail not in requests:
                     start, tail = _cut(rest[27:])
-                if tail in requests and rest[:27] == _ASKED and start.isdecimal() and len(start) <= 20:
-                    yield ALLOC, number, place, head, int(start), requests[tail]
+                if tail in requests and rest[:27] == _ASKED and (at := decimal[start]) >= 0:
+                    yield ALLOC, number, place, head, at, requests[tail]
                     continue
             elif kind == "f":
                 start, tail = rest[35:51], rest[51:]
                 if tail not in pages:
                     start, tail = _cut(rest[35:])
-                if tail in pages and rest[:35] == _FREED and 0 < len(start) <= 16 and not start.strip(_HEX):
-                    yield FREE, number, place, head, int(start, 16), pages[tail]
+                if tail in pages and rest[:35] == _FREED and (at := hexadecimal[start]) >= 0:
+                    yield FREE, number, place, head, at, pages[tail]
                     continue
             name, _, tail = rest.partition(": ")
             if name in names and tail[:1] != "(" and not tail[:1].isspace():
@@ -179,6 +176,20 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
                 yield _event(line)
                 continue
         yield from map(_event, parser.take(number, text))
+
+
+class _Numbers(dict[str, int]):
+    """What numbers in text are, -1 where it is none that the kernel prints; most addresses come again."""
+
+    def __init__(self, base: int) -> None:
+        super().__init__()
+        self._base = base
+        self._text = re.compile(r"\d{1,20}" if base == 10 else "[0-9a-f]{1,16}")
+
+    def __missing__(self, text: str) -> int:
+        value = int(text, self._base) if self._text.fullmatch(text) else -1
+        _keep(self, text, value)
+        return value
 
 
 class _Parser:

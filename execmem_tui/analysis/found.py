@@ -10,6 +10,9 @@ from execmem_tui.mm.vmalloc import Vmalloc
 
 _NEAR: Final = 3
 
+Asked = tuple[int, int, int, int, bool]
+"""Size, align, vstart, vend and whether it failed, as in the event."""
+
 Place = tuple[int, int, str]
 """Start, end and state (free, lazy, pooled or busy) of a piece of address space."""
 
@@ -51,6 +54,7 @@ class Plan:
     align: int
     vstart: int
     vend: int
+    failed: bool
     need: int
     """The padded size."""
     pages: int

@@ -7,20 +7,21 @@ a task are kept as letters: A an area, p a purge, F a failed attempt, B a block 
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
 from execmem_tui.analysis.loads import Load, LoaderMiss, Plan, TaskWindow
 from execmem_tui.analysis.rox_text import CachedText, RoxText
 from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
-from execmem_tui.formats.trace import Alloc, Free, Lost, Other, Purge, TraceLine
+from execmem_tui.formats.trace import event_of, full
+from execmem_tui.formats.trace_lines import ALLOC, FREE, LOST, OTHER, PURGE, Alloc, Event, Free, Other, TraceLine
 
 _KEEP: Final = 96
 """Areas of a task that are kept while no load ends: more than one load, with a retry, makes."""
 FAILED: Final = "loader failed load"
 NEAR: Final = "loader sequence, sizes of another build"
-_EVENTS: Final = ("module_load", "module_free")
+_EVENTS: Final = frozenset({"module_load: ", "module_free: ", "module_load", "module_free"})
 _SHOWN: Final = 20
 """Misses in the document."""
 _REMEMBERED: Final = 4096
@@ -69,35 +70,38 @@ class LoaderCheck:
         self._by_sizes: dict[tuple[int, ...], tuple[str, list[str]]] = {}
         self._lost = False
 
-    def watch(  # noqa: C901 - every line of a trace comes through here, a call costs
-        self, lines: Iterable[TraceLine]
-    ) -> Iterator[TraceLine]:
+    def watch(self, lines: Iterable[TraceLine]) -> Iterator[TraceLine]:
         """Take each line and pass it on."""
+        return map(full, self.watch_events(map(event_of, lines)))
+
+    def watch_events(self, events: Iterable[Event]) -> Iterator[Event]:  # noqa: C901 - the hottest loop, a call costs
+        """Take each event and pass it on."""
         tasks, owners, cached, separate = self._tasks, self._owners, self.rules.cached, self.rules.separate
         vstart, vend = self.rules.window
         blocks: Collection[int] = () if self.rox is None else self.rox.seen_blocks
-        for line in lines:
-            if type(line) is Purge:
-                if line.task in tasks:
-                    tasks[line.task].step("p", line.line)
+        for event in events:
+            kind, number, (task, _), _, start, said = event
+            if kind == PURGE:
+                if task in tasks:
+                    tasks[task].step("p", number)
                 elif cached:
                     # text comes from the cache before the first area that the trace shows
-                    self._new_task(line.task).step("p", line.line)
-            elif type(line) is Alloc:
-                if not separate or line.vstart != vstart or line.vend != vend:
-                    self._alloc(line)
-                elif line.task in tasks:
-                    self._alloc_outside(tasks[line.task], line)
-            elif type(line) is Free:
-                if line.start in owners or line.task in tasks:
-                    self._free(line)
-                elif line.start in blocks and self.rox is not None:
-                    self.rox.free(line.line, line.start)
-            elif type(line) is Other and line.name in _EVENTS:
-                self._event(line)
-            elif type(line) is Lost:
+                    self._new_task(task).step("p", number)
+            elif kind == ALLOC:
+                if not separate or said[2] != vstart or said[3] != vend:
+                    self._alloc(cast("Alloc", full(event)))
+                elif task in tasks:
+                    self._alloc_outside(tasks[task], cast("Alloc", full(event)))
+            elif kind == FREE:
+                if start in owners or task in tasks:
+                    self._free(cast("Free", full(event)))
+                elif start in blocks and self.rox is not None:
+                    self.rox.free(number, start)
+            elif kind == OTHER and said[:13] in _EVENTS:
+                self._event(cast("Other", full(event)))
+            elif kind == LOST:
                 self._lost = True
-            yield line
+            yield event
 
     def _event(self, line: Other) -> None:
         if line.name == "module_load":
@@ -380,7 +384,14 @@ class LoaderCheck:
         elif kind == FAILED and not cause:
             cause = "perhaps no load: only the sizes say so"
         self.misses.append(
-            LoaderMiss(line=line, name=name, kind=kind, expected=_text(expected), found=_text(found), cause=cause)
+            LoaderMiss(
+                line=line,
+                name=name,
+                kind=kind,
+                expected=" ".join(map(str, expected)),
+                found=" ".join(map(str, found)),
+                cause=cause,
+            )
         )
 
     def _lost_cause(self) -> str:
@@ -390,7 +401,3 @@ class LoaderCheck:
 def _third_purge(task: TaskWindow, line: int) -> int:
     """Return the line of the purge that ended a cached free before `line`."""
     return next((at for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True) if step == "p"), line)
-
-
-def _text(values: Sequence[object]) -> str:
-    return " ".join(map(str, values))

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from execmem_tui.analysis.found import Miss, Plan, Replayed, Tally, around
-from execmem_tui.formats.trace import EVERYTHING, Alloc, Free, Lost, Purge, TraceLine
+from execmem_tui.analysis.found import Asked, Miss, Plan, Replayed, Tally, around
+from execmem_tui.formats.trace import EVERYTHING, Alloc, full
+from execmem_tui.formats.trace_lines import ALLOC, FREE, LOST, PURGE, Event
 from execmem_tui.mm.rbtree import FreeArea
 from execmem_tui.mm.vmalloc import Form, Vmalloc, area_start
 from execmem_tui.mm.vmap_node import MAX_POOL_PAGES, NO_OWNER, VmapArea, give_back_decayed
@@ -75,60 +76,59 @@ class Replay:
         self.shaped = shaped
         self.ascending = ascending
         self.found = Replayed()
-        self._ahead: deque[TraceLine] = deque()
+        self._ahead: deque[Event] = deque()
         self._done_purges: set[int] = set()
         self._failed_tasks: set[str] = set()
         self._freed_at: dict[int, int] = {}
         """Of lazy areas: the line that freed it, by start."""
-        self._plans: dict[tuple[int, ...], Plan] = {}
+        self._plans: dict[Asked, Plan] = {}
 
-    def run(self, lines: Iterable[TraceLine]) -> Replayed:
-        """Replay all lines and return what was found."""
-        source, ahead = iter(lines), self._ahead
+    def run(self, events: Iterable[Event]) -> Replayed:
+        """Replay all events and return what was found."""
+        source, ahead = iter(events), self._ahead
         more = True
         while more:
             more = bool(ahead)
-            for line in self._seen_ahead() if more else source:
-                if type(line) is Alloc:
-                    self._alloc(line, source)
+            for event in self._seen_ahead() if more else source:
+                kind, number, place, _, start, said = event
+                if kind == PURGE:
+                    if number in self._done_purges:
+                        self._done_purges.discard(number)
+                    else:
+                        self._purge(place[0], said)
+                    self._failed_tasks.discard(place[0])
+                elif kind == ALLOC:
+                    self._alloc(event, source)
                     if ahead and not more:
                         more = True
                         break
-                elif type(line) is Purge:
-                    if line.line in self._done_purges:
-                        self._done_purges.discard(line.line)
-                    else:
-                        self._purge(line)
-                    self._failed_tasks.discard(line.task)
-                elif type(line) is Free:
-                    self._free(line)
-                elif type(line) is Lost:
-                    self.found.lost += line.events
+                elif kind == FREE:
+                    self._free(start, number, place[0])
+                elif kind == LOST:
+                    self.found.lost += start
         return self.found
 
-    def _seen_ahead(self) -> Iterator[TraceLine]:
+    def _seen_ahead(self) -> Iterator[Event]:
         while self._ahead:
             yield self._ahead.popleft()
 
-    def _free(self, line: Free) -> None:
-        vmalloc = self.vmalloc
-        area = vmalloc.busy.get(line.start)
+    def _free(self, start: int, number: int, task: str) -> None:
+        area = self.vmalloc.busy.get(start)
         if area is None:
             self.found.unknown_frees += 1
         else:
-            vmalloc.release(area)
-            self._freed_at[area.start] = line.line
+            self.vmalloc.release(area)
+            self._freed_at[start] = number
         if self._failed_tasks:
-            self._failed_tasks.discard(line.task)
+            self._failed_tasks.discard(task)
 
-    def _purge(self, line: Purge) -> None:
+    def _purge(self, task: str, purge: tuple[int, int, int]) -> None:
         """Decay, then give back the oldest `purged` lazy areas of the purge's span; younger ones stay lazy."""
-        vmalloc = self.vmalloc
-        full = line.task in self._failed_tasks
+        vmalloc, full = self.vmalloc, task in self._failed_tasks
         if len(vmalloc.nodes) > 1:
             self._decay(full=full)
         self.found.purges += 1
-        start, end, purged = line.start, line.end, line.purged
+        start, end, purged = purge
         if start >= end and not purged:
             self.found.purge_counts_equal += 1
             return
@@ -186,30 +186,31 @@ class Replay:
                 decayed = node.decay(full=full, empties_short=self.vmalloc.form is Form.V6_12)
                 give_back_decayed(self.vmalloc.space, decayed)
 
-    def _plan(self, request: Alloc) -> Plan:
-        """Return what is common to all that ask what `request` asks."""
-        known = self._plans.get(request[5:])
-        if known is not None:
-            return known
-        window, page_size = (request.vstart, request.vend), self.vmalloc.page_size
+    def plan(self, asked: Asked) -> Plan:
+        """Return what is common to all that ask the same."""
+        if asked in self._plans:
+            return self._plans[asked]
+        size, align, vstart, vend, failed = asked
+        window, page_size = (vstart, vend), self.vmalloc.page_size
         exact = window == self.window
         unclaimed = ""
         if self.unknown == "state":
             unclaimed = "state before the trace unknown"
         elif self.unknown == "pools" and exact:
             unclaimed = "pools unknown"
-        where = "aligned" if request.align > page_size else "page"
+        where = "aligned" if align > page_size else "page"
 
         def tally(kind: str, *, certain: bool = True) -> Tally:
-            return self.found.tally(kind, window, certain=certain, failed=request.failed)
+            return self.found.tally(kind, window, certain=certain, failed=failed)
 
         plan = Plan(
-            size=request.size,
-            align=request.align,
-            vstart=request.vstart,
-            vend=request.vend,
-            need=self.vmalloc.space.padded(request.size, request.align, request.vstart, request.vend),
-            pages=request.size // page_size,
+            size=size,
+            align=align,
+            vstart=vstart,
+            vend=vend,
+            failed=failed,
+            need=self.vmalloc.space.padded(size, align, vstart, vend),
+            pages=size // page_size,
             owned=exact and len(self.vmalloc.nodes) > 1,
             unclaimed=unclaimed,
             pool=tally(f"vmalloc {where} pool"),
@@ -219,16 +220,15 @@ class Replay:
         )
         if len(self._plans) >= _PLANS:
             self._plans.clear()
-        self._plans[request[5:]] = plan
+        self._plans[asked] = plan
         return plan
 
-    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:
+    def predict(self, plan: Plan, cpu: int) -> Answer:
         """Answer a request without changing anything."""
-        plan = plan or self._plans.get(request[5:]) or self._plan(request)
         vmalloc = self.vmalloc
         size, align, vstart = plan.size, plan.align, plan.vstart
         if plan.owned:
-            pool = vmalloc.nodes[request.cpu % len(vmalloc.nodes)].pools.get(plan.pages)
+            pool = vmalloc.nodes[cpu % len(vmalloc.nodes)].pools.get(plan.pages)
             if pool and not pool[0][0] & (align - 1):
                 return pool[0][0], plan.pool, None
         space = vmalloc.space
@@ -245,35 +245,34 @@ class Replay:
             return None, tally, None
         return found[1], tally, found[0]
 
-    def _alloc(self, request: Alloc, source: Iterator[TraceLine]) -> None:
-        plan = self._plans.get(request[5:]) or self._plan(request)
-        start: int | None = request.start
-        failed = request.failed
+    def _alloc(self, event: Event, source: Iterator[Event]) -> None:
+        _, _, place, _, start, asked = event
+        plan = self._plans.get(asked) or self.plan(asked)
         hole = None
         if plan.unclaimed:
             self.found.unclaimed[plan.unclaimed] += 1
         else:
-            answer = self.predict(request, plan)
-            predicted, tally, hole = answer
-            if predicted == (None if failed else start):
+            predicted, tally, hole = self.predict(plan, place[1])
+            if predicted == (None if plan.failed else start):
                 tally.checked += 1
                 tally.exact += 1
             else:
                 hole = None
-                self._differs(request, answer, source)
-        if failed:
-            self._failed_tasks.add(request.task)
+                self._differs(event, plan, (predicted, tally, hole), source)
+        if plan.failed:
+            self._failed_tasks.add(place[0])
             return
-        if self._failed_tasks:
-            self._failed_tasks.discard(request.task)
-        self._claim(request, plan, hole)
-        if self.percpu:
-            for low, high in self.percpu.pop(request.start, ()):
+        self._failed_tasks.discard(place[0])
+        self._claim(start, place[1], plan, hole)
+        if start in self.percpu:
+            for low, high in self.percpu.pop(start):
                 if self.vmalloc.space.take(low, high):
                     self.vmalloc.busy[low] = VmapArea(low, high, NO_OWNER, 0, 0)
 
-    def _differs(self, request: Alloc, answer: Answer, source: Iterator[TraceLine]) -> None:
+    def _differs(self, event: Event, plan: Plan, answer: Answer, source: Iterator[Event]) -> None:
         """Explain a wrong prediction."""
+        request = full(event)
+        assert isinstance(request, Alloc)
         predicted, tally, _ = answer
         actual = None if request.failed else request.start
         if not self.shaped and not tally.certain and actual is not None and self._in_bounds(request):
@@ -286,8 +285,8 @@ class Replay:
         tally.checked += 1
         first = not self.found.misses
         near = [around(self.vmalloc, address) if first else () for address in (actual, predicted)]
-        robust = self._robust(request, predicted)
-        cause = self._resolve(request, source)
+        robust = self._robust(request, plan, predicted)
+        cause = self._resolve(request, plan, source)
         if not cause and self.found.lost:
             cause = "events were lost before it"
         self.found.misses.append(
@@ -311,68 +310,70 @@ class Replay:
         high = space.lowest_fit(request.size, request.align, request.vstart, need)
         return low is not None and low <= request.start and (high is None or request.start <= high)
 
-    def _robust(self, request: Alloc, predicted: int | None) -> bool:
+    def _robust(self, request: Alloc, plan: Plan, predicted: int | None) -> bool:
         saved, self.vmalloc = self.vmalloc, self.vmalloc.clone()
         for area in list(self.vmalloc.lazy()):
             self.vmalloc.space.give_back(area.start, area.end)
         self._decay(full=True)
-        same = self.predict(request)[0] == predicted
+        same = self.predict(plan, request.cpu)[0] == predicted
         self.vmalloc = saved
         return same
 
-    def _resolve(self, request: Alloc, source: Iterator[TraceLine]) -> str:
+    def _resolve(self, request: Alloc, plan: Plan, source: Iterator[Event]) -> str:
         """Try the known reasons for a miss; the first that makes it right is applied and named."""
         actual = None if request.failed else request.start
         vmalloc = self.vmalloc
         for other in range(len(vmalloc.nodes)):
-            moved = request._replace(cpu=other)
-            if other != request.cpu % len(vmalloc.nodes) and self.predict(moved)[0] == actual:
+            if other != request.cpu % len(vmalloc.nodes) and self.predict(plan, other)[0] == actual:
                 return "another CPU's pool"
         purge = self._next_purge(source)
-        if purge is not None and self._right_after(request, purge):
-            self._done_purges.add(purge.line)
+        if purge is not None and self._right_after(request, plan, purge):
+            self._done_purges.add(purge[1])
             return "a purge took effect before its event"
         saved, copy = self.vmalloc, self.vmalloc.clone()
         self.vmalloc = copy
         self._decay(full=True)
-        if self.predict(request)[0] == actual:
+        if self.predict(plan, request.cpu)[0] == actual:
             return "pools emptied by the shrinker"
         self.vmalloc = saved
         return ""
 
-    def _right_after(self, request: Alloc, purge: Purge) -> bool:
+    def _right_after(self, request: Alloc, plan: Plan, purge: Event) -> bool:
         saved, copy = self.vmalloc, self.vmalloc.clone()
         freed_at, self._freed_at = self._freed_at, dict(self._freed_at)
         counts = self.found.purges, self.found.purge_counts_equal
         self.vmalloc = copy
-        self._purge(purge)
-        if self.predict(request)[0] == (None if request.failed else request.start):
+        self._purge(purge[2][0], purge[5])
+        if self.predict(plan, request.cpu)[0] == (None if request.failed else request.start):
             return True
         self.vmalloc, self._freed_at = saved, freed_at
         self.found.purges, self.found.purge_counts_equal = counts
         return False
 
-    def _next_purge(self, source: Iterator[TraceLine]) -> Purge | None:
+    def _next_purge(self, source: Iterator[Event]) -> Event | None:
         missing = _AHEAD - len(self._ahead)
         if missing > 0:
             self._ahead.extend(islice(source, missing))
-        return next(
-            (line for line in self._ahead if isinstance(line, Purge) and line.line not in self._done_purges), None
-        )
+        return next((event for event in self._ahead if event[0] == PURGE and event[1] not in self._done_purges), None)
 
-    def _claim(self, request: Alloc, plan: Plan, hole: FreeArea | None) -> None:
+    def _claim(self, start: int, cpu: int, plan: Plan, hole: FreeArea | None) -> None:
         """Take the real address, wherever the model has it; `hole` if it lies in this free area."""
-        vmalloc, start = self.vmalloc, request.start
+        vmalloc = self.vmalloc
         end = start + plan.size
-        owner = NO_OWNER
+        owner, pooled = NO_OWNER, False
         if plan.owned:
-            owner = request.cpu % len(vmalloc.nodes)
-            pool = vmalloc.nodes[owner].pools.get(plan.pages)
-            if pool and (start, end) != pool[0] and pool[0][0] & (plan.align - 1):
-                pool.rotate(-1)
+            owner = cpu % len(vmalloc.nodes)
+            node = vmalloc.nodes[owner]
+            pool = node.pools.get(plan.pages)
+            if pool:
+                pooled = pool[0] == (start, end)
+                if pooled:
+                    node.pop(plan.pages)
+                elif pool[0][0] & (plan.align - 1):
+                    pool.rotate(-1)
         if hole is not None:
             vmalloc.space.clip(hole, start, plan.size)
-        elif not vmalloc.space.take(start, end):
+        elif not pooled and not vmalloc.space.take(start, end):
             self._take_elsewhere(start, end)
         vmalloc.busy[start] = VmapArea(start, end, owner, 0, 0)
 

@@ -15,7 +15,7 @@ from execmem_tui.analysis.loads import LoaderMiss
 from execmem_tui.analysis.opscript import form_of, has_nodes
 from execmem_tui.analysis.replay import Replay
 from execmem_tui.formats.reader import read_lines
-from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace import trace_events
 from execmem_tui.mm.vmalloc import Form
 from execmem_tui.sources.trace_run import TraceRun, read_trace_run
 
@@ -130,13 +130,13 @@ def make_replay(
 
 def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) -> Replayed:
     """Feed the trace to a replay, and all of it to a check of the loader."""
-    lines = parse_trace(str(run.path), read_lines(run.path))
+    events = trace_events(str(run.path), read_lines(run.path))
     if check is not None:
-        lines = check.watch(lines)
+        events = check.watch_events(events)
     collecting = gc.isenabled()
     gc.disable()  # nothing here makes garbage in circles, and looking for it takes a tenth of the time
     try:
-        found = replay.run(dropwhile(lambda line: line.line <= run.begins.line, lines))
+        found = replay.run(dropwhile(lambda event: event[1] <= run.begins.line, events))
     finally:
         if collecting:
             gc.enable()

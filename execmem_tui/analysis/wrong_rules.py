@@ -12,7 +12,7 @@ from execmem_tui.analysis.replay import Answer, Replay
 from execmem_tui.analysis.trace_verify import make_replay, replay_run
 from execmem_tui.analysis.wrong_loader import wrong_loads
 from execmem_tui.formats.reader import read_lines
-from execmem_tui.formats.trace import Alloc, parse_trace
+from execmem_tui.formats.trace import parse_trace
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
 from execmem_tui.mm.vmalloc import Form
@@ -23,23 +23,22 @@ from execmem_tui.sources.trace_run import read_trace_run
 class _FirstFit(Replay):
     """Wrong on purpose: the lowest fit, whatever the tree's shape."""
 
-    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:
-        _, tally, _ = answer = super().predict(request, plan)
-        return answer if "pool" in tally.kind else (_lowest(self, request, 0), tally, None)
+    def predict(self, plan: Plan, cpu: int) -> Answer:
+        _, tally, _ = answer = super().predict(plan, cpu)
+        return answer if "pool" in tally.kind else (_lowest(self, plan, 0), tally, None)
 
 
 class _AlwaysPadded(Replay):
     """Wrong on purpose: only areas of the padded size are looked at."""
 
-    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:
-        _, tally, _ = answer = super().predict(request, plan)
-        need = self.vmalloc.space.padded(request.size, request.align, request.vstart, request.vend)
-        return answer if "pool" in tally.kind else (_lowest(self, request, need), tally, None)
+    def predict(self, plan: Plan, cpu: int) -> Answer:
+        _, tally, _ = answer = super().predict(plan, cpu)
+        return answer if "pool" in tally.kind else (_lowest(self, plan, plan.need), tally, None)
 
 
-def _lowest(replay: Replay, request: Alloc, at_least: int) -> int | None:
-    start = replay.vmalloc.space.lowest_fit(request.size, request.align, request.vstart, at_least)
-    return None if start is None or start + request.size > request.vend else start
+def _lowest(replay: Replay, plan: Plan, at_least: int) -> int | None:
+    start = replay.vmalloc.space.lowest_fit(plan.size, plan.align, plan.vstart, at_least)
+    return None if start is None or start + plan.size > plan.vend else start
 
 
 class _Ascending(Replay):
@@ -88,9 +87,10 @@ class _LeftSplit(Replay):
 class _NoGuard(Replay):
     """Wrong on purpose: requests are searched without their guard page."""
 
-    def predict(self, request: Alloc, plan: Plan | None = None) -> Answer:  # noqa: ARG002 - it asks for something else
+    def predict(self, plan: Plan, cpu: int) -> Answer:
         page = self.vmalloc.page_size
-        start, tally, _ = super().predict(request._replace(size=max(page, request.size - page)))
+        size = max(page, plan.size - page)
+        start, tally, _ = super().predict(self.plan((size, plan.align, plan.vstart, plan.vend, plan.failed)), cpu)
         return start, tally, None
 
 

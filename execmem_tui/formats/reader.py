@@ -6,6 +6,7 @@ import io
 import lzma
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import IO, Final, cast
 
@@ -77,6 +78,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints.
         OSError: it cannot be read.
     """
+    return enumerate(chain.from_iterable(_line_blocks(path)), 1)
+
+
+def _line_blocks(path: Path) -> Iterator[list[str]]:
     number = 1
     try:
         for block in read_blocks(path):
@@ -84,7 +89,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
             lines = text.split("\n")
             if "\r" in text:
                 lines = [line.rstrip("\r") for line in lines]
-            yield from enumerate(lines, number)
+            yield lines
             number += len(lines)
     except InputError as error:
         raise InputError(error.path, number, error.message) from error

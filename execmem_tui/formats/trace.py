@@ -40,6 +40,7 @@ __all__ = [
     "Other",
     "Purge",
     "TraceLine",
+    "event_of",
     "full",
     "looks_like_trace",
     "parse_trace",
@@ -115,7 +116,7 @@ def _time(head: str) -> float:
     return float(head[head.rfind(" ") + 1 :])
 
 
-def _event(line: TraceLine) -> Event:
+def event_of(line: TraceLine) -> Event:
     """Return the event of a line that is read already."""
     if isinstance(line, Alloc):
         return ALLOC, line.line, line[2:4], line, line.start, line[5:]
@@ -125,7 +126,9 @@ def _event(line: TraceLine) -> Event:
         return PURGE, line.line, line[2:4], line, 0, line[4:]
     if isinstance(line, Other):
         return OTHER, line.line, line[2:4], line, 0, f"{line.name}: {line.text}"
-    return (LOST if isinstance(line, Lost) else HEADER), line.line, ("", 0), line, 0, None
+    if isinstance(line, Lost):
+        return LOST, line.line, ("", 0), line, line.events, None
+    return HEADER, line.line, ("", 0), line, 0, None
 
 
 def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through here, a call costs
@@ -173,9 +176,9 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
                 continue
             line = parser.rest((number, _time(head), *place), rest)
             if line is not None:
-                yield _event(line)
+                yield event_of(line)
                 continue
-        yield from map(_event, parser.take(number, text))
+        yield from map(event_of, parser.take(number, text))
 
 
 class _Numbers(dict[str, int]):

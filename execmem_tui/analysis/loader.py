@@ -98,16 +98,11 @@ class LoaderCheck:
                 elif start in blocks and self.rox is not None:
                     self.rox.free(number, start)
             elif kind == OTHER and said[:13] in _EVENTS:
-                self._event(cast("Other", full(event)))
+                line = cast("Other", full(event))
+                (self._load if line.name == "module_load" else self._unload)(line)
             elif kind == LOST:
                 self._lost = True
             yield event
-
-    def _event(self, line: Other) -> None:
-        if line.name == "module_load":
-            self._load(line)
-        else:
-            self._unload(line)
 
     def finish(self) -> None:
         """Judge what is complete and drop the rest."""

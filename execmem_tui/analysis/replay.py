@@ -132,7 +132,7 @@ class Replay:
         if start >= end and not purged:
             self.found.purge_counts_equal += 1
             return
-        inside = [area for node in vmalloc.nodes for area in node.lazy.values()]
+        inside = [area for node in vmalloc.nodes if node.lazy for area in node.lazy.values()]
         held = len(inside)
         if purged != EVERYTHING:
             inside = [area for area in inside if start <= area.start and area.end <= end]
@@ -142,10 +142,12 @@ class Replay:
                 inside.sort(key=lambda area: freed_at.get(area.start, 0))
                 del inside[purged:]
         if len(inside) == held:
-            detached = [sorted(node.lazy.values(), key=area_start) for node in vmalloc.nodes if node.lazy]
-            self._freed_at.clear()
+            detached = []
             for node in vmalloc.nodes:
-                node.lazy.clear()
+                if node.lazy:
+                    detached.append(sorted(node.lazy.values(), key=area_start))
+                    node.lazy.clear()
+            self._freed_at.clear()
         else:
             detached = self._detach({area.start for area in inside})
         helpers = min(max(vmalloc.nr_lazy // vmalloc.lazy_max(), 1), len(detached)) - 1 if detached else 0

@@ -59,11 +59,9 @@ class FreeSpace:
         if node is None:
             return None
         mask = -align
-        above: list[FreeArea] = []
         while True:
             left = node.left
             while left is not None and left.top >= need and vstart < node.start:
-                above.append(node)
                 node = left
                 left = node.left
             while True:
@@ -75,9 +73,13 @@ class FreeSpace:
                 if right is not None and right.top >= need:
                     node = right
                     break
-                if not above:
+                # back to the nearest node that was left to the left: what is above a right child was looked at
+                parent = node.parent
+                while parent is not None and parent.left is not node:
+                    node, parent = parent, parent.parent
+                if parent is None:
                     return None
-                node = above.pop()
+                node = parent
 
     def lowest_fit(self, size: int, align: int, vstart: int, at_least: int = 0) -> int | None:
         """Return the lowest address that fits, whatever the tree looks like.

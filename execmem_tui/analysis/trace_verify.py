@@ -14,8 +14,7 @@ from execmem_tui.analysis.loader_setup import loader_check
 from execmem_tui.analysis.loads import LoaderMiss
 from execmem_tui.analysis.opscript import form_of, has_nodes
 from execmem_tui.analysis.replay import Replay
-from execmem_tui.formats.reader import read_lines
-from execmem_tui.formats.trace import trace_events
+from execmem_tui.formats.trace_pipe import read_events
 from execmem_tui.mm.vmalloc import Form
 from execmem_tui.sources.trace_run import TraceRun, read_trace_run
 
@@ -130,7 +129,7 @@ def make_replay(
 
 def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) -> Replayed:
     """Feed the trace to a replay, and all of it to a check of the loader."""
-    events = trace_events(str(run.path), read_lines(run.path))
+    events = read_events(run.path)
     if check is not None:
         events = check.watch_events(events)
     collecting = gc.isenabled()

@@ -100,7 +100,7 @@ def full(event: Event) -> TraceLine:
     """Return all that an event's line says."""
     kind, number, place, said, start, more = event
     if not isinstance(said, str):
-        return said
+        return _LINES[kind]._make(said)
     where = (number, _time(said), *place)
     if kind == ALLOC:
         return tuple.__new__(Alloc, (*where, start, *more))
@@ -116,19 +116,23 @@ def _time(head: str) -> float:
     return float(head[head.rfind(" ") + 1 :])
 
 
+_LINES: Final[tuple[type[TraceLine], ...]] = (Alloc, Free, Purge, Other, Lost, Header)
+
+
 def event_of(line: TraceLine) -> Event:
     """Return the event of a line that is read already."""
+    said = tuple(line)
     if isinstance(line, Alloc):
-        return ALLOC, line.line, line[2:4], line, line.start, line[5:]
+        return ALLOC, line.line, line[2:4], said, line.start, line[5:]
     if isinstance(line, Free):
-        return FREE, line.line, line[2:4], line, line.start, line.nr_lazy
+        return FREE, line.line, line[2:4], said, line.start, line.nr_lazy
     if isinstance(line, Purge):
-        return PURGE, line.line, line[2:4], line, 0, line[4:]
+        return PURGE, line.line, line[2:4], said, 0, line[4:]
     if isinstance(line, Other):
-        return OTHER, line.line, line[2:4], line, 0, f"{line.name}: {line.text}"
+        return OTHER, line.line, line[2:4], said, 0, f"{line.name}: {line.text}"
     if isinstance(line, Lost):
-        return LOST, line.line, ("", 0), line, line.events, None
-    return HEADER, line.line, ("", 0), line, 0, None
+        return LOST, line.line, ("", 0), said, line.events, None
+    return HEADER, line.line, ("", 0), said, 0, None
 
 
 def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through here, a call costs

@@ -83,10 +83,10 @@ OTHER: Final = 3
 LOST: Final = 4
 HEADER: Final = 5
 
-Event = tuple[int, int, Place, str | TraceLine, int, Any]
+Event = tuple[int, int, Place, str | tuple[Any, ...], int, Any]
 """A line that is read only in part, see `full`.
 
-Kind, line number, place, the text up to the time (or the line itself where it is read already), then `start` of an Alloc or a
+Kind, line number, place, the text up to the time (or all of the line where it is read already), then `start` of an Alloc or a
 Free or `events` of a Lost, and what is left: of an Alloc (size, align, vstart, vend, failed), of a Free `nr_lazy`, of a Purge
 (start, end, purged), of an Other the text behind the time.
 """

@@ -78,9 +78,10 @@ class LoaderCheck:
         """Take each event and pass it on."""
         tasks, owners, cached, separate = self._tasks, self._owners, self.rules.cached, self.rules.separate
         vstart, vend = self.rules.window
+        new = tuple.__new__  # no time is asked for
         blocks: Collection[int] = () if self.rox is None else self.rox.seen_blocks
         for event in events:
-            kind, number, (task, _), _, start, said = event
+            kind, number, (task, cpu), _, start, said = event
             if kind == PURGE:
                 if task in tasks:
                     tasks[task].step("p", number)
@@ -89,12 +90,12 @@ class LoaderCheck:
                     self._new_task(task).step("p", number)
             elif kind == ALLOC:
                 if not separate or said[2] != vstart or said[3] != vend:
-                    self._alloc(cast("Alloc", full(event)))
+                    self._alloc(new(Alloc, (number, 0.0, task, cpu, start, *said)))
                 elif task in tasks:
-                    self._alloc_outside(tasks[task], cast("Alloc", full(event)))
+                    self._alloc_outside(tasks[task], new(Alloc, (number, 0.0, task, cpu, start, *said)))
             elif kind == FREE:
                 if start in owners or task in tasks:
-                    self._free(cast("Free", full(event)))
+                    self._free(new(Free, (number, 0.0, task, cpu, start, said)))
                 elif start in blocks and self.rox is not None:
                     self.rox.free(number, start)
             elif kind == OTHER and said[:13] in _EVENTS:

@@ -7,17 +7,19 @@ the search. Where a prediction misses, the known reasons are tried in order; wha
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
+from operator import attrgetter
 from typing import Final
 
 from execmem_tui.analysis.found import Asked, Miss, Plan, Replayed, Tally, around
 from execmem_tui.formats.trace import EVERYTHING, Alloc, full
 from execmem_tui.formats.trace_lines import ALLOC, FREE, LOST, PURGE, Event
 from execmem_tui.mm.rbtree import FreeArea
-from execmem_tui.mm.vmalloc import Form, Vmalloc, area_start
+from execmem_tui.mm.vmalloc import Form, Vmalloc
 from execmem_tui.mm.vmap_node import MAX_POOL_PAGES, NO_OWNER, VmapArea, give_back_decayed
 
 _AHEAD: Final = 400
 """Lines to look ahead for the purge that already took effect."""
+_START: Final = attrgetter("start")
 _PLANS: Final = 1 << 12
 """How many different requests are remembered, so that memory does not grow with a trace."""
 
@@ -113,11 +115,15 @@ class Replay:
             yield self._ahead.popleft()
 
     def _free(self, start: int, number: int, task: str) -> None:
-        area = self.vmalloc.busy.get(start)
+        vmalloc = self.vmalloc
+        area = vmalloc.busy.pop(start, None)
         if area is None:
             self.found.unknown_frees += 1
         else:
-            self.vmalloc.release(area)
+            # as `Vmalloc.release`, which would queue a drain and tell a journal
+            node = area.owner if area.owner != NO_OWNER else vmalloc.home(start)
+            vmalloc.nodes[node].lazy[start] = area
+            vmalloc.nr_lazy += (area.end - start) // vmalloc.page_size
             self._freed_at[start] = number
         if self._failed_tasks:
             self._failed_tasks.discard(task)
@@ -132,8 +138,11 @@ class Replay:
         if start >= end and not purged:
             self.found.purge_counts_equal += 1
             return
-        inside = [area for node in vmalloc.nodes if node.lazy for area in node.lazy.values()]
-        held = len(inside)
+        held = [node for node in vmalloc.nodes if node.lazy]
+        inside = (
+            list(held[0].lazy.values()) if len(held) == 1 else [area for node in held for area in node.lazy.values()]
+        )
+        count = len(inside)
         if purged != EVERYTHING:
             inside = [area for area in inside if start <= area.start and area.end <= end]
             self.found.purge_counts_equal += len(inside) == purged
@@ -141,24 +150,24 @@ class Replay:
                 freed_at = self._freed_at
                 inside.sort(key=lambda area: freed_at.get(area.start, 0))
                 del inside[purged:]
-        if len(inside) == held:
-            detached = []
-            for node in vmalloc.nodes:
-                if node.lazy:
-                    detached.append(sorted(node.lazy.values(), key=area_start))
-                    node.lazy.clear()
+        if len(inside) == count:
+            detached = [sorted(node.lazy.values(), key=_START) for node in held]
+            for node in held:
+                node.lazy.clear()
             self._freed_at.clear()
         else:
             detached = self._detach({area.start for area in inside})
-        helpers = min(max(vmalloc.nr_lazy // vmalloc.lazy_max(), 1), len(detached)) - 1 if detached else 0
-        for areas in detached[helpers:] + detached[:helpers]:
+        if len(detached) > 1:
+            helpers = min(max(vmalloc.nr_lazy // vmalloc.lazy_max(), 1), len(detached)) - 1
+            detached = detached[helpers:] + detached[:helpers]
+        for areas in detached:
             self.give_back(areas, full=full)
 
     def _detach(self, chosen: set[int]) -> list[list[VmapArea]]:
         """Take the lazy areas that start at `chosen` out of their nodes; return those of each node ascending."""
         detached = []
         for node in self.vmalloc.nodes:
-            out = sorted((area for area in node.lazy.values() if area.start in chosen), key=area_start)
+            out = sorted((area for area in node.lazy.values() if area.start in chosen), key=_START)
             if out:
                 detached.append(out)
             for area in out:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from execmem_tui.mm.rbtree import FreeArea, FreeTree, Link, predecessor, refresh
+from execmem_tui.mm.rbtree import FreeArea, FreeTree, Link, grow, predecessor, refresh
 
 LOWEST = 1
 HIGHEST = (1 << 64) - 1
@@ -132,10 +132,13 @@ class FreeSpace:
         """Carve [start, start + size) out of `area` (va_clip): in the middle, the existing node keeps the right remainder."""
         end = start + size
         if area.start == start:
-            if area.end == end:
+            last = area.end
+            if last == end:
                 self.tree.erase(area)
                 return
             area.start = end
+            if area.top > last - start:
+                return
         elif area.end == end:
             area.end = start
         else:
@@ -179,14 +182,14 @@ class FreeSpace:
                 last = after.end
                 self.tree.erase(after)
                 before.end = last
-                refresh(before)
+                grow(before)
                 return
             after.start = start
-            refresh(after)
+            grow(after)
             return
         if touches_before and before is not None:
             before.end = end
-            refresh(before)
+            grow(before)
             return
         self.tree.insert(start, end, parent)
 

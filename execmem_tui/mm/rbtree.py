@@ -268,6 +268,15 @@ def refresh(node: Link) -> None:
         node = node.parent
 
 
+def grow(node: Link) -> None:
+    """Make `top` right from `node` up to the root, after `node` alone has grown."""
+    if node is not None:
+        size = node.end - node.start
+        while node is not None and node.top < size:
+            node.top = size
+            node = node.parent
+
+
 def refresh_all(node: Link) -> None:
     """Make `top` right on the whole way from `node` to the root, even where a level does not change."""
     while node is not None:

@@ -6,6 +6,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from execmem_tui.formats.trace import Alloc
+from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.vmalloc import Vmalloc
 
 _NEAR: Final = 3
@@ -127,6 +128,13 @@ class Replayed:
     def certain_exact(self) -> int:
         """Right ones of them."""
         return sum(tally.exact for tally in self._tallies.values() if tally.certain)
+
+
+def in_bounds(space: FreeSpace, plan: Plan, start: int) -> bool:
+    """Whether an address lies in [L, C]: all that can be said without the tree's shape."""
+    low = space.lowest_fit(plan.size, plan.align, plan.vstart)
+    high = space.lowest_fit(plan.size, plan.align, plan.vstart, plan.need)
+    return low is not None and low <= start and (high is None or start <= high)
 
 
 def around(vmalloc: Vmalloc, address: int | None) -> tuple[Place, ...]:

@@ -10,7 +10,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Final
 
-from execmem_tui.analysis.found import Asked, Miss, Plan, Replayed, Tally, around
+from execmem_tui.analysis.found import Asked, Miss, Plan, Replayed, Tally, around, in_bounds
 from execmem_tui.formats.trace import EVERYTHING, Alloc, full
 from execmem_tui.formats.trace_lines import ALLOC, FREE, LOST, PURGE, Event
 from execmem_tui.mm.rbtree import FreeArea
@@ -286,7 +286,7 @@ class Replay:
         assert isinstance(request, Alloc)
         predicted, tally, _ = answer
         actual = None if request.failed else request.start
-        if not self.shaped and not tally.certain and actual is not None and self._in_bounds(request):
+        if not self.shaped and not tally.certain and actual is not None and in_bounds(self.vmalloc.space, plan, actual):
             tally = self.found.tally(
                 f"{tally.kind}, in its bounds", tally.window, certain=tally.certain, failed=request.failed
             )
@@ -312,14 +312,6 @@ class Replay:
                 around_predicted=near[1],
             )
         )
-
-    def _in_bounds(self, request: Alloc) -> bool:
-        """Whether the address lies in [L, C]: all that can be said without the tree's shape."""
-        space = self.vmalloc.space
-        need = space.padded(request.size, request.align, request.vstart, request.vend)
-        low = space.lowest_fit(request.size, request.align, request.vstart)
-        high = space.lowest_fit(request.size, request.align, request.vstart, need)
-        return low is not None and low <= request.start and (high is None or request.start <= high)
 
     def _robust(self, request: Alloc, plan: Plan, predicted: int | None) -> bool:
         saved, self.vmalloc = self.vmalloc, self.vmalloc.clone()

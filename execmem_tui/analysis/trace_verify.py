@@ -2,9 +2,10 @@
 
 import gc
 from collections import Counter
+from collections.abc import Iterator
 from itertools import dropwhile
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from attrs import frozen
 
@@ -14,9 +15,13 @@ from execmem_tui.analysis.loader_setup import loader_check
 from execmem_tui.analysis.loads import LoaderMiss
 from execmem_tui.analysis.opscript import form_of, has_nodes
 from execmem_tui.analysis.replay import Replay
+from execmem_tui.formats.trace_lines import Event
 from execmem_tui.formats.trace_pipe import read_events
 from execmem_tui.mm.vmalloc import Form
 from execmem_tui.sources.trace_run import TraceRun, read_trace_run
+
+_FOUND: Final = ("checked", "exact", "unclaimed", "misses", "fallback_loads")
+"""What a check of the loader knows at last."""
 
 
 @frozen(kw_only=True)
@@ -127,21 +132,34 @@ def make_replay(
     )
 
 
+@frozen
+class _Watched:
+    """A check of the loader as what sees the events first, perhaps in another process."""
+
+    check: LoaderCheck
+
+    def watch(self, events: Iterator[Event]) -> Iterator[Event]:
+        return self.check.watch_events(events)
+
+    def results(self) -> tuple[object, ...]:
+        self.check.finish()
+        return tuple(getattr(self.check, name) for name in _FOUND)
+
+    def adopt(self, results: tuple[object, ...]) -> None:
+        for name, value in zip(_FOUND, results, strict=True):
+            setattr(self.check, name, value)
+
+
 def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) -> Replayed:
     """Feed the trace to a replay, and all of it to a check of the loader."""
-    events = read_events(run.path)
-    if check is not None:
-        events = check.watch_events(events)
+    events = read_events(run.path, None if check is None else _Watched(check))
     collecting = gc.isenabled()
     gc.disable()  # nothing here makes garbage in circles, and looking for it takes a tenth of the time
     try:
-        found = replay.run(dropwhile(lambda event: event[1] <= run.begins.line, events))
+        return replay.run(dropwhile(lambda event: event[1] <= run.begins.line, events))
     finally:
         if collecting:
             gc.enable()
-    if check is not None:
-        check.finish()
-    return found
 
 
 def verify_trace(path: Path, phase: str | None = None) -> TraceVerdict:

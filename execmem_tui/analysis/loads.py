@@ -82,10 +82,11 @@ class TaskWindow:
 
     def step(self, letter: str, line: int) -> None:
         """Note a step; of far more than a load has, the oldest are forgotten."""
-        self.steps.append(letter)
+        steps = self.steps
+        steps.append(letter)
         self.lines.append(line)
-        if len(self.steps) > _STEPS:
-            del self.steps[: _STEPS // 2], self.lines[: _STEPS // 2]
+        if len(steps) > _STEPS:
+            del steps[: _STEPS // 2], self.lines[: _STEPS // 2]
 
     def forget(self) -> None:
         """Begin a new window."""

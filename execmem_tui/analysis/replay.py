@@ -7,19 +7,17 @@ the search. Where a prediction misses, the known reasons are tried in order; wha
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from operator import attrgetter
 from typing import Final
 
 from execmem_tui.analysis.found import Asked, Miss, Plan, Replayed, Tally, around, in_bounds
 from execmem_tui.formats.trace import EVERYTHING, Alloc, full
 from execmem_tui.formats.trace_lines import ALLOC, FREE, LOST, PURGE, Event
 from execmem_tui.mm.rbtree import FreeArea
-from execmem_tui.mm.vmalloc import Form, Vmalloc
+from execmem_tui.mm.vmalloc import Form, Vmalloc, area_start
 from execmem_tui.mm.vmap_node import MAX_POOL_PAGES, NO_OWNER, VmapArea, give_back_decayed
 
 _AHEAD: Final = 400
 """Lines to look ahead for the purge that already took effect."""
-_START: Final = attrgetter("start")
 _PLANS: Final = 1 << 12
 """How many different requests are remembered, so that memory does not grow with a trace."""
 
@@ -151,7 +149,7 @@ class Replay:
                 inside.sort(key=lambda area: freed_at.get(area.start, 0))
                 del inside[purged:]
         if len(inside) == count:
-            detached = [sorted(node.lazy.values(), key=_START) for node in held]
+            detached = [sorted(node.lazy.values(), key=area_start) for node in held]
             for node in held:
                 node.lazy.clear()
             self._freed_at.clear()
@@ -167,7 +165,7 @@ class Replay:
         """Take the lazy areas that start at `chosen` out of their nodes; return those of each node ascending."""
         detached = []
         for node in self.vmalloc.nodes:
-            out = sorted((area for area in node.lazy.values() if area.start in chosen), key=_START)
+            out = sorted((area for area in node.lazy.values() if area.start in chosen), key=area_start)
             if out:
                 detached.append(out)
             for area in out:
@@ -205,10 +203,8 @@ class Replay:
         window, page_size = (vstart, vend), self.vmalloc.page_size
         exact = window == self.window
         unclaimed = ""
-        if self.unknown == "state":
-            unclaimed = "state before the trace unknown"
-        elif self.unknown == "pools" and exact:
-            unclaimed = "pools unknown"
+        if self.unknown == "state" or (self.unknown == "pools" and exact):
+            unclaimed = "state before the trace unknown" if self.unknown == "state" else "pools unknown"
         where = "aligned" if align > page_size else "page"
 
         def tally(kind: str, *, certain: bool = True) -> Tally:

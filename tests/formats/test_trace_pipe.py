@@ -19,6 +19,10 @@ LINE = (
 )
 
 
+CHILDREN: list[int] = []
+"""Processes that the test at hand made."""
+
+
 class Counting:
     """Counts events, in whatever process sees them first."""
 
@@ -44,17 +48,27 @@ def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(trace_pipe, "_BATCH", 7)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
+    fork = os.fork
+    CHILDREN.clear()
+
+    def noted_fork() -> int:
+        child = fork()
+        CHILDREN.append(child)
+        return child
+
+    monkeypatch.setattr(os, "fork", noted_fork)
     path = tmp_path / "trace.txt"
     path.write_text("# tracer: nop\n" + "".join(LINE.format(at) for at in range(100)))
     return path
 
 
 def no_child_is_left() -> bool:
-    try:
-        os.waitpid(-1, os.WNOHANG)
-    except ChildProcessError:
-        return True
-    return False
+    """Whether every process that was made here is gone and waited for; other tests have processes of their own."""
+    assert CHILDREN
+    for child in CHILDREN:
+        with pytest.raises(ChildProcessError):
+            os.waitpid(child, os.WNOHANG)
+    return True
 
 
 def test_the_events_are_those_of_the_parser_and_the_watcher_knows_its_results(trace: Path) -> None:

@@ -310,6 +310,8 @@ class LoaderCheck:
             self._freed_by_unload(task, load, region, line)
         elif region in INITS:
             self._freed_after_init(load, region, line)
+        elif self._loaded.get(load.name) is load:
+            self.unclaimed["freed without a module_free event"] += 1
         else:
             self._count(False, line.line, load.name, "loader unload", ["freed by the task that unloads"], [region])
 
@@ -347,11 +349,10 @@ class LoaderCheck:
         if task.unloading is not None:
             self._end_of_unload(task, line)
         areas = [area.start for area in task.areas]
-        sizes = [area.size for area in task.areas]
         if len(task.freed) == len(areas) > 1 and self.rules.separate:
             if self.rox is not None:
                 self.rox.disturb(task.areas[0].line, task.freed_line)
-            name, labels = self._names().get(tuple(sizes), ("", []))
+            name, labels = self._names().get(tuple(area.size for area in task.areas), ("", []))
             if name:
                 starts = dict(zip(areas, labels, strict=True))
                 expected = self.rules.freed_at_last(set(labels))

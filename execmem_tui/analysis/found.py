@@ -14,6 +14,9 @@ _NEAR: Final = 3
 Asked = tuple[int, int, int, int, bool]
 """Size, align, vstart, vend and whether it failed, as in the event."""
 
+NOTHING: Final = ((1 << 64) - 1, 0, 0)
+"""Start, end and count of a purge that found nothing lazy."""
+
 Place = tuple[int, int, str]
 """Start, end and state (free, lazy, pooled or busy) of a piece of address space."""
 
@@ -89,6 +92,35 @@ class Replayed:
         if key not in self._tallies:
             self._tallies[key] = Tally(kind, certain, window, failed)
         return self._tallies[key]
+
+    def plan(self, asked: Asked, vmalloc_window: tuple[int, int], vmalloc: Vmalloc, unknown: str) -> Plan:
+        """Return what is common to all that ask the same; `unknown` as for `Replay`."""
+        size, align, vstart, vend, failed = asked
+        window, page_size = (vstart, vend), vmalloc.page_size
+        exact = window == vmalloc_window
+        unclaimed = ""
+        if unknown == "state" or (unknown == "pools" and exact):
+            unclaimed = "state before the trace unknown" if unknown == "state" else "pools unknown"
+        where = "aligned" if align > page_size else "page"
+
+        def tally(kind: str, *, certain: bool = True) -> Tally:
+            return self.tally(kind, window, certain=certain, failed=failed)
+
+        return Plan(
+            size=size,
+            align=align,
+            vstart=vstart,
+            vend=vend,
+            failed=failed,
+            need=vmalloc.space.padded(size, align, vstart, vend),
+            pages=size // page_size,
+            owned=exact and len(vmalloc.nodes) > 1,
+            unclaimed=unclaimed,
+            pool=tally(f"vmalloc {where} pool"),
+            page=tally("vmalloc page tree" if exact else "module window"),
+            certain=tally("vmalloc aligned certain" if exact else "module window"),
+            uncertain=tally("vmalloc aligned uncertain" if exact else "module window", certain=False),
+        )
 
     @property
     def checked(self) -> Counter[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from execmem_tui.analysis.found import Asked, Miss, Plan, Replayed, Tally, around, in_bounds
+from execmem_tui.analysis.found import NOTHING, Asked, Miss, Plan, Replayed, Tally, around, in_bounds
 from execmem_tui.formats.trace import EVERYTHING, Alloc, full
 from execmem_tui.formats.trace_lines import ALLOC, FREE, LOST, PURGE, Event
 from execmem_tui.mm.rbtree import FreeArea
@@ -83,20 +83,24 @@ class Replay:
         """Of lazy areas: the line that freed it, by start."""
         self._plans: dict[Asked, Plan] = {}
 
-    def run(self, events: Iterable[Event]) -> Replayed:
+    def run(self, events: Iterable[Event]) -> Replayed:  # noqa: C901 - the hottest loop, a call costs
         """Replay all events and return what was found."""
-        source, ahead = iter(events), self._ahead
+        source, ahead, done, failed = iter(events), self._ahead, self._done_purges, self._failed_tasks
+        idle = 0
         more = True
         while more:
             more = bool(ahead)
             for event in self._seen_ahead() if more else source:
                 kind, number, place, _, start, said = event
                 if kind == PURGE:
-                    if number in self._done_purges:
-                        self._done_purges.discard(number)
+                    if said == NOTHING and not done and not failed and not any(node.due for node in self.vmalloc.nodes):
+                        idle += 1
+                    elif number in done:
+                        done.discard(number)
                     else:
                         self._purge(place[0], said)
-                    self._failed_tasks.discard(place[0])
+                    if failed:
+                        failed.discard(place[0])
                 elif kind == ALLOC:
                     self._alloc(event, source)
                     if ahead and not more:
@@ -106,6 +110,8 @@ class Replay:
                     self._free(start, number, place[0])
                 elif kind == LOST:
                     self.found.lost += start
+        self.found.purges += idle
+        self.found.purge_counts_equal += idle
         return self.found
 
     def _seen_ahead(self) -> Iterator[Event]:
@@ -199,32 +205,7 @@ class Replay:
         """Return what is common to all that ask the same."""
         if asked in self._plans:
             return self._plans[asked]
-        size, align, vstart, vend, failed = asked
-        window, page_size = (vstart, vend), self.vmalloc.page_size
-        exact = window == self.window
-        unclaimed = ""
-        if self.unknown == "state" or (self.unknown == "pools" and exact):
-            unclaimed = "state before the trace unknown" if self.unknown == "state" else "pools unknown"
-        where = "aligned" if align > page_size else "page"
-
-        def tally(kind: str, *, certain: bool = True) -> Tally:
-            return self.found.tally(kind, window, certain=certain, failed=failed)
-
-        plan = Plan(
-            size=size,
-            align=align,
-            vstart=vstart,
-            vend=vend,
-            failed=failed,
-            need=self.vmalloc.space.padded(size, align, vstart, vend),
-            pages=size // page_size,
-            owned=exact and len(self.vmalloc.nodes) > 1,
-            unclaimed=unclaimed,
-            pool=tally(f"vmalloc {where} pool"),
-            page=tally("vmalloc page tree" if exact else "module window"),
-            certain=tally("vmalloc aligned certain" if exact else "module window"),
-            uncertain=tally("vmalloc aligned uncertain" if exact else "module window", certain=False),
-        )
+        plan = self.found.plan(asked, self.window, self.vmalloc, self.unknown)
         if len(self._plans) >= _PLANS:
             self._plans.clear()
         self._plans[asked] = plan

@@ -1,10 +1,8 @@
-"""History: events in, immutable snapshots out. Step, undo, redo, jump and difference are all here."""
+"""History: events in, immutable snapshots out. Step, undo, redo and jump are all here."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-
-from attrs import frozen
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Event
@@ -13,15 +11,6 @@ from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.units import Address
 
 _START = attrgetter("start")
-
-
-@frozen(kw_only=True)
-class Difference:
-    """Areas that two moments do not share: `changed` are (before, after) pairs that begin at the same address."""
-
-    allocated: tuple[Area, ...]
-    freed: tuple[Area, ...]
-    changed: tuple[tuple[Area, Area], ...]
 
 
 class History:
@@ -197,14 +186,3 @@ class History:
             if self._boundaries[keep : keep + 1] != [self._dropped]
             else self._boundaries[keep:]
         )
-
-
-def difference(before: Snapshot, after: Snapshot) -> Difference:
-    """Compare two snapshots area by area; equal areas are left out."""
-    left = {area.start: area for area in before.areas}
-    right = {area.start: area for area in after.areas}
-    return Difference(
-        allocated=tuple(area for start, area in right.items() if start not in left),
-        freed=tuple(area for start, area in left.items() if start not in right),
-        changed=tuple((left[start], area) for start, area in right.items() if start in left and left[start] != area),
-    )

@@ -3,9 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execmem_tui.history import History, difference
+from execmem_tui.history import History
 from execmem_tui.model.areas import Area
-from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted
+from execmem_tui.model.events import Allocated, Event, Failed, Freed
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
 
@@ -159,14 +159,3 @@ def test_snapshots_find_areas_by_address() -> None:
     assert snapshot.area_at(0) is None
     assert list(snapshot.between(3 * PAGE, 9 * PAGE)) == [guarded]
     assert list(snapshot.between(3 * PAGE, 9 * PAGE + 1)) == [guarded, make_area(9)]
-
-
-def test_difference_tells_allocated_freed_and_changed() -> None:
-    history = History(make_layout(), [make_area(1), make_area(2)])
-    before = history.snapshot()
-    grown = Area(start=2 * PAGE, size=2 * PAGE)
-    history.append([Noted(message="read anew", removed=(make_area(1), make_area(2)), added=(grown, make_area(7)))])
-    found = difference(before, history.snapshot())
-    assert found.allocated == (make_area(7),)
-    assert found.freed == (make_area(1),)
-    assert found.changed == ((make_area(2), grown),)

@@ -17,8 +17,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def has_terminal() -> bool:
-    """Whether stdin and stdout are a terminal that understands cursor movement."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") not in ("", "dumb")
+    """Whether there is a terminal that understands cursor movement; Textual reads from stdin and draws on stderr."""
+    return (
+        sys.stdin.isatty()
+        and sys.stdout.isatty()
+        and sys.stderr.isatty()
+        and os.environ.get("TERM", "dumb") not in ("", "dumb")
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -21,7 +21,8 @@ _DESCRIPTION = """\
 Where the Linux kernel's executable memory goes: modules, kprobes, ftrace and BPF, per architecture.
 
   execmem-tui                          simulate arm64 (choose with --arch, --kernel, --variant, --kaslr)
-  execmem-tui PATH                     open a capture folder or bundle, a trace, or a /proc/vmallocinfo
+  execmem-tui PATH                     open a capture folder or bundle, a trace, a scenario, or a /proc/vmallocinfo
+  execmem-tui live                     follow the running kernel
 """
 _EXIT_CODES = "exit codes: 0 good, 1 a finding, 2 bad usage or unreadable input"
 

@@ -173,6 +173,25 @@ def _detach(state: State, step: steps.Detach) -> Iterator[None]:
         yield
 
 
+def _struct_ops(state: State, step: steps.StructOps) -> Iterator[None]:
+    state.count = 0
+    for mine, name in _named(state.programs, step.struct_ops, 1):
+        state.request()
+        made = state.kernel.bpf.struct_ops(name, [step.size] * step.methods)
+        state.errno = made.errno
+        if made.start is not None:
+            mine.append(name)
+            state.count = 1
+        yield
+
+
+def _xdp(state: State, step: steps.Xdp) -> Iterator[None]:
+    for _ in range(step.xdp):
+        state.request()
+        state.kernel.bpf.xdp()
+        yield
+
+
 CONSUMERS: Final[dict[type[steps.Step], Action]] = {
     steps.Load: _load,
     steps.Unload: _unload,
@@ -185,5 +204,7 @@ CONSUMERS: Final[dict[type[steps.Step], Action]] = {
     steps.Unbpf: _unbpf,
     steps.Attach: _attach,
     steps.Detach: _detach,
+    steps.StructOps: _struct_ops,
+    steps.Xdp: _xdp,
 }
 """By the class of the step."""

@@ -136,7 +136,8 @@ class Runner:
         machine = self.kernel.machine
         assert isinstance(machine, CountingMachine)
         self._machine = machine
-        self._state = State(self.kernel, machine, self.settings, modules_of(self.settings, machine))
+        self.kernel.loader = modules_of(self.settings, machine)
+        self._state = State(self.kernel, machine, self.settings)
         self._random = Random(f"{scenario.name}/{self.settings.seed}")
         self._expectations: list[Expectation] = []
         self._checked = 0

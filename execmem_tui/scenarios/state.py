@@ -23,7 +23,6 @@ class State:
     kernel: Kernel
     machine: CountingMachine
     settings: Settings
-    modules: Modules
     concurrent: bool = False
     """Several CPUs are at it."""
     owners: dict[str, list[tuple[Address, bool]]] = field(factory=dict)
@@ -45,6 +44,11 @@ class State:
     """Address space that duplicate loads took."""
     requests: int = 0
     """Requests so far, of whatever consumer."""
+
+    @property
+    def modules(self) -> Modules:
+        """The module loader."""
+        return self.kernel.modules
 
     def request(self) -> None:
         """Count one more request.

@@ -164,6 +164,25 @@ class Detach(Step):
 
 
 @frozen(kw_only=True)
+class StructOps(Step):
+    """Register a BPF struct_ops map, for instance a congestion control; unbpf removes it."""
+
+    verb: ClassVar = "struct_ops"
+    struct_ops: str = field(metadata=_by(values.word))
+    methods: int = field(default=1, metadata=_by(values.count))
+    size: Bytes = field(default=256, metadata=_by(values.size))
+    """Bytes of each method's trampoline."""
+
+
+@frozen(kw_only=True)
+class Xdp(Step):
+    """Attach XDP programs to devices: the first makes the dispatcher's images (x86-64)."""
+
+    verb: ClassVar = "xdp"
+    xdp: int = field(metadata=_by(values.count))
+
+
+@frozen(kw_only=True)
 class Occupy(Step):
     """Take address space that a real machine had taken: ``START-END owner``; ``unpurged`` as owner makes it lazy."""
 
@@ -349,6 +368,8 @@ STEPS: Final[dict[str, type[Step]]] = {
         Unbpf,
         Attach,
         Detach,
+        StructOps,
+        Xdp,
         Occupy,
         Alloc,
         VmallocStep,

@@ -24,7 +24,6 @@ class TraceInstance:
     Args:
         tracing: where tracefs is mounted.
         proc: where to look whether the maker of an instance still runs.
-        markers: also take in what is written to the instance's trace_marker.
 
     Raises:
         UsageError: tracefs is not there, or may not be used; the message says what is missing.

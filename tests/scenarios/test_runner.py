@@ -259,3 +259,13 @@ expect = ["range.MODULE_DATA.size == 16M", "range.BPF.fallback_start == 0"]
         run("[ranges]\nBPF = { start = 2, end = 1 }\n[[steps]]\nsay = 'x'\n")
     with pytest.raises(InputError, match="power of two"):
         run("[ranges]\nBPF = { alignment = 3 }\n[[steps]]\nsay = 'x'\n")
+
+
+def test_the_dispatcher_is_made_once_and_struct_ops_come_and_go() -> None:
+    text = (
+        'title = "x"\narch = "x86"\n[[steps]]\nxdp = 3\n[[steps]]\nstruct_ops = "dctcp"\nmethods = 12\nsize = "512"\n'
+        '[[steps]]\nexpect = ["packs == 1", "last.count == 1", "failures == 0"]\n[[steps]]\nunbpf = "dctcp"\n'
+        '[[steps]]\nstruct_ops = "big"\nsize = "8K"\n[[steps]]\nexpect = ["last.count == 0"]\n'
+    )
+    outcome = Runner(read_scenario(text.encode(), "x.toml", "x")).run()
+    assert outcome.passed, outcome.expectations

@@ -16,11 +16,14 @@ _START = attrgetter("start")
 class History:
     """The events of one source and a cursor among them.
 
-    Memory is the events and the areas of one step; every event carries its own inverse. With `limit`, only the newest
-    `limit` events are kept and the state before them is the oldest step that can be reached.
+    Memory is the events and the areas of one step; every event carries its own inverse. With
+    `limit`, only the newest `limit` events are kept and the state before them is the oldest step
+    that can be reached.
     """
 
-    def __init__(self, layout: Layout, areas: Iterable[Area] = (), *, limit: int | None = None) -> None:
+    def __init__(
+        self, layout: Layout, areas: Iterable[Area] = (), *, limit: int | None = None
+    ) -> None:
         self.layout = layout
         self._areas: list[Area] = sorted(areas, key=_START)
         self._counters = Counters()
@@ -57,7 +60,9 @@ class History:
         return self._events[max(0, start - self._dropped) : max(0, stop - self._dropped)]
 
     def append(self, events: Iterable[Event], *, follow: bool = True) -> int:
-        """Add events at the end as one undoable group; the cursor follows if it was at the end and `follow` is true.
+        """Add events at the end as one undoable group.
+
+        The cursor follows if it was at the end and `follow` is true.
 
         Returns:
             How many events were added. Nothing is dropped that the cursor has not passed.
@@ -152,9 +157,15 @@ class History:
         for area in self._areas:
             by_start.setdefault(area.start, []).append(area)
         forward = cursor > self._cursor
-        events = self._events[self._cursor : cursor] if forward else self._events[cursor : self._cursor][::-1]
+        events = (
+            self._events[self._cursor : cursor]
+            if forward
+            else self._events[cursor : self._cursor][::-1]
+        )
         for event in events:
-            removed, added = (event.removed, event.added) if forward else (event.added, event.removed)
+            removed, added = (
+                (event.removed, event.added) if forward else (event.added, event.removed)
+            )
             for area in removed:
                 by_start[area.start].remove(area)
             for area in added:

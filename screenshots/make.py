@@ -1,4 +1,7 @@
-"""Make the pictures of this folder anew: ``python screenshots/make.py``. Deterministic; needs no terminal."""
+"""Make the pictures of this folder anew: ``python screenshots/make.py``. Deterministic.
+
+Needs no terminal.
+"""
 
 import asyncio
 import os
@@ -43,9 +46,14 @@ def fallback() -> Source:
 
 
 def rox() -> Source:
-    """x86-64 with the ROX cache: text, probes and trampolines share blocks, data fills the holes between them."""
+    """x86-64 with the ROX cache.
+
+    Text, probes and trampolines share blocks, data fills the holes between them.
+    """
     simulation = _load(open_simulation("x86", "7.1", None, "off"), 60)
-    areas = [area for area in simulation.history.snapshot().areas if area.type is ExecmemType.MODULE_TEXT]
+    areas = [
+        area for area in simulation.history.snapshot().areas if area.type is ExecmemType.MODULE_TEXT
+    ]
     for area in areas[3::5]:
         simulation.free(area.start)
     return simulation
@@ -79,7 +87,9 @@ def scenario() -> Source:
 
 def replay() -> Source:
     """The trace of a real arm64 kernel, a third of the way through."""
-    source = open_path(str(HERE.parent / "tests" / "data" / "traces" / "arm64-7.2.13-nokaslr" / "trace.txt.xz"))
+    source = open_path(
+        str(HERE.parent / "tests" / "data" / "traces" / "arm64-7.2.13-nokaslr" / "trace.txt.xz")
+    )
     source.history.seek(source.history.steps // 3)
     return source
 
@@ -103,14 +113,22 @@ PICTURES: tuple[tuple[str, Callable[[], Source], tuple[int, int], str, tuple[str
     ("small-80x24", fallback, (80, 24), "execmem-dark", ("N",)),
     ("no-colour", fallback, (120, 40), "execmem-dark", ("N",)),
     ("light", rest, (120, 40), "execmem-light", ()),
-    ("capture-arm64", capture, (160, 45), "execmem-dark", ("w", "z", "minus", "minus", "minus", "minus")),
+    (
+        "capture-arm64",
+        capture,
+        (160, 45),
+        "execmem-dark",
+        ("w", "z", "minus", "minus", "minus", "minus"),
+    ),
     ("replay-arm64", replay, (140, 40), "execmem-dark", ("z", *("minus",) * 6)),
     *((f"arch-{name}", any_arch(name), (110, 30), "execmem-dark", ()) for name in architectures()),
 )
 """Name, source, size in cells, theme, keys to press."""
 
 
-async def _take(name: str, source: Source, size: tuple[int, int], theme: str, keys: tuple[str, ...]) -> None:
+async def _take(
+    name: str, source: Source, size: tuple[int, int], theme: str, keys: tuple[str, ...]
+) -> None:
     app = ExecmemApp(source, theme=theme)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()

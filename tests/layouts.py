@@ -30,7 +30,12 @@ def make_layout(start: int = 0x1000_0000, pages: int = 256) -> Layout:
 
 
 def make_area(
-    page: int, pages: int = 1, *, kind: ExecmemType | None = ExecmemType.BPF, guard: bool = True, fallback: bool = False
+    page: int,
+    pages: int = 1,
+    *,
+    kind: ExecmemType | None = ExecmemType.BPF,
+    guard: bool = True,
+    fallback: bool = False,
 ) -> Area:
     """An area of `pages` usable pages at page `page` of the layout above."""
     return Area(

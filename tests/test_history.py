@@ -73,7 +73,9 @@ def naive(events: list[Event], step: int) -> set[Area]:
 
 
 @given(event_lists(), st.lists(st.integers(0, 80), max_size=12), st.integers(1, 7))
-def test_every_way_to_a_step_gives_the_same_areas(events: list[Event], steps: list[int], group: int) -> None:
+def test_every_way_to_a_step_gives_the_same_areas(
+    events: list[Event], steps: list[int], group: int
+) -> None:
     history = History(make_layout())
     for first in range(0, len(events), group):
         history.append(events[first : first + group])
@@ -83,10 +85,16 @@ def test_every_way_to_a_step_gives_the_same_areas(events: list[Event], steps: li
         reached = min(step, len(events))
         assert snapshot.step == history.step == reached
         assert set(snapshot.areas) == naive(events, reached)
-        assert [area.start for area in snapshot.areas] == sorted(area.start for area in snapshot.areas)
+        assert [area.start for area in snapshot.areas] == sorted(
+            area.start for area in snapshot.areas
+        )
         so_far = events[:reached]
-        assert snapshot.counters.allocations == sum(isinstance(event, Allocated) for event in so_far)
-        assert snapshot.counters.fallbacks == sum(isinstance(event, Allocated) and event.fallback for event in so_far)
+        assert snapshot.counters.allocations == sum(
+            isinstance(event, Allocated) for event in so_far
+        )
+        assert snapshot.counters.fallbacks == sum(
+            isinstance(event, Allocated) and event.fallback for event in so_far
+        )
         assert snapshot.counters.failures == sum(isinstance(event, Failed) for event in so_far)
 
 

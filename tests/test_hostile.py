@@ -1,4 +1,6 @@
-"""Broken, cut, interleaved, foreign and hostile files: an error that names the place or a picture, never a crash or an escape code.
+"""Broken, cut, interleaved, foreign and hostile files.
+
+An error that names the place or a picture, never a crash or an escape code.
 
 Mutations of real files, seeded: the same every time.
 """
@@ -84,11 +86,19 @@ _text = "0xb0000000"
 
 
 def real(path: Path, lines: int) -> bytes:
-    return "\n".join(text for _, (_, text) in zip(range(lines), read_lines(path), strict=False)).encode() + b"\n"
+    return (
+        "\n".join(
+            text for _, (_, text) in zip(range(lines), read_lines(path), strict=False)
+        ).encode()
+        + b"\n"
+    )
 
 
 SAMPLES = {
-    **{name: real(PHASE / f"{name}.gz", 120) for name in ("vmallocinfo", "kallsyms", "modules", "sections", "meminfo")},
+    **{
+        name: real(PHASE / f"{name}.gz", 120)
+        for name in ("vmallocinfo", "kallsyms", "modules", "sections", "meminfo")
+    },
     "config.txt": real(DATA / "captures" / "armhf-6.12.107" / "config.txt", 60),
     "meta.toml": (DATA / "captures" / "armhf-6.12.107" / "meta.toml").read_bytes(),
     "trace.txt": real(TRACE, 150),
@@ -116,7 +126,9 @@ def mutated(data: bytes, random: Random) -> bytes:
             case 4:
                 found[at:to] = found[at:to].replace(b"\n", b"", random.randint(1, 3))
             case 5:
-                found[at:to] = bytes(reversed(found[at : min(to, at + 30)])) + bytes(found[min(to, at + 30) : to])
+                found[at:to] = bytes(reversed(found[at : min(to, at + 30)])) + bytes(
+                    found[min(to, at + 30) : to]
+                )
             case _ if random.random() < 0.3:
                 del found[to:]
     return bytes(found)
@@ -215,7 +227,9 @@ def test_a_broken_archive_is_refused_or_read(tmp_path: Path, kind: str) -> None:
     bundle = tmp_path / "bundle"
     refused = 0
     for number in range(80):
-        bundle.write_bytes(mutated(data, random) if number % 4 else data[: random.randrange(len(data))])
+        bundle.write_bytes(
+            mutated(data, random) if number % 4 else data[: random.randrange(len(data))]
+        )
         refused += not shown(bundle)
     assert refused > 20
     bundle.write_bytes(data)
@@ -231,7 +245,9 @@ def test_captures_of_hostile_machines_can_be_anonymised(tmp_path: Path) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(mutated(SAMPLES[name], random))
         (root / "sys" / "module" / "a\x1b[31m" / "sections").mkdir(parents=True)
-        (root / "sys" / "module" / "a\x1b[31m" / "sections" / ".text").write_bytes(b"0xbf000000\x1b[31m\nx y z\n")
+        (root / "sys" / "module" / "a\x1b[31m" / "sections" / ".text").write_bytes(
+            b"0xbf000000\x1b[31m\nx y z\n"
+        )
         bundle = tmp_path / f"{number}.tar.gz"
         with suppress(ExecmemTuiError):
             capture(bundle, proc=root / "proc", hide=True)
@@ -245,15 +261,28 @@ def test_captures_of_hostile_machines_can_be_anonymised(tmp_path: Path) -> None:
     [
         ("vmallocinfo", b"\x1b[31mhello\n" * 50, ":1: "),
         ("vmallocinfo", b"x" * 100_000, ":1: line too long"),
-        ("vmallocinfo", gzip.compress(b"0xbf000000-0xbf002000 8192 f\n" * 5000, mtime=0)[:-9], "cannot be unpacked"),
-        ("trace.txt", b"# tracer: nop\na-1 [000] ..... 1.0: alloc_vmap_area: va_start: \x1b[31m\n", ":2: "),
+        (
+            "vmallocinfo",
+            gzip.compress(b"0xbf000000-0xbf002000 8192 f\n" * 5000, mtime=0)[:-9],
+            "cannot be unpacked",
+        ),
+        (
+            "trace.txt",
+            b"# tracer: nop\na-1 [000] ..... 1.0: alloc_vmap_area: va_start: \x1b[31m\n",
+            ":2: ",
+        ),
         ("meta.toml", b"phases = [\x1b", ": "),
         ("kallsyms", b"\x9bhello\n" * 200, ":51: not a line of /proc/kallsyms"),
     ],
 )
 @pytest.mark.parametrize("command", [["map"], ["whatis", "bf000000"], ["verify"], []])
 def test_the_command_line_names_the_place(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, data: bytes, place: str, command: list[str]
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    data: bytes,
+    place: str,
+    command: list[str],
 ) -> None:
     for each in ("vmallocinfo", "trace.txt"):
         (tmp_path / each).write_bytes(SAMPLES[each])

@@ -22,7 +22,9 @@ def test_every_command_is_listed() -> None:
 
 
 def test_the_package_map_names_every_package() -> None:
-    packages = {path.name for path in (ROOT / "execmem_tui").iterdir() if (path / "__init__.py").is_file()}
+    packages = {
+        path.name for path in (ROOT / "execmem_tui").iterdir() if (path / "__init__.py").is_file()
+    }
     listed = set(re.findall(r"^      (\w+)/ ", README, re.MULTILINE))
     assert listed == packages
 

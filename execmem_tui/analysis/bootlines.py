@@ -1,4 +1,7 @@
-"""What arm64 says about its module windows at boot, computed and decoded (arch/arm64/mm/init.c: module_init_info)."""
+"""What arm64 says about its module windows at boot, computed and decoded (arch/arm64/mm/init.c.
+
+Module_init_info).
+"""
 
 import re
 from collections.abc import Iterable
@@ -30,10 +33,14 @@ class BootLines:
     def text(self) -> str:
         """The finding in one line."""
         pages = (
-            f"pages of {format_size(self.page_size)}, image of {format_size(self.image_size)} ({self.image_size:,} B)"
+            f"pages of {format_size(self.page_size)}, image of {format_size(self.image_size)}"
+            f" ({self.image_size:,} B)"
         )
         if self.full_randomisation:
-            return f"{pages}: no direct window (full randomisation, or an image of 128M and more); every far call takes a PLT entry"
+            return (
+                f"{pages}: no direct window (full randomisation, or an image of 128M and more);"
+                " every far call takes a PLT entry"
+            )
         room = format_size(self.direct_pages * self.page_size)
         return f"{pages}: {room} of the 128M direct window are left for modules"
 
@@ -53,14 +60,16 @@ def _page_size(direct: int, plt: int) -> Bytes | None:
             return size
     if direct:
         return None
-    return next((size for size in _PAGE_SIZES if PLT_WINDOW // size // 2 < plt < PLT_WINDOW // size), None)
+    return next(
+        (size for size in _PAGE_SIZES if PLT_WINDOW // size // 2 < plt < PLT_WINDOW // size), None
+    )
 
 
 def decode(lines: Iterable[str]) -> BootLines | None:
     """Find the pair in a kernel log and decode it; None if it is not there or makes no sense.
 
-    The image's size is 2 GiB less the PLT pages; both windows hold the image, so the two counts differ by
-    2 GiB - 128 MiB in pages (491,520 with 4 KiB pages).
+    The image's size is 2 GiB less the PLT pages; both windows hold the image, so the two counts
+    differ by 2 GiB - 128 MiB in pages (491,520 with 4 KiB pages).
     """
     found: dict[str, int] = {}
     forced = False

@@ -42,7 +42,8 @@ class OwnerChange:
     owner: str
     """A module, `bpf_prog_pack`, a probe page, or the caller of other vmalloc users."""
     kind: str
-    """`module`, `kprobes`, `ftrace`, `bpf`, `kernel`, `other`, or what is not live: `lazy`, `pooled`, `rox`."""
+    """`module`, `kprobes`, `ftrace`, `bpf`, `kernel`, `other`, or what is not live: `lazy`,
+    `pooled`, `rox`."""
     before: Bytes
     after: Bytes
     areas_before: int
@@ -56,7 +57,10 @@ class OwnerChange:
 
 @frozen(kw_only=True)
 class SourceDifference:
-    """Everything that differs; areas ascend by address. Freed and not yet purged counts as freed."""
+    """Everything that differs; areas ascend by address.
+
+    Freed and not yet purged counts as freed.
+    """
 
     basis: Basis
     allocated: tuple[Area, ...]
@@ -80,8 +84,8 @@ class SourceDifference:
 def compare(before: Snapshot, after: Snapshot) -> SourceDifference:
     """Compare two snapshots.
 
-    Areas at the same place with the same owner are the same area; of the rest, those whose owner and region name one area on
-    each side have moved.
+    Areas at the same place with the same owner are the same area; of the rest, those whose owner
+    and region name one area on each side have moved.
     """
     basis = _basis(before.layout, after.layout)
     left = [area for area in before.areas if area.state is AreaState.LIVE]
@@ -114,14 +118,20 @@ def compare(before: Snapshot, after: Snapshot) -> SourceDifference:
 
 
 def _basis(before: Layout, after: Layout) -> Basis:
-    """Images at different addresses mean different draws; where an image is unknown, addresses are taken as they are."""
+    """Images at different addresses mean different draws.
+
+    Where an image is unknown, addresses are taken as they are.
+    """
     if before.text is None or after.text is None:
         return Basis.ADDRESS
     return Basis.ADDRESS if before.text == after.text else Basis.OFFSET
 
 
 def _place(layout: Layout, area: Area, basis: Basis) -> tuple[str, int]:
-    """Return where an area is: its address, or how far it is from the start of its range, of vmalloc or of the image."""
+    """Return where an area is.
+
+    Its address, or how far it is from the start of its range, of vmalloc or of the image.
+    """
     if basis is Basis.ADDRESS:
         return "address", area.start
     if area.type is not None and area.window is not None:
@@ -134,7 +144,10 @@ def _place(layout: Layout, area: Area, basis: Basis) -> tuple[str, int]:
 
 
 def _identity(area: Area) -> tuple[str | None, str | None, ExecmemType | None]:
-    """Return what makes an area the same; memory without a known owner goes by the function that asked for it."""
+    """Return what makes an area the same.
+
+    Memory without a known owner goes by the function that asked for it.
+    """
     return area.owner if area.owner is not None else _caller(area), area.region, area.type
 
 
@@ -167,7 +180,11 @@ def _differs(pair: Pair) -> bool:
 
 def _names(area: Area) -> list[str]:
     """Return the programs inside: as kallsyms has them, or as the simulator divides its pack."""
-    return [part.name for part in area.parts] if area.parts is not None else [name for _, name in area.inside]
+    return (
+        [part.name for part in area.parts]
+        if area.parts is not None
+        else [name for _, name in area.inside]
+    )
 
 
 def _programs(areas: Iterable[Area]) -> Counter[str]:
@@ -182,7 +199,12 @@ def _owners(before: Iterable[Area], after: Iterable[Area]) -> tuple[OwnerChange,
         if old != new:
             changes.append(
                 OwnerChange(
-                    owner=owner, kind=kind, before=old[0], after=new[0], areas_before=old[1], areas_after=new[1]
+                    owner=owner,
+                    kind=kind,
+                    before=old[0],
+                    after=new[0],
+                    areas_before=old[1],
+                    areas_after=new[1],
                 )
             )
     return tuple(sorted(changes, key=lambda each: (-abs(each.change), each.owner, each.kind)))
@@ -193,7 +215,11 @@ def _sums(areas: Iterable[Area]) -> dict[tuple[str, str], tuple[Bytes, int]]:
     sums: dict[tuple[str, str], tuple[Bytes, int]] = {}
     for area in areas:
         kind = "module" if area.kind.value == "data" else area.kind.value
-        owner = area.owner or _caller(area) or ("unpurged" if area.state is AreaState.LAZY else "unknown")
+        owner = (
+            area.owner
+            or _caller(area)
+            or ("unpurged" if area.state is AreaState.LAZY else "unknown")
+        )
         size, count = sums.get((owner, kind), (0, 0))
         sums[owner, kind] = (size + area.size, count + 1)
     return sums

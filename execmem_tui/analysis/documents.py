@@ -51,7 +51,10 @@ def layout_document(layout: Layout) -> dict[str, Any]:
 
 
 def area_document(area: Area) -> dict[str, Any]:
-    """Return one area; `end` includes the guard, `size` does not; ``parts`` only where its consumer divides it."""
+    """Return one area; `end` includes the guard, `size` does not.
+
+    ``parts`` only where its consumer divides it.
+    """
     parts = {} if area.parts is None else {"parts": [part_document(part) for part in area.parts]}
     return {
         "start": hex(area.start),

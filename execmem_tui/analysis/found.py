@@ -32,7 +32,8 @@ class Miss:
     cause: str
     """"" where nothing explains it."""
     robust: bool = False
-    """The prediction stays the same with all lazy and all pooled areas counted as free: no purge under way can explain it."""
+    """The prediction stays the same with all lazy and all pooled areas counted as free: no purge
+    under way can explain it."""
     around_expected: tuple[Place, ...] = ()
     """Of the first miss: what the model had around the real address, ascending."""
     around_predicted: tuple[Place, ...] = ()
@@ -93,7 +94,9 @@ class Replayed:
             self._tallies[key] = Tally(kind, certain, window, failed)
         return self._tallies[key]
 
-    def plan(self, asked: Asked, vmalloc_window: tuple[int, int], vmalloc: Vmalloc, unknown: str) -> Plan:
+    def plan(
+        self, asked: Asked, vmalloc_window: tuple[int, int], vmalloc: Vmalloc, unknown: str
+    ) -> Plan:
         """Return what is common to all that ask the same; `unknown` as for `Replay`."""
         size, align, vstart, vend, failed = asked
         window, page_size = (vstart, vend), vmalloc.page_size
@@ -119,7 +122,9 @@ class Replayed:
             pool=tally(f"vmalloc {where} pool"),
             page=tally("vmalloc page tree" if exact else "module window"),
             certain=tally("vmalloc aligned certain" if exact else "module window"),
-            uncertain=tally("vmalloc aligned uncertain" if exact else "module window", certain=False),
+            uncertain=tally(
+                "vmalloc aligned uncertain" if exact else "module window", certain=False
+            ),
         )
 
     @property

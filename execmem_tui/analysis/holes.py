@@ -23,7 +23,8 @@ class Meter:
     free: Bytes
     """Free inside the type's windows; where they overlap, once."""
     largest_hole: Bytes
-    """The longest free run inside one window: the largest padded request that would fit without a purge."""
+    """The longest free run inside one window: the largest padded request that would fit without a
+    purge."""
 
 
 class HoleIndex:
@@ -56,7 +57,9 @@ class HoleIndex:
         index = bisect_right(self._starts, address)
         if index == 0:
             return 0
-        return self._total[index - 1] + min(address, self._ends[index - 1]) - self._starts[index - 1]
+        return (
+            self._total[index - 1] + min(address, self._ends[index - 1]) - self._starts[index - 1]
+        )
 
     def free(self, start: Address, end: Address) -> Bytes:
         """Return the free bytes of [start, end)."""
@@ -74,7 +77,9 @@ class HoleIndex:
         return None
 
 
-def _taken(areas: tuple[Area, ...], image: tuple[Address, Address] | None) -> list[tuple[Address, Address]]:
+def _taken(
+    areas: tuple[Area, ...], image: tuple[Address, Address] | None
+) -> list[tuple[Address, Address]]:
     taken = [(area.start, area.end) for area in areas]
     if image is not None:
         taken.append(image)
@@ -83,7 +88,10 @@ def _taken(areas: tuple[Area, ...], image: tuple[Address, Address] | None) -> li
 
 
 def windows(entry: ExecmemRange) -> tuple[tuple[Address, Address], ...]:
-    """Return the windows of a range: preferred, and fallback where there is one; none where it is unknown."""
+    """Return the windows of a range: preferred, and fallback where there is one.
+
+    None where it is unknown.
+    """
     found = [(entry.start, entry.end)] if entry.end > entry.start else []
     if entry.has_fallback:
         found.append((entry.fallback_start, entry.fallback_end))
@@ -116,7 +124,11 @@ def meters(snapshot: Snapshot, index: HoleIndex | None = None) -> dict[ExecmemTy
         pairs = windows(snapshot.layout.range_of(kind))
         found[kind] = Meter(
             used=used[kind],
-            lazy=sum(area.footprint for area in lazy if any(start <= area.start < end for start, end in pairs)),
+            lazy=sum(
+                area.footprint
+                for area in lazy
+                if any(start <= area.start < end for start, end in pairs)
+            ),
             free=sum(holes.free(start, end) for start, end in _union(pairs)),
             largest_hole=max((holes.largest(start, end) for start, end in pairs), default=0),
         )

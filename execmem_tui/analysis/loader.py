@@ -1,7 +1,10 @@
-"""Module loads in a trace against the catalogue: requests, purges, deferred frees of init memory, unload.
+"""Module loads in a trace against the catalogue.
 
-A load is what one task does up to its ``module_load`` event; what is freed after ``module_free`` is an unload. The steps of
-a task are kept as letters: A an area, p a purge, F a failed attempt, B a block of the ROX cache.
+Requests, purges, deferred frees of init memory, unload.
+
+A load is what one task does up to its ``module_load`` event; what is freed after ``module_free`` is
+an unload. The steps of a task are kept as letters: A an area, p a purge, F a failed attempt, B a
+block of the ROX cache.
 """
 
 import re
@@ -15,7 +18,18 @@ from execmem_tui.analysis.rox_text import CachedText, RoxText
 from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
 from execmem_tui.formats.trace import event_of, full
-from execmem_tui.formats.trace_lines import ALLOC, FREE, LOST, OTHER, PURGE, Alloc, Event, Free, Other, TraceLine
+from execmem_tui.formats.trace_lines import (
+    ALLOC,
+    FREE,
+    LOST,
+    OTHER,
+    PURGE,
+    Alloc,
+    Event,
+    Free,
+    Other,
+    TraceLine,
+)
 
 _KEEP: Final = 96
 """Areas of a task that are kept while no load ends: more than one load, with a retry, makes."""
@@ -37,9 +51,11 @@ class LoaderCheck:
 
     Args:
         rules: of the kernel.
-        catalogues: sizes of its modules; a second one, for CPUs with an erratum, is tried where the first does not fit.
+        catalogues: sizes of its modules; a second one, for CPUs with an erratum, is tried where the
+            first does not fit.
         rox: follows the ROX cache, where there is one.
-        near: the catalogue is of another build of this version (a flavour, another page size): sizes may differ.
+        near: the catalogue is of another build of this version (a flavour, another page size):
+            sizes may differ.
         whole: nothing happened before the first line.
     """
 
@@ -76,7 +92,12 @@ class LoaderCheck:
 
     def watch_events(self, events: Iterable[Event]) -> Iterator[Event]:  # noqa: C901 - the hottest loop, a call costs
         """Take each event and pass it on."""
-        tasks, owners, cached, separate = self._tasks, self._owners, self.rules.cached, self.rules.separate
+        tasks, owners, cached, separate = (
+            self._tasks,
+            self._owners,
+            self.rules.cached,
+            self.rules.separate,
+        )
         vstart, vend = self.rules.window
         new = tuple.__new__  # no time is asked for
         blocks: Collection[int] = () if self.rox is None else self.rox.seen_blocks
@@ -92,7 +113,9 @@ class LoaderCheck:
                 if not separate or said[2] != vstart or said[3] != vend:
                     self._alloc(new(Alloc, (number, 0.0, task, cpu, start, *said)))
                 elif task in tasks:
-                    self._alloc_outside(tasks[task], new(Alloc, (number, 0.0, task, cpu, start, *said)))
+                    self._alloc_outside(
+                        tasks[task], new(Alloc, (number, 0.0, task, cpu, start, *said))
+                    )
             elif kind == FREE:
                 if start in owners or task in tasks:
                     self._free(new(Free, (number, 0.0, task, cpu, start, said)))
@@ -127,7 +150,10 @@ class LoaderCheck:
             ]
 
     def document(self) -> dict[str, Any]:
-        """Return the key ``loader`` of verify's document; the counts by class are in its ``classes``."""
+        """Return the key ``loader`` of verify's document.
+
+        The counts by class are in its ``classes``.
+        """
         return {
             "catalogue": self._catalogues[0].id,
             "other_build": self.near,
@@ -142,7 +168,9 @@ class LoaderCheck:
     def _new_task(self, name: str) -> TaskWindow:
         """Start to watch a task; of too many the oldest are forgotten."""
         if len(self._tasks) > _TASKS:
-            for old in [old for old, task in self._tasks.items() if task.unloading is None][: _TASKS // 2]:
+            for old in [old for old, task in self._tasks.items() if task.unloading is None][
+                : _TASKS // 2
+            ]:
                 del self._tasks[old]
         task = self._tasks[name] = TaskWindow()
         return task
@@ -167,7 +195,10 @@ class LoaderCheck:
             self._area(task, line)
 
     def _alloc_outside(self, task: TaskWindow, line: Alloc) -> None:
-        """In the vmalloc window: arm's fallback, the page array of the area before, the file's image, a stack."""
+        """In the vmalloc window.
+
+        Arm's fallback, the page array of the area before, the file's image, a stack.
+        """
         rules = self.rules
         if line.failed:
             return
@@ -242,7 +273,11 @@ class LoaderCheck:
         live = {}
         if same_regions:
             areas = task.areas[first : first + len(labels)]
-            live = {label: area.start for label, area in zip(labels, areas, strict=True) if label != COMPANION}
+            live = {
+                label: area.start
+                for label, area in zip(labels, areas, strict=True)
+                if label != COMPANION
+            }
         load = Load(module.name, line, module, live)
         self._loaded[module.name] = load
         for region, start in live.items():
@@ -266,7 +301,9 @@ class LoaderCheck:
     def _cached_text(self, load: Load, task: TaskWindow) -> tuple[CachedText, int, int, bool, bool]:
         """Return the texts of a load, the lines of their first purges, and whether each had to populate a block."""
         areas = areas_of(load.module, self.rules.page_size)
-        text = CachedText(load.name, load.line, areas.get("MOD_TEXT", 0), areas.get("MOD_INIT_TEXT", 0))
+        text = CachedText(
+            load.name, load.line, areas.get("MOD_TEXT", 0), areas.get("MOD_INIT_TEXT", 0)
+        )
         at: dict[str, tuple[int, bool]] = {}
         step = 0
         for region in areas:
@@ -313,7 +350,14 @@ class LoaderCheck:
         elif self._loaded.get(load.name) is load:
             self.unclaimed["freed without a module_free event"] += 1
         else:
-            self._count(False, line.line, load.name, "loader unload", ["freed by the task that unloads"], [region])
+            self._count(
+                False,
+                line.line,
+                load.name,
+                "loader unload",
+                ["freed by the task that unloads"],
+                [region],
+            )
 
     def _freed_by_unload(self, task: TaskWindow, load: Load, region: str, line: Free) -> None:
         if not task.unloaded and self.rox is not None:
@@ -334,7 +378,9 @@ class LoaderCheck:
     def _freed_after_init(self, load: Load, region: str, line: Free) -> None:
         if self.rox is not None and not load.freed:
             task = self._tasks.get(line.task)
-            self.rox.free_init(load.name, line.line if task is None else _third_purge(task, line.line))
+            self.rox.free_init(
+                load.name, line.line if task is None else _third_purge(task, line.line)
+            )
         load.freed.append(region)
         load.live.pop(region)
         same = load.freed_by in ("", line.task)
@@ -345,7 +391,10 @@ class LoaderCheck:
             self._count(good, line.line, load.name, "loader init frees", expected, load.freed)
 
     def _end_of_window(self, task: TaskWindow, line: int) -> None:
-        """A window that ends without a load: a load that failed and gave all back, or no load at all."""
+        """A window that ends without a load.
+
+        A load that failed and gave all back, or no load at all.
+        """
         if task.unloading is not None:
             self._end_of_unload(task, line)
         areas = [area.start for area in task.areas]
@@ -369,7 +418,13 @@ class LoaderCheck:
         return self._by_sizes
 
     def _count(
-        self, good: bool, line: int, name: str, kind: str, expected: Sequence[object], found: Sequence[object]
+        self,
+        good: bool,
+        line: int,
+        name: str,
+        kind: str,
+        expected: Sequence[object],
+        found: Sequence[object],
     ) -> None:
         self.checked[kind] += 1
         self.exact[kind] += good
@@ -397,4 +452,11 @@ class LoaderCheck:
 
 def _third_purge(task: TaskWindow, line: int) -> int:
     """Return the line of the purge that ended a cached free before `line`."""
-    return next((at for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True) if step == "p"), line)
+    return next(
+        (
+            at
+            for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True)
+            if step == "p"
+        ),
+        line,
+    )

@@ -6,7 +6,14 @@ from typing import Final
 from attrs import frozen
 
 from execmem_tui.consumers.catalogue import Module
-from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, formation, free_order, page_array
+from execmem_tui.consumers.load_sequence import (
+    INITS,
+    TEXTS,
+    areas_of,
+    formation,
+    free_order,
+    page_array,
+)
 
 COMPANION: Final = "page array"
 """Label of the area that vmalloc takes for the page pointers of a big one."""

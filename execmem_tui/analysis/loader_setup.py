@@ -1,4 +1,7 @@
-"""What `LoaderCheck` needs of a run: the rules of its kernel, its catalogue, and the truth in its snapshots."""
+"""What `LoaderCheck` needs of a run.
+
+The rules of its kernel, its catalogue, and the truth in its snapshots.
+"""
 
 from collections.abc import Iterator
 from operator import itemgetter
@@ -71,7 +74,9 @@ def loader_check(
             page_size=run.page_size,
             window=max(others, key=itemgetter(1)),
             marks=[(marks["begin"], name) for name, marks in run.marks.items() if "begin" in marks],
-            truth=lambda name: _truth(run.path.parent / name, run.page_size, blocks=not run.begins.from_boot),
+            truth=lambda name: _truth(
+                run.path.parent / name, run.page_size, blocks=not run.begins.from_boot
+            ),
             size_of=lambda name: _text_size(catalogue, name, run.page_size),
             from_boot=run.begins.from_boot,
             cache=cache,
@@ -85,7 +90,10 @@ def _catalogue(run: TraceRun) -> Catalogue | None:
         catalogue = open_catalogue(run.arch, run.kernel)
     except UnknownLayoutError:
         return None
-    if catalogue is None or run.kernel.partition("-")[0].partition("+")[0] != catalogue.id.partition("-")[2]:
+    if (
+        catalogue is None
+        or run.kernel.partition("-")[0].partition("+")[0] != catalogue.id.partition("-")[2]
+    ):
         return None
     return catalogue
 
@@ -101,23 +109,39 @@ def _text_size(catalogue: Catalogue, name: str, page_size: int) -> int | None:
 
 def _truth(phase: Path, page_size: int, *, blocks: bool) -> Truth | None:
     """Read a snapshot, or None where it lacks the modules or the symbols."""
-    modules, kallsyms, areas = (find_file(phase, name) for name in ("modules", "kallsyms", "vmallocinfo"))
+    modules, kallsyms, areas = (
+        find_file(phase, name) for name in ("modules", "kallsyms", "vmallocinfo")
+    )
     if modules is None or kallsyms is None:
         return None
     symbols = parse_kallsyms(
-        str(kallsyms), ((number, text) for number, text in read_lines(kallsyms) if text.rstrip().endswith(_BUILTIN))
+        str(kallsyms),
+        (
+            (number, text)
+            for number, text in read_lines(kallsyms)
+            if text.rstrip().endswith(_BUILTIN)
+        ),
     )
     return Truth(
-        bases={module.name: module.base for module in parse_modules(str(modules), read_lines(modules))},
+        bases={
+            module.name: module.base for module in parse_modules(str(modules), read_lines(modules))
+        },
         pages=frozenset(symbol.address for symbol in symbols),
         blocks=tuple(_blocks(areas, page_size)) if blocks and areas is not None else (),
     )
 
 
 def _blocks(areas: Path, page_size: int) -> Iterator[tuple[int, int]]:
-    """Yield the blocks of the ROX cache among the areas; a BPF pack of that size is not aligned to it but by chance."""
+    """Yield the blocks of the ROX cache among the areas.
+
+    A BPF pack of that size is not aligned to it but by chance.
+    """
     pmd_size = page_size * page_size // 8
     for entry in parse_vmallocinfo(str(areas), read_lines(areas)).entries:
         start, end = entry.start, entry.end - page_size
-        if not entry.lazy and (entry.caller or "").startswith("execmem_alloc+") and not (start | end) % pmd_size:
+        if (
+            not entry.lazy
+            and (entry.caller or "").startswith("execmem_alloc+")
+            and not (start | end) % pmd_size
+        ):
             yield start, end

@@ -1,4 +1,7 @@
-"""Replay of op scripts: the allocator against the addresses that the kernels' own routines returned."""
+"""Replay of op scripts.
+
+The allocator against the addresses that the kernels' own routines returned.
+"""
 
 import re
 from collections import Counter
@@ -47,7 +50,11 @@ class OpScriptResult:
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document of ``verify`` without its ``schema`` key."""
-        missed = {name: checked - exact for name, (checked, exact) in self.classes.items() if checked != exact}
+        missed = {
+            name: checked - exact
+            for name, (checked, exact) in self.classes.items()
+            if checked != exact
+        }
         first = self.first_difference
         return {
             "source": self.source,
@@ -56,9 +63,15 @@ class OpScriptResult:
             "certain": self.checked,
             "certain_exact": self.exact,
             "unexplained": self.checked - self.exact,
-            "classes": {name: {"checked": all_, "exact": good} for name, (all_, good) in self.classes.items()},
+            "classes": {
+                name: {"checked": all_, "exact": good}
+                for name, (all_, good) in self.classes.items()
+            },
             "causes": {f"unexplained: {name}": count for name, count in missed.items()},
-            "windows": {name: {"checked": all_, "exact": good} for name, (all_, good) in self.windows.items()},
+            "windows": {
+                name: {"checked": all_, "exact": good}
+                for name, (all_, good) in self.windows.items()
+            },
             "first_difference": None
             if first is None
             else {
@@ -83,7 +96,10 @@ def _release(kernel: str) -> tuple[int, int]:
 
 
 def form_of(kernel: str) -> Form:
-    """Return whose rules a kernel version follows: 6.13 and later, and what is no version, are read as 7.1."""
+    """Return whose rules a kernel version follows.
+
+    6.13 and later, and what is no version, are read as 7.1.
+    """
     return Form.V6_12 if _release(kernel) <= (6, 12) else Form.V7_1
 
 
@@ -98,11 +114,17 @@ def digest(lines: list[tuple[int, int]]) -> str:
 
 
 class DivergedError(Exception):
-    """The row frees something that the script got and this machine did not: it follows from an earlier difference."""
+    """The row frees something that the script got and this machine did not.
+
+    It follows from an earlier difference.
+    """
 
 
 class OpReplay:
-    """One machine that performs rows. Each method returns what the row's result fields should be."""
+    """One machine that performs rows.
+
+    Each method returns what the row's result fields should be.
+    """
 
     def __init__(self, path: str, header: OpHeader) -> None:
         self.path = path
@@ -118,7 +140,8 @@ class OpReplay:
             nr_cpus_config=header.nr_cpus_config,
             early_areas=[(start, start + size) for start, size in header.early_areas],
         )
-        # the routines that made the scripts were built with CONFIG_ARCH_HAS_EXECMEM_ROX, whatever the layout
+        # the routines that made the scripts were built with CONFIG_ARCH_HAS_EXECMEM_ROX, whatever
+        # the layout
         self.execmem = Execmem(vmalloc, {}, rox_compiled=True)
         self.vmalloc = vmalloc
         self._areas: dict[int, VmapArea] = {}
@@ -127,7 +150,9 @@ class OpReplay:
         self._mapped: dict[int, tuple[int, int]] = {}
         self._asked: set[int] = set()
         self.perform: dict[str, Callable[..., Any]] = {
-            name.removeprefix("row_"): getattr(self, name) for name in dir(self) if name.startswith("row_")
+            name.removeprefix("row_"): getattr(self, name)
+            for name in dir(self)
+            if name.startswith("row_")
         }
 
     def _window(self, index: int) -> tuple[int, int]:
@@ -165,7 +190,14 @@ class OpReplay:
         self.vmalloc.notifier_frees = knobs.get("notifier_frees", 0)
 
     def row_range(
-        self, kind: int, start: int, end: int, fallback_start: int, fallback_end: int, align: int, rox: bool
+        self,
+        kind: int,
+        start: int,
+        end: int,
+        fallback_start: int,
+        fallback_end: int,
+        align: int,
+        rox: bool,
     ) -> None:
         """Define an execmem range."""
         self.execmem.ranges[kind] = TypeRange(start, end, fallback_start, fallback_end, align, rox)
@@ -176,11 +208,17 @@ class OpReplay:
 
     def row_vmalloc(self, name: int, size: int, align: int, window: int, flags: int) -> int | None:
         """__vmalloc_node_range."""
-        return self._keep(name, self.execmem.areas.vmalloc_range(size, align, *self._window(window), flags))
+        return self._keep(
+            name, self.execmem.areas.vmalloc_range(size, align, *self._window(window), flags)
+        )
 
-    def row_vmarea(self, name: int, size: int, align: int, shift: int, window: int, flags: int) -> int | None:
+    def row_vmarea(
+        self, name: int, size: int, align: int, shift: int, window: int, flags: int
+    ) -> int | None:
         """__get_vm_area_node."""
-        return self._keep(name, self.execmem.areas.get_vm_area(size, align, shift, flags, *self._window(window)))
+        return self._keep(
+            name, self.execmem.areas.get_vm_area(size, align, shift, flags, *self._window(window))
+        )
 
     def row_release(self, name: int) -> tuple[int, int]:
         """The area becomes lazy; nothing else."""
@@ -220,7 +258,9 @@ class OpReplay:
         self.execmem.map_ram.unmap(start, pages)
         return self.vmalloc.nr_lazy
 
-    def row_percpu(self, name: int, align: int, offsets: list[int], sizes: list[int]) -> list[int] | None:
+    def row_percpu(
+        self, name: int, align: int, offsets: list[int], sizes: list[int]
+    ) -> list[int] | None:
         """pcpu_get_vm_areas."""
         if not offsets or len(offsets) != len(sizes):
             raise InputError(self.path, self.line, "percpu: as many offsets as sizes")
@@ -275,14 +315,19 @@ class OpReplay:
         return len(areas), digest(areas)
 
     def row_cache(self) -> tuple[Any, list[Any]]:
-        """The cache's intervals with inclusive ends: listed while they are few, else their digest."""
+        """The cache's intervals with inclusive ends.
+
+        Listed while they are few, else their digest.
+        """
         cache = self.execmem.cache
         pieces = [(start, end - 1) for start, end in cache.free()]
         free: Any = [[f"{start:x}", f"{last:x}"] for start, last in pieces]
         if len(free) >= _MAX_INTERVALS_LISTED:
             free = digest(pieces)
         pieces = [(start, end - 1) for start, end in sorted(cache.busy.items())]
-        busy: list[Any] = [[f"{start:x}", f"{last:x}", int(start in cache.pending)] for start, last in pieces]
+        busy: list[Any] = [
+            [f"{start:x}", f"{last:x}", int(start in cache.pending)] for start, last in pieces
+        ]
         if len(busy) >= _MAX_BUSY_LISTED:
             busy = [len(busy), digest(pieces)]
         return free, busy
@@ -351,7 +396,9 @@ class _Tally:
             before = self._windows.get(name, (0, 0))
             self._windows[name] = (before[0] + 1, before[1] + good)
         if not good and self._first is None:
-            self._first = Mismatch(line=line, row=str(row)[:200], expected=expected, predicted=predicted)
+            self._first = Mismatch(
+                line=line, row=str(row)[:200], expected=expected, predicted=predicted
+            )
 
     def result(self, path: str) -> OpScriptResult:
         """Return what was found."""

@@ -1,12 +1,15 @@
-"""Placement classes as proposed in April 2024: EXECMEM_ANYWHERE, EXECMEM_NOPLT, EXECMEM_PREL32. Never kernel API.
+"""Placement classes as proposed in April 2024: EXECMEM_ANYWHERE, EXECMEM_NOPLT, EXECMEM_PREL32.
 
-Mark Rutland's proposal (linux-arch, 2024-04-15, <Zh1lnIdgFeM1o8S5@FVFF77S0Q05N.cambridge.arm.com>) asks for memory by what
-the code in it must reach, not by who asks:
+Never kernel API.
+
+Mark Rutland's proposal (linux-arch, 2024-04-15, <Zh1lnIdgFeM1o8S5@FVFF77S0Q05N.cambridge.arm.com>)
+asks for memory by what the code in it must reach, not by who asks:
 
 * ANYWHERE: nothing relative to the kernel; all of the vmalloc window will do.
 * NOPLT: calls between it and the kernel reach without a PLT entry.
-* PREL32: 32-bit relative data words reach. They point from module to kernel and from module to module, so all modules and
-  the kernel must share one 2 GiB window; from a module's own point of view the reach is halved.
+* PREL32: 32-bit relative data words reach. They point from module to kernel and from module to
+  module, so all modules and the kernel must share one 2 GiB window; from a module's own point of
+  view the reach is halved.
 
 Which class a consumer would ask for is read from where its architecture puts it today.
 """
@@ -91,9 +94,15 @@ def class_ranges(layout: Layout) -> list[ClassRange]:
     if reach is not None:
         first, last = reach.window(image[0]), reach.window(image[1] - 4)
         start, end = _allowed(layout, max(first[0], last[0]), min(first[1], last[1]))
-        why = f"every place that modules may have from which {reach.instruction} reaches all of the image"
+        why = (
+            f"every place that modules may have from which {reach.instruction} reaches all of the"
+            " image"
+        )
         if start == end:
-            why = f"no place that modules may have: {reach.instruction} does not reach the image from there"
+            why = (
+                f"no place that modules may have: {reach.instruction} does not reach the image from"
+                " there"
+            )
         found.append(ClassRange(name=PlacementClass.NOPLT, start=start, end=end, why=why))
     start, end = _allowed(layout, *_shared_window(layout, image))
     found.append(
@@ -101,14 +110,20 @@ def class_ranges(layout: Layout) -> list[ClassRange]:
             name=PlacementClass.PREL32,
             start=start,
             end=end,
-            why="one 2 GiB window that holds the kernel and all modules: any two of them reach each other",
+            why=(
+                "one 2 GiB window that holds the kernel and all modules: any two of them reach each"
+                " other"
+            ),
         )
     )
     return found
 
 
 def _allowed(layout: Layout, start: Address, end: Address) -> tuple[Address, Address]:
-    """Return the biggest part of [start, end) that vmalloc may hand to modules: their own windows and vmalloc's; (0, 0) if none."""
+    """Return the biggest part of [start, end) that vmalloc may hand to modules.
+
+    Their own windows and vmalloc's; (0, 0) if none.
+    """
     own = windows(layout.range_of(ExecmemType.MODULE_TEXT))
     pieces: list[tuple[Address, Address]] = []
     for low, high in sorted((*own, (layout.vmalloc_start, layout.vmalloc_end))):
@@ -117,15 +132,24 @@ def _allowed(layout: Layout, start: Address, end: Address) -> tuple[Address, Add
         else:
             pieces.append((low, high))
     page = layout.page_size
-    clipped = [(align_up(max(low, start), page), align_down(min(high, end), page)) for low, high in pieces]
+    clipped = [
+        (align_up(max(low, start), page), align_down(min(high, end), page)) for low, high in pieces
+    ]
     best = max(clipped, key=lambda pair: pair[1] - pair[0], default=(0, 0))
     return best if best[1] > best[0] else (0, 0)
 
 
 def _shared_window(layout: Layout, image: tuple[Address, Address]) -> tuple[Address, Address]:
-    """Return the 2 GiB window: the architecture's own where it has one, else the one that ends with the image."""
+    """Return the 2 GiB window.
+
+    The architecture's own where it has one, else the one that ends with the image.
+    """
     entry = layout.range_of(ExecmemType.MODULE_TEXT)
-    own = (entry.fallback_start, entry.fallback_end) if entry.has_fallback else (entry.start, entry.end)
+    own = (
+        (entry.fallback_start, entry.fallback_end)
+        if entry.has_fallback
+        else (entry.start, entry.end)
+    )
     low, high = min(own[0], image[0]), max(own[1], image[1])
     if own[1] > own[0] and high - low <= SHARED_WINDOW:
         return low, high

@@ -1,4 +1,7 @@
-"""What can reach what: windows around an origin, verdicts for pairs and for everything on a map, room left."""
+"""What can reach what.
+
+Windows around an origin, verdicts for pairs and for everything on a map, room left.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -17,7 +20,10 @@ _INSTRUCTION: Final = 4
 
 
 def verdict(layout: Layout, reach: Reach, origin: Address, target: Address) -> Verdict:
-    """Say whether code at `origin` can name `target` this way: directly, through a PLT entry (calls only), or not."""
+    """Say whether code at `origin` can name `target` this way.
+
+    Directly, through a PLT entry (calls only), or not.
+    """
     if reach.reaches(origin, target):
         return Verdict.DIRECT
     if reach.call and layout.plt is not None and layout.plt.reaches(origin, target):
@@ -33,7 +39,8 @@ def verdicts(layout: Layout, origin: Address, target: Address) -> list[tuple[Rea
 def spans(layout: Layout, area: Area) -> list[tuple[Reach, Verdict]]:
     """Return for every reach the worst verdict between any byte of `area` and any byte of the kernel image.
 
-    A module calls the kernel and the kernel's tables refer to the module; what counts is the farthest pair.
+    A module calls the kernel and the kernel's tables refer to the module; what counts is the
+    farthest pair.
     """
     image = layout.image
     if image is None:
@@ -42,11 +49,18 @@ def spans(layout: Layout, area: Area) -> list[tuple[Reach, Verdict]]:
     order = list(Verdict)
     found = []
     for reach in layout.reach:
-        # the last place that a call can name is the image's last instruction, that of data its last byte
+        # the last place that a call can name is the image's last instruction, that of data its last
+        # byte
         low, high = image[0], image[1] - (_INSTRUCTION if reach.call else 1)
         pairs = ((first, high), (first, low), (last, low), (last, high))
         found.append(
-            (reach, max((verdict(layout, reach, origin, target) for origin, target in pairs), key=order.index))
+            (
+                reach,
+                max(
+                    (verdict(layout, reach, origin, target) for origin, target in pairs),
+                    key=order.index,
+                ),
+            )
         )
     return found
 
@@ -86,11 +100,18 @@ def count_module_text(snapshot: Snapshot) -> ReachCounts:
             found = area_verdict(snapshot.layout, area)
             if found is not None:
                 counts[found] += 1
-    return ReachCounts(direct=counts[Verdict.DIRECT], plt=counts[Verdict.PLT], unreachable=counts[Verdict.UNREACHABLE])
+    return ReachCounts(
+        direct=counts[Verdict.DIRECT],
+        plt=counts[Verdict.PLT],
+        unreachable=counts[Verdict.UNREACHABLE],
+    )
 
 
 def free_bytes(areas: Iterable[Area], start: Address, end: Address) -> Bytes:
-    """Return the bytes of [start, end) that no area covers; `areas` ascending, possibly overlapping."""
+    """Return the bytes of [start, end) that no area covers.
+
+    `areas` ascending, possibly overlapping.
+    """
     free, at = 0, start
     for area in areas:
         if area.start > at:
@@ -111,7 +132,10 @@ def module_windows(layout: Layout) -> Iterator[tuple[str, Address, Address]]:
 
 
 def room_left(snapshot: Snapshot) -> list[tuple[str, Address, Address, Bytes]]:
-    """Return (name, start, end, free bytes) of each module window; the image inside a window is not free."""
+    """Return (name, start, end, free bytes) of each module window.
+
+    The image inside a window is not free.
+    """
     layout = snapshot.layout
     image = layout.image
     left = []
@@ -125,11 +149,20 @@ def room_left(snapshot: Snapshot) -> list[tuple[str, Address, Address, Bytes]]:
 
 
 def boot_pages(layout: Layout) -> tuple[int, int] | None:
-    """Return what arm64 prints at boot: pages for non-PLT usage and for PLT usage (arch/arm64/mm/init.c: module_init_info)."""
+    """Return what arm64 prints at boot.
+
+    Pages for non-PLT usage and for PLT usage (arch/arm64/mm/init.c: module_init_info).
+    """
     image = layout.image
     if layout.arch != "arm64" or image is None:
         return None
     size = image[1] - image[0]
-    direct, plt = layout.macros.get("module_direct_base", 0), layout.macros.get("module_plt_base", 0)
+    direct, plt = (
+        layout.macros.get("module_direct_base", 0),
+        layout.macros.get("module_plt_base", 0),
+    )
     pages = layout.page_size
-    return (((128 << 20) - size) // pages if direct else 0, ((2 << 30) - size) // pages if plt else 0)
+    return (
+        ((128 << 20) - size) // pages if direct else 0,
+        ((2 << 30) - size) // pages if plt else 0,
+    )

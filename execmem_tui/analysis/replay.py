@@ -1,7 +1,8 @@
 """Replay of a real trace: each address predicted, compared, then taken as it was.
 
-Events come later than what they tell: frees after queueing, purges after the last area was given back, allocations after
-the search. Where a prediction misses, the known reasons are tried in order; what is left is unexplained.
+Events come later than what they tell: frees after queueing, purges after the last area was given
+back, allocations after the search. Where a prediction misses, the known reasons are tried in order;
+what is left is unexplained.
 """
 
 from collections import deque
@@ -9,7 +10,16 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final
 
-from execmem_tui.analysis.found import NOTHING, Asked, Miss, Plan, Replayed, Tally, around, in_bounds
+from execmem_tui.analysis.found import (
+    NOTHING,
+    Asked,
+    Miss,
+    Plan,
+    Replayed,
+    Tally,
+    around,
+    in_bounds,
+)
 from execmem_tui.formats.trace import EVERYTHING, Alloc, full
 from execmem_tui.formats.trace_lines import ALLOC, FREE, LOST, PURGE, Event
 from execmem_tui.mm.rbtree import FreeArea
@@ -22,7 +32,8 @@ _PLANS: Final = 1 << 12
 """How many different requests are remembered, so that memory does not grow with a trace."""
 
 Answer = tuple[int | None, Tally, FreeArea | None]
-"""What the model says to a request: the address, where it counts, and the free area that it would be taken from."""
+"""What the model says to a request: the address, where it counts, and the free area that it would
+be taken from."""
 
 
 class Replay:
@@ -35,10 +46,13 @@ class Replay:
         cpus: possible CPUs, as far as they decide the number of nodes: 1 for kernels before 6.9.
         busy: (start, end) of areas that exist from the start.
         lazy: (start, end) of areas that are lazy from the start.
-        percpu: {address of an allocation: areas that appear right after it}: percpu chunks have no event.
+        percpu: {address of an allocation: areas that appear right after it}: percpu chunks have no
+            event.
         word_bits: of the machine.
-        unknown: "" or what is not known at the start: "pools" (several nodes and no replay from boot), "state".
-        shaped: whether the tree's shape is known (from boot); else only the bounds of an uncertain answer are.
+        unknown: "" or what is not known at the start: "pools" (several nodes and no replay from
+            boot), "state".
+        shaped: whether the tree's shape is known (from boot); else only the bounds of an uncertain
+            answer are.
         ascending: a purge gives back in ascending order (before 6.9).
     """
 
@@ -85,7 +99,12 @@ class Replay:
 
     def run(self, events: Iterable[Event]) -> Replayed:  # noqa: C901 - the hottest loop, a call costs
         """Replay all events and return what was found."""
-        source, ahead, done, failed = iter(events), self._ahead, self._done_purges, self._failed_tasks
+        source, ahead, done, failed = (
+            iter(events),
+            self._ahead,
+            self._done_purges,
+            self._failed_tasks,
+        )
         idle = 0
         more = True
         while more:
@@ -93,7 +112,12 @@ class Replay:
             for event in self._seen_ahead() if more else source:
                 kind, number, place, _, start, said = event
                 if kind == PURGE:
-                    if said == NOTHING and not done and not failed and not any(node.due for node in self.vmalloc.nodes):
+                    if (
+                        said == NOTHING
+                        and not done
+                        and not failed
+                        and not any(node.due for node in self.vmalloc.nodes)
+                    ):
                         idle += 1
                     elif number in done:
                         done.discard(number)
@@ -133,7 +157,10 @@ class Replay:
             self._failed_tasks.discard(task)
 
     def _purge(self, task: str, purge: tuple[int, int, int]) -> None:
-        """Decay, then give back the oldest `purged` lazy areas of the purge's span; younger ones stay lazy."""
+        """Decay, then give back the oldest `purged` lazy areas of the purge's span.
+
+        Younger ones stay lazy.
+        """
         vmalloc, full = self.vmalloc, task in self._failed_tasks
         if len(vmalloc.nodes) > 1:
             self._decay(full=full)
@@ -144,7 +171,9 @@ class Replay:
             return
         held = [node for node in vmalloc.nodes if node.lazy]
         inside = (
-            list(held[0].lazy.values()) if len(held) == 1 else [area for node in held for area in node.lazy.values()]
+            list(held[0].lazy.values())
+            if len(held) == 1
+            else [area for node in held for area in node.lazy.values()]
         )
         count = len(inside)
         if purged != EVERYTHING:
@@ -168,10 +197,15 @@ class Replay:
             self.give_back(areas, full=full)
 
     def _detach(self, chosen: set[int]) -> list[list[VmapArea]]:
-        """Take the lazy areas that start at `chosen` out of their nodes; return those of each node ascending."""
+        """Take the lazy areas that start at `chosen` out of their nodes.
+
+        Return those of each node ascending.
+        """
         detached = []
         for node in self.vmalloc.nodes:
-            out = sorted((area for area in node.lazy.values() if area.start in chosen), key=area_start)
+            out = sorted(
+                (area for area in node.lazy.values() if area.start in chosen), key=area_start
+            )
             if out:
                 detached.append(out)
             for area in out:
@@ -220,7 +254,8 @@ class Replay:
             if pool and not pool[0][0] & (align - 1):
                 return pool[0][0], plan.pool, None
         space = vmalloc.space
-        # the lowest area that fits is what the search finds, unless it is smaller than the padded size: then the tree decides
+        # the lowest area that fits is what the search finds, unless it is smaller than the padded
+        # size: then the tree decides
         found = space.search(size, align, vstart, size)
         if align <= vmalloc.page_size:
             tally = plan.page
@@ -263,9 +298,17 @@ class Replay:
         assert isinstance(request, Alloc)
         predicted, tally, _ = answer
         actual = None if request.failed else request.start
-        if not self.shaped and not tally.certain and actual is not None and in_bounds(self.vmalloc.space, plan, actual):
+        if (
+            not self.shaped
+            and not tally.certain
+            and actual is not None
+            and in_bounds(self.vmalloc.space, plan, actual)
+        ):
             tally = self.found.tally(
-                f"{tally.kind}, in its bounds", tally.window, certain=tally.certain, failed=request.failed
+                f"{tally.kind}, in its bounds",
+                tally.window,
+                certain=tally.certain,
+                failed=request.failed,
             )
             tally.checked += 1
             tally.exact += 1
@@ -334,7 +377,14 @@ class Replay:
         missing = _AHEAD - len(self._ahead)
         if missing > 0:
             self._ahead.extend(islice(source, missing))
-        return next((event for event in self._ahead if event[0] == PURGE and event[1] not in self._done_purges), None)
+        return next(
+            (
+                event
+                for event in self._ahead
+                if event[0] == PURGE and event[1] not in self._done_purges
+            ),
+            None,
+        )
 
     def _claim(self, start: int, cpu: int, plan: Plan, hole: FreeArea | None) -> None:
         """Take the real address, wherever the model has it; `hole` if it lies in this free area."""
@@ -363,18 +413,24 @@ class Replay:
         A pooled area never touches the tree, whose shape must not change for it.
         """
         vmalloc = self.vmalloc
-        if any(node.remove(start, end, (end - start) // vmalloc.page_size) for node in vmalloc.nodes):
+        if any(
+            node.remove(start, end, (end - start) // vmalloc.page_size) for node in vmalloc.nodes
+        ):
             return
         for node in vmalloc.nodes:
             for low, high in [pair for pair in node.pooled() if pair[0] < end and start < pair[1]]:
                 node.remove(low, high, (high - low) // vmalloc.page_size)
                 vmalloc.space.give_back(low, high)
-            for area in [area for area in node.lazy.values() if area.start < end and start < area.end]:
+            for area in [
+                area for area in node.lazy.values() if area.start < end and start < area.end
+            ]:
                 del node.lazy[area.start]
                 self._freed_at.pop(area.start, None)
                 vmalloc.nr_lazy -= (area.end - area.start) // vmalloc.page_size
                 vmalloc.space.give_back(area.start, area.end)
-        for area in [area for area in vmalloc.busy.values() if area.start < end and start < area.end]:
+        for area in [
+            area for area in vmalloc.busy.values() if area.start < end and start < area.end
+        ]:
             del vmalloc.busy[area.start]
             vmalloc.space.give_back(area.start, area.end)
         assert vmalloc.space.take(start, end), f"{start:x}-{end:x} is in no part of the model"

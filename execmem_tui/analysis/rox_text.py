@@ -1,9 +1,12 @@
-"""The ROX cache during a trace (7.x, x86-64): where each module's text must lie, and when a block must be taken.
+"""The ROX cache during a trace (7.x, x86-64).
 
-The trace shows only blocks that are populated. Texts are carved from the model just before the first purge that follows
-them, compared with /proc/modules of the next snapshot, and taken as they were. Pages of kprobes and ftrace come from the same
-cache unseen; where a snapshot's kallsyms shows others than the one before, nothing is claimed in between and the model takes
-over what the snapshot shows. Where loads raced on several CPUs, who came first is not in the trace.
+Where each module's text must lie, and when a block must be taken.
+
+The trace shows only blocks that are populated. Texts are carved from the model just before the
+first purge that follows them, compared with /proc/modules of the next snapshot, and taken as they
+were. Pages of kprobes and ftrace come from the same cache unseen; where a snapshot's kallsyms shows
+others than the one before, nothing is claimed in between and the model takes over what the snapshot
+shows. Where loads raced on several CPUs, who came first is not in the trace.
 """
 
 from collections import Counter, deque
@@ -25,7 +28,8 @@ _RECENT: Final = 256
 """Loads that a longer one may have raced with."""
 _FOREVER: Final = 1 << 62
 _BEHIND: Final = 20_000
-"""Lines that a load may take: operations older than this can have no predecessor that is still unknown."""
+"""Lines that a load may take: operations older than this can have no predecessor that is still
+unknown."""
 
 
 @frozen(kw_only=True)
@@ -138,8 +142,13 @@ class RoxText:
             self.seen_blocks.discard(start)
             self._push(line, lambda: self._drop_block(line, start))
 
-    def load(self, text: CachedText, at: int, init_at: int, *, block: bool, init_block: bool) -> None:
-        """A module took its text at line `at` and its init text at `init_at`; with `block` it had to populate one first."""
+    def load(
+        self, text: CachedText, at: int, init_at: int, *, block: bool, init_block: bool
+    ) -> None:
+        """A module took its text at line `at` and its init text at `init_at`.
+
+        With `block` it had to populate one first.
+        """
         text.begun = at
         for other in self._recent:
             if at < other.line:
@@ -150,7 +159,10 @@ class RoxText:
         if text.text:
             self._push(at, lambda: self._carve(text, at, text.text, init=False, populated=block))
         if text.init_text:
-            self._push(init_at, lambda: self._carve(text, init_at, text.init_text, init=True, populated=init_block))
+            self._push(
+                init_at,
+                lambda: self._carve(text, init_at, text.init_text, init=True, populated=init_block),
+            )
         self._push(text.line, lambda: self._live.__setitem__(text.name, text))
 
     def disturb(self, begun: int, ended: int) -> None:
@@ -205,7 +217,9 @@ class RoxText:
         if end is None:
             return
         whole = self._cache.free_ends.get(start) == end
-        self._claims.append((line, BLOCK, None, "whole and free", "whole and free" if whole else "in use", whole))
+        self._claims.append(
+            (line, BLOCK, None, "whole and free", "whole and free" if whole else "in use", whole)
+        )
         if whole:
             self._cache.remove(start)
         else:
@@ -218,9 +232,15 @@ class RoxText:
         for low in [low for low, high in self._cache.busy.items() if low < end and start < high]:
             del self._cache.busy[low]
 
-    def _carve(self, text: CachedText, line: int, size: int, *, init: bool, populated: bool) -> None:
+    def _carve(
+        self, text: CachedText, line: int, size: int, *, init: bool, populated: bool
+    ) -> None:
         (first, last), ends = self._windows[0], self._cache.free_ends
-        pieces = [low for low, high in ends.items() if high - low >= size and low >= first and low + size < last]
+        pieces = [
+            low
+            for low, high in ends.items()
+            if high - low >= size and low >= first and low + size < last
+        ]
         fresh = [low for low in pieces if self._cache.free_ends[low] == self._blocks.get(low)]
         needs = not pieces or (populated and len(pieces) == len(fresh) == 1)
         if populated or needs:
@@ -249,7 +269,10 @@ class RoxText:
         return start
 
     def _put(self, start: int, end: int) -> int | None:
-        """Take [start, end) as it was; what was only guessed to be there moves. None if something else is there."""
+        """Take [start, end) as it was; what was only guessed to be there moves.
+
+        None if something else is there.
+        """
         busy = self._cache.busy
         moved = [
             self._guessed[low]
@@ -298,7 +321,9 @@ class RoxText:
             return
         self._guessed.pop(start, None)
         end = self._cache.busy.pop(start, None)
-        if end is not None and not any(low < end and start < high for low, high in self._cache.free()):
+        if end is not None and not any(
+            low < end and start < high for low, high in self._cache.free()
+        ):
             self._cache.add(start, end)
 
     def _return_init(self, text: CachedText) -> None:
@@ -338,7 +363,9 @@ class RoxText:
             self.exact[kind] += good
             if not good:
                 owner = "" if text is None else text.name
-                self.misses.append(RoxMiss(line=line, name=owner, kind=kind, truth=actual, predicted=predicted))
+                self.misses.append(
+                    RoxMiss(line=line, name=owner, kind=kind, truth=actual, predicted=predicted)
+                )
         if why or wrong:
             self._take_over(truth)
         self._pages = truth.pages

@@ -47,7 +47,9 @@ class TraceVerdict:
     @property
     def wrong_loads(self) -> list[LoaderMiss]:
         """Loads, frees and text bases that differ, and nothing explains it."""
-        return [] if self.loader is None else [miss for miss in self.loader.misses if not miss.cause]
+        return (
+            [] if self.loader is None else [miss for miss in self.loader.misses if not miss.cause]
+        )
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document of ``verify`` without its ``schema`` key."""
@@ -65,7 +67,10 @@ class TraceVerdict:
             "certain": found.certain,
             "certain_exact": found.certain_exact,
             "unexplained": len(self.unexplained) + len(self.wrong_loads),
-            "classes": {name: {"checked": count, "exact": exact[name]} for name, count in sorted(checked.items())},
+            "classes": {
+                name: {"checked": count, "exact": exact[name]}
+                for name, count in sorted(checked.items())
+            },
             "causes": dict(causes),
             "windows": {
                 f"{start:x}-{end:x}": {"checked": checked, "exact": exact}
@@ -88,8 +93,11 @@ class TraceVerdict:
         if self.found.misses:
             first = self.found.misses[0]
             return {
-                "where": f"{self.run.path.name}:{first.line}, at {first.request.time:.6f} by {first.request.task}: "
-                f"{first.request.size} bytes, align {first.request.align}",
+                "where": (
+                    f"{self.run.path.name}:{first.line}, at {first.request.time:.6f} by"
+                    f" {first.request.task}: {first.request.size} bytes, align"
+                    f" {first.request.align}"
+                ),
                 "expected": None if first.request.failed else hex(first.request.start),
                 "predicted": None if first.predicted is None else hex(first.predicted),
                 "around_expected": _places(first.around_expected),
@@ -109,7 +117,10 @@ def _places(places: tuple[Place, ...]) -> list[dict[str, str]]:
 def make_replay(
     run: TraceRun, kind: type[Replay] = Replay, *, form: Form | None = None, cpus: int | None = None
 ) -> Replay:
-    """Return a replay that stands where the trace begins; `form` and `cpus` instead of the run's are for wrong models."""
+    """Return a replay that stands where the trace begins.
+
+    `form` and `cpus` instead of the run's are for wrong models.
+    """
     noded = has_nodes(run.kernel) and run.word_bits == 64
     nodes = (run.cpus if cpus is None else cpus) if noded else 1
     unknown = ""
@@ -154,7 +165,8 @@ def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) 
     """Feed the trace to a replay, and all of it to a check of the loader."""
     events = read_events(run.path, None if check is None else _Watched(check))
     collecting = gc.isenabled()
-    gc.disable()  # nothing here makes garbage in circles, and looking for it takes a tenth of the time
+    # nothing here makes garbage in circles, and looking for it takes a tenth of the time
+    gc.disable()
     try:
         return replay.run(dropwhile(lambda event: event[1] <= run.begins.line, events))
     finally:
@@ -163,11 +175,15 @@ def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) 
 
 
 def verify_trace(path: Path, phase: str | None = None) -> TraceVerdict:
-    """Replay a trace from boot, else from a snapshot, and compare every address; check the module loads in it.
+    """Replay a trace from boot, else from a snapshot, and compare every address.
+
+    Check the module loads in it.
 
     Raises:
         InputError: it is no trace, or there is nothing in it to check.
     """
     run = read_trace_run(path, phase)
     check = loader_check(run)
-    return TraceVerdict(source=str(path), run=run, found=replay_run(run, make_replay(run), check), loader=check)
+    return TraceVerdict(
+        source=str(path), run=run, found=replay_run(run, make_replay(run), check), loader=check
+    )

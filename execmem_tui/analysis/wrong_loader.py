@@ -61,7 +61,9 @@ class _DataInItsTurn(LoaderRules):
 class _HighestPiece(RoxCache):
     """Wrong on purpose: the highest piece that is long enough."""
 
-    def alloc(self, size: int, windows: tuple[tuple[int, int], ...], journal: Journal | None) -> int | None:
+    def alloc(
+        self, size: int, windows: tuple[tuple[int, int], ...], journal: Journal | None
+    ) -> int | None:
         del windows, journal
         for start in reversed(self.free_starts):
             end = self.free_ends[start]
@@ -77,7 +79,9 @@ class _HighestPiece(RoxCache):
 class _GuardedPieces(RoxCache):
     """Wrong on purpose: texts in a block have a guard page."""
 
-    def alloc(self, size: int, windows: tuple[tuple[int, int], ...], journal: Journal | None) -> int | None:
+    def alloc(
+        self, size: int, windows: tuple[tuple[int, int], ...], journal: Journal | None
+    ) -> int | None:
         return super().alloc(size + 4096, windows, journal)
 
 
@@ -102,7 +106,9 @@ WRONG_LOADER: Final[tuple[tuple[str, type[LoaderRules], type[RoxCache]], ...]] =
 )
 
 
-def wrong_loads(run: TraceRun, lines: Iterable[TraceLine]) -> list[tuple[str, Counter[str], Counter[str]]]:
+def wrong_loads(
+    run: TraceRun, lines: Iterable[TraceLine]
+) -> list[tuple[str, Counter[str], Counter[str]]]:
     """Return (rule, its misses by class, the model's misses by class) for each wrong rule that this run can tell."""
     model = loader_check(run)
     if model is None:

@@ -90,7 +90,9 @@ class _NoGuard(Replay):
     def predict(self, plan: Plan, cpu: int) -> Answer:
         page = self.vmalloc.page_size
         size = max(page, plan.size - page)
-        start, tally, _ = super().predict(self.plan((size, plan.align, plan.vstart, plan.vend, plan.failed)), cpu)
+        start, tally, _ = super().predict(
+            self.plan((size, plan.align, plan.vstart, plan.vend, plan.failed)), cpu
+        )
         return start, tally, None
 
 
@@ -132,7 +134,9 @@ def self_test(path: Path) -> list[WrongRule]:
         form = form_of(run.kernel)
         if other:
             form = Form.V7_1 if form is Form.V6_12 else Form.V6_12
-        wrong = _wrong(replay_run(run, make_replay(run, kind, form=form, cpus=1 if single else None)))
+        wrong = _wrong(
+            replay_run(run, make_replay(run, kind, form=form, cpus=1 if single else None))
+        )
         caught = tuple(sorted(each for each, count in wrong.items() if count > model[each]))
         rows.append(WrongRule(name=name, wrong=wrong.total(), model=model.total(), classes=caught))
     for name, wrong, right in wrong_loads(run, parse_trace(str(run.path), read_lines(run.path))):

@@ -1,7 +1,9 @@
-"""Where each architecture lets executable memory live: `execmem_arch_setup()` of every one, computed.
+"""Where each architecture lets executable memory live.
 
-One file per architecture; `resolve()` turns a choice into a `Layout`. A file is found by its name: adding an architecture
-touches no other file of the package.
+`execmem_arch_setup()` of every one, computed.
+
+One file per architecture; `resolve()` turns a choice into a `Layout`. A file is found by its name:
+adding an architecture touches no other file of the package.
 """
 
 from collections.abc import Mapping
@@ -26,7 +28,9 @@ _EXAMPLE: Final = ("example", "on-example")
 
 def architectures() -> tuple[str, ...]:
     """Return the names of all architectures, sorted."""
-    return tuple(sorted(module.name for module in iter_modules(__path__) if module.name not in _SHARED))
+    return tuple(
+        sorted(module.name for module in iter_modules(__path__) if module.name not in _SHARED)
+    )
 
 
 def architecture(name: str) -> Architecture:
@@ -56,7 +60,9 @@ def find(name: str) -> tuple[Architecture, str | None]:
         candidate = architecture(known)
         if asked in candidate.aliases:
             return candidate, candidate.aliases[asked]
-    raise UnknownLayoutError(f"no architecture {printable(name)!r}", hint=f"there are: {', '.join(architectures())}")
+    raise UnknownLayoutError(
+        f"no architecture {printable(name)!r}", hint=f"there are: {', '.join(architectures())}"
+    )
 
 
 def kernel_release(version: str) -> str:
@@ -71,7 +77,9 @@ def kernel_release(version: str) -> str:
 def _version(version: str) -> tuple[int, int]:
     parts = version.partition("-")[0].partition("+")[0].split(".")
     if len(parts) < 2 or not parts[0].isdecimal() or not parts[1].isdecimal():
-        raise UnknownLayoutError(f"not a kernel version: {printable(version)!r}", hint="for example 6.12 or 7.1")
+        raise UnknownLayoutError(
+            f"not a kernel version: {printable(version)!r}", hint="for example 6.12 or 7.1"
+        )
     return int(parts[0]), int(parts[1])
 
 
@@ -81,7 +89,9 @@ def _find_variant(arch: Architecture, name: str | None, implied: str | None) -> 
         if variant.name == wanted:
             return variant
     names = ", ".join(variant.name for variant in arch.variants)
-    raise UnknownLayoutError(f"{arch.name} has no variant {printable(wanted)!r}", hint=f"it has: {names}")
+    raise UnknownLayoutError(
+        f"{arch.name} has no variant {printable(wanted)!r}", hint=f"it has: {names}"
+    )
 
 
 def _mode(kaslr: str) -> tuple[str, int]:
@@ -93,7 +103,9 @@ def _mode(kaslr: str) -> tuple[str, int]:
     try:
         return "seed", int(kaslr.removeprefix("seed-"), 0)
     except ValueError:
-        raise UnknownLayoutError(f"no draw {printable(kaslr)!r}", hint="off, example, or a number as seed") from None
+        raise UnknownLayoutError(
+            f"no draw {printable(kaslr)!r}", hint="off, example, or a number as seed"
+        ) from None
 
 
 def _kaslr_name(variant: Variant, mode: str, seed: int) -> str:
@@ -109,12 +121,16 @@ def _boot(
     chosen = _find_variant(found, variant, implied)
     release = kernel_release(kernel)
     if release not in chosen.kernels:
-        raise UnknownLayoutError(f"{chosen.name} does not exist in {release}", hint=f"in: {', '.join(chosen.kernels)}")
+        raise UnknownLayoutError(
+            f"{chosen.name} does not exist in {release}", hint=f"in: {', '.join(chosen.kernels)}"
+        )
     mode, seed = _mode(kaslr)
     if not chosen.draws:
         mode = "off"
     elif mode == "example" and not chosen.example:
-        raise UnknownLayoutError(f"{found.name} {chosen.name} has no worked example", hint="give a number as seed")
+        raise UnknownLayoutError(
+            f"{found.name} {chosen.name} has no worked example", hint="give a number as seed"
+        )
     boot = Boot(
         variant=chosen,
         modern=release == KERNELS[1],
@@ -182,6 +198,8 @@ def resolve_id(layout_id: str, overrides: Mapping[str, int] | None = None) -> La
     """
     parts = layout_id.split("/", 3)
     if len(parts) != 4:
-        raise UnknownLayoutError(f"not a layout: {printable(layout_id)!r}", hint="kernel/arch/variant/kaslr")
+        raise UnknownLayoutError(
+            f"not a layout: {printable(layout_id)!r}", hint="kernel/arch/variant/kaslr"
+        )
     kernel, arch, variant, kaslr = parts
     return resolve(arch, kernel, variant, kaslr, overrides)

@@ -13,7 +13,9 @@ _MEMORY: Final = "arch/arm/include/asm/memory.h"
 _MMU: Final = "arch/arm/mm/mmu.c: adjust_lowmem_bounds"
 
 
-def _variant(name: str, offset: int, ram: int, *, highmem: bool, plts: bool = True, thumb2: bool = False) -> Variant:
+def _variant(
+    name: str, offset: int, ram: int, *, highmem: bool, plts: bool = True, thumb2: bool = False
+) -> Variant:
     return Variant(
         name=name,
         word_bits=32,
@@ -54,7 +56,10 @@ class Arm(Architecture):
     def place(self, boot: Boot) -> None:
         """Modules below PAGE_OFFSET, vmalloc above high_memory."""
         offset = boot.macro(
-            "PAGE_OFFSET", boot.config("CONFIG_PAGE_OFFSET"), "CONFIG_PAGE_OFFSET", f"{_MEMORY}: PAGE_OFFSET"
+            "PAGE_OFFSET",
+            boot.config("CONFIG_PAGE_OFFSET"),
+            "CONFIG_PAGE_OFFSET",
+            f"{_MEMORY}: PAGE_OFFSET",
         )
         below = 8 * MIB if boot.config("CONFIG_THUMB2_KERNEL") else 16 * MIB
         boot.macro(
@@ -70,7 +75,9 @@ class Arm(Architecture):
             "PAGE_OFFSET, less PMD_SIZE for pkmap with HIGHMEM",
             f"{_MEMORY}: MODULES_END",
         )
-        end = boot.macro("VMALLOC_END", 0xFF800000, "0xff800000UL", "arch/arm/include/asm/pgtable.h: VMALLOC_END")
+        end = boot.macro(
+            "VMALLOC_END", 0xFF800000, "0xff800000UL", "arch/arm/include/asm/pgtable.h: VMALLOC_END"
+        )
         lowmem = min(boot.config("ram"), end - boot.config("vmalloc") - 8 * MIB - offset)
         high = boot.macro(
             "high_memory",
@@ -85,7 +92,9 @@ class Arm(Architecture):
             "arch/arm/include/asm/pgtable.h: VMALLOC_START",
         )
         sizes = {"_stext": 0xF8000, "_etext": 0x9F8000, "_end": 0x1000000}
-        boot.image(offset + 0x8000, sizes, "PAGE_OFFSET + TEXT_OFFSET", "arch/arm/Makefile: textofs-y")
+        boot.image(
+            offset + 0x8000, sizes, "PAGE_OFFSET + TEXT_OFFSET", "arch/arm/Makefile: textofs-y"
+        )
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/arm/mm/init.c: execmem_arch_setup; a fallback only with ARM_MODULE_PLTS."""
@@ -112,7 +121,10 @@ class Arm(Architecture):
         }
 
     def reach(self, variant: Variant) -> tuple[Reach, ...]:
-        """Branches of both instruction sets, the unwind index and data words; the variant's own branch first."""
+        """Branches of both instruction sets, the unwind index and data words.
+
+        The variant's own branch first.
+        """
         source = "arch/arm/kernel/module.c:apply_relocate"
         arm = Reach(
             name="±32M branch",
@@ -122,7 +134,10 @@ class Arm(Architecture):
             low=-0x1FFFFFC,
             high=0x1FFFFFC,
             call=not variant.config["CONFIG_THUMB2_KERNEL"],
-            note="the loader refuses offset <= -32M or >= 32M where offset = S + A - P, A = -8 (target = P + 8 + offset)",
+            note=(
+                "the loader refuses offset <= -32M or >= 32M where offset = S + A - P, A = -8"
+                " (target = P + 8 + offset)"
+            ),
             source=source,
         )
         thumb = Reach(
@@ -144,8 +159,14 @@ class Arm(Architecture):
             low=-0x40000000,
             high=0x3FFFFFFF,
             call=False,
-            note="+-1 GiB; this is why 7.1 keeps .ARM.exidx/.ARM.extab with text when the split is not 3G",
-            source="arch/arm/kernel/module.c:apply_relocate; arch/arm/kernel/module-plts.c:module_frob_arch_sections (7.1)",
+            note=(
+                "+-1 GiB; this is why 7.1 keeps .ARM.exidx/.ARM.extab with text when the split is"
+                " not 3G"
+            ),
+            source=(
+                "arch/arm/kernel/module.c:apply_relocate;"
+                " arch/arm/kernel/module-plts.c:module_frob_arch_sections (7.1)"
+            ),
         )
         word = Reach(
             name="±2G word",
@@ -171,7 +192,10 @@ class Arm(Architecture):
             extends_to="LDR pc,[pc,#n] + literal: whole 32-bit space",
             low=None,
             high=None,
-            cost="one load per call; ARM_MODULE_PLTS only; entries come in cache-line groups (PLT_ENT_STRIDE = L1_CACHE_BYTES)",
+            cost=(
+                "one load per call; ARM_MODULE_PLTS only; entries come in cache-line groups"
+                " (PLT_ENT_STRIDE = L1_CACHE_BYTES)"
+            ),
             source="arch/arm/kernel/module-plts.c:get_module_plt; arch/arm/include/asm/module.h",
         )
 
@@ -191,8 +215,10 @@ class Arm(Architecture):
             execmem_late=False,
             execmem_rox=False,
             data_in_vmalloc=False,
-            source="arch/arm/Kconfig; arch/arm/include/asm/kprobes.h; arch/arm/net/bpf_jit_32.c:bpf_int_jit_compile; "
-            "kernel/kprobes.c:alloc_insn_page",
+            source=(
+                "arch/arm/Kconfig; arch/arm/include/asm/kprobes.h;"
+                " arch/arm/net/bpf_jit_32.c:bpf_int_jit_compile; kernel/kprobes.c:alloc_insn_page"
+            ),
         )
 
 

@@ -15,7 +15,11 @@ _PGTABLE: Final = "arch/arm64/include/asm/pgtable.h"
 _INIT: Final = "arch/arm64/mm/init.c"
 _KASLR: Final = "arch/arm64/kernel/pi/kaslr_early.c: kaslr_early_init"
 _STRUCT_PAGE: Final = 64
-_PAGES: Final = {"4k": (4 * KIB, 2 * MIB), "16k": (16 * KIB, 32 * MIB), "64k": (64 * KIB, 512 * MIB)}
+_PAGES: Final = {
+    "4k": (4 * KIB, 2 * MIB),
+    "16k": (16 * KIB, 32 * MIB),
+    "64k": (64 * KIB, 512 * MIB),
+}
 _EXAMPLE: Final = {"kaslr_seed": 0x0123456789ABCDEF, "direct_pages": 0x1234, "plt_pages": 0x45678}
 
 
@@ -81,19 +85,32 @@ class Arm64(Architecture):
             image=160 * MIB,
             text=80 * MIB,
             notes=(
-                "an image of 160 MiB: every module branch that cannot reach by BL goes through a PLT; no fallback range",
+                (
+                    "an image of 160 MiB: every module branch that cannot reach by BL goes through"
+                    " a PLT; no fallback range"
+                ),
             ),
         ),
     )
 
     def place(self, boot: Boot) -> None:
-        """Macros of memory.h and pgtable.h, then the image: at KIMAGE_VADDR, or moved by the KASLR offset."""
+        """Macros of memory.h and pgtable.h, then the image.
+
+        At KIMAGE_VADDR, or moved by the KASLR offset.
+        """
         variant = boot.variant
         va_bits, actual = boot.config("CONFIG_ARM64_VA_BITS"), boot.config("vabits_actual")
         va_min = va_bits if va_bits <= 48 else 47 if variant.page_size == 16 * KIB else 48
-        start = boot.macro("MODULES_VADDR", -(1 << (va_min - 1)), "_PAGE_END(VA_BITS_MIN)", f"{_MEMORY}: MODULES_VADDR")
+        start = boot.macro(
+            "MODULES_VADDR",
+            -(1 << (va_min - 1)),
+            "_PAGE_END(VA_BITS_MIN)",
+            f"{_MEMORY}: MODULES_VADDR",
+        )
         size = boot.macro("MODULES_VSIZE", 2 * GIB, "SZ_2G", f"{_MEMORY}: MODULES_VSIZE")
-        end = boot.macro("MODULES_END", start + size, "MODULES_VADDR + MODULES_VSIZE", f"{_MEMORY}: MODULES_END")
+        end = boot.macro(
+            "MODULES_END", start + size, "MODULES_VADDR + MODULES_VSIZE", f"{_MEMORY}: MODULES_END"
+        )
         image_base = boot.macro("KIMAGE_VADDR", end, "MODULES_END", f"{_MEMORY}: KIMAGE_VADDR")
         span = (1 << va_bits) - (1 << (va_min - 1))
         vmemmap = boot.macro(
@@ -103,7 +120,11 @@ class Arm64(Architecture):
             f"{_MEMORY}: VMEMMAP_START",
         )
         boot.macro("VMALLOC_START", end, "MODULES_END", f"{_PGTABLE}: VMALLOC_START")
-        unused = ((1 << va_bits) - (1 << actual)) // variant.page_size * _STRUCT_PAGE if va_bits > 48 else 0
+        unused = (
+            ((1 << va_bits) - (1 << actual)) // variant.page_size * _STRUCT_PAGE
+            if va_bits > 48
+            else 0
+        )
         vmalloc_end = boot.macro(
             "VMALLOC_END",
             vmemmap + unused - 8 * MIB,
@@ -115,7 +136,10 @@ class Arm64(Architecture):
             seed = boot.draw("kaslr_seed", 1, (1 << 64) - 1, _KASLR)
             room = (vmalloc_end - image_base) // 2
             text = image_base + ((room // 2 + (room * seed >> 64)) & -(2 * MIB))
-            formula = "KIMAGE_VADDR + (r/2 + (r * seed >> 64)) & ~(SZ_2M - 1), r = (VMALLOC_END - KIMAGE_VADDR)/2"
+            formula = (
+                "KIMAGE_VADDR + (r/2 + (r * seed >> 64)) & ~(SZ_2M - 1), r = (VMALLOC_END -"
+                " KIMAGE_VADDR)/2"
+            )
         boot.used.add("kaslr_seed")
         sizes = {
             "_stext": 64 * KIB,
@@ -125,7 +149,10 @@ class Arm64(Architecture):
         boot.image(text, sizes, formula, _KASLR if boot.drawn else f"{_MEMORY}: KIMAGE_VADDR")
 
     def _bounding_box(self, boot: Boot, name: str, size: int, start: int, end: int) -> int:
-        """random_bounding_box(): a window of `size` that contains [start, end), or 0 where it is too small."""
+        """random_bounding_box().
+
+        A window of `size` that contains [start, end), or 0 where it is too small.
+        """
         if end - start >= size:
             return 0
         source = f"{_INIT}: random_bounding_box"
@@ -143,21 +170,39 @@ class Arm64(Architecture):
             size = end - start
             direct = end - 128 * MIB if size < 128 * MIB else 0
             plt = end - 2 * GIB if size < 2 * GIB else 0
-            boot.macro("module_direct_base", direct, "_end - SZ_128M if the image is smaller, else 0", source)
-            boot.macro("module_plt_base", plt, "_end - SZ_2G if the image is smaller, else 0", source)
+            boot.macro(
+                "module_direct_base",
+                direct,
+                "_end - SZ_128M if the image is smaller, else 0",
+                source,
+            )
+            boot.macro(
+                "module_plt_base", plt, "_end - SZ_2G if the image is smaller, else 0", source
+            )
             return direct, plt
         low, high = start, end
         if full:
-            boot.notes.append("2G module region forced by RANDOMIZE_MODULE_REGION_FULL: no direct window, no fallback")
+            boot.notes.append(
+                "2G module region forced by RANDOMIZE_MODULE_REGION_FULL: no direct window, no"
+                " fallback"
+            )
         else:
             direct = self._bounding_box(boot, "direct_pages", 128 * MIB, start, end)
             if direct:
                 low, high = direct, direct + 128 * MIB
         boot.macro(
-            "module_direct_base", direct, "random_bounding_box(SZ_128M, _text, _end), 0 with MODULE_REGION_FULL", source
+            "module_direct_base",
+            direct,
+            "random_bounding_box(SZ_128M, _text, _end), 0 with MODULE_REGION_FULL",
+            source,
         )
         plt = self._bounding_box(boot, "plt_pages", 2 * GIB, low, high)
-        boot.macro("module_plt_base", plt, "random_bounding_box(SZ_2G, the direct window or the image)", source)
+        boot.macro(
+            "module_plt_base",
+            plt,
+            "random_bounding_box(SZ_2G, the direct window or the image)",
+            source,
+        )
         return direct, plt
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
@@ -173,7 +218,11 @@ class Arm64(Architecture):
         vmalloc = (boot.macros["VMALLOC_START"], boot.macros["VMALLOC_END"])
         return {
             ExecmemType.MODULE_TEXT: Given(
-                start=start, end=end, pgprot="PAGE_KERNEL", fallback_start=fallback_start, fallback_end=fallback_end
+                start=start,
+                end=end,
+                pgprot="PAGE_KERNEL",
+                fallback_start=fallback_start,
+                fallback_end=fallback_end,
             ),
             ExecmemType.KPROBES: Given(start=vmalloc[0], end=vmalloc[1], pgprot="PAGE_KERNEL_ROX"),
             ExecmemType.BPF: Given(start=vmalloc[0], end=vmalloc[1], pgprot="PAGE_KERNEL"),
@@ -190,17 +239,28 @@ class Arm64(Architecture):
         }
 
     def early_areas(self, boot: Boot) -> tuple[Area, ...]:
-        """The image (arch/arm64/mm/mmu.c: declare_kernel_vmas), as far as symbols tell: text and the rest, one guard page."""
+        """The image (arch/arm64/mm/mmu.c: declare_kernel_vmas), as far as symbols tell.
+
+        Text and the rest, one guard page.
+        """
         start, end = boot.symbols["_text"], boot.symbols["_end"]
         window = boot.macros["VMALLOC_START"], boot.macros["VMALLOC_END"]
         if not window[0] <= start < end < window[1]:
-            boot.notes.append("the image lies outside the vmalloc window: not registered as a vmap area")
+            boot.notes.append(
+                "the image lies outside the vmalloc window: not registered as a vmap area"
+            )
             return ()
         page = boot.variant.page_size
         middle = min(max(boot.symbols["_etext"], start + page), end - page) & -page
         return (
             Area(start=start, size=middle - start, owner=KERNEL_OWNER, detail="text"),
-            Area(start=middle, size=end - middle, guard=page, owner=KERNEL_OWNER, detail="rodata, init and data"),
+            Area(
+                start=middle,
+                size=end - middle,
+                guard=page,
+                owner=KERNEL_OWNER,
+                detail="rodata, init and data",
+            ),
         )
 
     def reach(self, variant: Variant) -> tuple[Reach, ...]:
@@ -216,7 +276,10 @@ class Arm64(Architecture):
                 high=0x7FFFFFC,
                 call=True,
                 note="26-bit word offset, +-128 MiB",
-                source="arch/arm64/kernel/module.c:apply_relocate_add; arch/arm64/kernel/ftrace.c:reachable_by_bl",
+                source=(
+                    "arch/arm64/kernel/module.c:apply_relocate_add;"
+                    " arch/arm64/kernel/ftrace.c:reachable_by_bl"
+                ),
             ),
             Reach(
                 name="±2G PREL32",
@@ -227,8 +290,14 @@ class Arm64(Architecture):
                 high=0x7FFFFFFF,
                 call=False,
                 binding=True,
-                note="no veneer can help: this is what keeps modules in one 2 GiB window with the kernel",
-                source="arch/arm64/kernel/module.c:apply_relocate_add; arch/arm64/mm/init.c:module_init_limits",
+                note=(
+                    "no veneer can help: this is what keeps modules in one 2 GiB window with the"
+                    " kernel"
+                ),
+                source=(
+                    "arch/arm64/kernel/module.c:apply_relocate_add;"
+                    " arch/arm64/mm/init.c:module_init_limits"
+                ),
             ),
             Reach(
                 name="±4G ADRP",
@@ -253,9 +322,15 @@ class Arm64(Architecture):
             extends_to="ADRP/ADD/BR x16: +-4 GiB of the entry (the 2 GiB window keeps it in range)",
             low=-0x100000000,
             high=0xFFFFF000,
-            cost="3 extra instructions per out-of-range call, clobbers x16; one entry per distinct target, in .plt / .init.plt "
-            "of the module text; one more entry each in the core and init ftrace trampoline sections",
-            source="arch/arm64/kernel/module-plts.c:get_plt_entry,count_plts; arch/arm64/include/asm/module.h:struct plt_entry",
+            cost=(
+                "3 extra instructions per out-of-range call, clobbers x16; one entry per distinct"
+                " target, in .plt / .init.plt of the module text; one more entry each in the core"
+                " and init ftrace trampoline sections"
+            ),
+            source=(
+                "arch/arm64/kernel/module-plts.c:get_plt_entry,count_plts;"
+                " arch/arm64/include/asm/module.h:struct plt_entry"
+            ),
         )
 
     def capability(self, variant: Variant, *, modern: bool) -> Capability:
@@ -274,9 +349,11 @@ class Arm64(Architecture):
             execmem_late=True,
             execmem_rox=False,
             data_in_vmalloc=False,
-            source="arch/arm64/kernel/probes/kprobes.c:alloc_insn_page; "
-            "arch/arm64/net/bpf_jit_comp.c:bpf_int_jit_compile,arch_alloc_bpf_trampoline; "
-            "arch/arm64/Kconfig:ARCH_WANTS_EXECMEM_LATE",
+            source=(
+                "arch/arm64/kernel/probes/kprobes.c:alloc_insn_page; "
+                "arch/arm64/net/bpf_jit_comp.c:bpf_int_jit_compile,arch_alloc_bpf_trampoline; "
+                "arch/arm64/Kconfig:ARCH_WANTS_EXECMEM_LATE"
+            ),
         )
 
 

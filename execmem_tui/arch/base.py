@@ -15,7 +15,10 @@ DATA_USER = "module loader"
 
 
 class Architecture:
-    """One architecture. A file defines one subclass and ``ARCH``, an instance of it; the registry finds it by file name."""
+    """One architecture. A file defines one subclass and ``ARCH``, an instance of it.
+
+    The registry finds it by file name.
+    """
 
     name: ClassVar[str]
     """As in ``arch/`` of the kernel tree."""

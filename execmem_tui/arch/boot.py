@@ -49,7 +49,10 @@ class Given:
 
 @define
 class Boot:
-    """The state of one computation. Addresses wrap in the machine's word, as the kernel's unsigned long does."""
+    """The state of one computation.
+
+    Addresses wrap in the machine's word, as the kernel's unsigned long does.
+    """
 
     variant: Variant
     modern: bool
@@ -84,7 +87,9 @@ class Boot:
         self.used.add(name)
         value = self.overrides.get(name, self.wrap(value))
         self.macros[name] = value
-        self.steps.append((name, value, "set by you" if name in self.overrides else formula, source))
+        self.steps.append(
+            (name, value, "set by you" if name in self.overrides else formula, source)
+        )
         return value
 
     def symbol(self, name: str, value: Address, formula: str, source: str = "the image") -> Address:
@@ -92,11 +97,15 @@ class Boot:
         self.used.add(name)
         value = self.overrides.get(name, self.wrap(value))
         self.symbols[name] = value
-        self.steps.append((name, value, "set by you" if name in self.overrides else formula, source))
+        self.steps.append(
+            (name, value, "set by you" if name in self.overrides else formula, source)
+        )
         return value
 
     def draw(self, name: str, low: int, high: int, source: str) -> int:
-        """Return a random input within [low, high]: set by the user, the worked example's, or from the seed.
+        """Return a random input within [low, high].
+
+        Set by the user, the worked example's, or from the seed.
 
         Raises:
             UsageError: the user's value is outside.
@@ -114,7 +123,10 @@ class Boot:
         return value
 
     def image(self, text: Address, offsets: Mapping[str, Bytes], formula: str, source: str) -> None:
-        """Define _text, _stext, _etext and _end; the latter move with _text unless they are set themselves."""
+        """Define _text, _stext, _etext and _end.
+
+        The latter move with _text unless they are set themselves.
+        """
         base = self.symbol("_text", text, formula, source)
         for name, offset in offsets.items():
             self.symbol(name, base + offset, f"_text + {offset:#x}")
@@ -134,4 +146,7 @@ class Boot:
         """
         unknown = sorted(set(self.overrides) - self.used)
         if unknown:
-            raise UsageError(f"this layout has no input {unknown[0]!r}", hint=f"it has: {', '.join(sorted(self.used))}")
+            raise UsageError(
+                f"this layout has no input {unknown[0]!r}",
+                hint=f"it has: {', '.join(sorted(self.used))}",
+            )

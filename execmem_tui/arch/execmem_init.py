@@ -1,4 +1,7 @@
-"""The part of execmem that is the same everywhere: inherit, validate, resolve (mm/execmem.c: execmem_init)."""
+"""The part of execmem that is the same everywhere: inherit, validate, resolve (mm/execmem.c.
+
+Execmem_init).
+"""
 
 from execmem_tui.arch.base import NOBODY, Architecture
 from execmem_tui.arch.boot import Boot, Given
@@ -38,12 +41,18 @@ def _resolved(
 
 
 def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
-    """Run one boot: place the image and the windows, ask the architecture, fill in what it left out."""
+    """Run one boot.
+
+    Place the image and the windows, ask the architecture, fill in what it left out.
+    """
     arch.place(boot)
     given = arch.execmem_arch_setup(boot)
     default = given[ExecmemType.MODULE_TEXT]
     if default.start == 0 or default.end == 0:
-        boot.notes.append("execmem_validate() refuses this layout: MODULE_TEXT has no range, no module can be loaded")
+        boot.notes.append(
+            "execmem_validate() refuses this layout: MODULE_TEXT has no range, no module can be"
+            " loaded"
+        )
     users = dict(arch.used_by(boot))
     types: dict[ExecmemType, ExecmemRange] = {}
     for kind in ExecmemType:

@@ -125,15 +125,27 @@ class Generic(Architecture):
     def place(self, boot: Boot) -> None:
         """The vmalloc window of each, by its own header."""
         low, high = _FORMULAS[boot.variant.name]
-        boot.macro("VMALLOC_START", boot.config("vmalloc_start"), low, "arch/*/include/asm/pgtable*.h: VMALLOC_START")
-        boot.macro("VMALLOC_END", boot.config("vmalloc_end"), high, "arch/*/include/asm/pgtable*.h: VMALLOC_END")
+        boot.macro(
+            "VMALLOC_START",
+            boot.config("vmalloc_start"),
+            low,
+            "arch/*/include/asm/pgtable*.h: VMALLOC_START",
+        )
+        boot.macro(
+            "VMALLOC_END",
+            boot.config("vmalloc_end"),
+            high,
+            "arch/*/include/asm/pgtable*.h: VMALLOC_END",
+        )
         sizes = {"_stext": 0, "_etext": boot.config("text_size"), "_end": boot.config("image_size")}
         boot.image(boot.config("image_base"), sizes, "an example", "arch/*/kernel/vmlinux.lds.S")
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """No hook: VMALLOC_START to VMALLOC_END, PAGE_KERNEL_EXEC, alignment 1."""
         macros = boot.macros
-        given = Given(start=macros["VMALLOC_START"], end=macros["VMALLOC_END"], pgprot="PAGE_KERNEL_EXEC")
+        given = Given(
+            start=macros["VMALLOC_START"], end=macros["VMALLOC_END"], pgprot="PAGE_KERNEL_EXEC"
+        )
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:

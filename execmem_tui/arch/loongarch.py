@@ -11,7 +11,8 @@ from execmem_tui.model.reach import Plt, Reach, ReachKind
 
 _PGTABLE: Final = "arch/loongarch/include/asm/pgtable.h"
 _VABITS: Final = 47
-"""CPUCFG1 holds VALEN minus one: 47 on the 3A5000 and QEMU's la464 (arch/loongarch/kernel/cpu-probe.c)."""
+"""CPUCFG1 holds VALEN minus one: 47 on the 3A5000 and QEMU's la464
+(arch/loongarch/kernel/cpu-probe.c)."""
 
 
 class LoongArch(Architecture):
@@ -26,7 +27,12 @@ class LoongArch(Architecture):
             name=name,
             page_size=page,
             pmd_size=pmd,
-            config={"vabits": _VABITS, "pabits": _VABITS, "levels": levels, "KFENCE_NUM_OBJECTS": 255},
+            config={
+                "vabits": _VABITS,
+                "pabits": _VABITS,
+                "levels": levels,
+                "KFENCE_NUM_OBJECTS": 255,
+            },
         )
         for name, page, pmd, levels in (
             ("la64-16k-3level", 16 * KIB, 32 * MIB, 3),
@@ -40,15 +46,24 @@ class LoongArch(Architecture):
         variant = boot.variant
         page = variant.page_size
         vabits = boot.config("vabits")
-        base = boot.macro("vm_map_base", -(1 << vabits), "0 - (1 << cpu_vabits)", "arch/loongarch/kernel/cpu-probe.c")
-        io_size = boot.macro("PCI_IOSIZE", 32 * MIB, "SZ_32M", "arch/loongarch/include/asm/addrspace.h: PCI_IOSIZE")
+        base = boot.macro(
+            "vm_map_base",
+            -(1 << vabits),
+            "0 - (1 << cpu_vabits)",
+            "arch/loongarch/kernel/cpu-probe.c",
+        )
+        io_size = boot.macro(
+            "PCI_IOSIZE", 32 * MIB, "SZ_32M", "arch/loongarch/include/asm/addrspace.h: PCI_IOSIZE"
+        )
         start = boot.macro(
             "MODULES_VADDR",
             base + io_size + 2 * page,
             "vm_map_base + PCI_IOSIZE + 2 * PAGE_SIZE",
             f"{_PGTABLE}: MODULES_VADDR",
         )
-        end = boot.macro("MODULES_END", start + 256 * MIB, "MODULES_VADDR + SZ_256M", f"{_PGTABLE}: MODULES_END")
+        end = boot.macro(
+            "MODULES_END", start + 256 * MIB, "MODULES_VADDR + SZ_256M", f"{_PGTABLE}: MODULES_END"
+        )
         data_end = end + 7 * 256 * MIB if _two_windows(boot.kernel) else end
         boot.macro("VMALLOC_START", data_end, "MODULES_END", f"{_PGTABLE}: VMALLOC_START")
         shift = page.bit_length() - 1
@@ -68,14 +83,23 @@ class LoongArch(Architecture):
         boot.macro(
             "VMALLOC_END",
             base + mapped - variant.pmd_size - vmemmap - kfence,
-            "vm_map_base + min(what the page tables map, 1 << cpu_vabits) - PMD_SIZE - VMEMMAP_SIZE - KFENCE_AREA_SIZE",
+            "vm_map_base + min(what the page tables map, 1 << cpu_vabits) - PMD_SIZE - VMEMMAP_SIZE"
+            " - KFENCE_AREA_SIZE",
             f"{_PGTABLE}: VMALLOC_END",
         )
         sizes = {"_stext": 0x10000, "_etext": 0x1010000, "_end": 0x3000000}
-        boot.image(0x9000000000200000, sizes, "load-y, in the direct-mapped window", "arch/loongarch/Makefile")
+        boot.image(
+            0x9000000000200000,
+            sizes,
+            "load-y, in the direct-mapped window",
+            "arch/loongarch/Makefile",
+        )
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
-        """arch/loongarch/mm/init.c: execmem_arch_setup; 7.2 has a window of its own for data (read from its requests)."""
+        """arch/loongarch/mm/init.c: execmem_arch_setup.
+
+        7.2 has a window of its own for data (read from its requests).
+        """
         macros = boot.macros
         text = Given(start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL")
         if not _two_windows(boot.kernel):
@@ -106,8 +130,10 @@ class LoongArch(Architecture):
                 low=-0x8000000,
                 high=0x7FFFFFC,
                 call=True,
-                note="+-128 MiB; further away a PLT entry is emitted. The kernel sits at 0x9000..., so every "
-                "module-to-kernel call takes the PLT",
+                note=(
+                    "+-128 MiB; further away a PLT entry is emitted. The kernel sits at 0x9000...,"
+                    " so every module-to-kernel call takes the PLT"
+                ),
                 source="arch/loongarch/kernel/module.c:apply_r_larch_b26",
             ),
             Reach(
@@ -130,12 +156,17 @@ class LoongArch(Architecture):
             word="PLT entry",
             entry_bytes=16,
             extra_bytes=8,
-            extends_to="LU12I.W/LU32I.D/LU52I.D/JIRL: full 64 bits (7.1 32-bit kernels: LU12I.W/JIRL, 8 bytes)",
+            extends_to=(
+                "LU12I.W/LU32I.D/LU52I.D/JIRL: full 64 bits (7.1 32-bit kernels: LU12I.W/JIRL, 8"
+                " bytes)"
+            ),
             low=None,
             high=None,
             cost="4 instructions per call plus an 8-byte .plt.idx slot used only while loading",
-            source="arch/loongarch/include/asm/module.h:struct plt_entry; "
-            "arch/loongarch/kernel/module-sections.c:module_emit_plt_entry",
+            source=(
+                "arch/loongarch/include/asm/module.h:struct plt_entry; "
+                "arch/loongarch/kernel/module-sections.c:module_emit_plt_entry"
+            ),
         )
 
     def capability(self, variant: Variant, *, modern: bool) -> Capability:
@@ -154,7 +185,10 @@ class LoongArch(Architecture):
             execmem_late=False,
             execmem_rox=False,
             data_in_vmalloc=False,
-            source="arch/loongarch/net/bpf_jit.c; arch/loongarch/kernel/kprobes.c; kernel/kprobes.c:alloc_insn_page",
+            source=(
+                "arch/loongarch/net/bpf_jit.c; arch/loongarch/kernel/kprobes.c;"
+                " kernel/kprobes.c:alloc_insn_page"
+            ),
         )
 
 

@@ -24,7 +24,12 @@ class Mips(Architecture):
             name=f"mips64-{name}-sym32",
             page_size=page,
             pmd_size=pmd,
-            config={"MAP_BASE": 0xC000000000000000, "table_bits": bits, "cpu_vmbits": 48, "fixmap_slots": 17},
+            config={
+                "MAP_BASE": 0xC000000000000000,
+                "table_bits": bits,
+                "cpu_vmbits": 48,
+                "fixmap_slots": 17,
+            },
         )
         for name, page, pmd, bits in (("4k", 4 * KIB, 2 * MIB, 40), ("16k", 16 * KIB, 32 * MIB, 47))
     )
@@ -33,9 +38,17 @@ class Mips(Architecture):
         """Vmalloc in XKSEG, modules from CKSSEG up to the fixmap."""
         page = boot.variant.page_size
         base = boot.macro(
-            "MAP_BASE", boot.config("MAP_BASE"), "mach-generic", "arch/mips/include/asm/mach-generic/spaces.h"
+            "MAP_BASE",
+            boot.config("MAP_BASE"),
+            "mach-generic",
+            "arch/mips/include/asm/mach-generic/spaces.h",
         )
-        boot.macro("VMALLOC_START", base + 2 * page, "MAP_BASE + 2 * PAGE_SIZE", f"{_PGTABLE}: VMALLOC_START")
+        boot.macro(
+            "VMALLOC_START",
+            base + 2 * page,
+            "MAP_BASE + 2 * PAGE_SIZE",
+            f"{_PGTABLE}: VMALLOC_START",
+        )
         mapped = 1 << min(boot.config("table_bits"), boot.config("cpu_vmbits"))
         boot.macro(
             "VMALLOC_END",
@@ -44,7 +57,10 @@ class Mips(Architecture):
             f"{_PGTABLE}: VMALLOC_END",
         )
         segment = boot.macro(
-            "CKSSEG", 0xFFFFFFFFC0000000, "0xffffffffc0000000", "arch/mips/include/asm/addrspace.h: CKSSEG"
+            "CKSSEG",
+            0xFFFFFFFFC0000000,
+            "0xffffffffc0000000",
+            "arch/mips/include/asm/addrspace.h: CKSSEG",
         )
         fixmap = boot.macro(
             "FIXADDR_START",
@@ -53,14 +69,21 @@ class Mips(Architecture):
             "arch/mips/include/asm/fixmap.h",
         )
         boot.macro("MODULES_VADDR", segment, "CKSSEG", f"{_PGTABLE}: MODULES_VADDR")
-        boot.macro("MODULES_END", fixmap - 2 * page, "FIXADDR_START - 2 * PAGE_SIZE", f"{_PGTABLE}: MODULES_END")
+        boot.macro(
+            "MODULES_END",
+            fixmap - 2 * page,
+            "FIXADDR_START - 2 * PAGE_SIZE",
+            f"{_PGTABLE}: MODULES_END",
+        )
         sizes = {"_stext": 0, "_etext": 0x800000, "_end": 0x1000000}
         boot.image(0xFFFFFFFF80100000, sizes, "load-y, in CKSEG0", "arch/mips/Makefile")
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/mips/mm/init.c: execmem_arch_setup, only where MODULES_VADDR is defined."""
         macros = boot.macros
-        given = Given(start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL")
+        given = Given(
+            start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL"
+        )
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
@@ -85,9 +108,14 @@ class Mips(Architecture):
                 low=0x0,
                 high=0xFFFFFFC,
                 call=True,
-                note="target must share the top 4 address bits with the delay slot; modules are built with "
-                "-mlong-calls so calls use absolute loads instead",
-                source="arch/mips/kernel/module.c:apply_r_mips_26; arch/mips/Makefile:KBUILD_CFLAGS_MODULE",
+                note=(
+                    "target must share the top 4 address bits with the delay slot; modules are"
+                    " built with -mlong-calls so calls use absolute loads instead"
+                ),
+                source=(
+                    "arch/mips/kernel/module.c:apply_r_mips_26;"
+                    " arch/mips/Makefile:KBUILD_CFLAGS_MODULE"
+                ),
             ),
             Reach(
                 name="top 2G LUI",
@@ -97,8 +125,14 @@ class Mips(Architecture):
                 low=0xFFFFFFFF80000000,
                 high=0xFFFFFFFFFFFFFFFF,
                 call=False,
-                note="with -msym32 addresses are 32-bit sign-extended: modules must sit in the compatibility segments (CKSSEG)",
-                source="arch/mips/kernel/module.c:apply_r_mips_hi16; arch/mips/include/asm/pgtable-64.h:MODULES_VADDR",
+                note=(
+                    "with -msym32 addresses are 32-bit sign-extended: modules must sit in the"
+                    " compatibility segments (CKSSEG)"
+                ),
+                source=(
+                    "arch/mips/kernel/module.c:apply_r_mips_hi16;"
+                    " arch/mips/include/asm/pgtable-64.h:MODULES_VADDR"
+                ),
             ),
             Reach(
                 name="±128M branch",

@@ -24,17 +24,33 @@ class Nios2(Architecture):
             name="default",
             word_bits=32,
             pmd_size=4 * MIB,
-            config={"CONFIG_NIOS2_KERNEL_MMU_REGION_BASE": 0x80000000, "CONFIG_NIOS2_KERNEL_REGION_BASE": 0xC0000000},
+            config={
+                "CONFIG_NIOS2_KERNEL_MMU_REGION_BASE": 0x80000000,
+                "CONFIG_NIOS2_KERNEL_REGION_BASE": 0xC0000000,
+            },
             modes=("n/a",),
-            notes=("MODULES_END is base - 1 and vmalloc treats end as exclusive: the last page is never handed out",),
+            notes=(
+                (
+                    "MODULES_END is base - 1 and vmalloc treats end as exclusive: the last page is"
+                    " never handed out"
+                ),
+            ),
         ),
     )
 
     def place(self, boot: Boot) -> None:
-        """Vmalloc from the MMU region, modules in the last 32 MiB below the kernel region; both ends are one short."""
+        """Vmalloc from the MMU region, modules in the last 32 MiB below the kernel region.
+
+        Both ends are one short.
+        """
         base = boot.config("CONFIG_NIOS2_KERNEL_REGION_BASE")
         region = boot.config("CONFIG_NIOS2_KERNEL_MMU_REGION_BASE")
-        boot.macro("VMALLOC_START", region, "CONFIG_NIOS2_KERNEL_MMU_REGION_BASE", f"{_PGTABLE}: VMALLOC_START")
+        boot.macro(
+            "VMALLOC_START",
+            region,
+            "CONFIG_NIOS2_KERNEL_MMU_REGION_BASE",
+            f"{_PGTABLE}: VMALLOC_START",
+        )
         boot.macro(
             "VMALLOC_END",
             base - 32 * MIB - 1,
@@ -42,15 +58,30 @@ class Nios2(Architecture):
             f"{_PGTABLE}: VMALLOC_END",
         )
         boot.macro(
-            "MODULES_VADDR", base - 32 * MIB, "CONFIG_NIOS2_KERNEL_REGION_BASE - SZ_32M", f"{_PGTABLE}: MODULES_VADDR"
+            "MODULES_VADDR",
+            base - 32 * MIB,
+            "CONFIG_NIOS2_KERNEL_REGION_BASE - SZ_32M",
+            f"{_PGTABLE}: MODULES_VADDR",
         )
-        boot.macro("MODULES_END", base - 1, "CONFIG_NIOS2_KERNEL_REGION_BASE - 1", f"{_PGTABLE}: MODULES_END")
-        boot.image(base, {"_stext": 0, "_etext": 0x400000, "_end": 0x800000}, "the kernel region", "arch/nios2/Kconfig")
+        boot.macro(
+            "MODULES_END",
+            base - 1,
+            "CONFIG_NIOS2_KERNEL_REGION_BASE - 1",
+            f"{_PGTABLE}: MODULES_END",
+        )
+        boot.image(
+            base,
+            {"_stext": 0, "_etext": 0x400000, "_end": 0x800000},
+            "the kernel region",
+            "arch/nios2/Kconfig",
+        )
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/nios2/mm/init.c: execmem_arch_setup."""
         macros = boot.macros
-        given = Given(start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL_EXEC")
+        given = Given(
+            start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL_EXEC"
+        )
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
@@ -73,9 +104,11 @@ class Nios2(Architecture):
                 low=0x0,
                 high=0xFFFFFFC,
                 call=True,
-                note="same top 4 address bits required: 0xbe000000 (modules) and 0xc0000000 (kernel) are in "
-                "different segments, so by this test a direct CALL26 from a module to the default kernel "
-                "region is refused",
+                note=(
+                    "same top 4 address bits required: 0xbe000000 (modules) and 0xc0000000 (kernel)"
+                    " are in different segments, so by this test a direct CALL26 from a module to"
+                    " the default kernel region is refused"
+                ),
                 source="arch/nios2/kernel/module.c:apply_relocate_add",
             ),
             Reach(

@@ -40,7 +40,13 @@ class Parisc(Architecture):
     default_variant = "parisc64"
     boot_source = "arch/parisc/mm/init.c"
     variants = tuple(
-        Variant(name=name, word_bits=bits, pmd_size=pmd, config={"__PAGE_OFFSET": offset, "pcxl": 0}, modes=("n/a",))
+        Variant(
+            name=name,
+            word_bits=bits,
+            pmd_size=pmd,
+            config={"__PAGE_OFFSET": offset, "pcxl": 0},
+            modes=("n/a",),
+        )
         for name, bits, pmd, offset in (
             ("parisc32", 32, 4 * MIB, 0x10000000),
             ("parisc64", 64, 2 * MIB, 0x40000000),
@@ -51,26 +57,42 @@ class Parisc(Architecture):
         """Vmalloc from 0x8000 up to the fixmap, which lies below the tmpalias area."""
         page = boot.variant.page_size
         offset = boot.macro(
-            "__PAGE_OFFSET", boot.config("__PAGE_OFFSET"), "__PAGE_OFFSET_DEFAULT", "arch/parisc/include/asm/page.h"
+            "__PAGE_OFFSET",
+            boot.config("__PAGE_OFFSET"),
+            "__PAGE_OFFSET_DEFAULT",
+            "arch/parisc/include/asm/page.h",
         )
         text = boot.macro(
-            "KERNEL_BINARY_TEXT_START", offset + 0x100000, "__PAGE_OFFSET + 0x100000", "arch/parisc/include/asm/page.h"
+            "KERNEL_BINARY_TEXT_START",
+            offset + 0x100000,
+            "__PAGE_OFFSET + 0x100000",
+            "arch/parisc/include/asm/page.h",
         )
         fixmap = boot.macro(
-            "FIXMAP_START", offset - 8 * MIB - 2 * page, "TMPALIAS_MAP_START - FIXMAP_SIZE", f"{_FIXMAP}: FIXMAP_START"
+            "FIXMAP_START",
+            offset - 8 * MIB - 2 * page,
+            "TMPALIAS_MAP_START - FIXMAP_SIZE",
+            f"{_FIXMAP}: FIXMAP_START",
         )
         start = 0x810000 if boot.config("pcxl") else 0x8000
         boot.macro(
-            "VMALLOC_START", start, "SET_MAP_OFFSET(MAP_START), 8 MiB later on PCX-L", f"{_FIXMAP}: VMALLOC_START"
+            "VMALLOC_START",
+            start,
+            "SET_MAP_OFFSET(MAP_START), 8 MiB later on PCX-L",
+            f"{_FIXMAP}: VMALLOC_START",
         )
         boot.macro("VMALLOC_END", fixmap, "FIXMAP_START", f"{_FIXMAP}: VMALLOC_END")
         sizes = {"_stext": 0, "_etext": 0x800000, "_end": 0xF00000}
-        boot.image(text + 0x100000, sizes, "after the init sections", "arch/parisc/kernel/vmlinux.lds.S")
+        boot.image(
+            text + 0x100000, sizes, "after the init sections", "arch/parisc/kernel/vmlinux.lds.S"
+        )
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/parisc/mm/init.c: execmem_arch_setup."""
         macros = boot.macros
-        given = Given(start=macros["VMALLOC_START"], end=macros["VMALLOC_END"], pgprot="PAGE_KERNEL_RWX")
+        given = Given(
+            start=macros["VMALLOC_START"], end=macros["VMALLOC_END"], pgprot="PAGE_KERNEL_RWX"
+        )
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:

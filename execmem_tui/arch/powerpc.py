@@ -1,4 +1,8 @@
-"""powerpc: 64-bit modules anywhere in vmalloc behind stubs, 32-bit ones within 32 MiB of the text where they fit."""
+"""powerpc.
+
+64-bit modules anywhere in vmalloc behind stubs, 32-bit ones within 32 MiB of the text where they
+fit.
+"""
 
 from collections.abc import Mapping
 from typing import ClassVar, Final
@@ -18,10 +22,16 @@ _STUB64: Final = Plt(
     word="stub",
     entry_bytes=40,
     extra_bytes=0,
-    extends_to="TOC-relative +-2 GiB to the stub data, then any 64-bit address (ELFv2; 56 bytes with ELFv1 descriptors)",
+    extends_to=(
+        "TOC-relative +-2 GiB to the stub data, then any 64-bit address (ELFv2; 56 bytes with ELFv1"
+        " descriptors)"
+    ),
     low=None,
     high=None,
-    cost="every external call: stub + saved r2; the stub must itself be within +-32 MiB of the call site",
+    cost=(
+        "every external call: stub + saved r2; the stub must itself be within +-32 MiB of the call"
+        " site"
+    ),
     source="arch/powerpc/kernel/module_64.c:struct ppc64_stub_entry,stub_for_addr",
 )
 _STUB32: Final = Plt(
@@ -45,7 +55,10 @@ _REACH64: Final = (
         high=0x1FFFFFC,
         call=True,
         note="+-32 MiB",
-        source="arch/powerpc/kernel/module_32.c:apply_relocate_add; arch/powerpc/kernel/module_64.c:apply_relocate_add",
+        source=(
+            "arch/powerpc/kernel/module_32.c:apply_relocate_add;"
+            " arch/powerpc/kernel/module_64.c:apply_relocate_add"
+        ),
     ),
     Reach(
         name="±2G REL32",
@@ -80,7 +93,10 @@ _REACH32: Final = (
         high=0x1FFFFFC,
         call=True,
         note="+-32 MiB",
-        source="arch/powerpc/kernel/module_32.c:apply_relocate_add; arch/powerpc/kernel/module_64.c:apply_relocate_add",
+        source=(
+            "arch/powerpc/kernel/module_32.c:apply_relocate_add;"
+            " arch/powerpc/kernel/module_64.c:apply_relocate_add"
+        ),
     ),
     Reach(
         name="±2G word",
@@ -97,7 +113,14 @@ _REACH32: Final = (
 
 
 def _variant64(
-    name: str, page: int, pmd: int, start: int, size_bits: int, *, strict: bool = True, io_start: bool = True
+    name: str,
+    page: int,
+    pmd: int,
+    start: int,
+    size_bits: int,
+    *,
+    strict: bool = True,
+    io_start: bool = True,
 ) -> Variant:
     return Variant(
         name=f"ppc64-{name}",
@@ -112,7 +135,12 @@ def _variant64(
             "text_size": 16 * MIB,
         },
         modes=("n/a",),
-        notes=("no MODULES_VADDR: MODULE_TEXT is the whole vmalloc area and every call into the kernel needs a stub",),
+        notes=(
+            (
+                "no MODULES_VADDR: MODULE_TEXT is the whole vmalloc area and every call into the"
+                " kernel needs a stub"
+            ),
+        ),
     )
 
 
@@ -169,7 +197,9 @@ class PowerPC(Architecture):
         _variant64("hash-64k-nostrict", 64 * KIB, 16 * MIB, 0xC008000000000000, 49, strict=False),
         _variant64("hash-4k", 4 * KIB, 2 * MIB, 0xC0003D0000000000, 40),
         _variant64("hash-4k-nostrict", 4 * KIB, 2 * MIB, 0xC0003D0000000000, 40, strict=False),
-        _variant64("book3e-4k", 4 * KIB, 2 * MIB, 0xC000100000000000, 42, strict=False, io_start=False),
+        _variant64(
+            "book3e-4k", 4 * KIB, 2 * MIB, 0xC000100000000000, 42, strict=False, io_start=False
+        ),
         _variant32("book3s", 1072, GIB, 12 * MIB, 24 * MIB, highmem=True),
         _variant32("book3s-bigtext", 1072, GIB, 40 * MIB, 56 * MIB, highmem=True),
         _variant32("book3s-nostrict", 1072, GIB, 12 * MIB, 24 * MIB, highmem=True, strict=False),
@@ -181,36 +211,70 @@ class PowerPC(Architecture):
         """The vmalloc area, and on book3s32 and 8xx the module area below PAGE_OFFSET."""
         sizes = {"_stext": 0, "_etext": boot.config("text_size"), "_end": boot.config("image_size")}
         if boot.variant.word_bits == 64:
-            source = _HASH if "hash-4k" in boot.variant.name else _BOOK3E if "book3e" in boot.variant.name else _RADIX
-            start = boot.macro("VMALLOC_START", boot.config("KERN_VIRT_START"), "KERN_VIRT_START", source)
+            source = (
+                _HASH
+                if "hash-4k" in boot.variant.name
+                else _BOOK3E
+                if "book3e" in boot.variant.name
+                else _RADIX
+            )
+            start = boot.macro(
+                "VMALLOC_START", boot.config("KERN_VIRT_START"), "KERN_VIRT_START", source
+            )
             end = boot.macro(
-                "VMALLOC_END", start + (1 << boot.config("KERN_MAP_BITS")), "VMALLOC_START + KERN_MAP_SIZE", source
+                "VMALLOC_END",
+                start + (1 << boot.config("KERN_MAP_BITS")),
+                "VMALLOC_START + KERN_MAP_SIZE",
+                source,
             )
             if boot.config("has_io_start"):
                 boot.macro("KERN_IO_START", end, "KERN_VIRT_START + KERN_MAP_SIZE", source)
             boot.image(0xC000000000000000, sizes, "PAGE_OFFSET", "arch/powerpc/include/asm/page.h")
             return
         self._place32(boot)
-        boot.image(boot.macros["PAGE_OFFSET"], sizes, "PAGE_OFFSET", "arch/powerpc/include/asm/page.h")
+        boot.image(
+            boot.macros["PAGE_OFFSET"], sizes, "PAGE_OFFSET", "arch/powerpc/include/asm/page.h"
+        )
         if boot.config("CONFIG_MODULES_SIZE"):
             limit = boot.symbols["_etext"] - 32 * MIB
-            boot.macro("limit", limit, "(unsigned long)_etext - SZ_32M", "arch/powerpc/mm/mem.c: execmem_arch_setup")
+            boot.macro(
+                "limit",
+                limit,
+                "(unsigned long)_etext - SZ_32M",
+                "arch/powerpc/mm/mem.c: execmem_arch_setup",
+            )
 
     def _place32(self, boot: Boot) -> None:
         page, pmd = boot.variant.page_size, boot.variant.pmd_size
-        offset = boot.macro("PAGE_OFFSET", 0xC0000000, "CONFIG_PAGE_OFFSET", "arch/powerpc/include/asm/page.h")
+        offset = boot.macro(
+            "PAGE_OFFSET", 0xC0000000, "CONFIG_PAGE_OFFSET", "arch/powerpc/include/asm/page.h"
+        )
         modules = boot.config("CONFIG_MODULES_SIZE")
         if modules:
             end = boot.macro(
-                "MODULES_END", offset & -(256 * MIB), "ALIGN_DOWN(PAGE_OFFSET, SZ_256M)", f"{_TASK_SIZE}: MODULES_END"
+                "MODULES_END",
+                offset & -(256 * MIB),
+                "ALIGN_DOWN(PAGE_OFFSET, SZ_256M)",
+                f"{_TASK_SIZE}: MODULES_END",
             )
-            boot.macro("MODULES_VADDR", end - modules, "MODULES_END - MODULES_SIZE", f"{_TASK_SIZE}: MODULES_VADDR")
+            boot.macro(
+                "MODULES_VADDR",
+                end - modules,
+                "MODULES_END - MODULES_SIZE",
+                f"{_TASK_SIZE}: MODULES_VADDR",
+            )
         lowmem = min(boot.config("ram"), boot.config("CONFIG_LOWMEM_SIZE"))
         high = boot.macro(
-            "high_memory", offset + lowmem, "PAGE_OFFSET + min(RAM, LOWMEM_SIZE)", "arch/powerpc/mm/init_32.c"
+            "high_memory",
+            offset + lowmem,
+            "PAGE_OFFSET + min(RAM, LOWMEM_SIZE)",
+            "arch/powerpc/mm/init_32.c",
         )
         top = boot.macro(
-            "FIXADDR_START", 0xFFFFF000 - boot.config("fixmap_slots") * page, "FIXADDR_TOP - FIXADDR_SIZE", _FIXMAP
+            "FIXADDR_START",
+            0xFFFFF000 - boot.config("fixmap_slots") * page,
+            "FIXADDR_TOP - FIXADDR_SIZE",
+            _FIXMAP,
         )
         if boot.config("CONFIG_HIGHMEM"):
             top = boot.macro(
@@ -228,7 +292,10 @@ class PowerPC(Architecture):
         boot.macro("VMALLOC_END", top, "ioremap_bot = IOREMAP_TOP", _FIXMAP)
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
-        """arch/powerpc/mm/mem.c: execmem_arch_setup; the 32M rule does not clamp `limit` at MODULES_VADDR."""
+        """arch/powerpc/mm/mem.c: execmem_arch_setup.
+
+        The 32M rule does not clamp `limit` at MODULES_VADDR.
+        """
         macros = boot.macros
         strict = boot.config("CONFIG_STRICT_MODULE_RWX")
         low, high = macros["VMALLOC_START"], macros["VMALLOC_END"]
@@ -240,9 +307,15 @@ class PowerPC(Architecture):
         text = "PAGE_KERNEL" if strict else "PAGE_KERNEL_EXEC"
         return {
             ExecmemType.MODULE_TEXT: Given(
-                start=start, end=end, pgprot=text, fallback_start=fallback_start, fallback_end=fallback_end
+                start=start,
+                end=end,
+                pgprot=text,
+                fallback_start=fallback_start,
+                fallback_end=fallback_end,
             ),
-            ExecmemType.KPROBES: Given(start=low, end=high, pgprot="PAGE_KERNEL_ROX" if strict else "PAGE_KERNEL_EXEC"),
+            ExecmemType.KPROBES: Given(
+                start=low, end=high, pgprot="PAGE_KERNEL_ROX" if strict else "PAGE_KERNEL_EXEC"
+            ),
             ExecmemType.MODULE_DATA: Given(start=low, end=high, pgprot="PAGE_KERNEL"),
         }
 
@@ -279,8 +352,10 @@ class PowerPC(Architecture):
             execmem_late=False,
             execmem_rox=False,
             data_in_vmalloc=variant.word_bits == 32 and bool(variant.config["CONFIG_MODULES_SIZE"]),
-            source="arch/powerpc/net/bpf_jit_comp.c; arch/powerpc/kernel/optprobes.c:alloc_optinsn_page; "
-            "arch/powerpc/kernel/kprobes.c",
+            source=(
+                "arch/powerpc/net/bpf_jit_comp.c;"
+                " arch/powerpc/kernel/optprobes.c:alloc_optinsn_page; arch/powerpc/kernel/kprobes.c"
+            ),
         )
 
 

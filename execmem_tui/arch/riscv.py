@@ -1,4 +1,7 @@
-"""riscv: modules in the 2 GiB below the image, BPF at the top of the same area, kprobes in vmalloc."""
+"""riscv.
+
+Modules in the 2 GiB below the image, BPF at the top of the same area, kprobes in vmalloc.
+"""
 
 from collections.abc import Mapping
 from typing import ClassVar, Final
@@ -26,7 +29,12 @@ class RiscV(Architecture):
         *(
             Variant(
                 name=f"rv64-{mode}",
-                config={"PAGE_OFFSET": offset, "KERN_VIRT_SIZE": size, "image_size": 48 * MIB, "text_size": 16 * MIB},
+                config={
+                    "PAGE_OFFSET": offset,
+                    "KERN_VIRT_SIZE": size,
+                    "image_size": 48 * MIB,
+                    "text_size": 16 * MIB,
+                },
                 draws=True,
                 example={"position": 100},
                 modes=("off", "on-example") if mode == "sv48" else ("off",),
@@ -41,20 +49,36 @@ class RiscV(Architecture):
             name="rv32",
             word_bits=32,
             pmd_size=4 * MIB,
-            config={"PAGE_OFFSET": 0xC0000000, "KERN_VIRT_SIZE": GIB, "image_size": 16 * MIB, "text_size": 8 * MIB},
+            config={
+                "PAGE_OFFSET": 0xC0000000,
+                "KERN_VIRT_SIZE": GIB,
+                "image_size": 16 * MIB,
+                "text_size": 8 * MIB,
+            },
             modes=("n/a",),
             notes=(
-                "PMD is folded: PMD_SIZE = PGDIR_SIZE = 4 MiB; modules share the whole vmalloc area with everything else",
+                (
+                    "PMD is folded: PMD_SIZE = PGDIR_SIZE = 4 MiB; modules share the whole vmalloc"
+                    " area with everything else"
+                ),
             ),
         ),
     )
 
     def place(self, boot: Boot) -> None:
-        """Vmalloc below PAGE_OFFSET; the image at KERNEL_LINK_ADDR plus virt_offset, modules below it."""
+        """Vmalloc below PAGE_OFFSET.
+
+        The image at KERNEL_LINK_ADDR plus virt_offset, modules below it.
+        """
         wide = boot.variant.word_bits == 64
         offset = boot.config("PAGE_OFFSET")
         half = boot.config("KERN_VIRT_SIZE") >> 1
-        start = boot.macro("VMALLOC_START", offset - half, "PAGE_OFFSET - VMALLOC_SIZE", f"{_PGTABLE}: VMALLOC_START")
+        start = boot.macro(
+            "VMALLOC_START",
+            offset - half,
+            "PAGE_OFFSET - VMALLOC_SIZE",
+            f"{_PGTABLE}: VMALLOC_START",
+        )
         end = boot.macro("VMALLOC_END", offset, "PAGE_OFFSET", f"{_PGTABLE}: VMALLOC_END")
         link = boot.macro(
             "KERNEL_LINK_ADDR",
@@ -66,15 +90,27 @@ class RiscV(Architecture):
         if not wide:
             boot.macro("MODULES_VADDR", start, "VMALLOC_START", f"{_PGTABLE}: MODULES_VADDR")
             boot.macro("MODULES_END", end, "VMALLOC_END", f"{_PGTABLE}: MODULES_END")
-            boot.macro("BPF_JIT_REGION_START", offset - _BPF_JIT_REGION, "PAGE_OFFSET - BPF_JIT_REGION_SIZE", _PGTABLE)
+            boot.macro(
+                "BPF_JIT_REGION_START",
+                offset - _BPF_JIT_REGION,
+                "PAGE_OFFSET - BPF_JIT_REGION_SIZE",
+                _PGTABLE,
+            )
             boot.macro("BPF_JIT_REGION_END", end, "VMALLOC_END", _PGTABLE)
             return
         page = boot.variant.page_size
         last = (boot.symbols["_end"] + page - 1) & -page
         first = (boot.symbols["_start"] + page - 1) & -page
-        boot.macro("MODULES_VADDR", last - 2 * GIB, "PFN_ALIGN(&_end) - SZ_2G", f"{_PGTABLE}: MODULES_VADDR")
+        boot.macro(
+            "MODULES_VADDR",
+            last - 2 * GIB,
+            "PFN_ALIGN(&_end) - SZ_2G",
+            f"{_PGTABLE}: MODULES_VADDR",
+        )
         top = boot.macro("MODULES_END", first, "PFN_ALIGN(&_start)", f"{_PGTABLE}: MODULES_END")
-        boot.macro("BPF_JIT_REGION_START", top - _BPF_JIT_REGION, "BPF_JIT_REGION_END - SZ_128M", _PGTABLE)
+        boot.macro(
+            "BPF_JIT_REGION_START", top - _BPF_JIT_REGION, "BPF_JIT_REGION_END - SZ_128M", _PGTABLE
+        )
         boot.macro("BPF_JIT_REGION_END", top, "MODULES_END", _PGTABLE)
 
     def _image(self, boot: Boot, link: int) -> None:
@@ -100,7 +136,9 @@ class RiscV(Architecture):
                 start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL"
             ),
             ExecmemType.KPROBES: Given(
-                start=macros["VMALLOC_START"], end=macros["VMALLOC_END"], pgprot="PAGE_KERNEL_READ_EXEC"
+                start=macros["VMALLOC_START"],
+                end=macros["VMALLOC_END"],
+                pgprot="PAGE_KERNEL_READ_EXEC",
             ),
             ExecmemType.BPF: Given(
                 start=macros["BPF_JIT_REGION_START"],
@@ -169,8 +207,14 @@ class RiscV(Architecture):
             extends_to="AUIPC/LD/JR through .got.plt: full 64 bits",
             low=None,
             high=None,
-            cost="one load per call; needs MODULE_SECTIONS; unused while modules stay within 2 GiB of the kernel",
-            source="arch/riscv/include/asm/module.h:struct plt_entry; arch/riscv/kernel/module-sections.c",
+            cost=(
+                "one load per call; needs MODULE_SECTIONS; unused while modules stay within 2 GiB"
+                " of the kernel"
+            ),
+            source=(
+                "arch/riscv/include/asm/module.h:struct plt_entry;"
+                " arch/riscv/kernel/module-sections.c"
+            ),
         )
 
     def capability(self, variant: Variant, *, modern: bool) -> Capability:
@@ -189,8 +233,11 @@ class RiscV(Architecture):
             execmem_late=False,
             execmem_rox=False,
             data_in_vmalloc=False,
-            source="arch/riscv/net/bpf_jit_core.c; arch/riscv/net/bpf_jit_comp64.c:arch_alloc_bpf_trampoline; "
-            "arch/riscv/kernel/probes/kprobes.c",
+            source=(
+                "arch/riscv/net/bpf_jit_core.c;"
+                " arch/riscv/net/bpf_jit_comp64.c:arch_alloc_bpf_trampoline;"
+                " arch/riscv/kernel/probes/kprobes.c"
+            ),
         )
 
 

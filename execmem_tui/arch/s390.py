@@ -40,9 +40,16 @@ class S390(Architecture):
 
     def place(self, boot: Boot) -> None:
         """Everything is counted down from the image."""
-        offset = boot.macro("TEXT_OFFSET", 0x100000, "0x100000", "arch/s390/include/asm/page.h: TEXT_OFFSET")
+        offset = boot.macro(
+            "TEXT_OFFSET", 0x100000, "0x100000", "arch/s390/include/asm/page.h: TEXT_OFFSET"
+        )
         size = boot.config("image_size")
-        wanted = boot.macro("VMALLOC_DEFAULT_SIZE", 510 * GIB, "512G - MODULES_LEN", "arch/s390/include/asm/pgtable.h")
+        wanted = boot.macro(
+            "VMALLOC_DEFAULT_SIZE",
+            510 * GIB,
+            "512G - MODULES_LEN",
+            "arch/s390/include/asm/pgtable.h",
+        )
         area = max(wanted, boot.config("ram") // 8)
         start = boot.config("CONFIG_KERNEL_IMAGE_BASE")
         formula = "CONFIG_KERNEL_IMAGE_BASE"
@@ -57,13 +64,20 @@ class S390(Architecture):
         boot.symbol("_stext", text, "_text")
         boot.symbol("_etext", text + boot.config("text_size"), "_text + text")
         boot.symbol("_end", text + size, "_text + image size")
-        length = boot.macro("MODULES_LEN", 2 * GIB, "2 GiB", "arch/s390/include/asm/pgtable.h: MODULES_LEN")
-        end = boot.macro("MODULES_END", start & -MIB, "round_down(kernel_start, _SEGMENT_SIZE)", _STARTUP)
+        length = boot.macro(
+            "MODULES_LEN", 2 * GIB, "2 GiB", "arch/s390/include/asm/pgtable.h: MODULES_LEN"
+        )
+        end = boot.macro(
+            "MODULES_END", start & -MIB, "round_down(kernel_start, _SEGMENT_SIZE)", _STARTUP
+        )
         low = boot.macro("MODULES_VADDR", end - length, "MODULES_END - MODULES_LEN", _STARTUP)
         boot.macro("VMALLOC_END", low, "MODULES_VADDR", _STARTUP)
         area = min(area, low // 2 & -(1 << 31))
         boot.macro(
-            "VMALLOC_START", low - area, "VMALLOC_END - max(510G, RAM / 8), at most half of what is below", _STARTUP
+            "VMALLOC_START",
+            low - area,
+            "VMALLOC_END - max(510G, RAM / 8), at most half of what is below",
+            _STARTUP,
         )
 
     def _draw_start(self, boot: Boot, size: int, vmalloc: int) -> int:
@@ -95,9 +109,11 @@ class S390(Architecture):
         return {
             ExecmemType.MODULE_TEXT: TEXT_USER,
             ExecmemType.KPROBES: "alloc_insn_page + set_memory_rox",
-            ExecmemType.FTRACE: "hotpatch trampolines (24 bytes per patchable function, page rounded), one allocation per "
-            "loaded module that has the ftrace call-site section; allocated in module_finalize() even "
-            "where cpu_has_seq_insn() leaves them unused",
+            ExecmemType.FTRACE: (
+                "hotpatch trampolines (24 bytes per patchable function, page rounded), one"
+                " allocation per loaded module that has the ftrace call-site section; allocated in"
+                " module_finalize() even where cpu_has_seq_insn() leaves them unused"
+            ),
             ExecmemType.BPF: "bpf_jit_binary_alloc; trampolines one page each",
             ExecmemType.MODULE_DATA: DATA_USER,
         }
@@ -140,7 +156,10 @@ class S390(Architecture):
             extends_to="BASR/LG/BR (or an expoline jump): full 64 bits",
             low=None,
             high=None,
-            cost="one load per call; used only if a target is beyond +-4 GiB, which the layout avoids",
+            cost=(
+                "one load per call; used only if a target is beyond +-4 GiB, which the layout"
+                " avoids"
+            ),
             source="arch/s390/kernel/module.c:PLT_ENTRY_SIZE,apply_rela",
         )
 
@@ -160,9 +179,11 @@ class S390(Architecture):
             execmem_late=False,
             execmem_rox=False,
             data_in_vmalloc=False,
-            source="arch/s390/kernel/kprobes.c:alloc_insn_page; "
-            "arch/s390/kernel/module.c:module_alloc_ftrace_hotpatch_trampolines; "
-            "arch/s390/net/bpf_jit_comp.c; kernel/bpf/trampoline.c:arch_alloc_bpf_trampoline",
+            source=(
+                "arch/s390/kernel/kprobes.c:alloc_insn_page; "
+                "arch/s390/kernel/module.c:module_alloc_ftrace_hotpatch_trampolines; "
+                "arch/s390/net/bpf_jit_comp.c; kernel/bpf/trampoline.c:arch_alloc_bpf_trampoline"
+            ),
         )
 
 

@@ -22,7 +22,11 @@ class Sparc(Architecture):
     boot_source = "arch/sparc/mm/execmem.c"
     variants = (
         Variant(
-            name="sparc64", page_size=8 * KIB, pmd_size=8 * MIB, config={"va_hole_bottom": 1 << 52}, modes=("n/a",)
+            name="sparc64",
+            page_size=8 * KIB,
+            pmd_size=8 * MIB,
+            config={"va_hole_bottom": 1 << 52},
+            modes=("n/a",),
         ),
         Variant(name="sparc32", word_bits=32, pmd_size=256 * KIB, modes=("n/a",)),
     )
@@ -30,16 +34,24 @@ class Sparc(Architecture):
     def place(self, boot: Boot) -> None:
         """Constants of the headers; VMALLOC_END follows the CPU's hole in the address space."""
         if boot.variant.word_bits == 32:
-            start = boot.macro("VMALLOC_START", 0xFE600000, "_AC(0xfe600000, UL)", f"{_32}: VMALLOC_START")
-            end = boot.macro("VMALLOC_END", 0xFFC00000, "_AC(0xffc00000, UL)", f"{_32}: VMALLOC_END")
+            start = boot.macro(
+                "VMALLOC_START", 0xFE600000, "_AC(0xfe600000, UL)", f"{_32}: VMALLOC_START"
+            )
+            end = boot.macro(
+                "VMALLOC_END", 0xFFC00000, "_AC(0xffc00000, UL)", f"{_32}: VMALLOC_END"
+            )
             boot.macro("MODULES_VADDR", start, "VMALLOC_START", f"{_32}: MODULES_VADDR")
             boot.macro("MODULES_END", end, "VMALLOC_END", f"{_32}: MODULES_END")
             sizes = {"_stext": 0, "_etext": 0x400000, "_end": 0x800000}
             boot.image(0xF0004000, sizes, "PAGE_OFFSET + 0x4000", "arch/sparc/kernel/vmlinux.lds.S")
             return
-        start = boot.macro("MODULES_VADDR", 0x10000000, "_AC(0x10000000, UL)", f"{_64}: MODULES_VADDR")
+        start = boot.macro(
+            "MODULES_VADDR", 0x10000000, "_AC(0x10000000, UL)", f"{_64}: MODULES_VADDR"
+        )
         length = boot.macro("MODULES_LEN", 0xE0000000, "_AC(0xe0000000, UL)", f"{_64}: MODULES_LEN")
-        boot.macro("MODULES_END", start + length, "MODULES_VADDR + MODULES_LEN", f"{_64}: MODULES_END")
+        boot.macro(
+            "MODULES_END", start + length, "MODULES_VADDR + MODULES_LEN", f"{_64}: MODULES_END"
+        )
         boot.macro("VMALLOC_START", 1 << 32, "_AC(0x100000000, UL)", f"{_64}: VMALLOC_START")
         hole = boot.config("va_hole_bottom")
         boot.macro(
@@ -54,7 +66,9 @@ class Sparc(Architecture):
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/sparc/mm/execmem.c: execmem_arch_setup."""
         macros = boot.macros
-        given = Given(start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL")
+        given = Given(
+            start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL"
+        )
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
@@ -89,8 +103,10 @@ class Sparc(Architecture):
                 low=0x0,
                 high=0xFFFFFFFF,
                 call=False,
-                note="sparc64 is built -mcmodel=medlow: kernel and modules in the low 4 GiB; the loader BUGs on a "
-                "relocation site above 4 GiB",
+                note=(
+                    "sparc64 is built -mcmodel=medlow: kernel and modules in the low 4 GiB; the"
+                    " loader BUGs on a relocation site above 4 GiB"
+                ),
                 source="arch/sparc/kernel/module.c:apply_relocate_add; arch/sparc/Makefile",
             ),
         )
@@ -116,8 +132,10 @@ class Sparc(Architecture):
             execmem_late=False,
             execmem_rox=False,
             data_in_vmalloc=False,
-            source="arch/sparc/include/asm/kprobes.h; arch/sparc/net/bpf_jit_comp_64.c; "
-            "arch/sparc/net/bpf_jit_comp_32.c:bpf_jit_compile",
+            source=(
+                "arch/sparc/include/asm/kprobes.h; arch/sparc/net/bpf_jit_comp_64.c; "
+                "arch/sparc/net/bpf_jit_comp_32.c:bpf_jit_compile"
+            ),
         )
 
 

@@ -1,4 +1,7 @@
-"""x86: 64-bit modules in the top 2 GiB (with the ROX cache in 7.1), 32-bit modules in the vmalloc area."""
+"""x86.
+
+64-bit modules in the top 2 GiB (with the ROX cache in 7.1), 32-bit modules in the vmalloc area.
+"""
 
 from collections.abc import Mapping
 from typing import ClassVar, Final
@@ -46,7 +49,11 @@ def _variant64(
         },
         draws=randomize_base,
         example=example
-        or {"text_slot": 137, "vmalloc_base": 0xFFFFB0C3C0000000, "offset_pages": _OFFSET_PAGES_EXAMPLE},
+        or {
+            "text_slot": 137,
+            "vmalloc_base": 0xFFFFB0C3C0000000,
+            "offset_pages": _OFFSET_PAGES_EXAMPLE,
+        },
         modes=modes,
         kernels=kernels,
     )
@@ -97,7 +104,10 @@ class X86(Architecture):
             example={"offset_pages": _OFFSET_PAGES_EXAMPLE},
             modes=("off", "on-example"),
             notes=(
-                "modules, kprobes, ftrace and BPF live inside the vmalloc area; no ROX cache (it needs X86_64 and !HIGHMEM)",
+                (
+                    "modules, kprobes, ftrace and BPF live inside the vmalloc area; no ROX cache"
+                    " (it needs X86_64 and !HIGHMEM)"
+                ),
                 "fixmap and cpu_entry_area counts were worked by hand from the headers",
             ),
         ),
@@ -125,23 +135,35 @@ class X86(Architecture):
             "arch/x86/include/asm/page_64_types.h",
         )
         start = boot.macro(
-            "MODULES_VADDR", base + size, "__START_KERNEL_map + KERNEL_IMAGE_SIZE", f"{_64}: MODULES_VADDR"
+            "MODULES_VADDR",
+            base + size,
+            "__START_KERNEL_map + KERNEL_IMAGE_SIZE",
+            f"{_64}: MODULES_VADDR",
         )
         end = boot.macro(
             "MODULES_END",
-            0xFFFFFFFFFE000000 if boot.config("CONFIG_DEBUG_KMAP_LOCAL_FORCE_MAP") else 0xFFFFFFFFFF000000,
+            (
+                0xFFFFFFFFFE000000
+                if boot.config("CONFIG_DEBUG_KMAP_LOCAL_FORCE_MAP")
+                else 0xFFFFFFFFFF000000
+            ),
             "0xffffffffff000000; 16 MiB lower with DEBUG_KMAP_LOCAL_FORCE_MAP",
             f"{_64}: MODULES_END",
         )
         boot.macro("MODULES_LEN", end - start, "MODULES_END - MODULES_VADDR", f"{_64}: MODULES_LEN")
         five = boot.config("levels") == 5
         boot.config("ram")
-        low, length = (0xFFA0000000000000, 12800 * _TIB) if five else (0xFFFFC90000000000, 32 * _TIB)
+        low, length = (
+            (0xFFA0000000000000, 12800 * _TIB) if five else (0xFFFFC90000000000, 32 * _TIB)
+        )
         if boot.drawn:
             low = self._draw_vmalloc_base(boot, length, five=five)
         low = boot.macro("VMALLOC_START", low, "vmalloc_base", f"{_64}: VMALLOC_START; {_MEMORY}")
         boot.macro(
-            "VMALLOC_END", low + length - 1, "VMALLOC_START + (VMALLOC_SIZE_TB << 40) - 1", f"{_64}: VMALLOC_END"
+            "VMALLOC_END",
+            low + length - 1,
+            "VMALLOC_START + (VMALLOC_SIZE_TB << 40) - 1",
+            f"{_64}: VMALLOC_END",
         )
         text = boot.macro(
             "__START_KERNEL",
@@ -155,16 +177,24 @@ class X86(Architecture):
             text += boot.draw("text_slot", 0, slots - 1, _TEXT) * _PHYSICAL_ALIGN
         sizes = {"_stext": 0, "_etext": boot.config("text_size"), "_end": image}
         boot.image(
-            text, sizes, "__START_KERNEL + slot * CONFIG_PHYSICAL_ALIGN", _TEXT if boot.drawn else "__START_KERNEL"
+            text,
+            sizes,
+            "__START_KERNEL + slot * CONFIG_PHYSICAL_ALIGN",
+            _TEXT if boot.drawn else "__START_KERNEL",
         )
 
     def _draw_vmalloc_base(self, boot: Boot, length: int, *, five: bool) -> int:
-        """kernel_randomize_memory(): direct map, vmalloc and vmemmap share the entropy left between them."""
+        """kernel_randomize_memory().
+
+        Direct map, vmalloc and vmemmap share the entropy left between them.
+        """
         if "vmalloc_base" in boot.overrides or boot.kaslr == "example":
             return boot.draw("vmalloc_base", 0, (1 << 64) - 1, _MEMORY)
         at = 0xFF11000000000000 if five else 0xFFFF888000000000
         padding = 10 * _TIB
-        direct = min(-(-boot.config("ram") // _TIB) * _TIB + padding, (1 << 52 if five else 1 << 46))
+        direct = min(
+            -(-boot.config("ram") // _TIB) * _TIB + padding, (1 << 52 if five else 1 << 46)
+        )
         vmemmap = -(-direct // 4096 * 64 // _TIB) * _TIB
         pud_size = GIB
         left = 0xFFFFFE0000000000 - at - direct - length - vmemmap
@@ -181,7 +211,10 @@ class X86(Architecture):
     def _place32(self, boot: Boot) -> None:
         page, pmd = boot.variant.page_size, boot.variant.pmd_size
         fixmap = boot.macro(
-            "FIXADDR_TOT_START", 0xFFFFF000 - boot.config("fixmap_slots") * page, "FIXADDR_TOP - FIXADDR_TOT_SIZE", _32
+            "FIXADDR_TOT_START",
+            0xFFFFF000 - boot.config("fixmap_slots") * page,
+            "FIXADDR_TOP - FIXADDR_TOT_SIZE",
+            _32,
         )
         pages = boot.config("CONFIG_NR_CPUS") * boot.config("cpu_entry_area_pages") + 1
         entry = boot.macro(
@@ -190,11 +223,27 @@ class X86(Architecture):
             "(FIXADDR_TOT_START - PAGE_SIZE * (CPU_ENTRY_AREA_PAGES + 1)) & PMD_MASK",
             _32,
         )
-        ldt = boot.macro("LDT_BASE_ADDR", (entry - page) & -pmd, "(CPU_ENTRY_AREA_BASE - PAGE_SIZE) & PMD_MASK", _32)
-        pkmap = boot.macro("PKMAP_BASE", (ldt - page) & -pmd, "(LDT_BASE_ADDR - PAGE_SIZE) & PMD_MASK", _32)
-        end = boot.macro("VMALLOC_END", pkmap - 2 * page, "PKMAP_BASE - 2 * PAGE_SIZE", f"{_32}: VMALLOC_END")
-        high = boot.macro("high_memory", end - boot.config("vmalloc_reserve"), "PAGE_OFFSET + MAXMEM", f"{_32}: MAXMEM")
-        start = boot.macro("VMALLOC_START", high + 8 * MIB, "high_memory + VMALLOC_OFFSET", f"{_32}: VMALLOC_START")
+        ldt = boot.macro(
+            "LDT_BASE_ADDR",
+            (entry - page) & -pmd,
+            "(CPU_ENTRY_AREA_BASE - PAGE_SIZE) & PMD_MASK",
+            _32,
+        )
+        pkmap = boot.macro(
+            "PKMAP_BASE", (ldt - page) & -pmd, "(LDT_BASE_ADDR - PAGE_SIZE) & PMD_MASK", _32
+        )
+        end = boot.macro(
+            "VMALLOC_END", pkmap - 2 * page, "PKMAP_BASE - 2 * PAGE_SIZE", f"{_32}: VMALLOC_END"
+        )
+        high = boot.macro(
+            "high_memory",
+            end - boot.config("vmalloc_reserve"),
+            "PAGE_OFFSET + MAXMEM",
+            f"{_32}: MAXMEM",
+        )
+        start = boot.macro(
+            "VMALLOC_START", high + 8 * MIB, "high_memory + VMALLOC_OFFSET", f"{_32}: VMALLOC_START"
+        )
         boot.macro("MODULES_VADDR", start, "VMALLOC_START", f"{_32}: MODULES_VADDR")
         boot.macro("MODULES_END", end, "VMALLOC_END", f"{_32}: MODULES_END")
         sizes = {"_stext": 0, "_etext": boot.config("text_size"), "_end": boot.config("image_size")}
@@ -210,13 +259,22 @@ class X86(Architecture):
         start, end = boot.macros["MODULES_VADDR"], boot.macros["MODULES_END"]
         if boot.drawn:
             pages = boot.draw(
-                "offset_pages", 1, 1024, f"{_INIT}: execmem_arch_setup, get_random_u32_inclusive(1, 1024)"
+                "offset_pages",
+                1,
+                1024,
+                f"{_INIT}: execmem_arch_setup, get_random_u32_inclusive(1, 1024)",
             )
             start += pages * boot.variant.page_size
         flags = (EXECMEM_KASAN_SHADOW,)
 
         def given(pgprot: str, *extra: str) -> Given:
-            return Given(start=start, end=end, pgprot=pgprot, alignment="MODULE_ALIGN", flags=(*flags, *extra))
+            return Given(
+                start=start,
+                end=end,
+                pgprot=pgprot,
+                alignment="MODULE_ALIGN",
+                flags=(*flags, *extra),
+            )
 
         boot.used.update(("CONFIG_STRICT_MODULE_RWX", "X86_FEATURE_PSE"))
         if not boot.modern:
@@ -254,7 +312,10 @@ class X86(Architecture):
             low=-0x80000000,
             high=0x7FFFFFFF,
             call=True,
-            note="from the end of the instruction; no PLT exists, the module area is placed so that it always reaches",
+            note=(
+                "from the end of the instruction; no PLT exists, the module area is placed so that"
+                " it always reaches"
+            ),
             source=source,
         )
         absolute = Reach(
@@ -291,8 +352,11 @@ class X86(Architecture):
             execmem_late=False,
             execmem_rox=modern and wide,
             data_in_vmalloc=False,
-            source="arch/x86/kernel/kprobes/core.c; arch/x86/kernel/ftrace.c:alloc_tramp; arch/x86/net/bpf_jit_comp.c; "
-            "arch/x86/kernel/alternative.c:its_alloc (6.12), __its_alloc (7.1)",
+            source=(
+                "arch/x86/kernel/kprobes/core.c; arch/x86/kernel/ftrace.c:alloc_tramp;"
+                " arch/x86/net/bpf_jit_comp.c; arch/x86/kernel/alternative.c:its_alloc (6.12),"
+                " __its_alloc (7.1)"
+            ),
         )
 
 

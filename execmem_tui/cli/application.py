@@ -13,11 +13,16 @@ HELP = "the application"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add SOURCE, the simulator's options and --theme."""
     add_source_arguments(parser)
-    parser.add_argument("--theme", help="name of a theme: execmem-dark, execmem-light, … or one of your own")
+    parser.add_argument(
+        "--theme", help="name of a theme: execmem-dark, execmem-light, … or one of your own"
+    )
 
 
 def has_terminal() -> bool:
-    """Whether there is a terminal that understands cursor movement; Textual reads from stdin and draws on stderr."""
+    """Whether there is a terminal that understands cursor movement.
+
+    Textual reads from stdin and draws on stderr.
+    """
     return (
         sys.stdin.isatty()
         and sys.stdout.isatty()
@@ -33,7 +38,10 @@ def run(args: argparse.Namespace) -> int:
     if not screen:
         from execmem_tui.cli.map import print_map
 
-        talk("execmem-tui: no terminal to draw on; this is the plain map (see also: execmem-tui map --help)")
+        talk(
+            "execmem-tui: no terminal to draw on; this is the plain map (see also: execmem-tui map"
+            " --help)"
+        )
         print_map(source)
         return 0
     if args.scenario is not None:

@@ -1,4 +1,7 @@
-"""``execmem-tui capture``: one bundle of all that the running kernel says of its executable memory."""
+"""``execmem-tui capture``.
+
+One bundle of all that the running kernel says of its executable memory.
+"""
 
 import argparse
 from pathlib import Path
@@ -14,11 +17,16 @@ HELP = "one bundle of all that the running kernel says of its executable memory"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add -o, --trace, --anonymise, --proc and --json."""
     parser.description = (
-        f"{HELP}. Changes no setting. Without root, and with hashed addresses, it collects what it may and says what is "
-        "missing and why; exit code 1 says that /proc/vmallocinfo could not be read, without which there is no map."
+        f"{HELP}. Changes no setting. Without root, and with hashed addresses, it collects what it"
+        " may and says what is missing and why; exit code 1 says that /proc/vmallocinfo could not"
+        " be read, without which there is no map."
     )
     parser.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="the bundle: .tar.zst, .tar.gz, .tar.xz or .tar"
+        "-o",
+        "--output",
+        required=True,
+        metavar="FILE",
+        help="the bundle: .tar.zst, .tar.gz, .tar.xz or .tar",
     )
     parser.add_argument(
         "--trace",
@@ -29,10 +37,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--anonymise",
         action="store_true",
-        help="shift every kernel address by one hidden constant that keeps distances and alignment; forget hosts and files",
+        help=(
+            "shift every kernel address by one hidden constant that keeps distances and alignment;"
+            " forget hosts and files"
+        ),
     )
     parser.add_argument(
-        "--proc", default="/proc", metavar="DIR", help="procfs, with sys, boot and dev beside it; /proc if left out"
+        "--proc",
+        default="/proc",
+        metavar="DIR",
+        help="procfs, with sys, boot and dev beside it; /proc if left out",
     )
     parser.add_argument("--json", action="store_true", help="the manifest as one JSON document")
 
@@ -43,12 +57,21 @@ def run(args: argparse.Namespace) -> int:
 
     if args.trace is not None and not 0 <= args.trace <= 86_400:
         raise UsageError("--trace takes seconds, up to a day", hint="for example --trace 10")
-    manifest = capture(Path(args.output), proc=Path(args.proc), seconds=args.trace, hide=args.anonymise)
+    manifest = capture(
+        Path(args.output), proc=Path(args.proc), seconds=args.trace, hide=args.anonymise
+    )
     if args.json:
         write_json({"output": args.output, **manifest.document()})
     else:
         total = sum(each.size for each in manifest.files)
-        write_lines([f"{printable(args.output)}: {len(manifest.files)} files, {format_size(total)} unpacked"])
+        write_lines(
+            [
+                (
+                    f"{printable(args.output)}: {len(manifest.files)} files, {format_size(total)}"
+                    " unpacked"
+                )
+            ]
+        )
     for each in manifest.missing:
         talk(f"execmem-tui: without {each.name}: {each.why}")
     return 0 if any(each.name.endswith("/vmallocinfo") for each in manifest.files) else 1

@@ -1,4 +1,7 @@
-"""``execmem-tui diff``: what was allocated, freed, moved and grown between two sources or two phases of one."""
+"""``execmem-tui diff``.
+
+What was allocated, freed, moved and grown between two sources or two phases of one.
+"""
 
 import argparse
 from pathlib import Path
@@ -19,17 +22,24 @@ HELP = "what was allocated, freed, moved and grown between two sources"
 _OWNERS_SHOWN = 40
 _SAID = {
     Basis.ADDRESS: "compared by address",
-    Basis.OFFSET: "the kernels lie at different bases (KASLR): compared by owner, and by offset in the range or from the image",
+    Basis.OFFSET: (
+        "the kernels lie at different bases (KASLR): compared by owner, and by offset in the range"
+        " or from the image"
+    ),
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add A, B, --phases, --arch, --all and --json."""
-    parser.add_argument("a", metavar="A", help="a source, as for map; RUN:PHASE is one phase of a run; live")
+    parser.add_argument(
+        "a", metavar="A", help="a source, as for map; RUN:PHASE is one phase of a run; live"
+    )
     parser.add_argument("b", metavar="B", nargs="?", help="the later source; not with --phases")
     parser.add_argument("--phases", nargs=2, metavar=("P", "Q"), help="compare two phases of A")
     parser.add_argument("--arch", help="architecture of a capture that does not tell")
-    parser.add_argument("--all", action="store_true", help="list vmalloc areas that are no execmem too")
+    parser.add_argument(
+        "--all", action="store_true", help="list vmalloc areas that are no execmem too"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.epilog = "Differences are no error: the exit code is 0, or 2 if a source cannot be read."
 
@@ -38,7 +48,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the differences; always 0."""
     if (args.b is None) == (args.phases is None):
         raise UsageError(
-            "what is A to be compared with?", hint="diff A B, diff RUN:PHASE RUN:PHASE, or diff RUN --phases P Q"
+            "what is A to be compared with?",
+            hint="diff A B, diff RUN:PHASE RUN:PHASE, or diff RUN --phases P Q",
         )
     if args.phases is not None:
         before, after = (_open(args.a, phase, args.arch) for phase in args.phases)
@@ -55,7 +66,9 @@ def run(args: argparse.Namespace) -> int:
 def _split(name: str) -> tuple[str, str | None]:
     """Return (path, phase) of RUN:PHASE; a path that exists as it is has no phase."""
     path, colon, phase = name.rpartition(":")
-    return (path, phase) if colon and not Path(name).exists() and Path(path).exists() else (name, None)
+    return (
+        (path, phase) if colon and not Path(name).exists() and Path(path).exists() else (name, None)
+    )
 
 
 def _open(name: str, phase: str | None, arch: str | None) -> "Source":
@@ -65,7 +78,10 @@ def _open(name: str, phase: str | None, arch: str | None) -> "Source":
 
 
 def diff_document(found: SourceDifference, before: str, after: str) -> dict[str, Any]:
-    """Return the document without its ``schema`` key; an area that was elsewhere or otherwise has it as ``before``."""
+    """Return the document without its ``schema`` key.
+
+    An area that was elsewhere or otherwise has it as ``before``.
+    """
     return {
         "before": before,
         "after": after,
@@ -92,14 +108,20 @@ def diff_document(found: SourceDifference, before: str, after: str) -> dict[str,
 
 
 def _pair_document(pair: Pair) -> dict[str, Any]:
-    return {**area_document(pair.after), "before": area_document(pair.before), "growth": pair.growth}
+    return {
+        **area_document(pair.after),
+        "before": area_document(pair.before),
+        "growth": pair.growth,
+    }
 
 
 def _signed(size: Bytes) -> str:
     return f"{'+' if size > 0 else '-' if size < 0 else ''}{format_size(abs(size))}"
 
 
-def _lines(found: SourceDifference, before: "Source", after: "Source", *, everything: bool) -> list[str]:
+def _lines(
+    found: SourceDifference, before: "Source", after: "Source", *, everything: bool
+) -> list[str]:
     counts = {
         "allocated": found.allocated,
         "freed": found.freed,
@@ -117,7 +139,9 @@ def _lines(found: SourceDifference, before: "Source", after: "Source", *, everyt
         lines.append(f"BPF programs: {len(found.loaded)} loaded, {len(found.unloaded)} unloaded")
     if found.owners:
         lines += ["", *_owner_lines(found)]
-    return lines + _area_lines(found, before.history.layout, after.history.layout, everything=everything)
+    return lines + _area_lines(
+        found, before.history.layout, after.history.layout, everything=everything
+    )
 
 
 def _owner_lines(found: SourceDifference) -> list[str]:
@@ -125,8 +149,9 @@ def _owner_lines(found: SourceDifference) -> list[str]:
     width = max(len(each.owner) for each in shown)
     lines = [f"{'owner':<{width}}  kind     {'before':>9} {'after':>9} {'change':>9}  areas"]
     lines += [
-        f"{each.owner:<{width}}  {each.kind:<8} {format_size(each.before):>9} {format_size(each.after):>9} "
-        f"{_signed(each.change):>9}  {each.areas_before} -> {each.areas_after}"
+        f"{each.owner:<{width}}  {each.kind:<8} {format_size(each.before):>9}"
+        f" {format_size(each.after):>9} {_signed(each.change):>9}  {each.areas_before} ->"
+        f" {each.areas_after}"
         for each in shown
     ]
     rest = found.owners[_OWNERS_SHOWN:]
@@ -135,10 +160,15 @@ def _owner_lines(found: SourceDifference) -> list[str]:
     return lines
 
 
-def _area_lines(found: SourceDifference, before: Layout, after: Layout, *, everything: bool) -> list[str]:
+def _area_lines(
+    found: SourceDifference, before: Layout, after: Layout, *, everything: bool
+) -> list[str]:
     lines: list[str] = []
     hidden = 0
-    for word, areas, layout in (("freed", found.freed, before), ("allocated", found.allocated, after)):
+    for word, areas, layout in (
+        ("freed", found.freed, before),
+        ("allocated", found.allocated, after),
+    ):
         shown = [area for area in areas if everything or area.type is not None]
         hidden += len(areas) - len(shown)
         lines += [f"{word:<9} {_said(area, layout)}" for area in shown]
@@ -158,7 +188,9 @@ def _area_lines(found: SourceDifference, before: Layout, after: Layout, *, every
 def _said(area: Area, layout: Layout) -> str:
     window = f" {area.window}" if area.window is not None else ""
     kind = f" {area.type.name}{window}" if area.type is not None else ""
-    return f"{hex_address(area.start, layout.word_bits)} {format_size(area.size):>6} {area.name}{kind}"
+    return (
+        f"{hex_address(area.start, layout.word_bits)} {format_size(area.size):>6} {area.name}{kind}"
+    )
 
 
 def _growth(pair: Pair) -> str:

@@ -18,7 +18,8 @@ def run(args: argparse.Namespace) -> int:
     """Print the keys."""
     if args.json:
         rows = [
-            {"id": each.id, "keys": each.keys.split(","), "help": each.help, "group": each.group} for each in ACTIONS
+            {"id": each.id, "keys": each.keys.split(","), "help": each.help, "group": each.group}
+            for each in ACTIONS
         ]
         write_json({"keys": rows})
     else:

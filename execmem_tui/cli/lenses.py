@@ -1,4 +1,7 @@
-"""Other ways that ``ranges`` looks at a layout: reach of a pair, proposed classes, arm64's boot lines."""
+"""Other ways that ``ranges`` looks at a layout.
+
+Reach of a pair, proposed classes, arm64's boot lines.
+"""
 
 from pathlib import Path
 
@@ -22,7 +25,14 @@ def print_reach(layout: Layout, origin_text: str, target_text: str, *, as_json: 
             {"name": reach.name, "relocations": list(reach.relocations), "verdict": verdict.value}
             for reach, verdict in found
         ]
-        write_json({"origin": hex(origin), "target": hex(target), "distance": target - origin, "reach": rows})
+        write_json(
+            {
+                "origin": hex(origin),
+                "target": hex(target),
+                "distance": target - origin,
+                "reach": rows,
+            }
+        )
         return code
     write_lines([f"{layout.arch}: {origin:x} -> {target:x}, distance {_signed(target - origin)}"])
     rows_text = [
@@ -37,7 +47,14 @@ def print_reach(layout: Layout, origin_text: str, target_text: str, *, as_json: 
     ]
     write_lines(columns(rows_text, ("REACH", "INSTRUCTION", "RELOCATIONS", "VERDICT", "MARGIN")))
     if layout.plt is not None:
-        write_lines([f"{layout.plt.word}: {layout.plt.entry_bytes} bytes; {layout.plt.extends_to}; {layout.plt.cost}"])
+        write_lines(
+            [
+                (
+                    f"{layout.plt.word}: {layout.plt.entry_bytes} bytes; {layout.plt.extends_to};"
+                    f" {layout.plt.cost}"
+                )
+            ]
+        )
     return code
 
 
@@ -65,7 +82,12 @@ def print_proposed(layout: Layout, *, as_json: bool) -> int:
                 "label": LABEL,
                 "layout": layout.id,
                 "classes": [
-                    {"name": each.name.value, "start": hex(each.start), "end": hex(each.end), "why": each.why}
+                    {
+                        "name": each.name.value,
+                        "start": hex(each.start),
+                        "end": hex(each.end),
+                        "why": each.why,
+                    }
                     for each in ranges
                 ],
                 "asked": [
@@ -82,15 +104,27 @@ def print_proposed(layout: Layout, *, as_json: bool) -> int:
         return 0
     write_lines([f"{layout.arch} {layout.kernel} {layout.variant}: placement classes, {LABEL}", ""])
     rows = [
-        (each.name.value, f"{each.start:x}-{each.end:x}", format_size(each.end - each.start), each.why)
+        (
+            each.name.value,
+            f"{each.start:x}-{each.end:x}",
+            format_size(each.end - each.start),
+            each.why,
+        )
         for each in ranges
     ]
     write_lines(columns(rows, ("CLASS", "RANGE", "SIZE", "WHAT IT MEANS"), "<<>"))
-    asks = [(wish.type.name, wish.first.value, "-" if wish.second is None else wish.second.value) for wish in wishes]
+    asks = [
+        (wish.type.name, wish.first.value, "-" if wish.second is None else wish.second.value)
+        for wish in wishes
+    ]
     write_lines(["", *columns(asks, ("TYPE", "WOULD ASK FOR", "ELSE")), ""])
     values = [[str(value) for value in asdict(placement).values()] for placement in placements]
     names = list(asdict(placements[0]))
-    table = [(name, values[0][index], values[1][index]) for index, name in enumerate(names) if name != "lens"]
+    table = [
+        (name, values[0][index], values[1][index])
+        for index, name in enumerate(names)
+        if name != "lens"
+    ]
     write_lines(columns(table, ("SAME WORKLOAD", placements[0].lens, placements[1].lens), "<>>"))
     return 0
 
@@ -108,7 +142,10 @@ def print_dmesg(name: str, *, as_json: bool) -> int:
     found = decode(text for _, text in read_lines(Path(name)))
     if found is None:
         raise InputError(
-            name, None, "no pair of 'pages in range for non-PLT usage' and 'PLT usage' lines that belong together"
+            name,
+            None,
+            "no pair of 'pages in range for non-PLT usage' and 'PLT usage' lines that belong"
+            " together",
         )
     if as_json:
         write_json(asdict(found))

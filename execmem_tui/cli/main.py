@@ -14,7 +14,18 @@ from execmem_tui.cli.output import talk
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.text import printable
 
-COMMANDS = ("map", "ranges", "verify", "whatis", "run", "scenarios", "diagnose", "diff", "capture", "keys")
+COMMANDS = (
+    "map",
+    "ranges",
+    "verify",
+    "whatis",
+    "run",
+    "scenarios",
+    "diagnose",
+    "diff",
+    "capture",
+    "keys",
+)
 """Names of modules in this package; anything else on the command line opens the application."""
 
 _DESCRIPTION = """\
@@ -44,7 +55,9 @@ def build_parser(command: str | None = None) -> argparse.ArgumentParser:
         parser = argparse.ArgumentParser(prog=f"execmem-tui {command}", description=module.HELP)
         module.add_arguments(parser)
         return parser
-    commands = "\n".join(f"  execmem-tui {name:<12} {_command_module(name).HELP}" for name in available_commands())
+    commands = "\n".join(
+        f"  execmem-tui {name:<12} {_command_module(name).HELP}" for name in available_commands()
+    )
     parser = argparse.ArgumentParser(
         prog="execmem-tui",
         description=_DESCRIPTION,
@@ -74,7 +87,8 @@ def _run(arguments: Sequence[str]) -> int:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: sys.argv) and return its exit code.
 
-    Expected errors end in one line on stderr and exit code 2; a reader that closes the pipe early ends it quietly.
+    Expected errors end in one line on stderr and exit code 2; a reader that closes the pipe early
+    ends it quietly.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     gc.set_threshold(
@@ -82,7 +96,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )  # start-up makes many objects that stay; the default would scan them a hundred times
     if "live" in arguments:
         sys.dont_write_bytecode = True  # looking at the running kernel writes nothing to disk
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was taken is given back
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
+    )  # so that what was taken is given back
     try:
         code = _run(arguments)
         sys.stdout.flush()

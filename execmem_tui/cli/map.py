@@ -43,7 +43,10 @@ def print_map(source: Source, width: int | None = None) -> None:
 
 
 def map_document(snapshot: Snapshot) -> dict[str, object]:
-    """Return the document of `snapshot` without its ``schema`` key; pooled areas are listed apart."""
+    """Return the document of `snapshot` without its ``schema`` key.
+
+    Pooled areas are listed apart.
+    """
     from attrs import asdict
 
     from execmem_tui.analysis.documents import area_document, layout_document

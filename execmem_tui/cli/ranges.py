@@ -4,7 +4,12 @@ import argparse
 
 from execmem_tui.arch import explain, find, kernel_release, layout_ids, resolve, resolve_id
 from execmem_tui.cli.output import write_json, write_lines
-from execmem_tui.cli.source_options import DEFAULT_ARCH, DEFAULT_KERNEL, add_layout_arguments, parse_overrides
+from execmem_tui.cli.source_options import (
+    DEFAULT_ARCH,
+    DEFAULT_KERNEL,
+    add_layout_arguments,
+    parse_overrides,
+)
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
@@ -16,27 +21,47 @@ HELP = "the resolved ranges of every execmem type"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the choice of layouts and the forms of output."""
     add_layout_arguments(parser)
-    parser.add_argument("--layout", metavar="ID", help="a layout by its id: kernel/arch/variant/kaslr")
     parser.add_argument(
-        "--all", action="store_true", help="every layout there is, or those of --arch, --kernel, --variant"
-    )
-    parser.add_argument("--type", help="only this type: MODULE_TEXT, KPROBES, FTRACE, BPF, MODULE_DATA")
-    parser.add_argument(
-        "--diff", nargs=2, metavar=("A", "B"), help="compare two layouts: ids, or arch:kernel[:variant[:kaslr]]"
-    )
-    parser.add_argument("--explain", metavar="TYPE", help="how the range of a type comes about, macro by macro")
-    parser.add_argument("--reach", nargs=2, metavar=("FROM", "TO"), help="how code at one address can name another")
-    parser.add_argument(
-        "--proposed", action="store_true", help="the placement classes proposed in April 2024, side by side"
+        "--layout", metavar="ID", help="a layout by its id: kernel/arch/variant/kaslr"
     )
     parser.add_argument(
-        "--dmesg", metavar="FILE", help="decode arm64's lines 'pages in range for … usage' of a kernel log"
+        "--all",
+        action="store_true",
+        help="every layout there is, or those of --arch, --kernel, --variant",
+    )
+    parser.add_argument(
+        "--type", help="only this type: MODULE_TEXT, KPROBES, FTRACE, BPF, MODULE_DATA"
+    )
+    parser.add_argument(
+        "--diff",
+        nargs=2,
+        metavar=("A", "B"),
+        help="compare two layouts: ids, or arch:kernel[:variant[:kaslr]]",
+    )
+    parser.add_argument(
+        "--explain", metavar="TYPE", help="how the range of a type comes about, macro by macro"
+    )
+    parser.add_argument(
+        "--reach", nargs=2, metavar=("FROM", "TO"), help="how code at one address can name another"
+    )
+    parser.add_argument(
+        "--proposed",
+        action="store_true",
+        help="the placement classes proposed in April 2024, side by side",
+    )
+    parser.add_argument(
+        "--dmesg",
+        metavar="FILE",
+        help="decode arm64's lines 'pages in range for … usage' of a kernel log",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print what was asked for; 1 only where `--reach` finds no way, for a difference between two layouts is no fault."""
+    """Print what was asked for.
+
+    1 only where `--reach` finds no way, for a difference between two layouts is no fault.
+    """
     if args.diff is not None:
         return _diff(args)
     if args.explain is not None:
@@ -58,7 +83,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _lens(args: argparse.Namespace) -> int:
-    from execmem_tui.cli.lenses import print_dmesg, print_proposed, print_reach  # the simulator: 40 ms
+    from execmem_tui.cli.lenses import (
+        print_dmesg,
+        print_proposed,
+        print_reach,
+    )  # the simulator: 40 ms
 
     if args.dmesg is not None:
         return print_dmesg(args.dmesg, as_json=args.json)
@@ -71,9 +100,15 @@ def _lens(args: argparse.Namespace) -> int:
 def _kinds(name: str | None) -> list[ExecmemType]:
     if name is None:
         return list(ExecmemType)
-    wanted = "MODULE_TEXT" if name.upper() in ("DEFAULT", "MODULE") else name.upper().removeprefix("EXECMEM_")
+    wanted = (
+        "MODULE_TEXT"
+        if name.upper() in ("DEFAULT", "MODULE")
+        else name.upper().removeprefix("EXECMEM_")
+    )
     if wanted not in ExecmemType.__members__:
-        raise UsageError(f"no type {printable(name)!r}", hint=f"there are: {', '.join(ExecmemType.__members__)}")
+        raise UsageError(
+            f"no type {printable(name)!r}", hint=f"there are: {', '.join(ExecmemType.__members__)}"
+        )
     return [ExecmemType[wanted]]
 
 
@@ -83,7 +118,15 @@ def _layouts(args: argparse.Namespace) -> list[Layout]:
         return [resolve_id(name) for name in layout_ids() if _wanted(name, args)]
     if args.layout:
         return [resolve_id(args.layout, overrides)]
-    return [resolve(args.arch or DEFAULT_ARCH, args.kernel or DEFAULT_KERNEL, args.variant, args.kaslr, overrides)]
+    return [
+        resolve(
+            args.arch or DEFAULT_ARCH,
+            args.kernel or DEFAULT_KERNEL,
+            args.variant,
+            args.kaslr,
+            overrides,
+        )
+    ]
 
 
 def _wanted(layout_id: str, args: argparse.Namespace) -> bool:
@@ -112,17 +155,23 @@ def differences(before: Layout, after: Layout) -> list[tuple[str, str, str]]:
 
     first, second = layout_document(before), layout_document(after)
     sizes = ("page_size", "pmd_size", "word_bits")
-    found = [(name, str(first[name]), str(second[name])) for name in sizes if first[name] != second[name]]
+    found = [
+        (name, str(first[name]), str(second[name])) for name in sizes if first[name] != second[name]
+    ]
     for group in ("symbols", "macros"):
         one, other = first[group], second[group]
         names = sorted({*one, *other})
         found += [
-            (name, one.get(name, "-"), other.get(name, "-")) for name in names if one.get(name) != other.get(name)
+            (name, one.get(name, "-"), other.get(name, "-"))
+            for name in names
+            if one.get(name) != other.get(name)
         ]
     for kind in ExecmemType:
         one, other = first["types"][kind.name], second["types"][kind.name]
         found += [
-            (f"{kind.name}.{name}", _text(one[name]), _text(other[name])) for name in one if one[name] != other[name]
+            (f"{kind.name}.{name}", _text(one[name]), _text(other[name]))
+            for name in one
+            if one[name] != other[name]
         ]
     return found
 
@@ -163,7 +212,12 @@ def _explain(args: argparse.Namespace) -> int:
         others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
         wanted = [step for step in steps if not step.name.startswith(others)]
         rows = [
-            {"name": step.name, "value": hex(step.value), "formula": step.formula, "source": step.source}
+            {
+                "name": step.name,
+                "value": hex(step.value),
+                "formula": step.formula,
+                "source": step.source,
+            }
             for step in wanted
         ]
         write_json({"type": kind.name, "steps": rows})

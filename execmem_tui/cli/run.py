@@ -1,4 +1,7 @@
-"""``execmem-tui run``: a scenario without a screen; compared under two settings, or swept over draws."""
+"""``execmem-tui run``: a scenario without a screen.
+
+Compared under two settings, or swept over draws.
+"""
 
 import argparse
 import sys
@@ -19,7 +22,9 @@ HELP = "a scenario without a screen: final state, failures, fallbacks"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add SCENARIO and the ways to run it."""
     parser.add_argument(
-        "scenario", metavar="SCENARIO", help="a TOML file, or a name that `execmem-tui scenarios` lists"
+        "scenario",
+        metavar="SCENARIO",
+        help="a TOML file, or a name that `execmem-tui scenarios` lists",
     )
     parser.add_argument(
         "--with",
@@ -36,13 +41,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="KEY=VALUE",
-        help="run again with these knobs turned and show the differences: rox_cache, packs, huge_pages, module_growth, "
-        "idempotent_load, init_frees, bpf_jit_limit, fail_nth, force_fallback, fill, variant, kernel, kaslr, cpus, _end, …",
+        help=(
+            "run again with these knobs turned and show the differences: rox_cache, packs,"
+            " huge_pages, module_growth, idempotent_load, init_frees, bpf_jit_limit, fail_nth,"
+            " force_fallback, fill, variant, kernel, kaslr, cpus, _end, …"
+        ),
     )
-    parser.add_argument("--seeds", metavar="A..B", help="one run per draw: the distribution over KASLR")
-    parser.add_argument("--jobs", type=int, default=-1, metavar="N", help="processes of a sweep; default: one per core")
-    parser.add_argument("--cluster", metavar="ADDRESS", help="run a sweep on the Dask cluster of this scheduler")
-    parser.add_argument("--map", action="store_true", help="also the plain map at the end; with --against, both")
+    parser.add_argument(
+        "--seeds", metavar="A..B", help="one run per draw: the distribution over KASLR"
+    )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=-1,
+        metavar="N",
+        help="processes of a sweep; default: one per core",
+    )
+    parser.add_argument(
+        "--cluster", metavar="ADDRESS", help="run a sweep on the Dask cluster of this scheduler"
+    )
+    parser.add_argument(
+        "--map", action="store_true", help="also the plain map at the end; with --against, both"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
@@ -116,7 +136,9 @@ def _sweep(args: argparse.Namespace, scenario: "Scenario", settings: "Settings")
 
     progress = _progress if sys.stderr.isatty() else None
     seeds = parse_seeds(args.seeds)
-    found = sweep(scenario, settings, seeds, jobs=args.jobs, cluster=args.cluster, progress=progress)
+    found = sweep(
+        scenario, settings, seeds, jobs=args.jobs, cluster=args.cluster, progress=progress
+    )
     if args.json:
         measures = {measure: asdict(found.distribution(measure)) for measure in MEASURES}
         write_json(
@@ -137,6 +159,7 @@ def _progress(done: int, total: int) -> None:
     """Draw a line on the terminal and return to its start; the last one ends it."""
     filled = 30 * done // total
     sys.stderr.write(
-        f"\r[{'#' * filled}{'.' * (30 - filled)}] {done:,}/{total:,} draws" + ("\n" if done == total else "")
+        f"\r[{'#' * filled}{'.' * (30 - filled)}] {done:,}/{total:,} draws"
+        + ("\n" if done == total else "")
     )
     sys.stderr.flush()

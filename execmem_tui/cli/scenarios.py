@@ -36,7 +36,10 @@ def run(args: argparse.Namespace) -> int:
         ]
         write_json({"scenarios": rows})
         return 0
-    table = [(scenario.name, scenario.settings.arch, scenario.settings.kernel, scenario.title) for scenario in found]
+    table = [
+        (scenario.name, scenario.settings.arch, scenario.settings.kernel, scenario.title)
+        for scenario in found
+    ]
     write_lines(columns(table, ("NAME", "ARCH", "KERNEL", "WHAT"), "<<<"))
     return 0
 
@@ -51,7 +54,8 @@ def _vocabulary(args: argparse.Namespace) -> int:
         from execmem_tui.scenarios.steps import STEPS
 
         rows = [
-            (f"{verb}: {', '.join(keys_of(step))}", (step.__doc__ or "").split("\n")[0]) for verb, step in STEPS.items()
+            (f"{verb}: {', '.join(keys_of(step))}", (step.__doc__ or "").split("\n")[0])
+            for verb, step in STEPS.items()
         ]
     if args.json:
         write_json({"scenarios": [], "vocabulary": dict(rows)})

@@ -15,17 +15,31 @@ DEFAULT_KERNEL = "7.1"
 def add_layout_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --arch, --kernel, --variant, --kaslr and --set."""
     parser.add_argument(
-        "--arch", help=f"architecture, also by a distribution's name (amd64, aarch64, …); {DEFAULT_ARCH} if left out"
-    )
-    parser.add_argument("--kernel", help=f"kernel version: 6.12 or 7.1; {DEFAULT_KERNEL} if left out")
-    parser.add_argument(
-        "--variant", help="configuration of the architecture: va48-4k, x86_64-4level, … (see ranges --all)"
-    )
-    parser.add_argument(
-        "--kaslr", default="off", metavar="off|example|SEED", help="draw of the random base; a SEED is reproducible"
+        "--arch",
+        help=(
+            f"architecture, also by a distribution's name (amd64, aarch64, …); {DEFAULT_ARCH} if"
+            " left out"
+        ),
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="fix a symbol or a draw: _end=ffff800083000000"
+        "--kernel", help=f"kernel version: 6.12 or 7.1; {DEFAULT_KERNEL} if left out"
+    )
+    parser.add_argument(
+        "--variant",
+        help="configuration of the architecture: va48-4k, x86_64-4level, … (see ranges --all)",
+    )
+    parser.add_argument(
+        "--kaslr",
+        default="off",
+        metavar="off|example|SEED",
+        help="draw of the random base; a SEED is reproducible",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="fix a symbol or a draw: _end=ffff800083000000",
     )
 
 
@@ -35,18 +49,30 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
         "source",
         nargs="?",
         metavar="SOURCE",
-        help="a capture (folder or bundle), a trace or a /proc/vmallocinfo; live: the running kernel; none: simulate",
+        help=(
+            "a capture (folder or bundle), a trace or a /proc/vmallocinfo; live: the running"
+            " kernel; none: simulate"
+        ),
     )
     add_layout_arguments(parser)
     parser.add_argument(
-        "--cpus", type=int, default=2, help="possible CPUs of the simulated kernel (vmap nodes), default 2"
+        "--cpus",
+        type=int,
+        default=2,
+        help="possible CPUs of the simulated kernel (vmap nodes), default 2",
     )
-    parser.add_argument("--scenario", metavar="NAME", help="play this scenario, a name of the library or a TOML file")
+    parser.add_argument(
+        "--scenario",
+        metavar="NAME",
+        help="play this scenario, a name of the library or a TOML file",
+    )
     parser.add_argument("--phase", help="open this phase of a capture alone")
 
 
 def parse_overrides(pairs: list[str]) -> dict[str, int]:
-    """Read NAME=VALUE pairs; values are decimal, or hexadecimal with 0x or with a hexadecimal digit in them.
+    """Read NAME=VALUE pairs.
+
+    Values are decimal, or hexadecimal with 0x or with a hexadecimal digit in them.
 
     Raises:
         UsageError: a pair has no name, no ``=`` or no number.
@@ -63,14 +89,17 @@ def parse_overrides(pairs: list[str]) -> dict[str, int]:
                 value = -1
         if not separator or not name or not 0 <= value < 1 << 64:
             raise UsageError(
-                f"not NAME=VALUE: {pair!r}", hint="for example --set _end=0xffff800083000000 or --set offset_pages=17"
+                f"not NAME=VALUE: {pair!r}",
+                hint="for example --set _end=0xffff800083000000 or --set offset_pages=17",
             )
         overrides[name] = value
     return overrides
 
 
 def open_source(args: argparse.Namespace, *, follow: bool = False) -> "Source":
-    """Open what the command line names; `follow` also takes the running kernel's events, where root allows it.
+    """Open what the command line names.
+
+    `follow` also takes the running kernel's events, where root allows it.
 
     Raises:
         ExecmemTuiError: it cannot be opened.

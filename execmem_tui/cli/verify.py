@@ -14,10 +14,16 @@ HELP = "predicted against actual addresses"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add SOURCE, --self-test and --json."""
     parser.add_argument(
-        "source", metavar="SOURCE", help="an op script (.jsonl, also .gz), a trace, or a run folder or bundle with one"
+        "source",
+        metavar="SOURCE",
+        help="an op script (.jsonl, also .gz), a trace, or a run folder or bundle with one",
     )
-    parser.add_argument("--phase", metavar="NAME", help="start from this snapshot of a run folder, not from boot")
-    parser.add_argument("--self-test", action="store_true", help="show that wrong rules are caught on this trace")
+    parser.add_argument(
+        "--phase", metavar="NAME", help="start from this snapshot of a run folder, not from boot"
+    )
+    parser.add_argument(
+        "--self-test", action="store_true", help="show that wrong rules are caught on this trace"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
@@ -45,7 +51,10 @@ def _trace(args: argparse.Namespace, path: Path) -> int:
     _print(args, verdict.document() | {"source": args.source})
     lost = max(verdict.found.lost, verdict.run.lost)
     if lost:
-        talk(f"execmem-tui: the trace lost {lost} events; what follows them may be wrong for that reason")
+        talk(
+            f"execmem-tui: the trace lost {lost} events; what follows them may be wrong for that"
+            " reason"
+        )
     for why, count in verdict.found.unclaimed.items():
         talk(f"execmem-tui: nothing is claimed of {count} requests: {why}")
     for why, count in verdict.loader.unclaimed.items() if verdict.loader is not None else ():
@@ -59,13 +68,23 @@ def _self_test(args: argparse.Namespace, path: Path) -> int:
     rules = self_test(path)
     if args.json:
         rows = [
-            {"rule": rule.name, "wrong": rule.wrong, "model": rule.model, "caught_in": list(rule.classes)}
+            {
+                "rule": rule.name,
+                "wrong": rule.wrong,
+                "model": rule.model,
+                "caught_in": list(rule.classes),
+            }
             for rule in rules
         ]
         write_json({"source": args.source, "self_test": rows})
     else:
         text = [
-            (rule.name, str(rule.wrong), str(rule.model), ", ".join(rule.classes) or "not told by this trace")
+            (
+                rule.name,
+                str(rule.wrong),
+                str(rule.model),
+                ", ".join(rule.classes) or "not told by this trace",
+            )
             for rule in rules
         ]
         write_lines(columns(text, ("WRONG ON PURPOSE", "WRONG", "MODEL", "CAUGHT IN"), "<>>"))
@@ -77,7 +96,9 @@ def _print(args: argparse.Namespace, document: dict[str, Any]) -> None:
         write_json(document)
         return
     differ = document["checked"] - document["exact"]
-    counts = f"{document['checked']} checked, {differ} differ, {document['unexplained']} unexplained"
+    counts = (
+        f"{document['checked']} checked, {differ} differ, {document['unexplained']} unexplained"
+    )
     write_lines([f"{printable(document['source'])}: {counts}"])
     rows = [
         (name, str(entry["checked"]), str(entry["checked"] - entry["exact"]))
@@ -87,10 +108,15 @@ def _print(args: argparse.Namespace, document: dict[str, Any]) -> None:
     write_lines(f"{count} x {cause}" for cause, count in document["causes"].items())
     first = document["first_difference"]
     if first is not None:
-        lines = [f"first difference at {printable(first['where'])}", f"  expected  {first['expected']}"]
+        lines = [
+            f"first difference at {printable(first['where'])}",
+            f"  expected  {first['expected']}",
+        ]
         write_lines([*lines, f"  predicted {first['predicted']}"])
         for name in ("expected", "predicted"):
             places = first.get(f"around_{name}", ())
             if places:
                 rows = [(f"    {place['start']}", place["end"], place["state"]) for place in places]
-                write_lines(columns(rows, (f"    AROUND THE {name.upper()}", "END", "THE MODEL HAS"), "<<<"))
+                write_lines(
+                    columns(rows, (f"    AROUND THE {name.upper()}", "END", "THE MODEL HAS"), "<<<")
+                )

@@ -38,7 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.epilog = (
-        "Of a capture with several phases the last is asked, or --phase. Exit code 1: nothing known is there."
+        "Of a capture with several phases the last is asked, or --phase. Exit code 1: nothing known"
+        " is there."
     )
 
 
@@ -54,7 +55,10 @@ def run(args: argparse.Namespace) -> int:
 
 
 def whatis_document(snapshot: Snapshot, address: Address) -> dict[str, Any]:
-    """Return the document without its ``schema`` key; reach counts from the address to the start of kernel text."""
+    """Return the document without its ``schema`` key.
+
+    Reach counts from the address to the start of kernel text.
+    """
     area = snapshot.area_at(address)
     part = None if area is None else area.part_at(address)
     layout = snapshot.layout
@@ -73,7 +77,11 @@ def whatis_document(snapshot: Snapshot, address: Address) -> dict[str, Any]:
         "window": None if area is None or area.window is None else area.window.value,
         "place": place.value,
         "inside": None if inside is None else {"name": inside[1], "start": hex(inside[0])},
-        "hole": None if hole is None else {"start": hex(hole[0]), "end": hex(hole[1]), "size": hole[1] - hole[0]},
+        "hole": (
+            None
+            if hole is None
+            else {"start": hex(hole[0]), "end": hex(hole[1]), "size": hole[1] - hole[0]}
+        ),
         "distance": distance(layout, address),
         "reach": [{"name": each.name, "verdict": verdict.value} for each, verdict in reach],
     }
@@ -101,10 +109,15 @@ def _line(snapshot: Snapshot, address: Address) -> str:
     away = distance(layout, address)
     if away is not None:
         words.append(
-            "in the kernel image" if away == 0 else f"{'+' if away > 0 else ''}{format_size(away)} from the kernel"
+            "in the kernel image"
+            if away == 0
+            else f"{'+' if away > 0 else ''}{format_size(away)} from the kernel"
         )
     if layout.text is not None:
-        words += [f"{reach.name}: {verdict.value}" for reach, verdict in verdicts(layout, address, layout.text)]
+        words += [
+            f"{reach.name}: {verdict.value}"
+            for reach, verdict in verdicts(layout, address, layout.text)
+        ]
     return ", ".join(words)
 
 
@@ -113,7 +126,11 @@ def _area_words(area: Area, address: Address, named: str | None) -> list[str]:
     words = [f"{place}{area.name}+{address - area.start:#x} ({format_size(area.size)})"]
     part = area.part_at(address)
     size = "" if part is None else f" ({format_size(part.size)})"
-    words += [f"in {named}{size}"] if named is not None and named != f"{area.name}+{address - area.start:#x}" else []
+    words += (
+        [f"in {named}{size}"]
+        if named is not None and named != f"{area.name}+{address - area.start:#x}"
+        else []
+    )
     words.append(area.type.name if area.type is not None else "not execmem")
     if area.window is not None:
         words.append(f"{area.window} range")
@@ -133,7 +150,9 @@ def _hole_words(snapshot: Snapshot, address: Address) -> list[str]:
     around = [f"behind {areas[at - 1].name}"] if at > 0 else []
     around += [f"before {areas[at].name}"] if at < len(areas) else []
     layout = snapshot.layout
-    kinds = [kind.name for kind, entry in layout.types.items() if entry.window_of(address) is not None]
+    kinds = [
+        kind.name for kind, entry in layout.types.items() if entry.window_of(address) is not None
+    ]
     return [
         f"free: a hole of {format_size(hole[1] - hole[0])}",
         *around,

@@ -1,4 +1,7 @@
-"""BPF's executable memory: programs, trampolines, struct_ops images, the XDP dispatcher, and the limit on it all."""
+"""BPF's executable memory.
+
+Programs, trampolines, struct_ops images, the XDP dispatcher, and the limit on it all.
+"""
 
 from collections.abc import Sequence
 from typing import Final
@@ -80,10 +83,12 @@ class Bpf:
     Args:
         machine: what it allocates from.
         nodes: possible NUMA nodes; a pack is 2 MiB for each.
-        packs: False gives every program pages of its own, as before 5.18; None is what the architecture does.
+        packs: False gives every program pages of its own, as before 5.18; None is what the
+            architecture does.
         always_on: CONFIG_BPF_JIT_ALWAYS_ON: no interpreter to fall back on.
         limit: net.core.bpf_jit_limit, bytes; None is the default.
-        ftrace: for the page that the first change of an ftrace-managed trampoline takes; None for one of its own.
+        ftrace: for the page that the first change of an ftrace-managed trampoline takes; None for
+            one of its own.
     """
 
     def __init__(
@@ -110,7 +115,9 @@ class Bpf:
         self.has_jit = capability is None or capability.bpf_jit
         trampolines = "pack" if capability is None else capability.bpf_trampoline
         self.has_trampolines = trampolines != "none"
-        self.packed = packs if packs is not None else capability is None or capability.bpf_alloc == "pack"
+        self.packed = (
+            packs if packs is not None else capability is None or capability.bpf_alloc == "pack"
+        )
         self._trampolines_packed = self.packed and trampolines == "pack"
         self.packs = Packs(PACK_SIZE * nodes, self._new_pack, machine.exec_free)
         self._state = _State()
@@ -130,7 +137,10 @@ class Bpf:
         state = self._state
         copy._state = _State(
             {name: list(binaries) for name, binaries in state.binaries.items()},
-            {name: _Target(target.programs, target.image) for name, target in state.targets.items()},
+            {
+                name: _Target(target.programs, target.image)
+                for name, target in state.targets.items()
+            },
             state.charged,
             state.dispatcher,
             dict(state.fresh),
@@ -153,16 +163,24 @@ class Bpf:
         return {name: target.programs for name, target in self._state.targets.items()}
 
     def load(
-        self, name: str, proglen: Bytes, *, cbpf: bool = False, capable: bool = True, needs_jit: bool = False
+        self,
+        name: str,
+        proglen: Bytes,
+        *,
+        cbpf: bool = False,
+        capable: bool = True,
+        needs_jit: bool = False,
     ) -> Loaded:
         """Load a program, or one subprogram of one: each has a binary of its own.
 
-        The part on the map is the binary; the program starts at a random place within its first chunk.
+        The part on the map is the binary; the program starts at a random place within its first
+        chunk.
 
         Args:
             name: of the program.
             proglen: what its JIT asks for (`program_length`), bytes.
-            cbpf: a classic filter (socket filter, seccomp): goes the same way, but /proc/kallsyms does not list it.
+            cbpf: a classic filter (socket filter, seccomp): goes the same way, but /proc/kallsyms
+                does not list it.
             capable: the caller has CAP_BPF: the limit does not stop it.
             needs_jit: the interpreter cannot run it (kfunc calls, a deep stack).
 
@@ -171,11 +189,17 @@ class Bpf:
         """
         self._check_name(name)
         if not 0 < proglen <= MAX_PROGLEN:
-            raise UsageError(f"cannot load a program of {proglen} bytes", hint=f"1 to {MAX_PROGLEN:,}")
+            raise UsageError(
+                f"cannot load a program of {proglen} bytes", hint=f"1 to {MAX_PROGLEN:,}"
+            )
         label = printable(f"bpf_prog_{name}" + (" (classic)" if cbpf else ""), 60)
         size, binary, errno = 0, None, 0
         if self.jit_enabled and self.has_jit:
-            size = pack_request(proglen) if self.packed else binary_request(self._machine.layout, proglen)
+            size = (
+                pack_request(proglen)
+                if self.packed
+                else binary_request(self._machine.layout, proglen)
+            )
             binary, errno = self._charged_alloc(size, label, capable=capable, packed=self.packed)
         if binary is not None:
             self._state.binaries[name] = [binary]
@@ -184,7 +208,9 @@ class Bpf:
             refused = self.always_on or needs_jit
             loaded = Loaded(start=None, size=0, errno=ENOTSUPP if refused else 0)
             why = {EPERM: "over bpf_jit_limit", ENOMEM: "no memory"}.get(errno, "no JIT")
-            self._machine.note(f"{label}: {why}, {'refused with errno 524' if refused else 'interpreted'}")
+            self._machine.note(
+                f"{label}: {why}, {'refused with errno 524' if refused else 'interpreted'}"
+            )
         self._machine.run_deferred()
         return loaded
 
@@ -202,7 +228,9 @@ class Bpf:
         self._machine.run_deferred()
 
     def attach(self, target: str, *, size: Bytes | None = None, capable: bool = True) -> Loaded:
-        """Attach one more fentry, fexit or LSM program to `target`: a new trampoline image, then the old one is freed.
+        """Attach one more fentry, fexit or LSM program to `target`.
+
+        A new trampoline image, then the old one is freed.
 
         Args:
             target: the kernel function.
@@ -210,7 +238,9 @@ class Bpf:
             capable: the caller has CAP_BPF.
         """
         state = self._state.targets.get(target)
-        return self._update(target, 1 if state is None else state.programs + 1, size, capable=capable)
+        return self._update(
+            target, 1 if state is None else state.programs + 1, size, capable=capable
+        )
 
     def detach(self, target: str, *, size: Bytes | None = None) -> Loaded:
         """Detach one program from `target`; the last takes the trampoline with it.
@@ -224,7 +254,9 @@ class Bpf:
         return self._update(target, state.programs - 1, size, capable=True)
 
     def struct_ops(self, name: str, methods: Sequence[Bytes], *, capable: bool = True) -> Loaded:
-        """Register a struct_ops map: its methods' trampolines share images of a page (bpf_struct_ops_prepare_trampoline).
+        """Register a struct_ops map.
+
+        Its methods' trampolines share images of a page (bpf_struct_ops_prepare_trampoline).
 
         Args:
             name: of the map; `unload` takes it.
@@ -246,7 +278,9 @@ class Bpf:
                 errno = E2BIG if size > page or len(images) == _MAX_TRAMP_IMAGE_PAGES else 0
                 if not errno:
                     label = printable(f"struct_ops {name}", 60)
-                    image, errno = self._charged_alloc(page, label, capable=capable, packed=self._trampolines_packed)
+                    image, errno = self._charged_alloc(
+                        page, label, capable=capable, packed=self._trampolines_packed
+                    )
                 if image is not None:
                     images.append(image)
                     room = page
@@ -261,10 +295,16 @@ class Bpf:
             self._state.binaries[name] = images
         self._machine.run_deferred()
         done = bool(images) and not errno
-        return Loaded(start=images[0].start if done else None, size=page * len(images) if done else 0, errno=errno)
+        return Loaded(
+            start=images[0].start if done else None,
+            size=page * len(images) if done else 0,
+            errno=errno,
+        )
 
     def xdp(self) -> bool:
-        """bpf_prog_change_xdp(): the first XDP program makes the dispatcher's images, x86-64 only; they stay for good.
+        """bpf_prog_change_xdp(): the first XDP program makes the dispatcher's images, x86-64 only.
+
+        They stay for good.
 
         Returns:
             Whether this kernel has a dispatcher with images now.
@@ -273,12 +313,16 @@ class Bpf:
         if self._state.dispatcher:
             self._machine.note(f"{_DISPATCHER}: has its images")
         elif layout.arch != "x86" or layout.word_bits != 64:
-            self._machine.note(f"no XDP dispatcher on {layout.arch}: programs are called through a pointer")
+            self._machine.note(
+                f"no XDP dispatcher on {layout.arch}: programs are called through a pointer"
+            )
         else:
             image = self._alloc(layout.page_size, _DISPATCHER, packed=self.packed)
             rw_image = None
             if image is not None:
-                rw_image = self._machine.exec_alloc(ExecmemType.BPF, layout.page_size, owner=_RW_IMAGE)
+                rw_image = self._machine.exec_alloc(
+                    ExecmemType.BPF, layout.page_size, owner=_RW_IMAGE
+                )
                 if rw_image is None:
                     self._free(image)
             self._state.dispatcher = rw_image is not None
@@ -295,7 +339,10 @@ class Bpf:
 
     def _check_name(self, name: str) -> None:
         if name in self._state.binaries:
-            raise UsageError(f"BPF program {printable(name)!r} is loaded", hint="unload it, or choose another name")
+            raise UsageError(
+                f"BPF program {printable(name)!r} is loaded",
+                hint="unload it, or choose another name",
+            )
 
     def _update(self, target: str, programs: int, size: Bytes | None, *, capable: bool) -> Loaded:
         """bpf_trampoline_update()."""
@@ -327,20 +374,32 @@ class Bpf:
             else:
                 self._state.targets[target] = _Target(programs, image)
         self._machine.run_deferred()
-        return Loaded(start=None if image is None else image.start, size=0 if image is None else wanted, errno=errno)
+        return Loaded(
+            start=None if image is None else image.start,
+            size=0 if image is None else wanted,
+            errno=errno,
+        )
 
     def _modify_direct(self) -> None:
-        """modify_ftrace_direct() registers a static ops for a moment: the first time, it takes a trampoline page."""
+        """modify_ftrace_direct() registers a static ops for a moment.
+
+        The first time, it takes a trampoline page.
+        """
         if not self._ftrace.why_none and "tmp_ops" not in self._ftrace.pages:
             self._ftrace.register("tmp_ops")
             self._ftrace.unregister("tmp_ops")
 
     def _sized(self) -> bool:
-        """arch_bpf_trampoline_size(): x86 sizes into a scratch page of EXECMEM_BPF; False if it cannot have one."""
+        """arch_bpf_trampoline_size(): x86 sizes into a scratch page of EXECMEM_BPF.
+
+        False if it cannot have one.
+        """
         layout = self._machine.layout
         if layout.arch != "x86":
             return True
-        start = self._machine.exec_alloc(ExecmemType.BPF, layout.page_size, owner="trampoline scratch")
+        start = self._machine.exec_alloc(
+            ExecmemType.BPF, layout.page_size, owner="trampoline scratch"
+        )
         if start is None:
             return False
         self._machine.exec_free(start)

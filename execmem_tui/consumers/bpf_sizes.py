@@ -14,12 +14,15 @@ _BINARY_ROOM: Final = 128
 """bpf_jit_binary_alloc: the same."""
 _FENTRY: Final = 164
 _FENTRY_MORE: Final = 116
-"""Bytes of a trampoline with one program, and what each further one adds (fentry and fexit of bpf_fentry_test1 on
-6.12.107, x86-64)."""
+"""Bytes of a trampoline with one program, and what each further one adds (fentry and fexit of
+bpf_fentry_test1 on 6.12.107, x86-64)."""
 
 
 def program_length(layout: Layout, code: Bytes, extable: int = 0) -> Bytes:
-    """Return the proglen that the JIT asks for: code, its exception table entries, and on arm64 the PLT target (8 bytes)."""
+    """Return the proglen that the JIT asks for.
+
+    Code, its exception table entries, and on arm64 the PLT target (8 bytes).
+    """
     body = align_up(code, 4) + (8 if layout.arch == "arm64" else 0)
     return body + 12 * extable
 
@@ -35,7 +38,10 @@ def binary_request(layout: Layout, proglen: Bytes) -> Bytes:
 
 
 def jit_limit_max(layout: Layout) -> Bytes:
-    """Return bpf_jit_alloc_exec_limit(): arm64 and riscv have their own, else the module area, else vmalloc."""
+    """Return bpf_jit_alloc_exec_limit().
+
+    Arm64 and riscv have their own, else the module area, else vmalloc.
+    """
     if layout.arch == "riscv":
         return 128 << 20
     if layout.arch == "arm64" or layout.modules_vaddr is None or layout.modules_end is None:
@@ -44,8 +50,13 @@ def jit_limit_max(layout: Layout) -> Bytes:
 
 
 def jit_limit(layout: Layout) -> Bytes:
-    """Return the default of net.core.bpf_jit_limit (bpf_jit_charge_init): half, rounded up to pages, at most LONG_MAX."""
-    return min(align_up(jit_limit_max(layout) >> 1, layout.page_size), (1 << (layout.word_bits - 1)) - 1)
+    """Return the default of net.core.bpf_jit_limit (bpf_jit_charge_init).
+
+    Half, rounded up to pages, at most LONG_MAX.
+    """
+    return min(
+        align_up(jit_limit_max(layout) >> 1, layout.page_size), (1 << (layout.word_bits - 1)) - 1
+    )
 
 
 def trampoline_size(programs: int) -> Bytes:

@@ -1,9 +1,12 @@
-"""What Debian's modules ask for: sizes per region, PLT entries and dependencies of every module, per kernel.
+"""What Debian's modules ask for.
 
-Computed from the module files of linux-image packages as the loader would (kernel/module/main.c: layout_sections,
-layout_symtab; arch: module_frob_arch_sections), not measured. Each ``data/NAME-KERNEL.xz`` is one kernel: text, one line per
-column, its name first, values divided by tabs, rows ascending by module name; ``a53_`` columns (arm64 with erratum 843419)
-hold differences. ``data/scenarios.json.xz``: {list: {NAME-KERNEL: module names in load order}}.
+Sizes per region, PLT entries and dependencies of every module, per kernel.
+
+Computed from the module files of linux-image packages as the loader would (kernel/module/main.c:
+layout_sections, layout_symtab; arch: module_frob_arch_sections), not measured. Each
+``data/NAME-KERNEL.xz`` is one kernel: text, one line per column, its name first, values divided by
+tabs, rows ascending by module name; ``a53_`` columns (arm64 with erratum 843419) hold differences.
+``data/scenarios.json.xz``: {list: {NAME-KERNEL: module names in load order}}.
 """
 
 import json
@@ -85,7 +88,9 @@ class Catalogue(Mapping[str, Module]):
     def __init__(self, id: str, *, erratum_843419: bool = False) -> None:  # noqa: A002
         self.id = id
         self.erratum_843419 = erratum_843419
-        text = lzma.decompress((files("execmem_tui.consumers") / "data" / f"{id}.xz").read_bytes()).decode()
+        text = lzma.decompress(
+            (files("execmem_tui.consumers") / "data" / f"{id}.xz").read_bytes()
+        ).decode()
         lines = (line.partition("\t") for line in text.split("\n"))
         self._lines = {name: values for name, _, values in lines}
         self._columns: dict[str, list[str]] = {}
@@ -105,7 +110,9 @@ class Catalogue(Mapping[str, Module]):
 
     def _read(self, name: str) -> Module:
         index = self._index[name.replace("-", "_")]
-        regions = {region: self._size(region.removeprefix("MOD_").lower(), index) for region in REGIONS}
+        regions = {
+            region: self._size(region.removeprefix("MOD_").lower(), index) for region in REGIONS
+        }
         return Module(
             name=self._column("name")[index],
             sizes={region: size for region, size in regions.items() if size},
@@ -139,7 +146,9 @@ class Catalogue(Mapping[str, Module]):
             ) from None
 
     def closure(self, name: str) -> tuple[str, ...]:
-        """Return what modprobe loads for `name`, in its order: dependencies from right to left, then the module.
+        """Return what modprobe loads for `name`, in its order.
+
+        Dependencies from right to left, then the module.
 
         Raises:
             UsageError: this kernel has no such module.
@@ -155,9 +164,14 @@ class Catalogue(Mapping[str, Module]):
         """
         lists = _scenarios()
         if scenario not in lists:
-            raise UsageError(f"no module list {printable(scenario)!r}", hint=f"there are: {', '.join(lists)}")
+            raise UsageError(
+                f"no module list {printable(scenario)!r}", hint=f"there are: {', '.join(lists)}"
+            )
         if self.id not in lists[scenario]:
-            raise UsageError(f"no module list {scenario} for {self.id}", hint=f"for: {', '.join(lists[scenario])}")
+            raise UsageError(
+                f"no module list {scenario} for {self.id}",
+                hint=f"for: {', '.join(lists[scenario])}",
+            )
         return tuple(lists[scenario][self.id])
 
     def _column(self, name: str) -> list[str]:
@@ -176,7 +190,9 @@ class Catalogue(Mapping[str, Module]):
         return int(column[index]) + (int(more[index]) if more else 0)
 
 
-def open_catalogue(arch: str, kernel: str, variant: str = "", *, erratum_843419: bool = False) -> Catalogue | None:
+def open_catalogue(
+    arch: str, kernel: str, variant: str = "", *, erratum_843419: bool = False
+) -> Catalogue | None:
     """Return the catalogue of the nearest kernel, or None where there is none for this architecture.
 
     Args:
@@ -207,6 +223,8 @@ def _load(name: str, erratum: bool) -> Catalogue:
 
 @cache
 def _scenarios() -> dict[str, dict[str, list[str]]]:
-    text = lzma.decompress((files("execmem_tui.consumers") / "data" / "scenarios.json.xz").read_bytes())
+    text = lzma.decompress(
+        (files("execmem_tui.consumers") / "data" / "scenarios.json.xz").read_bytes()
+    )
     lists: dict[str, dict[str, list[str]]] = json.loads(text)
     return lists

@@ -1,4 +1,7 @@
-"""Ftrace's executable memory: one trampoline page per ftrace_ops on x86-64, nothing anywhere else."""
+"""Ftrace's executable memory.
+
+One trampoline page per ftrace_ops on x86-64, nothing anywhere else.
+"""
 
 from typing import Final
 
@@ -22,18 +25,24 @@ STATIC_OPS: Final = frozenset(
         "tmp_ops",
     }
 )
-"""ftrace_ops inside core kernel data: they keep their trampoline for good (ftrace_shutdown frees FTRACE_OPS_FL_DYNAMIC only).
-global_ops is the top instance's tracer, trace_ops the stack tracer, tmp_ops that of modify_ftrace_direct()."""
+"""ftrace_ops inside core kernel data: they keep their trampoline for good (ftrace_shutdown frees
+FTRACE_OPS_FL_DYNAMIC only). global_ops is the top instance's tracer, trace_ops the stack tracer,
+tmp_ops that of modify_ftrace_direct()."""
 
 _TRAMPOLINE: Final = {Form.V7_1: 225, Form.V6_12: 229}
-"""Bytes of create_trampoline() without SAVE_REGS: ftrace_caller + RET + 8, measured on 7.2.13 and 6.12.107."""
+"""Bytes of create_trampoline() without SAVE_REGS: ftrace_caller + RET + 8, measured on 7.2.13 and
+6.12.107."""
 
 _REGS_EXTRA: Final = 133
-"""More bytes with FTRACE_OPS_FL_SAVE_REGS: ftrace_regs_caller (345 bytes) against ftrace_caller (212)."""
+"""More bytes with FTRACE_OPS_FL_SAVE_REGS: ftrace_regs_caller (345 bytes) against ftrace_caller
+(212)."""
 
 
 class Ftrace:
-    """The ftrace_ops of one kernel and the trampolines they own (arch/x86/kernel/ftrace.c: create_trampoline)."""
+    """The ftrace_ops of one kernel and the trampolines they own (arch/x86/kernel/ftrace.c.
+
+    Create_trampoline).
+    """
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -58,20 +67,26 @@ class Ftrace:
 
     @property
     def pages(self) -> dict[str, Address]:
-        """Address of the trampoline of each ops that has one; static ops that are off now keep theirs."""
+        """Address of the trampoline of each ops that has one.
+
+        Static ops that are off now keep theirs.
+        """
         return dict(self._pages)
 
-    def register(self, name: str, *, regs: bool = False, static: bool | None = None) -> Address | None:
+    def register(
+        self, name: str, *, regs: bool = False, static: bool | None = None
+    ) -> Address | None:
         """register_ftrace_function() of the ops `name`: its first time makes a trampoline page.
 
         Args:
             name: of the ops.
             regs: FTRACE_OPS_FL_SAVE_REGS.
-            static: an ops in core kernel data, which keeps its page; None: if `name` is one of `STATIC_OPS`.
+            static: an ops in core kernel data, which keeps its page; None: if `name` is one of
+                `STATIC_OPS`.
 
         Returns:
-            The trampoline, or None where there is none: the ops then uses the shared caller (create_trampoline returning 0
-            is no error).
+            The trampoline, or None where there is none: the ops then uses the shared caller
+            (create_trampoline returning 0 is no error).
 
         Raises:
             UsageError: a dynamic ops of that name is registered.
@@ -80,7 +95,8 @@ class Ftrace:
         count = self._active.get(name, 0)
         if count and not fixed:
             raise UsageError(
-                f"ftrace_ops {printable(name)!r} is registered", hint="unregister it, or choose another name"
+                f"ftrace_ops {printable(name)!r} is registered",
+                hint="unregister it, or choose another name",
             )
         self._active[name] = count + 1
         if fixed:
@@ -95,7 +111,9 @@ class Ftrace:
         return self._pages.get(name)
 
     def unregister(self, name: str) -> None:
-        """unregister_ftrace_function(): a dynamic ops gives its trampoline back (arch_ftrace_trampoline_free).
+        """unregister_ftrace_function().
+
+        A dynamic ops gives its trampoline back (arch_ftrace_trampoline_free).
 
         Raises:
             UsageError: no such ops is registered.
@@ -119,11 +137,14 @@ class Ftrace:
         self._machine.run_deferred()
 
     def fprobe(self, name: str, *, returns: bool = False) -> Address | None:
-        """register_fprobe(), also a BPF kprobe_multi link: in 6.12 an ops of its own, in 7.1 one that all share.
+        """register_fprobe(), also a BPF kprobe_multi link.
+
+        In 6.12 an ops of its own, in 7.1 one that all share.
 
         Args:
             name: of the fprobe.
-            returns: it has an exit handler; in 7.1 such fprobes share fgraph's graph_ops (kernel/trace/fprobe.c).
+            returns: it has an exit handler; in 7.1 such fprobes share fgraph's graph_ops
+                (kernel/trace/fprobe.c).
         """
         if self._machine.execmem.vmalloc.form is Form.V6_12:
             return self.register(f"fprobe {name}", regs=True)
@@ -150,7 +171,9 @@ class Ftrace:
             ExecmemType.FTRACE, size, owner=f"ftrace {printable(name, 60)}", rw=form is Form.V7_1
         )
         if start is None:
-            machine.note(f"ftrace_ops {printable(name, 60)} goes through the list caller: no trampoline")
+            machine.note(
+                f"ftrace_ops {printable(name, 60)} goes through the list caller: no trampoline"
+            )
             return
         machine.set_memory(start, align_up(size, machine.layout.page_size), "rox")
         self._pages[name] = start

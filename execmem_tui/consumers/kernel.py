@@ -13,7 +13,8 @@ from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
 
 _BOOT_CHUNKS: Final = {"x86": 25, "arm64": 34}
-"""Chunks of the first pack in use before anything is loaded: 6.12.107 and 7.2.13 on x86-64, 7.2.13 on arm64."""
+"""Chunks of the first pack in use before anything is loaded: 6.12.107 and 7.2.13 on x86-64, 7.2.13
+on arm64."""
 
 
 class Kernel:
@@ -25,7 +26,8 @@ class Kernel:
         seed: of whatever is random.
         nodes: possible NUMA nodes.
         packs: BPF program packs; None is what the architecture does.
-        machine: to run on, freshly booted with the same layout, CPUs and seed; None for one of its own.
+        machine: to run on, freshly booted with the same layout, CPUs and seed; None for one of its
+            own.
     """
 
     def __init__(
@@ -49,10 +51,16 @@ class Kernel:
 
     @property
     def modules(self) -> Modules:
-        """The module loader; its catalogue, where there is one for this architecture and kernel, is read when first asked for."""
+        """The module loader.
+
+        Its catalogue, where there is one for this architecture and kernel, is read when first asked
+        for.
+        """
         if self.loader is None:
             layout = self.layout
-            self.loader = Modules(self.machine, open_catalogue(layout.arch, layout.kernel, layout.variant))
+            self.loader = Modules(
+                self.machine, open_catalogue(layout.arch, layout.kernel, layout.variant)
+            )
         return self.loader
 
     @property
@@ -61,7 +69,10 @@ class Kernel:
         return self.machine.layout
 
     def boot(self) -> None:
-        """Load what captures of freshly booted kernels have in their first pack: classic BPF, where that was measured."""
+        """Load what captures of freshly booted kernels have in their first pack.
+
+        Classic BPF, where that was measured.
+        """
         chunks = _BOOT_CHUNKS.get(self.layout.arch)
         if chunks is not None and self.layout.word_bits == 64 and self.bpf.packed:
             self.bpf.load("boot", chunks * CHUNK - 24, cbpf=True)
@@ -79,7 +90,10 @@ class Kernel:
         return copy
 
     def take_events(self) -> list[Event]:
-        """Return the events since the last call, and forget them; areas tell their parts once, as they are now."""
+        """Return the events since the last call, and forget them.
+
+        Areas tell their parts once, as they are now.
+        """
         for consumer in (self.ftrace, self.kprobes, self.bpf):
             consumer.flush()
         return self.machine.take_events()

@@ -1,4 +1,7 @@
-"""Kprobes: which probes take a slot, in which cache, and the pages that this makes (kernel/kprobes.c)."""
+"""Kprobes.
+
+Which probes take a slot, in which cache, and the pages that this makes (kernel/kprobes.c).
+"""
 
 from functools import partial
 from typing import Final
@@ -22,7 +25,8 @@ INSN_PAGE: Final = "kprobe_insn_page"
 OPTINSN_PAGE: Final = "kprobe_optinsn_page"
 
 _SLOT: Final = {"x86": 15, "s390": 6}
-"""Bytes: MAX_INSN_SIZE * sizeof(kprobe_opcode_t) (arch/*/include/asm/kprobes.h); 8 elsewhere, 4 on csky."""
+"""Bytes: MAX_INSN_SIZE * sizeof(kprobe_opcode_t) (arch/*/include/asm/kprobes.h); 8 elsewhere, 4 on
+csky."""
 
 _ON_FTRACE: Final = ("x86", "s390", "powerpc", "loongarch", "parisc")
 """KPROBES_ON_FTRACE: a probe on a function's ftrace site is an ftrace callback. csky too."""
@@ -45,12 +49,16 @@ def insn_slot_size(layout: Layout) -> Bytes:
 def optinsn_slot_size(layout: Layout) -> Bytes | None:
     """Return the bytes of an optimised probe's slot, or None where such probes take no execmem.
 
-    x86-64: the template of 100 bytes + 19 + 5 (measured, 7.2.13). 32-bit x86: from the source, a template of 54 bytes; the
-    i386 6.1 capture allows 47 to 55 slots a page. arm: MAX_OPTINSN_SIZE bytes used as a count of 4-byte opcodes, 10 slots
-    a page (measured, 6.12.107).
+    x86-64: the template of 100 bytes + 19 + 5 (measured, 7.2.13). 32-bit x86: from the source, a
+    template of 54 bytes; the i386 6.1 capture allows 47 to 55 slots a page. arm: MAX_OPTINSN_SIZE
+    bytes used as a count of 4-byte opcodes, 10 slots a page (measured, 6.12.107).
     """
     capability = layout.capability
-    if capability is None or not capability.optprobes.startswith("execmem") or "thumb2" in layout.variant:
+    if (
+        capability is None
+        or not capability.optprobes.startswith("execmem")
+        or "thumb2" in layout.variant
+    ):
         return None
     if layout.arch == "arm":
         return 96 * 4
@@ -103,13 +111,18 @@ class Kprobes:
         """Return an equal state on `machine` and `ftrace`, clones of this one's."""
         copy = Kprobes(machine, self._ftrace.clone(machine) if ftrace is None else ftrace)
         copy._groups = {
-            name: _Group([_Probe(p.slot, p.optinsn, p.boosted, p.ops) for p in group.probes], list(group.uses))
+            name: _Group(
+                [_Probe(p.slot, p.optinsn, p.boosted, p.ops) for p in group.probes],
+                list(group.uses),
+            )
             for name, group in self._groups.items()
         }
         copy._ops = dict(self._ops)
         copy.insn = self.insn.clone(partial(copy._new_page, INSN_PAGE), machine.exec_free)
         if self.optinsn is not None:
-            copy.optinsn = self.optinsn.clone(partial(copy._new_page, OPTINSN_PAGE), machine.exec_free)
+            copy.optinsn = self.optinsn.clone(
+                partial(copy._new_page, OPTINSN_PAGE), machine.exec_free
+            )
         return copy
 
     def registered(self, name: str) -> int:
@@ -137,7 +150,8 @@ class Kprobes:
             optimised: takes a slot in the second cache too; None: wherever the architecture can.
             boosted: x86 without PREEMPTION (not Debian's): the slot comes back dirty.
             post_handler: has one: not boosted, and the second static ops for ftrace-based probes.
-            steppable: False for branches, adr, ret ..., which some architectures simulate: no slot there.
+            steppable: False for branches, adr, ret ..., which some architectures simulate: no slot
+                there.
 
         Returns:
             How many are registered: fewer than `count` if a page could not be had (-ENOMEM).
@@ -154,7 +168,11 @@ class Kprobes:
         on_ftrace = entry and (layout.arch in _ON_FTRACE or _is_csky(layout))
         while len(group.probes) < count:
             part = label if count == 1 else f"{label} {len(group.probes) + 1}"
-            probe = self._arm_on_ftrace(post_handler) if on_ftrace else self._prepare(part, steppable, optimised)
+            probe = (
+                self._arm_on_ftrace(post_handler)
+                if on_ftrace
+                else self._prepare(part, steppable, optimised)
+            )
             if probe is None:
                 break
             probe.boosted = boosted and not post_handler and layout.arch == "x86"
@@ -164,15 +182,20 @@ class Kprobes:
             group.uses.append(done)
         else:
             del self._groups[name]
-        self._note(f"kprobe {label}", done, group.probes[shared:done], self._pages() - pages, shared)
+        self._note(
+            f"kprobe {label}", done, group.probes[shared:done], self._pages() - pages, shared
+        )
         self._machine.run_deferred()
         return done
 
     def unregister(self, name: str) -> None:
-        """unregister_kprobe() of the newest registration under `name`; addresses that nobody probes any more are given up.
+        """unregister_kprobe() of the newest registration under `name`.
 
-        The slot of an optimised probe is given back as if the optimiser had run at once (5 jiffies and a grace period later
-        in the kernel), always dirty. On riscv slots are never given back (arch_remove_kprobe is empty).
+        Addresses that nobody probes any more are given up.
+
+        The slot of an optimised probe is given back as if the optimiser had run at once (5 jiffies
+        and a grace period later in the kernel), always dirty. On riscv slots are never given back
+        (arch_remove_kprobe is empty).
 
         Raises:
             UsageError: nothing is registered under that name.
@@ -188,7 +211,9 @@ class Kprobes:
             del self._groups[name]
         for probe in gone:
             self._remove(probe)
-        self._note(f"kprobe {printable(name, 60)} removed", len(gone), gone, self._pages() - pages, 0)
+        self._note(
+            f"kprobe {printable(name, 60)} removed", len(gone), gone, self._pages() - pages, 0
+        )
         self._machine.run_deferred()
 
     def flush(self) -> None:
@@ -246,7 +271,10 @@ class Kprobes:
         return _Probe(ops=ops)
 
     def _remove(self, probe: _Probe) -> None:
-        """free_aggr_kprobe(): the optimised slot dirty, then the instruction slot; or the ftrace callback."""
+        """free_aggr_kprobe(): the optimised slot dirty, then the instruction slot.
+
+        Or the ftrace callback.
+        """
         if probe.ops:
             self._ops[probe.ops] -= 1
             if not self._ops[probe.ops]:
@@ -258,11 +286,17 @@ class Kprobes:
 
     def _new_cache(self, owner: str, slot_size: Bytes) -> SlotCache:
         return SlotCache(
-            slot_size, self._machine.layout.page_size, partial(self._new_page, owner), self._machine.exec_free
+            slot_size,
+            self._machine.layout.page_size,
+            partial(self._new_page, owner),
+            self._machine.exec_free,
         )
 
     def _new_page(self, owner: str) -> Address | None:
-        """alloc_insn_page(): arm64, s390 and x86 before 7.1 override it and make the page read-only and executable."""
+        """alloc_insn_page().
+
+        Arm64, s390 and x86 before 7.1 override it and make the page read-only and executable.
+        """
         machine = self._machine
         page_size = machine.layout.page_size
         start = machine.exec_alloc(ExecmemType.KPROBES, page_size, owner=owner)

@@ -1,4 +1,7 @@
-"""The map of a simulated kernel, kept exact by the allocator's journal: records in, events with whole areas out."""
+"""The map of a simulated kernel, kept exact by the allocator's journal.
+
+Records in, events with whole areas out.
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -71,13 +74,18 @@ class Ledger:
     def clone(self) -> "Ledger":
         """Return an equal ledger."""
         copy = Ledger.__new__(Ledger)
-        copy.__dict__.update(self.__dict__, areas=dict(self.areas), _free_ends=dict(self._free_ends))
+        copy.__dict__.update(
+            self.__dict__, areas=dict(self.areas), _free_ends=dict(self._free_ends)
+        )
         return copy
 
     def book(
         self, records: Iterable[Record], request: Request | None, *, time: float | None, quiet: bool
     ) -> list[Event]:
-        """Apply `records` in order and return their events; `request` is the call that caused them, if it allocates."""
+        """Apply `records` in order and return their events.
+
+        `request` is the call that caused them, if it allocates.
+        """
         turn = _Turn(request, time, quiet, [])
         events: list[Event] = []
         for record in records:
@@ -103,17 +111,28 @@ class Ledger:
             case PurgeVmapAreaLazy():
                 events = self._purged(record, turn)
             case RoxPopulate():
-                events = [CacheChanged(time=turn.time, populated=True, start=record.start, size=record.size)]
+                events = [
+                    CacheChanged(
+                        time=turn.time, populated=True, start=record.start, size=record.size
+                    )
+                ]
             case RoxAlloc():
                 events = self._carved(record, turn)
             case RoxFree():
                 events = self._returned(record, turn)
             case RoxClean():
-                events = [CacheChanged(time=turn.time, populated=False, start=record.start, size=record.size)]
+                events = [
+                    CacheChanged(
+                        time=turn.time, populated=False, start=record.start, size=record.size
+                    )
+                ]
             case Hazard():
                 events = [HazardFound(time=turn.time, rule=record.rule, message=record.message)]
             case PercpuAreas():
-                added = tuple(Area(start=start, size=end - start, owner="percpu chunk") for start, end in record.areas)
+                added = tuple(
+                    Area(start=start, size=end - start, owner="percpu chunk")
+                    for start, end in record.areas
+                )
                 events = [self._change(Noted(time=turn.time, message="percpu chunk", added=added))]
         return events
 
@@ -139,7 +158,10 @@ class Ledger:
                     type=None if request is None else request.kind,
                     requested=0 if request is None else request.size,
                     owner=None if request is None else request.owner,
-                    reason=f"no room for {format_size(record.size)} in {record.vstart:x}-{record.vend:x}",
+                    reason=(
+                        f"no room for {format_size(record.size)} in"
+                        f" {record.vstart:x}-{record.vend:x}"
+                    ),
                     attempt=True,
                 )
             ]
@@ -160,18 +182,33 @@ class Ledger:
             detail=request.detail,
         )
         if request.kind is not None and self.layout.range_of(request.kind).rox_cached:
-            block = evolve(area, type=None, owner=ROX_OWNER, region=None, state=AreaState.CACHE_FREE)
+            block = evolve(
+                area, type=None, owner=ROX_OWNER, region=None, state=AreaState.CACHE_FREE
+            )
             event: Event = Noted(
-                time=turn.time, message="address space for a ROX block", removed=removed, added=(block,)
+                time=turn.time,
+                message="address space for a ROX block",
+                removed=removed,
+                added=(block,),
             )
         elif record.start == request.result:
             reason = self._why_fallback(turn) if area.window is Window.FALLBACK else ""
             event = Allocated(
-                time=turn.time, removed=removed, added=(area,), area=area, requested=request.size, reason=reason
+                time=turn.time,
+                removed=removed,
+                added=(area,),
+                area=area,
+                requested=request.size,
+                reason=reason,
             )
         else:
             held = evolve(area, detail="pages could not be had")
-            event = Noted(time=turn.time, message="address space without pages", removed=removed, added=(held,))
+            event = Noted(
+                time=turn.time,
+                message="address space without pages",
+                removed=removed,
+                added=(held,),
+            )
         return [self._change(event)]
 
     def _window(self, kind: ExecmemType | None, start: Address) -> Window | None:
@@ -181,14 +218,19 @@ class Ledger:
         if not turn.failed:
             return "the preferred range could not be used"
         first = turn.failed[0]
-        return f"no hole of {format_size(first.size)} in {first.vstart:x}-{first.vend:x}, also after a purge"
+        return (
+            f"no hole of {format_size(first.size)} in {first.vstart:x}-{first.vend:x}, also after a"
+            " purge"
+        )
 
     def _why_failed(self, turn: _Turn) -> str:
         windows = list(dict.fromkeys((record.vstart, record.vend) for record in turn.failed))
         if not windows:
             return "no pages, or a size that cannot be"
         size = format_size(turn.failed[-1].size)
-        return f"no hole of {size} in " + " nor in ".join(f"{start:x}-{end:x}" for start, end in windows)
+        return f"no hole of {size} in " + " nor in ".join(
+            f"{start:x}-{end:x}" for start, end in windows
+        )
 
     def _lazy(self, record: FreeVmapAreaNoflush, turn: _Turn) -> list[Event]:
         area = self.areas.get(record.start)
@@ -196,7 +238,13 @@ class Ledger:
             return []
         lazy = evolve(area, state=AreaState.LAZY, parts=None)
         if area.state is AreaState.CACHE_FREE:
-            return [self._change(Noted(time=turn.time, message="ROX block is lazy", removed=(area,), added=(lazy,)))]
+            return [
+                self._change(
+                    Noted(
+                        time=turn.time, message="ROX block is lazy", removed=(area,), added=(lazy,)
+                    )
+                )
+            ]
         return [self._change(Freed(time=turn.time, removed=(area,), added=(lazy,), area=area))]
 
     def _purged(self, record: PurgeVmapAreaLazy, turn: _Turn) -> list[Event]:
@@ -216,7 +264,13 @@ class Ledger:
         count = len(record.given_back) + len(record.pooled)
         return [
             self._change(
-                Purged(time=turn.time, removed=tuple(removed), added=tuple(added), kind=record.kind, purged=count)
+                Purged(
+                    time=turn.time,
+                    removed=tuple(removed),
+                    added=tuple(added),
+                    kind=record.kind,
+                    purged=count,
+                )
             )
         ]
 
@@ -235,10 +289,20 @@ class Ledger:
             window=self._window(request.kind, record.start),
             detail=request.detail,
         )
-        rest = () if whole else (evolve(free, start=record.start + record.size, size=free.size - record.size),)
+        rest = (
+            ()
+            if whole
+            else (evolve(free, start=record.start + record.size, size=free.size - record.size),)
+        )
         return [
             self._change(
-                Allocated(time=turn.time, removed=(free,), added=(piece, *rest), area=piece, requested=request.size)
+                Allocated(
+                    time=turn.time,
+                    removed=(free,),
+                    added=(piece, *rest),
+                    area=piece,
+                    requested=request.size,
+                )
             )
         ]
 
@@ -247,10 +311,23 @@ class Ledger:
         if record.pending:
             waiting = evolve(piece, detail="free is pending: set_memory failed")
             return [
-                self._change(Noted(time=turn.time, message="ROX free is pending", removed=(piece,), added=(waiting,)))
+                self._change(
+                    Noted(
+                        time=turn.time,
+                        message="ROX free is pending",
+                        removed=(piece,),
+                        added=(waiting,),
+                    )
+                )
             ]
         removed = [piece]
-        free = Area(start=piece.start, size=piece.size, guard=piece.guard, owner=ROX_OWNER, state=AreaState.CACHE_FREE)
+        free = Area(
+            start=piece.start,
+            size=piece.size,
+            guard=piece.guard,
+            owner=ROX_OWNER,
+            state=AreaState.CACHE_FREE,
+        )
         after = None if piece.guard else self.areas.get(piece.end)
         if after is not None and after.state is AreaState.CACHE_FREE:
             removed.append(after)
@@ -259,7 +336,9 @@ class Ledger:
         if before is not None:
             removed.insert(0, before)
             free = evolve(free, start=before.start, size=before.size + free.size)
-        return [self._change(Freed(time=turn.time, removed=tuple(removed), added=(free,), area=piece))]
+        return [
+            self._change(Freed(time=turn.time, removed=tuple(removed), added=(free,), area=piece))
+        ]
 
     def _free_before(self, start: Address) -> Area | None:
         before = self._free_ends.get(start)

@@ -1,4 +1,7 @@
-"""What the module loader does to memory, in order: regions, permission changes, what is freed when (kernel/module/main.c)."""
+"""What the module loader does to memory, in order.
+
+Regions, permission changes, what is freed when (kernel/module/main.c).
+"""
 
 from collections.abc import Collection
 from typing import Final
@@ -16,7 +19,10 @@ HOTPATCH: Final = "FTRACE_HOTPATCH"
 
 
 def areas_of(module: Module, page_size: Bytes) -> dict[str, Bytes]:
-    """Return region -> bytes as move_module() asks for them, in its order; s390's hotpatch area comes last."""
+    """Return region -> bytes as move_module() asks for them, in its order.
+
+    S390's hotpatch area comes last.
+    """
     sizes = {region: align_up(size, page_size) for region, size in module.sizes.items()}
     if module.ftrace_tramp:
         sizes[HOTPATCH] = align_up(module.ftrace_tramp, page_size)
@@ -24,7 +30,9 @@ def areas_of(module: Module, page_size: Bytes) -> dict[str, Bytes]:
 
 
 def free_order(regions: Collection[str]) -> list[str]:
-    """Return `regions` as free_module() frees them: DATA last, for it holds struct module (free_mod_mem).
+    """Return `regions` as free_module() frees them.
+
+    DATA last, for it holds struct module (free_mod_mem).
 
     s390 frees the hotpatch area before all (module_arch_cleanup).
     """
@@ -33,20 +41,31 @@ def free_order(regions: Collection[str]) -> list[str]:
 
 
 def formation(regions: Collection[str], text_calls: int) -> list[tuple[str, str]]:
-    """Return the permission changes of complete_formation() as (region, permission): ro, then nx, then executable.
+    """Return the permission changes of complete_formation() as (region, permission).
+
+    Ro, then nx, then executable.
 
     Args:
         regions: those that the module has.
         text_calls: set_memory calls per text region.
     """
-    read_only = [(region, "ro") for region in ("MOD_RODATA", "MOD_INIT_RODATA") if region in regions]
+    read_only = [
+        (region, "ro") for region in ("MOD_RODATA", "MOD_INIT_RODATA") if region in regions
+    ]
     data = [(region, "nx") for region in REGIONS if region in regions and region not in TEXTS]
     text = ("rox",) if text_calls == 1 else ("ro", "x")
-    return [*read_only, *data, *((region, each) for region in TEXTS if region in regions for each in text)]
+    return [
+        *read_only,
+        *data,
+        *((region, each) for region in TEXTS if region in regions for each in text),
+    ]
 
 
 def text_calls(arch: str) -> int:
-    """Return how many set_memory calls set_memory_rox() makes: arm64 has none of its own, so ro, then x."""
+    """Return how many set_memory calls set_memory_rox() makes.
+
+    Arm64 has none of its own, so ro, then x.
+    """
     return 2 if arch == "arm64" else 1
 
 

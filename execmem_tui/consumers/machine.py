@@ -42,7 +42,13 @@ class Machine:
     """A freshly booted kernel that takes requests and tells what they did."""
 
     def __init__(
-        self, layout: Layout, *, cpus: int = 2, online: int | None = None, nr_cpus_config: int = 8192, seed: int = 0
+        self,
+        layout: Layout,
+        *,
+        cpus: int = 2,
+        online: int | None = None,
+        nr_cpus_config: int = 8192,
+        seed: int = 0,
     ) -> None:
         self.layout = layout
         self.seed = seed
@@ -62,12 +68,19 @@ class Machine:
         )
         ranges = {
             int(kind): TypeRange(
-                entry.start, entry.end, entry.fallback_start, entry.fallback_end, entry.alignment, entry.rox_cached
+                entry.start,
+                entry.end,
+                entry.fallback_start,
+                entry.fallback_end,
+                entry.alignment,
+                entry.rox_cached,
             )
             for kind, entry in layout.types.items()
         }
         capability = layout.capability
-        self.execmem = Execmem(vmalloc, ranges, rox_compiled=capability is not None and capability.execmem_rox)
+        self.execmem = Execmem(
+            vmalloc, ranges, rox_compiled=capability is not None and capability.execmem_rox
+        )
         self.execmem.set_memory_purges = layout.set_memory_purges
         self._ledger = Ledger(layout)
         self._events: list[Event] = []
@@ -111,7 +124,10 @@ class Machine:
         return events
 
     def usual_size(self, kind: ExecmemType) -> Bytes:
-        """What the consumer typically asks for: a 64 KiB module, one page, a 2 MiB BPF pack or one program's pages."""
+        """What the consumer typically asks for.
+
+        A 64 KiB module, one page, a 2 MiB BPF pack or one program's pages.
+        """
         page = self.layout.page_size
         if kind in (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA):
             return align_up(_MODULE_SIZE, page)
@@ -124,8 +140,13 @@ class Machine:
         """Return "" if somebody allocates `kind` here, else a sentence that says why nobody does."""
         return why_unused(self.layout, kind)
 
-    def request(self, kind: ExecmemType, size: Bytes, *, owner: str | None = None) -> Address | None:
-        """Make one request as its consumer would: allocate, change permissions, let deferred work run."""
+    def request(
+        self, kind: ExecmemType, size: Bytes, *, owner: str | None = None
+    ) -> Address | None:
+        """Make one request as its consumer would.
+
+        Allocate, change permissions, let deferred work run.
+        """
         if owner is None:
             self._counts[kind] = number = self._counts.get(kind, 0) + 1
             owner = f"{_NAMES[kind]} {number}"
@@ -150,9 +171,14 @@ class Machine:
         detail: str = "",
         rw: bool = False,
     ) -> Address | None:
-        """execmem_alloc(), or execmem_alloc_rw(); the address, or None after both windows failed."""
+        """execmem_alloc(), or execmem_alloc_rw().
+
+        The address, or None after both windows failed.
+        """
         start = self.execmem.alloc_rw(kind, size) if rw else self.execmem.alloc(kind, size)
-        self._book(Request(kind=kind, size=size, owner=owner, region=region, detail=detail, result=start))
+        self._book(
+            Request(kind=kind, size=size, owner=owner, region=region, detail=detail, result=start)
+        )
         return start
 
     def exec_free(self, start: Address) -> None:
@@ -168,9 +194,14 @@ class Machine:
         self._book(None)
 
     def vmalloc(self, size: Bytes, *, owner: str, align: int = 1, flags: int = 0) -> Address | None:
-        """Allocate in the general vmalloc window: another user of vmalloc space, no execmem type."""
+        """Allocate in the general vmalloc window.
+
+        Another user of vmalloc space, no execmem type.
+        """
         layout = self.layout
-        area = self.execmem.areas.vmalloc_range(size, align, layout.vmalloc_start, layout.vmalloc_end, flags)
+        area = self.execmem.areas.vmalloc_range(
+            size, align, layout.vmalloc_start, layout.vmalloc_end, flags
+        )
         start = None if area is None else area.start
         self._book(Request(kind=None, size=size, owner=owner, region=None, detail="", result=start))
         return start
@@ -188,11 +219,16 @@ class Machine:
         self._book(None)
 
     def set_memory(self, start: Address, size: Bytes, permissions: str) -> None:
-        """set_memory_*(): purges aliases first where the architecture does; arm64's rox is ro and then x (linux/set_memory.h)."""
+        """set_memory_*(): purges aliases first where the architecture does.
+
+        Arm64's rox is ro and then x (linux/set_memory.h).
+        """
         for _ in range(2 if permissions == "rox" and self.layout.arch == "arm64" else 1):
             self.execmem.set_memory()
         self._book(None)
-        self._events.append(PermissionsChanged(time=self.time, start=start, size=size, permissions=permissions))
+        self._events.append(
+            PermissionsChanged(time=self.time, start=start, size=size, permissions=permissions)
+        )
 
     def purge(self, kind: str = "aliases") -> None:
         """Purge lazy areas: aliases, drain, reclaim or shrink."""
@@ -205,7 +241,12 @@ class Machine:
         self._book(None)
 
     def relabel(
-        self, start: Address, *, owner: str | None = None, region: str | None = None, detail: str | None = None
+        self,
+        start: Address,
+        *,
+        owner: str | None = None,
+        region: str | None = None,
+        detail: str | None = None,
     ) -> None:
         """Give an area another owner, region or detail."""
         area = self._ledger.areas[start]
@@ -218,7 +259,12 @@ class Machine:
         if changed != area:
             self._ledger.areas[start] = changed
             self._events.append(
-                Noted(time=self.time, message=f"{changed.name}: {changed.detail}", removed=(area,), added=(changed,))
+                Noted(
+                    time=self.time,
+                    message=f"{changed.name}: {changed.detail}",
+                    removed=(area,),
+                    added=(changed,),
+                )
             )
 
     def divide(self, start: Address, parts: tuple[Part, ...], detail: str) -> None:
@@ -228,7 +274,12 @@ class Machine:
         if changed != area:
             self._ledger.areas[start] = changed
             self._events.append(
-                Noted(time=self.time, message=f"{changed.name}: {detail}", removed=(area,), added=(changed,))
+                Noted(
+                    time=self.time,
+                    message=f"{changed.name}: {detail}",
+                    removed=(area,),
+                    added=(changed,),
+                )
             )
 
     def note(self, message: str, *, mark: bool = False) -> None:
@@ -236,7 +287,10 @@ class Machine:
         self._events.append(Noted(time=self.time, message=message, mark=mark))
 
     def _book(self, request: Request | None, *, quiet: bool = True) -> None:
-        """Turn the allocator's records into events. A purge that moved nothing is left out unless it was asked for."""
+        """Turn the allocator's records into events.
+
+        A purge that moved nothing is left out unless it was asked for.
+        """
         records = list(self._records)
         self._records.clear()
         self._events.extend(self._ledger.book(records, request, time=self.time, quiet=quiet))

@@ -1,7 +1,10 @@
-"""The module loader on a simulated kernel (kernel/module/main.c: load_module, do_init_module, free_module; 6.12 and 7.1).
+"""The module loader on a simulated kernel (kernel/module/main.c.
 
-Every step goes through the machine, so it purges, falls back, populates and fails as the kernel's own. A load is a generator
-of steps: several may run side by side on different CPUs, each `next()` being one allocation, permission change or free.
+Load_module, do_init_module, free_module; 6.12 and 7.1).
+
+Every step goes through the machine, so it purges, falls back, populates and fails as the kernel's
+own. A load is a generator of steps: several may run side by side on different CPUs, each `next()`
+being one allocation, permission change or free.
 """
 
 from collections.abc import Generator, Mapping
@@ -79,14 +82,19 @@ class Modules:
     Args:
         machine: where they are loaded.
         catalogue: sizes by name; None allows `load_sized` only.
-        duplicates_wait: of several tasks that load one module at once, the others wait before they allocate (6.5 and later,
-            idempotent()); else each allocates first, waits, and frees.
-        batch: loads whose init memory may wait for the deferred work when the next load begins; it is freed before that
-            once there are as many.
+        duplicates_wait: of several tasks that load one module at once, the others wait before they
+            allocate (6.5 and later, idempotent()); else each allocates first, waits, and frees.
+        batch: loads whose init memory may wait for the deferred work when the next load begins; it
+            is freed before that once there are as many.
     """
 
     def __init__(
-        self, machine: Machine, catalogue: Catalogue | None, *, duplicates_wait: bool = True, batch: int = 1
+        self,
+        machine: Machine,
+        catalogue: Catalogue | None,
+        *,
+        duplicates_wait: bool = True,
+        batch: int = 1,
     ) -> None:
         self.machine = machine
         self.catalogue = catalogue
@@ -101,8 +109,13 @@ class Modules:
 
     def clone(self, machine: Machine) -> "Modules":
         """Return equal modules on a clone of the machine; loads under way are not carried over."""
-        copy = Modules(machine, self.catalogue, duplicates_wait=self.duplicates_wait, batch=self.batch)
-        twins = {id(each): _twin(each) for each in (*self.loaded.values(), *self.leaked, *self._init_queue)}
+        copy = Modules(
+            machine, self.catalogue, duplicates_wait=self.duplicates_wait, batch=self.batch
+        )
+        twins = {
+            id(each): _twin(each)
+            for each in (*self.loaded.values(), *self.leaked, *self._init_queue)
+        }
         copy.loaded = {name: twins[id(each)] for name, each in self.loaded.items()}
         copy.leaked = [twins[id(each)] for each in self.leaked]
         copy._init_queue = [twins[id(each)] for each in self._init_queue]
@@ -110,7 +123,10 @@ class Modules:
 
     @property
     def plt_reserved(self) -> int:
-        """PLT entries reserved by all loaded modules; those of init text count until it is freed."""
+        """PLT entries reserved by all loaded modules.
+
+        Those of init text count until it is freed.
+        """
         return sum(
             each.module.plt_core + (each.module.plt_init if "MOD_INIT_TEXT" in each.starts else 0)
             for each in self.loaded.values()
@@ -118,7 +134,10 @@ class Modules:
 
     @property
     def plt_needed(self) -> int:
-        """Entries of modules whose text cannot call all of the kernel image directly: at most so many are filled."""
+        """Entries of modules whose text cannot call all of the kernel image directly.
+
+        At most so many are filled.
+        """
         return sum(each.module.plt_core for each in self.loaded.values() if self.is_far(each))
 
     def is_far(self, loaded: LoadedModule) -> bool:
@@ -160,7 +179,12 @@ class Modules:
             last = each == self._module(name).name
             for _ in range(attempts if last else 1):
                 outcome = _drain(
-                    self.load_steps(each, init_fails=init_fails and last, cpu=cpu, fail_at=fail_at if last else None)
+                    self.load_steps(
+                        each,
+                        init_fails=init_fails and last,
+                        cpu=cpu,
+                        fail_at=fail_at if last else None,
+                    )
                 )
                 self.machine.run_deferred()
                 if outcome is Outcome.LOADED:
@@ -169,7 +193,9 @@ class Modules:
                 break
         return outcome
 
-    def load_sized(self, name: str, sizes: Mapping[str, Bytes], *, cpu: int | None = None) -> Outcome:
+    def load_sized(
+        self, name: str, sizes: Mapping[str, Bytes], *, cpu: int | None = None
+    ) -> Outcome:
         """Load a module of given region sizes that is in no catalogue.
 
         Raises:
@@ -177,7 +203,9 @@ class Modules:
         """
         for region, size in sizes.items():
             if region not in REGIONS or not 0 <= size < 1 << 40:
-                raise UsageError(f"no such region: {printable(region)} of {size} bytes", hint=", ".join(REGIONS))
+                raise UsageError(
+                    f"no such region: {printable(region)} of {size} bytes", hint=", ".join(REGIONS)
+                )
         module = Module(
             name=printable(name, 60),
             sizes={region: sizes[region] for region in REGIONS if sizes.get(region)},
@@ -195,7 +223,12 @@ class Modules:
         return outcome
 
     def load_steps(
-        self, name: str, *, init_fails: bool = False, cpu: int | None = None, fail_at: str | None = None
+        self,
+        name: str,
+        *,
+        init_fails: bool = False,
+        cpu: int | None = None,
+        fail_at: str | None = None,
     ) -> Steps:
         """Load one module step by step, without dependencies; the generator's value is the outcome.
 
@@ -204,9 +237,12 @@ class Modules:
         """
         if fail_at is not None and fail_at not in (*REGIONS, HOTPATCH, COPY, RELOCATE):
             raise UsageError(
-                f"a load cannot fail at {printable(fail_at)!r}", hint=", ".join((*REGIONS, COPY, RELOCATE))
+                f"a load cannot fail at {printable(fail_at)!r}",
+                hint=", ".join((*REGIONS, COPY, RELOCATE)),
             )
-        return self._steps(self._module(name), _Plan(init_fails=init_fails, fail_at=fail_at, cpu=cpu))
+        return self._steps(
+            self._module(name), _Plan(init_fails=init_fails, fail_at=fail_at, cpu=cpu)
+        )
 
     def unload(self, name: str) -> None:
         """Unload a module (delete_module), freeing in the kernel's order.
@@ -220,7 +256,10 @@ class Modules:
             raise UsageError(f"not loaded: {printable(name)}")
         users = [other for other, each in self.loaded.items() if key in each.module.deps]
         if users:
-            raise UsageError(f"module {printable(name)} is in use by {', '.join(users[:4])}", hint="unload these first")
+            raise UsageError(
+                f"module {printable(name)} is in use by {', '.join(users[:4])}",
+                hint="unload these first",
+            )
         self.machine.note(f"unload {key}", mark=True)
         if loaded in self._init_queue:
             self.run_init_frees()
@@ -230,7 +269,10 @@ class Modules:
         self.machine.run_deferred()
 
     def run_init_frees(self) -> int:
-        """Run the deferred work: free the init memory of all queued modules, newest first (do_free_init); return how many."""
+        """Run the deferred work.
+
+        Free the init memory of all queued modules, newest first (do_free_init); return how many.
+        """
         queue, self._init_queue = self._init_queue, []
         for loaded in reversed(queue):
             for _ in self._free(loaded, [region for region in INITS if region in loaded.starts]):
@@ -241,7 +283,9 @@ class Modules:
 
     def _module(self, name: str) -> Module:
         if self.catalogue is None:
-            raise UsageError("no module catalogue for this architecture", hint="give the sizes of its regions")
+            raise UsageError(
+                "no module catalogue for this architecture", hint="give the sizes of its regions"
+            )
         return self.catalogue.module(name)
 
     def _needed(self, name: str, *, with_deps: bool) -> list[str]:
@@ -275,7 +319,10 @@ class Modules:
         return outcome
 
     def _claim(self, name: str) -> Generator[None, None, bool]:
-        """Wait while another task loads the module; False if it is there then (add_unformed_module)."""
+        """Wait while another task loads the module.
+
+        False if it is there then (add_unformed_module).
+        """
         while name in self._loading:
             yield
         if name in self.loaded:
@@ -284,7 +331,10 @@ class Modules:
         return True
 
     def _move(self, loaded: LoadedModule, plan: _Plan) -> Steps:
-        """Allocate every region in order; on failure give back what there is, last first (move_module)."""
+        """Allocate every region in order.
+
+        On failure give back what there is, last first (move_module).
+        """
         outcome = Outcome.LOADED
         for region in (each for each in loaded.sizes if each != HOTPATCH):
             if plan.fail_at == region or not self._allocate(loaded, region, plan):
@@ -337,7 +387,9 @@ class Modules:
         array = page_array(size, machine.layout.page_size, machine.layout.word_bits)
         if machine.layout.range_of(kind).rox_cached:
             array = 0
-        start = machine.exec_alloc(kind, size, owner=name, region=region, rw=region != HOTPATCH and not array)
+        start = machine.exec_alloc(
+            kind, size, owner=name, region=region, rw=region != HOTPATCH and not array
+        )
         if start is None:
             return False
         loaded.starts[region] = start
@@ -355,7 +407,9 @@ class Modules:
             machine.set_memory(start, size, "rw")
         return True
 
-    def _free(self, loaded: LoadedModule, regions: list[str], plan: _Plan | None = None) -> Generator[None, None, None]:
+    def _free(
+        self, loaded: LoadedModule, regions: list[str], plan: _Plan | None = None
+    ) -> Generator[None, None, None]:
         for region in regions:
             if plan is not None:
                 self._on(plan)

@@ -1,4 +1,7 @@
-"""BPF program packs: big areas shared in chunks of 64 bytes (kernel/bpf/core.c: bpf_prog_pack_alloc)."""
+"""BPF program packs: big areas shared in chunks of 64 bytes (kernel/bpf/core.c.
+
+Bpf_prog_pack_alloc).
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -32,7 +35,10 @@ class Packs:
     """
 
     def __init__(
-        self, pack_size: Bytes, allocate: Callable[[], Address | None], release: Callable[[Address], None]
+        self,
+        pack_size: Bytes,
+        allocate: Callable[[], Address | None],
+        release: Callable[[Address], None],
     ) -> None:
         self.pack_size = pack_size
         self._packs: list[_Pack] = []
@@ -40,10 +46,15 @@ class Packs:
         self._allocate = allocate
         self._release = release
 
-    def clone(self, allocate: Callable[[], Address | None], release: Callable[[Address], None]) -> "Packs":
+    def clone(
+        self, allocate: Callable[[], Address | None], release: Callable[[Address], None]
+    ) -> "Packs":
         """Return an equal list that shares nothing that changes and allocates elsewhere."""
         copy = Packs(self.pack_size, allocate, release)
-        copy._packs = [_Pack(pack.start, bytearray(pack.bitmap), dict(pack.parts), pack.used) for pack in self._packs]
+        copy._packs = [
+            _Pack(pack.start, bytearray(pack.bitmap), dict(pack.parts), pack.used)
+            for pack in self._packs
+        ]
         copy._changed = set(self._changed)
         return copy
 
@@ -88,7 +99,9 @@ class Packs:
 
     def free(self, address: Address) -> None:
         """bpf_prog_pack_free(): an empty pack goes at once."""
-        pack = next(pack for pack in self._packs if pack.start <= address < pack.start + self.pack_size)
+        pack = next(
+            pack for pack in self._packs if pack.start <= address < pack.start + self.pack_size
+        )
         at = (address - pack.start) // CHUNK
         chunks = pack.parts.pop(at).size // CHUNK
         pack.bitmap[at : at + chunks] = bytes(chunks)
@@ -105,7 +118,10 @@ class Packs:
             (
                 pack.start,
                 tuple(pack.parts[at] for at in sorted(pack.parts)),
-                f"{len(pack.parts)} programs, {pack.used:,} of {self.chunks_per_pack:,} chunks used",
+                (
+                    f"{len(pack.parts)} programs, {pack.used:,} of {self.chunks_per_pack:,} chunks"
+                    " used"
+                ),
             )
             for pack in self._packs
             if pack.start in changed

@@ -3,7 +3,9 @@
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 
-_CALL_OPS = "no trampolines on {arch}: call ops keep the ops pointer before each function, no execmem"
+_CALL_OPS = (
+    "no trampolines on {arch}: call ops keep the ops pointer before each function, no execmem"
+)
 _SHARED_CALLER = "no trampolines on {arch}: all tracers share the one ftrace_caller, no execmem"
 _FTRACE = {"arm64": _CALL_OPS, "riscv": _CALL_OPS, "powerpc": _CALL_OPS}
 
@@ -11,28 +13,44 @@ _FTRACE = {"arm64": _CALL_OPS, "riscv": _CALL_OPS, "powerpc": _CALL_OPS}
 def why_unused(layout: Layout, kind: ExecmemType) -> str:
     """Return "" if somebody allocates `kind` under `layout`, else the reason why nobody does.
 
-    Sources: kernel/trace/ftrace.c and arch/*/kernel/ftrace.c, kernel/kprobes.c (__ARCH_WANT_KPROBES_INSN_SLOT), arch/*/net.
+    Sources: kernel/trace/ftrace.c and arch/*/kernel/ftrace.c, kernel/kprobes.c
+    (__ARCH_WANT_KPROBES_INSN_SLOT), arch/*/net.
     """
     entry = layout.range_of(kind)
     if entry.used:
         refused = entry.start == 0 and entry.end == 0
-        return f"{kind.name} has no range here: execmem_validate() refuses the layout" if refused else ""
+        return (
+            f"{kind.name} has no range here: execmem_validate() refuses the layout"
+            if refused
+            else ""
+        )
     arch, capability = layout.arch, layout.capability
     if kind is ExecmemType.FTRACE:
         return _FTRACE.get(layout.arch, _SHARED_CALLER).format(arch=layout.arch)
     if kind is ExecmemType.KPROBES and capability is not None and capability.have_kprobes:
-        return f"kprobes on {arch} keep their slot inside struct kprobe: EXECMEM_KPROBES is never allocated"
-    missing = {ExecmemType.KPROBES: f"{arch} has no kprobes", ExecmemType.BPF: f"{arch} has no BPF JIT"}
+        return (
+            f"kprobes on {arch} keep their slot inside struct kprobe: EXECMEM_KPROBES is never"
+            " allocated"
+        )
+    missing = {
+        ExecmemType.KPROBES: f"{arch} has no kprobes",
+        ExecmemType.BPF: f"{arch} has no BPF JIT",
+    }
     return missing.get(kind, f"{kind.name}: {entry.used_by}")
 
 
 def why_no_trampolines(layout: Layout) -> str:
     """Return "" if every ftrace_ops gets a trampoline under `layout` (x86-64), else the reason why none does.
 
-    Sources: arch/x86/kernel/ftrace.c (CONFIG_X86_64), arch/s390/kernel/module.c, arch/*/kernel/ftrace.c.
+    Sources: arch/x86/kernel/ftrace.c (CONFIG_X86_64), arch/s390/kernel/module.c,
+    arch/*/kernel/ftrace.c.
     """
     if layout.arch == "x86":
-        return "" if layout.word_bits == 64 else "no trampolines on 32-bit x86: all ops share ftrace_caller"
+        return (
+            ""
+            if layout.word_bits == 64
+            else "no trampolines on 32-bit x86: all ops share ftrace_caller"
+        )
     if layout.arch == "s390":
         return "no trampolines on s390: its hotpatch areas come with each module"
     return _FTRACE.get(layout.arch, _SHARED_CALLER).format(arch=layout.arch)

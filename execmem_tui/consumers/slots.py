@@ -1,4 +1,7 @@
-"""The instruction-slot cache of kprobes: pages of equal slots (kernel/kprobes.c: struct kprobe_insn_cache)."""
+"""The instruction-slot cache of kprobes: pages of equal slots (kernel/kprobes.c.
+
+Struct kprobe_insn_cache).
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -51,12 +54,16 @@ class SlotCache:
         self._allocate = allocate
         self._release = release
 
-    def clone(self, allocate: Callable[[], Address | None], release: Callable[[Address], None]) -> "SlotCache":
+    def clone(
+        self, allocate: Callable[[], Address | None], release: Callable[[Address], None]
+    ) -> "SlotCache":
         """Return an equal cache that shares nothing that changes and allocates elsewhere."""
         copy = SlotCache(self.slot_size, self.page_size, allocate, release)
         copy.nr_garbage = self.nr_garbage
         copy._pages = [
-            _SlotPage(page.start, bytearray(page.states), page.nused, page.ngarbage, dict(page.names))
+            _SlotPage(
+                page.start, bytearray(page.states), page.nused, page.ngarbage, dict(page.names)
+            )
             for page in self._pages
         ]
         copy._by_start = {page.start: page for page in copy._pages}
@@ -74,7 +81,10 @@ class SlotCache:
         return sum(page.states.count(_USED) for page in self._pages)
 
     def get(self, name: str) -> Address | None:
-        """__get_insn_slot(): a clean slot of the first page that has one, garbage collected first, else a new page."""
+        """__get_insn_slot().
+
+        A clean slot of the first page that has one, garbage collected first, else a new page.
+        """
         while True:
             for page in self._pages:
                 if page.nused < self.slots_per_page:
@@ -91,7 +101,10 @@ class SlotCache:
         return self._take(page, 0, name)
 
     def free(self, slot: Address, *, dirty: bool) -> None:
-        """__free_insn_slot(): clean slots are reusable at once, dirty ones wait until there are too many."""
+        """__free_insn_slot().
+
+        Clean slots are reusable at once, dirty ones wait until there are too many.
+        """
         page = self._by_start[slot & -self.page_size]
         index = (slot - page.start) // self.slot_size
         self._changed.add(page.start)
@@ -105,7 +118,10 @@ class SlotCache:
             self.collect()
 
     def collect(self) -> None:
-        """collect_garbage_slots(): every dirty slot is clean again; pages that are empty then go, but the last one."""
+        """collect_garbage_slots(): every dirty slot is clean again.
+
+        Pages that are empty then go, but the last one.
+        """
         for page in list(self._pages):
             if not page.ngarbage:
                 continue
@@ -119,7 +135,11 @@ class SlotCache:
     def take_changes(self) -> list[tuple[Address, tuple[Part, ...], str]]:
         """Return start, parts and a summary of each page that changed since the last call."""
         changed, self._changed = self._changed, set()
-        return [(page.start, self._parts(page), self._summary(page)) for page in self._pages if page.start in changed]
+        return [
+            (page.start, self._parts(page), self._summary(page))
+            for page in self._pages
+            if page.start in changed
+        ]
 
     def _take(self, page: _SlotPage, index: int, name: str) -> Address:
         page.states[index] = _USED

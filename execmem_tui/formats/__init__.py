@@ -1,1 +1,4 @@
-"""Readers of what kernels print: pure functions of text, streaming, strict about what strangers send."""
+"""Readers of what kernels print.
+
+Pure functions of text, streaming, strict about what strangers send.
+"""

@@ -1,7 +1,9 @@
-"""Archives that strangers made: the regular files of a tar (plain or packed) or a zip, one after the other, within limits.
+"""Archives that strangers made.
 
-Nothing is taken from a member but its name and its bytes: no mode, owner, link or device. Only ever onwards through the
-stream, so a big archive is never in memory.
+The regular files of a tar (plain or packed) or a zip, one after the other, within limits.
+
+Nothing is taken from a member but its name and its bytes: no mode, owner, link or device. Only ever
+onwards through the stream, so a big archive is never in memory.
 """
 
 import gzip
@@ -40,11 +42,15 @@ _BROKEN: Final = (
 Parts = tuple[str, ...]
 """The path of a member, each part safe as a file's name."""
 Wanted = Callable[[Parts, bool], bool]
-"""(path, whether it is a regular file): whether to read it. A wanted one that is no regular file is an error."""
+"""(path, whether it is a regular file): whether to read it. A wanted one that is no regular file is
+an error."""
 
 
 class _Onwards:
-    """A stream that is read onwards only, in pieces of bounded size: what `tarfile` needs of a file."""
+    """A stream that is read onwards only, in pieces of bounded size.
+
+    What `tarfile` needs of a file.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -80,7 +86,9 @@ class _Bounded(io.BufferedReader):
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read at most `size` bytes; all that is left, if that is little."""
-        data = super().read(_MAX_PIECE + 1 if size is None or size < 0 else min(size, _MAX_PIECE + 1))
+        data = super().read(
+            _MAX_PIECE + 1 if size is None or size < 0 else min(size, _MAX_PIECE + 1)
+        )
         if len(data) > _MAX_PIECE:
             raise ValueError("a directory of impossible size")
         return data
@@ -104,11 +112,13 @@ def is_archive(path: Path) -> bool:
 
 
 def members(path: Path, wanted: Wanted) -> Iterator[tuple[Parts, Iterator[bytes]]]:
-    """Yield the path and the bytes of each wanted regular file; the bytes are to be taken before the next one.
+    """Yield the path and the bytes of each wanted regular file.
+
+    The bytes are to be taken before the next one.
 
     Raises:
-        InputError: it is damaged, cut, too big, names a file outside itself or one file twice, or a wanted file is
-            a link or a device. The message names archive and member.
+        InputError: it is damaged, cut, too big, names a file outside itself or one file twice, or a
+            wanted file is a link or a device. The message names archive and member.
         OSError: it cannot be read.
     """
     place = _Place(path)
@@ -157,14 +167,18 @@ class _Place:
             raise self.error(f"more than {MAX_MEMBERS} members")
         if name.startswith("/"):
             raise self.error("an absolute name")
-        parts = tuple(printable(part, _MAX_NAME) for part in name.split("/") if part not in ("", "."))
+        parts = tuple(
+            printable(part, _MAX_NAME) for part in name.split("/") if part not in ("", ".")
+        )
         if ".." in parts:
             raise self.error("a name that leads outside")
         if len(parts) > _MAX_DEPTH:
             raise self.error(f"deeper than {_MAX_DEPTH} folders")
         return parts
 
-    def keep(self, parts: Parts, chunks: Callable[[], IO[bytes] | None], *, regular: bool) -> Iterator[bytes]:
+    def keep(
+        self, parts: Parts, chunks: Callable[[], IO[bytes] | None], *, regular: bool
+    ) -> Iterator[bytes]:
         """Return the bytes of a wanted member, counted."""
         if not regular:
             raise self.error("a link, a device or a sparse file where a file is wanted")
@@ -192,7 +206,9 @@ def _file(opened: Callable[[], IO[bytes] | None]) -> IO[bytes]:
     return file
 
 
-def _tar_members(place: _Place, file: IO[bytes], wanted: Wanted) -> Iterator[tuple[Parts, Iterator[bytes]]]:
+def _tar_members(
+    place: _Place, file: IO[bytes], wanted: Wanted
+) -> Iterator[tuple[Parts, Iterator[bytes]]]:
     stream = _Onwards(file)
     onwards: Any = stream
     tar: Any  # the stubs do not know `members`
@@ -209,7 +225,9 @@ def _tar_members(place: _Place, file: IO[bytes], wanted: Wanted) -> Iterator[tup
             raise tarfile.ReadError("a header that makes no sense, or no end of the archive")
 
 
-def _zip_members(place: _Place, raw: IO[bytes], wanted: Wanted) -> Iterator[tuple[Parts, Iterator[bytes]]]:
+def _zip_members(
+    place: _Place, raw: IO[bytes], wanted: Wanted
+) -> Iterator[tuple[Parts, Iterator[bytes]]]:
     unbuffered: Any = raw
     with _Bounded(unbuffered) as file, zipfile.ZipFile(file) as archive:
         for info in archive.infolist():

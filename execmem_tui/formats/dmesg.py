@@ -1,7 +1,8 @@
 """A kernel log: the messages that bear on executable memory, as records.
 
-Lines may be bare, or carry a level (``<4>``), a time (``[   12.345678]``, also with ``[T1]``), journalctl's or syslog's head, or be
-records of /dev/kmsg. What else a line says is passed over. arm64's boot lines about PLTs are read by `analysis.bootlines`.
+Lines may be bare, or carry a level (``<4>``), a time (``[   12.345678]``, also with ``[T1]``),
+journalctl's or syslog's head, or be records of /dev/kmsg. What else a line says is passed over.
+arm64's boot lines about PLTs are read by `analysis.bootlines`.
 """
 
 import re
@@ -22,11 +23,14 @@ _SPACE: Final = re.compile(
     r"(?:0x)?([0-9a-f]{1,16}) - (?:0x)?([0-9a-f]{1,16})\b"
 )
 _REQUEST: Final = re.compile(r"(?:([^\s;]{1,16}): )?vmalloc error: size (\d{1,20}), ([^,]+)")
-_OLD_REQUEST: Final = re.compile(r"(?:([^\s;]{1,16}): )?vmalloc: allocation failure: (\d{1,20}) bytes")
+_OLD_REQUEST: Final = re.compile(
+    r"(?:([^\s;]{1,16}): )?vmalloc: allocation failure: (\d{1,20}) bytes"
+)
 _EXECMEM: Final = re.compile(r"\bexecmem: unable to allocate memory\b")
 _SUPPRESSED: Final = re.compile(r"\bexecmem_\w+: (\d{1,9}) callbacks suppressed\b")
 _RELOCATION: Final = re.compile(
-    r"(?:([\w-]{1,60}): section \d+ reloc \d+ sym '[^']{0,200}': )?\brelocation (\d{1,6}) out of range "
+    r"(?:([\w-]{1,60}): section \d+ reloc \d+ sym '[^']{0,200}': )?\brelocation (\d{1,6}) out of"
+    r" range "
     r"\(0x([0-9a-f]{1,16}) -> 0x([0-9a-f]{1,16})\)"
     r"|(?:(\w{1,60}): )?overflow in relocation type (\w+) val ([0-9a-fx]{1,18})"
     r"|(?:(\w{1,60}): )?target ([0-9a-f]{8,16}) can not be addressed by the 32-bit offset"
@@ -58,7 +62,10 @@ class CommandLine(Message):
 
 @frozen(kw_only=True)
 class NoSpace(Message):
-    """No hole was big enough (mm/vmalloc.c: alloc_vmap_area); `size` includes the guard. The range is told since 6.11."""
+    """No hole was big enough (mm/vmalloc.c: alloc_vmap_area); `size` includes the guard.
+
+    The range is told since 6.11.
+    """
 
     size: Bytes
     start: Address | None = None
@@ -67,7 +74,10 @@ class NoSpace(Message):
 
 @frozen(kw_only=True)
 class VmallocError(Message):
-    """A vmalloc request failed (mm/vmalloc.c: __vmalloc_node_range); `size` is as asked, without the guard."""
+    """A vmalloc request failed (mm/vmalloc.c: __vmalloc_node_range).
+
+    `size` is as asked, without the guard.
+    """
 
     size: Bytes
     task: str | None
@@ -76,7 +86,10 @@ class VmallocError(Message):
 
 @frozen(kw_only=True)
 class ExecmemError(Message):
-    """``execmem: unable to allocate memory`` after both windows (mm/execmem.c); `count` with those that were suppressed."""
+    """``execmem: unable to allocate memory`` after both windows (mm/execmem.c).
+
+    `count` with those that were suppressed.
+    """
 
     count: int = 1
 
@@ -114,14 +127,20 @@ def _boot(number: int, text: str) -> Message | None:
     if version is not None:
         return Banner(line=number, time=_time(text), release=version[0], rest=version[1])
     found = _CMDLINE.search(text)
-    return None if found is None else CommandLine(line=number, time=_time(text), text=printable(found[1], 4096))
+    return (
+        None
+        if found is None
+        else CommandLine(line=number, time=_time(text), text=printable(found[1], 4096))
+    )
 
 
 def _execmem(number: int, text: str) -> Message | None:
     if _EXECMEM.search(text):
         return ExecmemError(line=number, time=_time(text))
     found = _SUPPRESSED.search(text)
-    return None if found is None else ExecmemError(line=number, time=_time(text), count=int(found[1]))
+    return (
+        None if found is None else ExecmemError(line=number, time=_time(text), count=int(found[1]))
+    )
 
 
 def _time(text: str) -> float | None:
@@ -134,15 +153,25 @@ def _time(text: str) -> float | None:
 def _vmalloc(number: int, text: str) -> Message | None:
     time = _time(text)
     if found := _SPACE.search(text):
-        return NoSpace(line=number, time=time, size=int(found[1]), start=int(found[2], 16), end=int(found[3], 16))
+        return NoSpace(
+            line=number,
+            time=time,
+            size=int(found[1]),
+            start=int(found[2], 16),
+            end=int(found[3], 16),
+        )
     if found := _OLD_SPACE.search(text):
         return NoSpace(line=number, time=time, size=int(found[1]))
     if found := _REQUEST.search(text):
         task = None if found[1] is None else printable(found[1], 20)
-        return VmallocError(line=number, time=time, size=int(found[2]), task=task, why=printable(found[3], 80))
+        return VmallocError(
+            line=number, time=time, size=int(found[2]), task=task, why=printable(found[3], 80)
+        )
     if found := _OLD_REQUEST.search(text):
         task = None if found[1] is None else printable(found[1], 20)
-        return VmallocError(line=number, time=time, size=int(found[2]), task=task, why="allocation failure")
+        return VmallocError(
+            line=number, time=time, size=int(found[2]), task=task, why="allocation failure"
+        )
     return _relocation(number, text)
 
 
@@ -179,11 +208,16 @@ def findings(messages: Iterable[Message]) -> list[str]:
             who = message.module or "a module"
             refused[who] = refused.get(who, 0) + 1
     if failed:
-        found.append(f"dmesg says: execmem: unable to allocate memory, {_times(failed)} (rate limited: a lower bound)")
+        found.append(
+            f"dmesg says: execmem: unable to allocate memory, {_times(failed)} (rate limited: a"
+            " lower bound)"
+        )
     if biggest is not None:
         where = "" if biggest.start is None else f", in {biggest.start:x}-{biggest.end:x}"
         size = f"{biggest.size:,} B ({format_size(biggest.size)}) with guard"
-        found.append(f"dmesg says: no room found, {_times(space)}; the biggest request {size}{where}")
+        found.append(
+            f"dmesg says: no room found, {_times(space)}; the biggest request {size}{where}"
+        )
     for who, count in list(refused.items())[:5]:
         found.append(f"dmesg says: relocation out of reach, {_times(count)}: {who}")
     return found

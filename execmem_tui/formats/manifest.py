@@ -1,4 +1,7 @@
-"""``manifest.toml`` of a capture bundle, format ``execmem-tui-capture/1``: what was collected, what not and why."""
+"""``manifest.toml`` of a capture bundle, format ``execmem-tui-capture/1``.
+
+What was collected, what not and why.
+"""
 
 import hashlib
 import json
@@ -52,7 +55,10 @@ class StatedRange:
 
 @frozen(kw_only=True)
 class StatedLayout:
-    """What the addresses of an anonymised bundle no longer tell: its layout, shifted like everything else."""
+    """What the addresses of an anonymised bundle no longer tell.
+
+    Its layout, shifted like everything else.
+    """
 
     variant: str
     kaslr: str
@@ -90,7 +96,10 @@ class Manifest:
     """Only in an anonymised bundle."""
 
     def document(self) -> dict[str, Any]:
-        """Return the manifest as JSON and TOML can hold it; addresses are ``"0x…"``; what is None is left out."""
+        """Return the manifest as JSON and TOML can hold it; addresses are ``"0x…"``.
+
+        What is None is left out.
+        """
         document: dict[str, Any] = {
             "format": FORMAT,
             "tool": self.tool,
@@ -102,7 +111,9 @@ class Manifest:
             "cpus": self.cpus,
             "anonymised": self.anonymised,
             "phases": list(self.phases),
-            "files": [{"name": each.name, "size": each.size, "sha256": each.sha256} for each in self.files],
+            "files": [
+                {"name": each.name, "size": each.size, "sha256": each.sha256} for each in self.files
+            ],
             "missing": [{"name": each.name, "why": each.why} for each in self.missing],
             "ranges": {kind.name: _range_document(each) for kind, each in self.ranges.items()},
         }
@@ -131,7 +142,10 @@ def _layout_document(stated: StatedLayout) -> dict[str, Any]:
         "vmalloc_end": hex(stated.vmalloc_end),
     }
     if stated.modules_vaddr is not None and stated.modules_end is not None:
-        document |= {"modules_vaddr": hex(stated.modules_vaddr), "modules_end": hex(stated.modules_end)}
+        document |= {
+            "modules_vaddr": hex(stated.modules_vaddr),
+            "modules_end": hex(stated.modules_end),
+        }
     return document | {
         "symbols": {name: hex(address) for name, address in stated.symbols.items()},
         "reach": [{"name": name, "low": hex(low)} for name, low in stated.reach.items()],
@@ -175,11 +189,15 @@ def read_manifest(folder: Path) -> Manifest | None:
     if not str(table.get("format")).startswith(FORMAT.partition("/")[0]):
         return None
     if table["format"] != FORMAT:
-        raise InputError(str(file), None, f"format {printable(str(table.get('format')), 60)}, not {FORMAT}")
+        raise InputError(
+            str(file), None, f"format {printable(str(table.get('format')), 60)}, not {FORMAT}"
+        )
     try:
         return _manifest(table)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(str(file), None, f"not a manifest: {printable(str(error), 100)}") from error
+        raise InputError(
+            str(file), None, f"not a manifest: {printable(str(error), 100)}"
+        ) from error
 
 
 def _manifest(table: Mapping[str, Any]) -> Manifest:
@@ -195,10 +213,15 @@ def _manifest(table: Mapping[str, Any]) -> Manifest:
         anonymised=table["anonymised"] is True,
         phases=tuple(_text(each) for each in table["phases"]),
         files=tuple(
-            FileEntry(name=_text(each["name"]), size=_number(each["size"]), sha256=_text(each["sha256"]))
+            FileEntry(
+                name=_text(each["name"]), size=_number(each["size"]), sha256=_text(each["sha256"])
+            )
             for each in table.get("files", ())
         ),
-        missing=tuple(Missing(name=_text(each["name"]), why=_text(each["why"])) for each in table.get("missing", ())),
+        missing=tuple(
+            Missing(name=_text(each["name"]), why=_text(each["why"]))
+            for each in table.get("missing", ())
+        ),
         ranges={ExecmemType[name]: _range(each) for name, each in table.get("ranges", {}).items()},
         layout=None if layout is None else _layout(layout),
     )
@@ -266,7 +289,9 @@ def check_manifest(folder: Path) -> None:
     for entry in () if manifest is None else manifest.files:
         file = folder / entry.name
         if ".." in file.parts or not file.is_relative_to(folder):
-            raise InputError(str(folder / MANIFEST), None, f"names a file outside itself: {entry.name}")
+            raise InputError(
+                str(folder / MANIFEST), None, f"names a file outside itself: {entry.name}"
+            )
         if not file.is_file():
             continue
         digest = hashlib.sha256()
@@ -274,4 +299,6 @@ def check_manifest(folder: Path) -> None:
             while chunk := opened.read(_CHUNK):
                 digest.update(chunk)
         if file.stat().st_size != entry.size or digest.hexdigest() != entry.sha256:
-            raise InputError(str(file), None, "not the file that the manifest speaks of: cut or changed")
+            raise InputError(
+                str(file), None, "not the file that the manifest speaks of: cut or changed"
+            )

@@ -1,4 +1,7 @@
-"""Op scripts (``vmalloc-vectors/1``): sequences of allocator operations with the addresses a kernel's own routines returned."""
+"""Op scripts (``vmalloc-vectors/1``).
+
+Sequences of allocator operations with the addresses a kernel's own routines returned.
+"""
 
 import gzip
 import json
@@ -93,11 +96,18 @@ class OpScript:
         """
         while (data := self._next()) is not None:
             row = data
-            if not isinstance(row, list) or not row or not isinstance(row[0], str) or row[0] not in _FIELDS:
+            if (
+                not isinstance(row, list)
+                or not row
+                or not isinstance(row[0], str)
+                or row[0] not in _FIELDS
+            ):
                 raise InputError(self.path, self.line, "not a row of an op script")
             fields = _FIELDS[row[0]]
             if len(row) != len(fields) + 1:
-                raise InputError(self.path, self.line, f"{row[0]} takes {len(fields)} fields, not {len(row) - 1}")
+                raise InputError(
+                    self.path, self.line, f"{row[0]} takes {len(fields)} fields, not {len(row) - 1}"
+                )
             for index, letter in enumerate(fields, 1):
                 row[index] = self._field(row[0], index, letter, row[index])
             yield self.line, row
@@ -132,7 +142,9 @@ class OpScript:
         elif letter == "b":
             good = isinstance(value, bool)
         if not good:
-            raise InputError(self.path, self.line, f"field {index} of {kind} is not what it should be")
+            raise InputError(
+                self.path, self.line, f"field {index} of {kind} is not what it should be"
+            )
         return value
 
     def _hex(self, value: Any) -> int:
@@ -146,7 +158,9 @@ class OpScript:
     def _read_header(self) -> OpHeader:
         data = self._next()
         if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise InputError(self.path, self.line or 1, f"not an op script: line 1 must name the format {FORMAT}")
+            raise InputError(
+                self.path, self.line or 1, f"not an op script: line 1 must name the format {FORMAT}"
+            )
         kernel = data.get("kernel")
         if not isinstance(kernel, str) or not kernel.startswith(("6.", "7.")):
             raise InputError(self.path, 1, "kernel: a version such as 6.12.107 or 7.1.8")
@@ -156,7 +170,9 @@ class OpScript:
         pairs = {}
         for name in ("early_areas", "windows"):
             value = data.get(name)
-            if not isinstance(value, list) or not all(isinstance(item, list) and len(item) == 2 for item in value):
+            if not isinstance(value, list) or not all(
+                isinstance(item, list) and len(item) == 2 for item in value
+            ):
                 raise InputError(self.path, 1, f"{name}: a list of pairs")
             pairs[name] = tuple((self._hex(first), self._hex(second)) for first, second in value)
         return OpHeader(

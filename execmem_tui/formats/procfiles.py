@@ -1,4 +1,7 @@
-"""Small files of /proc and /sys beside vmallocinfo: kallsyms, modules, module sections, meminfo, version, kernel config."""
+"""Small files of /proc and /sys beside vmallocinfo.
+
+Kallsyms, modules, module sections, meminfo, version, kernel config.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -33,7 +36,10 @@ class Symbol:
 
 @frozen(kw_only=True)
 class ModuleLine:
-    """One line of /proc/modules: `size` sums all regions page by page, `base` is the text base (0 if hidden or none)."""
+    """One line of /proc/modules.
+
+    `size` sums all regions page by page, `base` is the text base (0 if hidden or none).
+    """
 
     name: str
     size: Bytes
@@ -50,7 +56,9 @@ class SectionLine:
     address: Address
 
 
-def _matches(path: str, lines: Lines, pattern: re.Pattern[str], what: str) -> Iterable[re.Match[str]]:
+def _matches(
+    path: str, lines: Lines, pattern: re.Pattern[str], what: str
+) -> Iterable[re.Match[str]]:
     bad = good = 0
     for number, text in lines:
         match = pattern.fullmatch(text.rstrip())
@@ -87,7 +95,9 @@ def parse_modules(path: str, lines: Lines) -> list[ModuleLine]:
         InputError: this is no list of modules.
     """
     return [
-        ModuleLine(name=printable(match[1], 80), size=int(match[2]), state=match[5], base=int(match[6], 16))
+        ModuleLine(
+            name=printable(match[1], 80), size=int(match[2]), state=match[5], base=int(match[6], 16)
+        )
         for match in _matches(path, lines, _MODULE, "/proc/modules")
     ]
 
@@ -99,7 +109,11 @@ def parse_sections(path: str, lines: Lines) -> list[SectionLine]:
         InputError: this is no list of sections.
     """
     return [
-        SectionLine(module=printable(match[1], 80), section=printable(match[2], 120), address=int(match[3], 16))
+        SectionLine(
+            module=printable(match[1], 80),
+            section=printable(match[2], 120),
+            address=int(match[3], 16),
+        )
         for match in _matches(path, lines, _SECTION, "module sections")
     ]
 
@@ -125,12 +139,17 @@ def parse_version(lines: Lines) -> tuple[str, str] | None:
 
 
 def parse_uname(lines: Lines) -> tuple[str, str] | None:
-    """Return (release, machine) of the output of ``uname -a``, or None; the machine is "" where none is told."""
+    """Return (release, machine) of the output of ``uname -a``, or None.
+
+    The machine is "" where none is told.
+    """
     for _, text in lines:
         match = _UNAME.match(text.strip())
         if match is not None:
             words = match[3].split()
-            machines = [word for word in words[1:] if re.fullmatch(r"[a-z][a-z0-9_]*\d[a-z0-9_]*", word)]
+            machines = [
+                word for word in words[1:] if re.fullmatch(r"[a-z][a-z0-9_]*\d[a-z0-9_]*", word)
+            ]
             return printable(match[2], 80), printable(machines[0], 20) if machines else ""
     return None
 

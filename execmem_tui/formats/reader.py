@@ -1,4 +1,7 @@
-"""Lines of a file that may be packed: plain, gzip, bzip2, xz, zstd, by its first bytes. Nothing is ever written to disk."""
+"""Lines of a file that may be packed: plain, gzip, bzip2, xz, zstd, by its first bytes.
+
+Nothing is ever written to disk.
+"""
 
 import bz2
 import gzip
@@ -18,7 +21,10 @@ _MAX_LINE: Final = 1 << 16
 
 
 def unpacked(raw: IO[bytes]) -> IO[bytes]:
-    """Return a reader over what the file `raw` holds, by its first bytes; on broken bytes reading raises, see `read_lines`."""
+    """Return a reader over what the file `raw` holds, by its first bytes.
+
+    On broken bytes reading raises, see `read_lines`.
+    """
     head = raw.read(6)
     raw.seek(0)
     if head.startswith(b"\x1f\x8b"):
@@ -38,7 +44,8 @@ def read_blocks(path: Path) -> Iterator[bytes]:
     """Yield some whole lines at a time with their ends; only the last line of all may have none.
 
     Raises:
-        InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints: the next one. It says no line.
+        InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints: the
+            next one. It says no line.
         OSError: it cannot be read.
     """
     name = str(path)
@@ -72,7 +79,9 @@ def read_blocks(path: Path) -> Iterator[bytes]:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Yield (line number from 1, line without its end); bytes that are no UTF-8 become replacement characters.
+    """Yield (line number from 1, line without its end).
+
+    Bytes that are no UTF-8 become replacement characters.
 
     Raises:
         InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints.

@@ -1,7 +1,9 @@
-"""Text of a trace: vmalloc events, module events, markers, lost events. Streaming; one tuple per line.
+"""Text of a trace: vmalloc events, module events, markers, lost events. Streaming.
 
-Event text: include/trace/events/vmalloc.h and module.h, the same in 6.12 and 7.1. `va_start` of alloc_vmap_area is decimal,
-everything else hexadecimal.
+One tuple per line.
+
+Event text: include/trace/events/vmalloc.h and module.h, the same in 6.12 and 7.1. `va_start` of
+alloc_vmap_area is decimal, everything else hexadecimal.
 """
 
 import re
@@ -51,22 +53,28 @@ __all__ = [
 _LINE: Final = re.compile(
     r"\s*(.{1,40}?)(?:-|\s+)(\d+)(?:/\d+)?\s+(?:\([^)]*\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?(\d+\.\d+):\s+(?:\w+:)?(\w+):\s*(.*)"
 )
-"""tracefs `trace` (TASK-PID, perhaps (TGID), flags), `trace-cmd report` (no flags), `perf script` (TASK PID, system:event)."""
+"""tracefs `trace` (TASK-PID, perhaps (TGID), flags), `trace-cmd report` (no flags), `perf script`
+(TASK PID, system:event)."""
 _ALLOC: Final = re.compile(
-    r"va_start: (\d{1,20}) size=(\d{1,20}) align=(\d{1,20}) vstart=0x([0-9a-f]{1,16}) vend=0x([0-9a-f]{1,16}) failed=([01])"
+    r"va_start: (\d{1,20}) size=(\d{1,20}) align=(\d{1,20}) vstart=0x([0-9a-f]{1,16})"
+    r" vend=0x([0-9a-f]{1,16}) failed=([01])"
 )
 _FREE: Final = re.compile(r"va_start=0x([0-9a-f]{1,16}) nr_lazy=(\d{1,20}) nr_lazy_max=(\d{1,20})")
 _PURGE: Final = re.compile(r"start=0x([0-9a-f]{1,16}) end=0x([0-9a-f]{1,16}) num_purged=(\d{1,20})")
 _PROBED_CALL: Final = re.compile(
-    r"\(alloc_vmap_area\+0x0/\S+\) size=(\d{1,20}) align=(\d{1,20}) vstart=0x([0-9a-f]{1,16}) vend=0x([0-9a-f]{1,16})"
+    r"\(alloc_vmap_area\+0x0/\S+\) size=(\d{1,20}) align=(\d{1,20}) vstart=0x([0-9a-f]{1,16})"
+    r" vend=0x([0-9a-f]{1,16})"
 )
-_PROBED_RETURN: Final = re.compile(r"\(\S+ <- alloc_vmap_area\) va_start=(?:0x([0-9a-f]{1,16})|\(fault\))")
+_PROBED_RETURN: Final = re.compile(
+    r"\(\S+ <- alloc_vmap_area\) va_start=(?:0x([0-9a-f]{1,16})|\(fault\))"
+)
 _PROBED_FREE: Final = re.compile(r"\(free_vmap_area_noflush\+0x0/\S+\) va_start=0x([0-9a-f]{1,16})")
 _PROBED_PURGE: Final = re.compile(r"\(__purge_vmap_area_lazy\+0x0/")
 _EVENT: Final = re.compile(r"\s*(?:\w+:)?(\w+):\s*(.*)")
 """What `_LINE` has behind the time."""
 _LOST: Final = re.compile(
-    r"CPU:\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?: DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d+)"
+    r"CPU:\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?:"
+    r" DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d+)"
 )
 """Where the kernel does not know how many, at least one."""
 _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\s+#P:(\d+)")
@@ -82,8 +90,12 @@ _Where = tuple[int, float, str, int]
 """Line, seconds, task, CPU."""
 
 
-def parse_trace(path: str, lines: Iterable[tuple[int, str]], *, native: bool = False) -> Iterator[TraceLine]:
-    """Yield what each line says; comments and foreign lines are passed over while they are few (see `_Probes` for old kernels).
+def parse_trace(
+    path: str, lines: Iterable[tuple[int, str]], *, native: bool = False
+) -> Iterator[TraceLine]:
+    """Yield what each line says.
+
+    Comments and foreign lines are passed over while they are few (see `_Probes` for old kernels).
 
     Args:
         path: to be named in errors.
@@ -186,7 +198,10 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
 
 
 class _Numbers(dict[str, int]):
-    """What numbers in text are, -1 where it is none that the kernel prints; most addresses come again."""
+    """What numbers in text are, -1 where it is none that the kernel prints.
+
+    Most addresses come again.
+    """
 
     def __init__(self, base: int) -> None:
         super().__init__()
@@ -202,9 +217,10 @@ class _Numbers(dict[str, int]):
 class _Parser:
     """Reads any line, and learns the parts that come again and again, for those that need no second look.
 
-    `heads` has what stands before the time: (task, CPU); `moments` has that with the seconds. `requests`, `pages` and
-    `counts` have what stands behind the addresses of alloc_vmap_area, free_vmap_area_noflush and purge_vmap_area_lazy.
-    `purges` has whole purges of nothing, `names` has other events.
+    `heads` has what stands before the time: (task, CPU); `moments` has that with the seconds.
+    `requests`, `pages` and `counts` have what stands behind the addresses of alloc_vmap_area,
+    free_vmap_area_noflush and purge_vmap_area_lazy. `purges` has whole purges of nothing, `names`
+    has other events.
     """
 
     def __init__(self, path: str, *, native: bool) -> None:
@@ -286,14 +302,20 @@ class _Parser:
         self._probes.native = True
         line = _TAKERS[name](where, text)
         if line is None:
-            raise InputError(self._path, where[0], f"a {name} event that is cut or from another kernel")
+            raise InputError(
+                self._path, where[0], f"a {name} event that is cut or from another kernel"
+            )
         return line
 
     def _learn(self, found: re.Match[str], where: _Where) -> None:
         """Keep the head of a line, but only where the same characters can never be read in another way."""
         head = found.string.partition(": ")[0]
         place = head.rpartition(" ")[0]
-        simple = place.isprintable() and place.rfind(")") >= place.rfind("(") and len(where[2]) <= _MAX_TASK
+        simple = (
+            place.isprintable()
+            and place.rfind(")") >= place.rfind("(")
+            and len(where[2]) <= _MAX_TASK
+        )
         if simple and found.span(4) == (len(place) + 1, len(head)):
             _keep(self.heads, place, where[2:])
 
@@ -331,10 +353,13 @@ def looks_like_trace(lines: Iterable[tuple[int, str]]) -> bool:
 
 
 class _Probes:
-    """Kernels before 6.3 have no vmalloc events. Their kprobe events say the same, in a trace without vmalloc events so far.
+    """Kernels before 6.3 have no vmalloc events.
 
-    They are those on alloc_vmap_area (size, align, vstart, vend), its return (va_start), free_vmap_area_noflush (va_start)
-    and __purge_vmap_area_lazy. The call of alloc_vmap_area is paired with its return per task.
+    Their kprobe events say the same, in a trace without vmalloc events so far.
+
+    They are those on alloc_vmap_area (size, align, vstart, vend), its return (va_start),
+    free_vmap_area_noflush (va_start) and __purge_vmap_area_lazy. The call of alloc_vmap_area is
+    paired with its return per task.
     """
 
     def __init__(self) -> None:
@@ -376,7 +401,9 @@ def _alloc(where: _Where, rest: str) -> Alloc | None:
     if match is None:
         return None
     start, size, align, vstart, vend, failed = match.groups()
-    return Alloc(*where, int(start), int(size), int(align), int(vstart, 16), int(vend, 16), failed == "1")
+    return Alloc(
+        *where, int(start), int(size), int(align), int(vstart, 16), int(vend, 16), failed == "1"
+    )
 
 
 def _free(where: _Where, rest: str) -> Free | None:
@@ -386,7 +413,11 @@ def _free(where: _Where, rest: str) -> Free | None:
 
 def _purge(where: _Where, rest: str) -> Purge | None:
     match = _PURGE.match(rest)
-    return None if match is None else Purge(*where, int(match[1], 16), int(match[2], 16), int(match[3]))
+    return (
+        None
+        if match is None
+        else Purge(*where, int(match[1], 16), int(match[2], 16), int(match[3]))
+    )
 
 
 _TAKERS: Final[dict[str, Callable[[_Where, str], Alloc | Free | Purge | None]]] = {

@@ -86,7 +86,8 @@ HEADER: Final = 5
 Event = tuple[int, int, Place, str | tuple[Any, ...], int, Any]
 """A line that is read only in part, see `full`.
 
-Kind, line number, place, the text up to the time (or all of the line where it is read already), then `start` of an Alloc or a
-Free or `events` of a Lost, and what is left: of an Alloc (size, align, vstart, vend, failed), of a Free `nr_lazy`, of a Purge
-(start, end, purged), of an Other the text behind the time.
+Kind, line number, place, the text up to the time (or all of the line where it is read already),
+then `start` of an Alloc or a Free or `events` of a Lost, and what is left: of an Alloc (size,
+align, vstart, vend, failed), of a Free `nr_lazy`, of a Purge (start, end, purged), of an Other the
+text behind the time.
 """

@@ -67,7 +67,9 @@ def _events(path: Path, watcher: Watcher) -> Iterator[Event]:
 
 
 def _piped_events(path: Path, watcher: Watcher) -> Iterator[Event]:
-    """Yield the events that a second process reads; should it fail, at what ever, all is read here and the rest passed on.
+    """Yield the events that a second process reads.
+
+    Should it fail, at what ever, all is read here and the rest passed on.
 
     It ends with this one: a write into a pipe that nobody reads kills it.
     """

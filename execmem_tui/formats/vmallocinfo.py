@@ -1,4 +1,7 @@
-"""/proc/vmallocinfo (mm/vmalloc.c: vmalloc_info_show, show_purge_info; the same text in 6.12 and 7.1)."""
+"""/proc/vmallocinfo (mm/vmalloc.c: vmalloc_info_show, show_purge_info.
+
+The same text in 6.12 and 7.1).
+"""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +17,9 @@ from execmem_tui.model.units import Address, Bytes
 _LINE: Final = re.compile(
     r"(0x[0-9a-f]{1,16}|\(_*ptrval_*\))-(0x[0-9a-f]{1,16}|\(_*ptrval_*\))\s+(\d{1,20})(?:\s(.*))?"
 )
-_FLAGS: Final = frozenset(("ioremap", "sparse", "vmalloc", "vmap", "user", "dma-coherent", "vpages"))
+_FLAGS: Final = frozenset(
+    ("ioremap", "sparse", "vmalloc", "vmap", "user", "dma-coherent", "vpages")
+)
 _UNPURGED: Final = "unpurged vm_area"
 _MAX_BAD: Final = 20
 

@@ -40,11 +40,13 @@ class Execmem:
     Args:
         vmalloc: the allocator beneath.
         ranges: per type number 0 to 4.
-        rox_compiled: CONFIG_ARCH_HAS_EXECMEM_ROX; execmem_alloc_rw() then calls set_memory for every type. None: some range
-            has the ROX cache.
+        rox_compiled: CONFIG_ARCH_HAS_EXECMEM_ROX; execmem_alloc_rw() then calls set_memory for
+            every type. None: some range has the ROX cache.
     """
 
-    def __init__(self, vmalloc: Vmalloc, ranges: Mapping[int, TypeRange], *, rox_compiled: bool | None = None) -> None:
+    def __init__(
+        self, vmalloc: Vmalloc, ranges: Mapping[int, TypeRange], *, rox_compiled: bool | None = None
+    ) -> None:
         self.vmalloc = vmalloc
         self.areas = VmAreas(vmalloc)
         self.map_ram = MapRam(vmalloc)
@@ -73,7 +75,10 @@ class Execmem:
         return any(entry.rox_cache for entry in self.ranges.values())
 
     def set_memory(self) -> bool:
-        """One set_memory_*() call: purges aliases first where the architecture does; False if it fails."""
+        """One set_memory_*() call: purges aliases first where the architecture does.
+
+        False if it fails.
+        """
         if self.set_memory_purges:
             self.vmalloc.purge(Purge.ALIASES)
         return not self.set_memory_fails
@@ -129,7 +134,10 @@ class Execmem:
         return self.set_memory() and self.set_memory()
 
     def run_deferred(self) -> int:
-        """Run everything queued once: cleanups, drain, retry of pending frees, cache cleaner; return the items run."""
+        """Run everything queued once: cleanups, drain, retry of pending frees, cache cleaner.
+
+        Return the items run.
+        """
         items = self.areas.run_cleanup()
         items += self.vmalloc.run_drain()
         if self.cache.retry_queued:
@@ -166,7 +174,10 @@ class Execmem:
         return start
 
     def _populate(self, entry: TypeRange, size: int) -> bool:
-        """Take a block from vmalloc: rounded up to a PMD, else of the exact size (execmem_cache_populate)."""
+        """Take a block from vmalloc.
+
+        Rounded up to a PMD, else of the exact size (execmem_cache_populate).
+        """
         pmd_size = self.areas.pmd_size
         rounded = (size + pmd_size - 1) & -pmd_size
         area = self._from_vmalloc(entry, rounded, entry.alignment, VM_ALLOW_HUGE_VMAP)
@@ -190,10 +201,15 @@ class Execmem:
         self.cache.pending.add(start)
         self.cache.retry_queued = True
         if self.vmalloc.journal is not None:
-            self.vmalloc.journal.append(RoxFree(start, self.cache.busy[start] - start, pending=True))
+            self.vmalloc.journal.append(
+                RoxFree(start, self.cache.busy[start] - start, pending=True)
+            )
 
     def _return_to_cache(self, start: int) -> bool:
-        """Make writable, poison, make ROX again, add to the free pieces (__execmem_cache_free); False if it failed."""
+        """Make writable, poison, make ROX again, add to the free pieces (__execmem_cache_free).
+
+        False if it failed.
+        """
         if not self.force_rw():
             return False
         self.set_memory()
@@ -215,7 +231,10 @@ class Execmem:
             self.cache.clean_queued = True
 
     def _clean(self) -> None:
-        """Drop whole free blocks; they turn lazy and need somebody else's purge (execmem_cache_clean)."""
+        """Drop whole free blocks.
+
+        They turn lazy and need somebody else's purge (execmem_cache_clean).
+        """
         journal = self.vmalloc.journal
         for start, end in self.cache.whole_blocks(self.areas.pmd_size):
             area = self.vmalloc.busy.get(start)
@@ -224,7 +243,8 @@ class Execmem:
                     journal.append(
                         Hazard(
                             "cleaner-inner-block",
-                            f"{start:x}-{end:x} is a part of a bigger ROX block: 7.1 would free all of it",
+                            f"{start:x}-{end:x} is a part of a bigger ROX block: 7.1 would free all"
+                            " of it",
                         )
                     )
                 continue

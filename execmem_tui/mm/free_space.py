@@ -14,7 +14,9 @@ class FreeSpace:
 
     __slots__ = ("page_size", "tree")
 
-    def __init__(self, page_size: int, taken: Iterable[tuple[int, int]] = (), highest: int = HIGHEST) -> None:
+    def __init__(
+        self, page_size: int, taken: Iterable[tuple[int, int]] = (), highest: int = HIGHEST
+    ) -> None:
         """Start from the complement of `taken` (start, end) intervals in [1, highest), built ascending as at boot."""
         self.page_size = page_size
         self.tree = FreeTree()
@@ -44,7 +46,10 @@ class FreeSpace:
         self.tree.insert(start, end, parent)
 
     def padded(self, size: int, align: int, vstart: int, vend: int) -> int:
-        """Return the length that the pruning of the search uses: `adjust_search_size` of alloc_vmap_area."""
+        """Return the length that the pruning of the search uses.
+
+        `adjust_search_size` of alloc_vmap_area.
+        """
         if align > self.page_size and vend - vstart != size:
             return size + align - 1
         return size
@@ -52,8 +57,9 @@ class FreeSpace:
     def search(self, size: int, align: int, vstart: int, need: int) -> tuple[FreeArea, int] | None:
         """Return the area that find_vmap_lowest_match() chooses and the address in it, or None.
 
-        With `align` at most a page this is the lowest area that fits. Above that, an area smaller than `need` (the padded
-        size) is taken only where the tree's shape makes the search pass it: the result depends on history.
+        With `align` at most a page this is the lowest area that fits. Above that, an area smaller
+        than `need` (the padded size) is taken only where the tree's shape makes the search pass it:
+        the result depends on history.
         """
         node = self.tree.root
         if node is None:
@@ -73,7 +79,8 @@ class FreeSpace:
                 if right is not None and right.top >= need:
                     node = right
                     break
-                # back to the nearest node that was left to the left: what is above a right child was looked at
+                # back to the nearest node that was left to the left: what is above a right child
+                # was looked at
                 parent = node.parent
                 while parent is not None and parent.left is not node:
                     node, parent = parent, parent.parent
@@ -88,8 +95,8 @@ class FreeSpace:
             size: bytes, guard included.
             align: power of two.
             vstart: lowest address.
-            at_least: only areas of this many bytes count. 0 gives the bound L of an aligned search, the padded size the
-                bound C: what the kernel answers lies between them.
+            at_least: only areas of this many bytes count. 0 gives the bound L of an aligned search,
+                the padded size the bound C: what the kernel answers lies between them.
         """
         mask = -align
         least = max(size, at_least)
@@ -129,7 +136,10 @@ class FreeSpace:
         return found
 
     def clip(self, area: FreeArea, start: int, size: int) -> None:
-        """Carve [start, start + size) out of `area` (va_clip): in the middle, the existing node keeps the right remainder."""
+        """Carve [start, start + size) out of `area` (va_clip).
+
+        In the middle, the existing node keeps the right remainder.
+        """
         end = start + size
         if area.start == start:
             last = area.end
@@ -173,7 +183,9 @@ class FreeSpace:
                 after = node
                 node = node.left
             else:
-                assert start >= node.end, f"{start:x}-{end:x} overlaps free {node.start:x}-{node.end:x}"
+                assert start >= node.end, (
+                    f"{start:x}-{end:x} overlaps free {node.start:x}-{node.end:x}"
+                )
                 before = node
                 node = node.right
         touches_before = before is not None and before.end == start

@@ -1,4 +1,7 @@
-"""What the allocator did, in the kernel's own terms: one record per trace event, and more where the kernel prints none."""
+"""What the allocator did, in the kernel's own terms.
+
+One record per trace event, and more where the kernel prints none.
+"""
 
 from typing import Protocol
 
@@ -7,7 +10,10 @@ from attrs import frozen
 
 @frozen
 class AllocVmapArea:
-    """One attempt (trace event alloc_vmap_area). `size` includes the guard; `start` means nothing when `failed`."""
+    """One attempt (trace event alloc_vmap_area). `size` includes the guard.
+
+    `start` means nothing when `failed`.
+    """
 
     start: int
     size: int
@@ -20,7 +26,10 @@ class AllocVmapArea:
 
 @frozen
 class FreeVmapAreaNoflush:
-    """An area turned lazy (trace event free_vmap_area_noflush); `nr_lazy` is in pages, after adding it."""
+    """An area turned lazy (trace event free_vmap_area_noflush).
+
+    `nr_lazy` is in pages, after adding it.
+    """
 
     start: int
     end: int

@@ -1,4 +1,7 @@
-"""vm_map_ram(): small mappings cut from per-CPU blocks of the vmalloc window (mm/vmalloc.c: struct vmap_block)."""
+"""vm_map_ram(): small mappings cut from per-CPU blocks of the vmalloc window (mm/vmalloc.c.
+
+Struct vmap_block).
+"""
 
 from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
@@ -45,7 +48,9 @@ class MapRam:
             twin.dirty = block.dirty
             twins[start] = twin
         copy.by_start = twins
-        copy.queues = {cpu: [twins[block.area.start] for block in queue] for cpu, queue in self.queues.items()}
+        copy.queues = {
+            cpu: [twins[block.area.start] for block in queue] for cpu, queue in self.queues.items()
+        }
         return copy
 
     @property
@@ -58,7 +63,10 @@ class MapRam:
         vmalloc = self.vmalloc
         if pages > self.max_alloc:
             area = vmalloc.alloc_vmap_area(
-                pages * vmalloc.page_size, vmalloc.page_size, vmalloc.vmalloc_start, vmalloc.vmalloc_end
+                pages * vmalloc.page_size,
+                vmalloc.page_size,
+                vmalloc.vmalloc_start,
+                vmalloc.vmalloc_end,
             )
             return None if area is None else area.start
         size = 1 << (pages - 1).bit_length()
@@ -70,7 +78,9 @@ class MapRam:
                 if block.free == 0:
                     queue.remove(block)
                 return start
-        area = vmalloc.alloc_vmap_area(self.block_size, self.block_size, vmalloc.vmalloc_start, vmalloc.vmalloc_end)
+        area = vmalloc.alloc_vmap_area(
+            self.block_size, self.block_size, vmalloc.vmalloc_start, vmalloc.vmalloc_end
+        )
         if area is None:
             return None
         block = VmapBlock(area, self.bits - size)
@@ -91,7 +101,10 @@ class MapRam:
             self._drop(block)
 
     def purge_fragmented(self, force: bool) -> None:
-        """Release blocks without live mappings (purge_fragmented_block): all (`force`), or those nearly used up."""
+        """Release blocks without live mappings (purge_fragmented_block).
+
+        All (`force`), or those nearly used up.
+        """
         victims = [
             block
             for cpu in sorted(self.queues)

@@ -1,4 +1,7 @@
-"""Percpu chunks: congruent areas placed from the top of the vmalloc window (mm/vmalloc.c: pcpu_get_vm_areas)."""
+"""Percpu chunks: congruent areas placed from the top of the vmalloc window (mm/vmalloc.c.
+
+Pcpu_get_vm_areas).
+"""
 
 from collections.abc import Sequence
 
@@ -11,7 +14,9 @@ from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 def pcpu_get_vm_areas(
     vmalloc: Vmalloc, align: int, offsets: Sequence[int], sizes: Sequence[int]
 ) -> list[VmapArea] | None:
-    """Place one area per group at a common base plus its offset, as high as possible; None on failure.
+    """Place one area per group at a common base plus its offset, as high as possible.
+
+    None on failure.
 
     Args:
         vmalloc: the allocator.
@@ -39,7 +44,10 @@ def pcpu_get_vm_areas(
 
 
 def _base(vmalloc: Vmalloc, align: int, offsets: Sequence[int], sizes: Sequence[int]) -> int | None:
-    """Find the highest base; the walk goes round the groups until one full round needed no lowering."""
+    """Find the highest base.
+
+    The walk goes round the groups until one full round needed no lowering.
+    """
     groups = len(offsets)
     lowest = (vmalloc.vmalloc_start + align - 1) & -align
     highest = vmalloc.vmalloc_end & -align

@@ -1,9 +1,10 @@
 """The free areas of vmalloc as an augmented red-black tree with the kernel's own shape.
 
-The shape matters: an aligned search looks at areas in an order that depends on it (mm/vmalloc.c: find_vmap_lowest_match).
-Insertion and deletion are the textbook algorithms that lib/rbtree.c implements (CLRS, 3rd edition: bottom-up repair;
-a node with two children is replaced by its in-order successor). `top` of a node is the size of the largest area in its
-subtree (subtree_max_size) and is exact after every operation.
+The shape matters: an aligned search looks at areas in an order that depends on it (mm/vmalloc.c:
+find_vmap_lowest_match). Insertion and deletion are the textbook algorithms that lib/rbtree.c
+implements (CLRS, 3rd edition: bottom-up repair; a node with two children is replaced by its
+in-order successor). `top` of a node is the size of the largest area in its subtree
+(subtree_max_size) and is exact after every operation.
 """
 
 from collections.abc import Iterator

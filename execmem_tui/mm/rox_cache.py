@@ -1,12 +1,16 @@
-"""The cache of read-only executable blocks (mm/execmem.c, 7.1; x86-64 with STRICT_MODULE_RWX and PSE).
+"""The cache of read-only executable blocks (mm/execmem.c, 7.1.
 
-Free and busy pieces are disjoint and shared by all cached types. Pieces of one block join when they touch; blocks never do,
-for a guard page lies between them. Two hazards of the 7.1 code are flagged in the journal and not imitated:
+X86-64 with STRICT_MODULE_RWX and PSE).
 
-* ``cleaner-inner-block``: a free piece that is a PMD-aligned part of a bigger block; the cleaner would vfree() it by its inner
-  address and take the whole block with it. Here the piece stays in the cache.
-* ``last-interval``: nothing qualifies but the last free piece is big enough; the kernel's loop would hand out the address
-  behind it. Here that counts as a miss.
+Free and busy pieces are disjoint and shared by all cached types. Pieces of one block join when they
+touch; blocks never do, for a guard page lies between them. Two hazards of the 7.1 code are flagged
+in the journal and not imitated:
+
+* ``cleaner-inner-block``: a free piece that is a PMD-aligned part of a bigger block; the cleaner
+  would vfree() it by its inner address and take the whole block with it. Here the piece stays in
+  the cache.
+* ``last-interval``: nothing qualifies but the last free piece is big enough; the kernel's loop
+  would hand out the address behind it. Here that counts as a miss.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -59,23 +63,30 @@ class RoxCache:
         self.free_starts.remove(start)
         del self.free_ends[start]
 
-    def alloc(self, size: int, windows: tuple[tuple[int, int], ...], journal: Journal | None) -> int | None:
-        """Take the low end of the lowest free piece that is long enough and starts in a window; None on a miss.
+    def alloc(
+        self, size: int, windows: tuple[tuple[int, int], ...], journal: Journal | None
+    ) -> int | None:
+        """Take the low end of the lowest free piece that is long enough and starts in a window.
 
-        A piece counts as inside only if its start plus `size` lies strictly below the window's end (within_range).
+        None on a miss.
+
+        A piece counts as inside only if its start plus `size` lies strictly below the window's end
+        (within_range).
         """
         length = 0
         for start in self.free_starts:
             length = self.free_ends[start] - start
-            if length >= size and any(low <= start and start + size < high for low, high in windows):
+            if length >= size and any(
+                low <= start and start + size < high for low, high in windows
+            ):
                 self._carve(start, size)
                 return start
         if length >= size and journal is not None:
             journal.append(
                 Hazard(
                     "last-interval",
-                    f"no free piece of the ROX cache qualifies for {size} bytes, but the last one is big enough: "
-                    "7.1 would return the address behind it",
+                    f"no free piece of the ROX cache qualifies for {size} bytes, but the last one"
+                    " is big enough: 7.1 would return the address behind it",
                 )
             )
         return None
@@ -102,4 +113,8 @@ class RoxCache:
 
     def whole_blocks(self, pmd_size: int) -> list[tuple[int, int]]:
         """Return the free pieces that the cleaner considers: start and length are PMD multiples."""
-        return [(start, end) for start, end in self.free() if start % pmd_size == 0 and (end - start) % pmd_size == 0]
+        return [
+            (start, end)
+            for start, end in self.free()
+            if start % pmd_size == 0 and (end - start) % pmd_size == 0
+        ]

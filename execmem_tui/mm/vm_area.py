@@ -1,4 +1,7 @@
-"""The layers above bare address space: guard pages, huge mappings, vmalloc and vfree (mm/vmalloc.c)."""
+"""The layers above bare address space.
+
+Guard pages, huge mappings, vmalloc and vfree (mm/vmalloc.c).
+"""
 
 from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
 from execmem_tui.mm.vmap_node import (
@@ -35,7 +38,9 @@ class VmAreas:
         copy.cleanup = list(self.cleanup)
         return copy
 
-    def get_vm_area(self, size: int, align: int, shift: int, flags: int, start: int, end: int) -> VmapArea | None:
+    def get_vm_area(
+        self, size: int, align: int, shift: int, flags: int, start: int, end: int
+    ) -> VmapArea | None:
         """Reserve address space with a guard page unless VM_NO_GUARD (`__get_vm_area_node`)."""
         unit = 1 << shift
         size = (size + unit - 1) & -unit
@@ -46,9 +51,13 @@ class VmAreas:
             order = min(max((size - 1).bit_length(), page_size.bit_length() - 1), IOREMAP_MAX_ORDER)
             align = 1 << order
         guard = 0 if flags & VM_NO_GUARD else page_size
-        return self.vmalloc.alloc_vmap_area(size + guard, align, start, end, flags=flags, guard=guard)
+        return self.vmalloc.alloc_vmap_area(
+            size + guard, align, start, end, flags=flags, guard=guard
+        )
 
-    def vmalloc_range(self, size: int, align: int, start: int, end: int, flags: int) -> VmapArea | None:
+    def vmalloc_range(
+        self, size: int, align: int, start: int, end: int, flags: int
+    ) -> VmapArea | None:
         """Reserve address space and populate it (`__vmalloc_node_range`), huge where allowed, with one smaller retry."""
         page_size = self.vmalloc.page_size
         pages = (size + page_size - 1) // page_size
@@ -63,7 +72,9 @@ class VmAreas:
         while True:
             area = self.get_vm_area(size, align, shift, flags, start, end)
             if area is not None:
-                if not (self.page_alloc_fails or (self.huge_page_alloc_fails and shift > page_shift)):
+                if not (
+                    self.page_alloc_fails or (self.huge_page_alloc_fails and shift > page_shift)
+                ):
                     return area
                 self._undo(area)
             if shift == page_shift:
@@ -78,7 +89,10 @@ class VmAreas:
             self.cleanup.append(area)
 
     def vfree(self, area: VmapArea) -> None:
-        """Free a whole area; VM_FLUSH_RESET_PERMS purges aliases before it returns (vm_reset_perms)."""
+        """Free a whole area.
+
+        VM_FLUSH_RESET_PERMS purges aliases before it returns (vm_reset_perms).
+        """
         self.vmalloc.release(area)
         if area.flags & VM_FLUSH_RESET_PERMS:
             self.vmalloc.purge(Purge.ALIASES)

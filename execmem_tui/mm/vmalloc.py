@@ -11,7 +11,14 @@ from execmem_tui.mm.journal import (
     Journal,
     PurgeVmapAreaLazy,
 )
-from execmem_tui.mm.vmap_node import MAX_NODES, MAX_POOL_PAGES, NO_OWNER, VmapArea, VmapNode, give_back_decayed
+from execmem_tui.mm.vmap_node import (
+    MAX_NODES,
+    MAX_POOL_PAGES,
+    NO_OWNER,
+    VmapArea,
+    VmapNode,
+    give_back_decayed,
+)
 
 LAZY_UNIT: Final = 32 << 20
 """lazy_max_pages(): 32 MiB per bit of the online CPU count."""
@@ -83,7 +90,9 @@ class Vmalloc:
         self.notifier_frees = 0
         """How many more times the notifier chain will report that it freed something."""
         early = [VmapArea(start, end, NO_OWNER, 0, 0) for start, end in early_areas]
-        self.space = FreeSpace(page_size, [(area.start, area.end) for area in early], (1 << word_bits) - 1)
+        self.space = FreeSpace(
+            page_size, [(area.start, area.end) for area in early], (1 << word_bits) - 1
+        )
         self.busy: dict[int, VmapArea] = {area.start: area for area in early}
         count = min(max(possible_cpus, 1), MAX_NODES) if word_bits == 64 else 1
         self.nodes = [VmapNode() for _ in range(count)]
@@ -94,7 +103,8 @@ class Vmalloc:
         self.before_purge: Callable[[bool], None] | None = None
         """Called with force=True (reclaim) or False (aliases): map-ram releases its blocks."""
         self.skip_idle_purges = False
-        """Leave out purges that would find nothing lazy and no pool, and their records: for runs that only count."""
+        """Leave out purges that would find nothing lazy and no pool, and their records: for runs
+        that only count."""
 
     def clone(self, journal: Journal | None = None) -> "Vmalloc":
         """Return an equal allocator with the same tree shape; `before_purge` is not copied."""
@@ -116,7 +126,15 @@ class Vmalloc:
         return address // self._zone % len(self.nodes)
 
     def alloc_vmap_area(
-        self, size: int, align: int, vstart: int, vend: int, *, flags: int = 0, guard: int = 0, blocking: bool = True
+        self,
+        size: int,
+        align: int,
+        vstart: int,
+        vend: int,
+        *,
+        flags: int = 0,
+        guard: int = 0,
+        blocking: bool = True,
     ) -> VmapArea | None:
         """Find and take address space (alloc_vmap_area); None where the kernel returns an error.
 
@@ -140,7 +158,9 @@ class Vmalloc:
         if pooled is not None:
             start = pooled[0]
             if self.journal is not None:
-                self.journal.append(AllocVmapArea(start, size, align, vstart, vend, failed=False, pooled=True))
+                self.journal.append(
+                    AllocVmapArea(start, size, align, vstart, vend, failed=False, pooled=True)
+                )
         else:
             found = self._find(size, align, vstart, vend, blocking=blocking)
             if found is None:
@@ -151,7 +171,10 @@ class Vmalloc:
         return area
 
     def _find(self, size: int, align: int, vstart: int, vend: int, *, blocking: bool) -> int | None:
-        """Search, and after a failure purge and search again; the notifier may grant another round."""
+        """Search, and after a failure purge and search again.
+
+        The notifier may grant another round.
+        """
         purged = False
         need = self.space.padded(size, align, vstart, vend)
         while True:
@@ -159,7 +182,9 @@ class Vmalloc:
             failed = found is None or found[1] + size > vend
             if self.journal is not None:
                 at = 0 if found is None else found[1]
-                self.journal.append(AllocVmapArea(at, size, align, vstart, vend, failed=failed, pooled=False))
+                self.journal.append(
+                    AllocVmapArea(at, size, align, vstart, vend, failed=failed, pooled=False)
+                )
             if found is not None and not failed:
                 self.space.clip(found[0], found[1], size)
                 return found[1]
@@ -188,8 +213,8 @@ class Vmalloc:
     def purge(self, kind: Purge) -> int:
         """Give lazy areas back; return how many there were (__purge_vmap_area_lazy).
 
-        `aliases` and `drain` decay a quarter of the pools and park owned areas in them; `reclaim` empties the pools;
-        `shrink` only empties the pools.
+        `aliases` and `drain` decay a quarter of the pools and park owned areas in them; `reclaim`
+        empties the pools; `shrink` only empties the pools.
         """
         if self.skip_idle_purges and kind is not Purge.RECLAIM and self._idle():
             return 0
@@ -231,7 +256,12 @@ class Vmalloc:
         return decayed
 
     def _purge_node(
-        self, areas: list[VmapArea], given_back: list[VmapArea], pooled: list[VmapArea], *, full: bool
+        self,
+        areas: list[VmapArea],
+        given_back: list[VmapArea],
+        pooled: list[VmapArea],
+        *,
+        full: bool,
     ) -> None:
         """Pool what is owned, then give the rest back descending (purge_vmap_node, reclaim_list_global)."""
         local: list[VmapArea] = []
@@ -248,7 +278,11 @@ class Vmalloc:
         given_back += local
 
     def _record_purge(
-        self, kind: Purge, given_back: list[VmapArea], pooled: list[VmapArea], decayed: list[tuple[int, int]]
+        self,
+        kind: Purge,
+        given_back: list[VmapArea],
+        pooled: list[VmapArea],
+        decayed: list[tuple[int, int]],
     ) -> None:
         if self.journal is None:
             return
@@ -270,7 +304,10 @@ class Vmalloc:
         return True
 
     def enclosing(self, address: int) -> VmapArea | None:
-        """Return the busy area that covers `address` (find_vmap_area); the start is found at once, others by a walk."""
+        """Return the busy area that covers `address` (find_vmap_area).
+
+        The start is found at once, others by a walk.
+        """
         area = self.busy.get(address)
         if area is not None:
             return area

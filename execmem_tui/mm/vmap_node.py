@@ -1,4 +1,7 @@
-"""Bookkeeping nodes of vmalloc: lazy sets and size pools (mm/vmalloc.c: struct vmap_node, since 6.9)."""
+"""Bookkeeping nodes of vmalloc: lazy sets and size pools (mm/vmalloc.c.
+
+Struct vmap_node, since 6.9).
+"""
 
 from collections import deque
 from collections.abc import Iterator
@@ -19,7 +22,10 @@ VM_ALLOW_HUGE_VMAP: Final = 0x400
 
 
 class VmapArea:
-    """An allocated piece of address space, guard included. Never changed after it was made, so copies may share it."""
+    """An allocated piece of address space, guard included.
+
+    Never changed after it was made, so copies may share it.
+    """
 
     __slots__ = ("end", "flags", "guard", "owner", "start")
 
@@ -34,7 +40,10 @@ class VmapArea:
 
 
 class VmapNode:
-    """One node: its lazy areas and 256 pools. Pools are keyed by pages and last-in first-out; the head is at the left."""
+    """One node: its lazy areas and 256 pools. Pools are keyed by pages and last-in first-out.
+
+    The head is at the left.
+    """
 
     __slots__ = ("due", "lazy", "pools")
 
@@ -44,7 +53,8 @@ class VmapNode:
         self.pools: dict[int, deque[tuple[int, int]]] = {}
         """By pages; only pools that hold something are kept, for every purge looks at all of them."""
         self.due: set[int] = set()
-        """Pages of the pools where a decay may find something: none where nothing was parked since one found nothing."""
+        """Pages of the pools where a decay may find something: none where nothing was parked since
+        one found nothing."""
 
     def clone(self) -> "VmapNode":
         """Return an equal node; areas are shared, containers are not."""
@@ -55,7 +65,10 @@ class VmapNode:
         return copy
 
     def take(self, pages: int, align: int) -> tuple[int, int] | None:
-        """Serve a request from the pool (node_pool_del_va): only the head is looked at; a misaligned head goes to the tail."""
+        """Serve a request from the pool (node_pool_del_va): only the head is looked at.
+
+        A misaligned head goes to the tail.
+        """
         pool = self.pools.get(pages)
         if not pool:
             return None
@@ -100,7 +113,8 @@ class VmapNode:
 
         Args:
             full: everything, else the first quarter (rounded down) from the head of each pool.
-            empties_short: 6.12's quirk: a pool of 1 to 3 areas has a quarter of 0 and loses everything.
+            empties_short: 6.12's quirk: a pool of 1 to 3 areas has a quarter of 0 and loses
+                everything.
         """
         out: list[tuple[int, int]] = []
         for pages in list(self.pools if full else self.due):

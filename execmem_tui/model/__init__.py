@@ -1,1 +1,4 @@
-"""The words everything else speaks: ranges, layouts, areas, events, snapshots. Immutable, without I/O."""
+"""The words everything else speaks: ranges, layouts, areas, events, snapshots.
+
+Immutable, without I/O.
+"""

@@ -19,13 +19,17 @@ class AreaState(StrEnum):
     LAZY = "lazy"
     """Freed, not yet purged: not reusable (`unpurged vm_area` in /proc/vmallocinfo)."""
     POOLED = "pooled"
-    """Purged and parked in a node's size pool (6.9 and later): only that node and that size can have it."""
+    """Purged and parked in a node's size pool (6.9 and later): only that node and that size can
+    have it."""
     CACHE_FREE = "cache-free"
     """A free interval of the ROX cache: mapped read-only executable, belongs to nobody."""
 
 
 class AreaKind(StrEnum):
-    """What a cell of the map shows; each has a letter, a name and a theme variable ``$execmem-<value>``."""
+    """What a cell of the map shows.
+
+    Each has a letter, a name and a theme variable ``$execmem-<value>``.
+    """
 
     KERNEL = "kernel"
     MODULE = "module"
@@ -46,7 +50,11 @@ _BY_TYPE = {
     ExecmemType.BPF: AreaKind.BPF,
     ExecmemType.MODULE_DATA: AreaKind.DATA,
 }
-_BY_STATE = {AreaState.LAZY: AreaKind.LAZY, AreaState.POOLED: AreaKind.POOLED, AreaState.CACHE_FREE: AreaKind.ROX}
+_BY_STATE = {
+    AreaState.LAZY: AreaKind.LAZY,
+    AreaState.POOLED: AreaKind.POOLED,
+    AreaState.CACHE_FREE: AreaKind.ROX,
+}
 
 KERNEL_OWNER = "kernel image"
 
@@ -61,7 +69,10 @@ class PartState(StrEnum):
 
 @frozen
 class Part:
-    """One used piece of an area that its consumer divides: a kprobe slot, a BPF program in its pack, a trampoline."""
+    """One used piece of an area that its consumer divides.
+
+    A kprobe slot, a BPF program in its pack, a trampoline.
+    """
 
     start: Address
     size: Bytes
@@ -77,10 +88,12 @@ class Part:
 
 @frozen(kw_only=True)
 class Area:
-    """A half-open piece [start, end) of address space; `end` includes the guard, as in /proc/vmallocinfo.
+    """A half-open piece [start, end) of address space.
 
-    Sizes are bytes. Inside a ROX cache block there are no guards: busy pieces and cache-free pieces tile the block, and
-    the block's own guard page belongs to its last piece.
+    `end` includes the guard, as in /proc/vmallocinfo.
+
+    Sizes are bytes. Inside a ROX cache block there are no guards: busy pieces and cache-free pieces
+    tile the block, and the block's own guard page belongs to its last piece.
     """
 
     start: Address
@@ -100,9 +113,11 @@ class Area:
     detail: str = ""
     """More for the inspector: programs inside a pack, flag words of vmallocinfo. Already printable."""
     parts: tuple[Part, ...] | None = field(default=None, hash=False)
-    """What is used inside, ascending, where the consumer divides its area; None where that is unknown or meaningless."""
+    """What is used inside, ascending, where the consumer divides its area; None where that is
+    unknown or meaningless."""
     inside: tuple[tuple[Address, str], ...] = field(default=(), repr=False)
-    """Of a capture, where named things inside begin, ascending: programs of a pack, symbols of a module. Already printable."""
+    """Of a capture, where named things inside begin, ascending: programs of a pack, symbols of a
+    module. Already printable."""
 
     @property
     def end(self) -> Address:
@@ -121,7 +136,10 @@ class Area:
         return parts[index] if index >= 0 and address < parts[index].end else None
 
     def inside_at(self, address: Address) -> tuple[Address, str] | None:
-        """Return (start, name) of what begins at or below `address` inside the area, or None; where it ends is not known."""
+        """Return (start, name) of what begins at or below `address` inside the area, or None.
+
+        Where it ends is not known.
+        """
         index = bisect_right(self.inside, address, key=itemgetter(0)) - 1
         return self.inside[index] if index >= 0 else None
 

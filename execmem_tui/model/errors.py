@@ -11,7 +11,10 @@ from execmem_tui.model.text import printable
 
 
 class ExecmemTuiError(Exception):
-    """Base of all expected errors: `title` is one line for people, `hint` says what to do about it (or is empty)."""
+    """Base of all expected errors.
+
+    `title` is one line for people, `hint` says what to do about it (or is empty).
+    """
 
     exit_code = 2
 
@@ -37,9 +40,20 @@ class SourceError(ExecmemTuiError):
 
 
 class InputError(ExecmemTuiError):
-    """A file is broken: names the file, and the line and column (both from 1) where they are known."""
+    """A file is broken.
 
-    def __init__(self, path: str, line: int | None, message: str, *, column: int | None = None, hint: str = "") -> None:
+    Names the file, and the line and column (both from 1) where they are known.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        line: int | None,
+        message: str,
+        *,
+        column: int | None = None,
+        hint: str = "",
+    ) -> None:
         place = printable(path, 300)
         if line is not None:
             place += f":{line}"

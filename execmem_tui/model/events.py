@@ -1,7 +1,8 @@
 """The one stream: everything that can happen to executable memory, from whatever source.
 
-Each event carries its exact effect on the map as whole areas: `removed` were there before it, `added` are there after it.
-So a history needs to know nothing about allocators, and every event can be undone as well as done.
+Each event carries its exact effect on the map as whole areas: `removed` were there before it,
+`added` are there after it. So a history needs to know nothing about allocators, and every event can
+be undone as well as done.
 """
 
 from attrs import frozen
@@ -13,7 +14,10 @@ from execmem_tui.model.units import Address, Bytes, format_size
 
 @frozen(kw_only=True)
 class Event:
-    """Base of all events: `removed` and `added` are ascending by address; `time` is seconds of the source's clock or None."""
+    """Base of all events: `removed` and `added` are ascending by address.
+
+    `time` is seconds of the source's clock or None.
+    """
 
     time: float | None = None
     removed: tuple[Area, ...] = ()
@@ -27,7 +31,10 @@ class Event:
 
 @frozen(kw_only=True)
 class Allocated(Event):
-    """An allocation succeeded; `area` is what the caller got (in a ROX cache: its piece of a block)."""
+    """An allocation succeeded; `area` is what the caller got (in a ROX cache.
+
+    Its piece of a block).
+    """
 
     area: Area
     requested: Bytes
@@ -46,7 +53,9 @@ class Allocated(Event):
         area = self.area
         kind = area.type.name if area.type is not None else "vmalloc"
         what = f"{kind} {format_size(self.requested)} {area.owner or ''}".rstrip()
-        return f"alloc {area.start:x} {f'FALLBACK {what}: {self.reason}' if self.fallback else what}"
+        return (
+            f"alloc {area.start:x} {f'FALLBACK {what}: {self.reason}' if self.fallback else what}"
+        )
 
 
 @frozen(kw_only=True)
@@ -58,18 +67,25 @@ class Failed(Event):
     owner: str | None
     reason: str
     attempt: bool = False
-    """Only one attempt of a request that went on (purge and retry, then the fallback window); not counted as a failure."""
+    """Only one attempt of a request that went on (purge and retry, then the fallback window); not
+    counted as a failure."""
 
     @property
     def text(self) -> str:
         """``FAILED MODULE_TEXT 64K: why``."""
         kind = self.type.name if self.type is not None else "vmalloc"
-        return f"{'attempt failed' if self.attempt else 'FAILED'} {kind} {format_size(self.requested)}: {self.reason}"
+        return (
+            f"{'attempt failed' if self.attempt else 'FAILED'} {kind}"
+            f" {format_size(self.requested)}: {self.reason}"
+        )
 
 
 @frozen(kw_only=True)
 class Freed(Event):
-    """An area was freed: it turned lazy, or went back to the ROX cache, or to free space at once."""
+    """An area was freed.
+
+    It turned lazy, or went back to the ROX cache, or to free space at once.
+    """
 
     area: Area
 
@@ -120,7 +136,10 @@ class CacheChanged(Event):
     @property
     def text(self) -> str:
         """``ROX cache + 2M block at …``."""
-        return f"ROX cache {'+' if self.populated else '-'} block of {format_size(self.size)} at {self.start:x}"
+        return (
+            f"ROX cache {'+' if self.populated else '-'} block of {format_size(self.size)} at"
+            f" {self.start:x}"
+        )
 
 
 @frozen(kw_only=True)
@@ -145,7 +164,8 @@ class Noted(Event):
     mark: bool = False
     """A place to jump to: a phase, a trace marker, a scenario step."""
     reset: bool = False
-    """The map was read anew here (a phase, a live refresh): `removed` and `added` are the difference."""
+    """The map was read anew here (a phase, a live refresh): `removed` and `added` are the
+    difference."""
 
     @property
     def text(self) -> str:

@@ -14,7 +14,10 @@ from execmem_tui.model.units import Address, Bytes
 
 @frozen(kw_only=True)
 class Capability:
-    """What consumers exist on an architecture and kernel, and how they allocate (facts: arch Kconfig and JIT sources)."""
+    """What consumers exist on an architecture and kernel, and how they allocate (facts.
+
+    Arch Kconfig and JIT sources).
+    """
 
     have_kprobes: bool
     insn_slots: bool
@@ -80,7 +83,8 @@ class Layout:
     """set_memory_*() runs an alias purge (x86, arm64): see vmalloc's lazy free."""
     notes: tuple[str, ...] = ()
     image_symbols: tuple[tuple[Address, str], ...] = field(default=(), repr=False)
-    """What begins where in the kernel image, ascending, as far as a capture tells. Names are printable."""
+    """What begins where in the kernel image, ascending, as far as a capture tells. Names are
+    printable."""
 
     @property
     def text(self) -> Address | None:

@@ -45,10 +45,13 @@ EXECMEM_ROX_CACHE = "EXECMEM_ROX_CACHE"
 
 @frozen(kw_only=True)
 class ExecmemRange:
-    """One `struct execmem_range`, resolved: inherited fields are filled in (`execmem_init_missing()`, mm/execmem.c).
+    """One `struct execmem_range`, resolved.
 
-    Addresses are bytes; `end` and `fallback_end` are exclusive as vmalloc treats them (mm/vmalloc.c: va_alloc), whatever
-    the header documents. `fallback_start` 0 means that there is no fallback range.
+    Inherited fields are filled in (`execmem_init_missing()`, mm/execmem.c).
+
+    Addresses are bytes; `end` and `fallback_end` are exclusive as vmalloc treats them
+    (mm/vmalloc.c: va_alloc), whatever the header documents. `fallback_start` 0 means that there is
+    no fallback range.
     """
 
     start: Address
@@ -65,7 +68,8 @@ class ExecmemRange:
     inherited: bool = False
     """All of it comes from MODULE_TEXT because the architecture left the type's start 0."""
     pool_eligible: bool = False
-    """The range is exactly the vmalloc window of a 64-bit SMP kernel, so node pools may serve it (vmalloc.c: node_alloc)."""
+    """The range is exactly the vmalloc window of a 64-bit SMP kernel, so node pools may serve it
+    (vmalloc.c: node_alloc)."""
     used: bool = True
     """Somebody on this architecture and kernel allocates the type."""
     used_by: str = ""
@@ -82,7 +86,10 @@ class ExecmemRange:
         return EXECMEM_ROX_CACHE in self.flags
 
     def window_of(self, start: Address) -> Window | None:
-        """Return the window that an area starting at `start` lies in; the preferred one where the two overlap."""
+        """Return the window that an area starting at `start` lies in.
+
+        The preferred one where the two overlap.
+        """
         if self.start <= start < self.end:
             return Window.PREFERRED
         if self.fallback_start and self.fallback_start <= start < self.fallback_end:

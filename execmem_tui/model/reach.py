@@ -30,8 +30,8 @@ class Verdict(StrEnum):
 class Reach:
     """One instruction form or relocation and the targets it can name.
 
-    For RELATIVE `low` and `high` are inclusive signed byte distances; for ABSOLUTE inclusive addresses; for SEGMENT the
-    offsets within the 256 MiB segment.
+    For RELATIVE `low` and `high` are inclusive signed byte distances; for ABSOLUTE inclusive
+    addresses; for SEGMENT the offsets within the 256 MiB segment.
     """
 
     name: str
@@ -42,11 +42,13 @@ class Reach:
     low: int
     high: int
     call: bool
-    """A call or branch: what a PLT, stub or veneer can extend (only where the architecture has one)."""
+    """A call or branch: what a PLT, stub or veneer can extend (only where the architecture has
+    one)."""
     note: str
     source: str
     binding: bool = False
-    """The kernel and its modules refer to each other this way and nothing can extend it: they must share its window."""
+    """The kernel and its modules refer to each other this way and nothing can extend it: they must
+    share its window."""
 
     def reaches(self, origin: Address, target: Address) -> bool:
         """Whether code or data at `origin` can name `target` this way."""
@@ -68,7 +70,10 @@ class Reach:
 
 @frozen(kw_only=True)
 class Plt:
-    """What extends a call that does not reach: PLT entry (arm64, arm, riscv, loongarch), stub (powerpc, parisc)."""
+    """What extends a call that does not reach.
+
+    PLT entry (arm64, arm, riscv, loongarch), stub (powerpc, parisc).
+    """
 
     word: str
     """The architecture's own word: PLT entry, stub, veneer."""

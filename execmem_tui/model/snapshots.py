@@ -28,7 +28,9 @@ class Counters:
         """Return the counters with `event` added, or taken back with `sign` -1."""
         if isinstance(event, Allocated):
             return evolve(
-                self, allocations=self.allocations + sign, fallbacks=self.fallbacks + (sign if event.fallback else 0)
+                self,
+                allocations=self.allocations + sign,
+                fallbacks=self.fallbacks + (sign if event.fallback else 0),
             )
         if isinstance(event, Freed):
             return evolve(self, frees=self.frees + sign)
@@ -41,7 +43,10 @@ class Counters:
 
 @frozen(kw_only=True, eq=False)
 class Snapshot:
-    """One step of a history. `areas` are ascending by start and do not overlap in what a simulator says; a capture may."""
+    """One step of a history.
+
+    `areas` are ascending by start and do not overlap in what a simulator says; a capture may.
+    """
 
     layout: Layout
     step: int

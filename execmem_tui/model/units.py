@@ -1,7 +1,7 @@
 """Addresses and sizes: aliases, parsing and printing.
 
-Every size and address in the package is a plain ``int`` of **bytes**; counts of pages carry the name ``pages`` and the
-type `Pages`, so that the type checker refuses bytes where pages are meant.
+Every size and address in the package is a plain ``int`` of **bytes**; counts of pages carry the
+name ``pages`` and the type `Pages`, so that the type checker refuses bytes where pages are meant.
 """
 
 import re
@@ -48,7 +48,8 @@ def parse_size(text: str) -> Bytes:
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise UsageError(
-            f"not a size: {printable(text)!r}", hint="write a number of bytes, or one with K, M, G or T: 64K"
+            f"not a size: {printable(text)!r}",
+            hint="write a number of bytes, or one with K, M, G or T: 64K",
         )
     number, suffix = match.groups()
     unit = _SUFFIXES[suffix.lower()]
@@ -74,12 +75,17 @@ def parse_address(text: str) -> Address:
     match = _ADDRESS.fullmatch(text.strip())
     value = int(match[1].replace("_", "") or "0", 16) if match and match[1].strip("_") else -1
     if not 0 <= value < 1 << 64:
-        raise UsageError(f"not an address: {printable(text)!r}", hint="write it in hexadecimal: ffff80007b000000")
+        raise UsageError(
+            f"not an address: {printable(text)!r}", hint="write it in hexadecimal: ffff80007b000000"
+        )
     return value
 
 
 def hex_address(address: Address, word_bits: int = 64) -> str:
-    """Return `address` in the kernel's own form: all digits of a word, lower case, without ``0x``."""
+    """Return `address` in the kernel's own form.
+
+    All digits of a word, lower case, without ``0x``.
+    """
     return f"{address:0{word_bits // 4}x}"
 
 

@@ -1,1 +1,4 @@
-"""Scenarios: what machines ask for, as files; played on a simulated kernel, compared under two settings, swept over draws."""
+"""Scenarios: what machines ask for, as files.
+
+Played on a simulated kernel, compared under two settings, swept over draws.
+"""

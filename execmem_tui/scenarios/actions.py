@@ -1,4 +1,7 @@
-"""The steps that ask the allocator itself: requests, frees, purges, faults, and questions of reach."""
+"""The steps that ask the allocator itself.
+
+Requests, frees, purges, faults, and questions of reach.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
@@ -97,7 +100,9 @@ def _fill(state: State, step: steps.Fill) -> Iterator[None]:
     free = meters(machine)[step.fill.name]["free"]
     state.count = 0
     if (free - least) // step.size > MAX_REQUESTS:
-        raise UsageError(f"that would take more than {MAX_REQUESTS:,} requests", hint="a greater size will do")
+        raise UsageError(
+            f"that would take more than {MAX_REQUESTS:,} requests", hint="a greater size will do"
+        )
     while free > least:
         state.request()
         start = machine.request(step.fill, step.size, owner=step.owner)
@@ -119,7 +124,9 @@ def _reach(state: State, step: steps.ReachStep) -> Iterator[None]:
     found = [reach for reach in layout.reach if step.reach in reach.relocations]
     if not found:
         names = [name for reach in layout.reach for name in reach.relocations]
-        raise UsageError(f"{layout.arch} has no relocation {step.reach!r}", hint=f"it has: {', '.join(names)}")
+        raise UsageError(
+            f"{layout.arch} has no relocation {step.reach!r}", hint=f"it has: {', '.join(names)}"
+        )
     reach = found[0]
     if step.distance is not None:
         origin = layout.text or 0

@@ -64,12 +64,17 @@ def parse_changes(text: str) -> dict[str, str]:
     for pair in text.split(","):
         name, separator, value = pair.partition("=")
         if not separator or not name.strip() or not value.strip():
-            raise UsageError(f"not KNOB=VALUE: {printable(pair)!r}", hint="for example --against rox_cache=off,cpus=8")
+            raise UsageError(
+                f"not KNOB=VALUE: {printable(pair)!r}",
+                hint="for example --against rox_cache=off,cpus=8",
+            )
         changes[name.strip()] = value.strip()
     return changes
 
 
-def compare(scenario: Scenario, changes: Mapping[str, str], settings: Settings | None = None) -> Comparison:
+def compare(
+    scenario: Scenario, changes: Mapping[str, str], settings: Settings | None = None
+) -> Comparison:
     """Run a scenario as it is and with some knobs turned.
 
     Args:
@@ -85,13 +90,20 @@ def compare(scenario: Scenario, changes: Mapping[str, str], settings: Settings |
     before = Runner(scenario, base, recording=False).run()
     after = Runner(scenario, turned, recording=False).run()
     labels = dict.fromkeys((*base.hypothetical(), *turned.hypothetical()))
-    return Comparison(before=before, after=after, rows=tuple(rows(before, after)), labels=tuple(labels))
+    return Comparison(
+        before=before, after=after, rows=tuple(rows(before, after)), labels=tuple(labels)
+    )
 
 
 def rows(before: Outcome, after: Outcome) -> list[Row]:
     """Return the table: every counter, and the meters of the types that either run used."""
     found = [
-        Row(name=name, before=getattr(before.counters, name), after=getattr(after.counters, name), size=False)
+        Row(
+            name=name,
+            before=getattr(before.counters, name),
+            after=getattr(after.counters, name),
+            size=False,
+        )
         for name in _COUNTED
     ]
     for title, name in _VALUES:
@@ -103,7 +115,12 @@ def rows(before: Outcome, after: Outcome) -> list[Row]:
         if not (left_meter["used"] or right_meter["used"]):
             continue
         found += [
-            Row(name=f"{kind.name} {key.replace('_', ' ')}", before=left_meter[key], after=right_meter[key], size=True)
+            Row(
+                name=f"{kind.name} {key.replace('_', ' ')}",
+                before=left_meter[key],
+                after=right_meter[key],
+                size=True,
+            )
             for key in _BYTES
         ]
     return found

@@ -85,7 +85,9 @@ def _taken(queues: dict[str, deque[str]], name: str, count: int | None) -> Itera
         yield mine.popleft()
 
 
-def _named(queues: dict[str, deque[str]], name: str, count: int) -> Iterator[tuple[deque[str], str]]:
+def _named(
+    queues: dict[str, deque[str]], name: str, count: int
+) -> Iterator[tuple[deque[str], str]]:
     """Yield the queue and a fresh name for each of `count` things."""
     mine = queues.setdefault(name, deque())
     first = len(mine)

@@ -1,4 +1,7 @@
-"""The little language of `expect`: two sums of names and numbers with a comparison between them. Nothing is evaluated as code."""
+"""The little language of `expect`: two sums of names and numbers with a comparison between them.
+
+Nothing is evaluated as code.
+"""
 
 import operator
 import re

@@ -1,4 +1,7 @@
-"""A catalogue whose modules are all so many times as big: what KASAN or KCOV do to them, roughly."""
+"""A catalogue whose modules are all so many times as big.
+
+What KASAN or KCOV do to them, roughly.
+"""
 
 from attrs import evolve
 
@@ -6,7 +9,10 @@ from execmem_tui.consumers.catalogue import Catalogue, Module
 
 
 class GrownCatalogue(Catalogue):
-    """The modules of `catalogue` with every section `factor` times as big; PLT entries and dependencies stay."""
+    """The modules of `catalogue` with every section `factor` times as big.
+
+    PLT entries and dependencies stay.
+    """
 
     def __init__(self, catalogue: Catalogue, factor: float) -> None:
         self.__dict__.update(catalogue.__dict__)
@@ -15,4 +21,7 @@ class GrownCatalogue(Catalogue):
 
     def _read(self, name: str) -> Module:
         module = super()._read(name)
-        return evolve(module, sizes={region: int(size * self._factor) for region, size in module.sizes.items()})
+        return evolve(
+            module,
+            sizes={region: int(size * self._factor) for region, size in module.sizes.items()},
+        )

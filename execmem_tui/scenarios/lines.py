@@ -1,4 +1,7 @@
-"""Where the keys of a TOML text stand. tomllib gives a line for syntax errors only; what a key means goes wrong later."""
+"""Where the keys of a TOML text stand. tomllib gives a line for syntax errors only.
+
+What a key means goes wrong later.
+"""
 
 import re
 from typing import Final
@@ -16,7 +19,10 @@ def _bare(key: str) -> str:
 
 
 class Lines:
-    """The lines of one text. Tables and their keys are found exactly, what stands inside inline values by its name."""
+    """The lines of one text.
+
+    Tables and their keys are found exactly, what stands inside inline values by its name.
+    """
 
     def __init__(self, text: str) -> None:
         self._lines = text.splitlines()
@@ -65,7 +71,10 @@ class Lines:
         return line
 
     def _within(self, part: str | int, line: int) -> int:
-        """Look for a part of an inline value from `line` on: a key by its name, an element by the braces before it."""
+        """Look for a part of an inline value from `line` on.
+
+        A key by its name, an element by the braces before it.
+        """
         if isinstance(part, str):
             wanted = re.compile(rf"(?<![\w-])[\"']?{re.escape(part)}[\"']?\s*=")
             for number in range(line, len(self._lines) + 1):

@@ -58,7 +58,9 @@ class Tally(list[Record]):
             else:
                 self.frees += 1
         elif isinstance(record, PurgeVmapAreaLazy):
-            self.purges += bool(record.given_back or record.pooled or record.decayed or record.kind in _WAITED_FOR)
+            self.purges += bool(
+                record.given_back or record.pooled or record.decayed or record.kind in _WAITED_FOR
+            )
         elif isinstance(record, RoxPopulate):
             self.block_ends.add(record.start + record.size)
         elif isinstance(record, RoxFree):
@@ -108,7 +110,9 @@ class CountingMachine(Machine):
         recording: keep the map and its events; without, only counts, several times faster.
     """
 
-    def __init__(self, layout: Layout, *, cpus: int = 2, seed: int = 0, recording: bool = True) -> None:
+    def __init__(
+        self, layout: Layout, *, cpus: int = 2, seed: int = 0, recording: bool = True
+    ) -> None:
         super().__init__(layout, cpus=cpus, seed=seed)
         self.recording = recording
         self.tally = Tally(keep=recording)
@@ -148,7 +152,10 @@ class CountingMachine(Machine):
         detail: str = "",
         rw: bool = False,
     ) -> Address | None:
-        """execmem_alloc(), or execmem_alloc_rw(); the address, or None after both windows failed."""
+        """execmem_alloc(), or execmem_alloc_rw().
+
+        The address, or None after both windows failed.
+        """
         entry = self.layout.range_of(kind)
         self.tally.rox = rox = entry.rox_cached
         struck = self.fail_in == 1
@@ -157,10 +164,14 @@ class CountingMachine(Machine):
         start = self.execmem.alloc_rw(kind, size) if rw else self.execmem.alloc(kind, size)
         areas.page_alloc_fails = before
         self.tally.rox = False
-        if self.fail_in and not (struck and start is not None):  # a piece of the ROX cache needs no pages
+        if self.fail_in and not (
+            struck and start is not None
+        ):  # a piece of the ROX cache needs no pages
             self.fail_in -= 1
         if self.recording:
-            request = Request(kind=kind, size=size, owner=owner, region=region, detail=detail, result=start)
+            request = Request(
+                kind=kind, size=size, owner=owner, region=region, detail=detail, result=start
+            )
             self._book(request)
         window = None if start is None else entry.window_of(start)
         self._count(kind, size, start, window, owner, guarded=not rox)
@@ -221,14 +232,23 @@ class CountingMachine(Machine):
             UsageError: not all of it is free, or it is no whole number of pages.
         """
         page, vmalloc = self.layout.page_size, self.execmem.vmalloc
-        if start % page or end % page or end - start < 2 * page or not vmalloc.space.take(start, end):
-            raise UsageError(f"cannot take {start:#x}-{end:#x}: it is not free, or not at least two whole pages")
+        if (
+            start % page
+            or end % page
+            or end - start < 2 * page
+            or not vmalloc.space.take(start, end)
+        ):
+            raise UsageError(
+                f"cannot take {start:#x}-{end:#x}: it is not free, or not at least two whole pages"
+            )
         vmalloc.busy[start] = VmapArea(start, end, NO_OWNER, 0, page)
         self._count(None, end - start - page, start, None, owner, guarded=True)
         if self.recording:
             area = Area(start=start, size=end - start - page, guard=page, owner=owner)
             self._ledger.areas[start] = area
-            self._events.append(Allocated(time=self.time, added=(area,), area=area, requested=area.size))
+            self._events.append(
+                Allocated(time=self.time, added=(area,), area=area, requested=area.size)
+            )
 
     def _forget(self, start: Address) -> None:
         self.footprint -= self.held.pop(start).footprint
@@ -246,7 +266,9 @@ class CountingMachine(Machine):
             UsageError: no type here has a second window.
         """
         if not any(entry.has_fallback for entry in self.layout.types.values()):
-            raise UsageError(f"{self.layout.arch} {self.layout.variant} has no fallback range to force")
+            raise UsageError(
+                f"{self.layout.arch} {self.layout.variant} has no fallback range to force"
+            )
         for kind, entry in self.layout.types.items():
             windows = (entry.start, entry.end, entry.fallback_start, entry.fallback_end)
             if on and entry.has_fallback:
@@ -276,7 +298,12 @@ class CountingMachine(Machine):
         return (area for area in map(self.area_at, self.held) if area is not None)
 
     def relabel(
-        self, start: Address, *, owner: str | None = None, region: str | None = None, detail: str | None = None
+        self,
+        start: Address,
+        *,
+        owner: str | None = None,
+        region: str | None = None,
+        detail: str | None = None,
     ) -> None:
         """Give an area another owner, region or detail."""
         if self.recording:

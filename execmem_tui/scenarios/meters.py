@@ -1,4 +1,7 @@
-"""The meters of a running machine, read from its allocator: the same numbers as those of a snapshot, without a map."""
+"""The meters of a running machine, read from its allocator.
+
+The same numbers as those of a snapshot, without a map.
+"""
 
 from collections.abc import Iterator
 
@@ -18,7 +21,10 @@ def windows(entry: ExecmemRange) -> Pieces:
 
 
 def free_pieces(machine: CountingMachine) -> Pieces:
-    """Return the free pieces ascending; the kernel image is none, also where no vmap area covers it."""
+    """Return the free pieces ascending.
+
+    The kernel image is none, also where no vmap area covers it.
+    """
     image = machine.layout.image
     found: Pieces = []
     for start, end in machine.execmem.vmalloc.space:
@@ -30,7 +36,9 @@ def free_pieces(machine: CountingMachine) -> Pieces:
 
 
 def _within(pieces: Pieces, start: Address, end: Address) -> Iterator[Bytes]:
-    return (min(last, end) - max(first, start) for first, last in pieces if first < end and last > start)
+    return (
+        min(last, end) - max(first, start) for first, last in pieces if first < end and last > start
+    )
 
 
 def _joined(pairs: Pieces) -> Pieces:
@@ -58,9 +66,13 @@ def meters(machine: CountingMachine) -> dict[str, dict[str, Bytes]]:
         key = tuple(pairs)
         if key not in known:
             known[key] = {
-                "lazy": sum(size for at, size in lazy if any(start <= at < end for start, end in pairs)),
+                "lazy": sum(
+                    size for at, size in lazy if any(start <= at < end for start, end in pairs)
+                ),
                 "free": sum(sum(_within(pieces, start, end)) for start, end in _joined(pairs)),
-                "largest_hole": max((size for pair in pairs for size in _within(pieces, *pair)), default=0),
+                "largest_hole": max(
+                    (size for pair in pairs for size in _within(pieces, *pair)), default=0
+                ),
             }
         found[kind.name] = {"used": used[kind], **known[key]}
     return found

@@ -1,4 +1,7 @@
-"""Every name that `expect` understands, with its meaning: the vocabulary of expectations in one table."""
+"""Every name that `expect` understands, with its meaning.
+
+The vocabulary of expectations in one table.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
@@ -30,8 +33,16 @@ _COUNTERS: Final = {
 
 def _single() -> Iterator[tuple[str, str, Reading]]:
     yield "loaded", "modules loaded now", lambda s: len(s.modules.loaded)
-    yield "modules.core", "page-aligned bytes of their core sections, as /proc/modules adds up", _core
-    yield "plt.reserved", "PLT entries that the modules loaded now reserve", lambda s: s.modules.plt_reserved
+    yield (
+        "modules.core",
+        "page-aligned bytes of their core sections, as /proc/modules adds up",
+        _core,
+    )
+    yield (
+        "plt.reserved",
+        "PLT entries that the modules loaded now reserve",
+        lambda s: s.modules.plt_reserved,
+    )
     yield (
         "plt.needed",
         "of these, entries of modules that cannot call all of the kernel directly",
@@ -48,18 +59,34 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
     yield "optinsn_pages", "pages of optimised kprobes", _optinsn
     yield "trampolines", "ftrace trampoline pages", lambda s: len(s.kernel.ftrace.pages)
     yield "rox.blocks", "blocks of the ROX cache", lambda s: len(s.machine.tally.blocks)
-    yield "rox.free", "free bytes inside the ROX cache", lambda s: sum(e - b for b, e in s.machine.execmem.cache.free())
+    yield (
+        "rox.free",
+        "free bytes inside the ROX cache",
+        lambda s: sum(e - b for b, e in s.machine.execmem.cache.free()),
+    )
     yield (
         "rox.used",
         "busy bytes inside the ROX cache",
         lambda s: sum(end - start for start, end in s.machine.execmem.cache.busy.items()),
     )
     yield "areas.total", "live areas, other vmalloc users included", lambda s: len(s.machine.held)
-    yield "lazy", "bytes freed and not yet purged, anywhere", lambda s: s.machine.execmem.vmalloc.nr_lazy * _page(s)
+    yield (
+        "lazy",
+        "bytes freed and not yet purged, anywhere",
+        lambda s: s.machine.execmem.vmalloc.nr_lazy * _page(s),
+    )
     yield "areas.vmalloc", "live areas of other vmalloc users", lambda s: _areas(s, None)
-    yield "vmalloc.used", "bytes of live areas of other vmalloc users, guards included", lambda s: _bytes(s, None)
+    yield (
+        "vmalloc.used",
+        "bytes of live areas of other vmalloc users, guards included",
+        lambda s: _bytes(s, None),
+    )
     yield "vmalloc.free", "free bytes of the vmalloc window", lambda s: sum(_vmalloc_holes(s))
-    yield "vmalloc.largest_hole", "longest free run of the vmalloc window", lambda s: max(_vmalloc_holes(s), default=0)
+    yield (
+        "vmalloc.largest_hole",
+        "longest free run of the vmalloc window",
+        lambda s: max(_vmalloc_holes(s), default=0),
+    )
     yield "vmalloc.holes", "free runs of the vmalloc window", lambda s: len(_vmalloc_holes(s))
     yield (
         "vmalloc.size",
@@ -69,13 +96,21 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
     yield "page_size", "bytes of a page", _page
     yield "image.size", "bytes of the kernel image", _image
     yield "last.failed", "whether the newest request got no memory", lambda s: s.machine.last.failed
-    yield "last.start", "address that the newest request got, or none", lambda s: s.machine.last.start
+    yield (
+        "last.start",
+        "address that the newest request got, or none",
+        lambda s: s.machine.last.start,
+    )
     yield "last.size", "bytes of the newest request", lambda s: s.machine.last.size
     yield "last.window", "'preferred', 'fallback' or none", lambda s: _word(s.machine.last.window)
     yield "last.count", "requests of the newest step that succeeded", lambda s: s.count
     yield "last.errno", "error of the newest BPF load, 0 for none", lambda s: s.errno
     yield "last.distance", "reach: target minus origin, bytes", lambda s: s.distance
-    yield "last.past", "reach: bytes beyond what the relocation can name, 0 inside", lambda s: s.past
+    yield (
+        "last.past",
+        "reach: bytes beyond what the relocation can name, 0 inside",
+        lambda s: s.past,
+    )
     yield "last.verdict", "reach: 'direct', 'plt' or 'unreachable'", lambda s: s.verdict
 
 
@@ -85,7 +120,11 @@ def _typed() -> Iterator[tuple[str, str, Reading]]:
         for key, meaning in _METERS.items():
             yield f"meters.{name}.{key}", meaning, partial(_meter, kind=kind, key=key)
         yield f"areas.{name}", "live areas of the type", partial(_areas, kind=kind)
-        yield f"fallback.{name}", "live areas of the type in its fallback window", partial(_fallback, kind=kind)
+        yield (
+            f"fallback.{name}",
+            "live areas of the type in its fallback window",
+            partial(_fallback, kind=kind),
+        )
         yield f"holes.{name}", "free runs in its windows", partial(_holes, kind=kind)
         for key in RANGE_KEYS:
             meaning = f"{key.replace('_', ' ')} of the type's range"
@@ -135,12 +174,16 @@ def _bytes(state: State, kind: ExecmemType | None) -> int:
 
 
 def _fallback(state: State, kind: ExecmemType) -> int:
-    return sum(held.kind is kind and held.window is Window.FALLBACK for held in state.machine.held.values())
+    return sum(
+        held.kind is kind and held.window is Window.FALLBACK for held in state.machine.held.values()
+    )
 
 
 def _pieces(state: State, start: int, end: int) -> list[int]:
     return [
-        min(last, end) - max(first, start) for first, last in free_pieces(state.machine) if first < end and last > start
+        min(last, end) - max(first, start)
+        for first, last in free_pieces(state.machine)
+        if first < end and last > start
     ]
 
 

@@ -58,7 +58,11 @@ _DEFAULTS: Final = {
 def library() -> dict[str, Traversable]:
     """Return the shipped scenario files by name, sorted."""
     folder = files("execmem_tui.scenarios") / "library"
-    found = {entry.name.removesuffix(".toml"): entry for entry in folder.iterdir() if entry.name.endswith(".toml")}
+    found = {
+        entry.name.removesuffix(".toml"): entry
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    }
     return dict(sorted(found.items()))
 
 
@@ -120,15 +124,23 @@ class _Reader:
     def _error(self, where: tuple[str | int, ...], message: str, hint: str = "") -> InputError:
         return InputError(self._path, self._lines.find(where), message, hint=hint)
 
-    def _check_keys(self, table: Mapping[str, Any], allowed: tuple[str, ...], where: tuple[str | int, ...]) -> None:
+    def _check_keys(
+        self, table: Mapping[str, Any], allowed: tuple[str, ...], where: tuple[str | int, ...]
+    ) -> None:
         for key in table:
             if key not in allowed:
                 close = get_close_matches(key, allowed, 1)
-                hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(allowed)}"
+                hint = (
+                    f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(allowed)}"
+                )
                 raise self._error((*where, key), f"unknown key {printable(key)!r}", hint)
 
     def _read(
-        self, table: Mapping[str, Any], key: str, read: Callable[[Any], Any], where: tuple[str | int, ...]
+        self,
+        table: Mapping[str, Any],
+        key: str,
+        read: Callable[[Any], Any],
+        where: tuple[str | int, ...],
     ) -> Any:
         try:
             return read(table[key])
@@ -150,7 +162,9 @@ class _Reader:
             cpus=self._read(table, "cpus", values.cpus, ()),
             nodes=self._read(table, "nodes", values.count, ()),
             seed=self._read(table, "seed", values.integer, ()),
-            catalogue=self._read(table, "catalogue", values.word, ()) if "catalogue" in table else None,
+            catalogue=self._read(table, "catalogue", values.word, ())
+            if "catalogue" in table
+            else None,
             overrides=self._numbers(table, "set"),
             ranges=self._ranges(table),
             knobs=self._knobs(table),
@@ -193,7 +207,10 @@ class _Reader:
         found = self._table(table, "knobs")
         self._check_keys(found, tuple(fields_dict(Knobs)), ("knobs",))
         return Knobs(
-            **{name: self._read(found, name, KNOB_READERS.get(name, values.boolean), ("knobs",)) for name in found}
+            **{
+                name: self._read(found, name, KNOB_READERS.get(name, values.boolean), ("knobs",))
+                for name in found
+            }
         )
 
     def _check_layout(self, settings: Settings) -> None:
@@ -256,5 +273,11 @@ class _Reader:
             for name in comparison.names():
                 if name not in known():
                     close = get_close_matches(name, known(), 1)
-                    hint = f"did you mean {close[0]}?" if close else "execmem-tui scenarios --names lists them"
-                    raise self._error((*where, "expect"), f"expect: nothing is called {printable(name)!r}", hint)
+                    hint = (
+                        f"did you mean {close[0]}?"
+                        if close
+                        else "execmem-tui scenarios --names lists them"
+                    )
+                    raise self._error(
+                        (*where, "expect"), f"expect: nothing is called {printable(name)!r}", hint
+                    )

@@ -1,4 +1,7 @@
-"""Plays a scenario on a simulated kernel, step by step: steps in, events, expectations and numbers out."""
+"""Plays a scenario on a simulated kernel, step by step.
+
+Steps in, events, expectations and numbers out.
+"""
 
 from collections.abc import Iterator
 from random import Random
@@ -99,7 +102,12 @@ def boot(settings: Settings, *, recording: bool = True) -> Kernel:
     machine = CountingMachine(layout, cpus=settings.cpus, seed=settings.seed, recording=recording)
     machine.execmem.areas.pmd_mappings_supported = knobs.huge_pages
     kernel = Kernel(
-        layout, cpus=settings.cpus, seed=settings.seed, nodes=settings.nodes, packs=knobs.packs, machine=machine
+        layout,
+        cpus=settings.cpus,
+        seed=settings.seed,
+        nodes=settings.nodes,
+        packs=knobs.packs,
+        machine=machine,
     )
     if knobs.bpf_jit_limit is not None:
         kernel.bpf.limit = knobs.bpf_jit_limit
@@ -111,7 +119,10 @@ class StepError(UsageError):
 
 
 def modules_of(settings: Settings, machine: CountingMachine) -> Modules:
-    """Return the loader of `machine`; it has no catalogue where none knows the architecture's modules."""
+    """Return the loader of `machine`.
+
+    It has no catalogue where none knows the architecture's modules.
+    """
     layout, knobs = machine.layout, settings.knobs
     catalogue = open_catalogue(settings.catalogue or layout.arch, layout.kernel, layout.variant)
     if catalogue is not None and knobs.module_growth != 1:
@@ -129,7 +140,9 @@ class Runner:
         recording: keep a map and its events; without, only counts.
     """
 
-    def __init__(self, scenario: Scenario, settings: Settings | None = None, *, recording: bool = True) -> None:
+    def __init__(
+        self, scenario: Scenario, settings: Settings | None = None, *, recording: bool = True
+    ) -> None:
         self.scenario = scenario
         self.settings = scenario.settings if settings is None else settings
         self.kernel = boot(self.settings, recording=recording)
@@ -153,7 +166,9 @@ class Runner:
         """Fill windows, close the preferred ones, and arm the injected fault, as the knobs say."""
         knobs = self.settings.knobs
         if knobs.fill is not None:
-            for _ in _ACTIONS[steps.Fill](self._state, steps.Fill(fill=ExecmemType.MODULE_TEXT, to=knobs.fill)):
+            for _ in _ACTIONS[steps.Fill](
+                self._state, steps.Fill(fill=ExecmemType.MODULE_TEXT, to=knobs.fill)
+            ):
                 pass
         if knobs.force_fallback:
             self._machine.force_fallback(on=True)
@@ -168,7 +183,9 @@ class Runner:
             fresh = tuple(self._expectations[self._checked :])
             self._checked = len(self._expectations)
             for found in fresh:
-                self._machine.note(f"{'holds' if found.passed else 'FAILS'}: {found.text}; it is {found.got}")
+                self._machine.note(
+                    f"{'holds' if found.passed else 'FAILS'}: {found.text}; it is {found.got}"
+                )
             events = tuple(self.kernel.take_events()) if self._machine.recording else ()
             yield Played(step=step, events=events, expectations=fresh)
 
@@ -245,7 +262,9 @@ class Runner:
                 passed, got = comparison.check(lambda name: read(self._state, name))
             except ExpressionError as error:
                 raise UsageError(f"{comparison.text}: {error}") from None
-            self._expectations.append(Expectation(text=comparison.text, passed=passed, got=got, line=step.line))
+            self._expectations.append(
+                Expectation(text=comparison.text, passed=passed, got=got, line=step.line)
+            )
 
 
 _ACTIONS: Final[dict[type[steps.Step], Action]] = {**RAW, **CONSUMERS}

@@ -36,7 +36,8 @@ class Knobs:
     module_growth: float = 1.0
     """All module sections are so many times as big: KASAN, KCOV."""
     idempotent_load: bool = True
-    """One load of a module at a time (finit_module since 6.5); false: every CPU takes space before duplicates are noticed."""
+    """One load of a module at a time (finit_module since 6.5); false: every CPU takes space before
+    duplicates are noticed."""
     fail_nth: int | None = None
     """Fault injection: this request of the run finds no pages."""
     force_fallback: bool = False
@@ -71,7 +72,9 @@ class Settings:
         return evolve(self, kaslr=str(seed), seed=seed)
 
     def changed(self, changes: Mapping[str, str]) -> "Settings":
-        """Return the same with some knobs turned: names of knobs, of settings, else inputs of the layout (``--set``).
+        """Return the same with some knobs turned.
+
+        Names of knobs, of settings, else inputs of the layout (``--set``).
 
         Raises:
             UsageError: a value means nothing.
@@ -93,7 +96,9 @@ class Settings:
             settings.layout()
         except UsageError as error:
             knobs = f"knobs: {', '.join(fields_dict(Knobs))}"
-            raise UsageError(error.title, hint=f"{error.hint}; {knobs}" if error.hint else knobs) from None
+            raise UsageError(
+                error.title, hint=f"{error.hint}; {knobs}" if error.hint else knobs
+            ) from None
         return settings
 
     def layout(self) -> Layout:
@@ -108,7 +113,9 @@ class Settings:
         for kind, stated in self.ranges.items():
             followers = [kind]
             if kind is ExecmemType.MODULE_TEXT:
-                followers += [other for other in types if types[other].inherited and other not in self.ranges]
+                followers += [
+                    other for other in types if types[other].inherited and other not in self.ranges
+                ]
             for other in followers:
                 types[other] = _restated(types[other], stated, layout)
         layout = evolve(layout, types=types)
@@ -120,12 +127,17 @@ class Settings:
         if wanted is None or wanted == has:
             return layout
         if wanted and kernel_release(layout.kernel) == "6.12.107":
-            raise UsageError("6.12 has no ROX cache", hint="rox_cache=on needs the code of 6.13 or later: kernel 7.1")
+            raise UsageError(
+                "6.12 has no ROX cache",
+                hint="rox_cache=on needs the code of 6.13 or later: kernel 7.1",
+            )
         types = dict(layout.types)
         for kind in _CACHED:
             entry = types[kind]
             flags = tuple(flag for flag in entry.flags if flag != EXECMEM_ROX_CACHE)
-            types[kind] = evolve(entry, flags=(*flags, EXECMEM_ROX_CACHE) if wanted and entry.used else flags)
+            types[kind] = evolve(
+                entry, flags=(*flags, EXECMEM_ROX_CACHE) if wanted and entry.used else flags
+            )
         capability = layout.capability
         if wanted and capability is not None:
             capability = evolve(capability, execmem_rox=True)
@@ -137,7 +149,11 @@ class Settings:
         found = []
         if self.knobs.rox_cache and not any(entry.rox_cached for entry in layout.types.values()):
             found.append(f"hypothetical: {layout.arch} {layout.kernel} has no ROX cache")
-        if self.knobs.packs and layout.capability is not None and layout.capability.bpf_alloc != "pack":
+        if (
+            self.knobs.packs
+            and layout.capability is not None
+            and layout.capability.bpf_alloc != "pack"
+        ):
             found.append(f"hypothetical: {layout.arch} {layout.kernel} has no BPF program packs")
         return tuple(found)
 
@@ -145,10 +161,14 @@ class Settings:
         """Say in a few words what is simulated."""
         layout = self.layout()
         turned = [
-            f"{name}={_word(value)}" for name, value in asdict(self.knobs).items() if value != getattr(Knobs(), name)
+            f"{name}={_word(value)}"
+            for name, value in asdict(self.knobs).items()
+            if value != getattr(Knobs(), name)
         ]
         inputs = [f"{name}={value:#x}" for name, value in self.overrides.items()]
-        return " ".join((layout.arch, layout.kernel, layout.variant, f"kaslr={layout.kaslr}", *turned, *inputs))
+        return " ".join(
+            (layout.arch, layout.kernel, layout.variant, f"kaslr={layout.kaslr}", *turned, *inputs)
+        )
 
 
 def _restated(entry: ExecmemRange, stated: Mapping[str, int], layout: Layout) -> ExecmemRange:
@@ -159,7 +179,9 @@ def _restated(entry: ExecmemRange, stated: Mapping[str, int], layout: Layout) ->
     if changed.alignment < 1 or changed.alignment & (changed.alignment - 1):
         raise UsageError(f"an alignment is a power of two, not {changed.alignment}")
     window = layout.vmalloc_start, layout.vmalloc_end
-    return evolve(changed, pool_eligible=layout.word_bits == 64 and (changed.start, changed.end) == window)
+    return evolve(
+        changed, pool_eligible=layout.word_bits == 64 and (changed.start, changed.end) == window
+    )
 
 
 KNOB_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -178,7 +200,9 @@ def _knob(name: str, text: str) -> bool | float:
             return text.lower() in _TRUE
         raise UsageError(f"{name} is on or off, not {printable(text)!r}")
     try:
-        value: float = read(text if read is values.size else float(text) if "." in text else int(text))
+        value: float = read(
+            text if read is values.size else float(text) if "." in text else int(text)
+        )
     except ValueError as error:
         raise UsageError(f"{name}={printable(text)}: {error}") from None
     return value
@@ -195,4 +219,6 @@ def _integer(name: str, text: str) -> int:
 
 
 def _word(value: object) -> str:
-    return {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    return (
+        {True: "on", False: "off"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+    )

@@ -1,4 +1,7 @@
-"""What a run of a scenario knows beside the kernel: who got what, and the newest outcome of a step."""
+"""What a run of a scenario knows beside the kernel.
+
+Who got what, and the newest outcome of a step.
+"""
 
 from collections import deque
 from typing import Final

@@ -1,6 +1,9 @@
-"""The steps of a scenario: one class per verb, one field per key, each with the reader of its value.
+"""The steps of a scenario.
 
-In a file a step is a table whose first key is the verb: ``{ alloc = "MODULE_TEXT", size = "64K", count = 3 }``.
+One class per verb, one field per key, each with the reader of its value.
+
+In a file a step is a table whose first key is the verb: ``{ alloc = "MODULE_TEXT", size = "64K",
+count = 3 }``.
 """
 
 from collections.abc import Callable
@@ -144,7 +147,10 @@ class Unbpf(Step):
 
 @frozen(kw_only=True)
 class Attach(Step):
-    """Attach a BPF program to each of so many kernel functions: fentry, one trampoline image per function."""
+    """Attach a BPF program to each of so many kernel functions.
+
+    Fentry, one trampoline image per function.
+    """
 
     verb: ClassVar = "attach"
     attach: str = field(metadata=_by(values.word))
@@ -184,7 +190,10 @@ class Xdp(Step):
 
 @frozen(kw_only=True)
 class Occupy(Step):
-    """Take address space that a real machine had taken: ``START-END owner``; ``unpurged`` as owner makes it lazy."""
+    """Take address space that a real machine had taken: ``START-END owner``.
+
+    ``unpurged`` as owner makes it lazy.
+    """
 
     verb: ClassVar = "occupy"
     occupy: tuple[tuple[Address, Address, str], ...] = field(metadata=_by(values.occupied))
@@ -210,7 +219,10 @@ class Alloc(Step):
     @property
     def text(self) -> str:
         """The type and the owner."""
-        return f"alloc {self.alloc.name}{f' x {self.count}' if self.count > 1 else ''} {self.owner or ''}".rstrip()
+        return (
+            f"alloc {self.alloc.name}{f' x {self.count}' if self.count > 1 else ''}"
+            f" {self.owner or ''}".rstrip()
+        )
 
 
 @frozen(kw_only=True)
@@ -263,7 +275,10 @@ class Repeat(Step):
 
 @frozen(kw_only=True)
 class Concurrently(Step):
-    """Run the same steps on so many CPUs at once; who goes on next is drawn from the scenario's seed."""
+    """Run the same steps on so many CPUs at once.
+
+    Who goes on next is drawn from the scenario's seed.
+    """
 
     verb: ClassVar = "concurrently"
     concurrently: int = field(metadata=_by(values.cpus))
@@ -318,7 +333,10 @@ class InitFrees(Step):
 
 @frozen(kw_only=True)
 class ReachStep(Step):
-    """Ask whether a relocation at one address can name another; sets last.distance, last.past and last.verdict."""
+    """Ask whether a relocation at one address can name another.
+
+    Sets last.distance, last.past and last.verdict.
+    """
 
     verb: ClassVar = "reach"
     reach: str = field(metadata=_by(values.word))

@@ -1,4 +1,7 @@
-"""KASLR sweep: one scenario over many draws, on all cores or on a cluster; the result depends on neither."""
+"""KASLR sweep: one scenario over many draws, on all cores or on a cluster.
+
+The result depends on neither.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +20,8 @@ from execmem_tui.scenarios.settings import Settings
 MAX_SEEDS: Final = 1_000_000
 MEASURES: Final = ("fallbacks", "failures", "largest_hole")
 _CHUNK: Final = 10
-"""Seeds of one task: enough to make the way to another process cheap, few enough for a lively progress bar."""
+"""Seeds of one task: enough to make the way to another process cheap, few enough for a lively
+progress bar."""
 
 Progress = Callable[[int, int], None]
 """Called with the seeds done and all of them."""
@@ -93,7 +97,9 @@ def parse_seeds(text: str) -> range:
     except ValueError:
         low, high = 1, 0
     if not 0 <= low <= high < 1 << 63 or high - low >= MAX_SEEDS:
-        raise UsageError(f"not seeds: {printable(text)!r}", hint=f"A..B, at most {MAX_SEEDS:,}: --seeds 1..1000")
+        raise UsageError(
+            f"not seeds: {printable(text)!r}", hint=f"A..B, at most {MAX_SEEDS:,}: --seeds 1..1000"
+        )
     return range(low, high + 1)
 
 
@@ -151,13 +157,19 @@ def sweep(
         from joblib import Parallel, delayed  # 0.1 s that no other command needs
 
         with _backend(cluster, jobs, timeout):
-            parallel = Parallel(n_jobs=jobs if cluster is None else -1, return_as="generator_unordered", batch_size=1)
+            parallel = Parallel(
+                n_jobs=jobs if cluster is None else -1,
+                return_as="generator_unordered",
+                batch_size=1,
+            )
             _collect(parallel(delayed(work)(task) for task in tasks), found, len(seeds), progress)
     found.sort(key=_seed)
     return Sweep(scenario=scenario.name, draws=tuple(found))
 
 
-def _collect(results: Iterable[list[Draw]], found: list[Draw], total: int, progress: Progress | None) -> None:
+def _collect(
+    results: Iterable[list[Draw]], found: list[Draw], total: int, progress: Progress | None
+) -> None:
     for some in results:
         found += some
         if progress is not None:

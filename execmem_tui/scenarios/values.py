@@ -1,4 +1,7 @@
-"""Readers of single values of a scenario file: from what TOML gives to what a step holds; BadValueError says what is wrong."""
+"""Readers of single values of a scenario file: from what TOML gives to what a step holds.
+
+BadValueError says what is wrong.
+"""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -82,7 +85,11 @@ def integer(value: Any) -> int:
         number = int(value, 0) if isinstance(value, str) else value
     except ValueError:
         raise BadValueError(f"a whole number is wanted, not {_shown(value)}") from None
-    if not isinstance(number, int) or isinstance(number, bool) or not -(1 << 63) <= number < 1 << 64:
+    if (
+        not isinstance(number, int)
+        or isinstance(number, bool)
+        or not -(1 << 63) <= number < 1 << 64
+    ):
         raise BadValueError(f"a whole number is wanted, not {_shown(value)}")
     return number
 
@@ -204,7 +211,11 @@ def nested(value: Any) -> list[Mapping[str, Any]]:
     Raises:
         BadValueError: something else.
     """
-    if not isinstance(value, list) or not value or not all(isinstance(entry, dict) for entry in value):
+    if (
+        not isinstance(value, list)
+        or not value
+        or not all(isinstance(entry, dict) for entry in value)
+    ):
         raise BadValueError("a list of steps is wanted")
     return value
 
@@ -230,7 +241,9 @@ def draw(value: Any) -> str:
 
 
 def occupied(value: Any) -> tuple[tuple[Address, Address, str], ...]:
-    """A list of ``START-END owner`` with hexadecimal addresses, as /proc/vmallocinfo writes them; sorted.
+    """A list of ``START-END owner`` with hexadecimal addresses, as /proc/vmallocinfo writes them.
+
+    Sorted.
 
     Raises:
         BadValueError: one cannot be read, or two overlap.

@@ -1,1 +1,4 @@
-"""Where events come from: the simulator, captures, traces, the running kernel. A screen cannot tell them apart."""
+"""Where events come from: the simulator, captures, traces, the running kernel.
+
+A screen cannot tell them apart.
+"""

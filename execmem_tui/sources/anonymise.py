@@ -1,8 +1,10 @@
-"""Makes a collected run folder fit to be shown: every kernel address shifted by one hidden constant, hosts and files forgotten.
+"""Makes a collected run folder fit to be shown.
 
-All distances and alignments stay: the constant is a multiple of 1 GiB (16 MiB on 32-bit) and of the machine's count of vmap
-nodes, so that an area stays with its node. It is drawn from the system's entropy and kept nowhere. Lines that are not known to
-be harmless are left out.
+Every kernel address shifted by one hidden constant, hosts and files forgotten.
+
+All distances and alignments stay: the constant is a multiple of 1 GiB (16 MiB on 32-bit) and of the
+machine's count of vmap nodes, so that an area stays with its node. It is drawn from the system's
+entropy and kept nowhere. Lines that are not known to be harmless are left out.
 """
 
 import re
@@ -45,31 +47,44 @@ _AREA: Final = re.compile(
 )
 _AREA_REST: Final = re.compile(
     r"(?: [\w.$]+\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\w+\])?| \[\w+\]"
-    r"| (?:ioremap|sparse|vmalloc|vmap|user|dma-coherent|vpages|vm_map_ram)| unpurged vm_area| pages=\d+| N\d+=\d+)",
+    r"| (?:ioremap|sparse|vmalloc|vmap|user|dma-coherent|vpages|vm_map_ram)| unpurged vm_area|"
+    r" pages=\d+| N\d+=\d+)",
     re.ASCII,
 )
 _SYMBOL: Final = re.compile(r"([0-9a-f]{8,16})( \S [\w.$]+(?:[ \t]+\[[\w.]+\])?)[ \t]*", re.ASCII)
-_MODULE: Final = re.compile(r"([\w-]+ \d+ [\d-]+ [\w,\[\]-]+ \w+) 0x([0-9a-f]{1,16})( \(\w*\))?[ \t]*", re.ASCII)
+_MODULE: Final = re.compile(
+    r"([\w-]+ \d+ [\d-]+ [\w,\[\]-]+ \w+) 0x([0-9a-f]{1,16})( \(\w*\))?[ \t]*", re.ASCII
+)
 _SECTION: Final = re.compile(r"([\w-]+ [\w.$]+) 0x([0-9a-f]{1,16})[ \t]*", re.ASCII)
 _TRACE: Final = re.compile(
-    r"[ \t]*(\S.{0,39}?)-(\d+)([ \t]+(?:\([ \d-]+\)[ \t]+)?\[\d+\][ \t]+[\w.#]+[ \t]+\d+\.\d+: )(\w+): (.*)", re.ASCII
+    r"[ \t]*(\S.{0,39}?)-(\d+)([ \t]+(?:\([ \d-]+\)[ \t]+)?\[\d+\][ \t]+[\w.#]+[ \t]+\d+\.\d+:"
+    r" )(\w+): (.*)",
+    re.ASCII,
 )
 _ALLOC: Final = re.compile(
-    r"(va_start: )(\d+)( size=\d+ align=\d+ vstart=0x)([0-9a-f]+)( vend=0x)([0-9a-f]+)( failed=[01])[ \t]*", re.ASCII
+    r"(va_start: )(\d+)( size=\d+ align=\d+ vstart=0x)([0-9a-f]+)( vend=0x)([0-9a-f]+)("
+    r" failed=[01])[ \t]*",
+    re.ASCII,
 )
 _FREE: Final = re.compile(r"(va_start=0x)([0-9a-f]+)( nr_lazy=\d+ nr_lazy_max=\d+)[ \t]*", re.ASCII)
-_PURGE: Final = re.compile(r"(start=0x)([0-9a-f]+)( end=0x)([0-9a-f]+)( num_purged=\d+)[ \t]*", re.ASCII)
+_PURGE: Final = re.compile(
+    r"(start=0x)([0-9a-f]+)( end=0x)([0-9a-f]+)( num_purged=\d+)[ \t]*", re.ASCII
+)
 _MARK: Final = re.compile(r"snapshot [\w-]+ (?:begin|end)[ \t]*", re.ASCII)
 _MODULE_EVENT: Final = re.compile(
     r"[\w.,:*()+-]+(?: (?:refcnt=\d+|wait=[01]|call_site=[A-Za-z_]\w*|[A-Z]+))*[ \t]*", re.ASCII
 )
 _COMMENT: Final = re.compile(r"#[ \w:/,#|>_=.-]*|CPU:\d+ \[LOST \d+ EVENTS\]", re.ASCII)
-_CONFIG: Final = re.compile(r"CONFIG_\w+=(?:[ymn]|\d+|0x[0-9a-f]{1,8})|# CONFIG_\w+ is not set", re.ASCII)
+_CONFIG: Final = re.compile(
+    r"CONFIG_\w+=(?:[ymn]|\d+|0x[0-9a-f]{1,8})|# CONFIG_\w+ is not set", re.ASCII
+)
 _NUMBER: Final = re.compile(r"#? ?[\w/().-]+(?: [\w/().-]+)*:?[ \t]*[\d.-]*(?: kB)?", re.ASCII)
 _BUILDER: Final = re.compile(r"\([^()\s]*@[^()\s]*\)", re.ASCII)
 _PLAIN: Final = re.compile(r"[\w.,:*+-]*", re.ASCII)
 _PLT: Final = re.compile(
-    r"\d+ pages in range for (?:non-)?PLT usage|2G module region forced by RANDOMIZE_MODULE_REGION_FULL", re.ASCII
+    r"\d+ pages in range for (?:non-)?PLT usage|2G module region forced by"
+    r" RANDOMIZE_MODULE_REGION_FULL",
+    re.ASCII,
 )
 _ARGUMENTS: Final = frozenset((
     "nokaslr", "kaslr", "vmalloc", "mem", "no_hash_pointers", "hash_pointers", "kasan", "no5lvl", "nosmp", "maxcpus", "nr_cpus",
@@ -181,10 +196,15 @@ def _draw_delta(addresses: set[Address], bits: int, unit: Bytes, draw: Callable[
         moved = {address + step * unit for address in addresses}
         if step and not moved & addresses:
             return step * unit
-    raise UsageError("the addresses cannot be shifted", hint="they fill their whole address space; nothing was written")
+    raise UsageError(
+        "the addresses cannot be shifted",
+        hint="they fill their whole address space; nothing was written",
+    )
 
 
-def _stated(layout: Layout, shift: Shift, delta: int) -> tuple[StatedLayout, dict[ExecmemType, StatedRange]]:
+def _stated(
+    layout: Layout, shift: Shift, delta: int
+) -> tuple[StatedLayout, dict[ExecmemType, StatedRange]]:
     ranges = {
         kind: StatedRange(
             start=shift(entry.start),
@@ -205,7 +225,9 @@ def _stated(layout: Layout, shift: Shift, delta: int) -> tuple[StatedLayout, dic
         modules_vaddr=None if layout.modules_vaddr is None else shift(layout.modules_vaddr),
         modules_end=None if layout.modules_end is None else shift(layout.modules_end),
         symbols={name: shift(address) for name, address in layout.symbols.items()},
-        reach={each.name: each.low + delta for each in layout.reach if each.kind is ReachKind.ABSOLUTE},
+        reach={
+            each.name: each.low + delta for each in layout.reach if each.kind is ReachKind.ABSOLUTE
+        },
     )
     return stated, ranges
 
@@ -243,7 +265,10 @@ def _vmallocinfo(job: _Job) -> Iterator[str]:
 
 
 def _is_hidden(job: _Job) -> bool:
-    """Whether start and end of most lines do not belong together: hashes, zeros or "(ptrval)", which are no addresses."""
+    """Whether start and end of most lines do not belong together.
+
+    Hashes, zeros or "(ptrval)", which are no addresses.
+    """
     good = bad = 0
     for text in job.lines():
         if found := _AREA.fullmatch(text):
@@ -295,7 +320,13 @@ def _event(job: _Job, name: str, rest: str) -> str | None:
         return f"{found[1]}{job.hex(found[2])}{found[3]}"
     if name == "purge_vmap_area_lazy" and (found := _PURGE.fullmatch(rest)):
         return f"{found[1]}{job.hex(found[2])}{found[3]}{job.hex(found[4])}{found[5]}"
-    known = _MARK if name == "tracing_mark_write" else _MODULE_EVENT if name.startswith("module_") else None
+    known = (
+        _MARK
+        if name == "tracing_mark_write"
+        else _MODULE_EVENT
+        if name.startswith("module_")
+        else None
+    )
     return rest if known is not None and known.fullmatch(rest) else None
 
 
@@ -343,17 +374,27 @@ def _message(message: Message, job: _Job) -> str:
             text = f"Kernel command line: {_arguments(arguments, job.words)}"
         case NoSpace(size=size, start=int() as start, end=int() as end):
             window = f"{shift(start):#x} - {shift(end):#x}"
-            text = f"vmalloc_node_range for size {size} failed: Address range restricted to {window}"
+            text = (
+                f"vmalloc_node_range for size {size} failed: Address range restricted to {window}"
+            )
         case NoSpace(size=size):
             text = f"vmap allocation for size {size} failed: use vmalloc=<size> to increase size"
         case VmallocError(size=size, task=task):
-            text = f"{scrub(task or 'unknown')}: vmalloc error: size {size}, vm_struct allocation failed"
+            text = (
+                f"{scrub(task or 'unknown')}: vmalloc error: size {size}, vm_struct allocation"
+                " failed"
+            )
         case ExecmemError(count=1):
             text = "execmem: unable to allocate memory"
         case ExecmemError(count=count):
             text = f"execmem_alloc: {count} callbacks suppressed"
-        case RelocationError(module=module, relocation=name, origin=int() as origin, target=int() as target):
-            text = f"{module}: relocation {name} out of range ({shift(origin):#x} -> {shift(target):#x})"
+        case RelocationError(
+            module=module, relocation=name, origin=int() as origin, target=int() as target
+        ):
+            text = (
+                f"{module}: relocation {name} out of range ({shift(origin):#x} ->"
+                f" {shift(target):#x})"
+            )
     return text
 
 

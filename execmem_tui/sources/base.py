@@ -39,7 +39,10 @@ class Source(Protocol):
 
 @frozen
 class Recording:
-    """A source that was read once and for all: a capture (step 0 is empty, each phase is one event and a mark), or a trace."""
+    """A source that was read once and for all.
+
+    A capture (step 0 is empty, each phase is one event and a mark), or a trace.
+    """
 
     kind: SourceKind
     title: str
@@ -51,7 +54,10 @@ class Followed(Protocol):
     """A source that grows by itself: the running kernel."""
 
     def read(self) -> list[Event]:
-        """Return what is new, to be appended to the history as one group. May block on I/O; does not touch the history."""
+        """Return what is new, to be appended to the history as one group. May block on I/O.
+
+        Does not touch the history.
+        """
 
     def close(self) -> None:
         """Give back what was taken (files, a tracefs instance). Safe to call twice."""
@@ -67,9 +73,12 @@ class Captioned(Protocol):
 
 @runtime_checkable
 class Commanded(Protocol):
-    """A source that takes commands: the simulator. Each command is one undoable group of the history.
+    """A source that takes commands: the simulator.
 
-    A command given while the history's cursor is not at its end first forgets every command that the cursor has not entered.
+    Each command is one undoable group of the history.
+
+    A command given while the history's cursor is not at its end first forgets every command that
+    the cursor has not entered.
     """
 
     def usual_size(self, kind: ExecmemType) -> Bytes:
@@ -79,7 +88,12 @@ class Commanded(Protocol):
         """Return "" if somebody allocates this type here, else the reason why nobody does (a full sentence)."""
 
     def allocate(
-        self, kind: ExecmemType, size: Bytes | None = None, *, count: int = 1, owner: str | None = None
+        self,
+        kind: ExecmemType,
+        size: Bytes | None = None,
+        *,
+        count: int = 1,
+        owner: str | None = None,
     ) -> None:
         """Make `count` requests of `size` bytes (default: the usual size)."""
 
@@ -87,13 +101,22 @@ class Commanded(Protocol):
         """Return the modules that can be loaded by name."""
 
     def load(self, name: str) -> None:
-        """Load a module and what it depends on. Raises UsageError if there is none of that name, or it is loaded."""
+        """Load a module and what it depends on.
+
+        Raises UsageError if there is none of that name, or it is loaded.
+        """
 
     def insert(self, kind: ExecmemType) -> None:
-        """Register a probe or a tracer, or load a BPF program. Raises UsageError where nobody does."""
+        """Register a probe or a tracer, or load a BPF program.
+
+        Raises UsageError where nobody does.
+        """
 
     def free(self, address: Address) -> None:
-        """Free what covers `address`: module, probe, tracer, program or area. Raises UsageError if nothing there can be freed."""
+        """Free what covers `address`: module, probe, tracer, program or area.
+
+        Raises UsageError if nothing there can be freed.
+        """
 
     def purge(self, kind: str = "aliases") -> None:
         """Purge lazy areas now: aliases, drain or reclaim."""

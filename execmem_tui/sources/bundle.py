@@ -1,4 +1,7 @@
-"""Bundles: an archive, or a file inside one, as a folder on disk for as long as it is read; and what in a folder is meant."""
+"""Bundles: an archive, or a file inside one, as a folder on disk for as long as it is read.
+
+And what in a folder is meant.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,26 +32,34 @@ _MAX_PROBED: Final = 40
 
 
 def _wanted(parts: Parts, regular: bool) -> bool:
-    """Whether a member can matter: a machine's report holds thousands that do not, and links to some that do."""
+    """Whether a member can matter.
+
+    A machine's report holds thousands that do not, and links to some that do.
+    """
     name = parts[-1]
     for suffix in _PACKED:
         name = name.removesuffix(suffix)
     if not regular:
         return name in _NEEDED
-    if len(parts) <= _NEAR or (len(parts) >= 4 and parts[-2] == "sections" and parts[-4] == "module"):
+    if len(parts) <= _NEAR or (
+        len(parts) >= 4 and parts[-2] == "sections" and parts[-4] == "module"
+    ):
         return True
     return name in _KNOWN or (name.startswith("config-") and parts[-2] == "boot")
 
 
 @contextmanager
 def on_disk(path: Path) -> Iterator[Path]:
-    """Yield what `path` means as a file or folder: itself, or an archive unpacked to a private place until this ends.
+    """Yield what `path` means as a file or folder.
+
+    Itself, or an archive unpacked to a private place until this ends.
 
     Args:
         path: a file, a folder, an archive, or ``ARCHIVE/MEMBER``.
 
     Raises:
-        InputError: nothing is there, or the archive is damaged or hostile. Errors inside name the archive.
+        InputError: nothing is there, or the archive is damaged or hostile. Errors inside name the
+            archive.
         OSError: it cannot be read.
     """
     archive = path
@@ -72,7 +83,9 @@ def on_disk(path: Path) -> Iterator[Path]:
             if not error.path.startswith(str(root)):
                 raise
             named = str(archive) + error.path[len(str(root)) :]
-            raise InputError(named, error.line, error.message, column=error.column, hint=error.hint) from error
+            raise InputError(
+                named, error.line, error.message, column=error.column, hint=error.hint
+            ) from error
 
 
 def _member(root: Path, name: Path) -> Path:
@@ -93,11 +106,15 @@ def _unpack(archive: Path, root: Path) -> None:
             with target.open("xb") as file:
                 file.writelines(chunks)
         except (FileExistsError, NotADirectoryError) as error:
-            raise InputError(str(archive), None, f"member {'/'.join(parts)}: a file and a folder at once") from error
+            raise InputError(
+                str(archive), None, f"member {'/'.join(parts)}: a file and a folder at once"
+            ) from error
 
 
 def locate(folder: Path) -> Path:
-    """Return the folder or file that is meant by a folder: itself, or the only thing known that is below it.
+    """Return the folder or file that is meant by a folder.
+
+    Itself, or the only thing known that is below it.
 
     Raises:
         InputError: there is nothing known in it, or more than one.
@@ -110,7 +127,9 @@ def locate(folder: Path) -> Path:
         found = [each for each in inside if each.is_dir() and _is_known(each)]
         if len(found) > 1:
             names = ", ".join(printable(each.name, 40) for each in found[:10])
-            raise InputError(str(here), None, f"holds more than one capture: {names}", hint="name one: PATH/NAME")
+            raise InputError(
+                str(here), None, f"holds more than one capture: {names}", hint="name one: PATH/NAME"
+            )
         if found:
             return found[0]
         files = [each for each in inside if each.is_file() and not each.name.startswith(".")]

@@ -1,4 +1,7 @@
-"""Captures: a folder of /proc files, a run of several snapshots, a copied /proc tree, or a vmallocinfo alone."""
+"""Captures.
+
+A folder of /proc files, a run of several snapshots, a copied /proc tree, or a vmallocinfo alone.
+"""
 
 import os
 import re
@@ -45,7 +48,10 @@ from execmem_tui.sources.surroundings import MACHINES, beside
 
 _VMALLOCINFO: Final = "vmallocinfo"
 WHY: Final = {
-    Pointers.HASHED: "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with no_hash_pointers",
+    Pointers.HASHED: (
+        "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with"
+        " no_hash_pointers"
+    ),
     Pointers.ZEROED: "addresses are zeroed: kernel.kptr_restrict is 2, or 1 without CAP_SYSLOG",
     Pointers.NOT_READY: "addresses are (ptrval): read before the kernel could hash them",
 }
@@ -66,7 +72,10 @@ class Phase:
 
 
 def is_capture(path: Path) -> bool:
-    """Whether `path` looks like a capture: a folder with a vmallocinfo in it or below it, or such a file."""
+    """Whether `path` looks like a capture.
+
+    A folder with a vmallocinfo in it or below it, or such a file.
+    """
     if path.is_dir():
         return bool(phase_folders(path)) or find_file(path, _VMALLOCINFO) is not None
     return path.is_file()
@@ -89,7 +98,9 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
     if path.is_file():
         info = parse_vmallocinfo(str(path), read_lines(path))
         clues = Clues(page_size=page_size_of(info), **_seen(info, Evidence()))
-        return _capture(title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)], arch)
+        return _capture(
+            title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)], arch
+        )
     folders = [path] if find_file(path, _VMALLOCINFO) is not None else phase_folders(path)
     if phase is not None:
         chosen = [folder for folder in folders if folder.name == phase]
@@ -104,7 +115,10 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
 
 
 def run_windows(run: Path) -> tuple[tuple[int, int], ...]:
-    """Return the windows (vstart, vend) that a run's trace asks for; only a run with a meta.toml has one of its own."""
+    """Return the windows (vstart, vend) that a run's trace asks for.
+
+    Only a run with a meta.toml has one of its own.
+    """
     trace = find_file(run, "trace.txt") if (run / "meta.toml").is_file() else None
     return () if trace is None else tuple(trace_windows(read_lines(trace)))
 
@@ -112,7 +126,9 @@ def run_windows(run: Path) -> tuple[tuple[int, int], ...]:
 def phase_folders(path: Path) -> list[Path]:
     """Return the phase folders of a run, in the order of meta.toml, else by name."""
     found = {
-        folder.name: folder for folder in sorted(path.iterdir()) if folder.is_dir() and find_file(folder, _VMALLOCINFO)
+        folder.name: folder
+        for folder in sorted(path.iterdir())
+        if folder.is_dir() and find_file(folder, _VMALLOCINFO)
     }
     names = run_meta(path).get("phases")
     ordered = [name for name in names if name in found] if isinstance(names, list) else []
@@ -139,7 +155,9 @@ def _seen(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
             "addresses": tuple(open_addresses(info, evidence, page)),
             "executable": open_executable(evidence, page) | executable(known, evidence),
         }
-    percpu = [entry.end for entry in info.entries if (entry.caller or "").startswith("pcpu_get_vm_areas")]
+    percpu = [
+        entry.end for entry in info.entries if (entry.caller or "").startswith("pcpu_get_vm_areas")
+    ]
     return {
         "addresses": tuple(entry.start for entry in info.entries),
         "executable": executable(info.entries, evidence),
@@ -164,7 +182,8 @@ def read_phase(
     Args:
         folder: the snapshot's.
         symbols_of: reads its kallsyms.
-        refused: takes the names of files that may not be read, and they count as missing: /proc without root.
+        refused: takes the names of files that may not be read, and they count as missing: /proc
+            without root.
 
     Raises:
         InputError: a file is broken.
@@ -180,12 +199,20 @@ def read_phase(
 
     path, text = lines(_VMALLOCINFO)
     hidden = refused is not None and _VMALLOCINFO in refused
-    info = Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=()) if hidden else parse_vmallocinfo(path, text)
+    info = (
+        Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=())
+        if hidden
+        else parse_vmallocinfo(path, text)
+    )
     symbols = symbols_of(*lines("kallsyms"))
     tree = folder.parent / "sys" / "module"
     sections = parse_sections(*lines("sections")) or list(_section_tree(tree, refused))
-    evidence = Evidence(modules=parse_modules(*lines("modules")), sections=sections, symbols=symbols)
-    log = () if (found := beside(folder, "dmesg")) is None else tuple(parse_dmesg(read_lines(found)))
+    evidence = Evidence(
+        modules=parse_modules(*lines("modules")), sections=sections, symbols=symbols
+    )
+    log = (
+        () if (found := beside(folder, "dmesg")) is None else tuple(parse_dmesg(read_lines(found)))
+    )
     return Phase(
         name=printable(folder.name, 60),
         info=info,
@@ -223,7 +250,11 @@ def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[Me
     release = version or uname or (_text(meta.get("kernel")), "")
     arch = _text(meta.get("arch")) or (MACHINES.get(uname[1]) if uname is not None else None)
     booted = next((each.text for each in log if isinstance(each, CommandLine)), "")
-    known = {each.name: each.address for each in evidence.symbols if each.name in SYMBOLS and each.address}
+    known = {
+        each.name: each.address
+        for each in evidence.symbols
+        if each.name in SYMBOLS and each.address
+    }
     image = image_symbols_from_iomem(lines("iomem"), known)
     return Clues(
         arch=arch,
@@ -271,7 +302,9 @@ def phases_layout(
         arch=first.clues.arch or arch,
         addresses=tuple(address for clues in each for address in clues.addresses),
         executable={start: owner for clues in each for start, owner in clues.executable.items()},
-        percpu_end=max((clues.percpu_end for clues in each if clues.percpu_end is not None), default=None),
+        percpu_end=max(
+            (clues.percpu_end for clues in each if clues.percpu_end is not None), default=None
+        ),
         page_size=next((clues.page_size for clues in each if clues.page_size), None),
         windows=windows,
         ranges=ranges,
@@ -283,17 +316,30 @@ def phases_layout(
 def image_symbols(evidence: Evidence) -> tuple[tuple[int, str], ...]:
     """Return the kernel's own symbols with their addresses, ascending."""
     return tuple(
-        sorted({(each.address, each.name) for each in evidence.symbols if each.module is None and each.address})
+        sorted(
+            {
+                (each.address, each.name)
+                for each in evidence.symbols
+                if each.module is None and each.address
+            }
+        )
     )
 
 
-def _capture(title: str, phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()) -> Recording:
+def _capture(
+    title: str, phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()
+) -> Recording:
     layout = phases_layout(phases, arch, windows)
     notes = [note for phase in phases for note in phase.findings]
-    notes += [WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL]
+    notes += [
+        WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL
+    ]
     skipped = sum(len(phase.info.skipped) for phase in phases)
     if skipped:
-        notes.append(f"{skipped} line{'' if skipped == 1 else 's'} of vmallocinfo made no sense and were left out")
+        notes.append(
+            f"{skipped} line{'' if skipped == 1 else 's'} of vmallocinfo made no sense and were"
+            " left out"
+        )
     history = History(evolve(layout, notes=(*layout.notes, *dict.fromkeys(notes))))
     before: tuple[Area, ...] = ()
     for phase in phases:

@@ -1,4 +1,7 @@
-"""One capture from beginning to end: collect, perhaps trace, perhaps anonymise, write the bundle."""
+"""One capture from beginning to end.
+
+Collect, perhaps trace, perhaps anonymise, write the bundle.
+"""
 
 import os
 import re
@@ -44,7 +47,10 @@ class Machine:
 
 
 def look_at(proc: Path) -> Machine:
-    """Return what `proc` and what lies beside it tell of the machine; of the real /proc the running kernel knows more."""
+    """Return what `proc` and what lies beside it tell of the machine.
+
+    Of the real /proc the running kernel knows more.
+    """
     real = proc == PROC
     machine = _first_line(proc / "sys" / "kernel" / "arch") or (os.uname().machine if real else "")
     hosts = [_first_line(proc / "sys" / "kernel" / name) for name in ("hostname", "domainname")]
@@ -54,7 +60,13 @@ def look_at(proc: Path) -> Machine:
         page_size=os.sysconf("SC_PAGE_SIZE") if real else None,
         cpus=_count(_first_line(proc.parent / "sys" / "devices" / "system" / "cpu" / "possible")),
         hosts=tuple(
-            dict.fromkeys([*hosts, *(host.partition(".")[0] for host in hosts), os.uname().nodename if real else ""])
+            dict.fromkeys(
+                [
+                    *hosts,
+                    *(host.partition(".")[0] for host in hosts),
+                    os.uname().nodename if real else "",
+                ]
+            )
         ),
     )
 
@@ -93,7 +105,8 @@ def capture(
         start_trace: makes the tracefs instance; for tests.
 
     Raises:
-        UsageError: the target's name is no good, events cannot be recorded, or addresses cannot be shifted.
+        UsageError: the target's name is no good, events cannot be recorded, or addresses cannot be
+            shifted.
         OSError: the bundle cannot be written.
     """
     check_target(target)
@@ -113,7 +126,9 @@ def capture(
         return write_bundle(run, target, _described(collector, machine, phases, hide=hide))
 
 
-def _described(collector: Collector, machine: Machine, phases: tuple[str, ...], *, hide: bool) -> Manifest:
+def _described(
+    collector: Collector, machine: Machine, phases: tuple[str, ...], *, hide: bool
+) -> Manifest:
     """Return the manifest of what was collected, without its files; hides it, if asked to."""
     run = collector.run
     kernel = _release(run)
@@ -124,7 +139,9 @@ def _described(collector: Collector, machine: Machine, phases: tuple[str, ...], 
         arch = arch or layout.arch
         machine = evolve(machine, page_size=machine.page_size or layout.page_size)
     stated = {
-        kind: StatedRange(start=low, end=high, fallback_start=low2, fallback_end=high2, provenance=Provenance.READ)
+        kind: StatedRange(
+            start=low, end=high, fallback_start=low2, fallback_end=high2, provenance=Provenance.READ
+        )
         for kind, (low, high, low2, high2) in ranges.items()
     }
     stated_layout = None
@@ -157,7 +174,9 @@ def _release(run: Path) -> str:
     return "unknown" if version is None else version[0]
 
 
-def _write_meta(run: Path, arch: str, kernel: str, machine: Machine, phases: tuple[str, ...]) -> None:
+def _write_meta(
+    run: Path, arch: str, kernel: str, machine: Machine, phases: tuple[str, ...]
+) -> None:
     """Write what opens the run like any other: see "Formats" in the README."""
     meta: dict[str, object] = {"arch": printable(arch, 40)} if arch else {}
     meta |= {
@@ -169,11 +188,15 @@ def _write_meta(run: Path, arch: str, kernel: str, machine: Machine, phases: tup
     (run / "meta.toml").write_text(toml_text(meta), encoding="utf-8")
 
 
-def _known_ranges(collector: Collector, arch: str, names: tuple[str, ...]) -> tuple[Ranges, Layout | None]:
+def _known_ranges(
+    collector: Collector, arch: str, names: tuple[str, ...]
+) -> tuple[Ranges, Layout | None]:
     """Return the ranges that the kernel's memory holds, and the layout that all that was collected tells."""
     run = collector.run
     try:
-        phases = [read_phase(run / name) for name in names if (run / name / "vmallocinfo").is_file()]
+        phases = [
+            read_phase(run / name) for name in names if (run / name / "vmallocinfo").is_file()
+        ]
     except InputError as error:
         collector.lack("layout", f"{Path(error.path).name}: {error.message}")
         return {}, None
@@ -184,6 +207,7 @@ def _known_ranges(collector: Collector, arch: str, names: tuple[str, ...]) -> tu
     ranges = read_ranges(collector.proc / "kcore", info)
     if not ranges:
         collector.lack(
-            "ranges", "/proc/kcore or the symbol execmem_info is not readable: they are derived from what is"
+            "ranges",
+            "/proc/kcore or the symbol execmem_info is not readable: they are derived from what is",
         )
     return ranges, phases_layout(phases, arch or None, run_windows(run), ranges)

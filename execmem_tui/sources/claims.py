@@ -44,7 +44,8 @@ class Claims:
     probes: list[Symbol] = field(factory=list)
     programs: list[Symbol] = field(factory=list)
     code: list[Symbol] = field(factory=list)
-    """Symbols of modules whose sections are not known: kallsyms may keep those of freed init memory."""
+    """Symbols of modules whose sections are not known: kallsyms may keep those of freed init
+    memory."""
     bases: list[ModuleLine] = field(factory=list)
 
     def take(self, symbol: Symbol) -> None:
@@ -58,7 +59,9 @@ class Claims:
 
     def kept(self) -> list[SectionLine]:
         """Return the sections that are not freed after init, those of loaded modules if there are any."""
-        kept = [each for each in self.sections if not is_init(each.section, init_kept=self.init_kept)]
+        kept = [
+            each for each in self.sections if not is_init(each.section, init_kept=self.init_kept)
+        ]
         return [each for each in kept if each.module in self.loaded] or kept
 
     def kept_regions(self) -> set[str]:
@@ -77,8 +80,8 @@ class Claims:
     def told_by_symbols(self) -> tuple[str, str] | None:
         """Return the module whose data symbols are here and the region that their kinds tell, None if that is not certain.
 
-        Text is told by its base alone: kallsyms may keep symbols of init text that was freed (kernel/module/kallsyms.c:
-        elf_type, is_core_symbol).
+        Text is told by its base alone: kallsyms may keep symbols of init text that was freed
+        (kernel/module/kallsyms.c: elf_type, is_core_symbol).
         """
         owners = {str(symbol.module) for symbol in self.code}
         kinds = {symbol.kind.lower() for symbol in self.code}
@@ -91,7 +94,9 @@ class Claims:
         now = Counter(each.module for each in self.kept())
         now.update(module.name for module in self.bases)
         now.update(str(symbol.module) for symbol in self.code)
-        before = {each.module for each in self.sections if is_init(each.section, init_kept=self.init_kept)}
+        before = {
+            each.module for each in self.sections if is_init(each.section, init_kept=self.init_kept)
+        }
         also = [name for name in now if name != owner and name is not None]
         past = sorted(name for name in before if name != owner and name not in now)
         said = [f"also claimed by {_few(also)}"] if also else []
@@ -99,11 +104,16 @@ class Claims:
 
 
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    return ", ".join(names[:_NAMED]) + (
+        f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    )
 
 
 def init_kept(layout: Layout) -> bool:
-    """Whether modules keep their init sections: 64-bit powerpc (arch/powerpc/kernel/module_64.c: module_init_section)."""
+    """Whether modules keep their init sections: 64-bit powerpc (arch/powerpc/kernel/module_64.c.
+
+    Module_init_section).
+    """
     return layout.arch == "powerpc" and layout.word_bits == 64
 
 
@@ -140,7 +150,12 @@ def collect(layout: Layout, ordered: Sequence[VmallocEntry], evidence: Evidence)
 
 
 def typed(
-    layout: Layout, area: Area, kind: ExecmemType, owner: str | None, region: str | None = None, detail: str = ""
+    layout: Layout,
+    area: Area,
+    kind: ExecmemType,
+    owner: str | None,
+    region: str | None = None,
+    detail: str = "",
 ) -> Area:
     """Return the area as memory of a type, with the window it lies in."""
     return evolve(

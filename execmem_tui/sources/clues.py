@@ -33,9 +33,11 @@ class Clues:
     addresses: Sequence[Address] = ()
     """Starts of areas, of all phases."""
     executable: Mapping[Address, str] = {}
-    """Of those that are executable memory, whose: ``module``, ``bpf``, ``probe``, or "" where the caller tells no more."""
+    """Of those that are executable memory, whose: ``module``, ``bpf``, ``probe``, or "" where the
+    caller tells no more."""
     percpu_end: Address | None = None
-    """Where the highest percpu chunk ends: it lies right under VMALLOC_END (mm/vmalloc.c: pcpu_get_vm_areas)."""
+    """Where the highest percpu chunk ends: it lies right under VMALLOC_END (mm/vmalloc.c:
+    pcpu_get_vm_areas)."""
     page_size: Bytes | None = None
     """Told by the areas themselves: size over pages plus guard."""
     windows: Sequence[tuple[Address, Address]] = ()

@@ -1,4 +1,7 @@
-"""Collects what a running kernel says of its executable memory into a run folder. Reads only; what cannot be read is said."""
+"""Collects what a running kernel says of its executable memory into a run folder. Reads only.
+
+What cannot be read is said.
+"""
 
 import os
 import re
@@ -134,7 +137,9 @@ class Collector:
         except (OSError, InputError) as error:
             self.lack(target.name, _why(error))
             return
-        target.write_text("".join(line + "\n" for line in lines), encoding="utf-8", errors="replace")
+        target.write_text(
+            "".join(line + "\n" for line in lines), encoding="utf-8", errors="replace"
+        )
 
     def _config(self) -> Iterator[str]:
         file = find_file(self.proc, "config") or self.root / "boot" / f"config-{self._release}"
@@ -163,7 +168,9 @@ def _why(error: OSError | InputError) -> str:
 
 
 def needed_symbols(kallsyms: Path) -> Iterator[str]:
-    """Yield the lines of kallsyms that owners are told by: the image's ends, programs, probes, texts of modules.
+    """Yield the lines of kallsyms that owners are told by.
+
+    The image's ends, programs, probes, texts of modules.
 
     Raises:
         OSError: it cannot be read.
@@ -172,7 +179,9 @@ def needed_symbols(kallsyms: Path) -> Iterator[str]:
     modules: dict[str, list[str]] = defaultdict(list)
     for _, line in read_lines(kallsyms):
         words = line.split()
-        if (len(words) == 3 and words[2] in _SYMBOLS) or (len(words) == 4 and words[3] in _BUILT_IN):
+        if (len(words) == 3 and words[2] in _SYMBOLS) or (
+            len(words) == 4 and words[3] in _BUILT_IN
+        ):
             yield line
         elif len(words) == 4 and words[1] in "tT":
             modules[words[3]].append(line)
@@ -212,7 +221,10 @@ def kernel_log(kmsg: Path) -> list[str]:
 
 
 def record(
-    collector: Collector, recorder: Recorder, seconds: float, wait: Callable[[float], None] = time.sleep
+    collector: Collector,
+    recorder: Recorder,
+    seconds: float,
+    wait: Callable[[float], None] = time.sleep,
 ) -> None:
     """Record events for `seconds` between two snapshots into ``trace.txt``, and what was lost into ``trace_stats_final``.
 
@@ -222,7 +234,8 @@ def record(
         seconds: how long.
         wait: sleeps.
     """
-    with suppress(OSError):  # the default clock may differ between CPUs; older kernels name this one too
+    # the default clock may differ between CPUs; older kernels name this one too
+    with suppress(OSError):
         (recorder.path / "trace_clock").write_text("global")
     started = False
     with (collector.run / "trace.txt").open("w", encoding="utf-8") as file:
@@ -231,7 +244,8 @@ def record(
         def drain() -> None:
             nonlocal started
             for line in recorder.read():
-                # what came before the first marker is in the snapshot, and would look like a trace from boot
+                # what came before the first marker is in the snapshot, and would look like a trace
+                # from boot
                 started = started or line.endswith(f"snapshot {BEGIN} begin")
                 if started:
                     file.write(line + "\n")
@@ -265,7 +279,10 @@ def say_what_is_hidden(collector: Collector, phases: Iterable[str]) -> None:
                 if pointers is not Pointers.REAL:
                     collector.lack("addresses in vmallocinfo", WHY[pointers])
         if symbols.is_file() and not any(text.strip("0") for text in _starts(symbols)):
-            collector.lack("addresses in kallsyms", "zeroed: they take CAP_SYSLOG, and kernel.kptr_restrict below 2")
+            collector.lack(
+                "addresses in kallsyms",
+                "zeroed: they take CAP_SYSLOG, and kernel.kptr_restrict below 2",
+            )
 
 
 def _starts(file: Path) -> Iterator[str]:

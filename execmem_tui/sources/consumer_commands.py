@@ -1,4 +1,7 @@
-"""What the consumers of a simulated kernel can be told by hand: load a module, register a probe or a tracer, load a program."""
+"""What the consumers of a simulated kernel can be told by hand.
+
+Load a module, register a probe or a tracer, load a program.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -31,7 +34,9 @@ def load_module(name: str) -> Command:
 
 
 def insert(kind: ExecmemType, number: int) -> Command:
-    """Return the command by which a consumer other than the module loader asks for memory; `number` makes its name unique.
+    """Return the command by which a consumer other than the module loader asks for memory.
+
+    `number` makes its name unique.
 
     Raises:
         UsageError: (the command) nobody does that here.
@@ -53,14 +58,19 @@ def insert(kind: ExecmemType, number: int) -> Command:
 
 
 def remove(kernel: Kernel, area: Area, part: Part | None) -> Command | None:
-    """Return the command that removes what a consumer has in an area: its module, or its part; None if it is nobody's."""
+    """Return the command that removes what a consumer has in an area: its module, or its part.
+
+    None if it is nobody's.
+    """
     owner = area.owner or ""
     if area.region is not None and owner in kernel.modules.loaded:
         return lambda it: it.modules.unload(owner)
     if area.parts is None:
         return None
     if part is None:
-        raise UsageError(f"{area.name} is in use", hint="put the cursor on one of its parts, or free those first")
+        raise UsageError(
+            f"{area.name} is in use", hint="put the cursor on one of its parts, or free those first"
+        )
     name = part.name.removeprefix(_BPF_PREFIX)
     if area.type is ExecmemType.BPF and name in kernel.bpf.programs:
         return lambda it: it.bpf.unload(name)

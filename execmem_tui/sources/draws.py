@@ -1,7 +1,10 @@
-"""Ranges that are drawn at boot: bounded by symbols, estimated from the areas seen, and said to be so.
+"""Ranges that are drawn at boot.
 
-vmalloc takes the lowest address that fits, and nothing lies in a fresh module window: the lowest area of its users is where
-it begins as long as the first of them, or what came in its place, is there (mm/vmalloc.c: find_vmap_lowest_match).
+Bounded by symbols, estimated from the areas seen, and said to be so.
+
+vmalloc takes the lowest address that fits, and nothing lies in a fresh module window: the lowest
+area of its users is where it begins as long as the first of them, or what came in its place, is
+there (mm/vmalloc.c: find_vmap_lowest_match).
 """
 
 from typing import Final
@@ -16,7 +19,8 @@ from execmem_tui.sources.clues import Clues
 GIB: Final = 1 << 30
 MIB: Final = 1 << 20
 _OFFSET_PAGES: Final = 1024
-"""x86 and s390 draw 1 to so many pages (arch/x86/mm/init.c, arch/s390/mm/init.c: execmem_arch_setup)."""
+"""x86 and s390 draw 1 to so many pages (arch/x86/mm/init.c, arch/s390/mm/init.c:
+execmem_arch_setup)."""
 
 
 _S390_TEXT: Final = 0x3FFE0000000 + MIB
@@ -28,9 +32,12 @@ def drawn(layout: Layout, clues: Clues) -> Layout:
     if layout.arch == "arm64":
         return _arm64(layout, clues)
     if layout.arch == "x86":
-        # kaslr_enabled() is false without RANDOMIZE_MEMORY, which only 64-bit has (arch/x86/include/asm/setup.h).
+        # kaslr_enabled() is false without RANDOMIZE_MEMORY, which only 64-bit has
+        # (arch/x86/include/asm/setup.h).
         return (
-            _offset(layout, clues, layout.macros["__START_KERNEL"]) if layout.word_bits == 64 else _named(layout, "n/a")
+            _offset(layout, clues, layout.macros["__START_KERNEL"])
+            if layout.word_bits == 64
+            else _named(layout, "n/a")
         )
     if layout.arch == "s390":
         return _s390(layout, clues)
@@ -48,64 +55,106 @@ def _with_module_range(layout: Layout, entry: ExecmemRange, note: str) -> Layout
     """Give the types that share MODULE_TEXT's range another one."""
     shared = layout.range_of(ExecmemType.MODULE_TEXT)
     types = {
-        kind: evolve(
-            old,
-            start=entry.start,
-            end=entry.end,
-            fallback_start=entry.fallback_start,
-            fallback_end=entry.fallback_end,
-            provenance=entry.provenance,
+        kind: (
+            evolve(
+                old,
+                start=entry.start,
+                end=entry.end,
+                fallback_start=entry.fallback_start,
+                fallback_end=entry.fallback_end,
+                provenance=entry.provenance,
+            )
+            if (old.start, old.end) == (shared.start, shared.end)
+            else old
         )
-        if (old.start, old.end) == (shared.start, shared.end)
-        else old
         for kind, old in layout.types.items()
     }
     return evolve(layout, types=types, notes=(*layout.notes, note) if note else layout.notes)
 
 
 def _modules_in(clues: Clues, low: Address, high: Address, *owners: str) -> list[Address]:
-    return sorted(each for each, owner in clues.executable.items() if low <= each < high and owner in owners)
+    return sorted(
+        each for each, owner in clues.executable.items() if low <= each < high and owner in owners
+    )
 
 
 def _offset(layout: Layout, clues: Clues, at_rest: Address) -> Layout:
-    """x86-64 and s390: the end is fixed, the start was moved up by 1 to 1024 pages if KASLR is on."""
+    """x86-64 and s390.
+
+    The end is fixed, the start was moved up by 1 to 1024 pages if KASLR is on.
+    """
     entry = layout.range_of(ExecmemType.MODULE_TEXT)
     text = clues.symbols.get("_text", clues.symbols.get("_stext"))
     moved = text is not None and text != at_rest
     page, bits = layout.page_size, layout.word_bits
     inside = _modules_in(clues, entry.start, entry.end, "module", "bpf", "probe", "")
-    if clues.kaslr_off or (inside and inside[0] == entry.start) or (not inside and not moved and text is not None):
+    if (
+        clues.kaslr_off
+        or (inside and inside[0] == entry.start)
+        or (not inside and not moved and text is not None)
+    ):
         return _named(layout, "off")
     first, last = entry.start + page, min([entry.start + _OFFSET_PAGES * page, *inside[:1]])
     start = inside[0] if inside and inside[0] <= entry.start + _OFFSET_PAGES * page else first
-    certain = bool(inside) and start == inside[0] and clues.executable[start] == "bpf" and layout.arch == "x86"
+    certain = (
+        bool(inside)
+        and start == inside[0]
+        and clues.executable[start] == "bpf"
+        and layout.arch == "x86"
+    )
     seen = bool(inside) and start == inside[0]
     note = (
-        f"KASLR: the module range begins at {hex_address(first, bits)} to {hex_address(last, bits)}; "
-        + (f"{hex_address(start, bits)} is the lowest area seen" if seen else "no area was seen so low")
+        f"KASLR: the module range begins at {hex_address(first, bits)} to"
+        f" {hex_address(last, bits)}; "
+        + (
+            f"{hex_address(start, bits)} is the lowest area seen"
+            if seen
+            else "no area was seen so low"
+        )
         + (", the first BPF pack, which is made at boot" if certain else "")
     )
-    provenance = Provenance.DERIVED if certain and entry.provenance is Provenance.DERIVED else Provenance.ASSUMED
-    return _named(_with_module_range(layout, evolve(entry, start=start, provenance=provenance), note), "unknown")
+    provenance = (
+        Provenance.DERIVED
+        if certain and entry.provenance is Provenance.DERIVED
+        else Provenance.ASSUMED
+    )
+    return _named(
+        _with_module_range(layout, evolve(entry, start=start, provenance=provenance), note),
+        "unknown",
+    )
 
 
 def _s390(layout: Layout, clues: Clues) -> Layout:
-    """Modules are the 2 GiB above vmalloc, which the percpu chunks end; before 6.10 no symbol tells where that is."""
+    """Modules are the 2 GiB above vmalloc, which the percpu chunks end.
+
+    Before 6.10 no symbol tells where that is.
+    """
     known = "_text" in layout.symbols or "_stext" in layout.symbols
     if clues.percpu_end is not None and (clues.before(6, 10) or not known):
         start = clues.percpu_end
         entry = evolve(
-            layout.range_of(ExecmemType.MODULE_TEXT), start=start, end=start + 2 * GIB, provenance=Provenance.ASSUMED
+            layout.range_of(ExecmemType.MODULE_TEXT),
+            start=start,
+            end=start + 2 * GIB,
+            provenance=Provenance.ASSUMED,
         )
         total = clues.vmalloc_total or layout.vmalloc_end - layout.vmalloc_start
-        layout = _with_module_range(layout, entry, "modules: the 2 GiB above the percpu chunks, which end vmalloc")
+        layout = _with_module_range(
+            layout, entry, "modules: the 2 GiB above the percpu chunks, which end vmalloc"
+        )
         layout = evolve(layout, vmalloc_start=start - total, vmalloc_end=start, modules_vaddr=start)
     return _offset(layout, clues, _S390_TEXT)
 
 
 def _riscv(layout: Layout, clues: Clues) -> Layout:
-    """Modules end where the image begins; without `_end` where they begin is told by the lowest of them."""
-    start, text = clues.symbols.get("_start"), clues.symbols.get("_text", clues.symbols.get("_stext"))
+    """Modules end where the image begins.
+
+    Without `_end` where they begin is told by the lowest of them.
+    """
+    start, text = (
+        clues.symbols.get("_start"),
+        clues.symbols.get("_text", clues.symbols.get("_stext")),
+    )
     if layout.word_bits == 32 or (start is not None and "_end" in clues.symbols):
         moved = start is not None and start != layout.macros["KERNEL_LINK_ADDR"]
         return _named(layout, "n/a" if layout.word_bits == 32 else "unknown" if moved else "off")
@@ -116,12 +165,19 @@ def _riscv(layout: Layout, clues: Clues) -> Layout:
     if not inside:
         return _named(layout, "unknown")
     bpf = (layout.macros["BPF_JIT_REGION_START"], layout.macros["BPF_JIT_REGION_END"])
-    entry = evolve(layout.range_of(ExecmemType.MODULE_TEXT), start=inside[0], end=end, provenance=Provenance.ASSUMED)
+    entry = evolve(
+        layout.range_of(ExecmemType.MODULE_TEXT),
+        start=inside[0],
+        end=end,
+        provenance=Provenance.ASSUMED,
+    )
     note = "_end is not known: modules begin 2 GiB below it; the lowest area of a module is shown"
     types = {
-        kind: evolve(old, start=end - 128 * MIB, end=end, provenance=Provenance.ASSUMED)
-        if (old.start, old.end) == bpf
-        else old
+        kind: (
+            evolve(old, start=end - 128 * MIB, end=end, provenance=Provenance.ASSUMED)
+            if (old.start, old.end) == bpf
+            else old
+        )
         for kind, old in layout.types.items()
     }
     return _named(_with_module_range(evolve(layout, types=types), entry, note), "unknown")
@@ -138,29 +194,46 @@ def _arm64(layout: Layout, clues: Clues) -> Layout:
         return _named(layout, "off")
     entry = layout.range_of(ExecmemType.MODULE_TEXT)
     inside = _modules_in(clues, end - 2 * GIB, text + 2 * GIB, "module")
-    full = clues.config.get("CONFIG_RANDOMIZE_MODULE_REGION_FULL", "y") == "y" or end - text >= 128 * MIB
+    full = (
+        clues.config.get("CONFIG_RANDOMIZE_MODULE_REGION_FULL", "y") == "y"
+        or end - text >= 128 * MIB
+    )
     bits = layout.word_bits
     low, high = end - 2 * GIB, text
     if not full:
         return _arm64_two_windows(layout, entry, inside, text, end)
     lowest = min([high, *inside])
     start = lowest if inside else low
-    seen = f"; {hex_address(start, bits)} is the lowest area of a module" if inside else ": all that it can be is shown"
+    seen = (
+        f"; {hex_address(start, bits)} is the lowest area of a module"
+        if inside
+        else ": all that it can be is shown"
+    )
     # The window holds the image and everything seen.
     low = max(low, max([end, *inside]) - 2 * GIB)
     note = (
-        f"KASLR: the 2 GiB module window was drawn around the image, without a fallback; it begins at "
-        f"{hex_address(low, bits)} to {hex_address(lowest, bits)}{seen}"
+        "KASLR: the 2 GiB module window was drawn around the image, without a fallback; it begins"
+        f" at {hex_address(low, bits)} to {hex_address(lowest, bits)}{seen}"
     )
     stop = start + 2 * GIB if inside else text + 2 * GIB
-    new = evolve(entry, start=start, end=stop, fallback_start=0, fallback_end=0, provenance=Provenance.ASSUMED)
+    new = evolve(
+        entry,
+        start=start,
+        end=stop,
+        fallback_start=0,
+        fallback_end=0,
+        provenance=Provenance.ASSUMED,
+    )
     return _named(_with_module_range(layout, new, note), "unknown")
 
 
 def _arm64_two_windows(
     layout: Layout, entry: ExecmemRange, inside: list[Address], text: Address, end: Address
 ) -> Layout:
-    """KASLR without RANDOMIZE_MODULE_REGION_FULL: 128 MiB around the image, in 2 GiB around that."""
+    """KASLR without RANDOMIZE_MODULE_REGION_FULL.
+
+    128 MiB around the image, in 2 GiB around that.
+    """
     bits = layout.word_bits
     direct = [each for each in inside if each >= end - 128 * MIB]
     spilled = [each for each in inside if each < end - 128 * MIB]
@@ -175,24 +248,37 @@ def _arm64_two_windows(
         provenance=Provenance.ASSUMED,
     )
     note = (
-        f"KASLR: the direct window was drawn around the image, it begins at {hex_address(end - 128 * MIB, bits)} to "
-        f"{hex_address(min([text, *direct]), bits)}; the 2 GiB one around it is "
+        "KASLR: the direct window was drawn around the image, it begins at"
+        f" {hex_address(end - 128 * MIB, bits)} to {hex_address(min([text, *direct]), bits)}; the 2"
+        " GiB one around it is "
         + ("estimated from the areas that fell back" if spilled else "shown as all that it can be")
     )
     return _named(_with_module_range(layout, new, note), "unknown")
 
 
-def _arm64_module_alloc(layout: Layout, clues: Clues, text: Address, end: Address, *, off: bool) -> Layout:
-    """6.4 and older: 128 MiB from module_alloc_base, then 2 GiB from there (arch/arm64/kernel/module.c: module_alloc)."""
+def _arm64_module_alloc(
+    layout: Layout, clues: Clues, text: Address, end: Address, *, off: bool
+) -> Layout:
+    """6.4 and older.
+
+    128 MiB from module_alloc_base, then 2 GiB from there (arch/arm64/kernel/module.c:
+    module_alloc).
+    """
     entry = layout.range_of(ExecmemType.MODULE_TEXT)
     etext = clues.symbols.get("_etext")
     plts = clues.config.get("CONFIG_ARM64_MODULE_PLTS", "y") == "y"
     inside = _modules_in(clues, end - 2 * GIB, text + 2 * GIB, "module")
     start = inside[0] if inside else end - 2 * GIB
-    provenance, note = Provenance.ASSUMED, "KASLR: module_alloc_base was drawn; the lowest area of a module is shown"
+    provenance, note = (
+        Provenance.ASSUMED,
+        "KASLR: module_alloc_base was drawn; the lowest area of a module is shown",
+    )
     if off and etext is not None:
         start = etext - 128 * MIB
-        provenance, note = entry.provenance, "before 6.5: module_alloc() asks for 128 MiB up to _etext, then for 2 GiB"
+        provenance, note = (
+            entry.provenance,
+            "before 6.5: module_alloc() asks for 128 MiB up to _etext, then for 2 GiB",
+        )
     new = evolve(
         entry,
         start=start,

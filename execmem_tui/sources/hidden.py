@@ -1,8 +1,12 @@
-"""What can be known where /proc/vmallocinfo hides its addresses: sections, symbols, and equal hashes.
+"""What can be known where /proc/vmallocinfo hides its addresses.
 
-With kptr_restrict=0 vmallocinfo is hashed for everybody, while /proc/modules, /proc/kallsyms and the sections in /sys/module are
-open to root (lib/vsprintf.c: restricted_pointer, kernel/ksyms_common.c: kallsyms_show_value; 6.12 and 7.1). Equal hashes mean equal
-addresses, so areas that touch form chains whose sizes are known; a chain that fits the open addresses in two places is placed.
+Sections, symbols, and equal hashes.
+
+With kptr_restrict=0 vmallocinfo is hashed for everybody, while /proc/modules, /proc/kallsyms and
+the sections in /sys/module are open to root (lib/vsprintf.c: restricted_pointer,
+kernel/ksyms_common.c: kallsyms_show_value; 6.12 and 7.1). Equal hashes mean equal addresses, so
+areas that touch form chains whose sizes are known; a chain that fits the open addresses in two
+places is placed.
 """
 
 from bisect import bisect_left, bisect_right
@@ -45,17 +49,26 @@ class _Chain:
 
 
 def phase_areas(layout: Layout, info: Vmallocinfo, evidence: Evidence) -> list[Area]:
-    """Return the areas of a snapshot, ascending: all of them where addresses are real, else those that can be known."""
+    """Return the areas of a snapshot, ascending.
+
+    All of them where addresses are real, else those that can be known.
+    """
     if info.pointers is Pointers.REAL:
         return attribute(layout, info.entries, evidence)
-    entries = revealed(info.entries, evidence, layout.page_size) if info.pointers is Pointers.HASHED else []
+    entries = (
+        revealed(info.entries, evidence, layout.page_size)
+        if info.pointers is Pointers.HASHED
+        else []
+    )
     areas = attribute(layout, entries, evidence)
     for more in (_from_sections(layout, evidence), from_symbols(layout, evidence)):
         areas = sorted((*areas, *beside(areas, more)), key=_start)
     return areas
 
 
-def revealed(entries: Sequence[VmallocEntry], evidence: Evidence, page_size: Bytes) -> list[VmallocEntry]:
+def revealed(
+    entries: Sequence[VmallocEntry], evidence: Evidence, page_size: Bytes
+) -> list[VmallocEntry]:
     """Return the entries of a hashed file whose real addresses follow from what is open, with these addresses."""
     bases = sorted({*_region_bases(evidence.sections, page_size).values()})
     trampoline = _trampoline(entries, evidence, page_size)
@@ -85,7 +98,11 @@ def open_addresses(info: Vmallocinfo, evidence: Evidence, page_size: Bytes) -> l
         found = [entry.start for entry in revealed(info.entries, evidence, page_size)]
     found += [module.base for module in evidence.modules if module.base]
     found += [section.address for section in evidence.sections if section.address]
-    return found + [symbol.address for symbol in evidence.symbols if symbol.module is not None and symbol.address]
+    return found + [
+        symbol.address
+        for symbol in evidence.symbols
+        if symbol.module is not None and symbol.address
+    ]
 
 
 def _chains(entries: Sequence[VmallocEntry]) -> Iterator[_Chain]:
@@ -108,7 +125,9 @@ def _chains(entries: Sequence[VmallocEntry]) -> Iterator[_Chain]:
         yield _Chain(tuple(chain), tuple(offsets))
 
 
-def _region_bases(sections: Iterable[SectionLine], page_size: Bytes) -> dict[tuple[str, str], Address]:
+def _region_bases(
+    sections: Iterable[SectionLine], page_size: Bytes
+) -> dict[tuple[str, str], Address]:
     """Return {(module, region): page of its lowest section}."""
     bases: dict[tuple[str, str], Address] = {}
     for section in sections:
@@ -119,15 +138,24 @@ def _region_bases(sections: Iterable[SectionLine], page_size: Bytes) -> dict[tup
     return bases
 
 
-def _trampoline(entries: Sequence[VmallocEntry], evidence: Evidence, page_size: Bytes) -> tuple[int, Address] | None:
+def _trampoline(
+    entries: Sequence[VmallocEntry], evidence: Evidence, page_size: Bytes
+) -> tuple[int, Address] | None:
     """Return (hash, address) of the one ftrace trampoline, if there is exactly one."""
     areas = [entry for entry in entries if (entry.caller or "").startswith(_TRAMPOLINE_CALLERS)]
-    pages = {align_down(each.address, page_size) for each in evidence.symbols if each.module == _FTRACE}
+    pages = {
+        align_down(each.address, page_size) for each in evidence.symbols if each.module == _FTRACE
+    }
     return (areas[0].start, pages.pop()) if len(areas) == 1 and len(pages) == 1 else None
 
 
-def _votes(chain: _Chain, bases: Sequence[Address], trampoline: tuple[int, Address] | None) -> Counter[Address]:
-    """Return how often each start of the chain is spoken for: two neighbouring bases as far apart as an area is long."""
+def _votes(
+    chain: _Chain, bases: Sequence[Address], trampoline: tuple[int, Address] | None
+) -> Counter[Address]:
+    """Return how often each start of the chain is spoken for.
+
+    Two neighbouring bases as far apart as an area is long.
+    """
     by_size: dict[Bytes, list[Bytes]] = defaultdict(list)
     for entry, offset in zip(chain.entries, chain.offsets, strict=True):
         if trampoline is not None and entry.start == trampoline[0]:
@@ -149,7 +177,10 @@ def _fits(chain: _Chain, start: Address, bases: Sequence[Address]) -> bool:
 
 
 def _from_sections(layout: Layout, evidence: Evidence) -> list[Area]:
-    """Return the regions of modules as far as their sections reach; the last section's own size is not known."""
+    """Return the regions of modules as far as their sections reach.
+
+    The last section's own size is not known.
+    """
     bases = _region_bases(evidence.sections, layout.page_size)
     last: dict[tuple[str, str], Address] = {}
     for section in evidence.sections:

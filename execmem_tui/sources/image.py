@@ -1,4 +1,6 @@
-"""Where the kernel image lies, if kallsyms does not say: /proc/iomem, read by root, has its parts by physical address.
+"""Where the kernel image lies, if kallsyms does not say.
+
+/proc/iomem, read by root, has its parts by physical address.
 
 Without KALLSYMS_ALL kallsyms has no `_end`, on arm no `_text` either.
 """
@@ -9,13 +11,18 @@ from typing import Final
 
 from execmem_tui.model.units import Address
 
-_PART: Final = re.compile(r"\s*([0-9a-f]{8,16})-([0-9a-f]{8,16}) : Kernel (code|rodata|data|bss)\s*")
+_PART: Final = re.compile(
+    r"\s*([0-9a-f]{8,16})-([0-9a-f]{8,16}) : Kernel (code|rodata|data|bss)\s*"
+)
 _STEP: Final = 2 << 20
-"""Images are mapped in steps of at least so many bytes: what virtual and physical addresses differ by is a multiple of it."""
+"""Images are mapped in steps of at least so many bytes: what virtual and physical addresses differ
+by is a multiple of it."""
 _LARGEST: Final = 1 << 30
 
 
-def image_symbols_from_iomem(lines: Iterable[tuple[int, str]], symbols: Mapping[str, Address]) -> dict[str, Address]:
+def image_symbols_from_iomem(
+    lines: Iterable[tuple[int, str]], symbols: Mapping[str, Address]
+) -> dict[str, Address]:
     """Return `_text` and `_end`, as far as `symbols` lacks them, or {} where /proc/iomem does not tell.
 
     Args:
@@ -23,7 +30,11 @@ def image_symbols_from_iomem(lines: Iterable[tuple[int, str]], symbols: Mapping[
         symbols: what kallsyms says; `_text` or `_stext` is needed.
     """
     anchor = symbols.get("_text", symbols.get("_stext"))
-    parts = [(int(match[1], 16), int(match[2], 16) + 1) for _, text in lines if (match := _PART.fullmatch(text))]
+    parts = [
+        (int(match[1], 16), int(match[2], 16) + 1)
+        for _, text in lines
+        if (match := _PART.fullmatch(text))
+    ]
     if anchor is None or not parts or max(end for _, end in parts) <= 1:
         return {}
     start, end = min(start for start, _ in parts), max(end for _, end in parts)

@@ -1,7 +1,8 @@
 """The ranges that a running kernel holds, read from /proc/kcore with the symbol `execmem_info`.
 
-mm/execmem.c: `static struct execmem_info *execmem_info`, 6.10 and later; include/linux/execmem.h: `struct execmem_range` is four
-unsigned longs, a pgprot, an unsigned int and an enum. 6.13 to 6.15 put a function pointer before the ranges.
+mm/execmem.c: `static struct execmem_info *execmem_info`, 6.10 and later; include/linux/execmem.h:
+`struct execmem_range` is four unsigned longs, a pgprot, an unsigned int and an enum. 6.13 to 6.15
+put a function pointer before the ranges.
 """
 
 import struct
@@ -66,8 +67,12 @@ def _ranges(data: bytes) -> Ranges:
     """Return what the bytes say, {} if that can be no table of ranges."""
     ranges: Ranges = {}
     for kind in ExecmemType:
-        start, end, fallback_start, fallback_end, _, alignment, flags = _RANGE.unpack_from(data, kind * _RANGE.size)
-        sane = start < end and alignment & (alignment - 1) == 0 and flags < 256 and start & 0xFFF == 0
+        start, end, fallback_start, fallback_end, _, alignment, flags = _RANGE.unpack_from(
+            data, kind * _RANGE.size
+        )
+        sane = (
+            start < end and alignment & (alignment - 1) == 0 and flags < 256 and start & 0xFFF == 0
+        )
         if not sane or (fallback_start and fallback_end <= fallback_start):
             return {}
         ranges[kind] = (start, end, fallback_start, fallback_end)

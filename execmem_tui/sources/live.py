@@ -1,4 +1,6 @@
-"""The running kernel: /proc at an interval, and with root the vmalloc events through a tracefs instance of our own.
+"""The running kernel.
+
+/proc at an interval, and with root the vmalloc events through a tracefs instance of our own.
 
 Nothing is changed: what is missing (root, a setting, tracefs) is said in the notes.
 """
@@ -61,11 +63,17 @@ class Live:
                 self._trace = TraceInstance(tracing, proc)
                 atexit.register(self.close)
             except UsageError as error:
-                notes.append(f"no events: {error.title}; {error.hint}" if error.hint else f"no events: {error.title}")
+                notes.append(
+                    f"no events: {error.title}; {error.hint}"
+                    if error.hint
+                    else f"no events: {error.title}"
+                )
         phase = self._read()
         machine = os.uname().machine
         clues = evolve(phase.clues, arch=phase.clues.arch or MACHINES.get(machine, machine))
-        info = next((each.address for each in phase.evidence.symbols if each.name == "execmem_info"), None)
+        info = next(
+            (each.address for each in phase.evidence.symbols if each.name == "execmem_info"), None
+        )
         layout = recognise(evolve(clues, ranges=read_ranges(proc / "kcore", info)))
         self._layout = evolve(
             layout,
@@ -88,7 +96,10 @@ class Live:
         return self._history
 
     def read(self) -> list[Event]:
-        """Return the events since the last time: first those of the trace, then what /proc says differently."""
+        """Return the events since the last time.
+
+        First those of the trace, then what /proc says differently.
+        """
         found: list[Event] = []
         if self._trace is not None:
             lines = self._trace.read()
@@ -103,7 +114,10 @@ class Live:
         return found
 
     def _shown(self, event: Event) -> Event:
-        """Return an event of the trace as it changes what is shown: where addresses are hidden, that is not all that is traced."""
+        """Return an event of the trace as it changes what is shown.
+
+        Where addresses are hidden, that is not all that is traced.
+        """
         removed = tuple(area for area in event.removed if area in self._areas)
         self._areas.difference_update(removed)
         added = tuple(area for area in event.added if area not in self._areas)
@@ -158,7 +172,10 @@ def _start(area: Area) -> int:
 
 
 def _notes(info: Vmallocinfo, refused: set[str]) -> list[str]:
-    """Say what is missing, and what is known although addresses are hidden: counts, sizes, neighbours."""
+    """Say what is missing, and what is known although addresses are hidden.
+
+    Counts, sizes, neighbours.
+    """
     names = ", ".join(sorted(refused))
     missing = [f"may not be read without root (CAP_DAC_READ_SEARCH): {names}"] if refused else []
     if info.pointers is Pointers.REAL or not info.entries:
@@ -170,7 +187,9 @@ def _notes(info: Vmallocinfo, refused: set[str]) -> list[str]:
         caller = (entry.caller or "unpurged").partition("+")[0]
         sizes[caller] += entry.size
         counts[caller] += 1
-    top = ", ".join(f"{caller} {counts[caller]}x {format_size(size)}" for caller, size in sizes.most_common(5))
+    top = ", ".join(
+        f"{caller} {counts[caller]}x {format_size(size)}" for caller, size in sizes.most_common(5)
+    )
     notes.append(f"{len(info.entries)} areas, {format_size(sizes.total())}: {top}")
     if info.pointers is Pointers.HASHED:
         notes.append(f"equal hashes: {_runs(info.entries)} runs of areas without a gap")

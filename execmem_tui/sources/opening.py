@@ -11,7 +11,9 @@ from execmem_tui.sources.live import LIVE, open_live
 from execmem_tui.sources.replay import open_replay
 
 
-def open_path(name: str, *, phase: str | None = None, arch: str | None = None, follow: bool = False) -> Source:
+def open_path(
+    name: str, *, phase: str | None = None, arch: str | None = None, follow: bool = False
+) -> Source:
     """Open a file, a folder, a bundle (tar, zip) or a member of one, a scenario (.toml), or ``live``: the running kernel.
 
     Args:

@@ -1,4 +1,7 @@
-"""Whose is an area? vmallocinfo joined with modules, sections and symbols. What cannot be known stays None."""
+"""Whose is an area? vmallocinfo joined with modules, sections and symbols.
+
+What cannot be known stays None.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
@@ -14,7 +17,17 @@ from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes
-from execmem_tui.sources.claims import BPF, FTRACE, KPROBES, Claims, Evidence, collect, init_kept, typed, typed_probe
+from execmem_tui.sources.claims import (
+    BPF,
+    FTRACE,
+    KPROBES,
+    Claims,
+    Evidence,
+    collect,
+    init_kept,
+    typed,
+    typed_probe,
+)
 from execmem_tui.sources.pieces import data_sizes, split_block, split_combined
 from execmem_tui.sources.sections import CORE, is_combined, is_init, is_placed, vote
 
@@ -64,9 +77,12 @@ def attribute(layout: Layout, entries: Sequence[VmallocEntry], evidence: Evidenc
 
 
 def from_symbols(layout: Layout, evidence: Evidence) -> list[Area]:
-    """Return what symbols alone tell where areas are hidden: pages that surely hold probes, trampolines and programs.
+    """Return what symbols alone tell where areas are hidden.
 
-    Neighbouring pages of BPF programs are one area; what lies around them in their packs stays unknown.
+    Pages that surely hold probes, trampolines and programs.
+
+    Neighbouring pages of BPF programs are one area; what lies around them in their packs stays
+    unknown.
     """
     page = layout.page_size
     pages: dict[Address, Symbol] = {}
@@ -80,10 +96,16 @@ def from_symbols(layout: Layout, evidence: Evidence) -> list[Area]:
             if last is not None and last.type is ExecmemType.BPF and last.end == start:
                 areas[-1] = evolve(last, size=last.size + page)
                 continue
-            area = Area(start=start, size=page, detail="pages with BPF programs, from kallsyms; their pack is hidden")
+            area = Area(
+                start=start,
+                size=page,
+                detail="pages with BPF programs, from kallsyms; their pack is hidden",
+            )
             areas.append(typed(layout, area, ExecmemType.BPF, "bpf_prog_pack"))
         else:
-            areas.append(typed_probe(layout, Area(start=start, size=page, detail="from kallsyms"), symbol))
+            areas.append(
+                typed_probe(layout, Area(start=start, size=page, detail="from kallsyms"), symbol)
+            )
     return _with_names(areas, evidence.symbols)
 
 
@@ -152,7 +174,10 @@ def _called(area: Area) -> str:
 
 
 def _is_block(layout: Layout, area: Area, claim: Claims) -> bool:
-    """Whether an area is a block of the ROX cache: text of several owners, or free pieces beside the text of one."""
+    """Whether an area is a block of the ROX cache.
+
+    Text of several owners, or free pieces beside the text of one.
+    """
     owners = {module.name for module in claim.bases} | {symbol.module for symbol in claim.probes}
     if len(owners) > 1:
         return True
@@ -170,12 +195,18 @@ def _owned(layout: Layout, area: Area, claim: Claims) -> list[Area]:
         return [evolve(area, owner=KERNEL_OWNER)]
     if area.state is not AreaState.LIVE:
         return [area]
-    found = _claimed(layout, area, claim) or _called_for(layout, area, claim) or _init_of(layout, area, claim)
+    found = (
+        _claimed(layout, area, claim)
+        or _called_for(layout, area, claim)
+        or _init_of(layout, area, claim)
+    )
     if not found:
         return [_unknown(layout, area)]
     others = claim.others(found[0].owner)
     if others:
-        found = [evolve(each, detail="; ".join(filter(None, (each.detail, others)))) for each in found]
+        found = [
+            evolve(each, detail="; ".join(filter(None, (each.detail, others)))) for each in found
+        ]
     return found
 
 
@@ -213,7 +244,9 @@ def _called_for(layout: Layout, area: Area, claim: Claims) -> list[Area]:
     if claim.programs:
         return [_bpf(layout, area, [symbol.name for symbol in claim.programs])]
     if layout.arch == "s390" and caller in _HOTPATCH_CALLERS:
-        return [typed(layout, area, ExecmemType.FTRACE, "ftrace hotpatch", detail="told by its caller")]
+        return [
+            typed(layout, area, ExecmemType.FTRACE, "ftrace hotpatch", detail="told by its caller")
+        ]
     for callers, kind in (
         (_BPF_CALLERS, ExecmemType.BPF),
         (_KPROBE_CALLERS, ExecmemType.KPROBES),
@@ -228,7 +261,10 @@ def _called_for(layout: Layout, area: Area, claim: Claims) -> list[Area]:
 
 
 def _probe_page(layout: Layout) -> str:
-    """Return the name of a kprobe page: where optimised probes have pages too, which of the two it is stays open."""
+    """Return the name of a kprobe page.
+
+    Where optimised probes have pages too, which of the two it is stays open.
+    """
     both = layout.capability is None or layout.capability.optprobes.startswith("execmem")
     return "kprobe page" if both else "kprobe_insn_page"
 
@@ -236,8 +272,8 @@ def _probe_page(layout: Layout) -> str:
 def _may_hold(layout: Layout, area: Area, kind: ExecmemType) -> bool:
     """Whether an area lies in a range of a type, so far as ranges are known.
 
-    Outside it is the page array that vmalloc keeps for a big area: it has the caller of that (mm/vmalloc.c:
-    __vmalloc_area_node).
+    Outside it is the page array that vmalloc keeps for a big area: it has the caller of that
+    (mm/vmalloc.c: __vmalloc_area_node).
     """
     entry = layout.range_of(kind)
     return entry.end == 0 or entry.window_of(area.start) is not None
@@ -248,7 +284,11 @@ def _bpf(layout: Layout, area: Area, programs: list[str]) -> Area:
     if len(programs) == 1 and not pack:
         return typed(layout, area, ExecmemType.BPF, programs[0])
     names = ", ".join(programs[:_NAMES_LISTED]) + (", …" if len(programs) > _NAMES_LISTED else "")
-    detail = f"{len(programs)} program{'' if len(programs) == 1 else 's'} in kallsyms: {names}" if programs else ""
+    detail = (
+        f"{len(programs)} program{'' if len(programs) == 1 else 's'} in kallsyms: {names}"
+        if programs
+        else ""
+    )
     owner = "bpf_prog_pack" if pack or programs else "bpf program"
     return typed(layout, area, ExecmemType.BPF, owner, detail=detail)
 
@@ -256,7 +296,8 @@ def _bpf(layout: Layout, area: Area, programs: list[str]) -> Area:
 def _init_of(layout: Layout, area: Area, claim: Claims) -> list[Area]:
     """Return the area as init memory of a module whose init sections begin exactly with it, else [].
 
-    /sys/module keeps the addresses of init sections after their memory was freed and given to others, so this comes last.
+    /sys/module keeps the addresses of init sections after their memory was freed and given to
+    others, so this comes last.
     """
     kept = init_kept(layout)
     by_module: dict[str, list[SectionLine]] = defaultdict(list)
@@ -284,24 +325,33 @@ def _unknown(layout: Layout, area: Area) -> Area:
     kinds = (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA)
     what = "module memory" if caller in _MODULE_CALLERS else "executable memory"
     inside = any(_may_hold(layout, area, kind) for kind in kinds)
-    note = f"{what} of an unknown owner" if inside else "page array of a big area with the same caller"
+    note = (
+        f"{what} of an unknown owner" if inside else "page array of a big area with the same caller"
+    )
     return evolve(area, detail=f"{area.detail} {note}".strip())
 
 
 def _distinct(layout: Layout, areas: list[Area]) -> list[Area]:
-    """Give each module each region once: of two areas told to be the same, the later is the next region not yet seen.
+    """Give each module each region once.
 
-    Regions are allocated in the order of `enum mod_mem_type` (kernel/module/main.c: move_module); names of sections tell
-    data from data read-only after init only where the module's own struct is among them.
+    Of two areas told to be the same, the later is the next region not yet seen.
+
+    Regions are allocated in the order of `enum mod_mem_type` (kernel/module/main.c: move_module);
+    names of sections tell data from data read-only after init only where the module's own struct is
+    among them.
     """
-    told: Counter[tuple[str | None, str | None]] = Counter((each.owner, each.region) for each in areas if each.region)
+    told: Counter[tuple[str | None, str | None]] = Counter(
+        (each.owner, each.region) for each in areas if each.region
+    )
     if not any(count > 1 for (_, region), count in told.items() if region in CORE):
         return areas
     seen: set[tuple[str | None, str | None]] = set()
     result: list[Area] = []
     for area in areas:
         key = (area.owner, area.region)
-        free = [region for region in CORE if (area.owner, region) not in told] if key in seen else []
+        free = (
+            [region for region in CORE if (area.owner, region) not in told] if key in seen else []
+        )
         if area.region in CORE[1:] and len(free) == 1:
             result.append(typed(layout, area, _region_kind(free[0]), area.owner, free[0]))
         else:
@@ -313,7 +363,8 @@ def _distinct(layout: Layout, areas: list[Area]) -> list[Area]:
 def _by_order(layout: Layout, areas: list[Area], evidence: Evidence) -> list[Area]:
     """Give a module the run of areas right behind its text if the sizes add up to exactly what /proc/modules counts.
 
-    kernel/module/main.c: move_module allocates text, data, read-only data, read-only after init in this order.
+    kernel/module/main.c: move_module allocates text, data, read-only data, read-only after init in
+    this order.
     """
     index_of = {area.start: index for index, area in enumerate(areas)}
     result = list(areas)
@@ -323,21 +374,36 @@ def _by_order(layout: Layout, areas: list[Area], evidence: Evidence) -> list[Are
             continue
         run: list[Area] = []
         for area in areas[at + 1 :]:
-            told = area.owner is None and _called(area) in _EXEC_CALLERS and area.state is AreaState.LIVE
+            told = (
+                area.owner is None
+                and _called(area) in _EXEC_CALLERS
+                and area.state is AreaState.LIVE
+            )
             if not told or area.start != (run[-1] if run else areas[at]).end:
                 break
             run.append(area)
-        if run and len(run) < len(CORE) and sum(each.size for each in run) == module.size - areas[at].size:
+        if (
+            run
+            and len(run) < len(CORE)
+            and sum(each.size for each in run) == module.size - areas[at].size
+        ):
             for offset, area in enumerate(run, 1):
                 detail = "probably: told by its place behind the text and by its size"
-                named = typed(layout, area, ExecmemType.MODULE_DATA, module.name, CORE[offset], detail)
+                named = typed(
+                    layout, area, ExecmemType.MODULE_DATA, module.name, CORE[offset], detail
+                )
                 result[at + offset] = named
     return result
 
 
 def _with_names(areas: Iterable[Area], symbols: Sequence[Symbol]) -> list[Area]:
-    """Put into each area the names that begin in it: programs, and symbols of the module that it belongs to."""
-    known = sorted((each.address, each.name, each.module) for each in symbols if each.module is not None)
+    """Put into each area the names that begin in it.
+
+    Programs, and symbols of the module that it belongs to.
+    """
+    known = sorted(
+        (each.address, each.name, each.module) for each in symbols if each.module is not None
+    )
     addresses = [address for address, _, _ in known]
     named: list[Area] = []
     for area in areas:

@@ -1,4 +1,7 @@
-"""Writes a run folder as one bundle: a tar whose bytes follow from its content, with a manifest first, at once or not at all."""
+"""Writes a run folder as one bundle.
+
+A tar whose bytes follow from its content, with a manifest first, at once or not at all.
+"""
 
 import contextlib
 import gzip
@@ -28,24 +31,33 @@ def check_target(target: Path) -> None:
         UsageError: no known suffix, or something is there already.
     """
     if not target.name.endswith(SUFFIXES):
-        raise UsageError(f"what packing is {target.name!r}?", hint=f"a name that ends in {', '.join(SUFFIXES)}")
+        raise UsageError(
+            f"what packing is {target.name!r}?", hint=f"a name that ends in {', '.join(SUFFIXES)}"
+        )
     if target.exists():
         raise UsageError(f"{target} is there already", hint="it is not overwritten")
 
 
 def write_bundle(run: Path, target: Path, manifest: Manifest) -> Manifest:
-    """Write `run` as the bundle `target`, only readable for its owner; return the manifest with its files.
+    """Write `run` as the bundle `target`, only readable for its owner.
+
+    Return the manifest with its files.
 
     Raises:
         OSError: it cannot be written; then nothing is left of it.
     """
     names = sorted(str(file.relative_to(run)) for file in run.rglob("*") if file.is_file())
     manifest = evolve(manifest, files=tuple(_entry(run, name) for name in names))
-    top = next(target.name.removesuffix(suffix) for suffix in SUFFIXES if target.name.endswith(suffix))
+    top = next(
+        target.name.removesuffix(suffix) for suffix in SUFFIXES if target.name.endswith(suffix)
+    )
     handle, temporary = mkstemp(dir=target.parent, prefix=f".{top}-")
     try:
         with os.fdopen(handle, "wb") as raw:
-            with _packing(raw, target.name) as packed, tarfile.open(fileobj=packed, mode="w|") as tar:
+            with (
+                _packing(raw, target.name) as packed,
+                tarfile.open(fileobj=packed, mode="w|") as tar,
+            ):
                 data = toml_text(manifest.document()).encode()
                 tar.addfile(_info(f"{top}/{MANIFEST}", len(data)), io.BytesIO(data))
                 for entry in manifest.files:

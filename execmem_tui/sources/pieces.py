@@ -1,4 +1,7 @@
-"""Areas with several owners or regions: blocks of the ROX cache, and a module's one core area before 6.4."""
+"""Areas with several owners or regions.
+
+Blocks of the ROX cache, and a module's one core area before 6.4.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -32,13 +35,18 @@ def data_sizes(areas: Iterable[Area]) -> dict[str, Bytes]:
 
 
 def split_combined(layout: Layout, area: Area, sections: Sequence[SectionLine]) -> list[Area]:
-    """Cut the one area of a module into its regions: they tile it, the guard belongs to the last."""
+    """Cut the one area of a module into its regions.
+
+    They tile it, the guard belongs to the last.
+    """
     found = boundaries(sections, layout.page_size, init_kept=init_kept(layout))
     starts = [area.start, *(start for start, _ in found[1:]), area.start + area.size]
     pieces: list[Area] = []
     for (start, end), (_, region) in zip(pairwise(starts), found, strict=True):
         kind = ExecmemType.MODULE_TEXT if region.endswith("TEXT") else ExecmemType.MODULE_DATA
-        piece = evolve(area, start=start, size=end - start, guard=area.guard if end == starts[-1] else 0)
+        piece = evolve(
+            area, start=start, size=end - start, guard=area.guard if end == starts[-1] else 0
+        )
         pieces.append(typed(layout, piece, kind, sections[0].module, region))
     return pieces
 
@@ -46,8 +54,9 @@ def split_combined(layout: Layout, area: Area, sections: Sequence[SectionLine]) 
 def split_block(layout: Layout, block: Area, claim: Claims, sizes: dict[str, Bytes]) -> list[Area]:
     """Cut a ROX block into the pieces whose owners are known.
 
-    A module's text is what /proc/modules counts beyond its other regions (kernel/module/procfs.c sums page-aligned sizes).
-    What lies between is free or belongs to somebody unknown: /proc cannot tell.
+    A module's text is what /proc/modules counts beyond its other regions (kernel/module/procfs.c
+    sums page-aligned sizes). What lies between is free or belongs to somebody unknown: /proc cannot
+    tell.
     """
     page = layout.page_size
     modules = [*claim.bases, *_without_base(layout, claim)]
@@ -69,7 +78,9 @@ def _without_base(layout: Layout, claim: Claims) -> list[ModuleLine]:
     lowest: dict[str, int] = {}
     for section in claim.kept():
         if section.module not in based and region_of(section.section) == "MOD_TEXT":
-            lowest[section.module] = min(section.address, lowest.get(section.module, section.address))
+            lowest[section.module] = min(
+                section.address, lowest.get(section.module, section.address)
+            )
     return [
         ModuleLine(name=name, size=0, state="Live", base=address & -layout.page_size)
         for name, address in lowest.items()
@@ -77,12 +88,19 @@ def _without_base(layout: Layout, claim: Claims) -> list[ModuleLine]:
 
 
 def _text(layout: Layout, block: Area, claim: Claims, module: ModuleLine, data: Bytes) -> Area:
-    """Return a module's text: up to the size that is left for it, or, without its data, up to what is last known in it."""
+    """Return a module's text.
+
+    Up to the size that is left for it, or, without its data, up to what is last known in it.
+    """
     page = layout.page_size
     end = block.start + block.size
     seen = [each.address for each in claim.code if each.module == module.name]
     seen += [each.address for each in claim.kept() if each.module == module.name]
-    least = (max([module.base, *(address for address in seen if address < end)]) & -page) + page - module.base
+    least = (
+        (max([module.base, *(address for address in seen if address < end)]) & -page)
+        + page
+        - module.base
+    )
     size, detail = max(module.size - data, least), ""
     if not data or not module.size or module.state == "Loading":
         size, detail = least, _OPEN_END
@@ -96,12 +114,18 @@ def _init_texts(layout: Layout, block: Area, claim: Claims) -> list[Area]:
     loading = {module.name for module in claim.bases if module.state == "Loading"}
     pages: dict[str, set[int]] = defaultdict(set)
     for section in claim.sections:
-        if section.module in loading and is_init(section.section) and region_of(section.section) == "MOD_INIT_TEXT":
+        if (
+            section.module in loading
+            and is_init(section.section)
+            and region_of(section.section) == "MOD_INIT_TEXT"
+        ):
             pages[section.module].add(section.address & -page)
     pieces = []
     for module, starts in pages.items():
         area = Area(start=min(starts), size=max(starts) + page - min(starts), caller=block.caller)
-        pieces.append(typed(layout, area, ExecmemType.MODULE_TEXT, module, "MOD_INIT_TEXT", _OPEN_END))
+        pieces.append(
+            typed(layout, area, ExecmemType.MODULE_TEXT, module, "MOD_INIT_TEXT", _OPEN_END)
+        )
     return pieces
 
 
@@ -116,7 +140,9 @@ def _tiled(rest: Area, pieces: Sequence[Area]) -> list[Area]:
     for each in pieces:
         first = firsts.get(each.start)
         firsts[each.start] = (
-            each if first is None else evolve(first, detail=_joined(first, f"also claimed by {each.name}"))
+            each
+            if first is None
+            else evolve(first, detail=_joined(first, f"also claimed by {each.name}"))
         )
     pieces = list(firsts.values())
     for index, each in enumerate(pieces):
@@ -124,7 +150,9 @@ def _tiled(rest: Area, pieces: Sequence[Area]) -> list[Area]:
         following = pieces[index + 1] if index + 1 < len(pieces) else None
         if following is not None and following.start < piece.end:
             overlap = f"its size would reach into {following.name}"
-            piece = evolve(piece, size=following.start - piece.start, detail=_joined(piece, overlap))
+            piece = evolve(
+                piece, size=following.start - piece.start, detail=_joined(piece, overlap)
+            )
         if piece.start > at:
             cut.append(evolve(rest, start=at, size=piece.start - at, guard=0))
         cut.append(piece)

@@ -1,4 +1,7 @@
-"""Which layout is this machine's? Told from its version, configuration, symbols and addresses; labelled by how it is known."""
+"""Which layout is this machine's? Told from its version, configuration, symbols and addresses.
+
+Labelled by how it is known.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -26,34 +29,58 @@ _RELEASES: Final = (
     ("-powerpc64le", "ppc64el"), ("-s390x", "s390x"), ("-loong64", "loong64"), ("-sparc64", "sparc64"),
 )  # fmt: skip
 """What Debian calls its kernels; newer ones do not name the target in the compiler's name."""
-_NEEDED: Final = {"arm64": ("_text", "_end"), "riscv": ("_start", "_end"), "s390": ("_text",), "powerpc": ("_etext",)}
-"""The symbols that the module ranges of an architecture are computed from (32-bit powerpc; 64-bit needs none)."""
+_NEEDED: Final = {
+    "arm64": ("_text", "_end"),
+    "riscv": ("_start", "_end"),
+    "s390": ("_text",),
+    "powerpc": ("_etext",),
+}
+"""The symbols that the module ranges of an architecture are computed from (32-bit powerpc; 64-bit
+needs none)."""
 _FREE: Final = ("CONFIG_RANDOMIZE_MODULE_REGION_FULL", "CONFIG_NR_CPUS", "CONFIG_PAGE_OFFSET")
-"""Options that no variant needs to share: they are inputs of their own, or change nothing without KASLR."""
+"""Options that no variant needs to share: they are inputs of their own, or change nothing without
+KASLR."""
 _BIG: Final = ("-bigimage", "-bigtext")
 """Variants that differ from others in the size of the image alone, which symbols tell."""
-_PAGES: Final = (("CONFIG_ARM64_4K_PAGES", 4096), ("CONFIG_ARM64_16K_PAGES", 16384), ("CONFIG_ARM64_64K_PAGES", 65536))
+_PAGES: Final = (
+    ("CONFIG_ARM64_4K_PAGES", 4096),
+    ("CONFIG_ARM64_16K_PAGES", 16384),
+    ("CONFIG_ARM64_64K_PAGES", 65536),
+)
 
 
 def recognise(clues: Clues) -> Layout:
-    """Return the layout of the machine, its ranges labelled; unknown ranges where the architecture cannot be told."""
+    """Return the layout of the machine, its ranges labelled.
+
+    Unknown ranges where the architecture cannot be told.
+    """
     name = _name(clues)
     if name is None:
         return _read(
-            unknown_layout(clues, "architecture unknown: no version, no symbols and addresses of no known kernel"),
+            unknown_layout(
+                clues,
+                "architecture unknown: no version, no symbols and addresses of no known kernel",
+            ),
             clues,
         )
     try:
         layout = _resolved(name, clues)
     except (UnknownLayoutError, UsageError) as error:
         return _read(unknown_layout(clues, f"{name}: {error.title}"), clues)
-    layout = evolve(layout, kernel=clues.release or "unknown", symbols=_symbols(clues), early_areas=())
-    layout = read_from_requests(drawn(_labelled(layout, _certainty(layout, clues)), clues), clues.windows)
+    layout = evolve(
+        layout, kernel=clues.release or "unknown", symbols=_symbols(clues), early_areas=()
+    )
+    layout = read_from_requests(
+        drawn(_labelled(layout, _certainty(layout, clues)), clues), clues.windows
+    )
     return _checked(_read(layout, clues), clues)
 
 
 def _name(clues: Clues) -> str | None:
-    """Return the architecture: as told, by compiler or release, or by addresses that only one has."""
+    """Return the architecture.
+
+    As told, by compiler or release, or by addresses that only one has.
+    """
     if clues.arch is not None:
         return clues.arch
     told = [arch for word, arch in _COMPILERS if word in clues.compiler]
@@ -73,7 +100,9 @@ def _from_addresses(addresses: Sequence[Address]) -> str | None:
     if high >> 32 == 0xFFFF_FFFF:
         return "amd64" if high & 0x8000_0000 else "riscv64"
     # The same addresses: arm64 with modules in the PLT window, and loongarch.
-    shared = any(each >> 32 == 0xFFFF_8000 and each & 0xFFFF_FFFF < 0x7000_0000 for each in addresses)
+    shared = any(
+        each >> 32 == 0xFFFF_8000 and each & 0xFFFF_FFFF < 0x7000_0000 for each in addresses
+    )
     arm64 = 0xFFFF_8000 <= low >> 32 < 0xFFFF_8800 or low >> 40 == 0xFFFF_C0
     return "arm64" if arm64 and not shared else None
 
@@ -95,7 +124,9 @@ def _resolved(name: str, clues: Clues) -> Layout:
     layout = resolve(name, release, variant, "off", fixed)
     start, end = vmalloc_window(layout, clues)
     if (start, end) != (layout.vmalloc_start, layout.vmalloc_end):
-        layout = resolve(name, release, variant, "off", {**fixed, "VMALLOC_START": start, "VMALLOC_END": end})
+        layout = resolve(
+            name, release, variant, "off", {**fixed, "VMALLOC_START": start, "VMALLOC_END": end}
+        )
     return layout
 
 
@@ -139,7 +170,9 @@ def _variant(name: str, clues: Clues) -> str:
     arch, implied = find(name)
     wanted = implied or arch.default_variant
     variants = {variant.name: variant for variant in arch.variants}
-    page = next((size for option, size in _PAGES if clues.config.get(option) == "y"), clues.page_size)
+    page = next(
+        (size for option, size in _PAGES if clues.config.get(option) == "y"), clues.page_size
+    )
 
     def fits(variant: Variant) -> tuple[int, ...]:
         layout = _candidate(name, variant, clues)
@@ -182,7 +215,10 @@ def _candidate(name: str, variant: Variant, clues: Clues) -> Layout | None:
 
 
 def _same_total(layout: Layout | None, clues: Clues) -> bool:
-    """Whether the vmalloc area is as large as /proc/meminfo says, in KiB; True where that is not known."""
+    """Whether the vmalloc area is as large as /proc/meminfo says, in KiB.
+
+    True where that is not known.
+    """
     if layout is None or clues.vmalloc_total is None:
         return layout is not None
     return (layout.vmalloc_end - layout.vmalloc_start) >> 10 == clues.vmalloc_total >> 10
@@ -193,7 +229,9 @@ def _plausible(layout: Layout | None, variant: Variant, clues: Clues) -> int:
     if layout is None:
         return -1
     if layout.arch == "x86" and "levels" in variant.config and clues.addresses:
-        five = any(0xFF00_0000_0000_0000 <= each < 0xFFFF_0000_0000_0000 for each in clues.addresses)
+        five = any(
+            0xFF00_0000_0000_0000 <= each < 0xFFFF_0000_0000_0000 for each in clues.addresses
+        )
         if five != (variant.config["levels"] == 5):
             return -1
     windows = {(layout.vmalloc_start, layout.vmalloc_end)}
@@ -204,24 +242,37 @@ def _plausible(layout: Layout | None, variant: Variant, clues: Clues) -> int:
 def _certainty(layout: Layout, clues: Clues) -> Provenance:
     """Whether the ranges are computed from this machine's own symbols, version and configuration, or are the usual ones."""
     symbols = _symbols(clues)
-    needed = () if layout.arch == "powerpc" and layout.word_bits == 64 else _NEEDED.get(layout.arch, ())
+    needed = (
+        () if layout.arch == "powerpc" and layout.word_bits == 64 else _NEEDED.get(layout.arch, ())
+    )
     told = clues.release is not None and all(name in symbols for name in needed)
     if layout.arch == "x86" and layout.word_bits == 32:
-        told = told and clues.percpu_end is not None  # its end depends on a count of fixmap slots that nobody states
+        told = (
+            told and clues.percpu_end is not None
+        )  # its end depends on a count of fixmap slots that nobody states
     if layout.arch == "riscv" and clues.image_from_iomem:
         told = told and layout.range_of(ExecmemType.MODULE_TEXT).start in clues.executable
     return Provenance.DERIVED if told else Provenance.ASSUMED
 
 
 def _labelled(layout: Layout, provenance: Provenance) -> Layout:
-    return evolve(layout, types={kind: evolve(entry, provenance=provenance) for kind, entry in layout.types.items()})
+    return evolve(
+        layout,
+        types={kind: evolve(entry, provenance=provenance) for kind, entry in layout.types.items()},
+    )
 
 
 def _read(layout: Layout, clues: Clues) -> Layout:
     """Put what was read from the kernel's own memory in the place of what was computed."""
     types = dict(layout.types)
     for kind, (start, end, fallback_start, fallback_end) in clues.ranges.items():
-        new = evolve(types[kind], start=start, end=end, fallback_start=fallback_start, fallback_end=fallback_end)
+        new = evolve(
+            types[kind],
+            start=start,
+            end=end,
+            fallback_start=fallback_start,
+            fallback_end=fallback_end,
+        )
         types[kind] = evolve(new, provenance=Provenance.READ)
     return evolve(layout, types=types)
 
@@ -234,10 +285,17 @@ def _checked(layout: Layout, clues: Clues) -> Layout:
     if not outside or all(entry.provenance is Provenance.READ for entry in ranges):
         return layout
     types = {
-        kind: entry if entry.provenance is Provenance.READ else evolve(entry, provenance=Provenance.ASSUMED)
+        kind: (
+            entry
+            if entry.provenance is Provenance.READ
+            else evolve(entry, provenance=Provenance.ASSUMED)
+        )
         for kind, entry in layout.types.items()
     }
-    note = f"{outside} of {len(modules)} areas of modules lie outside the module ranges: those are not quite this machine's"
+    note = (
+        f"{outside} of {len(modules)} areas of modules lie outside the module ranges: those are not"
+        " quite this machine's"
+    )
     return evolve(layout, types=types, notes=(*layout.notes, note))
 
 

@@ -10,7 +10,16 @@ from attrs import define, evolve, field
 
 from execmem_tui.formats.manifest import read_manifest
 from execmem_tui.formats.reader import find_file, read_lines
-from execmem_tui.formats.trace import Alloc, Free, Header, Lost, Other, Purge, TraceLine, parse_trace
+from execmem_tui.formats.trace import (
+    Alloc,
+    Free,
+    Header,
+    Lost,
+    Other,
+    Purge,
+    TraceLine,
+    parse_trace,
+)
 from execmem_tui.formats.vmallocinfo import Pointers
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
@@ -29,7 +38,8 @@ from execmem_tui.sources.trace_run import read_trace_run
 
 _FOREVER: Final = 1 << 62
 KEPT: Final = 200_000
-"""Events that the history keeps; older ones are dropped so that memory does not grow with the trace."""
+"""Events that the history keeps; older ones are dropped so that memory does not grow with the
+trace."""
 
 
 @define
@@ -68,7 +78,9 @@ def open_replay(path: Path, arch: str | None = None) -> Recording:
     folder = path if path.is_dir() else path.parent
     phases = []
     if (folder / "meta.toml").is_file():
-        phases = [read_phase(each) for each in phase_folders(folder) if find_file(each, "vmallocinfo")]
+        phases = [
+            read_phase(each) for each in phase_folders(folder) if find_file(each, "vmallocinfo")
+        ]
         phases = [phase for phase in phases if phase.info.pointers is Pointers.REAL]
     manifest = read_manifest(folder)
     if phases:
@@ -94,7 +106,10 @@ def _bare(arch: str | None, kernel: str, windows: tuple[tuple[int, int], ...]) -
 
 
 def _lives(path: Path, moments: list[int]) -> dict[int, int]:
-    """Return {line of an allocation: line of its free} for all that lived at one of the `moments`, ascending lines."""
+    """Return {line of an allocation.
+
+    Line of its free} for all that lived at one of the `moments`, ascending lines.
+    """
     lives: dict[int, int] = {}
     open_at: dict[Address, int] = {}
     for line in parse_trace(str(path), read_lines(path)):
@@ -129,10 +144,13 @@ class TraceEvents:
     Args:
         layout: whose ranges tell the window of an area.
         known: what snapshots say of owners.
-        lives: {line of an allocation: line of its free} for what lived at a snapshot; {} for a trace that still grows.
+        lives: {line of an allocation: line of its free} for what lived at a snapshot; {} for a
+            trace that still grows.
     """
 
-    def __init__(self, layout: Layout, known: Known | None = None, lives: dict[int, int] | None = None) -> None:
+    def __init__(
+        self, layout: Layout, known: Known | None = None, lives: dict[int, int] | None = None
+    ) -> None:
         self.layout = layout
         self._known = Known() if known is None else known
         self._lives = {} if lives is None else lives
@@ -141,7 +159,9 @@ class TraceEvents:
         self._loading: dict[str, list[Address]] = defaultdict(list)
         self._failed: dict[str, str] = {}
 
-    def begin(self, busy: tuple[tuple[int, int], ...], lazy: tuple[tuple[int, int], ...]) -> list[Area]:
+    def begin(
+        self, busy: tuple[tuple[int, int], ...], lazy: tuple[tuple[int, int], ...]
+    ) -> list[Area]:
         """Take the areas that exist before the first line and return them."""
         for start, end in busy:
             self._live[start] = self._pieces(start, end - start, 0)
@@ -158,8 +178,16 @@ class TraceEvents:
 
     def sync(self, inside: dict[Address, list[Area]]) -> None:
         """Take the state of a snapshot: areas by the start of the vmap area that they lie in."""
-        self._live = {start: tuple(areas) for start, areas in inside.items() if areas[0].state is not AreaState.LAZY}
-        self._lazy = {start: tuple(areas) for start, areas in inside.items() if areas[0].state is AreaState.LAZY}
+        self._live = {
+            start: tuple(areas)
+            for start, areas in inside.items()
+            if areas[0].state is not AreaState.LAZY
+        }
+        self._lazy = {
+            start: tuple(areas)
+            for start, areas in inside.items()
+            if areas[0].state is AreaState.LAZY
+        }
 
     def events(self, line: TraceLine) -> Iterator[Event]:
         """Yield what a line does to the map."""
@@ -170,7 +198,9 @@ class TraceEvents:
         elif isinstance(line, Purge):
             yield self._purge(line)
         elif isinstance(line, Lost):
-            yield Noted(message=f"{line.events} events were lost here: what follows may be wrong", mark=True)
+            yield Noted(
+                message=f"{line.events} events were lost here: what follows may be wrong", mark=True
+            )
         elif not isinstance(line, Header):
             yield from self._other(line)
 
@@ -180,8 +210,17 @@ class TraceEvents:
             text = f"no room for {format_size(line.size)} in {line.vstart:x}-{line.vend:x}"
             self._failed[line.task] = text
             kind = self._type(line)
-            return Failed(time=line.time, type=kind, requested=line.size, owner=line.task, reason=text, attempt=True)
-        pieces = self._pieces(line.start, line.size, line.line, self._lives.get(line.line, line.line), line)
+            return Failed(
+                time=line.time,
+                type=kind,
+                requested=line.size,
+                owner=line.task,
+                reason=text,
+                attempt=True,
+            )
+        pieces = self._pieces(
+            line.start, line.size, line.line, self._lives.get(line.line, line.line), line
+        )
         stale = self._live.pop(line.start, ()) + self._lazy.pop(line.start, ())
         self._live[line.start] = pieces
         if window is not None:
@@ -216,9 +255,17 @@ class TraceEvents:
         return ExecmemType.MODULE_TEXT
 
     def _pieces(
-        self, start: Address, size: int, line: int, until: int = _FOREVER, request: Alloc | None = None
+        self,
+        start: Address,
+        size: int,
+        line: int,
+        until: int = _FOREVER,
+        request: Alloc | None = None,
     ) -> tuple[Area, ...]:
-        """Return the areas of a vmap area: as a snapshot in its life has them, else one of an unknown owner."""
+        """Return the areas of a vmap area.
+
+        As a snapshot in its life has them, else one of an unknown owner.
+        """
         known = self._known.label(start, line, until)
         window = None if request is None else self._window(request)
         kind = None if request is None else self._type(request)
@@ -228,15 +275,26 @@ class TraceEvents:
             return tuple(known)
         guard = self.layout.page_size if size > self.layout.page_size else 0
         detail = "executable memory of an unknown consumer" if kind is not None else ""
-        return (Area(start=start, size=size - guard, guard=guard, type=kind, window=window, detail=detail),)
+        return (
+            Area(
+                start=start, size=size - guard, guard=guard, type=kind, window=window, detail=detail
+            ),
+        )
 
     def _free(self, line: Free) -> Iterator[Event]:
         pieces = self._live.pop(line.start, None)
         if pieces is None:
-            yield Noted(time=line.time, message=f"free of {line.start:x}, allocated before this trace began")
+            yield Noted(
+                time=line.time, message=f"free of {line.start:x}, allocated before this trace began"
+            )
             return
         last = pieces[-1]
-        lazy = Area(start=line.start, size=last.end - line.start, owner=pieces[0].owner, state=AreaState.LAZY)
+        lazy = Area(
+            start=line.start,
+            size=last.end - line.start,
+            owner=pieces[0].owner,
+            state=AreaState.LAZY,
+        )
         self._lazy[line.start] = (lazy,)
         yield Freed(time=line.time, area=pieces[0], removed=pieces, added=(lazy,))
 

@@ -1,4 +1,7 @@
-"""Ranges that the kernel's own requests state: vstart and vend in a trace, and the window that /proc/meminfo measures."""
+"""Ranges that the kernel's own requests state.
+
+Vstart and vend in a trace, and the window that /proc/meminfo measures.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -18,11 +21,16 @@ Pair = tuple[Address, Address]
 
 
 def vmalloc_window(layout: Layout, clues: Clues) -> Pair:
-    """Return the vmalloc window: as requests state it, else where the computed one and VmallocTotal meet."""
+    """Return the vmalloc window.
+
+    As requests state it, else where the computed one and VmallocTotal meet.
+    """
     old = (layout.vmalloc_start, layout.vmalloc_end)
     total = clues.vmalloc_total
     size = total if total is not None else old[1] - old[0]
-    stated = [pair for pair in clues.windows if (pair[1] - pair[0]) >> _KIB_SHIFT == size >> _KIB_SHIFT]
+    stated = [
+        pair for pair in clues.windows if (pair[1] - pair[0]) >> _KIB_SHIFT == size >> _KIB_SHIFT
+    ]
     if old in clues.windows:
         return old
     if stated:
@@ -42,11 +50,16 @@ def vmalloc_window(layout: Layout, clues: Clues) -> Pair:
 
 def _under(end: Address, layout: Layout, clues: Clues) -> bool:
     """Whether the percpu chunks, if any were seen, lie right under `end`, up to their alignment."""
-    return clues.percpu_end is None or 0 <= end - clues.percpu_end < max(layout.pmd_size, 2 * layout.page_size)
+    return clues.percpu_end is None or 0 <= end - clues.percpu_end < max(
+        layout.pmd_size, 2 * layout.page_size
+    )
 
 
 def _measured(layout: Layout, clues: Clues, total: int) -> Pair:
-    """Place a window of `total` bytes: at the fixed end, under the percpu chunks, or from the fixed start."""
+    """Place a window of `total` bytes.
+
+    At the fixed end, under the percpu chunks, or from the fixed start.
+    """
     if layout.arch in _FIXED_END:
         return layout.vmalloc_end - total, layout.vmalloc_end
     if clues.percpu_end is not None and (layout.word_bits == 32 or layout.arch == "riscv"):
@@ -54,8 +67,8 @@ def _measured(layout: Layout, clues: Clues, total: int) -> Pair:
     if layout.arch == "riscv":
         return layout.vmalloc_end - total, layout.vmalloc_end
     if layout.arch == "x86" and clues.addresses:
-        # The window ends two pages below a PMD boundary (arch/x86/include/asm/pgtable_32_areas.h: VMALLOC_END) and is
-        # filled from its start.
+        # The window ends two pages below a PMD boundary (arch/x86/include/asm/pgtable_32_areas.h:
+        # VMALLOC_END) and is filled from its start.
         gap = 2 * layout.page_size
         start = ((min(clues.addresses) + gap) & -layout.pmd_size) - gap
         return start, start + total
@@ -63,8 +76,13 @@ def _measured(layout: Layout, clues: Clues, total: int) -> Pair:
 
 
 def _randomised(old: Pair, clues: Clues) -> Pair:
-    """x86-64's vmalloc_base is drawn in steps of 1 GiB; the lowest area is in the first (arch/x86/mm/kaslr.c)."""
-    below = [each for each in clues.addresses if 0xFF00_0000_0000_0000 <= each < 0xFFFF_FE00_0000_0000]
+    """x86-64's vmalloc_base is drawn in steps of 1 GiB.
+
+    The lowest area is in the first (arch/x86/mm/kaslr.c).
+    """
+    below = [
+        each for each in clues.addresses if 0xFF00_0000_0000_0000 <= each < 0xFFFF_FE00_0000_0000
+    ]
     if not below or old[0] <= min(below) < old[0] + GIB:
         return old
     start = min(below) & -GIB
@@ -92,7 +110,11 @@ def read_from_requests(layout: Layout, windows: Sequence[Pair]) -> Layout:
     types = {}
     notes: list[str] = []
     for kind, entry in layout.types.items():
-        others = [pair for pair in windows if pair != vmalloc and (pair == _pair(entry) or pair not in computed)]
+        others = [
+            pair
+            for pair in windows
+            if pair != vmalloc and (pair == _pair(entry) or pair not in computed)
+        ]
         types[kind] = new = _requested(layout, entry, windows, others)
         if new.provenance is Provenance.READ and new.has_fallback and _fallback(new) not in windows:
             notes = ["the fallback range is computed: the trace has no request for it"]
@@ -107,10 +129,16 @@ def _fallback(entry: ExecmemRange) -> Pair:
     return entry.fallback_start, entry.fallback_end
 
 
-def _requested(layout: Layout, entry: ExecmemRange, windows: Iterable[Pair], others: Sequence[Pair]) -> ExecmemRange:
+def _requested(
+    layout: Layout, entry: ExecmemRange, windows: Iterable[Pair], others: Sequence[Pair]
+) -> ExecmemRange:
     """Return a range with the ends that requests state, of two windows the smaller is preferred."""
     if _pair(entry) in windows:
-        around = [pair for pair in others if pair[0] <= entry.start and entry.end <= pair[1] and pair != _pair(entry)]
+        around = [
+            pair
+            for pair in others
+            if pair[0] <= entry.start and entry.end <= pair[1] and pair != _pair(entry)
+        ]
         if entry.has_fallback and len(around) == 1 and _fallback(entry) not in windows:
             entry = evolve(entry, fallback_start=around[0][0], fallback_end=around[0][1])
         return evolve(entry, provenance=Provenance.READ)
@@ -128,15 +156,32 @@ def _requested(layout: Layout, entry: ExecmemRange, windows: Iterable[Pair], oth
     fallback = near[-1] if len(near) > 1 else _fallback(entry)
     if len(near) == 1 and layout.arch == "arm64" and near[0][1] - near[0][0] == 2 * GIB:
         fallback = (0, 0)
-    new = evolve(entry, start=near[0][0], end=near[0][1], fallback_start=fallback[0], fallback_end=fallback[1])
+    new = evolve(
+        entry,
+        start=near[0][0],
+        end=near[0][1],
+        fallback_start=fallback[0],
+        fallback_end=fallback[1],
+    )
     return evolve(new, provenance=Provenance.READ)
 
 
 def _close(pair: Pair, known: Pair, layout: Layout) -> bool:
-    """Whether a request's window can be a range that was computed or bounded: one end in common, or mostly the same."""
+    """Whether a request's window can be a range that was computed or bounded.
+
+    One end in common, or mostly the same.
+    """
     if layout.arch == "arm64" and pair[1] - pair[0] > 2 * GIB:
         return False  # it has no module window larger than that: a vmalloc window that was not told
     if pair[0] == known[0] or pair[1] == known[1]:
         return True
     common = min(pair[1], known[1]) - max(pair[0], known[0])
-    return common > 0 and layout.arch in ("arm64", "loongarch", "powerpc", "riscv", "s390", "x86", "arm")
+    return common > 0 and layout.arch in (
+        "arm64",
+        "loongarch",
+        "powerpc",
+        "riscv",
+        "s390",
+        "x86",
+        "arm",
+    )

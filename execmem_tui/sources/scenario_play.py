@@ -1,4 +1,7 @@
-"""A scenario as a source: its steps are played one by one onto a history, captions and steps are marks."""
+"""A scenario as a source.
+
+Its steps are played one by one onto a history, captions and steps are marks.
+"""
 
 from bisect import bisect_right
 from collections.abc import Mapping
@@ -15,7 +18,8 @@ from execmem_tui.sources.base import SourceKind
 class ScenarioPlay:
     """A run of a scenario that keeps its map.
 
-    Each step is one group of the history and begins with a mark: its caption. Nothing is played until `advance` is called.
+    Each step is one group of the history and begins with a mark: its caption. Nothing is played
+    until `advance` is called.
     """
 
     kind = SourceKind.SCENARIO
@@ -55,7 +59,10 @@ class ScenarioPlay:
             self._history.append(played.events)
             if isinstance(played.step, Say):
                 self._said = " ".join(played.step.say.split())
-            found = [f"{'√' if each.passed else '✗'} {each.text} (it is {each.got})" for each in played.expectations]
+            found = [
+                f"{'√' if each.passed else '✗'} {each.text} (it is {each.got})"
+                for each in played.expectations
+            ]
             if found or isinstance(played.step, Say):
                 self._captions[self._history.steps] = "\n".join((self._said, *found))
         return played

@@ -1,4 +1,7 @@
-"""What the name of a module's section tells of the region it lies in (kernel/module/main.c: __layout_sections)."""
+"""What the name of a module's section tells of the region it lies in (kernel/module/main.c.
+
+__layout_sections).
+"""
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -12,8 +15,8 @@ REGIONS: Final = (*CORE, *INIT)
 """In the order of allocation: `enum mod_mem_type`."""
 
 _INIT_NAMES: Final = (".init", ".symtab", ".strtab", ".ARM.extab.init", ".ARM.exidx.init")
-"""Freed after init. The symbol and string tables live in MOD_INIT_DATA (kernel/module/kallsyms.c: layout_symtab); the unwind
-tables are arm's (arch/arm/kernel/module.c: module_init_section)."""
+"""Freed after init. The symbol and string tables live in MOD_INIT_DATA (kernel/module/kallsyms.c:
+layout_symtab); the unwind tables are arm's (arch/arm/kernel/module.c: module_init_section)."""
 _TABLES: Final = (".symtab", ".strtab")
 _CODE_WORDS: Final = (".text", ".fixup", ".stubs")
 """Parts of a name that only code has."""
@@ -39,7 +42,17 @@ _DATA: Final = (
     "_ftrace_",
 )
 _AFTER_INIT: Final = (".data..ro_after_init", "__jump_table", ".static_call_sites")
-_RODATA: Final = (".rodata", ".note", "__ksymtab", "__kcrctab", ".orc_", "__param", "__modver", ".eh_frame", ".got")
+_RODATA: Final = (
+    ".rodata",
+    ".note",
+    "__ksymtab",
+    "__kcrctab",
+    ".orc_",
+    "__param",
+    "__modver",
+    ".eh_frame",
+    ".got",
+)
 _LAYOUT: Final = (
     "MOD_TEXT", "MOD_RODATA", "MOD_RO_AFTER_INIT", "MOD_DATA", "MOD_INIT_TEXT", "MOD_INIT_RODATA", "MOD_INIT_DATA"
 )  # fmt: skip
@@ -53,13 +66,17 @@ def is_init(section: str, *, init_kept: bool = False) -> bool:
 
     Args:
         section: its name.
-        init_kept: the architecture frees nothing but the tables (64-bit powerpc: arch/powerpc/kernel/module_64.c).
+        init_kept: the architecture frees nothing but the tables (64-bit powerpc:
+            arch/powerpc/kernel/module_64.c).
     """
     return section.startswith(_TABLES if init_kept else _INIT_NAMES)
 
 
 def is_placed(section: str) -> bool:
-    """Whether a section lies in module memory at all: percpu data do not, whatever address they show."""
+    """Whether a section lies in module memory at all.
+
+    Percpu data do not, whatever address they show.
+    """
     return not section.startswith(".data..percpu")
 
 
@@ -77,39 +94,65 @@ def region_of(section: str, *, init_kept: bool = False) -> str | None:
     if is_init(section, init_kept=init_kept):
         if code:
             return "MOD_INIT_TEXT"
-        return "MOD_INIT_RODATA" if "rodata" in section or section.startswith(".ARM.") else "MOD_INIT_DATA"
+        return (
+            "MOD_INIT_RODATA"
+            if "rodata" in section or section.startswith(".ARM.")
+            else "MOD_INIT_DATA"
+        )
     if section.startswith(_AFTER_INIT):
         return "MOD_RO_AFTER_INIT"
     if code:
         return "MOD_TEXT"
-    if section == "__tracepoints" or section.startswith(_DATA) or (init_kept and section.startswith(".init.data")):
+    if (
+        section == "__tracepoints"
+        or section.startswith(_DATA)
+        or (init_kept and section.startswith(".init.data"))
+    ):
         return "MOD_DATA"
     return "MOD_RODATA" if section.startswith(_RODATA) else None
 
 
 def vote(sections: Iterable[SectionLine], *, init_kept: bool = False) -> str:
-    """Return the region of an area from the sections in it: what any name tells for sure, text first.
+    """Return the region of an area from the sections in it.
+
+    What any name tells for sure, text first.
 
     Names that tell nothing are of sections that are neither written nor run.
     """
     told = {region_of(section.section, init_kept=init_kept) for section in sections}
-    order = ("MOD_TEXT", "MOD_INIT_TEXT", "MOD_DATA", "MOD_INIT_DATA", "MOD_INIT_RODATA", "MOD_RO_AFTER_INIT")
+    order = (
+        "MOD_TEXT",
+        "MOD_INIT_TEXT",
+        "MOD_DATA",
+        "MOD_INIT_DATA",
+        "MOD_INIT_RODATA",
+        "MOD_RO_AFTER_INIT",
+    )
     return next((region for region in order if region in told), "MOD_RODATA")
 
 
 def is_combined(sections: Sequence[SectionLine]) -> bool:
-    """Whether one area holds a module's code and its data: kernels before 6.4 had one core and one init layout."""
+    """Whether one area holds a module's code and its data.
+
+    Kernels before 6.4 had one core and one init layout.
+    """
     names = {section.section for section in sections}
-    return (_THIS_MODULE in names and bool(names & {".text", ".exit.text", ".note.gnu.build-id", ".note.Linux"})) or (
-        ".init.text" in names and bool(names & {".init.data", ".init.rodata", ".symtab"})
-    )
+    return (
+        _THIS_MODULE in names
+        and bool(names & {".text", ".exit.text", ".note.gnu.build-id", ".note.Linux"})
+    ) or (".init.text" in names and bool(names & {".init.data", ".init.rodata", ".symtab"}))
 
 
-def boundaries(sections: Sequence[SectionLine], page: int, *, init_kept: bool = False) -> list[tuple[int, str]]:
-    """Return where the regions of a combined area begin, ascending: text, read-only, read-only after init, data.
+def boundaries(
+    sections: Sequence[SectionLine], page: int, *, init_kept: bool = False
+) -> list[tuple[int, str]]:
+    """Return where the regions of a combined area begin, ascending.
 
-    kernel/module/main.c: layout_sections, 6.3 and older; each begins a page with STRICT_MODULE_RWX, else anywhere. Sections
-    whose names tell nothing belong to the region that begins at the first page start among them.
+    Text, read-only, read-only after init, data.
+
+    kernel/module/main.c: layout_sections, 6.3 and older; each begins a page with STRICT_MODULE_RWX,
+    else anywhere. Sections whose names tell nothing belong to the region that begins at the first
+    page start among them.
 
     Args:
         sections: those of one module in one area.
@@ -117,7 +160,8 @@ def boundaries(sections: Sequence[SectionLine], page: int, *, init_kept: bool = 
         init_kept: as for `is_init`.
     """
     ordered = sorted((section.address, section.section) for section in sections)
-    # .static_call_sites are not marked as read-only after init by those kernels (include/linux/module.h).
+    # .static_call_sites are not marked as read-only after init by those kernels
+    # (include/linux/module.h).
     told = [
         (address, None if name == ".static_call_sites" else region_of(name, init_kept=init_kept))
         for address, name in ordered

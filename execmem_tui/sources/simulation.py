@@ -27,14 +27,21 @@ MAX_COUNT: Final = 100_000
 class Simulation:
     """One simulated kernel and its history.
 
-    A command given while the cursor is not at the end forgets what lies after it: the history is cut after the command that
-    the cursor is in, and the kernel is brought to that state by replaying commands from the nearest checkpoint.
+    A command given while the cursor is not at the end forgets what lies after it: the history is
+    cut after the command that the cursor is in, and the kernel is brought to that state by
+    replaying commands from the nearest checkpoint.
     """
 
     kind = SourceKind.SIMULATE
 
     def __init__(
-        self, layout: Layout, *, cpus: int = 2, seed: int = 0, nodes: int = 1, packs: bool | None = None
+        self,
+        layout: Layout,
+        *,
+        cpus: int = 2,
+        seed: int = 0,
+        nodes: int = 1,
+        packs: bool | None = None,
     ) -> None:
         self._kernel = Kernel(layout, cpus=cpus, seed=seed, nodes=nodes, packs=packs)
         self._history = History(layout, self._kernel.machine.areas())
@@ -85,7 +92,12 @@ class Simulation:
         return self._kernel.machine.why_unused(kind)
 
     def allocate(
-        self, kind: ExecmemType, size: Bytes | None = None, *, count: int = 1, owner: str | None = None
+        self,
+        kind: ExecmemType,
+        size: Bytes | None = None,
+        *,
+        count: int = 1,
+        owner: str | None = None,
     ) -> None:
         """Make `count` requests; stop at the first that fails.
 
@@ -110,7 +122,10 @@ class Simulation:
         self.do(command)
 
     def loadable(self) -> tuple[str, ...]:
-        """Return the modules that can be loaded by name; none where no catalogue knows this architecture and kernel."""
+        """Return the modules that can be loaded by name.
+
+        None where no catalogue knows this architecture and kernel.
+        """
         catalogue = self._kernel.modules.catalogue
         return () if catalogue is None else catalogue.names
 
@@ -135,7 +150,9 @@ class Simulation:
         self.do(insert(kind, self._inserted))
 
     def free(self, address: Address) -> None:
-        """Free what covers `address`: the module, probe, tracer or program there, else the live execmem area.
+        """Free what covers `address`.
+
+        The module, probe, tracer or program there, else the live execmem area.
 
         Raises:
             UsageError: there is nothing that can be freed.
@@ -167,7 +184,9 @@ class Simulation:
         keep = max(index for index, end in enumerate(self._steps) if end <= step)
         del self._commands[keep:]
         del self._steps[keep + 1 :]
-        self._checkpoints = {count: kernel for count, kernel in self._checkpoints.items() if count <= keep}
+        self._checkpoints = {
+            count: kernel for count, kernel in self._checkpoints.items() if count <= keep
+        }
         self._rebuild(keep)
 
     def _rebuild(self, count: int) -> None:

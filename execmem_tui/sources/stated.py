@@ -1,4 +1,7 @@
-"""The layout that a bundle's manifest states: an anonymised bundle's addresses alone no longer tell it."""
+"""The layout that a bundle's manifest states.
+
+An anonymised bundle's addresses alone no longer tell it.
+"""
 
 from attrs import evolve
 
@@ -11,10 +14,14 @@ from execmem_tui.model.units import Address
 from execmem_tui.sources.clues import Clues
 from execmem_tui.sources.recognise import unknown_layout
 
-ANONYMISED = "anonymised: every address is shifted by one constant that nobody kept; all distances are true"
+ANONYMISED = (
+    "anonymised: every address is shifted by one constant that nobody kept; all distances are true"
+)
 
 
-def stated_ranges(manifest: Manifest) -> dict[ExecmemType, tuple[Address, Address, Address, Address]]:
+def stated_ranges(
+    manifest: Manifest,
+) -> dict[ExecmemType, tuple[Address, Address, Address, Address]]:
     """Return the ranges that were read from the kernel's memory, as `Clues.ranges` has them."""
     return {
         kind: (each.start, each.end, each.fallback_start, each.fallback_end)
@@ -24,11 +31,16 @@ def stated_ranges(manifest: Manifest) -> dict[ExecmemType, tuple[Address, Addres
 
 
 def stated_layout(manifest: Manifest, stated: StatedLayout) -> Layout:
-    """Return the layout of an anonymised bundle; what needs no address comes from the architecture."""
+    """Return the layout of an anonymised bundle.
+
+    What needs no address comes from the architecture.
+    """
     try:
         layout = resolve(manifest.arch, manifest.kernel, stated.variant, "off")
     except UnknownLayoutError as error:
-        layout = unknown_layout(Clues(arch=manifest.arch, release=manifest.kernel), f"{manifest.arch}: {error.title}")
+        layout = unknown_layout(
+            Clues(arch=manifest.arch, release=manifest.kernel), f"{manifest.arch}: {error.title}"
+        )
     types = {
         kind: _stated(manifest.ranges[kind], layout, kind) if kind in manifest.ranges else entry
         for kind, entry in layout.types.items()
@@ -50,7 +62,11 @@ def stated_layout(manifest: Manifest, stated: StatedLayout) -> Layout:
         types=types,
         early_areas=(),
         reach=tuple(
-            evolve(each, low=stated.reach[each.name], high=stated.reach[each.name] + each.high - each.low)
+            evolve(
+                each,
+                low=stated.reach[each.name],
+                high=stated.reach[each.name] + each.high - each.low,
+            )
             if each.name in stated.reach
             else each
             for each in layout.reach

@@ -1,4 +1,7 @@
-"""Where the files that belong to a snapshot lie: with it, in its run, or in the tree of a machine that it was copied from."""
+"""Where the files that belong to a snapshot lie.
+
+With it, in its run, or in the tree of a machine that it was copied from.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -22,13 +25,20 @@ _TREE: Final = {
 
 
 def beside(folder: Path, name: str) -> Path | None:
-    """Return a file of the snapshot in `folder`, of its run, or of another phase of its run: some are collected only once."""
-    here = find_file(folder, name) or (find_file(folder, f"{name}.txt") if name == "dmesg" else None)
+    """Return a file of the snapshot in `folder`, of its run, or of another phase of its run.
+
+    Some are collected only once.
+    """
+    here = find_file(folder, name) or (
+        find_file(folder, f"{name}.txt") if name == "dmesg" else None
+    )
     if here is not None:
         return here
     if (folder.parent / "meta.toml").is_file():
         places = [folder.parent, *sorted(each for each in folder.parent.iterdir() if each.is_dir())]
-        return next((found for place in places if (found := find_file(place, name)) is not None), None)
+        return next(
+            (found for place in places if (found := find_file(place, name)) is not None), None
+        )
     return _in_tree(folder.parent, name) if folder.name == "proc" and folder != _LIVE else None
 
 

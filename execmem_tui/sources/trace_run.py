@@ -68,7 +68,9 @@ def find_trace(path: Path) -> Path | None:
 
 
 def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
-    """Read what a replay starts from: kernel, CPUs, the vmalloc window, areas that the trace never allocates.
+    """Read what a replay starts from.
+
+    Kernel, CPUs, the vmalloc window, areas that the trace never allocates.
 
     Args:
         path: a run folder or a trace.
@@ -84,7 +86,9 @@ def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
         raise InputError(str(path), None, "no trace in this folder")
     folder = path if path.is_dir() else path.parent
     infos = list(_snapshots(folder)) if folder.is_dir() else []
-    scan = scan_trace(trace, {entry.start for _, info in infos for entry in info.entries}, numbered=bool(infos))
+    scan = scan_trace(
+        trace, {entry.start for _, info in infos for entry in info.entries}, numbered=bool(infos)
+    )
     if not scan.windows:
         raise InputError(str(trace), None, "no alloc_vmap_area event in this trace")
     meta = run_meta(folder)
@@ -143,7 +147,10 @@ def _cpus(meta: dict[str, Any], scan: TraceScan) -> int:
 
 
 def _lost_by_counters(folder: Path) -> int:
-    """Return how many events the ring buffers never took; what was overwritten was lost before the first line, not after."""
+    """Return how many events the ring buffers never took.
+
+    What was overwritten was lost before the first line, not after.
+    """
     file = find_file(folder, "trace_stats_final") if folder.is_dir() else None
     if file is None:
         return 0
@@ -154,7 +161,9 @@ def _lost_by_counters(folder: Path) -> int:
     return total
 
 
-def _beginning(trace: Path, scan: TraceScan, infos: list[tuple[str, Vmallocinfo]], phase: str | None) -> Beginning:
+def _beginning(
+    trace: Path, scan: TraceScan, infos: list[tuple[str, Vmallocinfo]], phase: str | None
+) -> Beginning:
     """Choose boot where the trace goes back so far, else the first snapshot taken while it ran."""
     first = scan.first_alloc
     assert first is not None
@@ -164,7 +173,9 @@ def _beginning(trace: Path, scan: TraceScan, infos: list[tuple[str, Vmallocinfo]
             raise InputError(str(trace), None, f"no snapshot {phase} with real addresses beside it")
     elif scan.overwritten == 0:
         begun = scan.marks.get(infos[0][0], {}).get("begin") if infos else None
-        if (begun is not None and first.line < begun) or (begun is None and first.time < _BOOT_SECONDS):
+        if (begun is not None and first.line < begun) or (
+            begun is None and first.time < _BOOT_SECONDS
+        ):
             return Beginning(name="boot")
     for name, info in infos:
         marks = scan.marks.get(name, {})
@@ -228,7 +239,11 @@ def _follow(
 ) -> None:
     if not chunks:
         return
-    companions = [entry.start for entry in fresh if (entry.caller or "").startswith(_CHUNK) and entry.start in order]
+    companions = [
+        entry.start
+        for entry in fresh
+        if (entry.caller or "").startswith(_CHUNK) and entry.start in order
+    ]
     pieces = [(entry.start, entry.end) for entry in chunks]
     if companions:
         percpu.setdefault(max(companions, key=lambda start: order[start]), []).extend(pieces)

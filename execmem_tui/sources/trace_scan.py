@@ -1,7 +1,8 @@
 """What has to be known of a whole trace before its first event can be replayed, at a fraction of the time that reading it takes.
 
-Blocks of the file are searched for the few texts that matter. What is found is believed only where the parser of traces
-reads the line in the same way; a trace of which that is not so is read by the parser from end to end.
+Blocks of the file are searched for the few texts that matter. What is found is believed only where
+the parser of traces reads the line in the same way; a trace of which that is not so is read by the
+parser from end to end.
 """
 
 import re
@@ -17,7 +18,9 @@ from execmem_tui.formats.trace import Alloc, Header, Lost, Other, TraceLine, par
 from execmem_tui.model.errors import InputError
 
 _MARK: Final = re.compile(r"(?:[\w-]+: )?snapshot (\S+) (begin|end)$")
-_ATTEMPT: Final = rb"va_start: (\d+) size=\d+ align=\d+ (vstart=0x[0-9a-f]+ vend=0x[0-9a-f]+) failed=([01])"
+_ATTEMPT: Final = (
+    rb"va_start: (\d+) size=\d+ align=\d+ (vstart=0x[0-9a-f]+ vend=0x[0-9a-f]+) failed=([01])"
+)
 _ALLOC: Final = re.compile(rb"alloc_vmap_area:\s*" + _ATTEMPT)
 _ALLOC_TEXT: Final = re.compile(_ATTEMPT)
 _PROBE: Final = b"(alloc_vmap_area+0x0/"
@@ -34,7 +37,8 @@ class TraceScan:
     windows: Counter[tuple[int, int]] = field(factory=Counter)
     """How often each (vstart, vend) was asked for, the first first."""
     order: dict[int, int] = field(factory=dict)
-    """{a wanted start that is allocated: a number that grows with the place of its last allocation}."""
+    """{a wanted start that is allocated: a number that grows with the place of its last
+    allocation}."""
     marks: dict[str, dict[str, int]] = field(factory=dict)
     """{snapshot: {"begin": line, "end": line}}."""
     first_alloc: Alloc | None = None
@@ -152,7 +156,11 @@ class _Search:
             at = block.index(text, at + 1)
         line = self._read(block, at)
         said = b"vstart=0x%x vend=0x%x"
-        if not isinstance(line, Alloc) or line.start != int(start) or said % (line.vstart, line.vend) != window:
+        if (
+            not isinstance(line, Alloc)
+            or line.start != int(start)
+            or said % (line.vstart, line.vend) != window
+        ):
             raise _DoubtError
         self._scan.take(line)
 

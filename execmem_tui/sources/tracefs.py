@@ -1,7 +1,9 @@
-"""A tracefs instance of our own: vmalloc and module events of the running kernel, and nothing left behind.
+"""A tracefs instance of our own.
 
-Documentation/trace/ftrace.rst, "Instances": a directory made in `instances` has its own buffers and its own event switches;
-removing it frees both. Nothing outside the instance is ever written.
+Vmalloc and module events of the running kernel, and nothing left behind.
+
+Documentation/trace/ftrace.rst, "Instances": a directory made in `instances` has its own buffers and
+its own event switches; removing it frees both. Nothing outside the instance is ever written.
 """
 
 import os
@@ -35,10 +37,13 @@ class TraceInstance:
             raise UsageError("tracefs may not be read", hint="it takes root (CAP_DAC_OVERRIDE)")
         if not instances.is_dir():
             raise UsageError(
-                f"no tracefs at {tracing}", hint="root can mount it: mount -t tracefs nodev /sys/kernel/tracing"
+                f"no tracefs at {tracing}",
+                hint="root can mount it: mount -t tracefs nodev /sys/kernel/tracing",
             )
         if not (tracing / "events" / "vmalloc").is_dir():
-            raise UsageError("this kernel has no vmalloc events", hint="they came with 6.3, CONFIG_TRACING")
+            raise UsageError(
+                "this kernel has no vmalloc events", hint="they came with 6.3, CONFIG_TRACING"
+            )
         remove_stale(tracing, proc)
         self.path = instances / f"{_NAME}{os.getpid()}"
         try:
@@ -47,7 +52,9 @@ class TraceInstance:
             self.path = instances / f"{_NAME}{os.getpid()}-{os.urandom(4).hex()}"
             self.path.mkdir()
         except PermissionError as error:
-            raise UsageError("tracefs may not be written", hint="it takes root (CAP_DAC_OVERRIDE)") from error
+            raise UsageError(
+                "tracefs may not be written", hint="it takes root (CAP_DAC_OVERRIDE)"
+            ) from error
         self._pipe = -1
         self._rest = b""
         try:
@@ -80,7 +87,10 @@ class TraceInstance:
         return [line.decode("utf-8", "replace") for line in lines]
 
     def whole(self) -> str:
-        """Return the instance's whole buffer as text, with its header; does not consume what `read` gives."""
+        """Return the instance's whole buffer as text, with its header.
+
+        Does not consume what `read` gives.
+        """
         return (self.path / "trace").read_text(errors="replace")
 
     def close(self) -> None:

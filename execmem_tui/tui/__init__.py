@@ -1,1 +1,4 @@
-"""The screen: a Textual application over sources and views. Nothing else in the package imports it."""
+"""The screen: a Textual application over sources and views.
+
+Nothing else in the package imports it.
+"""

@@ -1,4 +1,7 @@
-"""The application: one screen over one source. Keys and help come from the registry in view/actions.py."""
+"""The application: one screen over one source.
+
+Keys and help come from the registry in view/actions.py.
+"""
 
 import asyncio
 import signal
@@ -44,7 +47,11 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
     Screen.maximised RangePane { display: none; }
     Screen { layers: base sheet; }
     """
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide"), (160, "-very-wide")]  # noqa: RUF012 - Textual's own form
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own form
+        (0, "-narrow"),
+        (110, "-wide"),
+        (160, "-very-wide"),
+    ]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
             action.keys,
@@ -100,14 +107,19 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
         if len(self._themes) == 1:
             self.call_after_refresh(self.load_themes)
         self.query_one("#map", DetailMap).focus()
-        self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self.show_snapshot))
+        self.theme_changed_signal.subscribe(
+            self, lambda _: self.call_after_refresh(self.show_snapshot)
+        )
         self.show_snapshot(anew=True)
         self.call_after_refresh(self.show_frame)
         self.follow_source()
         self.call_after_refresh(self.tell_notes)
 
     def _first_theme(self, asked: str | None) -> str:
-        """Return the theme to begin with, registered; a theme set before the first paint costs no second style pass."""
+        """Return the theme to begin with, registered.
+
+        A theme set before the first paint costs no second style pass.
+        """
         few = self.console.color_system == "standard" and not self.no_color
         wanted = asked or (SIXTEEN_COLOURS if few else DEFAULT)
         if wanted != DEFAULT:
@@ -163,17 +175,29 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
         self.show_frame()
 
     def show_frame(self) -> None:
-        """Show title, legend, side panel and brackets: all that depends on cursor and step but not on cells."""
+        """Show title, legend, side panel and brackets.
+
+        All that depends on cursor and step but not on cells.
+        """
         base = self.screen_stack[0]
         base.query_one(TitleLine).show(
-            self.shown.snapshot, self.source.kind, self.source.title, playing=self.playing or self.following
+            self.shown.snapshot,
+            self.source.kind,
+            self.source.title,
+            playing=self.playing or self.following,
         )
         base.query_one(Legend).show(self.map.palette)
         source = self.source
-        base.query_one(Caption).show(source.caption(source.history.step) if isinstance(source, Captioned) else "")
+        base.query_one(Caption).show(
+            source.caption(source.history.step) if isinstance(source, Captioned) else ""
+        )
         panel = base.query_one(SidePanel)
         panel.show_reach(self.shown.reach(self.origin), self.shown.snapshot.layout.image)
-        events = [each for each in recent(self.source, 8 * EVENTS_SHOWN) if not isinstance(each[1], PermissionsChanged)]
+        events = [
+            each
+            for each in recent(self.source, 8 * EVENTS_SHOWN)
+            if not isinstance(each[1], PermissionsChanged)
+        ]
         panel.show_events(events, self.map.palette)
         self.show_cursor()
 
@@ -199,7 +223,9 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Grey what this source cannot do."""
         del parameters
-        if commanded(self.source) is None and any(each.id == action and each.commanded for each in ACTIONS):
+        if commanded(self.source) is None and any(
+            each.id == action and each.commanded for each in ACTIONS
+        ):
             return None
         return True
 
@@ -209,7 +235,9 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
         for action in ACTIONS:
             if self.check_action(action.id, ()):
                 yield SystemCommand(
-                    f"{action.group}: {action.title}", action.help, getattr(self, f"action_{action.id}")
+                    f"{action.group}: {action.title}",
+                    action.help,
+                    getattr(self, f"action_{action.id}"),
                 )
 
 

@@ -1,4 +1,7 @@
-"""What one does to the simulated kernel, and to the application: allocate, free, purge, choose, open, export."""
+"""What one does to the simulated kernel, and to the application.
+
+Allocate, free, purge, choose, open, export.
+"""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +26,9 @@ class KernelCommands(AppPart):
         """Allocate in the focused pane, its usual size."""
         self.allocate(pane_type(self.pane_number))
 
-    def allocate(self, kind: ExecmemType, size: Bytes | None = None, count: int = 1, owner: str | None = None) -> None:
+    def allocate(
+        self, kind: ExecmemType, size: Bytes | None = None, count: int = 1, owner: str | None = None
+    ) -> None:
         """Make requests of one type."""
         source = commanded(self.source)
         if source is not None:
@@ -59,9 +64,16 @@ class KernelCommands(AppPart):
             )
         for event in events:
             if isinstance(event, Failed) and not event.attempt:
-                self.notify(event.reason, title="execmem: unable to allocate memory", severity="error", markup=False)
+                self.notify(
+                    event.reason,
+                    title="execmem: unable to allocate memory",
+                    severity="error",
+                    markup=False,
+                )
             elif isinstance(event, HazardFound):
-                self.notify(event.message, title=f"hazard {event.rule}", severity="error", markup=False)
+                self.notify(
+                    event.message, title=f"hazard {event.rule}", severity="error", markup=False
+                )
 
     def action_allocate_as(self) -> None:
         """Ask for type, size, count and name."""
@@ -72,7 +84,9 @@ class KernelCommands(AppPart):
             return
         kinds = [kind for kind in ExecmemType if not source.can_allocate(kind)]
         if not kinds:
-            self.notify(source.can_allocate(ExecmemType.MODULE_TEXT), severity="warning", markup=False)
+            self.notify(
+                source.can_allocate(ExecmemType.MODULE_TEXT), severity="warning", markup=False
+            )
             return
         chosen = pane_type(self.pane_number)
 
@@ -96,19 +110,27 @@ class KernelCommands(AppPart):
             return
         names = source.loadable()
         if not names:
-            self.notify("no catalogue of modules for this architecture and kernel", severity="warning", markup=False)
+            self.notify(
+                "no catalogue of modules for this architecture and kernel",
+                severity="warning",
+                markup=False,
+            )
             return
 
         def go(number: int | None) -> None:
             if number is not None:
                 self.command(partial(source.load, names[number]))
 
-        self.push_screen(FindDialog("Load a module", [(name, number) for number, name in enumerate(names)]), go)
+        self.push_screen(
+            FindDialog("Load a module", [(name, number) for number, name in enumerate(names)]), go
+        )
 
     def action_free(self) -> None:
         """Free what is under the cursor."""
         if self.shown.snapshot.area_at(self.cursor) is None:
-            self.notify("there is no area under the cursor", severity="warning", markup=False, timeout=3)
+            self.notify(
+                "there is no area under the cursor", severity="warning", markup=False, timeout=3
+            )
             return
         self.free(self.cursor)
 

@@ -96,7 +96,9 @@ class Following(AppPart):
             if line is not None:
                 self._open(partial(open_path, line, follow=True), line)
 
-        self.push_screen(AskLine("Open (a capture folder, a bundle, a trace, a vmallocinfo, or: live)"), go)
+        self.push_screen(
+            AskLine("Open (a capture folder, a bundle, a trace, a vmallocinfo, or: live)"), go
+        )
 
     def action_scenario(self) -> None:
         """List the scenarios; play one."""
@@ -104,18 +106,24 @@ class Following(AppPart):
         from execmem_tui.tui.screens.dialogs import FindDialog
 
         names = list(library())
-        lines = [(f"{name}: {open_scenario(name).title}", number) for number, name in enumerate(names)]
+        lines = [
+            (f"{name}: {open_scenario(name).title}", number) for number, name in enumerate(names)
+        ]
 
         def go(number: int | None) -> None:
             if number is not None:
                 self._open(partial(_first_step, names[number]), names[number])
 
-        self.push_screen(FindDialog("Play a scenario ( space plays, } is the next step )", lines), go)
+        self.push_screen(
+            FindDialog("Play a scenario ( space plays, } is the next step )", lines), go
+        )
 
     def _open(self, opener: Callable[[], Source], name: str) -> None:
         """Open a source off the event loop and show it."""
         self.notify(f"opening {printable(name, 80)} …", markup=False, timeout=2)
-        self.run_worker(opener, name=_OPENER, group=_OPENER, thread=True, exclusive=True, exit_on_error=False)
+        self.run_worker(
+            opener, name=_OPENER, group=_OPENER, thread=True, exclusive=True, exit_on_error=False
+        )
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Show what a read brought, unless another source was opened meanwhile."""

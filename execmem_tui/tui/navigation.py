@@ -20,7 +20,9 @@ class Navigation(AppPart):
         self.show_snapshot(anew=anew)
         if address is None and anew:
             types = self.shown.pane(number).types
-            address = next((area.start for area in self.shown.snapshot.areas if area.type in types), None)
+            address = next(
+                (area.start for area in self.shown.snapshot.areas if area.type in types), None
+            )
         if address is not None:
             self.look_at(address)
 
@@ -166,7 +168,10 @@ class Navigation(AppPart):
         self.push_screen(FindDialog("Find", names), self.find_address)
 
     def find_address(self, address: Address | None) -> None:
-        """Show an address in the pane that can: the focused one, or the first whose span holds it."""
+        """Show an address in the pane that can.
+
+        The focused one, or the first whose span holds it.
+        """
         if address is None:
             return
         area = self.shown.snapshot.area_at(address)
@@ -183,7 +188,9 @@ class Navigation(AppPart):
         folder = files("execmem_tui") / "tui" / "help"
         pages = [(folder / name).read_text(encoding="utf-8") for name in ("map.md", "words.md")]
         focused = getattr(self.focused, "HELP", None) or ""
-        self.push_screen(HelpSheet("\n\n".join([pages[0], focused, "## Keys", keys_markdown(), pages[1]])))
+        self.push_screen(
+            HelpSheet("\n\n".join([pages[0], focused, "## Keys", keys_markdown(), pages[1]]))
+        )
 
     def action_ranges(self) -> None:
         """Show the table of resolved ranges."""
@@ -201,9 +208,15 @@ class Navigation(AppPart):
         layout = self.shown.snapshot.layout
         kind = self.shown.pane(self.pane_number).types[0]
         if not layout.macros:
-            self.notify("this layout was not computed: nothing to explain", severity="warning", markup=False)
+            self.notify(
+                "this layout was not computed: nothing to explain", severity="warning", markup=False
+            )
             return
         fixed = {name: value for name, value in layout.symbols.items() if name in ("_text", "_end")}
         kaslr = layout.kaslr if layout.kaslr != "unknown" else "off"
-        steps = explain(layout.arch, layout.kernel, layout.variant, kaslr, {} if kaslr != "off" else fixed)
-        self.push_screen(TextSheet([f"{kind.name} of {layout.id}", "", *explanation_lines(steps, kind)]))
+        steps = explain(
+            layout.arch, layout.kernel, layout.variant, kaslr, {} if kaslr != "off" else fixed
+        )
+        self.push_screen(
+            TextSheet([f"{kind.name} of {layout.id}", "", *explanation_lines(steps, kind)])
+        )

@@ -30,7 +30,11 @@ class Palette:
         self.muted = Style(dim=True)
         self.strong = Style(bold=True)
         self.cursor = Style(reverse=True, bold=True)
-        self.alarm = Style(bold=True, reverse=True) if self._plain else Style(bold=True, color=self._rich(FALLBACK))
+        self.alarm = (
+            Style(bold=True, reverse=True)
+            if self._plain
+            else Style(bold=True, color=self._rich(FALLBACK))
+        )
 
     def _rich(self, name: str) -> str | None:
         colour = self._colours.get(name)
@@ -47,7 +51,9 @@ class Palette:
                 ink = ground.get_contrast_text(1.0)
                 style = Style(color=ink.rich_color, bgcolor=ground.rich_color, bold=bold)
             else:
-                style = Style(color=self._colours[foreground].rich_color, bgcolor=ground.rich_color, bold=bold)
+                style = Style(
+                    color=self._colours[foreground].rich_color, bgcolor=ground.rich_color, bold=bold
+                )
             self._styles[key] = style
         return style
 
@@ -65,9 +71,9 @@ class Palette:
             name = FALLBACK if cell.fallback else cell.kind
             if cell.kind == FREE:
                 return char, self.muted
-            return char, Style(bold=True, reverse=True) if self._plain and cell.eighths == 8 else self._style(
-                name, FREE
-            )
+            return char, Style(
+                bold=True, reverse=True
+            ) if self._plain and cell.eighths == 8 else self._style(name, FREE)
         if cell.kind == FREE:
             return " ", self._style(None, ground)
         if cell.kind == GUARD:
@@ -78,7 +84,10 @@ class Palette:
         return EIGHTHS[cell.eighths], self._style(name, ground)
 
     def lane_cell(self, cell: Cell) -> tuple[str, Style]:
-        """Return a cell of a lane: what lies in the fallback range is marked, however little of it there is."""
+        """Return a cell of a lane.
+
+        What lies in the fallback range is marked, however little of it there is.
+        """
         if cell.fallback and not self.letters:
             return SPILL, self._style(FALLBACK, FREE, bold=True)
         return self.cell(cell)

@@ -31,7 +31,10 @@ class MapTheme:
 
 
 def theme_root() -> Path:
-    """Return the folder of the shipped themes: inside the package in a wheel, at the top of a checkout."""
+    """Return the folder of the shipped themes.
+
+    Inside the package in a wheel, at the top of a checkout.
+    """
     inside = Path(str(files("execmem_tui"))) / "themes"
     return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "themes"
 

@@ -108,7 +108,9 @@ class Timeline(AppPart):
             try:
                 wanted = float(line)
             except ValueError:
-                self.notify(f"no number of seconds: {printable(line, 40)}", severity="error", markup=False)
+                self.notify(
+                    f"no number of seconds: {printable(line, 40)}", severity="error", markup=False
+                )
                 return
             history = self.source.history
             events = history.events(0, history.steps)

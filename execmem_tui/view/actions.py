@@ -1,4 +1,7 @@
-"""Every action of the application, once: keys, footer, palette, help page and the README's table come from here."""
+"""Every action of the application, once.
+
+Keys, footer, palette, help page and the README's table come from here.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -23,9 +26,18 @@ class Action:
 
 
 def _action(
-    id_: str, keys: str, title: str, help_: str, group: str, *, footer: bool = False, commanded: bool = False
+    id_: str,
+    keys: str,
+    title: str,
+    help_: str,
+    group: str,
+    *,
+    footer: bool = False,
+    commanded: bool = False,
 ) -> Action:
-    return Action(id=id_, keys=keys, title=title, help=help_, group=group, footer=footer, commanded=commanded)
+    return Action(
+        id=id_, keys=keys, title=title, help=help_, group=group, footer=footer, commanded=commanded
+    )
 
 
 MOVE, MAP, KERNEL, TIME, LOOK, APP = "Move", "Map", "Kernel", "Time", "Look", "Application"
@@ -36,7 +48,9 @@ ACTIONS: Final = (
     _action("pane_3", "3", "Ftrace", "focus the ftrace pane", MAP),
     _action("pane_4", "4", "BPF", "focus the BPF pane", MAP),
     _action("next_pane", "tab", "Next pane", "focus the next pane", MAP),
-    _action("maximise", "m", "Maximise", "give the detail map the whole screen, or give it back", MAP),
+    _action(
+        "maximise", "m", "Maximise", "give the detail map the whole screen, or give it back", MAP
+    ),
     _action("side", "v", "Side", "show or hide the side panel (a sheet on small terminals)", MAP),
     _action("left", "left,h", "Left", "one cell left", MOVE),
     _action("down", "down,j", "Down", "one row down", MOVE),
@@ -51,9 +65,17 @@ ACTIONS: Final = (
     _action("whole", "0", "Whole", "the whole span of the pane", MAP),
     _action("fit", "z", "Fit", "zoom to the area under the cursor", MAP),
     _action(
-        "allocate", "a", "Allocate", "allocate in the focused pane, its usual size", KERNEL, footer=True, commanded=True
+        "allocate",
+        "a",
+        "Allocate",
+        "allocate in the focused pane, its usual size",
+        KERNEL,
+        footer=True,
+        commanded=True,
     ),
-    _action("allocate_as", "A", "Allocate…", "allocate: type, size, count, name", KERNEL, commanded=True),
+    _action(
+        "allocate_as", "A", "Allocate…", "allocate: type, size, count, name", KERNEL, commanded=True
+    ),
     _action(
         "insert",
         "i",
@@ -77,27 +99,80 @@ ACTIONS: Final = (
     _action("redo", "ctrl+r", "Redo", "do it again", TIME),
     _action("step_back", "left_square_bracket", "Step back", "one event back", TIME),
     _action("step_on", "right_square_bracket", "Step on", "one event forward", TIME),
-    _action("first_step", "left_curly_bracket", "Previous mark", "back to the previous mark, or the beginning", TIME),
-    _action("last_step", "right_curly_bracket", "Next mark", "on to the next mark, or the end", TIME),
-    _action("play", "space", "Play", "play the events, or pause; follow the running kernel, or pause", TIME),
     _action(
-        "faster", "greater_than_sign", "Faster", "play twice as fast; read the running kernel twice as often", TIME
+        "first_step",
+        "left_curly_bracket",
+        "Previous mark",
+        "back to the previous mark, or the beginning",
+        TIME,
     ),
-    _action("slower", "less_than_sign", "Slower", "play half as fast; read the running kernel half as often", TIME),
+    _action(
+        "last_step", "right_curly_bracket", "Next mark", "on to the next mark, or the end", TIME
+    ),
+    _action(
+        "play",
+        "space",
+        "Play",
+        "play the events, or pause; follow the running kernel, or pause",
+        TIME,
+    ),
+    _action(
+        "faster",
+        "greater_than_sign",
+        "Faster",
+        "play twice as fast; read the running kernel twice as often",
+        TIME,
+    ),
+    _action(
+        "slower",
+        "less_than_sign",
+        "Slower",
+        "play half as fast; read the running kernel half as often",
+        TIME,
+    ),
     _action("goto_time", "t", "Go to time", "go to a time of the trace, in seconds", TIME),
-    _action("next_fallback", "n", "Next fallback", "the next event that used a fallback range", TIME),
-    _action("previous_fallback", "N", "Previous fallback", "the previous event that used a fallback range", TIME),
+    _action(
+        "next_fallback", "n", "Next fallback", "the next event that used a fallback range", TIME
+    ),
+    _action(
+        "previous_fallback",
+        "N",
+        "Previous fallback",
+        "the previous event that used a fallback range",
+        TIME,
+    ),
     _action("next_failure", "d", "Next failure", "the next attempt that found no room", TIME),
-    _action("previous_failure", "D", "Previous failure", "the previous attempt that found no room", TIME),
+    _action(
+        "previous_failure", "D", "Previous failure", "the previous attempt that found no room", TIME
+    ),
     _action("find", "slash", "Find", "find an area by name", LOOK, footer=True),
     _action("goto", "g", "Go to", "go to an address", LOOK),
-    _action("origin", "r", "Origin", "count reach from the cursor, or from kernel text again", LOOK),
+    _action(
+        "origin", "r", "Origin", "count reach from the cursor, or from kernel text again", LOOK
+    ),
     _action("log", "E", "Events", "the whole event log", LOOK),
-    _action("explain", "x", "Explain", "how the focused pane's range comes about, macro by macro", LOOK),
+    _action(
+        "explain", "x", "Explain", "how the focused pane's range comes about, macro by macro", LOOK
+    ),
     _action("ranges", "T", "Ranges", "the table of resolved ranges", LOOK),
-    _action("choose", "c", "Arch", "choose architecture, variant, kernel and KASLR", APP, footer=True),
-    _action("scenario", "s", "Scenario", "play a scenario of the library, step by step", APP, footer=True),
-    _action("open", "o", "Open", "open a capture, a bundle, a trace, a /proc file, or the running kernel", APP),
+    _action(
+        "choose", "c", "Arch", "choose architecture, variant, kernel and KASLR", APP, footer=True
+    ),
+    _action(
+        "scenario",
+        "s",
+        "Scenario",
+        "play a scenario of the library, step by step",
+        APP,
+        footer=True,
+    ),
+    _action(
+        "open",
+        "o",
+        "Open",
+        "open a capture, a bundle, a trace, a /proc file, or the running kernel",
+        APP,
+    ),
     _action("export", "e", "Export", "write the map as text, or as a picture (.svg)", APP),
     _action("copy_address", "y", "Copy", "copy the cursor's address", APP),
     _action("help", "question_mark", "Help", "this help", APP, footer=True),
@@ -129,7 +204,11 @@ def keys_text() -> list[str]:
     lines = []
     for group in GROUPS:
         lines.append(group)
-        lines += [f"  {spelled(action.keys):<10} {action.help}" for action in ACTIONS if action.group == group]
+        lines += [
+            f"  {spelled(action.keys):<10} {action.help}"
+            for action in ACTIONS
+            if action.group == group
+        ]
     return lines
 
 

@@ -1,7 +1,7 @@
 """What each cell of a map shows: kind, occupancy in eighths, fallback, reach of free space.
 
-Everything is looked up in per-kind running totals that are made once per snapshot, so a row costs the same however many
-areas it covers.
+Everything is looked up in per-kind running totals that are made once per snapshot, so a row costs
+the same however many areas it covers.
 """
 
 from bisect import bisect_left, bisect_right
@@ -52,13 +52,17 @@ class Coverage:
 
 @frozen
 class Cell:
-    """One cell. `eighths` is 0 for free space and at least 1 for anything allocated, used or not."""
+    """One cell.
+
+    `eighths` is 0 for free space and at least 1 for anything allocated, used or not.
+    """
 
     kind: str
     eighths: int
     fallback: bool
     reach: Verdict | None
-    """Reach of calls from the origin, for free space only; None outside every window or where unknown."""
+    """Reach of calls from the origin, for free space only; None outside every window or where
+    unknown."""
 
 
 @frozen
@@ -104,7 +108,10 @@ def _disjoint(pairs: list[tuple[Address, Address]]) -> list[tuple[Address, Addre
 
 @frozen
 class ReachWindow:
-    """The addresses that calls from an origin reach directly, and those a PLT entry reaches. Half-open."""
+    """The addresses that calls from an origin reach directly, and those a PLT entry reaches.
+
+    Half-open.
+    """
 
     direct: tuple[Address, Address] | None
     plt: tuple[Address, Address] | None
@@ -128,25 +135,36 @@ class CellIndex:
         self.page_size = snapshot.layout.page_size
         self._coarse = self._by_kind(guards=True)
         self._fine: dict[str, Coverage] | None = None
-        self._divided = sorted((area for area in snapshot.areas if area.parts is not None), key=_SIZE)
+        self._divided = sorted(
+            (area for area in snapshot.areas if area.parts is not None), key=_SIZE
+        )
         self._idle: dict[int, Coverage] = {}
-        fallback = [(area.start, area.end) for area in snapshot.areas if area.window is Window.FALLBACK]
+        fallback = [
+            (area.start, area.end) for area in snapshot.areas if area.window is Window.FALLBACK
+        ]
         self._fallback = Coverage(_disjoint(fallback))
 
     def _by_kind(self, *, guards: bool) -> dict[str, Coverage]:
         found: dict[str, list[tuple[Address, Address]]] = {}
         for kind, areas in groupby(sorted(self.snapshot.areas, key=_KIND), key=_KIND):
-            pieces = [(area.start, area.end if guards else area.start + area.size) for area in areas]
+            pieces = [
+                (area.start, area.end if guards else area.start + area.size) for area in areas
+            ]
             found[kind.value] = pieces
         image = self.snapshot.layout.image
         if image is not None and AreaKind.KERNEL.value not in found:
             found[AreaKind.KERNEL.value] = [image]
         if not guards:
-            found[GUARD] = [(area.end - area.guard, area.end) for area in self.snapshot.areas if area.guard]
+            found[GUARD] = [
+                (area.end - area.guard, area.end) for area in self.snapshot.areas if area.guard
+            ]
         return {kind: Coverage(_disjoint(sorted(pieces))) for kind, pieces in found.items()}
 
     def _idle_for(self, cell: Bytes) -> Coverage | None:
-        """Return what is unused inside the divided areas that are at least a cell big: those that a cell can look into."""
+        """Return what is unused inside the divided areas that are at least a cell big.
+
+        Those that a cell can look into.
+        """
         first = bisect_left(self._divided, cell, key=_SIZE)
         if first == len(self._divided):
             return None
@@ -156,13 +174,18 @@ class CellIndex:
         return self._idle[first]
 
     def cells(
-        self, start: Address, cell: Bytes, columns: int, reach: ReachWindow | None = None, favour: tuple[str, ...] = ()
+        self,
+        start: Address,
+        cell: Bytes,
+        columns: int,
+        reach: ReachWindow | None = None,
+        favour: tuple[str, ...] = (),
     ) -> list[Cell]:
         """Return the cells of the row that begins at `start`.
 
-        A cell shows the kind that takes most of it; kinds in `favour` win wherever they occur, so that a pane's own rare
-        areas are not buried under others. What an area's consumer leaves unused inside it counts for the kind but not for
-        the height.
+        A cell shows the kind that takes most of it; kinds in `favour` win wherever they occur, so
+        that a pane's own rare areas are not buried under others. What an area's consumer leaves
+        unused inside it counts for the kind but not for the height.
         """
         if cell <= self.page_size and self._fine is None:
             self._fine = self._by_kind(guards=False)
@@ -197,22 +220,43 @@ class CellIndex:
         ]
 
     def _cell(
-        self, kind: str, used: Bytes, start: Address, cell: Bytes, spilled: bool, reach: ReachWindow | None
+        self,
+        kind: str,
+        used: Bytes,
+        start: Address,
+        cell: Bytes,
+        spilled: bool,
+        reach: ReachWindow | None,
     ) -> Cell:
         if kind == FREE:
-            return Cell(FREE, 0, fallback=False, reach=None if reach is None else reach.verdict(start))
+            return Cell(
+                FREE, 0, fallback=False, reach=None if reach is None else reach.verdict(start)
+            )
         eighths = 8 if used == cell else max(1, used * 8 // cell)
-        return Cell(kind, eighths, fallback=spilled and self._fallback.touches(start, start + cell), reach=None)
+        return Cell(
+            kind,
+            eighths,
+            fallback=spilled and self._fallback.touches(start, start + cell),
+            reach=None,
+        )
 
     def runs(
-        self, start: Address, cell: Bytes, columns: int, reach: ReachWindow | None = None, favour: tuple[str, ...] = ()
+        self,
+        start: Address,
+        cell: Bytes,
+        columns: int,
+        reach: ReachWindow | None = None,
+        favour: tuple[str, ...] = (),
     ) -> list[Run]:
         """Return the row as runs, with the names of areas, and of the parts inside them, that are wide enough."""
         cells = self.cells(start, cell, columns, reach, favour)
         names: dict[int, tuple[int, str]] = {}
         if cell <= self.page_size * 16:
             for area in self.snapshot.between(start, start + cell * columns):
-                pieces: list[Area | Part] = [*_parts_within(area, start, start + cell * columns), area]
+                pieces: list[Area | Part] = [
+                    *_parts_within(area, start, start + cell * columns),
+                    area,
+                ]
                 for piece in pieces:
                     first, last = self._columns(piece, start, cell, columns)
                     if last - first >= _LABEL_CELLS and first not in names:
@@ -239,11 +283,17 @@ class CellIndex:
         return first, last
 
 
-def lane_cells(index: CellIndex, lane: Lane, width: int, favour: tuple[str, ...] = ()) -> list[Cell]:
-    """Return the cells of a lane: at most `width`, of equal size up to a byte, over the part that it shows."""
+def lane_cells(
+    index: CellIndex, lane: Lane, width: int, favour: tuple[str, ...] = ()
+) -> list[Cell]:
+    """Return the cells of a lane.
+
+    At most `width`, of equal size up to a byte, over the part that it shows.
+    """
     span = lane.shown_end - lane.shown_start
     width = max(1, min(width, span))
     edges = [lane.shown_start + span * column // width for column in range(width + 1)]
     return [
-        index.cells(edges[column], edges[column + 1] - edges[column], 1, None, favour)[0] for column in range(width)
+        index.cells(edges[column], edges[column + 1] - edges[column], 1, None, favour)[0]
+        for column in range(width)
     ]

@@ -36,23 +36,30 @@ def inside_at(snapshot: Snapshot, address: Address) -> tuple[Address, str] | Non
     return None
 
 
-def inspect_lines(snapshot: Snapshot, holes: HoleIndex, address: Address, origin: Address | None) -> list[str]:
+def inspect_lines(
+    snapshot: Snapshot, holes: HoleIndex, address: Address, origin: Address | None
+) -> list[str]:
     """Return the lines for `address`: the area there, or the hole."""
     layout = snapshot.layout
     area = snapshot.area_at(address)
     lines = [hex_address(address, layout.word_bits)]
-    lines += _hole_lines(layout, holes, address) if area is None else _area_lines(layout, area, address)
+    lines += (
+        _hole_lines(layout, holes, address) if area is None else _area_lines(layout, area, address)
+    )
     inside = inside_at(snapshot, address)
     if inside is not None and (area is None or (inside[1] != area.owner and area.parts is None)):
         lines.append(f"{inside[1]}+{address - inside[0]:#x}")
     away = distance(layout, address)
     if away is not None:
         lines.append(
-            "inside the kernel image" if away == 0 else f"from kernel {'+' if away > 0 else ''}{format_size(away)}"
+            "inside the kernel image"
+            if away == 0
+            else f"from kernel {'+' if away > 0 else ''}{format_size(away)}"
         )
     if origin is not None:
         lines += [
-            f"{_MARKS[verdict]} {reach.name}{_WORDS[verdict]}" for reach, verdict in verdicts(layout, address, origin)
+            f"{_MARKS[verdict]} {reach.name}{_WORDS[verdict]}"
+            for reach, verdict in verdicts(layout, address, origin)
         ]
     return lines
 

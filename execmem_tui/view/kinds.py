@@ -1,4 +1,7 @@
-"""Letters, names and theme variables of everything a cell can show: one table for screen, legend and plain text."""
+"""Letters, names and theme variables of everything a cell can show.
+
+One table for screen, legend and plain text.
+"""
 
 from attrs import frozen
 

@@ -17,10 +17,12 @@ PANES: Final = (
     ("FTRACE", (ExecmemType.FTRACE,)),
     ("BPF", (ExecmemType.BPF,)),
 )
-"""Title and types of each pane, in the order of the keys 1 to 4; the first type is what `a` allocates."""
+"""Title and types of each pane, in the order of the keys 1 to 4; the first type is what `a`
+allocates."""
 
 _FIT: Final = 64
-"""A lane of a range beyond `_HUGE` shows only the occupied part when that is smaller by this factor."""
+"""A lane of a range beyond `_HUGE` shows only the occupied part when that is smaller by this
+factor."""
 
 _HUGE: Final = 64 << 30
 """Bytes: vmalloc windows of 64-bit machines, in which a lane of the whole would show nothing."""
@@ -46,7 +48,11 @@ class Lane:
     def scale(self) -> str:
         """``2G``, or ``64M of 126T`` for a partial lane."""
         whole = format_size(self.end - self.start)
-        return f"{format_size(self.shown_end - self.shown_start)} of {whole}" if self.partial else whole
+        return (
+            f"{format_size(self.shown_end - self.shown_start)} of {whole}"
+            if self.partial
+            else whole
+        )
 
 
 @frozen(kw_only=True)
@@ -78,12 +84,20 @@ class PaneModel:
         """``34 areas 12.3M  hole 64.1M  ▲3 fallback``."""
         if not self.lanes:
             return ""
-        words = f"{self.areas} area{'' if self.areas == 1 else 's'} {format_size(self.used)}  hole {format_size(self.largest_hole)}"
+        words = (
+            f"{self.areas} area{'' if self.areas == 1 else 's'} {format_size(self.used)}  hole"
+            f" {format_size(self.largest_hole)}"
+        )
         return f"{words}  ▲{self.fallbacks} fallback" if self.fallbacks else words
 
 
 def _lane(
-    snapshot: Snapshot, name: str, window: Window, start: Address, end: Address, types: tuple[ExecmemType, ...]
+    snapshot: Snapshot,
+    name: str,
+    window: Window,
+    start: Address,
+    end: Address,
+    types: tuple[ExecmemType, ...],
 ) -> Lane:
     shown_start, shown_end = start, end
     image = snapshot.layout.image
@@ -100,14 +114,18 @@ def _lane(
         shown_start = max(start, align_down(low, unit // 8))
         shown_end = min(end, align_up(max(high, shown_start + 1), unit // 8))
         shown_end = min(end, max(shown_end, shown_start + unit))
-    return Lane(name=name, window=window, start=start, end=end, shown_start=shown_start, shown_end=shown_end)
+    return Lane(
+        name=name, window=window, start=start, end=end, shown_start=shown_start, shown_end=shown_end
+    )
 
 
 def _lane_name(snapshot: Snapshot, entry: ExecmemRange) -> str:
     layout = snapshot.layout
     if (entry.start, entry.end) == (layout.vmalloc_start, layout.vmalloc_end):
         return "vmalloc"
-    return "direct" if layout.arch == "arm64" and entry.end - entry.start <= 128 << 20 else "modules"
+    return (
+        "direct" if layout.arch == "arm64" and entry.end - entry.start <= 128 << 20 else "modules"
+    )
 
 
 def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[PaneModel, ...]:
@@ -133,7 +151,14 @@ def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[Pan
             lanes.append(_lane(snapshot, name, Window.PREFERRED, entry.start, entry.end, types))
             if entry.has_fallback:
                 lanes.append(
-                    _lane(snapshot, "fallback", Window.FALLBACK, entry.fallback_start, entry.fallback_end, types)
+                    _lane(
+                        snapshot,
+                        "fallback",
+                        Window.FALLBACK,
+                        entry.fallback_start,
+                        entry.fallback_end,
+                        types,
+                    )
                 )
         models.append(
             PaneModel(
@@ -165,12 +190,22 @@ def _range_text(snapshot: Snapshot, entry: ExecmemRange) -> str:
     if entry.end <= entry.start:
         return "range unknown"
     bits = snapshot.layout.word_bits
-    text = f"{hex_address(entry.start, bits)}-{hex_address(entry.end, bits)} {format_size(entry.end - entry.start)}"
-    return text if entry.provenance in (Provenance.DEFINED, Provenance.READ) else f"{text} ({entry.provenance})"
+    text = (
+        f"{hex_address(entry.start, bits)}-{hex_address(entry.end, bits)}"
+        f" {format_size(entry.end - entry.start)}"
+    )
+    return (
+        text
+        if entry.provenance in (Provenance.DEFINED, Provenance.READ)
+        else f"{text} ({entry.provenance})"
+    )
 
 
 def pane_span(snapshot: Snapshot, types: tuple[ExecmemType, ...]) -> tuple[Address, Address]:
-    """Return the whole span that the detail map of a pane may show: both windows, and every area of its types."""
+    """Return the whole span that the detail map of a pane may show.
+
+    Both windows, and every area of its types.
+    """
     entry = snapshot.layout.range_of(types[0])
     edges = [(entry.start, entry.end)] if entry.end > entry.start else []
     if entry.has_fallback:
@@ -180,7 +215,11 @@ def pane_span(snapshot: Snapshot, types: tuple[ExecmemType, ...]) -> tuple[Addre
         edges.append((own[0].start, max(area.end for area in own)))
     if not edges:
         areas = snapshot.areas
-        return (areas[0].start, max(area.end for area in areas)) if areas else (0, snapshot.layout.page_size)
+        return (
+            (areas[0].start, max(area.end for area in areas))
+            if areas
+            else (0, snapshot.layout.page_size)
+        )
     return min(start for start, _ in edges), max(end for _, end in edges)
 
 

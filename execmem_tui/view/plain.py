@@ -18,13 +18,21 @@ _DETAIL_ROWS = 16
 def lane_text(index: CellIndex, lane: Lane, width: int, favour: tuple[str, ...] = ()) -> str:
     """Return one lane as letters; a cell that holds an area of the fallback range shows ``X``."""
     cells = lane_cells(index, lane, width, favour)
-    return "".join(LOOKS[FALLBACK].letter if cell.fallback else letter(cell.kind, cell.eighths) for cell in cells)
+    return "".join(
+        LOOKS[FALLBACK].letter if cell.fallback else letter(cell.kind, cell.eighths)
+        for cell in cells
+    )
 
 
-def row_text(index: CellIndex, start: Address, cell: int, columns: int, favour: tuple[str, ...]) -> str:
+def row_text(
+    index: CellIndex, start: Address, cell: int, columns: int, favour: tuple[str, ...]
+) -> str:
     """Return one row of the detail map as letters."""
     cells = index.cells(start, cell, columns, None, favour)
-    return "".join(LOOKS[FALLBACK].letter if here.fallback else letter(here.kind, here.eighths) for here in cells)
+    return "".join(
+        LOOKS[FALLBACK].letter if here.fallback else letter(here.kind, here.eighths)
+        for here in cells
+    )
 
 
 def _pane_lines(index: CellIndex, model: PaneModel, width: int) -> Iterator[str]:
@@ -32,7 +40,10 @@ def _pane_lines(index: CellIndex, model: PaneModel, width: int) -> Iterator[str]
     if model.message:
         yield f"    {model.message}"
     for lane in model.lanes:
-        yield f"  {lane.name:<9}[{lane_text(index, lane, max(16, width - 26), model.favour)}] {lane.scale}"
+        yield (
+            f"  {lane.name:<9}[{lane_text(index, lane, max(16, width - 26), model.favour)}]"
+            f" {lane.scale}"
+        )
 
 
 def _detail_lines(index: CellIndex, model: PaneModel, width: int) -> Iterator[str]:
@@ -71,11 +82,15 @@ def heading(layout: Layout) -> str:
 
 def counters_text(counters: Counters) -> str:
     """Return the counters in words."""
-    first = f"allocations {counters.allocations}  frees {counters.frees}  failures {counters.failures}"
+    first = (
+        f"allocations {counters.allocations}  frees {counters.frees}  failures {counters.failures}"
+    )
     return f"{first}  fallbacks {counters.fallbacks}  purges {counters.purges}"
 
 
-def plain_map(snapshot: Snapshot, title: str, *, width: int = 100, panes: tuple[int, ...] = (1, 2, 3, 4)) -> list[str]:
+def plain_map(
+    snapshot: Snapshot, title: str, *, width: int = 100, panes: tuple[int, ...] = (1, 2, 3, 4)
+) -> list[str]:
     """Return the whole map as lines of text.
 
     Args:
@@ -88,13 +103,21 @@ def plain_map(snapshot: Snapshot, title: str, *, width: int = 100, panes: tuple[
     layout = snapshot.layout
     index, holes = CellIndex(snapshot), HoleIndex(snapshot)
     counters = snapshot.counters
-    lines = [f"{heading(layout)} · {title} · step {snapshot.step}/{snapshot.steps}", counters_text(counters), ""]
+    lines = [
+        f"{heading(layout)} · {title} · step {snapshot.step}/{snapshot.steps}",
+        counters_text(counters),
+        "",
+    ]
     models = pane_models(snapshot, holes)
     for model in models:
         lines += _pane_lines(index, model, width)
     reach = reach_model(snapshot, None)
     if reach is not None:
-        lines += ["", "REACH", *(f"  {line}" for line in reach_lines(reach, min(width - 2, 60), layout.image, most=9))]
+        lines += [
+            "",
+            "REACH",
+            *(f"  {line}" for line in reach_lines(reach, min(width - 2, 60), layout.image, most=9)),
+        ]
     for model in models:
         if model.number in panes and model.areas:
             lines += ["", *_detail_lines(index, model, width)]

@@ -30,7 +30,10 @@ def columns(rows: Iterable[Sequence[str]], headers: Sequence[str], align: str = 
 
 
 def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemType)) -> list[str]:
-    """Return the table of one layout as lines of text; ``=`` marks what is inherited from MODULE_TEXT."""
+    """Return the table of one layout as lines of text.
+
+    ``=`` marks what is inherited from MODULE_TEXT.
+    """
     bits = layout.word_bits
     rows = []
     for kind in kinds:
@@ -38,7 +41,9 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
         mark = "=" if entry.inherited else " "
         fallback = "-"
         if entry.has_fallback:
-            fallback = f"{hex_address(entry.fallback_start, bits)}-{hex_address(entry.fallback_end, bits)}"
+            fallback = (
+                f"{hex_address(entry.fallback_start, bits)}-{hex_address(entry.fallback_end, bits)}"
+            )
         flags = " ".join(flag.removeprefix("EXECMEM_") for flag in entry.flags) or "-"
         rows.append(
             (
@@ -54,7 +59,8 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
         )
     headers = ("TYPE", "RANGE", "SIZE", "FALLBACK", "ALIGN", "PGPROT", "FLAGS", "USED BY")
     title = (
-        f"{layout.arch} {layout.kernel} {layout.variant} KASLR {layout.kaslr}, pages of {format_size(layout.page_size)}"
+        f"{layout.arch} {layout.kernel} {layout.variant} KASLR {layout.kaslr}, pages of"
+        f" {format_size(layout.page_size)}"
     )
     lines = [title, *columns(rows, headers, "<<><><<<")]
     if any(layout.range_of(kind).inherited for kind in kinds):
@@ -67,23 +73,41 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
 
 
 def _reach_lines(layout: Layout) -> list[str]:
-    """Return the reach of the architecture: instruction, relocations, limits; and what extends a call."""
+    """Return the reach of the architecture: instruction, relocations, limits.
+
+    And what extends a call.
+    """
     if not layout.reach:
         return []
     rows = [
-        (each.name, each.instruction, ", ".join(each.relocations), each.kind.value, f"{each.low:#x}", f"{each.high:#x}")
+        (
+            each.name,
+            each.instruction,
+            ", ".join(each.relocations),
+            each.kind.value,
+            f"{each.low:#x}",
+            f"{each.high:#x}",
+        )
         for each in layout.reach
     ]
     lines = ["", *columns(rows, ("REACH", "INSTRUCTION", "RELOCATIONS", "FROM", "LOW", "HIGH"))]
     if layout.plt is not None:
-        lines.append(f"{layout.plt.word}: {layout.plt.entry_bytes} bytes; {layout.plt.extends_to}; {layout.plt.cost}")
+        lines.append(
+            f"{layout.plt.word}: {layout.plt.entry_bytes} bytes; {layout.plt.extends_to};"
+            f" {layout.plt.cost}"
+        )
     return lines
 
 
 def explanation_lines(steps: Iterable[Derivation], kind: ExecmemType) -> list[str]:
-    """Return how the range of one type comes about: name, value, formula and source of every step, in order."""
+    """Return how the range of one type comes about.
+
+    Name, value, formula and source of every step, in order.
+    """
     others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
     rows = [
-        (step.name, hex(step.value), step.formula, step.source) for step in steps if not step.name.startswith(others)
+        (step.name, hex(step.value), step.formula, step.source)
+        for step in steps
+        if not step.name.startswith(others)
     ]
     return columns(rows, ("NAME", "VALUE", "HOW", "WHERE"))

@@ -2,7 +2,13 @@
 
 from attrs import frozen
 
-from execmem_tui.analysis.reach import ReachCounts, boot_pages, call_reach, count_module_text, room_left
+from execmem_tui.analysis.reach import (
+    ReachCounts,
+    boot_pages,
+    call_reach,
+    count_module_text,
+    room_left,
+)
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.reach import ReachKind
 from execmem_tui.model.snapshots import Snapshot
@@ -24,7 +30,10 @@ class Ruler:
     """A 256 MiB segment, which has edges of its own, and not a distance around the origin."""
 
     def draw(self, width: int, image: tuple[Address, Address] | None) -> str:
-        """Return the window as text: ``|---K+K---|``, the origin ``+``, the kernel image ``K``, to scale; a segment ``[=+K==]``."""
+        """Return the window as text.
+
+        ``|---K+K---|``, the origin ``+``, the kernel image ``K``, to scale; a segment ``[=+K==]``.
+        """
         width = max(width, 5)
         inner = width - 2
         span = max(self.end - self.start, 1)
@@ -59,9 +68,12 @@ def default_origin(layout: Layout) -> Address | None:
 
 
 def reach_window(layout: Layout, origin: Address | None) -> ReachWindow | None:
-    """Return the shades of free space: where calls from `origin` reach directly, and through a PLT entry.
+    """Return the shades of free space.
 
-    The kernel is an image, not a point: from kernel text, the direct window is what reaches all of it.
+    Where calls from `origin` reach directly, and through a PLT entry.
+
+    The kernel is an image, not a point: from kernel text, the direct window is what reaches all of
+    it.
     """
     reach = call_reach(layout)
     if reach is None or origin is None:
@@ -84,7 +96,9 @@ def reach_window(layout: Layout, origin: Address | None) -> ReachWindow | None:
     return ReachWindow(direct, plt)
 
 
-def reach_model(snapshot: Snapshot, origin: Address | None, origin_name: str = "kernel text") -> ReachModel | None:
+def reach_model(
+    snapshot: Snapshot, origin: Address | None, origin_name: str = "kernel text"
+) -> ReachModel | None:
     """Return the panel's content, or None where no origin is known."""
     layout = snapshot.layout
     at = default_origin(layout) if origin is None else origin
@@ -104,7 +118,11 @@ def reach_model(snapshot: Snapshot, origin: Address | None, origin_name: str = "
                 segment=reach.kind is ReachKind.SEGMENT,
             )
         )
-    plt = "no PLT" if layout.plt is None else f"a far call costs a {layout.plt.word}: {layout.plt.entry_bytes} B"
+    plt = (
+        "no PLT"
+        if layout.plt is None
+        else f"a far call costs a {layout.plt.word}: {layout.plt.entry_bytes} B"
+    )
     return ReachModel(
         origin=at,
         origin_name=origin_name,
@@ -116,14 +134,17 @@ def reach_model(snapshot: Snapshot, origin: Address | None, origin_name: str = "
     )
 
 
-def reach_lines(model: ReachModel, width: int, image: tuple[Address, Address] | None, *, most: int = 2) -> list[str]:
+def reach_lines(
+    model: ReachModel, width: int, image: tuple[Address, Address] | None, *, most: int = 2
+) -> list[str]:
     """Return the panel as lines of at most `width` columns; `most` rulers are drawn."""
     lines = [f"from {model.origin_name} {model.origin:x}"]
     lines += [f"{ruler.name:<13}{ruler.draw(width - 13, image)}" for ruler in model.rulers[:most]]
     counts = model.counts
     lines.append(f"direct {counts.direct}  PLT {counts.plt}  out {counts.unreachable}")
     lines += [
-        f"room {name:<9}{format_size(free)} of {format_size(end - start)}" for name, start, end, free in model.room
+        f"room {name:<9}{format_size(free)} of {format_size(end - start)}"
+        for name, start, end, free in model.room
     ]
     lines.append(model.plt)
     if model.pages is not None:

@@ -20,11 +20,13 @@ def run_lines(scenario: Scenario, outcome: Outcome) -> Iterator[str]:
     yield f"{scenario.name}: {scenario.title}"
     yield f"  {outcome.settings.describe()}"
     for found in outcome.expectations:
-        yield f"  {expectation_line(found)}" + ("" if found.passed else f"  ({scenario.path}:{found.line})")
+        yield f"  {expectation_line(found)}" + (
+            "" if found.passed else f"  ({scenario.path}:{found.line})"
+        )
     counters = outcome.counters
     yield (
-        f"  {counters.allocations:,} allocations, {counters.frees:,} frees, {counters.failures:,} failures, "
-        f"{counters.fallbacks:,} fallbacks, {counters.purges:,} purges"
+        f"  {counters.allocations:,} allocations, {counters.frees:,} frees, {counters.failures:,}"
+        f" failures, {counters.fallbacks:,} fallbacks, {counters.purges:,} purges"
     )
     yield from (f"  {line}" for line in _meter_lines(outcome))
     wrong = sum(not found.passed for found in outcome.expectations)
@@ -60,7 +62,10 @@ def comparison_lines(scenario: Scenario, found: Comparison) -> Iterator[str]:
     yield f"  A  {found.before.settings.describe()}"
     yield f"  B  {found.after.settings.describe()}"
     yield from (f"  {label}" for label in found.labels)
-    rows = [(row.name, _amount(row, row.before), _amount(row, row.after), _change(row)) for row in found.rows]
+    rows = [
+        (row.name, _amount(row, row.before), _amount(row, row.after), _change(row))
+        for row in found.rows
+    ]
     yield from columns(rows, ("", "A", "B", "B - A"), "<>>>")
 
 
@@ -79,7 +84,10 @@ def sweep_lines(found: Sweep) -> Iterator[str]:
     """Yield the distribution of each measure with its histogram."""
     failed = [draw.seed for draw in found.draws if not draw.passed]
     seeds = f"{found.draws[0].seed}..{found.draws[-1].seed}"
-    yield f"{found.scenario}: {len(found.draws):,} draws, seeds {seeds}; expectations fail in {len(failed):,}"
+    yield (
+        f"{found.scenario}: {len(found.draws):,} draws, seeds {seeds}; expectations fail in"
+        f" {len(failed):,}"
+    )
     if failed:
         yield f"  first failing seeds: {', '.join(str(seed) for seed in failed[:10])}"
     for measure in MEASURES:
@@ -91,8 +99,9 @@ def _histogram(measure: str, found: Distribution) -> Iterator[str]:
         return format_size(value) if measure == "largest_hole" else f"{value:,}"
 
     yield (
-        f"{measure.replace('_', ' ')}: least {shown(found.least)}, median {shown(found.median)}, "
-        f"most {shown(found.most)}, mean {shown(int(found.mean)) if measure == 'largest_hole' else f'{found.mean:.2f}'}"
+        f"{measure.replace('_', ' ')}: least {shown(found.least)}, median {shown(found.median)},"
+        f" most {shown(found.most)}, mean"
+        f" {shown(int(found.mean)) if measure == 'largest_hole' else f'{found.mean:.2f}'}"
     )
     most = max(count for _, count in found.counts)
     width = max(len(shown(value)) for value, _ in found.counts)

@@ -1,4 +1,7 @@
-"""Which addresses a map shows: rows of a round number of bytes, zoom about the cursor, pan, fit. Pure and immutable."""
+"""Which addresses a map shows: rows of a round number of bytes, zoom about the cursor, pan, fit.
+
+Pure and immutable.
+"""
 
 from typing import Final
 
@@ -7,23 +10,31 @@ from attrs import evolve, frozen
 from execmem_tui.model.units import Address, Bytes
 
 ROW_WIDTHS: Final = (32, 48, 64, 96, 128, 192, 256)
-"""Cells in a row: with power-of-two cells, gutter addresses are round and 2 MiB blocks stand in columns."""
+"""Cells in a row: with power-of-two cells, gutter addresses are round and 2 MiB blocks stand in
+columns."""
 
 SMALLEST_CELL: Final = 1
 """Bytes: a kprobe slot of 8 or 15 bytes is then wide enough for a name."""
 
 LARGEST_CELL: Final = 1 << 59
-"""Bytes: the narrowest row then holds every address, so that even a map of one row shows all of any range."""
+"""Bytes: the narrowest row then holds every address, so that even a map of one row shows all of any
+range."""
 
 
 def row_width(columns: int) -> int:
-    """Return the number of cells in a row for `columns` terminal columns: the widest that fits, at least 32."""
+    """Return the number of cells in a row for `columns` terminal columns.
+
+    The widest that fits, at least 32.
+    """
     return max((width for width in ROW_WIDTHS if width <= columns), default=ROW_WIDTHS[0])
 
 
 @frozen(kw_only=True)
 class Viewport:
-    """A window on [start, end): `rows` rows of `columns` cells of `cell` bytes from `top`. The cursor is inside both."""
+    """A window on [start, end): `rows` rows of `columns` cells of `cell` bytes from `top`.
+
+    The cursor is inside both.
+    """
 
     start: Address
     end: Address
@@ -106,7 +117,10 @@ class Viewport:
         return view.settled()
 
     def zoomed(self, steps: int) -> "Viewport":
-        """Halve (steps > 0) or double (steps < 0) the cell; the cursor keeps its address and, where it can, its row."""
+        """Halve (steps > 0) or double (steps < 0) the cell.
+
+        The cursor keeps its address and, where it can, its row.
+        """
         cell = self.cell
         for _ in range(abs(steps)):
             nearer = cell // 2 if steps > 0 else cell * 2
@@ -121,7 +135,10 @@ class Viewport:
         return evolve(view, top=at - row * view.row_bytes).settled()
 
     def fit(self, start: Address, end: Address) -> "Viewport":
-        """Zoom so that all of [start, end) is in sight, as near as possible; the cursor goes to `start`."""
+        """Zoom so that all of [start, end) is in sight, as near as possible.
+
+        The cursor goes to `start`.
+        """
         cell = SMALLEST_CELL
         while cell < LARGEST_CELL:
             row_bytes = cell * self.columns

@@ -1,4 +1,7 @@
-"""Differences: nothing of nothing, every area accounted for once, moves, growth, programs, draws."""
+"""Differences.
+
+Nothing of nothing, every area accounted for once, moves, growth, programs, draws.
+"""
 
 from attrs import evolve
 from hypothesis import given
@@ -25,7 +28,13 @@ def module(page: int, owner: str, region: str = "MOD_DATA", pages: int = 1) -> A
     kind = ExecmemType.MODULE_TEXT if region == "MOD_TEXT" else ExecmemType.MODULE_DATA
     start = START + page * PAGE
     return Area(
-        start=start, size=pages * PAGE, guard=PAGE, type=kind, owner=owner, region=region, window=Window.PREFERRED
+        start=start,
+        size=pages * PAGE,
+        guard=PAGE,
+        type=kind,
+        owner=owner,
+        region=region,
+        window=Window.PREFERRED,
     )
 
 
@@ -35,7 +44,9 @@ def stack(page: int) -> Area:
 
 def pack(*names: str) -> Area:
     inside = tuple((START + 64 * index, name) for index, name in enumerate(names))
-    return Area(start=START, size=512 * PAGE, type=ExecmemType.BPF, owner="bpf_prog_pack", inside=inside)
+    return Area(
+        start=START, size=512 * PAGE, type=ExecmemType.BPF, owner="bpf_prog_pack", inside=inside
+    )
 
 
 @st.composite
@@ -44,7 +55,11 @@ def worlds(draw: st.DrawFn) -> Snapshot:
     areas = []
     for page in pages:
         what = draw(st.sampled_from(["a", "b", "c", "stack", "lazy"]))
-        area = stack(page * 6) if what in ("stack", "lazy") else module(page * 6, what, pages=draw(st.integers(1, 3)))
+        area = (
+            stack(page * 6)
+            if what in ("stack", "lazy")
+            else module(page * 6, what, pages=draw(st.integers(1, 3)))
+        )
         areas.append(evolve(area, state=AreaState.LAZY) if what == "lazy" else area)
     return snapshot(*areas)
 
@@ -52,18 +67,28 @@ def worlds(draw: st.DrawFn) -> Snapshot:
 @given(worlds())
 def test_nothing_differs_from_itself(world: Snapshot) -> None:
     found = compare(world, world)
-    assert (found.allocated, found.freed, found.changed, found.moved, found.owners) == ((), (), (), (), ())
+    assert (found.allocated, found.freed, found.changed, found.moved, found.owners) == (
+        (),
+        (),
+        (),
+        (),
+        (),
+    )
 
 
 @given(worlds(), worlds())
-def test_every_live_area_is_accounted_for_once_and_backwards_is_the_inverse(one: Snapshot, two: Snapshot) -> None:
+def test_every_live_area_is_accounted_for_once_and_backwards_is_the_inverse(
+    one: Snapshot, two: Snapshot
+) -> None:
     there, back = compare(one, two), compare(two, one)
     live = [sum(area.state is AreaState.LIVE for area in world.areas) for world in (one, two)]
     assert live[1] - live[0] == len(there.allocated) - len(there.freed)
     assert there.allocated == back.freed
     assert there.freed == back.allocated
     assert {pair.growth for pair in there.moved} == {-pair.growth for pair in back.moved}
-    assert {each.owner: each.change for each in there.owners} == {each.owner: -each.change for each in back.owners}
+    assert {each.owner: each.change for each in there.owners} == {
+        each.owner: -each.change for each in back.owners
+    }
     size = [sum(area.size for area in world.areas) for world in (one, two)]
     assert sum(each.change for each in there.owners) == size[1] - size[0]
 
@@ -72,10 +97,14 @@ def test_a_module_loaded_again_has_moved_and_may_have_grown() -> None:
     before = snapshot(module(0, "xfs", "MOD_TEXT"), module(4, "xfs", pages=2), stack(20))
     after = snapshot(module(0, "xfs", "MOD_TEXT"), module(8, "xfs", pages=3), stack(24))
     found = compare(before, after)
-    assert [(pair.before.start, pair.after.start) for pair in found.moved] == [(START + 4 * PAGE, START + 8 * PAGE)]
+    assert [(pair.before.start, pair.after.start) for pair in found.moved] == [
+        (START + 4 * PAGE, START + 8 * PAGE)
+    ]
     assert [pair.growth for pair in found.grown] == [PAGE]
     assert found.allocated == (stack(24),), "who has no owner cannot have moved"
-    assert [(each.owner, each.change, each.kind) for each in found.owners] == [("xfs", PAGE, "module")]
+    assert [(each.owner, each.change, each.kind) for each in found.owners] == [
+        ("xfs", PAGE, "module")
+    ]
 
 
 def test_what_is_freed_and_not_purged_is_freed() -> None:
@@ -83,7 +112,10 @@ def test_what_is_freed_and_not_purged_is_freed() -> None:
     found = compare(snapshot(stack(4)), snapshot(lazy))
     assert found.freed == (stack(4),)
     assert not found.allocated
-    assert {(each.owner, each.change) for each in found.owners} == {("kernel_clone", -PAGE), ("unpurged", PAGE)}
+    assert {(each.owner, each.change) for each in found.owners} == {
+        ("kernel_clone", -PAGE),
+        ("unpurged", PAGE),
+    }
 
 
 def test_another_owner_at_the_same_address_is_no_change_but_a_free_and_an_allocation() -> None:
@@ -93,7 +125,10 @@ def test_another_owner_at_the_same_address_is_no_change_but_a_free_and_an_alloca
 
 
 def test_several_pages_of_one_name_have_not_moved() -> None:
-    pages = [evolve(module(at, "kprobe_insn_page"), type=ExecmemType.KPROBES, region=None) for at in (0, 4, 8)]
+    pages = [
+        evolve(module(at, "kprobe_insn_page"), type=ExecmemType.KPROBES, region=None)
+        for at in (0, 4, 8)
+    ]
     found = compare(snapshot(*pages[:2]), snapshot(pages[2]))
     assert (len(found.freed), len(found.allocated), len(found.moved)) == (2, 1, 0)
 
@@ -112,7 +147,8 @@ def test_two_draws_are_compared_by_offset_in_the_range() -> None:
         layout = resolve("amd64", "7.1", kaslr=seed)
         entry = layout.range_of(ExecmemType.MODULE_DATA)
         areas = [
-            evolve(module(0, name), start=entry.start + at * PAGE) for name, at in (("same", 4), (f"only{seed}", 8))
+            evolve(module(0, name), start=entry.start + at * PAGE)
+            for name, at in (("same", 4), (f"only{seed}", 8))
         ]
         worlds.append(snapshot(*areas, layout=layout))
     found = compare(*worlds)

@@ -12,12 +12,16 @@ from tests.view.test_cells import BASE, snapshots
 
 
 def free_pages(snapshot: Snapshot, first: int, last: int) -> list[int]:
-    taken = {page for area in snapshot.areas for page in range(area.start // PAGE, area.end // PAGE)}
+    taken = {
+        page for area in snapshot.areas for page in range(area.start // PAGE, area.end // PAGE)
+    }
     return [page for page in range(first, last) if page not in taken]
 
 
 @given(snapshots(), st.integers(0, 250), st.integers(0, 250))
-def test_free_and_largest_agree_with_a_set_of_pages(snapshot: Snapshot, one: int, other: int) -> None:
+def test_free_and_largest_agree_with_a_set_of_pages(
+    snapshot: Snapshot, one: int, other: int
+) -> None:
     low, high = BASE // PAGE + min(one, other), BASE // PAGE + max(one, other)
     index = HoleIndex(snapshot)
     pages = free_pages(snapshot, low, high)
@@ -38,7 +42,9 @@ def test_used_and_free_make_the_whole(snapshot: Snapshot) -> None:
     inside = [area for area in snapshot.areas if area.type is not None]
     assert sum(meter.used for meter in measured.values()) == sum(area.footprint for area in inside)
     entry = snapshot.layout.range_of(ExecmemType.BPF)
-    taken = sum(min(area.end, entry.end) - area.start for area in snapshot.areas if area.start < entry.end)
+    taken = sum(
+        min(area.end, entry.end) - area.start for area in snapshot.areas if area.start < entry.end
+    )
     assert measured[ExecmemType.BPF].free + taken == entry.end - entry.start
 
 

@@ -1,4 +1,7 @@
-"""Module loads in real traces: every one as the catalogue says, and each kind of difference is found."""
+"""Module loads in real traces.
+
+Every one as the catalogue says, and each kind of difference is found.
+"""
 
 import itertools
 import re
@@ -96,7 +99,10 @@ def test_without_a_catalogue_nothing_is_said() -> None:
 )
 def test_wrong_rules_are_told(name: str, told: dict[str, str]) -> None:
     run = read_trace_run(TRACES / name)
-    rows = {rule: wrong for rule, wrong, _ in wrong_loads(run, parse_trace(str(run.path), read_lines(run.path)))}
+    rows = {
+        rule: wrong
+        for rule, wrong, _ in wrong_loads(run, parse_trace(str(run.path), read_lines(run.path)))
+    }
     assert all(rows[rule][kind] for rule, kind in told.items())
 
 
@@ -120,7 +126,9 @@ def _unload_reversed(lines: list[str]) -> None:
 
 def _init_reversed(lines: list[str]) -> None:
     begin = next(n for n, text in enumerate(lines) if "module_load:" in text)
-    frees = [n for n in range(begin, begin + 40) if "kworker" in lines[n] and "va_start=0xbf" in lines[n]]
+    frees = [
+        n for n in range(begin, begin + 40) if "kworker" in lines[n] and "va_start=0xbf" in lines[n]
+    ]
     _swap(lines, frees[0], frees[1])
 
 
@@ -176,12 +184,16 @@ def _edited(tmp_path: Path, change: Change) -> Path:
 def test_another_flavour_is_compared_but_proves_nothing(tmp_path: Path) -> None:
     run = _edited(tmp_path, _bigger)
     meta = run / "meta.toml"
-    meta.write_text(meta.read_text(encoding="utf-8").replace("-armmp", "-armmp-lpae"), encoding="utf-8")
+    meta.write_text(
+        meta.read_text(encoding="utf-8").replace("-armmp", "-armmp-lpae"), encoding="utf-8"
+    )
     check = check_of(run)
     assert check.near
     assert check.checked[NEAR] == 171
     assert check.exact[NEAR] == 170
-    assert {miss.cause for miss in check.misses} == {"sizes are those of another build: armhf-6.12.107"}
+    assert {miss.cause for miss in check.misses} == {
+        "sizes are those of another build: armhf-6.12.107"
+    }
     assert check.checked["loader unload"] == check.exact["loader unload"] == 171
 
 
@@ -222,7 +234,15 @@ class Tracer:
             case AllocVmapArea():
                 found = record
                 self.lines.append(
-                    Alloc(*at, found.start or 0, found.size, found.align, found.vstart, found.vend, found.failed)
+                    Alloc(
+                        *at,
+                        found.start or 0,
+                        found.size,
+                        found.align,
+                        found.vstart,
+                        found.vend,
+                        found.failed,
+                    )
                 )
             case FreeVmapAreaNoflush():
                 self.lines.append(Free(*at, record.start, record.nr_lazy))
@@ -346,11 +366,17 @@ def test_texts_of_racing_loads_are_found(late: bool, monkeypatch: pytest.MonkeyP
         truths[name] = Truth(bases=bases, pages=frozenset(), blocks=())
         tracer.say("print", f"snapshot {name} begin")
 
-    names = [name for name in catalogue.list_of("laptop") if "MOD_TEXT" in catalogue[name].sizes][:160]
+    names = [name for name in catalogue.list_of("laptop") if "MOD_TEXT" in catalogue[name].sizes][
+        :160
+    ]
     _storm(tracer, modules, names, 8, Random(1))
     snapshot("loaded")
     tracer.task = "rmmod-1"
-    gone = [name for name in names[::-3] if not any(name in modules.loaded[other].module.deps for other in names)]
+    gone = [
+        name
+        for name in names[::-3]
+        if not any(name in modules.loaded[other].module.deps for other in names)
+    ]
     for name in gone:
         tracer.say("module_free", name)
         modules.unload(name)
@@ -381,6 +407,8 @@ def test_texts_of_racing_loads_are_found(late: bool, monkeypatch: pytest.MonkeyP
     check.finish()
     assert check.checked["ROX block"] == check.exact["ROX block"] > 2
     assert check.checked["ROX text base"] == check.exact["ROX text base"] > 150
-    unclaimed = sum(count for why, count in check.unclaimed.items() if why.startswith("ROX text base"))
+    unclaimed = sum(
+        count for why, count in check.unclaimed.items() if why.startswith("ROX text base")
+    )
     assert check.checked["ROX text base"] + unclaimed == len(names) + len(gone)
     assert bool(check.unclaimed) == late

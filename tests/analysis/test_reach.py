@@ -3,8 +3,20 @@
 import pytest
 
 from execmem_tui.analysis.bootlines import decode, lines_of
-from execmem_tui.analysis.placement_classes import PlacementClass, asked, class_ranges, proposed_layout, side_by_side
-from execmem_tui.analysis.reach import boot_pages, call_reach, count_module_text, room_left, verdicts
+from execmem_tui.analysis.placement_classes import (
+    PlacementClass,
+    asked,
+    class_ranges,
+    proposed_layout,
+    side_by_side,
+)
+from execmem_tui.analysis.reach import (
+    boot_pages,
+    call_reach,
+    count_module_text,
+    room_left,
+    verdicts,
+)
 from execmem_tui.arch import architectures, resolve
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
@@ -33,7 +45,9 @@ PAIRS = [
         ("arm64", 0xFFFF800090000000, 0xFFFF800090000000 - 134_240_376, 22_648),
     ],
 )
-def test_reported_relocations_are_as_far_out_as_reported(name: str, origin: int, target: int, past: int) -> None:
+def test_reported_relocations_are_as_far_out_as_reported(
+    name: str, origin: int, target: int, past: int
+) -> None:
     reach = call_reach(resolve(name))
     assert reach is not None
     start, end = reach.window(origin)
@@ -45,9 +59,13 @@ def test_reported_relocations_are_as_far_out_as_reported(name: str, origin: int,
 
 def test_segments_are_no_distances() -> None:
     nios2 = resolve("nios2")
-    found = {reach.instruction: verdict for reach, verdict in verdicts(nios2, 0xBE000000, 0xC0000000)}
+    found = {
+        reach.instruction: verdict for reach, verdict in verdicts(nios2, 0xBE000000, 0xC0000000)
+    }
     assert found["CALL"] is Verdict.UNREACHABLE
-    near = {reach.instruction: verdict for reach, verdict in verdicts(nios2, 0xB0000000, 0xBFFFFFFC)}
+    near = {
+        reach.instruction: verdict for reach, verdict in verdicts(nios2, 0xB0000000, 0xBFFFFFFC)
+    }
     assert near["CALL"] is Verdict.DIRECT
 
 
@@ -99,7 +117,9 @@ def test_full_randomisation_has_no_direct_pages() -> None:
     assert round(found.image_size / MIB, 1) == 80.9
 
 
-@pytest.mark.parametrize("lines", [[], ["nothing"], lines_of(5, 9), ["Modules: 5 pages in range for non-PLT usage"]])
+@pytest.mark.parametrize(
+    "lines", [[], ["nothing"], lines_of(5, 9), ["Modules: 5 pages in range for non-PLT usage"]]
+)
 def test_what_is_no_pair_is_not_decoded(lines: list[str]) -> None:
     assert decode(lines) is None
 
@@ -134,5 +154,8 @@ def test_proposed_ranges_lie_where_vmalloc_may_place(name: str) -> None:
     for each in class_ranges(layout):
         assert each.start <= each.end <= 1 << layout.word_bits
         if each.end > each.start:
-            assert min(text.fallback_start or text.start, text.start, layout.vmalloc_start) <= each.start
+            assert (
+                min(text.fallback_start or text.start, text.start, layout.vmalloc_start)
+                <= each.start
+            )
     assert asked(layout)

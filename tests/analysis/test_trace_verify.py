@@ -43,7 +43,11 @@ def test_two_cpus_miss_only_what_the_shrinker_did(two_cpus: TraceVerdict) -> Non
 def test_the_document_counts_classes_and_windows(two_cpus: TraceVerdict) -> None:
     document = two_cpus.document()
     assert document["classes"]["module window"] == {"checked": 2660, "exact": 2660}
-    assert sum(entry["checked"] for entry in document["windows"].values()) == document["checked"] == 5701
+    assert (
+        sum(entry["checked"] for entry in document["windows"].values())
+        == document["checked"]
+        == 5701
+    )
     assert document["first_difference"]["expected"] == "0xffff800082f40000"
 
 
@@ -77,7 +81,9 @@ def test_wrong_rules_are_told() -> None:
     assert "module window" in rules["no guard page"].classes
 
 
-def test_the_first_difference_shows_both_states_around_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_first_difference_shows_both_states_around_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = [text for _, text in read_lines(TRACES / "armhf-6.12.107" / "trace.txt.xz")]
     at = next(n for n, text in enumerate(lines) if "vstart=0xbf000000" in text)
     before, _, rest = lines[at].partition("va_start: ")
@@ -97,7 +103,11 @@ def test_the_first_difference_shows_both_states_around_it(tmp_path: Path, capsys
         assert starts == sorted(starts)
         assert 3 <= len(near) <= 7
         # both lie in the same free area: the address was moved up by a page
-        assert [place["state"] for place in near if int(place["start"], 16) <= at < int(place["end"], 16)] == ["free"]
+        assert [
+            place["state"]
+            for place in near
+            if int(place["start"], 16) <= at < int(place["end"], 16)
+        ] == ["free"]
         assert f"AROUND THE {name.upper()}" in shown
         assert all(f"{place['start']}" in shown for place in near)
 
@@ -111,7 +121,9 @@ def test_a_trace_of_which_nothing_is_known_claims_nothing(tmp_path: Path) -> Non
     assert verdict.found.unclaimed == {"state before the trace unknown": 100}
 
 
-def test_lost_events_are_stated_and_explain(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lost_events_are_stated_and_explain(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     lines = [text for _, text in read_lines(TRACES / "armhf-6.12.107" / "trace.txt.xz")]
     frees = [n for n, text in enumerate(lines) if "vmap_area" in text]
     cut = [*lines[: frees[3000]], "CPU:0 [LOST 400 EVENTS]", *lines[frees[3400] : frees[3800]]]
@@ -143,7 +155,9 @@ def test_a_marker_that_looks_like_an_allocation_is_none(tmp_path: Path) -> None:
     at = next(n for n, text in enumerate(lines) if "vmap_area" in text)
     head, _, event = lines[at].partition(": alloc_vmap_area: ")
     fake = event.replace("vend=0x", "vend=0xff")
-    lines[at:at] = [f"{head}: tracing_mark_write: alloc_vmap_area: {text}" for text in (event, fake)]
+    lines[at:at] = [
+        f"{head}: tracing_mark_write: alloc_vmap_area: {text}" for text in (event, fake)
+    ]
     run = tmp_path / "run"
     copytree(TRACES / "armhf-6.12.107", run, ignore=ignore_patterns("trace*"))
     (run / "trace.txt").write_text("\n".join(lines))

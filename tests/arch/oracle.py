@@ -1,4 +1,8 @@
-"""The oracle: what the kernels' own headers and setup functions give, 134 layouts, and how a layout is compared with it."""
+"""The oracle.
+
+What the kernels' own headers and setup functions give, 134 layouts, and how a layout is compared
+with it.
+"""
 
 import gzip
 import json
@@ -68,7 +72,10 @@ def as_row(layout: Layout) -> dict[str, Any]:
 
 
 def check(layout: Layout) -> None:
-    """Compare every field of a layout with its row; macros that the row names must be there with its values."""
+    """Compare every field of a layout with its row.
+
+    Macros that the row names must be there with its values.
+    """
     expected = row(layout.id)
     mine = as_row(layout)
     for key in ("MODULES_VADDR", "MODULES_END"):

@@ -20,7 +20,9 @@ def test_all_134_layouts_are_computed() -> None:
 
 
 @settings(deadline=None)
-@given(st.integers(0, 2**64 - 1), st.sampled_from(["va48-4k", "va48-16k", "va39-4k", "va52-64k-lva"]))
+@given(
+    st.integers(0, 2**64 - 1), st.sampled_from(["va48-4k", "va48-16k", "va39-4k", "va52-64k-lva"])
+)
 def test_arm64_windows_contain_the_image_and_each_other(seed: int, variant: str) -> None:
     layout = arch.resolve("arm64", "7.1", variant, str(seed))
     entry = layout.range_of(TEXT)
@@ -83,7 +85,9 @@ def test_arm_follows_ram_and_vmalloc() -> None:
 
 
 def test_powerpc_32m_rule_is_not_clamped() -> None:
-    layout = arch.resolve("powerpc", variant="ppc32-book3s", overrides={"CONFIG_MODULES_SIZE": 8 * MIB})
+    layout = arch.resolve(
+        "powerpc", variant="ppc32-book3s", overrides={"CONFIG_MODULES_SIZE": 8 * MIB}
+    )
     entry = layout.range_of(TEXT)
     assert entry.start == layout.symbols["_etext"] - 32 * MIB < entry.fallback_start
 

@@ -16,7 +16,9 @@ def _of_known(table: str) -> list[Any]:
     return [entry for entry in oracle()[table] if entry["arch"].partition("-")[0] in KNOWN]
 
 
-@pytest.mark.parametrize("layout_id", [name for known in arch.architectures() for name in ids(known)])
+@pytest.mark.parametrize(
+    "layout_id", [name for known in arch.architectures() for name in ids(known)]
+)
 def test_layout_equals_the_oracle(layout_id: str) -> None:
     check(arch.resolve_id(layout_id))
 
@@ -30,7 +32,9 @@ def _variants(name: str) -> list[Variant]:
     return list(arch.architecture(name).variants)
 
 
-@pytest.mark.parametrize("entry", _of_known("reach"), ids=lambda entry: f"{entry['arch']}-{entry['instruction']}")
+@pytest.mark.parametrize(
+    "entry", _of_known("reach"), ids=lambda entry: f"{entry['arch']}-{entry['instruction']}"
+)
 def test_reach_equals_the_oracle(entry: dict[str, Any]) -> None:
     found = [
         reach
@@ -52,21 +56,39 @@ def test_reach_equals_the_oracle(entry: dict[str, Any]) -> None:
 @pytest.mark.parametrize("entry", _of_known("plt"), ids=lambda entry: entry["arch"])
 def test_plt_equals_the_oracle(entry: dict[str, Any]) -> None:
     name, _, bits = entry["arch"].partition("-")
-    variants = [variant for variant in _variants(name) if not bits or variant.word_bits == int(bits)]
-    found = [plt for variant in variants if (plt := arch.architecture(name).plt(variant)) is not None]
+    variants = [
+        variant for variant in _variants(name) if not bits or variant.word_bits == int(bits)
+    ]
+    found = [
+        plt for variant in variants if (plt := arch.architecture(name).plt(variant)) is not None
+    ]
     if entry["entry_bytes"] == 0:
         assert not found
         return
     assert found
     for plt in found:
         assert (plt.entry_bytes, plt.extra_bytes) == (entry["entry_bytes"], entry["extra_bytes"])
-        assert (plt.extends_to, plt.cost, plt.source) == (entry["extends_to"], entry["cost"], entry["source"])
+        assert (plt.extends_to, plt.cost, plt.source) == (
+            entry["extends_to"],
+            entry["cost"],
+            entry["source"],
+        )
 
 
-@pytest.mark.parametrize("entry", _of_known("capability"), ids=lambda entry: f"{entry['arch']}-{entry['kernel']}")
+@pytest.mark.parametrize(
+    "entry", _of_known("capability"), ids=lambda entry: f"{entry['arch']}-{entry['kernel']}"
+)
 def test_capability_equals_the_oracle(entry: dict[str, Any]) -> None:
     modern = entry["kernel"] == "7.1.8"
-    exact = ("have_kprobes", "insn_slots", "insn_page_override", "bpf_jit", "execmem_late", "source", "optprobes")
+    exact = (
+        "have_kprobes",
+        "insn_slots",
+        "insn_page_override",
+        "bpf_jit",
+        "execmem_late",
+        "source",
+        "optprobes",
+    )
     for variant in _variants(entry["arch"]):
         if entry["kernel"] not in variant.kernels:
             continue

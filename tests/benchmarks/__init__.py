@@ -1,1 +1,4 @@
-"""Budgets as ratios measured in one run: ``python -m tests.benchmarks``. Not part of the ordinary tests."""
+"""Budgets as ratios measured in one run: ``python -m tests.benchmarks``.
+
+Not part of the ordinary tests.
+"""

@@ -25,8 +25,18 @@ def two_cpus() -> float:
 BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     ("ranges --json against python -c pass, CPU", headless_ratio, 8.0, "times"),
     ("first paint against a bare Textual app", first_paint_ratio, 1.5, "times"),
-    ("verify of 1,000,000 events of one CPU against a loop that splits each line", one_cpu, 6.0, "times"),
-    ("verify of 1,000,000 events of two CPUs against a loop that splits each line", two_cpus, 6.0, "times"),
+    (
+        "verify of 1,000,000 events of one CPU against a loop that splits each line",
+        one_cpu,
+        6.0,
+        "times",
+    ),
+    (
+        "verify of 1,000,000 events of two CPUs against a loop that splits each line",
+        two_cpus,
+        6.0,
+        "times",
+    ),
     ("cursor move on 100,000 areas, p50", cursor_move_ms, 16.0, "ms"),
 )
 

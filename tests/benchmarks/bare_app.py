@@ -1,4 +1,7 @@
-"""The yardstick of first paint: a Textual application with header, tree, table and footer and nothing behind them."""
+"""The yardstick of first paint.
+
+A Textual application with header, tree, table and footer and nothing behind them.
+"""
 
 from textual.app import App, ComposeResult
 from textual.widgets import DataTable, Footer, Header, Tree

@@ -30,7 +30,14 @@ class Crowd:
             pages = random.randint(1, max(1, step - 2))
             kind = random.choice(list(ExecmemType))
             areas.append(
-                Area(start=at, size=pages * PAGE, guard=PAGE, type=kind, owner=f"m{number}", window=Window.FALLBACK)
+                Area(
+                    start=at,
+                    size=pages * PAGE,
+                    guard=PAGE,
+                    type=kind,
+                    owner=f"m{number}",
+                    window=Window.FALLBACK,
+                )
             )
             at += (pages + 1 + random.randint(0, max(0, step - pages - 1))) * PAGE
         self.history = History(layout, areas)

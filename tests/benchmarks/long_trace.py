@@ -1,4 +1,7 @@
-"""A trace of any length: the requests of a real one asked again and again of the simulator, in the kernel's own text."""
+"""A trace of any length.
+
+The requests of a real one asked again and again of the simulator, in the kernel's own text.
+"""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +23,10 @@ _LINE: Final = re.compile(r"(.*? )(\d+\.\d+)(: .*)")
 
 
 def write_run(folder: Path, run: str, events: int) -> Path:
-    """Write a run folder of `events` events that repeat those of the real run `run`, from boot; return its trace."""
+    """Write a run folder of `events` events that repeat those of the real run `run`, from boot.
+
+    Return its trace.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "meta.toml").write_bytes((RUNS / run / "meta.toml").read_bytes())
     path = folder / "trace.txt"
@@ -61,7 +67,9 @@ class _Rerun:
             self._vmalloc.purge(Purge.ALIASES)
             yield from self._text(self._lines[-1][1], shift)
 
-    def _line(self, line: TraceLine, text: str, shift: float, areas: dict[int, VmapArea]) -> Iterator[str]:
+    def _line(
+        self, line: TraceLine, text: str, shift: float, areas: dict[int, VmapArea]
+    ) -> Iterator[str]:
         vmalloc = self._vmalloc
         if isinstance(line, Alloc):
             if line.failed:
@@ -100,7 +108,10 @@ def _event(record: Record) -> str:
             f"vstart=0x{record.vstart:x} vend=0x{record.vend:x} failed={record.failed:d}"
         )
     if isinstance(record, FreeVmapAreaNoflush):
-        return f"free_vmap_area_noflush: va_start=0x{record.start:x} nr_lazy={record.nr_lazy} nr_lazy_max=8192"
+        return (
+            f"free_vmap_area_noflush: va_start=0x{record.start:x} nr_lazy={record.nr_lazy}"
+            " nr_lazy_max=8192"
+        )
     assert isinstance(record, PurgeVmapAreaLazy)
     lazy = sorted((*record.given_back, *record.pooled))
     start, end = (lazy[0][0], max(pair[1] for pair in lazy)) if lazy else ((1 << 64) - 1, 0)

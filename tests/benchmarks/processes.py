@@ -1,4 +1,7 @@
-"""Whole processes against a yardstick of the same run: CPU time of a command, time to the first paint in a terminal."""
+"""Whole processes against a yardstick of the same run.
+
+CPU time of a command, time to the first paint in a terminal.
+"""
 
 import fcntl
 import os
@@ -18,7 +21,9 @@ from tempfile import TemporaryDirectory
 from tests.benchmarks.long_trace import write_run
 
 ROOT = Path(__file__).resolve().parents[2]
-_ESCAPE = re.compile(rb"\x1b(\[[0-9;?<>=]*[a-zA-Z~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|.)", re.DOTALL)
+_ESCAPE = re.compile(
+    rb"\x1b(\[[0-9;?<>=]*[a-zA-Z~]|\][^\x07\x1b]*(\x07|\x1b\\)|[PX^_].*?\x1b\\|.)", re.DOTALL
+)
 
 
 def cpu_seconds(command: list[str]) -> float:
@@ -36,7 +41,9 @@ def wall_seconds(command: list[str]) -> float:
     return time.perf_counter() - start
 
 
-def seconds_to_paint(command: list[str], marker: bytes, *, size: tuple[int, int] = (120, 40)) -> float:
+def seconds_to_paint(
+    command: list[str], marker: bytes, *, size: tuple[int, int] = (120, 40)
+) -> float:
     """Return the seconds from start until `marker` is on the screen of a pty of `size` columns and rows."""
     columns, rows = size
     start = time.perf_counter()
@@ -82,7 +89,9 @@ def first_paint_ratio(runs: int = 7) -> float:
     bare = [sys.executable, "-m", "tests.benchmarks.bare_app"]
     seconds_to_paint(ours, b"MODULE")
     seconds_to_paint(bare, b"ready")
-    pairs = [(seconds_to_paint(ours, b"MODULE"), seconds_to_paint(bare, b"ready")) for _ in range(runs)]
+    pairs = [
+        (seconds_to_paint(ours, b"MODULE"), seconds_to_paint(bare, b"ready")) for _ in range(runs)
+    ]
     return paired([pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 

@@ -1,4 +1,8 @@
-"""The commands: documents under their schemas, plain text without escape codes, exit codes, errors that name their place."""
+"""The commands.
+
+Documents under their schemas, plain text without escape codes, exit codes, errors that name their
+place.
+"""
 
 import gzip
 import json
@@ -62,7 +66,9 @@ def test_ranges_of_every_layout_equal_the_oracle(capsys: pytest.CaptureFixture[s
 def test_set_moves_symbols_and_windows(capsys: pytest.CaptureFixture[str]) -> None:
     layout = document(capsys, "ranges", "--set", "_end=0xffff800082000000")["layouts"][0]
     assert layout["types"]["MODULE_TEXT"]["start"] == "0xffff80007a000000"
-    drawn = document(capsys, "ranges", "--arch", "x86_64", "--kaslr", "5", "--set", "offset_pages=17")["layouts"][0]
+    drawn = document(
+        capsys, "ranges", "--arch", "x86_64", "--kaslr", "5", "--set", "offset_pages=17"
+    )["layouts"][0]
     assert drawn["types"]["BPF"]["start"] == "0xffffffffc0011000"
     assert drawn["kaslr"] == "seed-5"
 
@@ -99,7 +105,9 @@ def test_verify_of_a_vector(capsys: pytest.CaptureFixture[str]) -> None:
     assert "0 differ" in capsys.readouterr().out
 
 
-def test_verify_exits_with_1_where_a_row_differs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_exits_with_1_where_a_row_differs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = gzip.decompress(Path(VECTOR).read_bytes()).decode().splitlines()
     row = next(json.loads(line) for line in text[1:] if line.startswith('["area"'))
     row[-1] = "ffff000000000000"
@@ -120,7 +128,9 @@ def test_map_of_a_capture(capsys: pytest.CaptureFixture[str]) -> None:
 def test_map_of_a_simulator_at_rest(capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "map", "--arch", "arm64")
     assert {area["owner"] for area in found["areas"]} == {"kernel image"}
-    assert found["counters"] == dict.fromkeys(("allocations", "frees", "failures", "fallbacks", "purges"), 0)
+    assert found["counters"] == dict.fromkeys(
+        ("allocations", "frees", "failures", "fallbacks", "purges"), 0
+    )
 
 
 def test_keys_document(capsys: pytest.CaptureFixture[str]) -> None:
@@ -136,7 +146,10 @@ def test_keys_document(capsys: pytest.CaptureFixture[str]) -> None:
         (["ranges", "--kaslr", "maybe"], "no draw"),
         (["ranges", "--set", "nonsense"], "not NAME=VALUE"),
         (["ranges", "--set", "nothing_here=1"], "no input"),
-        (["ranges", "--arch", "x86", "--kaslr", "1", "--set", "offset_pages=5000"], "cannot be drawn"),
+        (
+            ["ranges", "--arch", "x86", "--kaslr", "1", "--set", "offset_pages=5000"],
+            "cannot be drawn",
+        ),
         (["ranges", "--type", "HEAP"], "no type"),
         (["ranges", "--layout", "x/y"], "not a layout"),
         (["map", "/nonexistent\x1b[31m"], "\\x1b[31m"),
@@ -169,7 +182,9 @@ def _in_a_pty(arguments: list[str], **environment: str) -> bytes:
     pid, master = pty.fork()
     if pid == 0:
         os.execve(  # noqa: S606 - the child of the pty becomes the command under test
-            sys.executable, [sys.executable, "-m", "execmem_tui.cli.main", *arguments], {**os.environ, **environment}
+            sys.executable,
+            [sys.executable, "-m", "execmem_tui.cli.main", *arguments],
+            {**os.environ, **environment},
         )
     seen = b""
     while True:
@@ -222,7 +237,8 @@ def test_proposed_classes_are_labelled(capsys: pytest.CaptureFixture[str]) -> No
 def test_boot_lines_of_a_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "dmesg"
     log.write_text(
-        "[    0.1] Modules: 22816 pages in range for non-PLT usage\n[    0.1] Modules: 514336 pages in range for PLT usage\n"
+        "[    0.1] Modules: 22816 pages in range for non-PLT usage\n[    0.1] Modules: 514336 pages"
+        " in range for PLT usage\n"
     )
     assert main(["ranges", "--dmesg", str(log)]) == 0
     assert "40,763,392 B" in capsys.readouterr().out
@@ -268,11 +284,16 @@ def test_parts_of_a_simulated_pack_are_in_the_documents() -> None:
         "whatis": {"schema": 1, **whatis_document(snapshot, snapshot.areas[0].start + 70)},
     }
     for command, document in documents.items():
-        schema = json.loads((files("execmem_tui") / "cli" / "schemas" / f"{command}.json").read_text())
+        schema = json.loads(
+            (files("execmem_tui") / "cli" / "schemas" / f"{command}.json").read_text()
+        )
         jsonschema.validate(document, schema)
     part = documents["whatis"]["part"]
     assert (part["name"], part["size"], part["state"]) == ("bpf_prog_firewall", 1024, "used")
     areas = documents["map"]["areas"]
     assert areas[0]["parts"] == [part]
-    assert {entry["state"] for area in areas for entry in area.get("parts", ())} == {"used", "dirty"}
+    assert {entry["state"] for area in areas for entry in area.get("parts", ())} == {
+        "used",
+        "dirty",
+    }
     assert "parts" not in areas[-1]

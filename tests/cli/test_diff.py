@@ -1,4 +1,7 @@
-"""``diff`` and ``whatis`` on captures: documents under their schemas, text as golden, phases named three ways."""
+"""``diff`` and ``whatis`` on captures.
+
+Documents under their schemas, text as golden, phases named three ways.
+"""
 
 from pathlib import Path
 
@@ -18,17 +21,27 @@ def test_two_phases_of_a_run_named_three_ways(capsys: pytest.CaptureFixture[str]
     assert folders["owners"] == found["owners"]
     assert found["basis"] == "address"
     assert len(found["programs"]["loaded"]) == 281
-    assert {area["owner"] for area in found["allocated"] if area["type"] == "FTRACE"} == {"ftrace_trampoline"}
+    assert {area["owner"] for area in found["allocated"] if area["type"] == "FTRACE"} == {
+        "ftrace_trampoline"
+    }
     (packed,) = found["changed"]
-    assert (packed["owner"], packed["growth"], packed["before"]["start"]) == ("bpf_prog_pack", 0, packed["start"])
+    assert (packed["owner"], packed["growth"], packed["before"]["start"]) == (
+        "bpf_prog_pack",
+        0,
+        packed["start"],
+    )
 
 
 def test_the_text_is_as_it_was(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diff", RUN, "--phases", "1-modules", "4a-bpf-200"]) == 0
-    assert capsys.readouterr().out == (DATA / "golden" / "diff-phases.txt").read_text(encoding="utf-8")
+    assert capsys.readouterr().out == (DATA / "golden" / "diff-phases.txt").read_text(
+        encoding="utf-8"
+    )
 
 
-def test_other_draws_and_other_kernels_are_compared_by_owner(capsys: pytest.CaptureFixture[str]) -> None:
+def test_other_draws_and_other_kernels_are_compared_by_owner(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     other = str(DATA / "captures" / "arm64-7.2.13-nokaslr")
     found = document(capsys, "diff", f"{RUN}:1-modules", f"{other}:1-modules")
     assert found["basis"] == "offset"
@@ -36,19 +49,28 @@ def test_other_draws_and_other_kernels_are_compared_by_owner(capsys: pytest.Capt
     assert all(area["before"]["owner"] == area["owner"] for area in found["moved"])
 
 
-@pytest.mark.parametrize("arguments", [[RUN], [RUN, RUN, "--phases", "0-boot", "1-modules"], [RUN, "nowhere"]])
-def test_what_cannot_be_compared_is_said(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "arguments", [[RUN], [RUN, RUN, "--phases", "0-boot", "1-modules"], [RUN, "nowhere"]]
+)
+def test_what_cannot_be_compared_is_said(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["diff", *arguments]) == 2
     assert capsys.readouterr().err.startswith("execmem-tui: ")
 
 
-def test_whatis_names_programs_guards_the_image_and_holes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_whatis_names_programs_guards_the_image_and_holes(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     def at(address: str, phase: str = "4a-bpf-200") -> dict[str, object]:
         return document(capsys, "whatis", address, RUN, "--phase", phase)
 
     program = at("ffffffffc0249700")
     assert program["owner"] == "bpf_prog_pack"
-    assert program["inside"] == {"name": "bpf_prog_6dc56054b3cd9e65_a0", "start": "0xffffffffc024965c"}
+    assert program["inside"] == {
+        "name": "bpf_prog_6dc56054b3cd9e65_a0",
+        "start": "0xffffffffc024965c",
+    }
     guard = at("ffffffffc0449010")
     assert (guard["place"], guard["inside"]) == ("guard", None)
     image = at("ffffffff8b94aa88")
@@ -64,6 +86,8 @@ def test_whatis_names_programs_guards_the_image_and_holes(capsys: pytest.Capture
     assert "kernel image, ftrace_regs_caller+0x8" in capsys.readouterr().out
 
 
-def test_whatis_of_old_kernels_tells_the_region_inside_one_area(capsys: pytest.CaptureFixture[str]) -> None:
+def test_whatis_of_old_kernels_tells_the_region_inside_one_area(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     found = document(capsys, "whatis", "f7aef078", str(DATA / "captures" / "i386-6.1"))
     assert (found["owner"], found["region"], found["type"]) == ("ath", "MOD_RODATA", "MODULE_DATA")

@@ -1,4 +1,8 @@
-"""run and scenarios: documents under their schemas, exit codes, comparisons, sweeps that do not depend on who computes them."""
+"""run and scenarios.
+
+Documents under their schemas, exit codes, comparisons, sweeps that do not depend on who computes
+them.
+"""
 
 import json
 import sys
@@ -38,7 +42,9 @@ def small(tmp_path: Path) -> str:
     return str(path)
 
 
-def document(capsys: pytest.CaptureFixture[str], command: str, *arguments: str, code: int = 0) -> dict[str, Any]:
+def document(
+    capsys: pytest.CaptureFixture[str], command: str, *arguments: str, code: int = 0
+) -> dict[str, Any]:
     assert main([command, *arguments, "--json"]) == code
     loaded: dict[str, Any] = json.loads(capsys.readouterr().out)
     schema = json.loads((files("execmem_tui") / "cli" / "schemas" / f"{command}.json").read_text())
@@ -70,7 +76,9 @@ def test_a_run_is_a_document(capsys: pytest.CaptureFixture[str], small: str) -> 
     assert found["values"]["rox.blocks"] == 4
 
 
-def test_a_failing_expectation_is_exit_code_1(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_failing_expectation_is_exit_code_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     path = tmp_path / "wrong.toml"
     path.write_text(SMALL.replace("== 7", "== 8"))
     assert not document(capsys, "run", str(path), code=1)["passed"]
@@ -151,7 +159,9 @@ def swept(small: str, jobs: int) -> Sweep:
     scenario = open_scenario(small)
     done: list[int] = []
     settings = scenario.settings.changed({"arch": "arm64"})
-    found = sweep(scenario, settings, range(1, 31), jobs=jobs, progress=lambda some, _: done.append(some))
+    found = sweep(
+        scenario, settings, range(1, 31), jobs=jobs, progress=lambda some, _: done.append(some)
+    )
     assert done[-1] == 30
     assert done == sorted(done)
     return found
@@ -182,7 +192,10 @@ def test_seeds() -> None:
 def test_joblib_is_loaded_for_sweeps_only() -> None:
     import subprocess
 
-    code = "import sys; from execmem_tui.cli.main import main; main(['run', 'arm64-thinlto']); print('joblib' in sys.modules)"
+    code = (
+        "import sys; from execmem_tui.cli.main import main; main(['run', 'arm64-thinlto']);"
+        " print('joblib' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("False\n")
 

@@ -1,7 +1,9 @@
-"""Pack module tables (CSV with a header, gzip) into the catalogues of the package: ``pack_catalogue.py FOLDER``.
+"""Pack module tables (CSV with a header, gzip) into the catalogues of the package.
 
-A catalogue is xz over text: one line per column, its name first, values divided by tabs, rows ascending by module name; an
-``a53_`` column holds the difference to the column it is named after.
+``pack_catalogue.py FOLDER``.
+
+A catalogue is xz over text: one line per column, its name first, values divided by tabs, rows
+ascending by module name; an ``a53_`` column holds the difference to the column it is named after.
 """
 
 import csv
@@ -34,7 +36,10 @@ def main(folder: Path) -> None:
         name, _, kernel = table.name.removeprefix("modules-").removesuffix(".csv.gz").partition("-")
         (TARGET / f"{name}-{kernel}.xz").write_bytes(pack(table))
     scenarios = json.loads(gzip.decompress((folder / "scenarios.json.gz").read_bytes()))
-    lists = {name: {on: entry["load_order"] for on, entry in ons.items()} for name, ons in scenarios.items()}
+    lists = {
+        name: {on: entry["load_order"] for on, entry in ons.items()}
+        for name, ons in scenarios.items()
+    }
     text = json.dumps(lists, separators=(",", ":")).encode()
     (TARGET / "scenarios.json.xz").write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
 

@@ -1,4 +1,7 @@
-"""BPF: packs chunk by chunk as a real kernel filled them, sizes, the limit and its errors, trampolines."""
+"""BPF.
+
+Packs chunk by chunk as a real kernel filled them, sizes, the limit and its errors, trampolines.
+"""
 
 import lzma
 from pathlib import Path
@@ -36,7 +39,9 @@ def test_a_captured_pack_chunk_by_chunk() -> None:
     packs = Packs(PACK, lambda: 0, lambda _: None)
     packs.alloc(25 * CHUNK, "boot")
     placed = phases = 0
-    for line in lzma.decompress((DATA / "bpf-pack-6.12.107.txt.xz").read_bytes()).decode().splitlines():
+    for line in (
+        lzma.decompress((DATA / "bpf-pack-6.12.107.txt.xz").read_bytes()).decode().splitlines()
+    ):
         what, *words = line.split()
         if what == "a":
             assert packs.alloc(int(words[0]), "program") == int(words[1]) * CHUNK
@@ -145,12 +150,17 @@ def test_a_pack_is_two_mib_for_each_node_and_bigger_programs_have_pages() -> Non
 
 @pytest.mark.parametrize(("guard", "programs"), [(True, 1024), (False, 2048)])
 def test_64_kib_pages_and_128_mib_without_packs(guard: bool, programs: int) -> None:
-    """Case arm64-64k-bpf: before b89ddf4cca43 arm64 had 128 MiB for BPF, and no packs; the guard doubles each."""
+    """Case arm64-64k-bpf: before b89ddf4cca43 arm64 had 128 MiB for BPF, and no packs.
+
+    The guard doubles each.
+    """
     layout = resolve("arm64", "6.12", "va48-64k")
     entry = layout.range_of(ExecmemType.BPF)
     size = 128 * MIB // layout.page_size
     narrow = evolve(entry, end=entry.start + 128 * MIB)
-    kernel = Kernel(evolve(layout, types={**layout.types, ExecmemType.BPF: narrow}, early_areas=()), packs=False)
+    kernel = Kernel(
+        evolve(layout, types={**layout.types, ExecmemType.BPF: narrow}, early_areas=()), packs=False
+    )
     if not guard:
         assert size == programs
         return
@@ -183,7 +193,10 @@ def test_who_has_packs(arch: str, version: str, packed: bool) -> None:
 
 
 def test_the_limit_stops_who_has_no_cap_bpf() -> None:
-    """Case bpf-jit-limit: interpreted where there is an interpreter, else errno 524; root goes on."""
+    """Case bpf-jit-limit: interpreted where there is an interpreter, else errno 524.
+
+    Root goes on.
+    """
     machine = Machine(resolve("x86", "7.1"))
     bpf = Bpf(machine, limit=1024)
     assert bpf.load("first", 900, capable=False).jited
@@ -210,18 +223,25 @@ def test_without_the_jit_nothing_is_allocated() -> None:
 
 @pytest.mark.parametrize(("version", "size"), [("6.12", 229), ("7.1", 225)])
 def test_attaching_replaces_the_image(version: str, size: int) -> None:
-    """bpf_fentry_test1 of the captures: 164 bytes with fentry, 280 with fexit too; the change takes a trampoline page."""
+    """bpf_fentry_test1 of the captures: 164 bytes with fentry, 280 with fexit too.
+
+    The change takes a trampoline page.
+    """
     kernel = Kernel(resolve("x86", version))
     kernel.bpf.load("program", 40)
     kernel.take_events()
     assert kernel.bpf.attach("bpf_fentry_test1").size == 164
     events = kernel.take_events()
     assert [event.requested for event in events if isinstance(event, Allocated)] == [4096]
-    assert [event.area.owner for event in events if isinstance(event, Freed)] == ["trampoline scratch"]
+    assert [event.area.owner for event in events if isinstance(event, Freed)] == [
+        "trampoline scratch"
+    ]
     second = kernel.bpf.attach("bpf_fentry_test1")
     assert second.size == 280
     events = kernel.take_events()
-    requests = [(event.area.type, event.requested) for event in events if isinstance(event, Allocated)]
+    requests = [
+        (event.area.type, event.requested) for event in events if isinstance(event, Allocated)
+    ]
     assert requests == [(ExecmemType.BPF, 4096), (ExecmemType.FTRACE, size)]
     assert kernel.bpf.charged == 64 + 280
     assert list(kernel.bpf.packs.used_chunks().values()) == [[(0, 0), (4, 8)]]

@@ -48,11 +48,15 @@ def test_every_kernel_has_its_modules(arch: str, kernel: str, count: int) -> Non
         ("amd64cloud", "7.2.13", "cloud-vm", 61, 8540160, 223, 0),
     ],
 )
-def test_sums_over_a_list(arch: str, kernel: str, name: str, count: int, core: int, allocations: int, plt: int) -> None:
+def test_sums_over_a_list(
+    arch: str, kernel: str, name: str, count: int, core: int, allocations: int, plt: int
+) -> None:
     found = catalogue(arch, kernel)
     modules = [found[each] for each in found.list_of(name)]
     assert len(modules) == count
-    sizes = [(region, align_up(size, 4096)) for each in modules for region, size in each.sizes.items()]
+    sizes = [
+        (region, align_up(size, 4096)) for each in modules for region, size in each.sizes.items()
+    ]
     assert sum(size for region, size in sizes if not region.startswith("MOD_INIT")) == core
     # counted there were the types kept after init
     assert sum(not region.startswith("MOD_INIT") for region, _ in sizes) == allocations
@@ -84,7 +88,10 @@ def test_dashes_are_underscores() -> None:
 
 
 def test_the_erratum_changes_text_only() -> None:
-    plain, erratum = catalogue("arm64", "6.12"), open_catalogue("arm64", "6.12", erratum_843419=True)
+    plain, erratum = (
+        catalogue("arm64", "6.12"),
+        open_catalogue("arm64", "6.12", erratum_843419=True),
+    )
     assert erratum is not None
     one, other = plain["aes_ce_blk"], erratum["aes_ce_blk"]
     assert (one.plt_core, one.plt_init, one.plt_reserved) == (17, 4, 21)
@@ -98,7 +105,9 @@ def test_only_s390_has_hotpatch_areas() -> None:
     assert catalogue("amd64", "7.2.13")["ext4"].ftrace_tramp == 0
 
 
-@pytest.mark.parametrize(("arch", "variant"), [("mips", ""), ("i386", ""), ("riscv32", ""), ("x86", "x86_32-pae")])
+@pytest.mark.parametrize(
+    ("arch", "variant"), [("mips", ""), ("i386", ""), ("riscv32", ""), ("x86", "x86_32-pae")]
+)
 def test_where_there_is_no_catalogue(arch: str, variant: str) -> None:
     assert open_catalogue(arch, "7.1", variant) is None
 

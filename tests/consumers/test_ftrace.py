@@ -12,13 +12,19 @@ from execmem_tui.model.ranges import ExecmemType
 
 def trampolines(kernel: Kernel) -> list[Area]:
     return sorted(
-        (area for area in kernel.machine.areas() if area.type is ExecmemType.FTRACE and area.state == "live"),
+        (
+            area
+            for area in kernel.machine.areas()
+            if area.type is ExecmemType.FTRACE and area.state == "live"
+        ),
         key=lambda area: area.start,
     )
 
 
 @pytest.mark.parametrize(("version", "size", "regs"), [("6.12", 229, 362), ("7.1", 225, 358)])
-def test_five_instances_the_graph_tracer_and_entry_probes(version: str, size: int, regs: int) -> None:
+def test_five_instances_the_graph_tracer_and_entry_probes(
+    version: str, size: int, regs: int
+) -> None:
     """Captures, phases 3a to 3c: seven pages, then six, two when all is off."""
     kernel = Kernel(resolve("x86", version))
     for number in range(1, 6):
@@ -26,10 +32,15 @@ def test_five_instances_the_graph_tracer_and_entry_probes(version: str, size: in
     kernel.kprobes.register("labe", count=40, entry=True)
     kernel.ftrace.register("graph_ops")
     events = kernel.take_events()
-    assert [event.requested for event in events if isinstance(event, Allocated)] == [size] * 5 + [regs, size]
+    assert [event.requested for event in events if isinstance(event, Allocated)] == [size] * 5 + [
+        regs,
+        size,
+    ]
     assert sum(isinstance(event, PermissionsChanged) for event in events) == 7
     assert len(trampolines(kernel)) == 7
-    assert [part.size for area in trampolines(kernel) for part in area.parts or ()] == [size] * 5 + [regs, size]
+    assert [part.size for area in trampolines(kernel) for part in area.parts or ()] == [
+        size
+    ] * 5 + [regs, size]
     kernel.ftrace.unregister("instance f1")
     assert len(trampolines(kernel)) == 6
     for number in range(2, 6):
@@ -63,7 +74,9 @@ def test_fprobes_share_in_7_1_only() -> None:
     assert pages == {"6.12": 11, "7.1": 2}
 
 
-@pytest.mark.parametrize("arch", ["arm64", "riscv", "s390", "loongarch", "armhf", "i386", "ppc64el"])
+@pytest.mark.parametrize(
+    "arch", ["arm64", "riscv", "s390", "loongarch", "armhf", "i386", "ppc64el"]
+)
 def test_nothing_elsewhere_and_the_reason(arch: str) -> None:
     kernel = Kernel(resolve(arch, "7.1"))
     assert kernel.ftrace.register("instance f1") is None

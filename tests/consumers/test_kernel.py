@@ -1,4 +1,7 @@
-"""The kernel as a whole: undo covers consumers, events carry parts once a command, big packs stay cheap."""
+"""The kernel as a whole.
+
+Undo covers consumers, events carry parts once a command, big packs stay cheap.
+"""
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +17,18 @@ from execmem_tui.sources.simulation import Simulation
 COMMANDS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["probe", "entry", "unprobe", "trace", "untrace", "load", "unload", "attach", "detach", "undo"]
+            [
+                "probe",
+                "entry",
+                "unprobe",
+                "trace",
+                "untrace",
+                "load",
+                "unload",
+                "attach",
+                "detach",
+                "undo",
+            ]
         ),
         st.integers(0, 5),
     ),
@@ -45,8 +59,12 @@ def perform(kernel: Kernel, what: str, number: int) -> None:
 
 
 @settings(max_examples=40, deadline=None)
-@given(COMMANDS, st.sampled_from([("x86", "7.1"), ("x86", "6.12"), ("arm64", "7.1"), ("s390", "7.1")]))
-def test_undo_brings_consumers_back(commands: list[tuple[str, int]], which: tuple[str, str]) -> None:
+@given(
+    COMMANDS, st.sampled_from([("x86", "7.1"), ("x86", "6.12"), ("arm64", "7.1"), ("s390", "7.1")])
+)
+def test_undo_brings_consumers_back(
+    commands: list[tuple[str, int]], which: tuple[str, str]
+) -> None:
     """Whatever was undone, the state is that of a fresh kernel given only the commands that remain."""
     simulation = Simulation(resolve(*which))
     kept: list[tuple[str, int]] = []

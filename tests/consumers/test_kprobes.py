@@ -1,4 +1,7 @@
-"""Kprobes: slots and pages by architecture, garbage, sharing, and the page counts of real kernels."""
+"""Kprobes.
+
+Slots and pages by architecture, garbage, sharing, and the page counts of real kernels.
+"""
 
 import json
 from pathlib import Path
@@ -27,7 +30,11 @@ def pages(kernel: Kernel) -> tuple[int, int]:
     """Instruction and optimised pages; every one is an area on the map."""
     optinsn = [] if kernel.kprobes.optinsn is None else kernel.kprobes.optinsn.pages
     insn = kernel.kprobes.insn.pages
-    live = {area.start for area in kernel.machine.areas() if area.type is ExecmemType.KPROBES and area.state == "live"}
+    live = {
+        area.start
+        for area in kernel.machine.areas()
+        if area.type is ExecmemType.KPROBES and area.state == "live"
+    }
     assert live == {*insn, *optinsn}
     return len(insn), len(optinsn)
 
@@ -172,12 +179,21 @@ def count_set_memory(kernel: Kernel, monkeypatch: pytest.MonkeyPatch) -> list[No
 
 @pytest.mark.parametrize(
     ("arch", "version", "calls"),
-    [("x86", "6.12", 1), ("x86", "7.1", 0), ("arm64", "7.1", 2), ("s390", "7.1", 1), ("riscv", "7.1", 0)],
+    [
+        ("x86", "6.12", 1),
+        ("x86", "7.1", 0),
+        ("arm64", "7.1", 2),
+        ("s390", "7.1", 1),
+        ("riscv", "7.1", 0),
+    ],
 )
 def test_a_new_page_changes_permissions_as_the_architecture_does(
     arch: str, version: str, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Captures: two purges on arm64; none on x86 7.2, where the page comes from a ROX block that is there already."""
+    """Captures: two purges on arm64.
+
+    None on x86 7.2, where the page comes from a ROX block that is there already.
+    """
     kernel = booted(arch, version)
     kernel.ftrace.register("f1")
     counted = count_set_memory(kernel, monkeypatch)
@@ -186,7 +202,9 @@ def test_a_new_page_changes_permissions_as_the_architecture_does(
 
 
 @pytest.mark.parametrize(("version", "calls"), [("6.12", 1), ("7.1", 3)])
-def test_a_trampoline_purges_as_captured(version: str, calls: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trampoline_purges_as_captured(
+    version: str, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kernel = booted("x86", version)
     kernel.ftrace.register("f1")
     counted = count_set_memory(kernel, monkeypatch)
@@ -265,8 +283,13 @@ class SlowCache:
             self.pages = [page for page in self.pages if page[0] != number]
 
 
-@given(st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 99), st.booleans())), max_size=120), st.integers(1, 5))
-def test_the_cache_agrees_with_the_obvious_one(steps: list[tuple[int, bool] | None], slots: int) -> None:
+@given(
+    st.lists(st.one_of(st.none(), st.tuples(st.integers(0, 99), st.booleans())), max_size=120),
+    st.integers(1, 5),
+)
+def test_the_cache_agrees_with_the_obvious_one(
+    steps: list[tuple[int, bool] | None], slots: int
+) -> None:
     slow, made = SlowCache(slots), 0
     gone: list[int] = []
 

@@ -1,4 +1,7 @@
-"""The module loader of the simulated kernel: sequences as in traces, failures, duplicates, nothing left behind."""
+"""The module loader of the simulated kernel.
+
+Sequences as in traces, failures, duplicates, nothing left behind.
+"""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -22,7 +25,9 @@ from execmem_tui.model.ranges import ExecmemType, Window
 Listen = Callable[[Machine], list[Record]]
 
 
-def modules(arch: str = "x86", kernel: str = "7.1", *, duplicates_wait: bool = True, batch: int = 1) -> Modules:
+def modules(
+    arch: str = "x86", kernel: str = "7.1", *, duplicates_wait: bool = True, batch: int = 1
+) -> Modules:
     layout = resolve(arch, kernel)
     catalogue = open_catalogue(arch, kernel)
     return Modules(Machine(layout), catalogue, duplicates_wait=duplicates_wait, batch=batch)
@@ -47,7 +52,11 @@ def listen(monkeypatch: pytest.MonkeyPatch) -> Listen:
 
 
 def live(found: Modules) -> list[Area]:
-    return [area for area in found.machine.areas() if area.state is AreaState.LIVE and area.region is not None]
+    return [
+        area
+        for area in found.machine.areas()
+        if area.state is AreaState.LIVE and area.region is not None
+    ]
 
 
 def letters(heard: list[Record], window: tuple[int, int], *, separate: bool) -> str:
@@ -79,7 +88,9 @@ CASES = [
 
 
 @pytest.mark.parametrize(("arch", "kernel", "name"), CASES)
-def test_a_load_makes_the_steps_that_traces_show(arch: str, kernel: str, name: str, listen: Listen) -> None:
+def test_a_load_makes_the_steps_that_traces_show(
+    arch: str, kernel: str, name: str, listen: Listen
+) -> None:
     found = modules(arch, kernel)
     machine, layout = found.machine, found.machine.layout
     window = layout.vmalloc_start, layout.vmalloc_end
@@ -99,7 +110,9 @@ def test_a_load_makes_the_steps_that_traces_show(arch: str, kernel: str, name: s
     heard = listen(machine)
     assert found.load(name, with_deps=False) is Outcome.LOADED
     labels, sizes = rules.requests(module)
-    asked = [each.size for each in heard if isinstance(each, AllocVmapArea) and each.align <= 1 << 20]
+    asked = [
+        each.size for each in heard if isinstance(each, AllocVmapArea) and each.align <= 1 << 20
+    ]
     assert asked == sizes
     expected = rules.steps(module)
     after_init = "p" if layout.set_memory_purges and "MOD_RO_AFTER_INIT" in module.sizes else ""
@@ -161,7 +174,9 @@ def test_a_module_in_use_stays() -> None:
 
 
 @pytest.mark.parametrize("arch", ["x86", "arm64", "s390", "powerpc"])
-@pytest.mark.parametrize("fail_at", ["MOD_TEXT", "MOD_RODATA", "MOD_INIT_DATA", COPY, RELOCATE, HOTPATCH, "init"])
+@pytest.mark.parametrize(
+    "fail_at", ["MOD_TEXT", "MOD_RODATA", "MOD_INIT_DATA", COPY, RELOCATE, HOTPATCH, "init"]
+)
 def test_a_failed_load_leaves_nothing(arch: str, fail_at: str) -> None:
     found = modules(arch)
     if fail_at == "init":
@@ -250,7 +265,9 @@ def test_big_areas_bring_a_page_array() -> None:
     assert [area.size for area in arrays] == [8192]
     found.unload("big")
     assert not [
-        area for area in found.machine.areas() if area.owner == "page array of big" and area.state is AreaState.LIVE
+        area
+        for area in found.machine.areas()
+        if area.owner == "page array of big" and area.state is AreaState.LIVE
     ]
 
 
@@ -268,7 +285,10 @@ def test_plt_entries_are_reserved_and_far_modules_may_need_them() -> None:
         area = None if start is None else machine.area_at(start)
         if area is None or area.window is Window.FALLBACK:
             break
-    while machine.execmem.areas.get_vm_area(4096, 1, 12, 0, *machine.execmem.ranges[0].windows[0]) is not None:
+    while (
+        machine.execmem.areas.get_vm_area(4096, 1, 12, 0, *machine.execmem.ranges[0].windows[0])
+        is not None
+    ):
         pass
     found.load("xfs")
     assert found.is_far(found.loaded["xfs"])
@@ -278,7 +298,11 @@ def test_plt_entries_are_reserved_and_far_modules_may_need_them() -> None:
 def test_permissions_are_told() -> None:
     found = modules("x86")
     found.load("crc16")
-    changes = [event.permissions for event in found.machine.take_events() if isinstance(event, PermissionsChanged)]
+    changes = [
+        event.permissions
+        for event in found.machine.take_events()
+        if isinstance(event, PermissionsChanged)
+    ]
     assert changes == ["ro", "nx", "nx", "nx", "rox"]
 
 
@@ -299,7 +323,8 @@ NAMES = ["crc16", "jbd2", "mbcache", "ext4", "xfs", "btrfs", "loop", "nbd"]
 
 @settings(max_examples=25, deadline=None)
 @given(
-    st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=24), st.sampled_from(["x86", "arm64", "arm"])
+    st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=24),
+    st.sampled_from(["x86", "arm64", "arm"]),
 )
 def test_nothing_overlaps_and_all_comes_back(steps: list[tuple[str, bool]], arch: str) -> None:
     found = modules(arch, batch=3)

@@ -1,4 +1,7 @@
-"""Kernel logs: the grammar of failures through the ages, behind every head that tools put before it."""
+"""Kernel logs.
+
+The grammar of failures through the ages, behind every head that tools put before it.
+"""
 
 from contextlib import suppress
 
@@ -60,31 +63,55 @@ def test_all_messages_behind_all_heads(head: str) -> None:
     ]  # fmt: skip
     assert {each.time for each in found} == {time}
     assert found[0] == Banner(
-        line=1, time=time, release="6.12.107+deb13-arm64", rest="(x@y) (aarch64-linux-gnu-gcc-14) #1 SMP"
+        line=1,
+        time=time,
+        release="6.12.107+deb13-arm64",
+        rest="(x@y) (aarch64-linux-gnu-gcc-14) #1 SMP",
     )
     assert found[1] == CommandLine(line=2, time=time, text="console=ttyS0 nokaslr")
     assert found[2:4] == [
         NoSpace(line=3, time=time, size=839680),
         NoSpace(line=4, time=time, size=839680, start=0xF1000000, end=0xF5110000),
     ]
-    assert found[4] == VmallocError(line=6, time=time, size=832096, task="modprobe", why="vm_struct allocation failed")
-    assert found[5] == VmallocError(line=7, time=time, size=426014, task="insmod", why="allocation failure")
+    assert found[4] == VmallocError(
+        line=6, time=time, size=832096, task="modprobe", why="vm_struct allocation failed"
+    )
+    assert found[5] == VmallocError(
+        line=7, time=time, size=426014, task="insmod", why="allocation failure"
+    )
     assert found[7] == ExecmemError(line=9, time=time, count=1110)
     assert found[8] == RelocationError(
         line=10, time=time, module="hid", relocation="28", origin=0xBF0000BC, target=0xC101C154
     )
-    assert [each.module for each in found if isinstance(each, RelocationError)] == ["hid", "nf_tables", "openvswitch"]
+    assert [each.module for each in found if isinstance(each, RelocationError)] == [
+        "hid",
+        "nf_tables",
+        "openvswitch",
+    ]
 
 
 def test_failures_are_summed_up() -> None:
     fail = "vmap allocation for size 8192 failed: use vmalloc=<size> to increase size"
-    wide = "vmalloc_node_range for size 839680 failed: Address range restricted to 0xf1000000 - 0xf5110000"
+    wide = (
+        "vmalloc_node_range for size 839680 failed: Address range restricted to 0xf1000000 -"
+        " 0xf5110000"
+    )
     far = "hid: section 3 reloc 0 sym '': relocation 28 out of range (0xbf0000bc -> 0xc101c154)"
     assert findings(
-        parse(fail, wide, fail, far, "execmem: unable to allocate memory", "execmem_vmap: 2 callbacks suppressed")
+        parse(
+            fail,
+            wide,
+            fail,
+            far,
+            "execmem: unable to allocate memory",
+            "execmem_vmap: 2 callbacks suppressed",
+        )
     ) == [
         "dmesg says: execmem: unable to allocate memory, 3 times (rate limited: a lower bound)",
-        "dmesg says: no room found, 3 times; the biggest request 839,680 B (820K) with guard, in f1000000-f5110000",
+        (
+            "dmesg says: no room found, 3 times; the biggest request 839,680 B (820K) with guard,"
+            " in f1000000-f5110000"
+        ),
         "dmesg says: relocation out of reach, 1 time: hid",
     ]
     assert findings(parse("nothing")) == []
@@ -92,7 +119,17 @@ def test_failures_are_summed_up() -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["execmem: unable", "vmalloc error: size 9", "\x1b[31m", "Linux version ", ": ", "\x9b", "7"])
+        st.sampled_from(
+            [
+                "execmem: unable",
+                "vmalloc error: size 9",
+                "\x1b[31m",
+                "Linux version ",
+                ": ",
+                "\x9b",
+                "7",
+            ]
+        )
     )
 )
 def test_pieces_of_messages_do_no_harm(pieces: list[str]) -> None:

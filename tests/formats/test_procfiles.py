@@ -1,4 +1,7 @@
-"""/proc/kallsyms, modules, sections, version, uname, config, meminfo: what kernels of all ages and word sizes print."""
+"""/proc/kallsyms, modules, sections, version, uname, config, meminfo.
+
+What kernels of all ages and word sizes print.
+"""
 
 import pytest
 
@@ -65,8 +68,13 @@ def test_version_and_uname() -> None:
     text = "Linux version 6.1.0-50-686-pae (x@y) (gcc-12) #1 SMP"
     assert parse_version(lines(text)) == ("6.1.0-50-686-pae", "(x@y) (gcc-12) #1 SMP")
     assert parse_version(lines("hello")) is None
-    debian = "Linux host 6.12.107+deb13-arm64 #1 SMP Debian 6.12.107-1 (2026-10-01) aarch64 GNU/Linux"
-    fedora = "Linux host.example.org 6.11.4-301.fc41.x86_64 #1 SMP PREEMPT_DYNAMIC Sun Oct 20 2024 x86_64 x86_64 x86_64 GNU/Linux"
+    debian = (
+        "Linux host 6.12.107+deb13-arm64 #1 SMP Debian 6.12.107-1 (2026-10-01) aarch64 GNU/Linux"
+    )
+    fedora = (
+        "Linux host.example.org 6.11.4-301.fc41.x86_64 #1 SMP PREEMPT_DYNAMIC Sun Oct 20 2024"
+        " x86_64 x86_64 x86_64 GNU/Linux"
+    )
     assert parse_uname(lines(debian)) == ("6.12.107+deb13-arm64", "aarch64")
     assert parse_uname(lines(fedora)) == ("6.11.4-301.fc41.x86_64", "x86_64")
     assert parse_uname(lines("Linux")) is None
@@ -85,10 +93,11 @@ def test_config_and_meminfo() -> None:
 
 def test_vmallocinfo_of_old_kernels() -> None:
     text = (
-        "0xf8002000-0xf8004000    8192 acpi_os_map_memory+0x13/0x1c phys=7fef0000 ioremap\n"
-        "0xffffc900000ec000-0xffffc900000ef000   12288 alloc_large_system_hash+0x1/0x2 pages=2 vmalloc N0=2\n"
-        "0xffffc90000100000-0xffffc90000200000 1048576 vm_map_ram\n"
-        "0xffffc90000200000-0xffffc90000202000    8192 vmap_stack+0x1/0x2 pages=1 vmap user sparse dma-coherent N0=1\n"
+        "0xf8002000-0xf8004000    8192 acpi_os_map_memory+0x13/0x1c phys=7fef0000"
+        " ioremap\n0xffffc900000ec000-0xffffc900000ef000   12288 alloc_large_system_hash+0x1/0x2"
+        " pages=2 vmalloc N0=2\n0xffffc90000100000-0xffffc90000200000 1048576"
+        " vm_map_ram\n0xffffc90000200000-0xffffc90000202000    8192 vmap_stack+0x1/0x2 pages=1 vmap"
+        " user sparse dma-coherent N0=1\n"
     )
     info = parse_vmallocinfo("v", lines(text))
     assert info.pointers is Pointers.REAL

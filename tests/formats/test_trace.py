@@ -6,10 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execmem_tui.formats.trace import EVERYTHING, Alloc, Free, Header, Lost, Other, Purge, TraceLine, parse_trace
+from execmem_tui.formats.trace import (
+    EVERYTHING,
+    Alloc,
+    Free,
+    Header,
+    Lost,
+    Other,
+    Purge,
+    TraceLine,
+    parse_trace,
+)
 from execmem_tui.model.errors import InputError
 
-ALLOC = "alloc_vmap_area: va_start: 18446603338452434944 size=20480 align=4096 vstart=0x1000 vend=0xff failed=0"
+ALLOC = (
+    "alloc_vmap_area: va_start: 18446603338452434944 size=20480 align=4096 vstart=0x1000 vend=0xff"
+    " failed=0"
+)
 
 
 def parse(*lines: str) -> list[TraceLine]:
@@ -29,7 +42,18 @@ def parse(*lines: str) -> list[TraceLine]:
 )
 def test_printers_agree(line: str) -> None:
     assert parse(line) == [
-        Alloc(1, 4.627222, "insmod-99", 2, 18446603338452434944, 20480, 4096, 0x1000, 0xFF, failed=False)
+        Alloc(
+            1,
+            4.627222,
+            "insmod-99",
+            2,
+            18446603338452434944,
+            20480,
+            4096,
+            0x1000,
+            0xFF,
+            failed=False,
+        )
     ]
 
 
@@ -57,11 +81,16 @@ def test_free_purge_and_header() -> None:
 
 def test_probes_say_the_same_where_there_are_no_events() -> None:
     lines = parse(
-        "a-1 [000] ..... 1.0: ava: (alloc_vmap_area+0x0/0x7b0) size=8192 align=1 vstart=0xf77fe000 vend=0xfeffe000",
-        "b-2 [001] ..... 1.1: ava: (alloc_vmap_area+0x0/0x7b0) size=4096 align=1 vstart=0xf77fe000 vend=0xfeffe000",
-        "a-1 [000] ..... 1.2: ava_ret: (f+0x8c/0x120 <- alloc_vmap_area) va_start=0xf780d000 va_end=0xf7812000",
-        "b-2 [001] ..... 1.3: ava_ret: (f+0x8c/0x120 <- alloc_vmap_area) va_start=(fault) va_end=(fault)",
-        "a-1 [000] ..... 1.4: fn: (free_vmap_area_noflush+0x0/0x2d0) va_start=0xf780d000 va_end=0xf7812000",
+        "a-1 [000] ..... 1.0: ava: (alloc_vmap_area+0x0/0x7b0) size=8192 align=1 vstart=0xf77fe000"
+        " vend=0xfeffe000",
+        "b-2 [001] ..... 1.1: ava: (alloc_vmap_area+0x0/0x7b0) size=4096 align=1 vstart=0xf77fe000"
+        " vend=0xfeffe000",
+        "a-1 [000] ..... 1.2: ava_ret: (f+0x8c/0x120 <- alloc_vmap_area) va_start=0xf780d000"
+        " va_end=0xf7812000",
+        "b-2 [001] ..... 1.3: ava_ret: (f+0x8c/0x120 <- alloc_vmap_area) va_start=(fault)"
+        " va_end=(fault)",
+        "a-1 [000] ..... 1.4: fn: (free_vmap_area_noflush+0x0/0x2d0) va_start=0xf780d000"
+        " va_end=0xf7812000",
         "a-1 [000] ..... 1.5: purge: (__purge_vmap_area_lazy+0x0/0x660) start=0xffffffff end=0x0",
     )
     assert lines == [
@@ -74,7 +103,9 @@ def test_probes_say_the_same_where_there_are_no_events() -> None:
 
 def test_probes_do_not_count_beside_events() -> None:
     native = "a-1 [000] ..... 1.0: purge_vmap_area_lazy: start=0x1 end=0x2 num_purged=0"
-    probe = "a-1 [000] ..... 1.5: purge: (__purge_vmap_area_lazy+0x0/0x660) start=0xffffffff end=0x0"
+    probe = (
+        "a-1 [000] ..... 1.5: purge: (__purge_vmap_area_lazy+0x0/0x660) start=0xffffffff end=0x0"
+    )
     assert isinstance(parse(native, probe)[1], Other)
 
 

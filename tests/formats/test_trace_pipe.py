@@ -1,4 +1,7 @@
-"""A trace that a second process reads: the same events and errors, whatever becomes of that process."""
+"""A trace that a second process reads.
+
+The same events and errors, whatever becomes of that process.
+"""
 
 import os
 import threading
@@ -15,7 +18,8 @@ from execmem_tui.formats.trace_lines import Event
 from execmem_tui.model.errors import InputError
 
 LINE = (
-    "  insmod-1  [000] .....  1.{:06}: free_vmap_area_noflush: va_start=0xffffffffc144b000 nr_lazy=9 nr_lazy_max=8192\n"
+    "  insmod-1  [000] .....  1.{:06}: free_vmap_area_noflush: va_start=0xffffffffc144b000"
+    " nr_lazy=9 nr_lazy_max=8192\n"
 )
 
 
@@ -63,7 +67,10 @@ def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def no_child_is_left() -> bool:
-    """Whether every process that was made here is gone and waited for; other tests have processes of their own."""
+    """Whether every process that was made here is gone and waited for.
+
+    Other tests have processes of their own.
+    """
     assert CHILDREN
     for child in CHILDREN:
         with pytest.raises(ChildProcessError):
@@ -81,7 +88,9 @@ def test_the_events_are_those_of_the_parser_and_the_watcher_knows_its_results(tr
     assert no_child_is_left()
 
 
-def test_one_process_reads_where_there_is_one_cpu(trace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_process_reads_where_there_is_one_cpu(
+    trace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0}, raising=False)
     watcher = Counting()
     assert len(list(trace_pipe.read_events(trace, watcher))) == 100

@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from execmem_tui.formats.trace import Alloc, Free, Lost, Other, Purge, TraceLine, looks_like_trace, parse_trace
+from execmem_tui.formats.trace import (
+    Alloc,
+    Free,
+    Lost,
+    Other,
+    Purge,
+    TraceLine,
+    looks_like_trace,
+    parse_trace,
+)
 from execmem_tui.model.errors import InputError
 
 TRACES = Path(__file__).parents[1] / "data" / "traces"
@@ -17,7 +26,11 @@ _COMMS = {"lab": "Web Content", "insmod": "kworker/0:1-ev", "init": "<...>", "rm
 
 
 def events() -> list[tuple[str, ...]]:
-    lines = lzma.decompress((TRACES / "armhf-6.12.107" / "trace.txt.xz").read_bytes()).decode().splitlines()
+    lines = (
+        lzma.decompress((TRACES / "armhf-6.12.107" / "trace.txt.xz").read_bytes())
+        .decode()
+        .splitlines()
+    )
     found = [match.groups() for line in lines if (match := _TRACEFS.fullmatch(line))]
     return [(_COMMS.get(task, task), *rest) for task, *rest in islice(found, 0, 4000, 3)]
 
@@ -30,7 +43,9 @@ def tracefs(event: tuple[str, ...]) -> str:
 def tracefs_tgid(event: tuple[str, ...]) -> str:
     task, pid, cpu, flags, seconds, micro, name, rest = event
     tgid = "-----" if int(pid) < 100 else pid
-    return f"{task:>16}-{pid:<7} ({tgid:>7}) [{cpu}] {flags} {int(seconds):5}.{micro}: {name}: {rest}"
+    return (
+        f"{task:>16}-{pid:<7} ({tgid:>7}) [{cpu}] {flags} {int(seconds):5}.{micro}: {name}: {rest}"
+    )
 
 
 def trace_cmd(event: tuple[str, ...]) -> str:
@@ -45,20 +60,36 @@ def trace_cmd_flags(event: tuple[str, ...]) -> str:
 
 def trace_cmd_nanoseconds(event: tuple[str, ...]) -> str:
     task, pid, cpu, flags, seconds, micro, name, rest = event
-    return f"{task:>16}-{pid:<5} [{cpu}] {flags} {int(seconds):5}.{micro}000: {name + ':':<20} {rest}"
+    return (
+        f"{task:>16}-{pid:<5} [{cpu}] {flags} {int(seconds):5}.{micro}000: {name + ':':<20} {rest}"
+    )
 
 
 def perf(event: tuple[str, ...]) -> str:
     task, pid, cpu, _, seconds, micro, name, rest = event
-    return f"{task:>16} {pid:>6} [{cpu}] {int(seconds):5}.{micro}: {'vmalloc:' + name + ':':>24} {rest}"
+    return (
+        f"{task:>16} {pid:>6} [{cpu}] {int(seconds):5}.{micro}: {'vmalloc:' + name + ':':>24}"
+        f" {rest}"
+    )
 
 
 def perf_tid(event: tuple[str, ...]) -> str:
     task, pid, cpu, _, seconds, micro, name, rest = event
-    return f"{task:>16} {pid:>6}/{pid:<6} [{cpu}] {int(seconds):5}.{micro}: {'vmalloc:' + name + ':':>24} {rest}"
+    return (
+        f"{task:>16} {pid:>6}/{pid:<6} [{cpu}] {int(seconds):5}.{micro}:"
+        f" {'vmalloc:' + name + ':':>24} {rest}"
+    )
 
 
-PRINTERS = (tracefs, tracefs_tgid, trace_cmd, trace_cmd_flags, trace_cmd_nanoseconds, perf, perf_tid)
+PRINTERS = (
+    tracefs,
+    tracefs_tgid,
+    trace_cmd,
+    trace_cmd_flags,
+    trace_cmd_nanoseconds,
+    perf,
+    perf_tid,
+)
 
 
 def read(lines: list[str]) -> list[TraceLine]:
@@ -77,7 +108,10 @@ def test_a_printer_changes_nothing(printer: object) -> None:
         assert line.time == float(f"{seconds}.{micro}")
         if name == "alloc_vmap_area":
             assert isinstance(line, Alloc)
-            assert f"va_start: {line.start} size={line.size} align={line.align} vstart=0x{line.vstart:x}" in rest
+            assert (
+                f"va_start: {line.start} size={line.size} align={line.align}"
+                f" vstart=0x{line.vstart:x}" in rest
+            )
         elif name == "free_vmap_area_noflush":
             assert isinstance(line, Free)
             assert f"va_start=0x{line.start:x} nr_lazy={line.nr_lazy} " in rest
@@ -92,7 +126,15 @@ def test_a_printer_changes_nothing(printer: object) -> None:
 @pytest.mark.parametrize("printer", PRINTERS)
 def test_what_printers_put_around_events_is_passed_over(printer: object) -> None:
     assert callable(printer)
-    head = ["cpus=2", "trace.dat: version = 7", "CPU 1 is empty", "# ========", "# captured on    : Mon", "#", ""]
+    head = [
+        "cpus=2",
+        "trace.dat: version = 7",
+        "CPU 1 is empty",
+        "# ========",
+        "# captured on    : Mon",
+        "#",
+        "",
+    ]
     lines = [*head, *(printer(event) for event in events()[:200])]
     assert looks_like_trace(enumerate(lines, 1))
     assert len(read(lines)) == 200

@@ -24,18 +24,34 @@ def test_all_words_of_a_line_are_read() -> None:
         [
             (
                 1,
-                "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone+0xe9/0x510 pages=4 vmalloc vpages N0=3 N1=1",
+                (
+                    "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone+0xe9/0x510 pages=4"
+                    " vmalloc vpages N0=3 N1=1"
+                ),
             ),
             (
                 2,
-                "0xffffc90000005000-0xffffc90000007000    8192 acpi_os_map_iomem+0x1cc/0x210 phys=0x000000007ffe2000 ioremap",
+                (
+                    "0xffffc90000005000-0xffffc90000007000    8192 acpi_os_map_iomem+0x1cc/0x210"
+                    " phys=0x000000007ffe2000 ioremap"
+                ),
             ),
             (3, "0xffffc90000008000-0xffffc9000000a000    8192 unpurged vm_area"),
-            (4, "0xffffc9000000a000-0xffffc9000000c000    8192 load_module+0x1/0x2 [some_module] pages=1 vmalloc"),
+            (
+                4,
+                (
+                    "0xffffc9000000a000-0xffffc9000000c000    8192 load_module+0x1/0x2"
+                    " [some_module] pages=1 vmalloc"
+                ),
+            ),
         ],
     )
     first, second, third, fourth = info.entries
-    assert (first.caller, first.pages, first.flags) == ("kernel_clone+0xe9/0x510", 4, ("vmalloc", "vpages"))
+    assert (first.caller, first.pages, first.flags) == (
+        "kernel_clone+0xe9/0x510",
+        4,
+        ("vmalloc", "vpages"),
+    )
     assert (second.phys, second.flags) == (0x7FFE2000, ("ioremap",))
     assert (third.lazy, third.caller) == (True, None)
     assert fourth.caller == "load_module+0x1/0x2"
@@ -43,16 +59,33 @@ def test_all_words_of_a_line_are_read() -> None:
 
 
 def test_32_bit_addresses_are_read() -> None:
-    info = parse_vmallocinfo("test", [(1, "0xbf000000-0xbf004000   16384 load_module+0x78c/0x1f7c pages=3 vmalloc")])
+    info = parse_vmallocinfo(
+        "test", [(1, "0xbf000000-0xbf004000   16384 load_module+0x78c/0x1f7c pages=3 vmalloc")]
+    )
     assert info.entries[0].start == 0xBF000000
 
 
 @pytest.mark.parametrize(
     ("line", "worth"),
     [
-        ("0x000000001b2c3d4e-0x00000000aa11bb22    8192 n_tty_open+0x1e/0xa0 pages=1 vmalloc N0=1", Pointers.HASHED),
-        ("0x0000000000000000-0x0000000000000000    8192 n_tty_open+0x1e/0xa0 pages=1 vmalloc N0=1", Pointers.ZEROED),
-        ("(____ptrval____)-(____ptrval____)    8192 n_tty_open+0x1e/0xa0 pages=1 vmalloc N0=1", Pointers.NOT_READY),
+        (
+            (
+                "0x000000001b2c3d4e-0x00000000aa11bb22    8192 n_tty_open+0x1e/0xa0 pages=1 vmalloc"
+                " N0=1"
+            ),
+            Pointers.HASHED,
+        ),
+        (
+            (
+                "0x0000000000000000-0x0000000000000000    8192 n_tty_open+0x1e/0xa0 pages=1 vmalloc"
+                " N0=1"
+            ),
+            Pointers.ZEROED,
+        ),
+        (
+            "(____ptrval____)-(____ptrval____)    8192 n_tty_open+0x1e/0xa0 pages=1 vmalloc N0=1",
+            Pointers.NOT_READY,
+        ),
         ("(ptrval)-(ptrval)    8192 n_tty_open+0x1e/0xa0 pages=1 vmalloc", Pointers.NOT_READY),
     ],
 )
@@ -61,21 +94,29 @@ def test_hidden_addresses_are_recognised(line: str, worth: Pointers) -> None:
 
 
 def test_a_few_broken_lines_are_counted_and_left_out() -> None:
-    good = "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone+0xe9/0x510 pages=4 vmalloc N0=4"
+    good = (
+        "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone+0xe9/0x510 pages=4 vmalloc N0=4"
+    )
     info = parse_vmallocinfo("test", [(1, good), (2, "0xffffc900000"), (3, good)])
     assert info.skipped == (2,)
     assert len(info.entries) == 2
 
 
 def test_a_line_whose_numbers_do_not_fit_is_left_out() -> None:
-    good = "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone+0xe9/0x510 pages=4 vmalloc N0=4"
-    info = parse_vmallocinfo("test", [(1, good), (2, good), (3, good.replace("5000 ", "500000 ")), (4, good)])
+    good = (
+        "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone+0xe9/0x510 pages=4 vmalloc N0=4"
+    )
+    info = parse_vmallocinfo(
+        "test", [(1, good), (2, good), (3, good.replace("5000 ", "500000 ")), (4, good)]
+    )
     assert info.skipped == (3,)
     assert [entry.line for entry in info.entries] == [1, 2, 4]
 
 
 def test_digits_of_other_scripts_do_no_harm() -> None:
-    info = parse_vmallocinfo("test", [(1, "0xffffc90000000000-0xffffc90000005000   20480 f pages=² vmalloc N0=² N²=1")])
+    info = parse_vmallocinfo(
+        "test", [(1, "0xffffc90000000000-0xffffc90000005000   20480 f pages=² vmalloc N0=² N²=1")]
+    )
     assert info.entries[0].pages is None
 
 
@@ -93,7 +134,9 @@ def test_no_control_character_survives(text: str) -> None:
         assert entry.caller is None or entry.caller.isprintable()
 
 
-@pytest.mark.parametrize("pack", [lambda data: data, gzip.compress, lzma.compress, zstandard.compress])
+@pytest.mark.parametrize(
+    "pack", [lambda data: data, gzip.compress, lzma.compress, zstandard.compress]
+)
 def test_packed_files_open_by_their_first_bytes(tmp_path: Path, pack: object) -> None:
     assert callable(pack)
     path = tmp_path / "vmallocinfo"

@@ -56,4 +56,6 @@ def check_space(vmalloc: Vmalloc) -> None:
         assert start == at, f"gap or overlap at {at:x}: next is {start:x}"
         at = end
     assert at == HIGHEST
-    assert vmalloc.nr_lazy == sum((area.end - area.start) // vmalloc.page_size for area in vmalloc.lazy())
+    assert vmalloc.nr_lazy == sum(
+        (area.end - area.start) // vmalloc.page_size for area in vmalloc.lazy()
+    )

@@ -133,7 +133,9 @@ def test_the_cleaner_does_not_take_a_block_that_is_partly_in_use() -> None:
     execmem.free(big)
     assert execmem.alloc(0, 2 * MIB) == big
     execmem.run_deferred()
-    assert [record.rule for record in journal if isinstance(record, Hazard)] == ["cleaner-inner-block"]
+    assert [record.rule for record in journal if isinstance(record, Hazard)] == [
+        "cleaner-inner-block"
+    ]
     assert execmem.cache.free() == [(big + 2 * MIB, big + 4 * MIB)]
     assert execmem.alloc(0, 2 * MIB) == big + 2 * MIB
 
@@ -141,7 +143,10 @@ def test_the_cleaner_does_not_take_a_block_that_is_partly_in_use() -> None:
 def test_the_interval_behind_the_last_one_is_never_handed_out() -> None:
     journal: list[Any] = []
     vmalloc = make(journal=journal)
-    low, high = TypeRange(START, START + 8 * MIB, 0, 0, 1, True), TypeRange(END - 8 * MIB, END, 0, 0, 1, True)
+    low, high = (
+        TypeRange(START, START + 8 * MIB, 0, 0, 1, True),
+        TypeRange(END - 8 * MIB, END, 0, 0, 1, True),
+    )
     execmem = Execmem(vmalloc, {0: low, 1: high})
     assert execmem.alloc(0, PAGE) == START
     assert execmem.alloc(1, PAGE) == END - 8 * MIB
@@ -176,7 +181,10 @@ def test_percpu_chunks_are_placed_from_the_top() -> None:
     vmalloc = make()
     areas = pcpu_get_vm_areas(vmalloc, 2 * MIB, [0, 4 * MIB], [2 * MIB, 2 * MIB])
     assert areas is not None
-    assert [area.start for area in areas] == [(END & -(2 * MIB)) - 6 * MIB, (END & -(2 * MIB)) - 2 * MIB]
+    assert [area.start for area in areas] == [
+        (END & -(2 * MIB)) - 6 * MIB,
+        (END & -(2 * MIB)) - 2 * MIB,
+    ]
     assert pcpu_get_vm_areas(vmalloc, PAGE, [0], [END - START + PAGE]) is None
 
 

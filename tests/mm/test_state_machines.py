@@ -13,7 +13,11 @@ from tests.mm.invariants import check_space, shape
 PAGE = 4096
 START = 0x1000_0000
 END = START + 400 * PAGE
-WINDOWS = [(START, END), (START + 40 * PAGE, START + 120 * PAGE), (START + 64 * PAGE, START + 512 * PAGE)]
+WINDOWS = [
+    (START, END),
+    (START + 40 * PAGE, START + 120 * PAGE),
+    (START + 64 * PAGE, START + 512 * PAGE),
+]
 
 
 class VmallocMachine(RuleBasedStateMachine):
@@ -21,12 +25,16 @@ class VmallocMachine(RuleBasedStateMachine):
 
     @initialize(form=st.sampled_from(list(Form)), cpus=st.integers(1, 4))
     def boot(self, form: Form, cpus: int) -> None:
-        self.vmalloc = Vmalloc(form=form, page_size=PAGE, vmalloc_start=START, vmalloc_end=END, possible_cpus=cpus)
+        self.vmalloc = Vmalloc(
+            form=form, page_size=PAGE, vmalloc_start=START, vmalloc_end=END, possible_cpus=cpus
+        )
         self.live: dict[int, int] = {}
 
     def taken(self) -> set[int]:
         pages: set[int] = set()
-        pieces = [(area.start, area.end) for area in self.vmalloc.lazy()] + list(self.vmalloc.pooled())
+        pieces = [(area.start, area.end) for area in self.vmalloc.lazy()] + list(
+            self.vmalloc.pooled()
+        )
         for start, end in [*pieces, *self.live.items()]:
             span = set(range(start // PAGE, end // PAGE))
             assert not span & pages
@@ -39,7 +47,9 @@ class VmallocMachine(RuleBasedStateMachine):
         taken = self.taken()
         area = self.vmalloc.alloc_vmap_area(pages * PAGE, 1, start, end)
         fits = [
-            page for page in range(start // PAGE, end // PAGE - pages + 1) if not taken & set(range(page, page + pages))
+            page
+            for page in range(start // PAGE, end // PAGE - pages + 1)
+            if not taken & set(range(page, page + pages))
         ]
         if area is not None:
             if fits:
@@ -48,7 +58,11 @@ class VmallocMachine(RuleBasedStateMachine):
             assert area.end <= end
             self.live[area.start] = area.end
         else:
-            held = {page for first, last in self.live.items() for page in range(first // PAGE, last // PAGE)}
+            held = {
+                page
+                for first, last in self.live.items()
+                for page in range(first // PAGE, last // PAGE)
+            }
             assert not [
                 page
                 for page in range(start // PAGE, end // PAGE - pages + 1)
@@ -106,7 +120,9 @@ class RoxMachine(RuleBasedStateMachine):
     def boot(self, purges: bool) -> None:
         vmalloc = Vmalloc(form=Form.V7_1, page_size=PAGE, vmalloc_start=START, vmalloc_end=END)
         window = TypeRange(1 << 32, (1 << 32) + (64 << 20), 0, 0, PAGE, rox_cache=True)
-        self.execmem = Execmem(vmalloc, {0: window, 3: TypeRange(1 << 32, (1 << 32) + (64 << 20), 0, 0, PAGE, False)})
+        self.execmem = Execmem(
+            vmalloc, {0: window, 3: TypeRange(1 << 32, (1 << 32) + (64 << 20), 0, 0, PAGE, False)}
+        )
         self.execmem.set_memory_purges = purges
         self.live: dict[int, int] = {}
 

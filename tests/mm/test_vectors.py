@@ -33,7 +33,13 @@ def test_nothing_is_lost_on_the_way(path: Path) -> None:
         replay = opscript.OpReplay(str(path), script.header)
         for number, (line, row) in enumerate(script.rows()):
             replay.line = line
-            results = 0 if row[0] in ("cpu", "knobs", "range") else 2 if row[0] in opscript._RESULTS else 1
+            results = (
+                0
+                if row[0] in ("cpu", "knobs", "range")
+                else 2
+                if row[0] in opscript._RESULTS
+                else 1
+            )
             replay.perform[row[0]](*row[1 : len(row) - results])
             if number % 97 == 0:
                 check_space(replay.vmalloc)
@@ -41,11 +47,15 @@ def test_nothing_is_lost_on_the_way(path: Path) -> None:
 
 
 def _differing() -> int:
-    return sum(result.checked - result.exact for result in map(replay_opscript, map(str, SCRIPTS[:6])))
+    return sum(
+        result.checked - result.exact for result in map(replay_opscript, map(str, SCRIPTS[:6]))
+    )
 
 
 def test_first_fit_alone_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    def first_fit(self: FreeSpace, size: int, align: int, vstart: int, need: int) -> tuple[FreeArea, int] | None:
+    def first_fit(
+        self: FreeSpace, size: int, align: int, vstart: int, need: int
+    ) -> tuple[FreeArea, int] | None:
         del need
         at = self.lowest_fit(size, align, vstart)
         area = None if at is None else self.area_at_or_below(at)

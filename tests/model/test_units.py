@@ -6,7 +6,14 @@ from hypothesis import strategies as st
 
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
-from execmem_tui.model.units import align_down, align_up, format_size, hex_address, parse_address, parse_size
+from execmem_tui.model.units import (
+    align_down,
+    align_up,
+    format_size,
+    hex_address,
+    parse_address,
+    parse_size,
+)
 
 
 @pytest.mark.parametrize(

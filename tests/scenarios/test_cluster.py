@@ -16,12 +16,19 @@ from execmem_tui.scenarios.sweep import sweep
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
     with LocalCluster(  # type: ignore[no-untyped-call]
-        n_workers=2, threads_per_worker=1, processes=False, dashboard_address=None, host="127.0.0.1", protocol="tcp"
+        n_workers=2,
+        threads_per_worker=1,
+        processes=False,
+        dashboard_address=None,
+        host="127.0.0.1",
+        protocol="tcp",
     ) as made:
         yield made.scheduler_address
 
 
-def test_a_cluster_finds_what_this_machine_finds(cluster: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_cluster_finds_what_this_machine_finds(
+    cluster: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments = ["run", "arm64-4.4-zfs", "--seeds", "1..25", "--json"]
     assert main([*arguments, "--cluster", cluster]) == 0
     far = json.loads(capsys.readouterr().out)
@@ -36,5 +43,9 @@ def test_a_cluster_that_is_not_there_is_an_error() -> None:
         scenario = open_scenario("arm64-thinlto")
         with pytest.raises(SourceError, match="no cluster at"):
             sweep(
-                scenario, scenario.settings, range(3), cluster=f"tcp://127.0.0.1:{taken.getsockname()[1]}", timeout=0.5
+                scenario,
+                scenario.settings,
+                range(3),
+                cluster=f"tcp://127.0.0.1:{taken.getsockname()[1]}",
+                timeout=0.5,
             )

@@ -21,12 +21,16 @@ sums = st.recursive(
     st.one_of(
         st.integers(0, 1 << 50).map(lambda number: (str(number), number)),
         st.integers(0, 1 << 50).map(lambda number: (hex(number), number)),
-        st.sampled_from([("a", 7), ("b.c_D", -3), ("3K", 3072), ("1.5M", 3 << 19), ("12_000", 12000)]),
+        st.sampled_from(
+            [("a", 7), ("b.c_D", -3), ("3K", 3072), ("1.5M", 3 << 19), ("12_000", 12000)]
+        ),
     ),
     lambda inner: st.tuples(inner, st.sampled_from("+-*"), inner).map(
         lambda parts: (
             f"({parts[0][0]} {parts[1]} {parts[2][0]})",
-            {"+": operator.add, "-": operator.sub, "*": operator.mul}[parts[1]](parts[0][1], parts[2][1]),
+            {"+": operator.add, "-": operator.sub, "*": operator.mul}[parts[1]](
+                parts[0][1], parts[2][1]
+            ),
         )
     ),
     max_leaves=6,
@@ -34,7 +38,9 @@ sums = st.recursive(
 
 
 @given(sums, st.sampled_from(list(COMPARE)), sums)
-def test_arithmetic_is_that_of_whole_numbers(left: tuple[str, int], sign: str, right: tuple[str, int]) -> None:
+def test_arithmetic_is_that_of_whole_numbers(
+    left: tuple[str, int], sign: str, right: tuple[str, int]
+) -> None:
     text = f"{left[0]} {sign} {right[0]}"
     if len(text) > 300:
         return

@@ -1,4 +1,7 @@
-"""Any steps on any architecture: they run, or an error names the line; the counts stay those of the map."""
+"""Any steps on any architecture: they run, or an error names the line.
+
+The counts stay those of the map.
+"""
 
 from typing import Any
 
@@ -15,7 +18,9 @@ from execmem_tui.scenarios.reader import read_scenario
 from execmem_tui.scenarios.runner import StepError
 from tests.scenarios.test_runner import played
 
-sizes = st.one_of(st.integers(1, 1 << 24), st.sampled_from([1, 4095, 4096, 1 << 31, 1 << 40, (1 << 62) - 1]))
+sizes = st.one_of(
+    st.integers(1, 1 << 24), st.sampled_from([1, 4095, 4096, 1 << 31, 1 << 40, (1 << 62) - 1])
+)
 counts = st.integers(1, 6)
 types = st.sampled_from([kind.name for kind in ExecmemType])
 owners = st.sampled_from(["a", "b", "c"])
@@ -43,7 +48,9 @@ simple: st.SearchStrategy[dict[str, Any]] = st.one_of(
 steps = st.one_of(
     simple,
     st.fixed_dictionaries({"repeat": counts, "steps": st.lists(simple, min_size=1, max_size=3)}),
-    st.fixed_dictionaries({"concurrently": counts, "steps": st.lists(simple, min_size=1, max_size=3)}),
+    st.fixed_dictionaries(
+        {"concurrently": counts, "steps": st.lists(simple, min_size=1, max_size=3)}
+    ),
 )
 
 
@@ -58,7 +65,11 @@ def written(value: Any) -> str:
 
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
-@given(st.sampled_from(architectures()), st.sampled_from(["6.12", "7.1"]), st.lists(steps, min_size=1, max_size=8))
+@given(
+    st.sampled_from(architectures()),
+    st.sampled_from(["6.12", "7.1"]),
+    st.lists(steps, min_size=1, max_size=8),
+)
 def test_any_steps(arch: str, kernel: str, found: list[dict[str, Any]]) -> None:
     text = f'title = "t"\narch = "{arch}"\nkernel = "{kernel}"\nsteps = [\n'
     text += "".join(f"{written(step)},\n" for step in found) + "]\n"

@@ -1,4 +1,7 @@
-"""Scenarios that load modules: duplicates, init memory, faults, growth; the same with and without a map."""
+"""Scenarios that load modules: duplicates, init memory, faults, growth.
+
+The same with and without a map.
+"""
 
 import pytest
 from attrs import asdict
@@ -10,7 +13,9 @@ from execmem_tui.scenarios.runner import Runner
 from tests.scenarios.test_runner import played, run, scenario
 
 
-@pytest.mark.parametrize("name", ["cloud-amd64", "cloud-arm64-6.12", "arm32-big-wifi", "rox-19m-25m"])
+@pytest.mark.parametrize(
+    "name", ["cloud-amd64", "cloud-arm64-6.12", "arm32-big-wifi", "rox-19m-25m"]
+)
 def test_counts_equal_those_of_the_map(name: str) -> None:
     found = open_scenario(name)
     outcome, snapshot = played(found)
@@ -88,7 +93,10 @@ expect = ["loaded == 0", "modules.core == 0", "plt.reserved == 0", "areas.MODULE
 
 
 def test_growth_makes_every_section_bigger() -> None:
-    text = '[knobs]\nmodule_growth = {}\n[[steps]]\nload = "xfs"\n[[steps]]\nexpect = "modules.core {}"\n'
+    text = (
+        '[knobs]\nmodule_growth = {}\n[[steps]]\nload = "xfs"\n[[steps]]\nexpect = "modules.core'
+        ' {}"\n'
+    )
     one = run(text.format(1, "> 0")).expectations[0].got
     assert isinstance(one, int)
     assert run(text.format(2.5, f"> {one} * 2")).passed

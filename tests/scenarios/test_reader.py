@@ -122,7 +122,9 @@ def test_hostile_files() -> None:
         read_scenario(b"title = 'x'\narch = '\xff'\n", "case.toml", "case")
     with pytest.raises(InputError, match="bytes are no scenario"):
         read_scenario(b"#" * (1 << 20) + b"\n", "case.toml", "case")
-    scenario = read_scenario(GOOD.replace("A title", "\\u001b[31mred").encode(), "case.toml", "\x1bcase")
+    scenario = read_scenario(
+        GOOD.replace("A title", "\\u001b[31mred").encode(), "case.toml", "\x1bcase"
+    )
     assert "\x1b" not in scenario.title + scenario.name
 
 

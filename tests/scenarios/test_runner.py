@@ -1,4 +1,7 @@
-"""A run: the same with and without a map, the same again, and faults that strike where they are told to."""
+"""A run.
+
+The same with and without a map, the same again, and faults that strike where they are told to.
+"""
 
 import pytest
 from attrs import asdict
@@ -61,7 +64,9 @@ free = "b"
 
 
 def scenario(text: str, arch: str = "arm64", kernel: str = "7.1") -> Scenario:
-    return read_scenario((HEAD.format(arch=arch, kernel=kernel) + text).encode(), "case.toml", "case")
+    return read_scenario(
+        (HEAD.format(arch=arch, kernel=kernel) + text).encode(), "case.toml", "case"
+    )
 
 
 def run(text: str, arch: str = "arm64", kernel: str = "7.1") -> Outcome:
@@ -87,7 +92,9 @@ def test_counts_equal_those_of_the_map(arch: str, kernel: str) -> None:
     assert outcome.meters == {kind.name: asdict(meter) for kind, meter in meters(snapshot).items()}
 
 
-@pytest.mark.parametrize("name", ["arm64-4.4-zfs", "ppc32-g4-fragmented", "giant-module", "mips-defaults-missing"])
+@pytest.mark.parametrize(
+    "name", ["arm64-4.4-zfs", "ppc32-g4-fragmented", "giant-module", "mips-defaults-missing"]
+)
 def test_shipped_counts_equal_those_of_the_map(name: str) -> None:
     found = open_scenario(name)
     outcome, snapshot = played(found)
@@ -189,7 +196,9 @@ def test_repeats_of_repeats_end(monkeypatch: pytest.MonkeyPatch) -> None:
         run(f"[[steps]]\nrepeat = 1000000\nsteps = [{inner}]\n")
 
 
-@pytest.mark.parametrize("step", ['alloc = "BPF"\ncount = 60', 'load = "@all"', 'bpf = "p"\ncount = 60'])
+@pytest.mark.parametrize(
+    "step", ['alloc = "BPF"\ncount = 60', 'load = "@all"', 'bpf = "p"\ncount = 60']
+)
 def test_requests_without_end_end(monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     monkeypatch.setattr("execmem_tui.scenarios.state.MAX_REQUESTS", 50)
     with pytest.raises(UsageError, match=r"case.toml:5: more than 50 requests"):
@@ -197,7 +206,9 @@ def test_requests_without_end_end(monkeypatch: pytest.MonkeyPatch, step: str) ->
 
 
 def test_faults_as_knobs() -> None:
-    found = scenario('[[steps]]\nalloc = "MODULE_TEXT"\ncount = 5\n[[steps]]\nexpect = "failures == 0"\n')
+    found = scenario(
+        '[[steps]]\nalloc = "MODULE_TEXT"\ncount = 5\n[[steps]]\nexpect = "failures == 0"\n'
+    )
 
     def turned(**changes: str) -> Outcome:
         return Runner(found, found.settings.changed(changes), recording=False).run()
@@ -224,7 +235,9 @@ steps = [{ vmalloc = "16K", owner = "x" }, { free = "x", count = 1 }, { vmalloc 
 """
 
     def order(seed: int) -> list[str]:
-        found = read_scenario(f'title = "t"\narch = "arm64"\nseed = {seed}\n{text}'.encode(), "case.toml", "case")
+        found = read_scenario(
+            f'title = "t"\narch = "arm64"\nseed = {seed}\n{text}'.encode(), "case.toml", "case"
+        )
         return [event.text for step in Runner(found).play() for event in step.events]
 
     assert order(1) == order(1)
@@ -263,9 +276,10 @@ expect = ["range.MODULE_DATA.size == 16M", "range.BPF.fallback_start == 0"]
 
 def test_the_dispatcher_is_made_once_and_struct_ops_come_and_go() -> None:
     text = (
-        'title = "x"\narch = "x86"\n[[steps]]\nxdp = 3\n[[steps]]\nstruct_ops = "dctcp"\nmethods = 12\nsize = "512"\n'
-        '[[steps]]\nexpect = ["packs == 1", "last.count == 1", "failures == 0"]\n[[steps]]\nunbpf = "dctcp"\n'
-        '[[steps]]\nstruct_ops = "big"\nsize = "8K"\n[[steps]]\nexpect = ["last.count == 0"]\n'
+        'title = "x"\narch = "x86"\n[[steps]]\nxdp = 3\n[[steps]]\nstruct_ops = "dctcp"\nmethods ='
+        ' 12\nsize = "512"\n[[steps]]\nexpect = ["packs == 1", "last.count == 1", "failures =='
+        ' 0"]\n[[steps]]\nunbpf = "dctcp"\n[[steps]]\nstruct_ops = "big"\nsize ='
+        ' "8K"\n[[steps]]\nexpect = ["last.count == 0"]\n'
     )
     outcome = Runner(read_scenario(text.encode(), "x.toml", "x")).run()
     assert outcome.passed, outcome.expectations

@@ -1,4 +1,7 @@
-"""Bundles: every packing opens, reports of whole machines too; what is hostile is refused by name."""
+"""Bundles: every packing opens, reports of whole machines too.
+
+What is hostile is refused by name.
+"""
 
 import io
 import shutil
@@ -25,7 +28,9 @@ TRACE = DATA / "traces" / "armhf-6.12.107"
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def temporary(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """Whatever happens, nothing that was unpacked stays."""
     place = tmp_path_factory.mktemp("unpacked")
     monkeypatch.setattr("tempfile.tempdir", str(place))
@@ -51,7 +56,9 @@ def test_a_zip_opens_like_its_folder(tmp_path: Path) -> None:
     assert areas(Path(bundle)) == areas(ARMHF)
 
 
-def test_a_bundle_with_a_trace_verifies_and_replays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bundle_with_a_trace_verifies_and_replays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     bundle = tmp_path / "run.tar.gz"
     bundle.write_bytes(packed(tar_of(TRACE), ".gz"))
     with on_disk(bundle) as found:
@@ -69,7 +76,10 @@ def test_a_bundle_with_a_trace_verifies_and_replays(tmp_path: Path, capsys: pyte
 
 
 def report(tmp_path: Path, *, with_version: bool) -> Path:
-    """A tree as sosreport leaves it: partial copies of /proc, /sys, /boot, and outputs of commands."""
+    """A tree as sosreport leaves it.
+
+    Partial copies of /proc, /sys, /boot, and outputs of commands.
+    """
     phase = ARMHF / "1-modules"
     root = tmp_path / "sosreport-host-2026"
     (root / "proc").mkdir(parents=True)
@@ -81,11 +91,16 @@ def report(tmp_path: Path, *, with_version: bool) -> Path:
         file.write_text(address + "\n")
     commands = root / "sos_commands" / "kernel"
     commands.mkdir(parents=True)
-    (commands / "uname_-a").write_text("Linux host 6.12.107+deb13-armmp #1 SMP Debian armv7l GNU/Linux\n")
+    (commands / "uname_-a").write_text(
+        "Linux host 6.12.107+deb13-armmp #1 SMP Debian armv7l GNU/Linux\n"
+    )
     (root / "uname").symlink_to("sos_commands/kernel/uname_-a")
     log = ["[    1.0] hello", "[  999.123456] execmem: unable to allocate memory"] * 3
     if with_version:
-        log.insert(0, "[    0.000000] Linux version 6.12.107+deb13-armmp (x) (arm-linux-gnueabihf-gcc-14) #1")
+        log.insert(
+            0,
+            "[    0.000000] Linux version 6.12.107+deb13-armmp (x) (arm-linux-gnueabihf-gcc-14) #1",
+        )
         (commands / "uname_-a").unlink()
     (commands / "dmesg").write_text("\n".join(log))
     (root / "boot").mkdir()
@@ -162,13 +177,17 @@ def test_a_hostile_archive_is_refused(
 def test_a_link_that_is_not_wanted_does_no_harm(tmp_path: Path) -> None:
     line = b"0xffffc90000000000-0xffffc90000002000    8192 f+0x1/0x2 pages=1 vmalloc\n"
     bundle = tmp_path / "a.tar"
-    bundle.write_bytes(tar(("x/y/z", "/etc/passwd"), ("x/a/dev/null", None), ("x/vmallocinfo", line)))
+    bundle.write_bytes(
+        tar(("x/y/z", "/etc/passwd"), ("x/a/dev/null", None), ("x/vmallocinfo", line))
+    )
     assert len(areas(bundle)) == 1
 
 
 @pytest.mark.parametrize("limit", ["MAX_MEMBERS", "MAX_KEPT", "MAX_STREAM", "MAX_UNPACKED"])
 @pytest.mark.parametrize("kind", ["tar", "zip"])
-def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, kind: str) -> None:
+def test_bombs_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, kind: str
+) -> None:
     if (limit, kind) == ("MAX_STREAM", "zip"):
         pytest.skip("what is not wanted of a zip is never unpacked")
     monkeypatch.setattr(archive, limit, 2 if limit == "MAX_MEMBERS" else 5_000)
@@ -218,7 +237,9 @@ def test_zip_names_and_links_are_watched(tmp_path: Path) -> None:
 def test_a_damaged_member_is_named_through_the_archive(tmp_path: Path) -> None:
     bundle = tmp_path / "a.tar"
     bundle.write_bytes(tar(("run/vmallocinfo", b"hello\n" * 40)))
-    with pytest.raises(InputError, match=r"a\.tar/run/vmallocinfo:1: not a line of /proc/vmallocinfo"):
+    with pytest.raises(
+        InputError, match=r"a\.tar/run/vmallocinfo:1: not a line of /proc/vmallocinfo"
+    ):
         open_path(str(bundle))
 
 

@@ -1,4 +1,7 @@
-"""Real captures: owners against the kernel's own records, ranges, honesty where nothing can be known."""
+"""Real captures.
+
+Owners against the kernel's own records, ranges, honesty where nothing can be known.
+"""
 
 import gzip
 import re
@@ -23,7 +26,9 @@ REGIONS = (
     "MOD_INIT_DATA",
     "MOD_INIT_RODATA",
 )
-_MODMEM = re.compile(r"modmem (\S+) state=\S+ type=(\d)\S* base=(?:0x)?([0-9a-f]+) size=([0-9a-f]+)")
+_MODMEM = re.compile(
+    r"modmem (\S+) state=\S+ type=(\d)\S* base=(?:0x)?([0-9a-f]+) size=([0-9a-f]+)"
+)
 _RANGE = re.compile(r"execmem_range (\d) \S+ start=(?:0x)?([0-9a-f]+) end=(?:0x)?([0-9a-f]+)")
 
 
@@ -74,14 +79,20 @@ def test_consumers_are_told_apart() -> None:
     snapshot = open_capture(CAPTURES / "amd64-7.2.13-kaslr", "6b-final").history.snapshot()
     types = {area.type for area in snapshot.areas}
     assert {ExecmemType.KPROBES, ExecmemType.FTRACE, ExecmemType.BPF} <= types
-    assert all(area.type is None for area in snapshot.areas if (area.caller or "").startswith("kernel_clone"))
+    assert all(
+        area.type is None
+        for area in snapshot.areas
+        if (area.caller or "").startswith("kernel_clone")
+    )
     assert any(area.state is AreaState.LAZY for area in snapshot.areas)
 
 
 def test_a_drawn_range_is_bounded_and_says_so() -> None:
     layout = open_capture(CAPTURES / "amd64-7.2.13-kaslr").history.layout
     entry = layout.range_of(ExecmemType.MODULE_TEXT)
-    truth = gzip.decompress((CAPTURES / "amd64-7.2.13-kaslr" / "1-modules" / "truth.gz").read_bytes()).decode()
+    truth = gzip.decompress(
+        (CAPTURES / "amd64-7.2.13-kaslr" / "1-modules" / "truth.gz").read_bytes()
+    ).decode()
     real = {int(match[2], 16) for match in _RANGE.finditer(truth)}
     assert all(0xFFFFFFFFC0000000 < start <= entry.start for start in real)
     assert layout.kaslr == "unknown"

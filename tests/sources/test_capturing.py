@@ -1,4 +1,7 @@
-"""`capture` on trees made of real captures: what is collected, shifted, refused; nothing of the machine gets out."""
+"""`capture` on trees made of real captures: what is collected, shifted, refused.
+
+Nothing of the machine gets out.
+"""
 
 import gzip
 import json
@@ -68,7 +71,8 @@ def tree(tmp_path: Path, run: str) -> Path:
     phase = CAPTURES / run / "1-modules"
     boot = CAPTURES / run / "0-boot"
     version = (
-        text_of(boot, "version") or f"Linux version 6.12.107+deb13-armmp (b@{HOST}) (arm-linux-gnueabihf-gcc) #1\n"
+        text_of(boot, "version")
+        or f"Linux version 6.12.107+deb13-armmp (b@{HOST}) (arm-linux-gnueabihf-gcc) #1\n"
     )
     contents = {
         **{f"proc/{name}": text_of(phase, name) for name in ("vmallocinfo", "kallsyms", "modules", "meminfo")},
@@ -107,7 +111,11 @@ def test_a_bundle_shows_what_the_tree_shows(tmp_path: Path, run: str, suffix: st
     bundle = tmp_path / f"a{suffix}"
     manifest = capture(bundle, proc=tree(tmp_path, run))
     assert (manifest.phases, manifest.anonymised) == (("0-capture",), False)
-    assert {each.name for each in manifest.missing} == {"kprobe_events", "enabled_functions", "ranges"}
+    assert {each.name for each in manifest.missing} == {
+        "kprobe_events",
+        "enabled_functions",
+        "ranges",
+    }
     whole = open_path(str(CAPTURES / run), phase="1-modules").history.snapshot()
     found = open_path(str(bundle)).history.snapshot()
     assert [(area.start, area.owner, area.region) for area in found.areas] == [
@@ -117,17 +125,23 @@ def test_a_bundle_shows_what_the_tree_shows(tmp_path: Path, run: str, suffix: st
     assert bundle.stat().st_mode & 0o077 == 0
 
 
-def test_the_same_machine_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_machine_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("time.strftime", lambda *_: "2026-01-01T00:00:00Z")
     proc = tree(tmp_path, "armhf-6.12.107")
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         capture(tmp_path / folder / "x.tar.zst", proc=proc)
-    assert (tmp_path / "a" / "x.tar.zst").read_bytes() == (tmp_path / "b" / "x.tar.zst").read_bytes()
+    assert (tmp_path / "a" / "x.tar.zst").read_bytes() == (
+        tmp_path / "b" / "x.tar.zst"
+    ).read_bytes()
     assert [each.name for each in (tmp_path / "a").iterdir()] == ["x.tar.zst"]
 
 
-def test_the_command_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     proc = tree(tmp_path, "armhf-6.12.107")
     bundle = tmp_path / "a.tar.gz"
     assert main(["capture", "-o", str(bundle), "--proc", str(proc), "--json"]) == 0
@@ -149,7 +163,9 @@ def test_hidden_addresses_are_said(tmp_path: Path) -> None:
     proc = tree(tmp_path, "armhf-6.12.107")
     (proc / "vmallocinfo").write_text(text_of(CAPTURES / "hashed", "vmallocinfo"))
     (proc / "kallsyms").write_text("00000000 T _text\n00000000 t f\t[xfs]\n")
-    said = {each.name: each.why for each in capture(tmp_path / "a.tar", proc=proc, hide=True).missing}
+    said = {
+        each.name: each.why for each in capture(tmp_path / "a.tar", proc=proc, hide=True).missing
+    }
     assert "kptr_restrict" in said["addresses in vmallocinfo"]
     assert "CAP_SYSLOG" in said["addresses in kallsyms"]
     assert any("hashed" in note for note in open_path(str(tmp_path / "a.tar")).history.layout.notes)
@@ -159,10 +175,17 @@ def test_a_changed_bundle_is_noticed(tmp_path: Path) -> None:
     capture(tmp_path / "a.tar", proc=tree(tmp_path, "armhf-6.12.107"))
     data = (tmp_path / "a.tar").read_bytes()
     (tmp_path / "b.tar").write_bytes(data.replace(b"load_module", b"moad_lodule", 1))
-    with pytest.raises(InputError, match=r"b\.tar/a/0-capture/vmallocinfo: not the file that the manifest speaks of"):
+    with pytest.raises(
+        InputError,
+        match=r"b\.tar/a/0-capture/vmallocinfo: not the file that the manifest speaks of",
+    ):
         open_path(str(tmp_path / "b.tar"))
-    (tmp_path / "c.tar").write_bytes(data.replace(b"execmem-tui-capture/1", b"execmem-tui-capture/9", 1))
-    with pytest.raises(InputError, match=r"format execmem-tui-capture/9, not execmem-tui-capture/1"):
+    (tmp_path / "c.tar").write_bytes(
+        data.replace(b"execmem-tui-capture/1", b"execmem-tui-capture/9", 1)
+    )
+    with pytest.raises(
+        InputError, match=r"format execmem-tui-capture/9, not execmem-tui-capture/1"
+    ):
         open_path(str(tmp_path / "c.tar"))
 
 
@@ -171,7 +194,9 @@ def originals(text: str) -> set[int]:
 
 
 @pytest.mark.parametrize("run", MACHINES)
-def test_an_anonymised_bundle_keeps_distances_and_owners_and_nothing_else(tmp_path: Path, run: str) -> None:
+def test_an_anonymised_bundle_keeps_distances_and_owners_and_nothing_else(
+    tmp_path: Path, run: str
+) -> None:
     proc = tree(tmp_path, run)
     plain, hidden = tmp_path / "plain.tar", tmp_path / "hidden.tar.zst"
     capture(plain, proc=proc)
@@ -189,12 +214,19 @@ def test_an_anonymised_bundle_keeps_distances_and_owners_and_nothing_else(tmp_pa
         )  # fmt: skip
     assert_same_layout(true.layout, shifted.layout, delta)
     for area in true.areas[::17]:
-        mine, theirs = whatis_document(true, area.start), whatis_document(shifted, area.start + delta)
+        mine, theirs = (
+            whatis_document(true, area.start),
+            whatis_document(shifted, area.start + delta),
+        )
         for key in ("owner", "region", "type", "window", "distance", "reach"):
             assert mine[key] == theirs[key]
-    forbidden = originals("".join(text_of(proc, name) for name in ("vmallocinfo", "kallsyms", "modules")))
+    forbidden = originals(
+        "".join(text_of(proc, name) for name in ("vmallocinfo", "kallsyms", "modules"))
+    )
     forbidden = {
-        address for address in forbidden if address > (1 << 63 if true.layout.word_bits == 64 else 0xA000_0000)
+        address
+        for address in forbidden
+        if address > (1 << 63 if true.layout.word_bits == 64 else 0xA000_0000)
     }
     seen = ""
     for parts, chunks in members(hidden, lambda _parts, _regular: True):
@@ -202,7 +234,9 @@ def test_an_anonymised_bundle_keeps_distances_and_owners_and_nothing_else(tmp_pa
         assert HOST not in text, parts
         if parts[-1] != "manifest.toml":
             assert not originals(text) & forbidden, parts
-        assert not {f"{address:x}" for address in forbidden} & set(re.findall(r"[0-9a-f]+", text)), parts
+        assert not {f"{address:x}" for address in forbidden} & set(
+            re.findall(r"[0-9a-f]+", text)
+        ), parts
         assert "/home" not in text
         assert "10.0.0.1" not in text
         seen += text
@@ -214,7 +248,11 @@ def assert_same_layout(true: Layout, shifted: Layout, delta: int) -> None:
     assert (true.id, true.arch, true.variant, true.kaslr, true.page_size, true.word_bits) == (
         shifted.id, shifted.arch, shifted.variant, shifted.kaslr, shifted.page_size, shifted.word_bits
     )  # fmt: skip
-    assert shifted.vmalloc_start - true.vmalloc_start == shifted.vmalloc_end - true.vmalloc_end == delta
+    assert (
+        shifted.vmalloc_start - true.vmalloc_start
+        == shifted.vmalloc_end - true.vmalloc_end
+        == delta
+    )
     assert {name: address + delta for name, address in true.symbols.items()} == shifted.symbols
     for kind, entry in true.types.items():
         other = shifted.types[kind]
@@ -234,13 +272,22 @@ def replayed(tmp_path: Path, run: str, prepare: Callable[[Path], None]) -> dict[
     source = DATA / "traces" / run
     folder = tmp_path / run
     for file in sorted(each for each in source.rglob("*") if each.is_file()):
-        target = folder / file.relative_to(source).with_suffix("" if file.suffix == ".xz" else file.suffix)
+        target = folder / file.relative_to(source).with_suffix(
+            "" if file.suffix == ".xz" else file.suffix
+        )
         target.parent.mkdir(parents=True, exist_ok=True)
         # an anonymised trace keeps the markers of snapshots, no others
-        target.write_text(text_of(file.parent, file.name.removesuffix(".xz")).replace("lab: snapshot ", "snapshot "))
+        target.write_text(
+            text_of(file.parent, file.name.removesuffix(".xz")).replace(
+                "lab: snapshot ", "snapshot "
+            )
+        )
     prepare(folder)
     document = verify_trace(folder).document()
-    return {key: document[key] for key in ("checked", "exact", "certain_exact", "classes", "purges", "begins")}
+    return {
+        key: document[key]
+        for key in ("checked", "exact", "certain_exact", "classes", "purges", "begins")
+    }
 
 
 @pytest.mark.parametrize("run", ["amd64-7.2.13-kaslr", "armhf-6.12.107"])
@@ -282,7 +329,9 @@ class Recorded:
         self.closed = False
 
     def mark(self, text: str) -> None:
-        self.lines.append(f"  execmem-tui-7 [000] ..... {10 + len(self.lines)}.0: tracing_mark_write: {text}")
+        self.lines.append(
+            f"  execmem-tui-7 [000] ..... {10 + len(self.lines)}.0: tracing_mark_write: {text}"
+        )
 
     def read(self) -> list[str]:
         lines, self.lines = self.lines, []
@@ -295,7 +344,7 @@ class Recorded:
 def alloc(time: int, start: int) -> str:
     return (
         f"  sh-1 [000] ..... {time}.0: alloc_vmap_area: va_start: {start} size=8192 align=1 "
-        f"vstart=0xbf000000 vend=0xbfe00000 failed=0"
+        "vstart=0xbf000000 vend=0xbfe00000 failed=0"
     )
 
 
@@ -307,8 +356,15 @@ def test_a_trace_lies_between_two_snapshots(tmp_path: Path) -> None:
     assert instance.closed
     assert manifest.phases == ("0-begin", "1-end")
     text = member(bundle, "a/trace.txt")
-    assert re.findall(r"snapshot (\S+ \w+)", text) == ["0-begin begin", "0-begin end", "1-end begin", "1-end end"]
-    assert "va_start" not in text, "what came before the first snapshot would look like a trace from boot"
+    assert re.findall(r"snapshot (\S+ \w+)", text) == [
+        "0-begin begin",
+        "0-begin end",
+        "1-end begin",
+        "1-end end",
+    ]
+    assert "va_start" not in text, (
+        "what came before the first snapshot would look like a trace from boot"
+    )
     assert "trace_clock" in {each.name for each in instance.path.iterdir()}
 
 
@@ -331,7 +387,9 @@ def test_a_shifted_trace_beside_hidden_addresses_keeps_its_windows(tmp_path: Pat
     assert any("anonymised" in note for note in snapshot.layout.notes)
     (area,) = snapshot.areas
     assert area.start != 0xBF000000
-    (line,) = [text for text in member(tmp_path / "a.tar", "a/trace.txt").splitlines() if "alloc" in text]
+    (line,) = [
+        text for text in member(tmp_path / "a.tar", "a/trace.txt").splitlines() if "alloc" in text
+    ]
     assert line.split()[0] == "host/0-1"
     assert area.window is Window.PREFERRED
 
@@ -341,17 +399,26 @@ def test_events_of_a_capture_replay_from_its_first_snapshot(tmp_path: Path) -> N
     run = tmp_path / "run"
     run.mkdir()
     instance = Recorded(tmp_path / "instance")
-    busy = sorted(area.start for area in areas(proc / "vmallocinfo") if 0xBF000000 <= area.start < 0xBFE00000)
+    busy = sorted(
+        area.start for area in areas(proc / "vmallocinfo") if 0xBF000000 <= area.start < 0xBFE00000
+    )
     ends = {area.start: area.end for area in areas(proc / "vmallocinfo")}
-    hole = next((ends[low] for low, high in pairwise(busy) if high - ends[low] >= 8192), ends[busy[-1]])
+    hole = next(
+        (ends[low] for low, high in pairwise(busy) if high - ends[low] >= 8192), ends[busy[-1]]
+    )
     collector = Collector(proc, run)
     collector.once()
     record(
-        collector, instance, 0.25, wait=lambda _: instance.lines.append(alloc(50, hole)) if not instance.lines else None
+        collector,
+        instance,
+        0.25,
+        wait=lambda _: instance.lines.append(alloc(50, hole)) if not instance.lines else None,
     )
     lines = (run / "trace.txt").read_text().splitlines()
     (run / "trace.txt").write_text("\n".join(dict.fromkeys(lines)) + "\n")
-    (run / "meta.toml").write_text('arch = "armhf"\nkernel = "6.12.107"\npage_size = 4096\nsmp = 1\n')
+    (run / "meta.toml").write_text(
+        'arch = "armhf"\nkernel = "6.12.107"\npage_size = 4096\nsmp = 1\n'
+    )
     verdict = verify_trace(run)
     assert verdict.run.begins.name == "0-begin"
     assert verdict.run.lost == 3
@@ -376,19 +443,32 @@ def test_this_machine_can_be_captured(tmp_path: Path) -> None:
 def in_namespace(script: str) -> subprocess.CompletedProcess[str]:
     """Run a script where tracefs is mounted and nobody else sees it."""
     mounted = "mount -t tracefs nodev /sys/kernel/tracing && "
-    return subprocess.run(["unshare", "-m", "sh", "-c", mounted + script], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["unshare", "-m", "sh", "-c", mounted + script], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="takes root")
 def test_a_real_trace_leaves_no_instance(tmp_path: Path) -> None:
-    if shutil.which("unshare") is None or in_namespace("ls -d /sys/kernel/tracing/events/vmalloc").returncode:
+    if (
+        shutil.which("unshare") is None
+        or in_namespace("ls -d /sys/kernel/tracing/events/vmalloc").returncode
+    ):
         pytest.skip("no tracefs with vmalloc events here")
-    command = f"{sys.executable} -m execmem_tui.cli.main capture --anonymise --trace 0.05 -o {tmp_path}/a.tar"
+    command = (
+        f"{sys.executable} -m execmem_tui.cli.main capture --anonymise --trace 0.05 -o"
+        f" {tmp_path}/a.tar"
+    )
     done = in_namespace(f"{command} && ls /sys/kernel/tracing/instances")
     assert done.returncode == 0, done.stderr
     assert "execmem-tui-" not in done.stdout
     text = member(tmp_path / "a.tar", "a/trace.txt")
-    assert re.findall(r"snapshot (\S+ \w+)", text) == ["0-begin begin", "0-begin end", "1-end begin", "1-end end"]
+    assert re.findall(r"snapshot (\S+ \w+)", text) == [
+        "0-begin begin",
+        "0-begin end",
+        "1-end begin",
+        "1-end end",
+    ]
     assert "dropped events: 0" in member(tmp_path / "a.tar", "a/trace_stats_final")
 
 
@@ -406,11 +486,17 @@ def test_the_recipe_of_the_readme_collects_the_same(tmp_path: Path) -> None:
     proc = tree(tmp_path, "armhf-6.12.107")
     (proc / "config.gz").write_bytes(gzip.compress(b"CONFIG_MODULES=y\n", mtime=0))
     done = subprocess.run(
-        ["sh", str(script), "a.tar.gz", str(proc)], cwd=tmp_path, capture_output=True, text=True, check=True
+        ["sh", str(script), "a.tar.gz", str(proc)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stderr == ""
     capture(tmp_path / "b.tar", proc=proc)
-    by_hand, by_tool = (open_path(str(tmp_path / name)).history.snapshot() for name in ("a.tar.gz", "b.tar"))
+    by_hand, by_tool = (
+        open_path(str(tmp_path / name)).history.snapshot() for name in ("a.tar.gz", "b.tar")
+    )
     assert by_hand.areas == by_tool.areas
     assert by_hand.layout.types == by_tool.layout.types
     assert by_hand.layout.kernel == by_tool.layout.kernel
@@ -418,5 +504,10 @@ def test_the_recipe_of_the_readme_collects_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not os.access("/proc/vmallocinfo", os.R_OK), reason="takes root")
 def test_the_recipe_of_the_readme_runs_here(tmp_path: Path) -> None:
-    subprocess.run(["sh", "-c", recipe(), "capture.sh", "a.tar.gz"], cwd=tmp_path, capture_output=True, check=True)
+    subprocess.run(
+        ["sh", "-c", recipe(), "capture.sh", "a.tar.gz"],
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+    )
     assert open_path(str(tmp_path / "a.tar.gz")).history.layout.kernel == os.uname().release

@@ -1,4 +1,7 @@
-"""The running kernel, played by a tree of files: what is read, what is followed, what is left behind."""
+"""The running kernel, played by a tree of files.
+
+What is read, what is followed, what is left behind.
+"""
 
 import gzip
 import os
@@ -29,7 +32,10 @@ ALLOC = (
     "          insmod-77  [000] .....   9.{0:06d}: alloc_vmap_area: va_start: {1} size=8192 align=1"
     " vstart=0xffffffffc0249000 vend=0xffffffffff000000 failed=0\n"
 )
-FREE = "  insmod-77  [000] .....   9.{0:06d}: free_vmap_area_noflush: va_start=0x{1:x} nr_lazy=2 nr_lazy_max=8192\n"
+FREE = (
+    "  insmod-77  [000] .....   9.{0:06d}: free_vmap_area_noflush: va_start=0x{1:x} nr_lazy=2"
+    " nr_lazy_max=8192\n"
+)
 
 
 @pytest.fixture
@@ -103,7 +109,9 @@ def test_what_proc_says_is_the_first_event(proc: Path) -> None:
 def test_a_change_in_proc_is_one_event_with_the_difference(proc: Path) -> None:
     live = Live(proc)
     lines = (proc / "vmallocinfo").read_text().splitlines(keepends=True)
-    (proc / "vmallocinfo").write_text("".join(lines[:-1]) + "0xffffffffc9000000-0xffffffffc9003000   12288 x+0x1/0x2\n")
+    (proc / "vmallocinfo").write_text(
+        "".join(lines[:-1]) + "0xffffffffc9000000-0xffffffffc9003000   12288 x+0x1/0x2\n"
+    )
     (event,) = live.read()
     assert isinstance(event, Noted)
     assert event.reset
@@ -131,7 +139,9 @@ def test_events_are_followed_and_lines_are_read_whole(proc: Path, tracing: Path)
     live.close()
 
 
-def test_an_instance_of_a_killed_run_is_removed_and_that_of_a_running_one_is_not(proc: Path, tracing: Path) -> None:
+def test_an_instance_of_a_killed_run_is_removed_and_that_of_a_running_one_is_not(
+    proc: Path, tracing: Path
+) -> None:
     (proc / "4242").mkdir()
     for pid in (4242, 4243):
         (tracing / "instances" / f"execmem-tui-{pid}").mkdir()
@@ -140,18 +150,26 @@ def test_an_instance_of_a_killed_run_is_removed_and_that_of_a_running_one_is_not
     assert instances(tracing) == ["execmem-tui-4242", "somebody-else"]
 
 
-def test_without_tracefs_the_map_is_there_and_says_what_is_missing(proc: Path, tmp_path: Path) -> None:
+def test_without_tracefs_the_map_is_there_and_says_what_is_missing(
+    proc: Path, tmp_path: Path
+) -> None:
     live = Live(proc, tmp_path / "nowhere")
-    assert any("no tracefs" in note and "mount -t tracefs" in note for note in live.history.layout.notes)
+    assert any(
+        "no tracefs" in note and "mount -t tracefs" in note for note in live.history.layout.notes
+    )
     (tmp_path / "old" / "instances").mkdir(parents=True)
     with pytest.raises(UsageError, match="no vmalloc events"):
         TraceInstance(tmp_path / "old", proc)
 
 
-def test_an_instance_that_cannot_be_read_is_removed(proc: Path, tracing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_instance_that_cannot_be_read_is_removed(
+    proc: Path, tracing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real = os.open
 
-    def refuse(path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+    def refuse(
+        path: str | Path, flags: int, mode: int = 0o777, *, dir_fd: int | None = None
+    ) -> int:
         if Path(path).name == "trace_pipe":
             raise PermissionError(13, "Permission denied")
         return real(path, flags, mode, dir_fd=dir_fd)
@@ -197,7 +215,9 @@ def test_files_that_may_not_be_read_are_named_and_the_rest_is_shown(
 ) -> None:
     real = os.access
     hidden = ("vmallocinfo", "tracing")
-    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name not in hidden and real(path, mode))
+    monkeypatch.setattr(
+        os, "access", lambda path, mode: Path(path).name not in hidden and real(path, mode)
+    )
     (tmp_path / "tracing").mkdir()
     live = Live(proc, tmp_path / "tracing")
     notes = live.history.layout.notes
@@ -218,13 +238,27 @@ def test_chains_of_equal_hashes_are_placed_by_sections() -> None:
     info = parse_vmallocinfo("x", enumerate(lines, 1))
     assert info.pointers is Pointers.HASHED
     base = 0x1000_0000
-    places = ((".text", 0), (".data", 0x2000), (".rodata", 0x5000), (".data..ro_after_init", 0xA000))
-    sections = [SectionLine(module="m", section=name, address=base + offset + 8) for name, offset in places]
-    evidence = Evidence(sections=sections, modules=[ModuleLine(name="m", size=0xA000, state="Live", base=base)])
+    places = (
+        (".text", 0),
+        (".data", 0x2000),
+        (".rodata", 0x5000),
+        (".data..ro_after_init", 0xA000),
+    )
+    sections = [
+        SectionLine(module="m", section=name, address=base + offset + 8) for name, offset in places
+    ]
+    evidence = Evidence(
+        sections=sections, modules=[ModuleLine(name="m", size=0xA000, state="Live", base=base)]
+    )
     found = revealed(info.entries, evidence, 4096)
     assert [entry.start - base for entry in found] == [0, 0x2000, 0x5000, 0xA000]
     areas = phase_areas(make_layout(), info, evidence)
-    assert [area.region for area in areas] == ["MOD_TEXT", "MOD_DATA", "MOD_RODATA", "MOD_RO_AFTER_INIT"]
+    assert [area.region for area in areas] == [
+        "MOD_TEXT",
+        "MOD_DATA",
+        "MOD_RODATA",
+        "MOD_RO_AFTER_INIT",
+    ]
     assert all(area.owner == "m" and area.state is AreaState.LIVE for area in areas)
     few = Evidence(sections=sections[:2])
     assert revealed(info.entries, few, 4096) == []
@@ -241,7 +275,9 @@ def test_ranges_are_read_from_kcore(tmp_path: Path) -> None:
     memory = bytearray(0x4000)
     memory[0x1000:0x1008] = struct.pack("<Q", low + 0x2000)
     memory[0x2008 : 0x2008 + len(ranges)] = ranges
-    head = struct.pack("<4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 4, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    head = struct.pack(
+        "<4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 4, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0
+    )
     segment = struct.pack("<IIQQQQQQ", 1, 7, 120, low, 0, len(memory), len(memory), 4096)
     kcore = tmp_path / "kcore"
     kcore.write_bytes(head + segment + bytes(memory))

@@ -28,10 +28,15 @@ RUNS = (
 
 
 def truth(run: str, phase: str) -> list[tuple[int, int, str, str | None, str]]:
-    """(first, end, owner or ~program, region, type): from kernel memory, or from the flags of each section in its .ko file."""
+    """(first, end, owner or ~program, region, type).
+
+    From kernel memory, or from the flags of each section in its .ko file.
+    """
     text = lzma.decompress((CAPTURES / run / phase / "owners.xz").read_bytes()).decode()
     words = (line.split(" ") for line in text.splitlines())
-    return [(int(w[0], 16), int(w[1], 16), w[2], None if w[3] == "None" else w[3], w[4]) for w in words]
+    return [
+        (int(w[0], 16), int(w[1], 16), w[2], None if w[3] == "None" else w[3], w[4]) for w in words
+    ]
 
 
 def says(area: Area | None, address: int) -> tuple[str | None, str | None, str | None]:
@@ -39,7 +44,9 @@ def says(area: Area | None, address: int) -> tuple[str | None, str | None, str |
     if area is None or area.type is None:
         return None, None, None
     inside = area.inside_at(address)
-    program = area.type is ExecmemType.BPF and inside is not None and inside[0] <= address < inside[0] + 4
+    program = (
+        area.type is ExecmemType.BPF and inside is not None and inside[0] <= address < inside[0] + 4
+    )
     return (f"~{inside[1]}" if program and inside else area.owner), area.region, area.type.name
 
 
@@ -52,27 +59,42 @@ def test_every_address_has_its_owner(run: str, phase: str) -> None:
     for start, end, owner, region, kind in rows:
         for address in {start, (start + end) // 2, end - 1}:
             if owner.startswith("~") or address not in programs:
-                assert says(snapshot.area_at(address), address) == (owner, region, kind), hex(address)
+                assert says(snapshot.area_at(address), address) == (owner, region, kind), hex(
+                    address
+                )
                 checked += 1
     assert checked > 1000
 
 
 @pytest.mark.parametrize(("run", "phase"), RUNS)
 def test_what_is_left_out_becomes_unknown_not_wrong(run: str, phase: str) -> None:
-    """Without sections, without symbols, with vmallocinfo alone: hardly a wrong owner, and never one without a warning."""
+    """Without sections, without symbols, with vmallocinfo alone.
+
+    Hardly a wrong owner, and never one without a warning.
+    """
     read = read_phase(CAPTURES / run / phase)
     layout = phases_layout([read], None)
     rows = [row for row in truth(run, phase) if not row[2].startswith("~")]
     whole = read.evidence
-    for evidence in (evolve(whole, sections=[]), evolve(whole, sections=[], symbols=[]), Evidence()):
+    for evidence in (
+        evolve(whole, sections=[]),
+        evolve(whole, sections=[], symbols=[]),
+        Evidence(),
+    ):
         areas = attribute(layout, read.info.entries, evidence)
         starts = {area.start: area for area in areas}
         wrong: Counter[str] = Counter()
         for start, _, owner, region, _ in rows:
             area = starts.get(start)
-            if area is None or area.owner is None or (area.owner, area.region) in ((owner, region), (owner, None)):
+            if (
+                area is None
+                or area.owner is None
+                or (area.owner, area.region) in ((owner, region), (owner, None))
+            ):
                 continue
-            if area.state is AreaState.LIVE and not area.detail.startswith(("probably", "told by its caller")):
+            if area.state is AreaState.LIVE and not area.detail.startswith(
+                ("probably", "told by its caller")
+            ):
                 wrong[f"{area.name} is {owner}.{region}"] += 1
         assert not wrong
 
@@ -80,11 +102,17 @@ def test_what_is_left_out_becomes_unknown_not_wrong(run: str, phase: str) -> Non
 def test_without_sections_neighbours_of_the_text_are_told_by_size() -> None:
     run, phase = RUNS[-1]
     read = read_phase(CAPTURES / run / phase)
-    areas = attribute(phases_layout([read], None), read.info.entries, evolve(read.evidence, sections=[], symbols=[]))
+    areas = attribute(
+        phases_layout([read], None),
+        read.info.entries,
+        evolve(read.evidence, sections=[], symbols=[]),
+    )
     right = {(area.start, area.owner, area.region) for area in areas}
     rows = [row for row in truth(run, phase) if row[3] == "MOD_DATA"]
     first = {start for start, *_ in rows} & {area.start for area in areas}
-    told = sum((start, owner, region) in right for start, _, owner, region, _ in rows if start in first)
+    told = sum(
+        (start, owner, region) in right for start, _, owner, region, _ in rows if start in first
+    )
     assert told > 0.9 * len(first)
 
 
@@ -106,7 +134,9 @@ def test_without_sections_neighbours_of_the_text_are_told_by_size() -> None:
         (".data..ro_after_init", "MOD_RO_AFTER_INIT", "MOD_RO_AFTER_INIT"),
     ],
 )
-def test_a_section_name_tells_its_region_where_it_does(section: str, region: str | None, kept: str | None) -> None:
+def test_a_section_name_tells_its_region_where_it_does(
+    section: str, region: str | None, kept: str | None
+) -> None:
     assert region_of(section) == region
     assert region_of(section, init_kept=True) == kept
 
@@ -135,7 +165,10 @@ def _areas(text: str, evidence: Evidence, kernel: str = "7.1") -> list[Area]:
 
 
 def _line(start: int, size: int, caller: str = "execmem_alloc_rw+0x1/0x2") -> str:
-    return f"0x{start:016x}-0x{start + size:016x} {size:7d} {caller} pages={size // 4096 - 1} vmalloc\n"
+    return (
+        f"0x{start:016x}-0x{start + size:016x} {size:7d} {caller} pages={size // 4096 - 1}"
+        " vmalloc\n"
+    )
 
 
 def test_interleaved_claims_are_shown() -> None:
@@ -164,7 +197,11 @@ def test_pieces_of_a_rox_block_that_overlap_say_so() -> None:
         SectionLine(module="big", section=".data", address=BASE + 0x400000),
         SectionLine(module="next", section=".data", address=BASE + 0x402000),
     ]
-    text = _line(BASE, 0x201000, "execmem_alloc+0x1/0x2") + _line(BASE + 0x400000, 8192) + _line(BASE + 0x402000, 8192)
+    text = (
+        _line(BASE, 0x201000, "execmem_alloc+0x1/0x2")
+        + _line(BASE + 0x400000, 8192)
+        + _line(BASE + 0x402000, 8192)
+    )
     areas = _areas(text, Evidence(modules=modules, sections=sections))
     assert [(area.owner, area.size) for area in areas[:3]] == [
         ("big", 0x2000),
@@ -181,7 +218,11 @@ def test_a_block_with_one_module_is_not_all_that_modules() -> None:
     sections = [SectionLine(module="one", section=".data", address=BASE + 0x400000)]
     text = _line(BASE, 0x201000, "execmem_alloc+0x1/0x2") + _line(BASE + 0x400000, 8192)
     areas = _areas(text, Evidence(modules=modules, sections=sections))
-    assert [(area.owner, area.size) for area in areas] == [("one", 0x2000), ("ROX cache", 0x1FE000), ("one", 0x1000)]
+    assert [(area.owner, area.size) for area in areas] == [
+        ("one", 0x2000),
+        ("ROX cache", 0x1FE000),
+        ("one", 0x1000),
+    ]
 
 
 def test_percpu_sections_claim_nothing() -> None:
@@ -195,7 +236,9 @@ def test_programs_are_named_where_they_begin() -> None:
         Symbol(address=BASE + 0x44, kind="t", name="bpf_prog_a", module="bpf"),
         Symbol(address=BASE + 0x484, kind="t", name="bpf_prog_b", module="bpf"),
     ]
-    (area,) = _areas(_line(BASE, 0x201000, "bpf_prog_pack_alloc+0x1/0x2"), Evidence(symbols=symbols))
+    (area,) = _areas(
+        _line(BASE, 0x201000, "bpf_prog_pack_alloc+0x1/0x2"), Evidence(symbols=symbols)
+    )
     assert area.owner == "bpf_prog_pack"
     assert area.inside_at(BASE) is None
     assert area.inside_at(BASE + 0x44) == (BASE + 0x44, "bpf_prog_a")
@@ -212,7 +255,11 @@ def test_page_arrays_of_big_areas_are_not_their_callers() -> None:
 
 
 def test_executable_areas_are_told_by_claims_then_by_callers() -> None:
-    text = _line(BASE, 8192) + _line(BASE + 8192, 8192) + _line(BASE + 16384, 8192, "alloc_insn_page+0x1/0x2")
+    text = (
+        _line(BASE, 8192)
+        + _line(BASE + 8192, 8192)
+        + _line(BASE + 16384, 8192, "alloc_insn_page+0x1/0x2")
+    )
     entries = parse_vmallocinfo("text", enumerate(text.splitlines(), 1)).entries
     sections = [SectionLine(module="m", section=".text", address=BASE + 8192)]
     found = executable(entries, Evidence(sections=sections))

@@ -1,4 +1,7 @@
-"""Ranges from partial clues: captures of every architecture are made up from our own tables, with seeds, and recognised."""
+"""Ranges from partial clues.
+
+Captures of every architecture are made up from our own tables, with seeds, and recognised.
+"""
 
 from pathlib import Path
 from random import Random
@@ -45,15 +48,24 @@ def variants(machine: str) -> list[tuple[str, Variant]]:
 
     arch, _ = find(machine)
     family = FAMILIES.get(machine, "")
-    return [(arch.name, each) for each in architecture(arch.name).variants if each.name.startswith(family)]
+    return [
+        (arch.name, each)
+        for each in architecture(arch.name).variants
+        if each.name.startswith(family)
+    ]
 
 
 def four(entry: ExecmemRange) -> tuple[int, int, int, int]:
     return entry.start, entry.end, entry.fallback_start, entry.fallback_end
 
 
-def clues_of(machine: str, layout: Layout, variant: Variant, *, config: bool = True, trace: bool = False) -> Clues:
-    """What a capture of this machine would say: areas at the bottom of each window, symbols, meminfo."""
+def clues_of(
+    machine: str, layout: Layout, variant: Variant, *, config: bool = True, trace: bool = False
+) -> Clues:
+    """What a capture of this machine would say.
+
+    Areas at the bottom of each window, symbols, meminfo.
+    """
     random = Random(layout.id)
     page = layout.page_size
     text = layout.range_of(TEXT)
@@ -69,7 +81,11 @@ def clues_of(machine: str, layout: Layout, variant: Variant, *, config: bool = T
         entry = layout.range_of(kind)
         if (entry.start, entry.end) != (text.start, text.end):
             areas[entry.start + page * 40] = owner
-    options = {name: value for name, value in variant.config.items() if name.startswith("CONFIG_")} if config else {}
+    options = (
+        {name: value for name, value in variant.config.items() if name.startswith("CONFIG_")}
+        if config
+        else {}
+    )
     told = {name: {1: "y", 0: "n"}.get(value, hex(value)) for name, value in options.items()}
     if config and layout.arch == "arm64":
         told[f"CONFIG_ARM64_{page >> 10}K_PAGES"] = "y"
@@ -84,11 +100,15 @@ def clues_of(machine: str, layout: Layout, variant: Variant, *, config: bool = T
         symbols=layout.symbols,
         vmalloc_total=(layout.vmalloc_end - layout.vmalloc_start) >> 10 << 10,
         highmem=bool(variant.config.get("CONFIG_HIGHMEM")) if layout.arch == "arm" else None,
-        addresses=tuple(sorted([*areas, *(layout.vmalloc_start + 3 * page * index for index in range(8))])),
+        addresses=tuple(
+            sorted([*areas, *(layout.vmalloc_start + 3 * page * index for index in range(8))])
+        ),
         executable=areas,
         percpu_end=layout.vmalloc_end & -(layout.pmd_size if aligned else page),
         page_size=page,
-        windows=tuple(sorted({*windows, (layout.vmalloc_start, layout.vmalloc_end)})) if trace else (),
+        windows=(
+            tuple(sorted({*windows, (layout.vmalloc_start, layout.vmalloc_end)})) if trace else ()
+        ),
     )
 
 
@@ -124,7 +144,8 @@ def test_what_is_called_derived_is_right_and_estimates_are_called_so(machine: st
                 if mine.provenance is Provenance.DERIVED:
                     assert four(mine) == four(entry), (layout.id, kind, found.id)
                 else:
-                    # The preferred range begins where its lowest area lies; all that is not certain is around the truth.
+                    # The preferred range begins where its lowest area lies; all that is not certain
+                    # is around the truth.
                     assert mine.provenance is Provenance.ASSUMED
                     assert mine.start <= entry.start, (layout.id, kind)
                     assert entry.end <= mine.end, (layout.id, kind)
@@ -142,13 +163,26 @@ def test_a_drawn_window_is_bounded_and_said_to_be() -> None:
 
 
 def test_arm64_before_6_5_asks_for_128_mib_up_to_etext() -> None:
-    """6.1: MODULES_VSIZE is 128 MiB, so the image and vmalloc begin there; kprobes and BPF are in vmalloc."""
+    """6.1: MODULES_VSIZE is 128 MiB, so the image and vmalloc begin there.
+
+    Kprobes and BPF are in vmalloc.
+    """
     text = 0xFFFF800008000000
-    symbols = {"_text": text, "_stext": text + 0x10000, "_etext": text + 16 * MIB, "_end": text + 44 * MIB}
+    symbols = {
+        "_text": text,
+        "_stext": text + 0x10000,
+        "_etext": text + 16 * MIB,
+        "_end": text + 44 * MIB,
+    }
     total = 0xFFFFFBFFF0000000 - text
     config = {"CONFIG_ARM64_VA_BITS": "48", "CONFIG_ARM64_4K_PAGES": "y"}
     clues = Clues(
-        arch="arm64", release="6.1.0-50-arm64", config=config, symbols=symbols, vmalloc_total=total, page_size=4096
+        arch="arm64",
+        release="6.1.0-50-arm64",
+        config=config,
+        symbols=symbols,
+        vmalloc_total=total,
+        page_size=4096,
     )
     found = recognise(clues)
     start = text + 16 * MIB - 128 * MIB
@@ -169,13 +203,19 @@ def test_s390_before_6_10_is_told_by_its_percpu_chunks() -> None:
     )
     found = recognise(clues)
     entry = found.range_of(TEXT)
-    assert (entry.start, entry.end, entry.provenance) == (end + 300 * 4096, end + 2 * GIB, Provenance.ASSUMED)
+    assert (entry.start, entry.end, entry.provenance) == (
+        end + 300 * 4096,
+        end + 2 * GIB,
+        Provenance.ASSUMED,
+    )
     assert (found.vmalloc_start, found.vmalloc_end) == (end - 510 * GIB, end)
 
 
 def test_areas_outside_take_the_certainty_back() -> None:
     layout = resolve("loong64", "7.1")
-    found = recognise(Clues(arch="loong64", release="7.1.8", executable={layout.vmalloc_end - MIB: "module"}))
+    found = recognise(
+        Clues(arch="loong64", release="7.1.8", executable={layout.vmalloc_end - MIB: "module"})
+    )
     assert found.range_of(TEXT).provenance is Provenance.ASSUMED
     assert "1 of 1 areas of modules lie outside" in found.notes[-1]
 
@@ -192,7 +232,9 @@ def test_areas_outside_take_the_certainty_back() -> None:
         ((0xBF000000, 0xF0800000), "unknown"),
     ],
 )
-def test_addresses_alone_tell_an_architecture_only_where_one_has_them(addresses: tuple[int, ...], arch: str) -> None:
+def test_addresses_alone_tell_an_architecture_only_where_one_has_them(
+    addresses: tuple[int, ...], arch: str
+) -> None:
     assert recognise(Clues(addresses=addresses)).arch == arch
 
 

@@ -18,7 +18,9 @@ def test_steps_are_played_one_by_one() -> None:
         seen.append(type(played.step).__name__)
         assert play.history.at_end
     assert seen == ["Alloc", "Expect", "Alloc", "Say", "Expect"]
-    marks = [event.message for event in play.history.events() if isinstance(event, Noted) and event.mark]
+    marks = [
+        event.message for event in play.history.events() if isinstance(event, Noted) and event.mark
+    ]
     assert marks == [step.text for step in scenario.steps]
     assert "No failure: only the first attempt found no room." in marks
     assert play.outcome == Runner(scenario, recording=False).run()
@@ -37,7 +39,11 @@ def test_a_step_can_be_taken_back_on_the_map() -> None:
 def test_modules_show_on_the_map_by_region() -> None:
     play = play_scenario("cloud-arm64")
     areas = play.history.snapshot().areas
-    assert {area.region for area in areas if area.owner == "ext4"} >= {"MOD_TEXT", "MOD_DATA", "MOD_RODATA"}
+    assert {area.region for area in areas if area.owner == "ext4"} >= {
+        "MOD_TEXT",
+        "MOD_DATA",
+        "MOD_RODATA",
+    }
     assert any(area.parts for area in areas)
 
 

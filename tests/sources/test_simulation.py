@@ -51,7 +51,11 @@ def test_a_request_that_fits_nowhere_fails_and_says_why() -> None:
     simulation.allocate(ExecmemType.MODULE_TEXT, 3 << 30)
     snapshot = simulation.history.snapshot()
     assert snapshot.counters.failures == 1
-    event = next(event for event in simulation.history.events() if isinstance(event, Failed) and not event.attempt)
+    event = next(
+        event
+        for event in simulation.history.events()
+        if isinstance(event, Failed) and not event.attempt
+    )
     assert "ffff80007b000000" in event.reason
     assert "ffff800003000000" in event.reason
 
@@ -69,7 +73,11 @@ def test_rox_blocks_are_shared_by_three_types() -> None:
         simulation.allocate(kind)
     simulation.allocate(ExecmemType.BPF)
     areas = simulation.history.snapshot().areas
-    assert [area.start for area in areas[:3]] == [0xFFFFFFFFC0000000, 0xFFFFFFFFC0010000, 0xFFFFFFFFC0011000]
+    assert [area.start for area in areas[:3]] == [
+        0xFFFFFFFFC0000000,
+        0xFFFFFFFFC0010000,
+        0xFFFFFFFFC0011000,
+    ]
     assert areas[3].state is AreaState.CACHE_FREE
     assert areas[3].end == 0xFFFFFFFFC0201000
     assert areas[4].start == 0xFFFFFFFFC0201000
@@ -125,13 +133,19 @@ def perform(simulation: Simulation, what: str, kind: ExecmemType, number: int) -
     elif what == "step":
         history.seek(history.step - number % 3)
     else:
-        live = [area for area in history.snapshot().areas if area.type is not None and area.state is AreaState.LIVE]
+        live = [
+            area
+            for area in history.snapshot().areas
+            if area.type is not None and area.state is AreaState.LIVE
+        ]
         if live:
             simulation.free(live[number % len(live)].start)
 
 
 @settings(max_examples=40, deadline=None)
-@given(COMMANDS, st.sampled_from([("arm64", "7.1"), ("x86", "7.1"), ("x86", "6.12"), ("arm", "7.1")]))
+@given(
+    COMMANDS, st.sampled_from([("arm64", "7.1"), ("x86", "7.1"), ("x86", "6.12"), ("arm", "7.1")])
+)
 def test_the_map_is_the_allocators_own_state(
     commands: list[tuple[str, ExecmemType, int]], which: tuple[str, str]
 ) -> None:
@@ -149,7 +163,9 @@ def test_the_map_is_the_allocators_own_state(
     assert shown[AreaState.LAZY] == sorted((area.start, area.end) for area in vmalloc.lazy())
     assert shown[AreaState.POOLED] == sorted(vmalloc.pooled())
     guard = machine.layout.page_size
-    free = [(area.start, area.start + area.size) for area in areas if area.state is AreaState.CACHE_FREE]
+    free = [
+        (area.start, area.start + area.size) for area in areas if area.state is AreaState.CACHE_FREE
+    ]
     assert free == cache.free()
     blocks = {
         block.start

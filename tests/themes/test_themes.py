@@ -29,7 +29,10 @@ _NORMAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 def seen(colour: Color, matrix: tuple[tuple[float, float, float], ...]) -> Lab:
     """The colour as an eye with a deficiency sees it (Machado, Oliveira and Fernandes 2009), in CIE Lab."""
     channels = (colour.r, colour.g, colour.b)
-    mixed = [min(255, max(0, round(sum(a * b for a, b in zip(row, channels, strict=True))))) for row in matrix]
+    mixed = [
+        min(255, max(0, round(sum(a * b for a, b in zip(row, channels, strict=True)))))
+        for row in matrix
+    ]
     return rgb_to_lab(Color(mixed[0], mixed[1], mixed[2]))
 
 
@@ -40,7 +43,9 @@ def distance(one: Lab, other: Lab) -> float:
 def contrast(one: Color, other: Color) -> float:
     def luminance(colour: Color) -> float:
         parts = [value / 255 for value in (colour.r, colour.g, colour.b)]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        linear = [
+            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+        ]
         return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
     high, low = sorted((luminance(one), luminance(other)), reverse=True)
@@ -58,7 +63,9 @@ def test_five_themes_and_more_ship() -> None:
     assert any(not theme.theme.dark for theme in THEMES)
 
 
-@pytest.mark.parametrize("theme", [theme for theme in THEMES if not theme.letters], ids=lambda theme: theme.theme.name)
+@pytest.mark.parametrize(
+    "theme", [theme for theme in THEMES if not theme.letters], ids=lambda theme: theme.theme.name
+)
 @pytest.mark.parametrize("eye", ["normal", "deutan", "protan"])
 def test_kinds_are_told_apart(theme: MapTheme, eye: str) -> None:
     matrix = {"normal": _NORMAL, "deutan": _DEUTAN, "protan": _PROTAN}[eye]
@@ -71,7 +78,9 @@ def test_kinds_are_told_apart(theme: MapTheme, eye: str) -> None:
     assert close == {}
 
 
-@pytest.mark.parametrize("theme", [theme for theme in THEMES if not theme.letters], ids=lambda theme: theme.theme.name)
+@pytest.mark.parametrize(
+    "theme", [theme for theme in THEMES if not theme.letters], ids=lambda theme: theme.theme.name
+)
 def test_text_is_legible(theme: MapTheme) -> None:
     for name, ground in kinds(theme).items():
         if name in LOOKS:
@@ -80,7 +89,12 @@ def test_text_is_legible(theme: MapTheme) -> None:
     free = kinds(theme)[FREE]
     for name in SOLID:
         assert contrast(kinds(theme)[name], free) >= 1.5, name
-    assert contrast(Color.parse(theme.theme.foreground or ""), Color.parse(theme.theme.background or "")) >= 7
+    assert (
+        contrast(
+            Color.parse(theme.theme.foreground or ""), Color.parse(theme.theme.background or "")
+        )
+        >= 7
+    )
 
 
 def test_the_sixteen_colour_theme_shows_letters() -> None:
@@ -94,9 +108,19 @@ def test_the_checkout_reads_its_own_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "name = 1", 'name = "x"', "[", 'name = "x"\nprimary = "nothing"\n[kinds]\nfree = "red"', "\x00"]
+    "text",
+    [
+        "",
+        "name = 1",
+        'name = "x"',
+        "[",
+        'name = "x"\nprimary = "nothing"\n[kinds]\nfree = "red"',
+        "\x00",
+    ],
 )
-def test_broken_themes_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_broken_themes_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     folder = tmp_path / "execmem-tui" / "themes"
     folder.mkdir(parents=True)
     (folder / "mine.toml").write_text(text)

@@ -25,7 +25,9 @@ MIB = 1 << 20
 
 
 def make_app(simulation: Simulation | None = None) -> ExecmemApp:
-    return ExecmemApp(simulation or open_simulation("arm64", "7.1", "va48-4k", "off"), theme="execmem-dark")
+    return ExecmemApp(
+        simulation or open_simulation("arm64", "7.1", "va48-4k", "off"), theme="execmem-dark"
+    )
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:
@@ -35,7 +37,10 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
 
 def shown_text(app: ExecmemApp) -> str:
     """All that is on the screen, as text."""
-    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+    return "\n".join(
+        "".join(segment.text for segment in strip)
+        for strip in app.screen._compositor.render_strips()
+    )
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
@@ -43,7 +48,9 @@ async def test_allocate_in_each_pane(size: tuple[int, int]) -> None:
     app = make_app()
     async with app.run_test(size=size) as pilot:
         await press(pilot, "1", "a", "2", "a", "4", "a")
-        areas = {area.type: area.start for area in app.shown.snapshot.areas if area.type is not None}
+        areas = {
+            area.type: area.start for area in app.shown.snapshot.areas if area.type is not None
+        }
         assert areas[ExecmemType.MODULE_TEXT] == 0xFFFF80007B000000
         assert areas[ExecmemType.KPROBES] == 0xFFFF800083001000
         assert areas[ExecmemType.BPF] == 0xFFFF800083003000
@@ -65,7 +72,11 @@ async def test_a_fallback_is_unmistakable() -> None:
         text = shown_text(app)
         assert "▲1 fallback" in text
         assert "FALLBACK at ffff800003000000" in text
-        assert [line for line in text.splitlines() if "fallback" in line and "▲" in line.partition("fallback")[2]]
+        assert [
+            line
+            for line in text.splitlines()
+            if "fallback" in line and "▲" in line.partition("fallback")[2]
+        ]
         titles = [notification.title for notification in app._notifications]
         assert titles == ["▲ FALLBACK at ffff800003000000"]
 
@@ -109,7 +120,9 @@ async def test_free_what_is_under_the_cursor() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "a", "a", "b", "f")
-        live = [area.start for area in app.shown.snapshot.areas if area.type is ExecmemType.MODULE_TEXT]
+        live = [
+            area.start for area in app.shown.snapshot.areas if area.type is ExecmemType.MODULE_TEXT
+        ]
         assert live == [0xFFFF80007B011000]
         await press(pilot, "a")
         assert app.cursor == 0xFFFF80007B000000
@@ -127,7 +140,9 @@ async def test_the_allocate_dialog_takes_units_count_and_name() -> None:
         app.screen.query_one("#owner", Input).value = "zfs"
         await press(pilot, "enter")
         assert len(app.screen_stack) == 1
-        owners = [(area.owner, area.size) for area in app.shown.snapshot.areas if area.type is not None]
+        owners = [
+            (area.owner, area.size) for area in app.shown.snapshot.areas if area.type is not None
+        ]
         assert owners == [("zfs", 2 * MIB)] * 3
 
 
@@ -296,10 +311,18 @@ async def test_a_trace_is_replayed_with_speed_time_marks_and_failures(tmp_path: 
     where = "insmod-7 [000] .....   {0}: "
     for number in range(8):
         start = at + number * 8192
-        text += f"{where.format(f'{number}.0')}alloc_vmap_area: va_start: {start} size=8192 align=1 {window} failed=0\n"
-    text += f"{where.format('8.0')}alloc_vmap_area: va_start: 0 size=8192 align=1 {window} failed=1\n"
+        text += (
+            f"{where.format(f'{number}.0')}alloc_vmap_area: va_start: {start} size=8192 align=1"
+            f" {window} failed=0\n"
+        )
+    text += (
+        f"{where.format('8.0')}alloc_vmap_area: va_start: 0 size=8192 align=1 {window} failed=1\n"
+    )
     text += f"{where.format('9.0')}tracing_mark_write: lab: full\n"
-    text += f"{where.format('9.5')}free_vmap_area_noflush: va_start=0x{at:x} nr_lazy=2 nr_lazy_max=8192\n"
+    text += (
+        f"{where.format('9.5')}free_vmap_area_noflush: va_start=0x{at:x} nr_lazy=2"
+        " nr_lazy_max=8192\n"
+    )
     trace = tmp_path / "trace.txt"
     trace.write_text(text)
     app = make_app()
@@ -445,9 +468,17 @@ async def test_consumers_are_told_by_hand_and_taken_back() -> None:
         await press(pilot, "f")
         (pack,) = [area for area in app.shown.snapshot.areas if area.type is ExecmemType.BPF]
         assert [part.name for part in pack.parts or ()] == ["bpf_prog_program_1"]
-        text = next(area for area in app.shown.snapshot.areas if (area.owner, area.region) == ("ext4", "MOD_TEXT"))
+        text = next(
+            area
+            for area in app.shown.snapshot.areas
+            if (area.owner, area.region) == ("ext4", "MOD_TEXT")
+        )
         app.focus_pane(1, text.start)
         await press(pilot, "f")
-        left = {area.owner for area in app.shown.snapshot.areas if area.region is not None and area.kind != "lazy"}
+        left = {
+            area.owner
+            for area in app.shown.snapshot.areas
+            if area.region is not None and area.kind != "lazy"
+        }
         assert "ext4" not in left
         assert "jbd2" in left

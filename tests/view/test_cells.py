@@ -23,7 +23,12 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
     at = 0
     for gap, pages, guard, kind in draw(
         st.lists(
-            st.tuples(st.integers(0, 9), st.integers(1, 12), st.booleans(), st.sampled_from([*ExecmemType, None])),
+            st.tuples(
+                st.integers(0, 9),
+                st.integers(1, 12),
+                st.booleans(),
+                st.sampled_from([*ExecmemType, None]),
+            ),
             max_size=20,
         )
     ):
@@ -69,7 +74,9 @@ def test_cells_agree_with_the_obvious_model(snapshot: Snapshot, page: int, shift
         mine = sum(
             max(
                 0,
-                min(area.end if cell > PAGE else area.start + area.size, start + (column + 1) * cell)
+                min(
+                    area.end if cell > PAGE else area.start + area.size, start + (column + 1) * cell
+                )
                 - max(area.start, start + column * cell),
             )
             for area in snapshot.areas
@@ -128,7 +135,9 @@ def test_a_nearly_empty_area_looks_nearly_empty() -> None:
     assert [cell.eighths for cell in index.cells(BASE, PAGE, 4)] == [4, 1, 1, 1]
     assert [cell.kind for cell in index.cells(BASE, PAGE, 18)] == ["bpf"] * 16 + [GUARD, FREE]
     assert index.cells(BASE, 16 * PAGE, 1)[0].eighths == 1
-    assert index.cells(BASE, 32 * PAGE, 1)[0].eighths == 4, "an area smaller than a cell is one piece"
+    assert index.cells(BASE, 32 * PAGE, 1)[0].eighths == 4, (
+        "an area smaller than a cell is one piece"
+    )
 
 
 def test_dirty_parts_are_not_in_use() -> None:
@@ -136,7 +145,9 @@ def test_dirty_parts_are_not_in_use() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(0, 90), st.integers(1, 90)), max_size=40), st.integers(0, 12), st.integers(0, 2000)
+    st.lists(st.tuples(st.integers(0, 90), st.integers(1, 90)), max_size=40),
+    st.integers(0, 12),
+    st.integers(0, 2000),
 )
 def test_heights_are_the_parts(gaps: list[tuple[int, int]], shift: int, first: int) -> None:
     at, parts = 0, []

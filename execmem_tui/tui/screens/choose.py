@@ -41,19 +41,35 @@ class ChooseLayout(ModalScreen[Choice | None]):
         known = layout.arch in architectures()
         self._arch = layout.arch if known else architectures()[0]
         names = [variant.name for variant in architecture(self._arch).variants]
-        self._variant = layout.variant if layout.variant in names else architecture(self._arch).default_variant
+        self._variant = (
+            layout.variant if layout.variant in names else architecture(self._arch).default_variant
+        )
         self._kernel = layout.kernel if layout.kernel in KERNELS else KERNELS[-1]
-        self._kaslr = "off" if layout.kaslr in ("n/a", "unknown") else layout.kaslr.removeprefix("seed-")
+        self._kaslr = (
+            "off" if layout.kaslr in ("n/a", "unknown") else layout.kaslr.removeprefix("seed-")
+        )
 
     def compose(self) -> ComposeResult:
         """Three lists and a field."""
         with Vertical(id="box"):
             yield Label("Architecture")
-            yield Select([(name, name) for name in architectures()], value=self._arch, allow_blank=False, id="arch")
+            yield Select(
+                [(name, name) for name in architectures()],
+                value=self._arch,
+                allow_blank=False,
+                id="arch",
+            )
             yield Label("Variant")
-            yield Select(self._variants(self._arch), value=self._variant, allow_blank=False, id="variant")
+            yield Select(
+                self._variants(self._arch), value=self._variant, allow_blank=False, id="variant"
+            )
             yield Label("Kernel")
-            yield Select([(name, name) for name in KERNELS], value=self._kernel, allow_blank=False, id="kernel")
+            yield Select(
+                [(name, name) for name in KERNELS],
+                value=self._kernel,
+                allow_blank=False,
+                id="kernel",
+            )
             yield Label("KASLR: off, example, or a number as seed")
             yield Input(self._kaslr, id="kaslr")
             yield Static("", id="wrong", markup=False)
@@ -87,4 +103,6 @@ class ChooseLayout(ModalScreen[Choice | None]):
         arch, variant, kernel = (
             str(self.query_one(f"#{name}", Select).value) for name in ("arch", "variant", "kernel")
         )
-        self.dismiss(Choice(arch, variant, kernel, self.query_one("#kaslr", Input).value.strip() or "off"))
+        self.dismiss(
+            Choice(arch, variant, kernel, self.query_one("#kaslr", Input).value.strip() or "off")
+        )

@@ -43,7 +43,9 @@ class AllocateDialog(ModalScreen[AllocateRequest | None]):
     CSS = _CSS
     BINDINGS: ClassVar[list[BindingType]] = _LEAVE
 
-    def __init__(self, kinds: list[ExecmemType], chosen: ExecmemType, sizes: dict[ExecmemType, Bytes]) -> None:
+    def __init__(
+        self, kinds: list[ExecmemType], chosen: ExecmemType, sizes: dict[ExecmemType, Bytes]
+    ) -> None:
         super().__init__()
         self._kinds = kinds
         self._chosen = chosen
@@ -53,7 +55,12 @@ class AllocateDialog(ModalScreen[AllocateRequest | None]):
         """Four fields and two buttons."""
         with Vertical(id="box"):
             yield Label("Type")
-            yield Select([(kind.name, kind) for kind in self._kinds], value=self._chosen, allow_blank=False, id="kind")
+            yield Select(
+                [(kind.name, kind) for kind in self._kinds],
+                value=self._chosen,
+                allow_blank=False,
+                id="kind",
+            )
             yield Label("Size, for example 64K or 2M")
             yield Input(format_size(self._sizes[self._chosen]), id="size")
             yield Label("Count")
@@ -172,7 +179,9 @@ class FindDialog(ModalScreen[int | None]):
     def accept(self) -> None:
         """Return the number of the highlighted line."""
         highlighted = self.query_one(OptionList).highlighted
-        self.dismiss(None if highlighted is None or not self._found else self._found[highlighted][1])
+        self.dismiss(
+            None if highlighted is None or not self._found else self._found[highlighted][1]
+        )
 
     @on(OptionList.OptionSelected)
     def chosen(self, event: OptionList.OptionSelected) -> None:

@@ -40,7 +40,9 @@ class HelpSheet(ModalScreen[None]):
     """Help on what has focus, the keys, the words."""
 
     CSS = "HelpSheet VerticalScroll { background: $surface; padding: 0 1; }"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,question_mark", "dismiss(None)", "Back")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark", "dismiss(None)", "Back")
+    ]
 
     def __init__(self, markdown: str) -> None:
         super().__init__()
@@ -67,7 +69,11 @@ class EventLog(ModalScreen[int | None]):
     def compose(self) -> ComposeResult:
         """The list and a footer."""
         yield OptionList(
-            *[Option(f"{step:>6} {event_mark(event)} {event.text}") for step, event in self._events], markup=False
+            *[
+                Option(f"{step:>6} {event_mark(event)} {event.text}")
+                for step, event in self._events
+            ],
+            markup=False,
         )
         yield Footer()
 

@@ -1,4 +1,7 @@
-"""The detail map of the focused pane: rows of a round number of bytes, a cursor, names when zoomed in."""
+"""The detail map of the focused pane.
+
+Rows of a round number of bytes, a cursor, names when zoomed in.
+"""
 
 from typing import ClassVar
 
@@ -20,7 +23,10 @@ _CACHE = 4096
 
 
 class DetailMap(Widget, can_focus=True):
-    """Draws one viewport of a `CellIndex`. Rows are cached by what they show, so a cursor move redraws two lines."""
+    """Draws one viewport of a `CellIndex`.
+
+    Rows are cached by what they show, so a cursor move redraws two lines.
+    """
 
     HELP = """\
 # Detail map
@@ -74,7 +80,10 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
         span: tuple[Address, Address],
         focus: tuple[Address, Address] | None,
     ) -> None:
-        """Show a snapshot. `span` is all that may be seen; with `focus` the view starts anew there, else it stays."""
+        """Show a snapshot. `span` is all that may be seen.
+
+        With `focus` the view starts anew there, else it stays.
+        """
         self._index, self._reach, self._favour = index, reach, favour
         self._word_bits = index.snapshot.layout.word_bits
         self._cache.clear()
@@ -85,7 +94,9 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
         elif self.viewport is not None and (self.viewport.start, self.viewport.end) != span:
             from attrs import evolve
 
-            self.viewport = evolve(self.viewport, start=span[0], end=max(span[1], span[0] + 1)).settled()
+            self.viewport = evolve(
+                self.viewport, start=span[0], end=max(span[1], span[0] + 1)
+            ).settled()
         self.refresh()
 
     def _start_anew(self) -> None:
@@ -170,8 +181,13 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
             return Strip.blank(self.size.width)
         if y == 0:
             seen = format_size(view.row_bytes * view.rows)
-            title = f"{format_size(view.cell)}/cell · {format_size(view.row_bytes)}/row · {seen} in view"
-            return Strip([Segment(" " * self._margin + title, self.palette.muted)]).adjust_cell_length(self.size.width)
+            title = (
+                f"{format_size(view.cell)}/cell · {format_size(view.row_bytes)}/row · {seen} in"
+                " view"
+            )
+            return Strip(
+                [Segment(" " * self._margin + title, self.palette.muted)]
+            ).adjust_cell_length(self.size.width)
         row = y - 1
         start = view.row_start(row)
         if row >= view.rows or start >= view.end or start + view.row_bytes <= view.start:
@@ -181,7 +197,11 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
         if cursor_row == row:
             at = self._margin + column
             strip = Strip.join(
-                [strip.crop(0, at), Strip([Segment("◆", self.palette.cursor)], 1), strip.crop(at + 1, self.size.width)]
+                [
+                    strip.crop(0, at),
+                    Strip([Segment("◆", self.palette.cursor)], 1),
+                    strip.crop(at + 1, self.size.width),
+                ]
             )
         return strip
 

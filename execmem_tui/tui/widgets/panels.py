@@ -7,7 +7,14 @@ from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
-from execmem_tui.model.events import Allocated, Event, Failed, Freed, HazardFound, PermissionsChanged
+from execmem_tui.model.events import (
+    Allocated,
+    Event,
+    Failed,
+    Freed,
+    HazardFound,
+    PermissionsChanged,
+)
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import format_size
 from execmem_tui.tui.palette import Palette
@@ -31,7 +38,10 @@ class TitleLine(Static):
         counters = snapshot.counters
         spilled = f"  ▲{counters.fallbacks}" if counters.fallbacks else ""
         failed = f"  ✗{counters.failures}" if counters.failures else ""
-        right = f"{'▶ ' if playing else ''}{kind}{spilled}{failed}  step {snapshot.step}/{snapshot.steps}"
+        right = (
+            f"{'▶ ' if playing else ''}{kind}{spilled}{failed}  step"
+            f" {snapshot.step}/{snapshot.steps}"
+        )
         width = max(self.size.width - 2, 40)
         middle = "" if kind == "simulate" else title
         room = width - len(left) - len(right) - 4
@@ -92,7 +102,10 @@ def event_mark(event: Event) -> str:
 
 
 def event_brief(event: Event) -> str:
-    """Return an event short enough for the side panel: ``+address size type``, ``-address name``."""
+    """Return an event short enough for the side panel.
+
+    ``+address size type``, ``-address name``.
+    """
     if isinstance(event, Allocated):
         area = event.area
         kind = "vmalloc" if area.type is None else area.type.name.removeprefix("MODULE_")

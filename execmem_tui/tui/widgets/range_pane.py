@@ -95,7 +95,9 @@ class RangePane(Widget):
             return self._title(model, width)
         if model.message:
             text = model.message
-            return Strip([Segment(f"  {text}"[:width], self.palette.muted)]).adjust_cell_length(width)
+            return Strip([Segment(f"  {text}"[:width], self.palette.muted)]).adjust_cell_length(
+                width
+            )
         if y > len(model.lanes):
             return Strip.blank(width)
         return self._lane(model.lanes[y - 1], y, width)
@@ -128,7 +130,11 @@ class RangePane(Widget):
         if strip is None:
             palette = self.palette
             cells = lane_cells(index, lane, self._lane_width(width), model.favour)
-            name_style = palette.alarm if lane.window is Window.FALLBACK and model.fallbacks else palette.muted
+            name_style = (
+                palette.alarm
+                if lane.window is Window.FALLBACK and model.fallbacks
+                else palette.muted
+            )
             segments = [Segment(f"  {lane.name:<{_NAME - 3}} ", name_style)]
             segments += [Segment(*palette.lane_cell(cell)) for cell in cells]
             segments.append(Segment(f" {lane.scale}", palette.muted))
@@ -142,10 +148,16 @@ class RangePane(Widget):
         pieces, at = [], 0
         for column, mark in marks.items():
             under = strip.crop(column, column + 1)
-            if under.text not in (" ", LOOKS[FREE].letter):  # a letter, a height or a mark says more than the bracket
+            if under.text not in (
+                " ",
+                LOOKS[FREE].letter,
+            ):  # a letter, a height or a mark says more than the bracket
                 continue
             style = next((segment.style for segment in under if segment.style is not None), Style())
-            pieces += [strip.crop(at, column), Strip([Segment(mark, style + self.palette.strong)], 1)]
+            pieces += [
+                strip.crop(at, column),
+                Strip([Segment(mark, style + self.palette.strong)], 1),
+            ]
             at = column + 1
         return Strip.join([*pieces, strip.crop(at, width)])
 

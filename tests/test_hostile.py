@@ -17,7 +17,9 @@ from random import Random
 import pytest
 
 from execmem_tui.analysis.bootlines import decode
+from execmem_tui.bundles.record import capture
 from execmem_tui.cli.main import main
+from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.dmesg import findings, parse_dmesg
 from execmem_tui.formats.procfiles import (
     Lines,
@@ -29,11 +31,9 @@ from execmem_tui.formats.procfiles import (
     parse_uname,
     parse_version,
 )
-from execmem_tui.formats.reader import read_lines
 from execmem_tui.formats.trace import parse_trace, trace_windows
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
 from execmem_tui.model.errors import ExecmemTuiError
-from execmem_tui.sources.capturing import capture
 from execmem_tui.sources.opening import open_path
 from execmem_tui.view.plain import plain_map
 from tests.packing import packed, tar_of

@@ -12,16 +12,16 @@ from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_rules import LoaderRules
 from execmem_tui.analysis.rox_text import RoxText, Truth
 from execmem_tui.arch import resolve
+from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
 from execmem_tui.consumers.load_sequence import text_calls
+from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.procfiles import parse_kallsyms, parse_modules
-from execmem_tui.formats.reader import find_file, read_lines
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
 from execmem_tui.mm.rox_cache import RoxCache
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import align_up
-from execmem_tui.sources.trace_run import TraceRun
 
 _FLAVOURS: Final = {
     "amd64": "amd64",

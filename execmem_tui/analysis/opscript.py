@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from execmem_tui.formats.opscript import OpHeader, OpScript
+from execmem_tui.files.opscript import OpHeader, OpScript
 from execmem_tui.mm.execmem import Execmem, TypeRange
 from execmem_tui.mm.percpu import pcpu_get_vm_areas
 from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc

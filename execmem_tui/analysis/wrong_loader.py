@@ -9,11 +9,11 @@ from attrs import frozen
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_rules import LoaderRules
 from execmem_tui.analysis.loader_setup import loader_check
+from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.consumers.catalogue import REGIONS, Module
 from execmem_tui.formats.trace import TraceLine
 from execmem_tui.mm.journal import Journal
 from execmem_tui.mm.rox_cache import RoxCache
-from execmem_tui.sources.trace_run import TraceRun
 
 
 @frozen(kw_only=True)

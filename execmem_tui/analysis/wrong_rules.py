@@ -11,13 +11,13 @@ from execmem_tui.analysis.opscript import form_of
 from execmem_tui.analysis.replay import Answer, Replay
 from execmem_tui.analysis.trace_verify import make_replay, replay_run
 from execmem_tui.analysis.wrong_loader import wrong_loads
-from execmem_tui.formats.reader import read_lines
+from execmem_tui.bundles.trace_run import read_trace_run
+from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import parse_trace
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
 from execmem_tui.mm.vmalloc import Form
 from execmem_tui.mm.vmap_node import VmapArea, VmapNode
-from execmem_tui.sources.trace_run import read_trace_run
 
 
 class _FirstFit(Replay):

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Capture; 1 if vmallocinfo is not in the bundle."""
-    from execmem_tui.sources.capturing import capture
+    from execmem_tui.bundles.record import capture
 
     if args.trace is not None and not 0 <= args.trace <= 86_400:
         raise UsageError("--trace takes seconds, up to a day", hint="for example --trace 10")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.cli.output import write_json, write_lines
-from execmem_tui.formats.reader import read_lines
+from execmem_tui.files.packed import read_lines
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import Address, format_size, parse_address

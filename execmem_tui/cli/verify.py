@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _trace(args: argparse.Namespace, path: Path) -> int:
     from execmem_tui.analysis.trace_verify import verify_trace
-    from execmem_tui.sources.bundle import locate, on_disk
+    from execmem_tui.bundles.reader import locate, on_disk
 
     with on_disk(path) as found:
         run = locate(found) if found.is_dir() else found

@@ -3,12 +3,10 @@
 What was collected, what not and why.
 """
 
-import hashlib
 import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
@@ -18,10 +16,8 @@ from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 
-MANIFEST: Final = "manifest.toml"
 FORMAT: Final = "execmem-tui-capture/1"
 _HEX: Final = re.compile(r"0x[0-9a-f]{1,16}")
-_CHUNK: Final = 1 << 20
 
 
 @frozen(kw_only=True)
@@ -173,31 +169,26 @@ def _toml(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
                 yield from ("", f"[[{name}]]", *_toml(each, (*path, key)))
 
 
-def read_manifest(folder: Path) -> Manifest | None:
-    """Return the manifest of an unpacked bundle, None where there is none (or somebody else's file of that name).
+def parse_manifest(path: str, text: str) -> Manifest | None:
+    """Return what a manifest says, None where it is somebody else's file of that name.
 
     Raises:
-        InputError: it is broken, or of a format that this version does not know.
+        InputError: it is broken, or of a format that this version does not know; it names `path`.
     """
-    file = folder / MANIFEST
-    if not file.is_file():
-        return None
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8", errors="replace"))
+        table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(str(file), None, printable(str(error))) from error
+        raise InputError(path, None, printable(str(error))) from error
     if not str(table.get("format")).startswith(FORMAT.partition("/")[0]):
         return None
     if table["format"] != FORMAT:
         raise InputError(
-            str(file), None, f"format {printable(str(table.get('format')), 60)}, not {FORMAT}"
+            path, None, f"format {printable(str(table.get('format')), 60)}, not {FORMAT}"
         )
     try:
         return _manifest(table)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(
-            str(file), None, f"not a manifest: {printable(str(error), 100)}"
-        ) from error
+        raise InputError(path, None, f"not a manifest: {printable(str(error), 100)}") from error
 
 
 def _manifest(table: Mapping[str, Any]) -> Manifest:
@@ -277,28 +268,3 @@ def _address(value: object) -> Address:
 def _signed(value: object) -> int:
     text = _text(value)
     return -_address(text[1:]) if text.startswith("-") else _address(text)
-
-
-def check_manifest(folder: Path) -> None:
-    """Compare those files of a bundle that were unpacked with its manifest, if it has one.
-
-    Raises:
-        InputError: a file is not what the manifest says.
-    """
-    manifest = read_manifest(folder)
-    for entry in () if manifest is None else manifest.files:
-        file = folder / entry.name
-        if ".." in file.parts or not file.is_relative_to(folder):
-            raise InputError(
-                str(folder / MANIFEST), None, f"names a file outside itself: {entry.name}"
-            )
-        if not file.is_file():
-            continue
-        digest = hashlib.sha256()
-        with file.open("rb") as opened:
-            while chunk := opened.read(_CHUNK):
-                digest.update(chunk)
-        if file.stat().st_size != entry.size or digest.hexdigest() != entry.sha256:
-            raise InputError(
-                str(file), None, "not the file that the manifest speaks of: cut or changed"
-            )

@@ -3,72 +3,33 @@
 A folder of /proc files, a run of several snapshots, a copied /proc tree, or a vmallocinfo alone.
 """
 
-import os
-import re
-import tomllib
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from execmem_tui.formats.dmesg import Banner, CommandLine, Message, findings, parse_dmesg
-from execmem_tui.formats.manifest import Manifest, read_manifest
-from execmem_tui.formats.procfiles import (
-    SectionLine,
-    Symbol,
-    parse_config,
-    parse_kallsyms,
-    parse_meminfo,
-    parse_modules,
-    parse_sections,
-    parse_uname,
-    parse_version,
+from execmem_tui.bundles.phase import (
+    VMALLOCINFO,
+    WHY,
+    Phase,
+    page_size_of,
+    phase_folders,
+    phases_layout,
+    read_phase,
+    run_windows,
+    seen_facts,
 )
-from execmem_tui.formats.reader import find_file, read_lines
-from execmem_tui.formats.trace import trace_windows
-from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
+from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
 from execmem_tui.history import History
+from execmem_tui.machines.facts import Facts
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Noted
-from execmem_tui.model.layouts import Layout
-from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
+from execmem_tui.owners.evidence import Evidence
+from execmem_tui.owners.hashed import phase_areas
 from execmem_tui.sources.base import Recording, SourceKind
-from execmem_tui.sources.claims import Evidence
-from execmem_tui.sources.clues import SYMBOLS, Clues
-from execmem_tui.sources.hidden import open_addresses, phase_areas, revealed
-from execmem_tui.sources.image import image_symbols_from_iomem
-from execmem_tui.sources.owners import executable, open_executable
-from execmem_tui.sources.recognise import recognise
-from execmem_tui.sources.stated import stated_layout, stated_ranges
-from execmem_tui.sources.surroundings import MACHINES, beside
-
-_VMALLOCINFO: Final = "vmallocinfo"
-WHY: Final = {
-    Pointers.HASHED: (
-        "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with"
-        " no_hash_pointers"
-    ),
-    Pointers.ZEROED: "addresses are zeroed: kernel.kptr_restrict is 2, or 1 without CAP_SYSLOG",
-    Pointers.NOT_READY: "addresses are (ptrval): read before the kernel could hash them",
-}
-
-
-@frozen(kw_only=True)
-class Phase:
-    """One snapshot of a capture, as read."""
-
-    name: str
-    info: Vmallocinfo
-    evidence: Evidence
-    clues: Clues
-    findings: tuple[str, ...] = ()
-    """What the kernel log says of failures."""
-    manifest: Manifest | None = None
-    """Of the bundle that it comes from."""
 
 
 def is_capture(path: Path) -> bool:
@@ -77,7 +38,7 @@ def is_capture(path: Path) -> bool:
     A folder with a vmallocinfo in it or below it, or such a file.
     """
     if path.is_dir():
-        return bool(phase_folders(path)) or find_file(path, _VMALLOCINFO) is not None
+        return bool(phase_folders(path)) or find_file(path, VMALLOCINFO) is not None
     return path.is_file()
 
 
@@ -97,11 +58,11 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
     title = printable(path.name or str(path), 80)
     if path.is_file():
         info = parse_vmallocinfo(str(path), read_lines(path))
-        clues = Clues(page_size=page_size_of(info), **_seen(info, Evidence()))
+        facts = Facts(page_size=page_size_of(info), **seen_facts(info, Evidence()))
         return _capture(
-            title, [Phase(name=title, info=info, evidence=Evidence(), clues=clues)], arch
+            title, [Phase(name=title, info=info, evidence=Evidence(), facts=facts)], arch
         )
-    folders = [path] if find_file(path, _VMALLOCINFO) is not None else phase_folders(path)
+    folders = [path] if find_file(path, VMALLOCINFO) is not None else phase_folders(path)
     if phase is not None:
         chosen = [folder for folder in folders if folder.name == phase]
         if not chosen:
@@ -112,218 +73,6 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
         raise InputError(str(path), None, "no vmallocinfo in this folder or below it")
     run = path if (path / "meta.toml").is_file() else path.parent
     return _capture(title, [read_phase(folder) for folder in folders], arch, run_windows(run))
-
-
-def run_windows(run: Path) -> tuple[tuple[int, int], ...]:
-    """Return the windows (vstart, vend) that a run's trace asks for.
-
-    Only a run with a meta.toml has one of its own.
-    """
-    trace = find_file(run, "trace.txt") if (run / "meta.toml").is_file() else None
-    return () if trace is None else tuple(trace_windows(read_lines(trace)))
-
-
-def phase_folders(path: Path) -> list[Path]:
-    """Return the phase folders of a run, in the order of meta.toml, else by name."""
-    found = {
-        folder.name: folder
-        for folder in sorted(path.iterdir())
-        if folder.is_dir() and find_file(folder, _VMALLOCINFO)
-    }
-    names = run_meta(path).get("phases")
-    ordered = [name for name in names if name in found] if isinstance(names, list) else []
-    return [found[name] for name in [*ordered, *(name for name in found if name not in ordered)]]
-
-
-def run_meta(path: Path) -> dict[str, Any]:
-    """Return a run's meta.toml, {} where there is none."""
-    file = path / "meta.toml"
-    if not file.is_file():
-        return {}
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8", errors="replace"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(str(file), None, printable(str(error))) from error
-
-
-def _seen(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
-    """Return the clues that real addresses give."""
-    if info.pointers is not Pointers.REAL:
-        page = page_size_of(info) or 4096
-        known = revealed(info.entries, evidence, page) if info.pointers is Pointers.HASHED else []
-        return {
-            "addresses": tuple(open_addresses(info, evidence, page)),
-            "executable": open_executable(evidence, page) | executable(known, evidence),
-        }
-    percpu = [
-        entry.end for entry in info.entries if (entry.caller or "").startswith("pcpu_get_vm_areas")
-    ]
-    return {
-        "addresses": tuple(entry.start for entry in info.entries),
-        "executable": executable(info.entries, evidence),
-        "percpu_end": max(percpu, default=None),
-    }
-
-
-def page_size_of(info: Vmallocinfo) -> int | None:
-    """Return the page size that most lines tell: an area of n pages is n + 1 pages long."""
-    told = Counter(entry.size // (entry.pages + 1) for entry in info.entries if entry.pages)
-    size = told.most_common(1)[0][0] if told else 0
-    return size if size in (4096, 8192, 16384, 65536) else None
-
-
-def read_phase(
-    folder: Path,
-    symbols_of: Callable[[str, Iterable[tuple[int, str]]], list[Symbol]] = parse_kallsyms,
-    refused: set[str] | None = None,
-) -> Phase:
-    """Read one snapshot from its folder, which has a vmallocinfo.
-
-    Args:
-        folder: the snapshot's.
-        symbols_of: reads its kallsyms.
-        refused: takes the names of files that may not be read, and they count as missing: /proc
-            without root.
-
-    Raises:
-        InputError: a file is broken.
-        OSError: one cannot be read.
-    """
-
-    def lines(name: str) -> Any:
-        file = find_file(folder, name)
-        if file is not None and refused is not None and not os.access(file, os.R_OK):
-            refused.add(name)
-            file = None
-        return (str(folder / name), iter(())) if file is None else (str(file), read_lines(file))
-
-    path, text = lines(_VMALLOCINFO)
-    hidden = refused is not None and _VMALLOCINFO in refused
-    info = (
-        Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=())
-        if hidden
-        else parse_vmallocinfo(path, text)
-    )
-    symbols = symbols_of(*lines("kallsyms"))
-    tree = folder.parent / "sys" / "module"
-    sections = parse_sections(*lines("sections")) or list(_section_tree(tree, refused))
-    evidence = Evidence(
-        modules=parse_modules(*lines("modules")), sections=sections, symbols=symbols
-    )
-    log = (
-        () if (found := beside(folder, "dmesg")) is None else tuple(parse_dmesg(read_lines(found)))
-    )
-    return Phase(
-        name=printable(folder.name, 60),
-        info=info,
-        evidence=evidence,
-        clues=_clues(folder, info, evidence, log),
-        findings=tuple(findings(log)),
-        manifest=read_manifest(folder.parent),
-    )
-
-
-def _section_tree(modules: Path, refused: set[str] | None) -> Iterator[SectionLine]:
-    """Yield what /sys/module/*/sections says, of a machine or of a tree that was copied from one."""
-    for file in sorted(modules.glob("*/sections/*")):
-        if refused is not None and not os.access(file, os.R_OK):
-            refused.add("sections")
-            return
-        text = file.read_bytes()[:40].decode("ascii", "replace").strip()
-        if re.fullmatch(r"0x[0-9a-f]{1,16}", text):
-            module, section = printable(file.parent.parent.name, 80), printable(file.name, 120)
-            yield SectionLine(module=module, section=section, address=int(text, 16))
-
-
-def _clues(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[Message]) -> Clues:
-    def lines(name: str) -> Any:
-        file = beside(folder, name)
-        return iter(()) if file is None else read_lines(file)
-
-    meminfo = parse_meminfo(lines("meminfo"))
-    meta = run_meta(folder) or run_meta(folder.parent)
-    banner = next((each for each in log if isinstance(each, Banner)), None)
-    version = parse_version(lines("version"))
-    if version is None and banner is not None:
-        version = banner.release, banner.rest
-    uname = parse_uname(lines("uname")) if version is None else None
-    release = version or uname or (_text(meta.get("kernel")), "")
-    arch = _text(meta.get("arch")) or (MACHINES.get(uname[1]) if uname is not None else None)
-    booted = next((each.text for each in log if isinstance(each, CommandLine)), "")
-    known = {
-        each.name: each.address
-        for each in evidence.symbols
-        if each.name in SYMBOLS and each.address
-    }
-    image = image_symbols_from_iomem(lines("iomem"), known)
-    return Clues(
-        arch=arch,
-        release=release[0],
-        compiler="" if version is None else version[1],
-        cmdline=" ".join(text for _, text in lines("cmdline")) or booted,
-        config=parse_config(lines("config.txt")) or parse_config(lines("config")),
-        symbols={**known, **image},
-        image_from_iomem="_end" in image,
-        vmalloc_total=meminfo.get("VmallocTotal"),
-        highmem="HighTotal" in meminfo if meminfo else None,
-        page_size=page_size_of(info),
-        **_seen(info, evidence),
-    )
-
-
-def _text(value: object) -> str | None:
-    return printable(value, 60) if isinstance(value, str) else None
-
-
-def phases_layout(
-    phases: list[Phase],
-    arch: str | None,
-    windows: Sequence[tuple[int, int]] = (),
-    ranges: Mapping[ExecmemType, tuple[int, int, int, int]] | None = None,
-) -> Layout:
-    """Return the layout of the machine that `phases` come from.
-
-    Args:
-        phases: at least one.
-        arch: the architecture, where they do not tell it.
-        windows: (vstart, vend) of requests in a trace of the same boot.
-        ranges: as read from the kernel's memory, instead of what a manifest says of them.
-    """
-    first = next((phase for phase in phases if phase.clues.symbols), phases[0])
-    manifest = first.manifest
-    if manifest is not None and manifest.layout is not None:
-        layout = stated_layout(manifest, manifest.layout)
-        return evolve(layout, image_symbols=image_symbols(first.evidence))
-    if ranges is None:
-        ranges = {} if manifest is None else stated_ranges(manifest)
-    each = [phase.clues for phase in phases]
-    merged = evolve(
-        first.clues,
-        arch=first.clues.arch or arch,
-        addresses=tuple(address for clues in each for address in clues.addresses),
-        executable={start: owner for clues in each for start, owner in clues.executable.items()},
-        percpu_end=max(
-            (clues.percpu_end for clues in each if clues.percpu_end is not None), default=None
-        ),
-        page_size=next((clues.page_size for clues in each if clues.page_size), None),
-        windows=windows,
-        ranges=ranges,
-    )
-    layout = recognise(merged)
-    return evolve(layout, image_symbols=image_symbols(first.evidence))
-
-
-def image_symbols(evidence: Evidence) -> tuple[tuple[int, str], ...]:
-    """Return the kernel's own symbols with their addresses, ascending."""
-    return tuple(
-        sorted(
-            {
-                (each.address, each.name)
-                for each in evidence.symbols
-                if each.module is None and each.address
-            }
-        )
-    )
 
 
 def _capture(

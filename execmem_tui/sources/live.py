@@ -14,24 +14,24 @@ from typing import Final
 
 from attrs import evolve
 
+from execmem_tui.bundles.phase import WHY, Phase, image_symbols, read_phase
 from execmem_tui.formats.procfiles import Lines, Symbol, parse_kallsyms
 from execmem_tui.formats.trace import parse_trace
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
 from execmem_tui.history import History
+from execmem_tui.kernel.kcore import read_ranges
+from execmem_tui.kernel.tracefs import TRACING, TraceInstance
+from execmem_tui.machines.facts import MACHINES
+from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Event, Noted
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
+from execmem_tui.owners.attribute import grouped
+from execmem_tui.owners.hashed import beside, phase_areas
 from execmem_tui.sources.base import SourceKind
-from execmem_tui.sources.capture import WHY, Phase, image_symbols, read_phase
-from execmem_tui.sources.hidden import beside, phase_areas
-from execmem_tui.sources.kcore import read_ranges
-from execmem_tui.sources.owners import grouped
-from execmem_tui.sources.recognise import recognise
 from execmem_tui.sources.replay import TraceEvents
-from execmem_tui.sources.surroundings import MACHINES
-from execmem_tui.sources.tracefs import TRACING, TraceInstance
 
 LIVE: Final = "live"
 _KEPT: Final = 100_000
@@ -70,11 +70,11 @@ class Live:
                 )
         phase = self._read()
         machine = os.uname().machine
-        clues = evolve(phase.clues, arch=phase.clues.arch or MACHINES.get(machine, machine))
+        facts = evolve(phase.facts, arch=phase.facts.arch or MACHINES.get(machine, machine))
         info = next(
             (each.address for each in phase.evidence.symbols if each.name == "execmem_info"), None
         )
-        layout = recognise(evolve(clues, ranges=read_ranges(proc / "kcore", info)))
+        layout = recognise(evolve(facts, ranges=read_ranges(proc / "kcore", info)))
         self._layout = evolve(
             layout,
             notes=(*layout.notes, *notes, *_notes(phase.info, self._refused)),

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from execmem_tui.formats.reader import read_lines
+from execmem_tui.bundles.reader import locate, on_disk
+from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import looks_like_trace
 from execmem_tui.sources.base import Source
-from execmem_tui.sources.bundle import locate, on_disk
 from execmem_tui.sources.capture import is_capture, open_capture
 from execmem_tui.sources.live import LIVE, open_live
 from execmem_tui.sources.replay import open_replay

@@ -8,8 +8,10 @@ from typing import Final
 
 from attrs import define, evolve, field
 
-from execmem_tui.formats.manifest import read_manifest
-from execmem_tui.formats.reader import find_file, read_lines
+from execmem_tui.bundles.manifest import read_manifest
+from execmem_tui.bundles.phase import Phase, phase_folders, phases_layout, read_phase
+from execmem_tui.bundles.trace_run import read_trace_run
+from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.trace import (
     Alloc,
     Free,
@@ -22,19 +24,17 @@ from execmem_tui.formats.trace import (
 )
 from execmem_tui.formats.vmallocinfo import Pointers
 from execmem_tui.history import History
+from execmem_tui.machines.facts import Facts
+from execmem_tui.machines.manifest_layout import stated_layout
+from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted, Purged
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
+from execmem_tui.owners.attribute import attribute, grouped
 from execmem_tui.sources.base import Recording, SourceKind
-from execmem_tui.sources.capture import Phase, phase_folders, phases_layout, read_phase
-from execmem_tui.sources.clues import Clues
-from execmem_tui.sources.owners import attribute, grouped
-from execmem_tui.sources.recognise import recognise
-from execmem_tui.sources.stated import stated_layout
-from execmem_tui.sources.trace_run import read_trace_run
 
 _FOREVER: Final = 1 << 62
 KEPT: Final = 200_000
@@ -102,7 +102,7 @@ def open_replay(path: Path, arch: str | None = None) -> Recording:
 
 def _bare(arch: str | None, kernel: str, windows: tuple[tuple[int, int], ...]) -> Layout:
     addresses = tuple(start for start, _ in windows)
-    return recognise(Clues(arch=arch or None, release=kernel, addresses=addresses, windows=windows))
+    return recognise(Facts(arch=arch or None, release=kernel, addresses=addresses, windows=windows))
 
 
 def _lives(path: Path, moments: list[int]) -> dict[int, int]:

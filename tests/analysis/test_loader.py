@@ -18,17 +18,17 @@ from execmem_tui.analysis.rox_text import RoxText, Truth
 from execmem_tui.analysis.trace_verify import verify_trace
 from execmem_tui.analysis.wrong_loader import wrong_loads
 from execmem_tui.arch import resolve
+from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.cli.main import main
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.load_sequence import text_calls
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.modules import Modules, Steps
-from execmem_tui.formats.reader import read_lines
+from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import Alloc, Free, Other, Purge, TraceLine, parse_trace
 from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.sources.trace_run import read_trace_run
 
 TRACES = Path(__file__).parent.parent / "data" / "traces"
 COUNTS = {

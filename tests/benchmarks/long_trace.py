@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from execmem_tui.analysis.opscript import form_of
-from execmem_tui.formats.reader import read_lines
+from execmem_tui.bundles.trace_run import read_trace_run
+from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import Alloc, Free, TraceLine, parse_trace
 from execmem_tui.formats.trace import Purge as PurgeLine
 from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
-from execmem_tui.sources.trace_run import read_trace_run
 
 RUNS: Final = Path(__file__).parent.parent / "data" / "traces"
 _LINE: Final = re.compile(r"(.*? )(\d+\.\d+)(: .*)")

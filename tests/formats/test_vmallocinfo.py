@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execmem_tui.formats.reader import read_lines
+from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
 from execmem_tui.model.errors import InputError
 

@@ -6,7 +6,7 @@ import pytest
 
 from execmem_tui.analysis import opscript
 from execmem_tui.analysis.opscript import replay_opscript
-from execmem_tui.formats.opscript import OpScript
+from execmem_tui.files.opscript import OpScript
 from execmem_tui.mm import vmalloc as vmalloc_module
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea

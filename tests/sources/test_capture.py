@@ -12,9 +12,9 @@ import pytest
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.ranges import ExecmemType, Provenance
+from execmem_tui.owners.sections import region_of
 from execmem_tui.sources.capture import open_capture
 from execmem_tui.sources.opening import open_path
-from execmem_tui.sources.sections import region_of
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 REGIONS = (

@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
+from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine
-from execmem_tui.formats.reader import find_file, read_lines
 from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
+from execmem_tui.kernel.kcore import read_ranges
+from execmem_tui.kernel.tracefs import TraceInstance, remove_stale
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Freed, Noted
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.owners.evidence import Evidence
+from execmem_tui.owners.hashed import phase_areas, revealed
 from execmem_tui.sources.base import Followed
-from execmem_tui.sources.claims import Evidence
-from execmem_tui.sources.hidden import phase_areas, revealed
-from execmem_tui.sources.kcore import read_ranges
 from execmem_tui.sources.live import Live
-from execmem_tui.sources.tracefs import TraceInstance, remove_stale
 from tests.layouts import make_layout
 
 CAPTURE = Path(__file__).parents[1] / "data" / "captures" / "amd64-7.2.13-kaslr"

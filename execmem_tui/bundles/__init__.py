@@ -1,0 +1,1 @@
+"""Run folders and bundles: read, collected, anonymised and written."""

@@ -1,0 +1,289 @@
+"""Collects what a running kernel says of its executable memory into a run folder. Reads only.
+
+What cannot be read is said.
+"""
+
+import os
+import re
+import shutil
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Protocol
+
+from attrs import define, field
+
+from execmem_tui.bundles.phase import WHY
+from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.formats.manifest import Missing
+from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
+from execmem_tui.model.errors import InputError
+from execmem_tui.model.text import printable
+
+BEGIN: Final = "0-begin"
+END: Final = "1-end"
+ALONE: Final = "0-capture"
+"""Names of the phases: before and after a trace, and without one."""
+
+_COPIED: Final = ("modules", "meminfo")
+_ONCE: Final = ("version", "cmdline", "iomem")
+_TRACING: Final = (
+    ("kprobes_list", "sys/kernel/debug/kprobes/list"),
+    ("kprobe_events", "sys/kernel/tracing/kprobe_events"),
+    ("enabled_functions", "sys/kernel/tracing/enabled_functions"),
+)
+_SYSCTLS: Final = (
+    "kernel/kptr_restrict", "kernel/perf_event_paranoid", "kernel/ftrace_enabled", "kernel/randomize_va_space",
+    "net/core/bpf_jit_enable", "net/core/bpf_jit_harden", "net/core/bpf_jit_kallsyms", "net/core/bpf_jit_limit",
+    "debug/kprobes-optimization",
+)  # fmt: skip
+_SYMBOLS: Final = frozenset((
+    "_text", "_stext", "_etext", "_end", "_sinittext", "_einittext", "_sdata", "_edata", "__bss_start", "__bss_stop",
+    "execmem_info", "_start",
+))  # fmt: skip
+_BUILT_IN: Final = ("[bpf]", "[__builtin__kprobes]", "[__builtin__ftrace]")
+_PER_MODULE: Final = 200
+"""Text symbols kept of a module: the lowest ones and the highest."""
+_CONFIG: Final = re.compile(
+    r"(?:# )?CONFIG_\w*(?:EXECMEM|MODULE|KPROBE|FTRACE|BPF|VMALLOC|VMAP|KASAN|RANDOMIZE|RELOCATABLE|PAGE_SIZE|PAGE_SHIFT|_PAGES\b|"
+    r"VA_BITS|PGTABLE|PHYSICAL|SMP\b|NR_CPUS|NUMA\b|KALLSYMS|STRICT|LIVEPATCH|CALL_|MITIGATION|PREEMPT|HUGE|LTO|CFI|VMSPLIT|HIGHMEM|"
+    r"LPAE|THUMB2|64BIT|KCORE|PTDUMP|DEBUG_PAGEALLOC|UNWIND|FPROBE|X86_KERNEL_IBT|TRACER\b)\w*(?:=| is not set)"
+)
+_RECORD: Final = re.compile(r"(\d+),\d+,(\d+),[^;]*;(.*)")
+_MAX_LOG: Final = 64 << 20
+
+
+class Recorder(Protocol):
+    """A tracefs instance, see `TraceInstance`."""
+
+    path: Path
+
+    def mark(self, text: str) -> None:
+        """Write a marker into the trace."""
+
+    def read(self) -> list[str]:
+        """Return the lines that came since the last time."""
+
+
+@define
+class Collector:
+    """Reads one machine.
+
+    Args:
+        proc: where procfs is; sysfs, /boot and /dev/kmsg are looked for beside it.
+        run: the run folder to fill.
+    """
+
+    proc: Path
+    run: Path
+    missing: list[Missing] = field(factory=list)
+    _release: str = ""
+
+    @property
+    def root(self) -> Path:
+        """Where /sys, /boot and /dev are."""
+        return self.proc.parent
+
+    def once(self) -> None:
+        """Collect what does not change: version, command line, configuration, kernel log."""
+        for name in _ONCE:
+            self._copy(self.proc / name, self.run / name)
+        version = self.run / "version"
+        words = version.read_text(errors="replace").split() if version.is_file() else []
+        self._release = words[2] if len(words) > 2 and re.fullmatch(r"[\w.+~-]+", words[2]) else ""
+        self._write("config.txt", self._config)
+        self._write("dmesg", lambda: kernel_log(self.root / "dev" / "kmsg"))
+
+    def addresses(self, phase: str) -> None:
+        """Collect vmallocinfo, the part of a snapshot that has to be read at one moment."""
+        (self.run / phase).mkdir()
+        self._copy(self.proc / "vmallocinfo", self.run / phase / "vmallocinfo")
+
+    def beside(self, phase: str) -> None:
+        """Collect the rest of a snapshot."""
+        for name in _COPIED:
+            self._copy(self.proc / name, self.run / phase / name)
+        self._write(f"{phase}/kallsyms", lambda: needed_symbols(self.proc / "kallsyms"))
+        self._write(f"{phase}/sections", self._sections)
+        self._write(f"{phase}/sysctl", self._sysctls)
+        for name, place in _TRACING:
+            self._copy(self.root / place, self.run / phase / name)
+
+    def snapshot(self, phase: str) -> None:
+        """Collect a whole snapshot."""
+        self.addresses(phase)
+        self.beside(phase)
+
+    def lack(self, name: str, why: str) -> None:
+        """Note that something is missing; once."""
+        entry = Missing(name=name, why=printable(why))
+        if entry not in self.missing:
+            self.missing.append(entry)
+
+    def _copy(self, source: Path, target: Path) -> None:
+        try:
+            with source.open("rb") as file, target.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
+        except OSError as error:
+            target.unlink(missing_ok=True)
+            self.lack(target.name, _why(error))
+
+    def _write(self, name: str, made: Callable[[], Iterable[str]]) -> None:
+        target = self.run / name
+        try:
+            lines = list(made())
+        except (OSError, InputError) as error:
+            self.lack(target.name, _why(error))
+            return
+        target.write_text(
+            "".join(line + "\n" for line in lines), encoding="utf-8", errors="replace"
+        )
+
+    def _config(self) -> Iterator[str]:
+        file = find_file(self.proc, "config") or self.root / "boot" / f"config-{self._release}"
+        return (text for _, text in read_lines(file) if _CONFIG.match(text))
+
+    def _sections(self) -> Iterator[str]:
+        modules = sorted((self.root / "sys" / "module").iterdir())
+        for file in (file for module in modules for file in sorted(module.glob("sections/*"))):
+            with suppress(FileNotFoundError):  # unloaded meanwhile
+                text = file.read_text(errors="replace").strip()
+                yield f"{file.parent.parent.name} {file.name} {text}"
+
+    def _sysctls(self) -> Iterator[str]:
+        for name in _SYSCTLS:
+            file = self.proc / "sys" / name
+            with suppress(OSError):  # not of this kernel, or not for us: then it is not listed
+                yield f"/proc/sys/{name}: {file.read_text(errors='replace').strip()}"
+
+
+def _why(error: OSError | InputError) -> str:
+    if isinstance(error, InputError):
+        return error.message
+    if isinstance(error, PermissionError):
+        return f"{error.strerror}: it takes root"
+    return error.strerror or str(error)
+
+
+def needed_symbols(kallsyms: Path) -> Iterator[str]:
+    """Yield the lines of kallsyms that owners are told by.
+
+    The image's ends, programs, probes, texts of modules.
+
+    Raises:
+        OSError: it cannot be read.
+        InputError: a line is too long.
+    """
+    modules: dict[str, list[str]] = defaultdict(list)
+    for _, line in read_lines(kallsyms):
+        words = line.split()
+        if (len(words) == 3 and words[2] in _SYMBOLS) or (
+            len(words) == 4 and words[3] in _BUILT_IN
+        ):
+            yield line
+        elif len(words) == 4 and words[1] in "tT":
+            modules[words[3]].append(line)
+    for lines in modules.values():
+        lines.sort()
+        yield from lines if len(lines) <= _PER_MODULE else [*lines[: _PER_MODULE - 1], lines[-1]]
+
+
+def kernel_log(kmsg: Path) -> list[str]:
+    """Return the kernel log, as ``dmesg`` prints it, without waiting for more.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    lines: list[str] = []
+    size = 0
+    file = os.open(kmsg, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        while size < _MAX_LOG:
+            try:
+                data = os.read(file, 1 << 16)
+            except BlockingIOError:
+                break
+            except BrokenPipeError:  # overwritten while we read; the next read goes on behind it
+                continue
+            if not data:
+                break
+            size += len(data)
+            for line in data.decode("utf-8", "replace").splitlines():
+                record = _RECORD.match(line)
+                if record is not None:
+                    seconds, micro = divmod(int(record[2]), 1_000_000)
+                    lines.append(f"[{seconds:5}.{micro:06}] {printable(record[3], 1000)}")
+    finally:
+        os.close(file)
+    return lines
+
+
+def record(
+    collector: Collector,
+    recorder: Recorder,
+    seconds: float,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
+    """Record events for `seconds` between two snapshots into ``trace.txt``, and what was lost into ``trace_stats_final``.
+
+    Args:
+        collector: takes the snapshots; the trace goes into its run folder.
+        recorder: gives the events.
+        seconds: how long.
+        wait: sleeps.
+    """
+    # the default clock may differ between CPUs; older kernels name this one too
+    with suppress(OSError):
+        (recorder.path / "trace_clock").write_text("global")
+    started = False
+    with (collector.run / "trace.txt").open("w", encoding="utf-8") as file:
+        file.write("# tracer: nop\n#\n")
+
+        def drain() -> None:
+            nonlocal started
+            for line in recorder.read():
+                # what came before the first marker is in the snapshot, and would look like a trace
+                # from boot
+                started = started or line.endswith(f"snapshot {BEGIN} begin")
+                if started:
+                    file.write(line + "\n")
+
+        for phase, pause in ((BEGIN, seconds), (END, 0.0)):
+            recorder.mark(f"snapshot {phase} begin")
+            collector.addresses(phase)
+            recorder.mark(f"snapshot {phase} end")
+            collector.beside(phase)
+            drain()
+            until = time.monotonic() + pause
+            while (left := until - time.monotonic()) > 0:
+                wait(min(left, 0.1))
+                drain()
+        drain()
+    stats = sorted((recorder.path / "per_cpu").glob("cpu*/stats"))
+    text = "".join(f"# {each.parent.name}\n{each.read_text(errors='replace')}" for each in stats)
+    (collector.run / "trace_stats_final").write_text(text)
+
+
+def say_what_is_hidden(collector: Collector, phases: Iterable[str]) -> None:
+    """Note where files are there but their addresses are not."""
+    for folder in (collector.run / phase for phase in phases):
+        info, symbols = folder / "vmallocinfo", folder / "kallsyms"
+        if info.is_file():
+            try:
+                pointers = parse_vmallocinfo(str(info), read_lines(info)).pointers
+            except InputError as error:
+                collector.lack("vmallocinfo", error.message)
+            else:
+                if pointers is not Pointers.REAL:
+                    collector.lack("addresses in vmallocinfo", WHY[pointers])
+        if symbols.is_file() and not any(text.strip("0") for text in _starts(symbols)):
+            collector.lack(
+                "addresses in kallsyms",
+                "zeroed: they take CAP_SYSLOG, and kernel.kptr_restrict below 2",
+            )
+
+
+def _starts(file: Path) -> Iterator[str]:
+    return (text.partition(" ")[0] for _, text in read_lines(file))

@@ -1,0 +1,49 @@
+"""The manifest that lies in an unpacked bundle, and whether the files beside it are those it names."""
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from execmem_tui.formats.manifest import Manifest, parse_manifest
+from execmem_tui.model.errors import InputError
+
+MANIFEST: Final = "manifest.toml"
+_CHUNK: Final = 1 << 20
+
+
+def read_manifest(folder: Path) -> Manifest | None:
+    """Return the manifest of an unpacked bundle, None where there is none.
+
+    Raises:
+        InputError: it is broken, or of a format that this version does not know.
+        OSError: it cannot be read.
+    """
+    file = folder / MANIFEST
+    if not file.is_file():
+        return None
+    return parse_manifest(str(file), file.read_text(encoding="utf-8", errors="replace"))
+
+
+def check_manifest(folder: Path) -> None:
+    """Compare those files of a bundle that were unpacked with its manifest, if it has one.
+
+    Raises:
+        InputError: a file is not what the manifest says.
+    """
+    manifest = read_manifest(folder)
+    for entry in () if manifest is None else manifest.files:
+        file = folder / entry.name
+        if ".." in file.parts or not file.is_relative_to(folder):
+            raise InputError(
+                str(folder / MANIFEST), None, f"names a file outside itself: {entry.name}"
+            )
+        if not file.is_file():
+            continue
+        digest = hashlib.sha256()
+        with file.open("rb") as opened:
+            while chunk := opened.read(_CHUNK):
+                digest.update(chunk)
+        if file.stat().st_size != entry.size or digest.hexdigest() != entry.sha256:
+            raise InputError(
+                str(file), None, "not the file that the manifest speaks of: cut or changed"
+            )

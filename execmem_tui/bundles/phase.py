@@ -1,0 +1,277 @@
+"""One snapshot as read from its folder, and the layout that the snapshots of a run tell."""
+
+import os
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from execmem_tui.bundles.manifest import read_manifest
+from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.formats.dmesg import Banner, CommandLine, Message, findings, parse_dmesg
+from execmem_tui.formats.manifest import Manifest
+from execmem_tui.formats.procfiles import (
+    SectionLine,
+    Symbol,
+    parse_config,
+    parse_kallsyms,
+    parse_meminfo,
+    parse_modules,
+    parse_sections,
+    parse_uname,
+    parse_version,
+)
+from execmem_tui.formats.trace import trace_windows
+from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
+from execmem_tui.kernel.proc_tree import beside
+from execmem_tui.machines.facts import MACHINES, SYMBOLS, Facts
+from execmem_tui.machines.iomem import image_symbols_from_iomem
+from execmem_tui.machines.manifest_layout import stated_layout, stated_ranges
+from execmem_tui.machines.recognise import recognise
+from execmem_tui.model.errors import InputError
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.text import printable
+from execmem_tui.owners.attribute import executable, open_executable
+from execmem_tui.owners.evidence import Evidence
+from execmem_tui.owners.hashed import open_addresses, revealed
+
+VMALLOCINFO: Final = "vmallocinfo"
+WHY: Final = {
+    Pointers.HASHED: (
+        "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with"
+        " no_hash_pointers"
+    ),
+    Pointers.ZEROED: "addresses are zeroed: kernel.kptr_restrict is 2, or 1 without CAP_SYSLOG",
+    Pointers.NOT_READY: "addresses are (ptrval): read before the kernel could hash them",
+}
+
+
+@frozen(kw_only=True)
+class Phase:
+    """One snapshot of a capture, as read."""
+
+    name: str
+    info: Vmallocinfo
+    evidence: Evidence
+    facts: Facts
+    findings: tuple[str, ...] = ()
+    """What the kernel log says of failures."""
+    manifest: Manifest | None = None
+    """Of the bundle that it comes from."""
+
+
+def run_windows(run: Path) -> tuple[tuple[int, int], ...]:
+    """Return the windows (vstart, vend) that a run's trace asks for.
+
+    Only a run with a meta.toml has one of its own.
+    """
+    trace = find_file(run, "trace.txt") if (run / "meta.toml").is_file() else None
+    return () if trace is None else tuple(trace_windows(read_lines(trace)))
+
+
+def phase_folders(path: Path) -> list[Path]:
+    """Return the phase folders of a run, in the order of meta.toml, else by name."""
+    found = {
+        folder.name: folder
+        for folder in sorted(path.iterdir())
+        if folder.is_dir() and find_file(folder, VMALLOCINFO)
+    }
+    names = run_meta(path).get("phases")
+    ordered = [name for name in names if name in found] if isinstance(names, list) else []
+    return [found[name] for name in [*ordered, *(name for name in found if name not in ordered)]]
+
+
+def run_meta(path: Path) -> dict[str, Any]:
+    """Return a run's meta.toml, {} where there is none."""
+    file = path / "meta.toml"
+    if not file.is_file():
+        return {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8", errors="replace"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(str(file), None, printable(str(error))) from error
+
+
+def seen_facts(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
+    """Return the facts that real addresses give."""
+    if info.pointers is not Pointers.REAL:
+        page = page_size_of(info) or 4096
+        known = revealed(info.entries, evidence, page) if info.pointers is Pointers.HASHED else []
+        return {
+            "addresses": tuple(open_addresses(info, evidence, page)),
+            "executable": open_executable(evidence, page) | executable(known, evidence),
+        }
+    percpu = [
+        entry.end for entry in info.entries if (entry.caller or "").startswith("pcpu_get_vm_areas")
+    ]
+    return {
+        "addresses": tuple(entry.start for entry in info.entries),
+        "executable": executable(info.entries, evidence),
+        "percpu_end": max(percpu, default=None),
+    }
+
+
+def page_size_of(info: Vmallocinfo) -> int | None:
+    """Return the page size that most lines tell: an area of n pages is n + 1 pages long."""
+    told = Counter(entry.size // (entry.pages + 1) for entry in info.entries if entry.pages)
+    size = told.most_common(1)[0][0] if told else 0
+    return size if size in (4096, 8192, 16384, 65536) else None
+
+
+def read_phase(
+    folder: Path,
+    symbols_of: Callable[[str, Iterable[tuple[int, str]]], list[Symbol]] = parse_kallsyms,
+    refused: set[str] | None = None,
+) -> Phase:
+    """Read one snapshot from its folder, which has a vmallocinfo.
+
+    Args:
+        folder: the snapshot's.
+        symbols_of: reads its kallsyms.
+        refused: takes the names of files that may not be read, and they count as missing: /proc
+            without root.
+
+    Raises:
+        InputError: a file is broken.
+        OSError: one cannot be read.
+    """
+
+    def lines(name: str) -> Any:
+        file = find_file(folder, name)
+        if file is not None and refused is not None and not os.access(file, os.R_OK):
+            refused.add(name)
+            file = None
+        return (str(folder / name), iter(())) if file is None else (str(file), read_lines(file))
+
+    path, text = lines(VMALLOCINFO)
+    hidden = refused is not None and VMALLOCINFO in refused
+    info = (
+        Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=())
+        if hidden
+        else parse_vmallocinfo(path, text)
+    )
+    symbols = symbols_of(*lines("kallsyms"))
+    tree = folder.parent / "sys" / "module"
+    sections = parse_sections(*lines("sections")) or list(_section_tree(tree, refused))
+    evidence = Evidence(
+        modules=parse_modules(*lines("modules")), sections=sections, symbols=symbols
+    )
+    log = (
+        () if (found := beside(folder, "dmesg")) is None else tuple(parse_dmesg(read_lines(found)))
+    )
+    return Phase(
+        name=printable(folder.name, 60),
+        info=info,
+        evidence=evidence,
+        facts=_facts(folder, info, evidence, log),
+        findings=tuple(findings(log)),
+        manifest=read_manifest(folder.parent),
+    )
+
+
+def _section_tree(modules: Path, refused: set[str] | None) -> Iterator[SectionLine]:
+    """Yield what /sys/module/*/sections says, of a machine or of a tree that was copied from one."""
+    for file in sorted(modules.glob("*/sections/*")):
+        if refused is not None and not os.access(file, os.R_OK):
+            refused.add("sections")
+            return
+        text = file.read_bytes()[:40].decode("ascii", "replace").strip()
+        if re.fullmatch(r"0x[0-9a-f]{1,16}", text):
+            module, section = printable(file.parent.parent.name, 80), printable(file.name, 120)
+            yield SectionLine(module=module, section=section, address=int(text, 16))
+
+
+def _facts(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[Message]) -> Facts:
+    def lines(name: str) -> Any:
+        file = beside(folder, name)
+        return iter(()) if file is None else read_lines(file)
+
+    meminfo = parse_meminfo(lines("meminfo"))
+    meta = run_meta(folder) or run_meta(folder.parent)
+    banner = next((each for each in log if isinstance(each, Banner)), None)
+    version = parse_version(lines("version"))
+    if version is None and banner is not None:
+        version = banner.release, banner.rest
+    uname = parse_uname(lines("uname")) if version is None else None
+    release = version or uname or (_text(meta.get("kernel")), "")
+    arch = _text(meta.get("arch")) or (MACHINES.get(uname[1]) if uname is not None else None)
+    booted = next((each.text for each in log if isinstance(each, CommandLine)), "")
+    known = {
+        each.name: each.address
+        for each in evidence.symbols
+        if each.name in SYMBOLS and each.address
+    }
+    image = image_symbols_from_iomem(lines("iomem"), known)
+    return Facts(
+        arch=arch,
+        release=release[0],
+        compiler="" if version is None else version[1],
+        cmdline=" ".join(text for _, text in lines("cmdline")) or booted,
+        config=parse_config(lines("config.txt")) or parse_config(lines("config")),
+        symbols={**known, **image},
+        image_from_iomem="_end" in image,
+        vmalloc_total=meminfo.get("VmallocTotal"),
+        highmem="HighTotal" in meminfo if meminfo else None,
+        page_size=page_size_of(info),
+        **seen_facts(info, evidence),
+    )
+
+
+def _text(value: object) -> str | None:
+    return printable(value, 60) if isinstance(value, str) else None
+
+
+def phases_layout(
+    phases: list[Phase],
+    arch: str | None,
+    windows: Sequence[tuple[int, int]] = (),
+    ranges: Mapping[ExecmemType, tuple[int, int, int, int]] | None = None,
+) -> Layout:
+    """Return the layout of the machine that `phases` come from.
+
+    Args:
+        phases: at least one.
+        arch: the architecture, where they do not tell it.
+        windows: (vstart, vend) of requests in a trace of the same boot.
+        ranges: as read from the kernel's memory, instead of what a manifest says of them.
+    """
+    first = next((phase for phase in phases if phase.facts.symbols), phases[0])
+    manifest = first.manifest
+    if manifest is not None and manifest.layout is not None:
+        layout = stated_layout(manifest, manifest.layout)
+        return evolve(layout, image_symbols=image_symbols(first.evidence))
+    if ranges is None:
+        ranges = {} if manifest is None else stated_ranges(manifest)
+    each = [phase.facts for phase in phases]
+    merged = evolve(
+        first.facts,
+        arch=first.facts.arch or arch,
+        addresses=tuple(address for facts in each for address in facts.addresses),
+        executable={start: owner for facts in each for start, owner in facts.executable.items()},
+        percpu_end=max(
+            (facts.percpu_end for facts in each if facts.percpu_end is not None), default=None
+        ),
+        page_size=next((facts.page_size for facts in each if facts.page_size), None),
+        windows=windows,
+        ranges=ranges,
+    )
+    layout = recognise(merged)
+    return evolve(layout, image_symbols=image_symbols(first.evidence))
+
+
+def image_symbols(evidence: Evidence) -> tuple[tuple[int, str], ...]:
+    """Return the kernel's own symbols with their addresses, ascending."""
+    return tuple(
+        sorted(
+            {
+                (each.address, each.name)
+                for each in evidence.symbols
+                if each.module is None and each.address
+            }
+        )
+    )

@@ -1,0 +1,159 @@
+"""Bundles: an archive, or a file inside one, as a folder on disk for as long as it is read.
+
+And what in a folder is meant.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from execmem_tui.bundles.manifest import check_manifest
+from execmem_tui.bundles.phase import phase_folders
+from execmem_tui.bundles.trace_run import find_trace
+from execmem_tui.files.archive import Parts, is_archive, members
+from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.formats.trace import looks_like_trace
+from execmem_tui.model.errors import InputError
+from execmem_tui.model.text import printable
+
+_NEAR: Final = 2
+"""Files so deep in an archive are unpacked whatever they are called."""
+_KNOWN: Final = frozenset((
+    "vmallocinfo", "kallsyms", "modules", "sections", "version", "cmdline", "meminfo", "config", "config.txt", "dmesg",
+    "dmesg.txt", "uname", "uname_-a", "trace", "trace.txt", "trace_stats_final", "iomem", "meta.toml", "manifest.toml",
+))  # fmt: skip
+_NEEDED: Final = ("vmallocinfo", "trace", "trace.txt")
+_PACKED: Final = (".gz", ".xz", ".zst", ".bz2")
+_MAX_DESCENT: Final = 6
+_MAX_PROBED: Final = 40
+"""Files of a folder without any known name that are looked into for a trace."""
+
+
+def _wanted(parts: Parts, regular: bool) -> bool:
+    """Whether a member can matter.
+
+    A machine's report holds thousands that do not, and links to some that do.
+    """
+    name = parts[-1]
+    for suffix in _PACKED:
+        name = name.removesuffix(suffix)
+    if not regular:
+        return name in _NEEDED
+    if len(parts) <= _NEAR or (
+        len(parts) >= 4 and parts[-2] == "sections" and parts[-4] == "module"
+    ):
+        return True
+    return name in _KNOWN or (name.startswith("config-") and parts[-2] == "boot")
+
+
+@contextmanager
+def on_disk(path: Path) -> Iterator[Path]:
+    """Yield what `path` means as a file or folder.
+
+    Itself, or an archive unpacked to a private place until this ends.
+
+    Args:
+        path: a file, a folder, an archive, or ``ARCHIVE/MEMBER``.
+
+    Raises:
+        InputError: nothing is there, or the archive is damaged or hostile. Errors inside name the
+            archive.
+        OSError: it cannot be read.
+    """
+    archive = path
+    while not archive.exists() and archive != archive.parent:
+        archive = archive.parent
+    if not archive.exists() or (archive != path and not archive.is_file()):
+        raise InputError(str(path), None, "No such file or directory")
+    if archive.is_dir() or not is_archive(archive):
+        if archive != path:
+            raise InputError(str(archive), None, "not an archive: nothing is inside it")
+        yield archive
+        return
+    with TemporaryDirectory(prefix="execmem-tui-") as private:
+        root = Path(private) / archive.name
+        try:
+            _unpack(archive, root)
+            for folder in (root, *sorted(each for each in root.iterdir() if each.is_dir())):
+                check_manifest(folder)
+            yield _member(root, path.relative_to(archive))
+        except InputError as error:
+            if not error.path.startswith(str(root)):
+                raise
+            named = str(archive) + error.path[len(str(root)) :]
+            raise InputError(
+                named, error.line, error.message, column=error.column, hint=error.hint
+            ) from error
+
+
+def _member(root: Path, name: Path) -> Path:
+    member = root / name
+    if not member.exists():
+        member = find_file(member.parent, member.name) or member
+    if ".." in name.parts or not member.exists():
+        raise InputError(str(root / name), None, "there is no such member")
+    return member
+
+
+def _unpack(archive: Path, root: Path) -> None:
+    root.mkdir()
+    for parts, chunks in members(archive, _wanted):
+        target = root.joinpath(*parts)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as file:
+                file.writelines(chunks)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise InputError(
+                str(archive), None, f"member {'/'.join(parts)}: a file and a folder at once"
+            ) from error
+
+
+def locate(folder: Path) -> Path:
+    """Return the folder or file that is meant by a folder.
+
+    Itself, or the only thing known that is below it.
+
+    Raises:
+        InputError: there is nothing known in it, or more than one.
+    """
+    here = folder
+    for _ in range(_MAX_DESCENT):
+        if _is_known(here):
+            return here
+        inside = sorted(here.iterdir())
+        found = [each for each in inside if each.is_dir() and _is_known(each)]
+        if len(found) > 1:
+            names = ", ".join(printable(each.name, 40) for each in found[:10])
+            raise InputError(
+                str(here), None, f"holds more than one capture: {names}", hint="name one: PATH/NAME"
+            )
+        if found:
+            return found[0]
+        files = [each for each in inside if each.is_file() and not each.name.startswith(".")]
+        traces = [each for each in files if _is_trace(each)] if len(files) <= _MAX_PROBED else []
+        if traces or len(inside) == len(files) == 1:
+            return (traces or files)[0]
+        deeper = [each for each in inside if each.is_dir()]
+        if len(deeper) != 1:
+            break
+        here = deeper[0]
+    raise InputError(
+        str(folder),
+        None,
+        "not a capture: no vmallocinfo and no trace in it",
+        hint="a capture folder, or a /proc/vmallocinfo",
+    )
+
+
+def _is_trace(file: Path) -> bool:
+    try:
+        return looks_like_trace(read_lines(file))
+    except InputError:  # no text at all: something else that happens to lie there
+        return False
+
+
+def _is_known(folder: Path) -> bool:
+    return bool(find_file(folder, "vmallocinfo") or phase_folders(folder) or find_trace(folder))

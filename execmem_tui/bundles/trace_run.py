@@ -1,0 +1,251 @@
+"""A run folder with a trace: what its replay starts from."""
+
+import re
+from collections.abc import Iterable
+from itertools import dropwhile
+from pathlib import Path
+from typing import Any, Final
+
+from attrs import evolve, frozen
+
+from execmem_tui.bundles.phase import page_size_of, phase_folders, run_meta
+from execmem_tui.bundles.trace_scan import TraceScan, scan_trace
+from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.formats.procfiles import parse_version
+from execmem_tui.formats.trace import Alloc, Free, parse_trace
+from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo, parse_vmallocinfo
+from execmem_tui.machines.vmap_nodes import vmap_nodes
+from execmem_tui.model.errors import InputError
+
+_CHUNK: Final = ("pcpu_create_chunk", "pcpu_mem_zalloc", "pcpu_alloc_chunk")
+"""Callers of what a percpu chunk allocates beside its areas; inlining decides which name is seen."""
+_PERCPU: Final = "pcpu_get_vm_areas"
+_BOOT_SECONDS: Final = 3.0
+"""A trace without any snapshot that begins earlier than this is taken to begin with the kernel."""
+
+
+@frozen(kw_only=True)
+class Beginning:
+    """The state that a replay starts from."""
+
+    name: str
+    """"boot", the name of a phase, or "" where nothing is known of what came before the trace."""
+    line: int = 0
+    """Events up to this line are part of the state."""
+    busy: tuple[tuple[int, int], ...] = ()
+    lazy: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def from_boot(self) -> bool:
+        """Whether tree shape and pools follow from the trace alone."""
+        return self.name == "boot"
+
+
+@frozen(kw_only=True)
+class TraceRun:
+    """All that a replay needs."""
+
+    path: Path
+    kernel: str
+    arch: str
+    page_size: int
+    cpus: int
+    word_bits: int
+    window: tuple[int, int]
+    begins: Beginning
+    percpu: dict[int, list[tuple[int, int]]]
+    windows: tuple[tuple[int, int], ...]
+    """Every (vstart, vend) that was asked for."""
+    marks: dict[str, dict[str, int]]
+    """{snapshot: {"begin": line, "end": line}}; {} where no snapshot is beside the trace."""
+    lost: int
+    """Events that the ring buffer's counters say were lost or overwritten."""
+
+
+def find_trace(path: Path) -> Path | None:
+    """Return the trace of a run folder, or the file itself."""
+    return path if path.is_file() else find_file(path, "trace.txt") or find_file(path, "trace")
+
+
+def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
+    """Read what a replay starts from.
+
+    Kernel, CPUs, the vmalloc window, areas that the trace never allocates.
+
+    Args:
+        path: a run folder or a trace.
+        phase: start from this snapshot, whatever the trace holds before it.
+
+    Raises:
+        InputError: there is no trace, no allocation in it, or no such snapshot.
+    """
+    if not path.exists():
+        raise InputError(str(path), None, "No such file or directory")
+    trace = find_trace(path)
+    if trace is None:
+        raise InputError(str(path), None, "no trace in this folder")
+    folder = path if path.is_dir() else path.parent
+    infos = list(_snapshots(folder)) if folder.is_dir() else []
+    scan = scan_trace(
+        trace, {entry.start for _, info in infos for entry in info.entries}, numbered=bool(infos)
+    )
+    if not scan.windows:
+        raise InputError(str(trace), None, "no alloc_vmap_area event in this trace")
+    meta = run_meta(folder)
+    begins = _beginning(trace, scan, infos, phase)
+    early, percpu = _unseen(infos, scan.order, begins)
+    if begins.from_boot:
+        begins = evolve(begins, busy=early)
+    page_size = meta.get("page_size")
+    page_size = page_size if isinstance(page_size, int) else _page_size(infos)
+    window = max(scan.windows, key=lambda pair: (pair[1] - pair[0], scan.windows[pair]))
+    return TraceRun(
+        path=trace,
+        kernel=str(meta.get("kernel") or _release(folder) or "7.1"),
+        arch=str(meta.get("arch", "")),
+        page_size=page_size,
+        cpus=vmap_nodes((info.entries for _, info in infos), page_size) or _cpus(meta, scan),
+        word_bits=64 if window[1] >= 1 << 32 else 32,
+        window=window,
+        begins=begins,
+        percpu=percpu,
+        windows=tuple(scan.windows),
+        marks=scan.marks,
+        lost=max(_lost_by_counters(folder), scan.lost),
+    )
+
+
+def _snapshots(folder: Path) -> Iterable[tuple[str, Vmallocinfo]]:
+    for each in phase_folders(folder):
+        file = find_file(each, "vmallocinfo")
+        if file is not None:
+            info = parse_vmallocinfo(str(file), read_lines(file))
+            if info.pointers is Pointers.REAL:
+                yield each.name, info
+
+
+def _page_size(infos: list[tuple[str, Vmallocinfo]]) -> int:
+    """Return what the areas themselves tell: size over pages plus guard; else the usual."""
+    sizes = (page_size_of(info) for _, info in infos)
+    return next((size for size in sizes if size is not None), 4096)
+
+
+def _release(folder: Path) -> str | None:
+    """Return the release that a /proc/version in the folder or in one of its phases names."""
+    for each in (folder, *phase_folders(folder)) if folder.is_dir() else ():
+        file = find_file(each, "version")
+        version = None if file is None else parse_version(read_lines(file))
+        if version is not None:
+            return version[0]
+    return None
+
+
+def _cpus(meta: dict[str, Any], scan: TraceScan) -> int:
+    """Return the CPUs that the run, else the head of its trace, states."""
+    stated = meta.get("smp")
+    return stated if isinstance(stated, int) else scan.cpus or 1
+
+
+def _lost_by_counters(folder: Path) -> int:
+    """Return how many events the ring buffers never took.
+
+    What was overwritten was lost before the first line, not after.
+    """
+    file = find_file(folder, "trace_stats_final") if folder.is_dir() else None
+    if file is None:
+        return 0
+    total = 0
+    for _, text in read_lines(file):
+        found = re.match(r"(?:dropped events|commit overrun): (\d{1,18})$", text.strip())
+        total += int(found[1]) if found else 0
+    return total
+
+
+def _beginning(
+    trace: Path, scan: TraceScan, infos: list[tuple[str, Vmallocinfo]], phase: str | None
+) -> Beginning:
+    """Choose boot where the trace goes back so far, else the first snapshot taken while it ran."""
+    first = scan.first_alloc
+    assert first is not None
+    if phase is not None:
+        infos = [pair for pair in infos if pair[0] == phase]
+        if not infos:
+            raise InputError(str(trace), None, f"no snapshot {phase} with real addresses beside it")
+    elif scan.overwritten == 0:
+        begun = scan.marks.get(infos[0][0], {}).get("begin") if infos else None
+        if (begun is not None and first.line < begun) or (
+            begun is None and first.time < _BOOT_SECONDS
+        ):
+            return Beginning(name="boot")
+    for name, info in infos:
+        marks = scan.marks.get(name, {})
+        if "begin" in marks and "end" in marks:
+            native = scan.native and first.line < marks["begin"]
+            line = _moment(trace, info, marks["begin"], marks["end"], native=native)
+        elif phase is not None:
+            raise InputError(str(trace), None, f"no markers of the snapshot {phase} in the trace")
+        else:
+            continue
+        lazy = tuple((entry.start, entry.end) for entry in info.entries if entry.lazy)
+        busy = tuple((entry.start, entry.end) for entry in info.entries if not entry.lazy)
+        return Beginning(name=name, line=line, busy=busy, lazy=lazy)
+    return Beginning(name="")
+
+
+def _moment(trace: Path, info: Vmallocinfo, begin: int, end: int, *, native: bool) -> int:
+    """Return the line between the two markers up to which the trace agrees best with the snapshot."""
+    there = {entry.start for entry in info.entries if not entry.lazy}
+    score, best, moment = 0, 0, begin
+    lines = read_lines(trace)
+    if native:
+        lines = dropwhile(lambda pair: pair[0] < begin, lines)
+    for line in parse_trace(str(trace), lines, native=native):
+        if line.line > end:
+            break
+        if line.line >= begin and isinstance(line, Alloc | Free):
+            score += 1 if (line.start in there) == isinstance(line, Alloc) else -1
+            if score > best:
+                best, moment = score, line.line
+    return moment
+
+
+def _unseen(
+    infos: list[tuple[str, Vmallocinfo]], order: dict[int, int], begins: Beginning
+) -> tuple[tuple[tuple[int, int], ...], dict[int, list[tuple[int, int]]]]:
+    """Return early areas (in the first snapshot, never allocated in the trace) and percpu chunks by what they follow."""
+    early: list[tuple[int, int]] = []
+    percpu: dict[int, list[tuple[int, int]]] = {}
+    known: set[int] = set()
+    begun = begins.from_boot
+    for number, (name, info) in enumerate(infos):
+        fresh = [entry for entry in info.entries if entry.start not in known]
+        known.update(entry.start for entry in fresh)
+        unseen = [entry for entry in fresh if entry.start not in order]
+        chunks = [entry for entry in unseen if (entry.caller or "").startswith(_PERCPU)]
+        if number == 0:
+            early += [(entry.start, entry.end) for entry in unseen if entry not in chunks]
+        if begun:
+            _follow(chunks, fresh, order, percpu, early)
+        begun = begun or name == begins.name
+    return tuple(early), percpu
+
+
+def _follow(
+    chunks: list[VmallocEntry],
+    fresh: list[VmallocEntry],
+    order: dict[int, int],
+    percpu: dict[int, list[tuple[int, int]]],
+    early: list[tuple[int, int]],
+) -> None:
+    if not chunks:
+        return
+    companions = [
+        entry.start
+        for entry in fresh
+        if (entry.caller or "").startswith(_CHUNK) and entry.start in order
+    ]
+    pieces = [(entry.start, entry.end) for entry in chunks]
+    if companions:
+        percpu.setdefault(max(companions, key=lambda start: order[start]), []).extend(pieces)
+    else:
+        early += pieces

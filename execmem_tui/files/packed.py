@@ -1,0 +1,113 @@
+"""Lines of a file that may be packed: plain, gzip, bzip2, xz, zstd, by its first bytes.
+
+Nothing is ever written to disk.
+"""
+
+import bz2
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+from pathlib import Path
+from typing import IO, Final, cast
+
+from execmem_tui.model.errors import InputError
+
+MAX_UNPACKED: Final = 1 << 30
+"""Bytes that one file may unpack to."""
+_MAX_LINE: Final = 1 << 16
+
+
+def unpacked(raw: IO[bytes]) -> IO[bytes]:
+    """Return a reader over what the file `raw` holds, by its first bytes.
+
+    On broken bytes reading raises, see `read_lines`.
+    """
+    head = raw.read(6)
+    raw.seek(0)
+    if head.startswith(b"\x1f\x8b"):
+        return cast("IO[bytes]", gzip.open(raw, "rb"))
+    if head.startswith(b"\xfd7zXZ\x00"):
+        return cast("IO[bytes]", lzma.open(raw, "rb"))
+    if head.startswith(b"BZh"):
+        return cast("IO[bytes]", bz2.open(raw, "rb"))
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        from execmem_tui.files.zstd import ZstdReader  # 15 ms, only for .zst
+
+        return cast("IO[bytes]", io.BufferedReader(ZstdReader(raw)))
+    return raw
+
+
+def read_blocks(path: Path) -> Iterator[bytes]:
+    """Yield some whole lines at a time with their ends; only the last line of all may have none.
+
+    Raises:
+        InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints: the
+            next one. It says no line.
+        OSError: it cannot be read.
+    """
+    name = str(path)
+    total, cut = 0, b""
+    with path.open("rb") as raw, unpacked(raw) as file:
+        while True:
+            try:
+                # one read each, so that what was unpacked before an error is not lost
+                data = cast("io.BufferedReader", file).read1(_MAX_LINE)
+            except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError) as error:
+                raise InputError(name, None, f"cannot be unpacked: {error}") from error
+            except OSError as error:
+                if error.errno is None:
+                    raise InputError(name, None, f"cannot be unpacked: {error}") from error
+                raise
+            total += len(data)
+            if total > MAX_UNPACKED:
+                raise InputError(name, None, "unpacks to more than 1 GiB")
+            end = data.rfind(b"\n") + 1
+            if len(cut) + (data.find(b"\n") + 1 if end else len(data)) > _MAX_LINE:
+                raise InputError(name, None, "line too long")
+            if end:
+                yield cut + data[:end]
+                cut = data[end:]
+            elif data:
+                cut += data
+            else:
+                break
+        if cut:
+            yield cut
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield (line number from 1, line without its end).
+
+    Bytes that are no UTF-8 become replacement characters.
+
+    Raises:
+        InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints.
+        OSError: it cannot be read.
+    """
+    return enumerate(chain.from_iterable(_line_blocks(path)), 1)
+
+
+def _line_blocks(path: Path) -> Iterator[list[str]]:
+    number = 1
+    try:
+        for block in read_blocks(path):
+            text = block.decode("utf-8", "replace").removesuffix("\n")
+            lines = text.split("\n")
+            if "\r" in text:
+                lines = [line.rstrip("\r") for line in lines]
+            yield lines
+            number += len(lines)
+    except InputError as error:
+        raise InputError(error.path, number, error.message) from error
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """Return `name` in `folder`, plain or packed, or None."""
+    for suffix in ("", ".gz", ".xz", ".zst", ".bz2"):
+        path = folder / (name + suffix)
+        if path.is_file():
+            return path
+    return None

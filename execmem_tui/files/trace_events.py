@@ -1,0 +1,120 @@
+"""Events of a trace; a long one is read by a second process where there is a CPU for it."""
+
+import marshal
+import os
+import pickle
+import threading
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+from execmem_tui.files.packed import read_lines
+from execmem_tui.formats.trace import trace_events
+from execmem_tui.formats.trace_lines import Event
+
+_LONG: Final = 16 << 20
+"""Bytes of a trace that is worth a process."""
+_PACKED: Final = 10
+"""How much smaller a packed trace is, about."""
+_BATCH: Final = 1000
+_COUNT: Final = 4
+"""Bytes of the length before each batch."""
+
+
+class Watcher(Protocol):
+    """Sees the events first, in the process that reads them."""
+
+    def watch(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Take each event and pass it on."""
+
+    def results(self) -> object:
+        """Return what was found, after the last event; pickle can take it to another process."""
+
+    def adopt(self, results: Any) -> None:
+        """Take what the other process found."""
+
+
+class _NoWatcher:
+    def watch(self, events: Iterator[Event]) -> Iterator[Event]:
+        return events
+
+    def results(self) -> object:
+        return None
+
+    def adopt(self, results: object) -> None:
+        """Nothing was found."""
+
+
+def read_events(path: Path, watcher: Watcher | None = None) -> Iterator[Event]:
+    """Yield the events of a trace; when all were taken, `watcher` has its results.
+
+    Raises:
+        InputError: it is no trace, or broken.
+        OSError: it cannot be read.
+    """
+    watcher = watcher or _NoWatcher()
+    size = path.stat().st_size * (1 if path.suffix == ".txt" else _PACKED)
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    if size > _LONG and cpus > 1 and threading.active_count() == 1:  # a fork with threads may hang
+        return _piped_events(path, watcher)
+    return _events(path, watcher)
+
+
+def _events(path: Path, watcher: Watcher) -> Iterator[Event]:
+    yield from watcher.watch(trace_events(str(path), read_lines(path)))
+    watcher.adopt(watcher.results())
+
+
+def _piped_events(path: Path, watcher: Watcher) -> Iterator[Event]:
+    """Yield the events that a second process reads.
+
+    Should it fail, at what ever, all is read here and the rest passed on.
+
+    It ends with this one: a write into a pipe that nobody reads kills it.
+    """
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.close(reader)
+            _send(path, watcher, writer)
+        finally:
+            os._exit(0)
+    os.close(writer)
+    got = 0
+    try:
+        with os.fdopen(reader, "rb") as pipe:
+            while data := _receive(pipe):
+                batch = marshal.loads(data)  # noqa: S302 - the same program wrote it
+                got += len(batch)
+                yield from batch
+                if not batch:
+                    results = _receive(pipe)
+                    if results is not None:
+                        watcher.adopt(pickle.loads(results))  # noqa: S301 - as above
+                        return
+    finally:
+        os.waitpid(child, 0)
+    yield from islice(_events(path, watcher), got, None)
+
+
+def _send(path: Path, watcher: Watcher, writer: int) -> None:
+    """Write the events in batches, an empty one at last, then the results."""
+    events = watcher.watch(trace_events(str(path), read_lines(path)))
+    with os.fdopen(writer, "wb") as pipe:
+        more = True
+        while more:
+            batch = list(islice(events, _BATCH))
+            more = bool(batch)
+            data = marshal.dumps(batch)
+            pipe.write(len(data).to_bytes(_COUNT, "little") + data)
+        data = pickle.dumps(watcher.results())
+        pipe.write(len(data).to_bytes(_COUNT, "little") + data)
+
+
+def _receive(pipe: BinaryIO) -> bytes | None:
+    """Return one message, or None where the other process ended too early."""
+    size = int.from_bytes(pipe.read(_COUNT), "little")
+    data = pipe.read(size)
+    return data if size and len(data) == size else None

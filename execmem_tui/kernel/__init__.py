@@ -1,0 +1,1 @@
+"""The running kernel's own files: a tracefs instance, /proc/kcore, and where in /proc and beside it things lie."""

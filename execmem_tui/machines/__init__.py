@@ -1,0 +1,1 @@
+"""Which machine is it? Its layout, told from what it says of itself."""

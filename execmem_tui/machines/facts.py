@@ -1,0 +1,63 @@
+"""What a capture says about the machine it comes from."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.units import Address, Bytes
+
+SYMBOLS: Final = ("_start", "_text", "_stext", "_etext", "_end")
+"""The symbols of the image that ranges are computed from."""
+
+MACHINES: Final = {
+    "aarch64": "arm64", "x86_64": "amd64", "i686": "i386", "i586": "i386", "armv7l": "armhf", "armv6l": "armhf",
+    "ppc64le": "ppc64el", "ppc": "powerpc", "riscv64": "riscv64", "s390x": "s390x", "loongarch64": "loong64",
+    "mips64": "mips64el", "mips": "mipsel", "sparc64": "sparc64", "parisc64": "parisc64", "parisc": "hppa", "nios2": "nios2",
+}  # fmt: skip
+"""`uname -m` to the names that layouts are found by."""
+
+
+@frozen(kw_only=True)
+class Facts:
+    """What a capture says about its machine."""
+
+    arch: str | None = None
+    """As its owner wrote it, or None."""
+    release: str | None = None
+    compiler: str = ""
+    cmdline: str = ""
+    config: Mapping[str, str] = {}
+    symbols: Mapping[str, Address] = {}
+    image_from_iomem: bool = False
+    """`_end` is not a symbol but the last byte of the kernel's own memory in /proc/iomem."""
+    vmalloc_total: Bytes | None = None
+    """VMALLOC_END - VMALLOC_START in whole KiB, from /proc/meminfo."""
+    highmem: bool | None = None
+    """Whether /proc/meminfo counts high memory (CONFIG_HIGHMEM); None without a meminfo."""
+    addresses: Sequence[Address] = ()
+    """Starts of areas, of all phases."""
+    executable: Mapping[Address, str] = {}
+    """Of those that are executable memory, whose: ``module``, ``bpf``, ``probe``, or "" where the
+    caller tells no more."""
+    percpu_end: Address | None = None
+    """Where the highest percpu chunk ends: it lies right under VMALLOC_END (mm/vmalloc.c:
+    pcpu_get_vm_areas)."""
+    page_size: Bytes | None = None
+    """Told by the areas themselves: size over pages plus guard."""
+    windows: Sequence[tuple[Address, Address]] = ()
+    """(vstart, vend) of requests in a trace: the kernel's own ranges, exactly."""
+    ranges: Mapping[ExecmemType, tuple[int, int, int, int]] = {}
+    """start, end, fallback_start, fallback_end as read from the kernel's memory."""
+
+    @property
+    def kaslr_off(self) -> bool:
+        """Whether the command line says nokaslr."""
+        return "nokaslr" in self.cmdline.split()
+
+    def before(self, major: int, minor: int) -> bool:
+        """Whether the kernel is known to be older than a version."""
+        match = re.match(r"(\d{1,4})\.(\d{1,4})", self.release or "")
+        return match is not None and (int(match[1]), int(match[2])) < (major, minor)

@@ -1,0 +1,1 @@
+"""Whose is an area? Told from sections, symbols, text bases and callers."""

@@ -1,0 +1,167 @@
+"""Areas with several owners or regions.
+
+Blocks of the ROX cache, and a module's one core area before 6.4.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from operator import attrgetter
+from typing import Final
+
+from attrs import evolve
+
+from execmem_tui.formats.procfiles import ModuleLine, SectionLine
+from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.units import Bytes
+from execmem_tui.owners.evidence import Claims, init_kept, typed, typed_probe
+from execmem_tui.owners.sections import CORE, boundaries, is_init, region_of
+
+_START = attrgetter("start")
+_UNKNOWN: Final = "free, or an unknown owner: /proc cannot tell"
+_NOBODY: Final = "block of the ROX cache: free, or text whose owner is not known"
+_OPEN_END: Final = "where it ends is not known"
+
+
+def data_sizes(areas: Iterable[Area]) -> dict[str, Bytes]:
+    """Return per module the bytes of its lasting regions that have areas of their own."""
+    sizes: dict[str, Bytes] = defaultdict(int)
+    for area in areas:
+        if area.region in CORE and area.owner is not None:
+            sizes[area.owner] += area.size
+    return sizes
+
+
+def split_combined(layout: Layout, area: Area, sections: Sequence[SectionLine]) -> list[Area]:
+    """Cut the one area of a module into its regions.
+
+    They tile it, the guard belongs to the last.
+    """
+    found = boundaries(sections, layout.page_size, init_kept=init_kept(layout))
+    starts = [area.start, *(start for start, _ in found[1:]), area.start + area.size]
+    pieces: list[Area] = []
+    for (start, end), (_, region) in zip(pairwise(starts), found, strict=True):
+        kind = ExecmemType.MODULE_TEXT if region.endswith("TEXT") else ExecmemType.MODULE_DATA
+        piece = evolve(
+            area, start=start, size=end - start, guard=area.guard if end == starts[-1] else 0
+        )
+        pieces.append(typed(layout, piece, kind, sections[0].module, region))
+    return pieces
+
+
+def split_block(layout: Layout, block: Area, claim: Claims, sizes: dict[str, Bytes]) -> list[Area]:
+    """Cut a ROX block into the pieces whose owners are known.
+
+    A module's text is what /proc/modules counts beyond its other regions (kernel/module/procfs.c
+    sums page-aligned sizes). What lies between is free or belongs to somebody unknown: /proc cannot
+    tell.
+    """
+    page = layout.page_size
+    modules = [*claim.bases, *_without_base(layout, claim)]
+    pieces = [_text(layout, block, claim, module, sizes.get(module.name, 0)) for module in modules]
+    pieces += _init_texts(layout, block, claim)
+    for symbol in claim.probes:
+        area = Area(start=symbol.address & -page, size=page, caller=block.caller)
+        pieces.append(typed_probe(layout, area, symbol))
+    if claim.complete and not any(piece.detail for piece in pieces):
+        rest = evolve(block, state=AreaState.CACHE_FREE, owner="ROX cache", detail=_UNKNOWN)
+    else:
+        rest = evolve(block, detail=_NOBODY)
+    return _tiled(rest, sorted(pieces, key=_START))
+
+
+def _without_base(layout: Layout, claim: Claims) -> list[ModuleLine]:
+    """Return the modules that have text sections here and no line in /proc/modules that says where it begins."""
+    based = {module.name for module in claim.bases}
+    lowest: dict[str, int] = {}
+    for section in claim.kept():
+        if section.module not in based and region_of(section.section) == "MOD_TEXT":
+            lowest[section.module] = min(
+                section.address, lowest.get(section.module, section.address)
+            )
+    return [
+        ModuleLine(name=name, size=0, state="Live", base=address & -layout.page_size)
+        for name, address in lowest.items()
+    ]
+
+
+def _text(layout: Layout, block: Area, claim: Claims, module: ModuleLine, data: Bytes) -> Area:
+    """Return a module's text.
+
+    Up to the size that is left for it, or, without its data, up to what is last known in it.
+    """
+    page = layout.page_size
+    end = block.start + block.size
+    seen = [each.address for each in claim.code if each.module == module.name]
+    seen += [each.address for each in claim.kept() if each.module == module.name]
+    least = (
+        (max([module.base, *(address for address in seen if address < end)]) & -page)
+        + page
+        - module.base
+    )
+    size, detail = max(module.size - data, least), ""
+    if not data or not module.size or module.state == "Loading":
+        size, detail = least, _OPEN_END
+    area = Area(start=module.base, size=min(size, end - module.base), caller=block.caller)
+    return typed(layout, area, ExecmemType.MODULE_TEXT, module.name, "MOD_TEXT", detail)
+
+
+def _init_texts(layout: Layout, block: Area, claim: Claims) -> list[Area]:
+    """Return the init text of modules that are still loading; of live ones it is freed."""
+    page = layout.page_size
+    loading = {module.name for module in claim.bases if module.state == "Loading"}
+    pages: dict[str, set[int]] = defaultdict(set)
+    for section in claim.sections:
+        if (
+            section.module in loading
+            and is_init(section.section)
+            and region_of(section.section) == "MOD_INIT_TEXT"
+        ):
+            pages[section.module].add(section.address & -page)
+    pieces = []
+    for module, starts in pages.items():
+        area = Area(start=min(starts), size=max(starts) + page - min(starts), caller=block.caller)
+        pieces.append(
+            typed(layout, area, ExecmemType.MODULE_TEXT, module, "MOD_INIT_TEXT", _OPEN_END)
+        )
+    return pieces
+
+
+def _tiled(rest: Area, pieces: Sequence[Area]) -> list[Area]:
+    """Return the pieces with `rest`, as large as the block, between them.
+
+    Of two that overlap the earlier ends where the later begins.
+    """
+    cut: list[Area] = []
+    at, end = rest.start, rest.start + rest.size
+    firsts: dict[int, Area] = {}
+    for each in pieces:
+        first = firsts.get(each.start)
+        firsts[each.start] = (
+            each
+            if first is None
+            else evolve(first, detail=_joined(first, f"also claimed by {each.name}"))
+        )
+    pieces = list(firsts.values())
+    for index, each in enumerate(pieces):
+        piece = each
+        following = pieces[index + 1] if index + 1 < len(pieces) else None
+        if following is not None and following.start < piece.end:
+            overlap = f"its size would reach into {following.name}"
+            piece = evolve(
+                piece, size=following.start - piece.start, detail=_joined(piece, overlap)
+            )
+        if piece.start > at:
+            cut.append(evolve(rest, start=at, size=piece.start - at, guard=0))
+        cut.append(piece)
+        at = piece.end
+    if at < end:
+        cut.append(evolve(rest, start=at, size=end - at, guard=0))
+    cut[-1] = evolve(cut[-1], guard=rest.guard)
+    return cut
+
+
+def _joined(area: Area, more: str) -> str:
+    return "; ".join(filter(None, (area.detail, more)))

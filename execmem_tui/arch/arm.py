@@ -44,6 +44,32 @@ class Arm(Architecture):
     }
     default_variant = "v7-3g-highmem"
     boot_source = "arch/arm/mm/init.c"
+    log_marks = (
+        r"\(Flattened Device Tree\)",
+        r"\[<[0-9a-f]{8}>\] \(\w+(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?\) from ",
+        r"\bPC is at \w+",
+    )
+    refusal = "sym '"
+    relocations: ClassVar[Mapping[int, str]] = {
+        1: "R_ARM_PC24",
+        10: "R_ARM_THM_CALL",
+        28: "R_ARM_CALL",
+        29: "R_ARM_JUMP24",
+        30: "R_ARM_THM_JUMP24",
+        42: "R_ARM_PREL31",
+    }
+    pc_ahead: ClassVar[Mapping[str, int]] = {
+        "R_ARM_PC24": 8,
+        "R_ARM_CALL": 8,
+        "R_ARM_JUMP24": 8,
+        "R_ARM_THM_CALL": 4,
+        "R_ARM_THM_JUMP24": 4,
+    }
+    room_advice = (
+        "CONFIG_ARM_MODULE_PLTS (a module that finds no room then goes into vmalloc space), a"
+        " stripped module, or build it in"
+    )
+    vmalloc_advice = "vmalloc=<size> enlarges the vmalloc area and never the module area"
     variants = (
         _variant("v7-3g-highmem", 0xC0000000, GIB, highmem=True),
         _variant("v7-3g-highmem-noplts", 0xC0000000, GIB, highmem=True, plts=False),

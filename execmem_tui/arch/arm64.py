@@ -62,6 +62,22 @@ class Arm64(Architecture):
     default_variant = "va48-4k"
     set_memory_purges = True
     boot_source = _INIT
+    log_marks = (r"\bpstate: [0-9a-f]{8}", r"\blr : \w+\+0x", r"\bx29: [0-9a-f]{16}")
+    refusal = "overflow in relocation type"
+    relocations: ClassVar[Mapping[int, str]] = {
+        257: "R_AARCH64_ABS64",
+        258: "R_AARCH64_ABS32",
+        260: "R_AARCH64_PREL64",
+        261: "R_AARCH64_PREL32",
+        262: "R_AARCH64_PREL16",
+        274: "R_AARCH64_ADR_PREL_LO21",
+        275: "R_AARCH64_ADR_PREL_PG_HI21",
+        276: "R_AARCH64_ADR_PREL_PG_HI21_NC",
+        279: "R_AARCH64_TSTBR14",
+        280: "R_AARCH64_CONDBR19",
+        282: "R_AARCH64_JUMP26",
+        283: "R_AARCH64_CALL26",
+    }
     variants = (
         _variant(36, "16k"),
         _variant(39, "4k"),

@@ -32,6 +32,30 @@ class Architecture:
     boot_source: ClassVar[str]
     """file: symbols of the address space layout."""
 
+    # What logs of this architecture say, for `diagnose`.
+    log_marks: ClassVar[tuple[str, ...]] = ()
+    """Regular expressions of what only this architecture's oopses and call traces print."""
+    refusal: ClassVar[str | None] = None
+    """Words of the module loader's message about a relocation that does not fit
+    (arch/*/kernel/module.c: apply_relocate, apply_relocate_add)."""
+    relocations: ClassVar[Mapping[int, str]] = {}
+    """ELF numbers as that message prints them -> names; how far they reach says `reach`."""
+    refused_reach: ClassVar[str] = ""
+    """The relocation that a message without a number speaks of."""
+    refused_distances: ClassVar[frozenset[str]] = frozenset()
+    """Relocations whose printed value is a distance already; of all others it is an address."""
+    pc_ahead: ClassVar[Mapping[str, int]] = {}
+    """Bytes that the PC is ahead of the instruction, where a branch counts from there."""
+    absolute_words: ClassVar[frozenset[str]] = frozenset()
+    """Relocations that hold an address in fewer bits than kernel addresses have: only code built
+    for another code model has them."""
+    room_advice: ClassVar[str] = (
+        "a smaller module (strip it, or build it in), or unload modules that are not needed"
+    )
+    """What makes room in the module area."""
+    vmalloc_advice: ClassVar[str] = ""
+    """What the parameter vmalloc= does here; "" where the architecture has none."""
+
     def place(self, boot: Boot) -> None:
         """Define VMALLOC_START, VMALLOC_END, MODULES_VADDR, MODULES_END (where they exist) and the image's symbols."""
         raise NotImplementedError

@@ -22,6 +22,9 @@ class LoongArch(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"loong64": None, "loongarch64": None}
     default_variant = "la64-16k-3level"
     boot_source = "arch/loongarch/mm/init.c"
+    log_marks = (r"\bERA: [0-9a-f]{16}", r"\bPRMD: ", r"\bESTAT: ")
+    refusal = "jump offset"
+    relocations: ClassVar[Mapping[int, str]] = {66: "R_LARCH_B26"}
     variants = tuple(
         Variant(
             name=name,

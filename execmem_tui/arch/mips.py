@@ -19,6 +19,9 @@ class Mips(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"mips64": None, "mips64el": None}
     default_variant = "mips64-16k-sym32"
     boot_source = "arch/mips/mm/init.c"
+    log_marks = (r"\bepc   : [0-9a-f]{8,16}", r"\bPrId  : ")
+    refusal = "relocation overflow"
+    relocations: ClassVar[Mapping[int, str]] = {4: "R_MIPS_26"}
     variants = tuple(
         Variant(
             name=f"mips64-{name}-sym32",

@@ -39,6 +39,7 @@ class Parisc(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"hppa": "parisc32", "hppa64": "parisc64"}
     default_variant = "parisc64"
     boot_source = "arch/parisc/mm/init.c"
+    log_marks = (r"\bIASQ: [0-9a-f]", r"\bIAOQ: ")
     variants = tuple(
         Variant(
             name=name,

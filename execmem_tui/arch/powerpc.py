@@ -190,6 +190,13 @@ class PowerPC(Architecture):
     }
     default_variant = "ppc64-radix-64k"
     boot_source = "arch/powerpc/mm/mem.c"
+    log_marks = (
+        r"\bNIP \[[0-9a-f]{8,16}\]",
+        r"\bNIP:  ?[0-9a-f]{8,16} LR",
+        r"\bMSR:  ?[0-9a-f]{8}",
+    )
+    refusal = "REL24"
+    relocations: ClassVar[Mapping[int, str]] = {10: "R_PPC_REL24", 26: "R_PPC64_REL32"}
     variants = (
         _variant64("radix-64k", 64 * KIB, 2 * MIB, 0xC008000000000000, 49),
         _variant64("radix-4k", 4 * KIB, 2 * MIB, 0xC008000000000000, 49),

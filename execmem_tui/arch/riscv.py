@@ -25,6 +25,15 @@ class RiscV(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"riscv64": None, "riscv32": "rv32"}
     default_variant = "rv64-sv48"
     boot_source = "arch/riscv/mm/init.c"
+    log_marks = (r"\bepc : \w+\+0x", r"\bstatus: [0-9a-f]{16} badaddr: ")
+    refusal = "32-bit offset"
+    refused_reach = "R_RISCV_CALL"
+    relocations: ClassVar[Mapping[int, str]] = {
+        17: "R_RISCV_JAL",
+        18: "R_RISCV_CALL",
+        19: "R_RISCV_CALL_PLT",
+        57: "R_RISCV_32_PCREL",
+    }
     variants = (
         *(
             Variant(

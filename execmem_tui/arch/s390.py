@@ -21,6 +21,7 @@ class S390(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"s390x": None}
     default_variant = "s390x"
     boot_source = "arch/s390/mm/init.c"
+    log_marks = (r"\bKrnl PSW : ", r"\bKrnl GPRS: ")
     variants = (
         Variant(
             name="s390x",

@@ -20,6 +20,7 @@ class Sparc(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"sparc64": None, "sparc32": "sparc32"}
     default_variant = "sparc64"
     boot_source = "arch/sparc/mm/execmem.c"
+    log_marks = (r"\bTSTATE: [0-9a-f]{16}", r"\bTPC: ")
     variants = (
         Variant(
             name="sparc64",

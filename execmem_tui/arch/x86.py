@@ -76,6 +76,19 @@ class X86(Architecture):
     default_variant = "x86_64-4level"
     set_memory_purges = True
     boot_source = _INIT
+    log_marks = (r"\bRIP: 0010:", r"\bEIP: 0060:", r"\bCR2: [0-9a-f]{8}", r"\b(?:x86|ia32)_\w+\+0x")
+    refusal = "overflow in relocation type"
+    relocations: ClassVar[Mapping[int, str]] = {
+        1: "R_X86_64_64",
+        2: "R_X86_64_PC32",
+        4: "R_X86_64_PLT32",
+        10: "R_X86_64_32",
+        11: "R_X86_64_32S",
+        24: "R_X86_64_PC64",
+    }
+    refused_distances = frozenset({"R_X86_64_PC32", "R_X86_64_PLT32"})
+    absolute_words = frozenset({"R_X86_64_32", "R_X86_64_32S"})
+    vmalloc_advice = "on 32-bit, vmalloc=512M enlarges the vmalloc area; 64-bit has no such need"
     variants = (
         _variant64("x86_64-4level", modes=("off", "on-example")),
         _variant64(

@@ -11,8 +11,11 @@ HELP = "the application"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add SOURCE, the simulator's options and --theme."""
+    """Add SOURCE, the simulator's options, --empty and --theme."""
     add_source_arguments(parser)
+    parser.add_argument(
+        "--empty", action="store_true", help="simulate a machine that has loaded nothing yet"
+    )
     parser.add_argument(
         "--theme", help="name of a theme: execmem-dark, execmem-light, … or one of your own"
     )
@@ -34,7 +37,7 @@ def has_terminal() -> bool:
 def run(args: argparse.Namespace) -> int:
     """Show the source on the screen; into a pipe or on a dumb terminal, print the plain map."""
     screen = has_terminal()
-    source = open_source(args, follow=screen)
+    source = open_source(args, follow=screen, booted=not args.empty)
     if not screen:
         from execmem_tui.cli.map import print_map
 

@@ -58,8 +58,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cpus",
         type=int,
-        default=2,
-        help="possible CPUs of the simulated kernel (vmap nodes), default 2",
+        help="possible CPUs of the simulated kernel (vmap nodes); 2 if left out, 8 after boot",
     )
     parser.add_argument(
         "--scenario",
@@ -96,10 +95,15 @@ def parse_overrides(pairs: list[str]) -> dict[str, int]:
     return overrides
 
 
-def open_source(args: argparse.Namespace, *, follow: bool = False) -> "Source":
+def open_source(
+    args: argparse.Namespace, *, follow: bool = False, booted: bool = False
+) -> "Source":
     """Open what the command line names.
 
-    `follow` also takes the running kernel's events, where root allows it.
+    Args:
+        args: what `add_source_arguments` parsed.
+        follow: also take the running kernel's events, where root allows it.
+        booted: where nothing is named, simulate a machine after boot and not an empty one.
 
     Raises:
         ExecmemTuiError: it cannot be opened.
@@ -111,16 +115,22 @@ def open_source(args: argparse.Namespace, *, follow: bool = False) -> "Source":
 
         return play_scenario(args.scenario)
     if args.source is None:
-        from execmem_tui.sources.simulation import open_simulation
-
-        return open_simulation(
-            args.arch or DEFAULT_ARCH,
-            args.kernel or DEFAULT_KERNEL,
-            args.variant,
-            args.kaslr,
-            overrides=parse_overrides(args.set),
-            cpus=args.cpus,
-        )
+        return _simulated(args, booted=booted)
     from execmem_tui.sources.opening import open_path
 
     return open_path(args.source, phase=args.phase, arch=args.arch, follow=follow)
+
+
+def _simulated(args: argparse.Namespace, *, booted: bool) -> "Source":
+    arch, kernel = args.arch or DEFAULT_ARCH, args.kernel or DEFAULT_KERNEL
+    overrides = parse_overrides(args.set)
+    if booted:
+        from execmem_tui.sources.booted import open_booted
+
+        return open_booted(
+            arch, kernel, args.variant, args.kaslr, overrides=overrides, cpus=args.cpus
+        )
+    from execmem_tui.sources.simulation import open_simulation
+
+    cpus = 2 if args.cpus is None else args.cpus
+    return open_simulation(arch, kernel, args.variant, args.kaslr, overrides=overrides, cpus=cpus)

@@ -260,7 +260,7 @@ class Modules:
                 f"module {printable(name)} is in use by {', '.join(users[:4])}",
                 hint="unload these first",
             )
-        self.machine.note(f"unload {key}", mark=True)
+        self.machine.note(f"unload {key}")
         if loaded in self._init_queue:
             self.run_init_frees()
         del self.loaded[key]
@@ -302,7 +302,7 @@ class Modules:
             claimed = yield from self._claim(module.name)
             if not claimed:
                 return Outcome.EXISTS
-        self.machine.note(f"load {module.name}", mark=True)
+        self.machine.note(f"load {module.name}")
         loaded = LoadedModule(module, areas_of(module, self.machine.layout.page_size))
         outcome = yield from self._move(loaded, plan)
         if outcome is Outcome.LOADED and not claimed:

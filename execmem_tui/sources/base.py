@@ -112,6 +112,15 @@ class Commanded(Protocol):
         Raises UsageError where nobody does.
         """
 
+    def why_not_fill(self) -> str:
+        """Return "" if the module window can be filled, else the reason why not (a full sentence)."""
+
+    def fill(self) -> None:
+        """Load modules and make requests until one spills into the fallback range, or fails.
+
+        Raises UsageError where the window is too large for that.
+        """
+
     def free(self, address: Address) -> None:
         """Free what covers `address`: module, probe, tracer, program or area.
 

@@ -1,10 +1,12 @@
 """The simulator as a source: commands in, groups of events out, undo and redo without limit."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from execmem_tui.arch import resolve
+from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.kernel import Kernel
+from execmem_tui.consumers.modules import Modules
 from execmem_tui.history import History
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
@@ -14,6 +16,7 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.consumer_commands import insert, load_module, remove
+from execmem_tui.sources.fill import fill, why_not_fill
 
 Command = Callable[[Kernel], object]
 
@@ -30,6 +33,14 @@ class Simulation:
     A command given while the cursor is not at the end forgets what lies after it: the history is
     cut after the command that the cursor is in, and the kernel is brought to that state by
     replaying commands from the nearest checkpoint.
+
+    Args:
+        layout: where everything may live.
+        cpus: possible CPUs.
+        seed: of whatever is random.
+        nodes: possible NUMA nodes.
+        packs: BPF program packs; None is what the architecture does.
+        catalogue: sizes of modules; None: the architecture's own, where there is one.
     """
 
     kind = SourceKind.SIMULATE
@@ -42,20 +53,19 @@ class Simulation:
         seed: int = 0,
         nodes: int = 1,
         packs: bool | None = None,
+        catalogue: Catalogue | None = None,
     ) -> None:
+        self.title = f"simulated {layout.arch} {layout.kernel} {layout.variant}"
+        """What is simulated, in one line."""
         self._kernel = Kernel(layout, cpus=cpus, seed=seed, nodes=nodes, packs=packs)
+        if catalogue is not None:
+            self._kernel.loader = Modules(self._kernel.machine, catalogue)
         self._history = History(layout, self._kernel.machine.areas())
         self._commands: list[Command] = []
         self._steps: list[int] = [0]
         self._inserted = 0
         """Probes, tracers and programs so far: each has a name of its own, also after an undo."""
         self._checkpoints: dict[int, Kernel] = {0: self._kernel.clone()}
-
-    @property
-    def title(self) -> str:
-        """What is simulated."""
-        layout = self._history.layout
-        return f"simulated {layout.arch} {layout.kernel} {layout.variant}"
 
     @property
     def history(self) -> History:
@@ -82,6 +92,16 @@ class Simulation:
         if len(self._commands) % _CHECKPOINT_EVERY == 0:
             self._checkpoints[len(self._commands)] = self._kernel.clone()
         return len(events)
+
+    def do_all(self, commands: Iterable[Command]) -> None:
+        """Run many commands, each an undoable group."""
+        for command in commands:
+            self.do(command)
+
+    @property
+    def loaded_modules(self) -> int:
+        """How many modules are loaded after the newest command."""
+        return len(self._kernel.modules.loaded)
 
     def usual_size(self, kind: ExecmemType) -> Bytes:
         """What this consumer typically asks for in one request."""
@@ -149,6 +169,18 @@ class Simulation:
         self._inserted += 1
         self.do(insert(kind, self._inserted))
 
+    def why_not_fill(self) -> str:
+        """Return "" or the reason why the module window cannot be filled."""
+        return why_not_fill(self._history.layout)
+
+    def fill(self) -> None:
+        """Fill the module window until something spills or fails.
+
+        Raises:
+            UsageError: it is too large for that.
+        """
+        self.do(fill)
+
     def free(self, address: Address) -> None:
         """Free what covers `address`.
 
@@ -213,6 +245,16 @@ def open_simulation(
         UnknownLayoutError: no such architecture, variant, kernel or draw.
         UsageError: a CPU count that no kernel has.
     """
+    layout = resolve(arch, kernel, variant, kaslr, dict(overrides or {}))
+    return Simulation(layout, cpus=checked_cpus(cpus))
+
+
+def checked_cpus(cpus: int) -> int:
+    """Return a count of possible CPUs.
+
+    Raises:
+        UsageError: no kernel has so many.
+    """
     if not 1 <= cpus <= 8192:
         raise UsageError(f"cannot simulate {cpus} CPUs", hint="1 to 8192")
-    return Simulation(resolve(arch, kernel, variant, kaslr, dict(overrides or {})), cpus=cpus)
+    return cpus

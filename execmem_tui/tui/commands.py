@@ -178,14 +178,14 @@ class KernelCommands(AppPart):
 
     def action_choose(self) -> None:
         """Choose what to simulate."""
-        from execmem_tui.sources.simulation import open_simulation
+        from execmem_tui.sources.booted import open_booted
         from execmem_tui.tui.screens.choose import Choice, ChooseLayout
 
         def go(choice: Choice | None) -> None:
             if choice is None:
                 return
             try:
-                source = open_simulation(choice.arch, choice.kernel, choice.variant, choice.kaslr)
+                source = open_booted(choice.arch, choice.kernel, choice.variant, choice.kaslr)
             except ExecmemTuiError as error:
                 self.notify(error.hint, title=error.title, severity="error", markup=False)
                 return

@@ -27,7 +27,7 @@ def _load(simulation: Simulation, modules: int) -> Simulation:
         simulation.allocate(ExecmemType.MODULE_TEXT, (16 + number * 37 % 400) << 10)
         simulation.allocate(ExecmemType.MODULE_DATA, (8 + number * 53 % 300) << 10)
     for kind, count in ((ExecmemType.KPROBES, 5), (ExecmemType.FTRACE, 3), (ExecmemType.BPF, 3)):
-        if not simulation.can_allocate(kind):
+        if not simulation.why_not_allocate(kind):
             simulation.allocate(kind, count=count)
     return simulation
 

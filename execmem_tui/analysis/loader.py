@@ -17,8 +17,7 @@ from execmem_tui.analysis.loads import Load, LoaderMiss, Plan, TaskWindow
 from execmem_tui.analysis.rox_text import CachedText, RoxText
 from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
-from execmem_tui.formats.trace import event_of, full
-from execmem_tui.formats.trace_lines import (
+from execmem_tui.formats.trace import (
     ALLOC,
     FREE,
     LOST,
@@ -29,6 +28,8 @@ from execmem_tui.formats.trace_lines import (
     Free,
     Other,
     TraceLine,
+    event_of,
+    full,
 )
 
 _KEEP: Final = 96

@@ -20,8 +20,7 @@ from execmem_tui.analysis.found import (
     around,
     in_bounds,
 )
-from execmem_tui.formats.trace import EVERYTHING, Alloc, full
-from execmem_tui.formats.trace_lines import ALLOC, FREE, LOST, PURGE, Event
+from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, LOST, PURGE, Alloc, Event, full
 from execmem_tui.mm.rbtree import FreeArea
 from execmem_tui.mm.vmalloc import Form, Vmalloc, area_start
 from execmem_tui.mm.vmap_node import MAX_POOL_PAGES, NO_OWNER, VmapArea, give_back_decayed

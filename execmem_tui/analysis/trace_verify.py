@@ -17,7 +17,7 @@ from execmem_tui.analysis.opscript import form_of, has_nodes
 from execmem_tui.analysis.replay import Replay
 from execmem_tui.bundles.trace_run import TraceRun, read_trace_run
 from execmem_tui.files.trace_events import read_events
-from execmem_tui.formats.trace_lines import Event
+from execmem_tui.formats.trace import Event
 from execmem_tui.mm.vmalloc import Form
 
 _FOUND: Final = ("checked", "exact", "unclaimed", "misses", "fallback_loads")

@@ -1,32 +1,25 @@
-"""Collects what a running kernel says of its executable memory into a run folder. Reads only.
+"""Collects what a machine says of its executable memory into a run folder. Reads only.
 
-What cannot be read is said.
+What cannot be read is noted with the reason, never left out silently.
 """
 
 import os
 import re
 import shutil
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from execmem_tui.bundles.phase import WHY
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.manifest import Missing
-from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
 
-BEGIN: Final = "0-begin"
-END: Final = "1-end"
-ALONE: Final = "0-capture"
-"""Names of the phases: before and after a trace, and without one."""
-
+PROC: Final = Path("/proc")
 _COPIED: Final = ("modules", "meminfo")
 _ONCE: Final = ("version", "cmdline", "iomem")
 _TRACING: Final = (
@@ -53,18 +46,6 @@ _CONFIG: Final = re.compile(
 )
 _RECORD: Final = re.compile(r"(\d+),\d+,(\d+),[^;]*;(.*)")
 _MAX_LOG: Final = 64 << 20
-
-
-class Recorder(Protocol):
-    """A tracefs instance, see `TraceInstance`."""
-
-    path: Path
-
-    def mark(self, text: str) -> None:
-        """Write a marker into the trace."""
-
-    def read(self) -> list[str]:
-        """Return the lines that came since the last time."""
 
 
 @define
@@ -101,7 +82,7 @@ class Collector:
         (self.run / phase).mkdir()
         self._copy(self.proc / "vmallocinfo", self.run / phase / "vmallocinfo")
 
-    def beside(self, phase: str) -> None:
+    def rest(self, phase: str) -> None:
         """Collect the rest of a snapshot."""
         for name in _COPIED:
             self._copy(self.proc / name, self.run / phase / name)
@@ -114,7 +95,7 @@ class Collector:
     def snapshot(self, phase: str) -> None:
         """Collect a whole snapshot."""
         self.addresses(phase)
-        self.beside(phase)
+        self.rest(phase)
 
     def lack(self, name: str, why: str) -> None:
         """Note that something is missing; once."""
@@ -220,70 +201,54 @@ def kernel_log(kmsg: Path) -> list[str]:
     return lines
 
 
-def record(
-    collector: Collector,
-    recorder: Recorder,
-    seconds: float,
-    wait: Callable[[float], None] = time.sleep,
-) -> None:
-    """Record events for `seconds` between two snapshots into ``trace.txt``, and what was lost into ``trace_stats_final``.
+@frozen(kw_only=True)
+class Host:
+    """What a capture has to know of where it runs."""
 
-    Args:
-        collector: takes the snapshots; the trace goes into its run folder.
-        recorder: gives the events.
-        seconds: how long.
-        wait: sleeps.
+    proc: Path
+    machine: str
+    """uname -m, "" where nothing tells it."""
+    page_size: int | None
+    cpus: int
+    hosts: tuple[str, ...]
+
+
+def look_at(proc: Path) -> Host:
+    """Return what `proc` and what lies beside it tell of the machine.
+
+    Of the real /proc the running kernel knows more.
     """
-    # the default clock may differ between CPUs; older kernels name this one too
-    with suppress(OSError):
-        (recorder.path / "trace_clock").write_text("global")
-    started = False
-    with (collector.run / "trace.txt").open("w", encoding="utf-8") as file:
-        file.write("# tracer: nop\n#\n")
-
-        def drain() -> None:
-            nonlocal started
-            for line in recorder.read():
-                # what came before the first marker is in the snapshot, and would look like a trace
-                # from boot
-                started = started or line.endswith(f"snapshot {BEGIN} begin")
-                if started:
-                    file.write(line + "\n")
-
-        for phase, pause in ((BEGIN, seconds), (END, 0.0)):
-            recorder.mark(f"snapshot {phase} begin")
-            collector.addresses(phase)
-            recorder.mark(f"snapshot {phase} end")
-            collector.beside(phase)
-            drain()
-            until = time.monotonic() + pause
-            while (left := until - time.monotonic()) > 0:
-                wait(min(left, 0.1))
-                drain()
-        drain()
-    stats = sorted((recorder.path / "per_cpu").glob("cpu*/stats"))
-    text = "".join(f"# {each.parent.name}\n{each.read_text(errors='replace')}" for each in stats)
-    (collector.run / "trace_stats_final").write_text(text)
-
-
-def say_what_is_hidden(collector: Collector, phases: Iterable[str]) -> None:
-    """Note where files are there but their addresses are not."""
-    for folder in (collector.run / phase for phase in phases):
-        info, symbols = folder / "vmallocinfo", folder / "kallsyms"
-        if info.is_file():
-            try:
-                pointers = parse_vmallocinfo(str(info), read_lines(info)).pointers
-            except InputError as error:
-                collector.lack("vmallocinfo", error.message)
-            else:
-                if pointers is not Pointers.REAL:
-                    collector.lack("addresses in vmallocinfo", WHY[pointers])
-        if symbols.is_file() and not any(text.strip("0") for text in _starts(symbols)):
-            collector.lack(
-                "addresses in kallsyms",
-                "zeroed: they take CAP_SYSLOG, and kernel.kptr_restrict below 2",
+    real = proc == PROC
+    machine = _first_line(proc / "sys" / "kernel" / "arch") or (os.uname().machine if real else "")
+    hosts = [_first_line(proc / "sys" / "kernel" / name) for name in ("hostname", "domainname")]
+    return Host(
+        proc=proc,
+        machine=machine,
+        page_size=os.sysconf("SC_PAGE_SIZE") if real else None,
+        cpus=_count(_first_line(proc.parent / "sys" / "devices" / "system" / "cpu" / "possible")),
+        hosts=tuple(
+            dict.fromkeys(
+                [
+                    *hosts,
+                    *(host.partition(".")[0] for host in hosts),
+                    os.uname().nodename if real else "",
+                ]
             )
+        ),
+    )
 
 
-def _starts(file: Path) -> Iterator[str]:
-    return (text.partition(" ")[0] for _, text in read_lines(file))
+def _first_line(file: Path) -> str:
+    try:
+        return file.read_text(errors="replace").partition("\n")[0].strip()
+    except OSError:  # an older kernel, or a tree without it: then nothing is told
+        return ""
+
+
+def _count(ranges: str) -> int:
+    """Return how many CPUs a list such as ``0-3,8`` names; at least 1."""
+    total = 0
+    for part in ranges.split(","):
+        found = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part)
+        total += 0 if found is None else int(found[2] or found[1]) - int(found[1]) + 1
+    return max(total, 1)

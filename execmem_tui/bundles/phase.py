@@ -27,7 +27,7 @@ from execmem_tui.formats.procfiles import (
 )
 from execmem_tui.formats.trace import trace_windows
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
-from execmem_tui.kernel.proc_tree import beside
+from execmem_tui.kernel.proc_tree import find_near
 from execmem_tui.machines.facts import MACHINES, SYMBOLS, Facts
 from execmem_tui.machines.iomem import image_symbols_from_iomem
 from execmem_tui.machines.manifest_layout import stated_layout, stated_ranges
@@ -162,7 +162,9 @@ def read_phase(
         modules=parse_modules(*lines("modules")), sections=sections, symbols=symbols
     )
     log = (
-        () if (found := beside(folder, "dmesg")) is None else tuple(parse_dmesg(read_lines(found)))
+        ()
+        if (found := find_near(folder, "dmesg")) is None
+        else tuple(parse_dmesg(read_lines(found)))
     )
     return Phase(
         name=printable(folder.name, 60),
@@ -188,7 +190,7 @@ def _section_tree(modules: Path, refused: set[str] | None) -> Iterator[SectionLi
 
 def _facts(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[Message]) -> Facts:
     def lines(name: str) -> Any:
-        file = beside(folder, name)
+        file = find_near(folder, name)
         return iter(()) if file is None else read_lines(file)
 
     meminfo = parse_meminfo(lines("meminfo"))

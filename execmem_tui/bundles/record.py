@@ -1,27 +1,23 @@
-"""One capture from beginning to end.
+"""One capture from beginning to end: snapshots, perhaps events between two, perhaps hidden, one bundle."""
 
-Collect, perhaps trace, perhaps anonymise, write the bundle.
-"""
-
-import os
-import re
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, Protocol
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from execmem_tui import __version__
 from execmem_tui.bundles.anonymise import DROPPED, anonymise
-from execmem_tui.bundles.collector import ALONE, BEGIN, END, Collector, record, say_what_is_hidden
-from execmem_tui.bundles.phase import phases_layout, read_phase, run_windows
+from execmem_tui.bundles.collector import PROC, Collector, Host, look_at
+from execmem_tui.bundles.phase import WHY, phases_layout, read_phase, run_windows
 from execmem_tui.bundles.writer import check_target, write_bundle
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.manifest import Manifest, StatedRange, toml_text
 from execmem_tui.formats.procfiles import parse_version
+from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
 from execmem_tui.kernel.kcore import Ranges, read_ranges
 from execmem_tui.kernel.tracefs import TraceInstance
 from execmem_tui.machines.facts import MACHINES
@@ -30,61 +26,24 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import Provenance
 from execmem_tui.model.text import printable
 
-PROC: Final = Path("/proc")
 _PAGE_SIZE: Final = 4096
 
-
-@frozen(kw_only=True)
-class Machine:
-    """What a capture has to know of where it runs."""
-
-    proc: Path
-    machine: str
-    """uname -m, "" where nothing tells it."""
-    page_size: int | None
-    cpus: int
-    hosts: tuple[str, ...]
+BEGIN: Final = "0-begin"
+END: Final = "1-end"
+ALONE: Final = "0-capture"
+"""Names of the phases: before and after a trace, and without one."""
 
 
-def look_at(proc: Path) -> Machine:
-    """Return what `proc` and what lies beside it tell of the machine.
+class Recorder(Protocol):
+    """A tracefs instance, see `TraceInstance`."""
 
-    Of the real /proc the running kernel knows more.
-    """
-    real = proc == PROC
-    machine = _first_line(proc / "sys" / "kernel" / "arch") or (os.uname().machine if real else "")
-    hosts = [_first_line(proc / "sys" / "kernel" / name) for name in ("hostname", "domainname")]
-    return Machine(
-        proc=proc,
-        machine=machine,
-        page_size=os.sysconf("SC_PAGE_SIZE") if real else None,
-        cpus=_count(_first_line(proc.parent / "sys" / "devices" / "system" / "cpu" / "possible")),
-        hosts=tuple(
-            dict.fromkeys(
-                [
-                    *hosts,
-                    *(host.partition(".")[0] for host in hosts),
-                    os.uname().nodename if real else "",
-                ]
-            )
-        ),
-    )
+    path: Path
 
+    def mark(self, text: str) -> None:
+        """Write a marker into the trace."""
 
-def _first_line(file: Path) -> str:
-    try:
-        return file.read_text(errors="replace").partition("\n")[0].strip()
-    except OSError:  # an older kernel, or a tree without it: then nothing is told
-        return ""
-
-
-def _count(ranges: str) -> int:
-    """Return how many CPUs a list such as ``0-3,8`` names; at least 1."""
-    total = 0
-    for part in ranges.split(","):
-        found = re.fullmatch(r"(\d{1,6})(?:-(\d{1,6}))?", part)
-        total += 0 if found is None else int(found[2] or found[1]) - int(found[1]) + 1
-    return max(total, 1)
+    def read(self) -> list[str]:
+        """Return the lines that came since the last time."""
 
 
 def capture(
@@ -110,7 +69,7 @@ def capture(
         OSError: the bundle cannot be written.
     """
     check_target(target)
-    machine = look_at(proc)
+    host = look_at(proc)
     with TemporaryDirectory(prefix="execmem-tui-") as private:
         run = Path(private)
         collector = Collector(proc, run)
@@ -123,21 +82,91 @@ def capture(
                 record(collector, instance, seconds)
             collector.once()
         say_what_is_hidden(collector, phases)
-        return write_bundle(run, target, _described(collector, machine, phases, hide=hide))
+        return write_bundle(run, target, _described(collector, host, phases, hide=hide))
+
+
+def record(
+    collector: Collector,
+    recorder: Recorder,
+    seconds: float,
+    wait: Callable[[float], None] = time.sleep,
+) -> None:
+    """Record events for `seconds` between two snapshots into ``trace.txt``, and what was lost into ``trace_stats_final``.
+
+    Args:
+        collector: takes the snapshots; the trace goes into its run folder.
+        recorder: gives the events.
+        seconds: how long.
+        wait: sleeps.
+    """
+    # the default clock may differ between CPUs; older kernels name this one too
+    with suppress(OSError):
+        (recorder.path / "trace_clock").write_text("global")
+    started = False
+    with (collector.run / "trace.txt").open("w", encoding="utf-8") as file:
+        file.write("# tracer: nop\n#\n")
+
+        def drain() -> None:
+            nonlocal started
+            for line in recorder.read():
+                # what came before the first marker is in the snapshot, and would look like a trace
+                # from boot
+                started = started or line.endswith(f"snapshot {BEGIN} begin")
+                if started:
+                    file.write(line + "\n")
+
+        for phase, pause in ((BEGIN, seconds), (END, 0.0)):
+            recorder.mark(f"snapshot {phase} begin")
+            collector.addresses(phase)
+            recorder.mark(f"snapshot {phase} end")
+            collector.rest(phase)
+            drain()
+            # drained while waiting: a full ring buffer overwrites what nobody has read
+            until = time.monotonic() + pause
+            while (left := until - time.monotonic()) > 0:
+                wait(min(left, 0.1))
+                drain()
+        drain()
+    stats = sorted((recorder.path / "per_cpu").glob("cpu*/stats"))
+    text = "".join(f"# {each.parent.name}\n{each.read_text(errors='replace')}" for each in stats)
+    (collector.run / "trace_stats_final").write_text(text)
+
+
+def say_what_is_hidden(collector: Collector, phases: Iterable[str]) -> None:
+    """Note where files are there but their addresses are not."""
+    for folder in (collector.run / phase for phase in phases):
+        info, symbols = folder / "vmallocinfo", folder / "kallsyms"
+        if info.is_file():
+            try:
+                pointers = parse_vmallocinfo(str(info), read_lines(info)).pointers
+            except InputError as error:
+                collector.lack("vmallocinfo", error.message)
+            else:
+                if pointers is not Pointers.REAL:
+                    collector.lack("addresses in vmallocinfo", WHY[pointers])
+        if symbols.is_file() and not any(text.strip("0") for text in _starts(symbols)):
+            collector.lack(
+                "addresses in kallsyms",
+                "zeroed: they take CAP_SYSLOG, and kernel.kptr_restrict below 2",
+            )
+
+
+def _starts(file: Path) -> Iterator[str]:
+    return (text.partition(" ")[0] for _, text in read_lines(file))
 
 
 def _described(
-    collector: Collector, machine: Machine, phases: tuple[str, ...], *, hide: bool
+    collector: Collector, host: Host, phases: tuple[str, ...], *, hide: bool
 ) -> Manifest:
     """Return the manifest of what was collected, without its files; hides it, if asked to."""
     run = collector.run
     kernel = _release(run)
-    arch = MACHINES.get(machine.machine, machine.machine)
-    _write_meta(run, arch, kernel, machine, phases)
+    arch = MACHINES.get(host.machine, host.machine)
+    _write_meta(run, arch, kernel, host, phases)
     ranges, layout = _known_ranges(collector, arch, phases)
     if layout is not None:
         arch = arch or layout.arch
-        machine = evolve(machine, page_size=machine.page_size or layout.page_size)
+        host = evolve(host, page_size=host.page_size or layout.page_size)
     stated = {
         kind: StatedRange(
             start=low, end=high, fallback_start=low2, fallback_end=high2, provenance=Provenance.READ
@@ -146,20 +175,20 @@ def _described(
     }
     stated_layout = None
     if hide:
-        hidden = anonymise(run, layout, kernel, cpus=machine.cpus, hosts=machine.hosts)
+        hidden = anonymise(run, layout, kernel, cpus=host.cpus, hosts=host.hosts)
         kernel, stated, stated_layout = hidden.kernel, hidden.ranges, hidden.layout
         collector.missing[:] = [each for each in collector.missing if each.name not in DROPPED]
         for name in DROPPED:
             collector.lack(name, "left out: anonymised")
-    _write_meta(run, arch, kernel, machine, phases)
+    _write_meta(run, arch, kernel, host, phases)
     return Manifest(
         tool=f"execmem-tui {__version__}",
         time=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        machine=printable(machine.machine, 40),
+        machine=printable(host.machine, 40),
         arch=printable(arch, 40),
         kernel=kernel,
-        page_size=machine.page_size or _PAGE_SIZE,
-        cpus=machine.cpus,
+        page_size=host.page_size or _PAGE_SIZE,
+        cpus=host.cpus,
         anonymised=hide,
         phases=phases,
         missing=tuple(collector.missing),
@@ -174,15 +203,13 @@ def _release(run: Path) -> str:
     return "unknown" if version is None else version[0]
 
 
-def _write_meta(
-    run: Path, arch: str, kernel: str, machine: Machine, phases: tuple[str, ...]
-) -> None:
+def _write_meta(run: Path, arch: str, kernel: str, host: Host, phases: tuple[str, ...]) -> None:
     """Write what opens the run like any other: see "Formats" in the README."""
     meta: dict[str, object] = {"arch": printable(arch, 40)} if arch else {}
     meta |= {
         "kernel": kernel,
-        "page_size": machine.page_size or _PAGE_SIZE,
-        "smp": machine.cpus,
+        "page_size": host.page_size or _PAGE_SIZE,
+        "smp": host.cpus,
         "phases": list(phases),
     }
     (run / "meta.toml").write_text(toml_text(meta), encoding="utf-8")

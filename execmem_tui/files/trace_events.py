@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
 from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.trace import trace_events
-from execmem_tui.formats.trace_lines import Event
+from execmem_tui.formats.trace import Event, trace_events
 
 _LONG: Final = 16 << 20
 """Bytes of a trace that is worth a process."""

@@ -9,46 +9,101 @@ alloc_vmap_area is decimal, everything else hexadecimal.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import Final, TypeVar
+from itertools import accumulate, islice, pairwise
+from typing import Any, Final, NamedTuple, TypeVar
 
-from execmem_tui.formats.trace_lines import (
-    ALLOC,
-    EVERYTHING,
-    FREE,
-    HEADER,
-    LOST,
-    OTHER,
-    PURGE,
-    Alloc,
-    Event,
-    Free,
-    Header,
-    Lost,
-    Other,
-    Place,
-    Purge,
-    TraceLine,
-)
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
 
-__all__ = [
-    "EVERYTHING",
-    "Alloc",
-    "Free",
-    "Header",
-    "Lost",
-    "Other",
-    "Purge",
-    "TraceLine",
-    "event_of",
-    "full",
-    "looks_like_trace",
-    "parse_trace",
-    "trace_events",
-    "trace_windows",
-]
+EVERYTHING: Final = -1
+"""`Purge.purged` where only the call was seen: all that was lazy."""
+
+
+class Alloc(NamedTuple):
+    """alloc_vmap_area: one attempt. Bytes."""
+
+    line: int
+    time: float
+    task: str
+    cpu: int
+    start: int
+    size: int
+    align: int
+    vstart: int
+    vend: int
+    failed: bool
+
+
+class Free(NamedTuple):
+    """free_vmap_area_noflush: an area turned lazy; `nr_lazy` in pages."""
+
+    line: int
+    time: float
+    task: str
+    cpu: int
+    start: int
+    nr_lazy: int
+
+
+class Purge(NamedTuple):
+    """purge_vmap_area_lazy: the end of a purge; `purged` counts lazy areas, or is EVERYTHING."""
+
+    line: int
+    time: float
+    task: str
+    cpu: int
+    start: int
+    end: int
+    purged: int
+
+
+class Other(NamedTuple):
+    """Any other event or marker, its text printable."""
+
+    line: int
+    time: float
+    task: str
+    cpu: int
+    name: str
+    text: str
+
+
+class Lost(NamedTuple):
+    """How many events the ring buffer lost before this line."""
+
+    line: int
+    events: int
+
+
+class Header(NamedTuple):
+    """The counts in the trace's head."""
+
+    line: int
+    written: int
+    kept: int
+    cpus: int
+
+
+Place = tuple[str, int]
+"""Task, CPU."""
+
+TraceLine = Alloc | Free | Purge | Other | Lost | Header
+
+ALLOC: Final = 0
+FREE: Final = 1
+PURGE: Final = 2
+OTHER: Final = 3
+LOST: Final = 4
+HEADER: Final = 5
+
+Event = tuple[int, int, Place, str | tuple[Any, ...], int, Any]
+"""A line that is read only in part, see `full`.
+
+Kind, line number, place, the text up to the time (or all of the line where it is read already),
+then `start` of an Alloc or a Free or `events` of a Lost, and what is left: of an Alloc (size,
+align, vstart, vend, failed), of a Free `nr_lazy`, of a Purge (start, end, purged), of an Other the
+text behind the time.
+"""
 
 _LINE: Final = re.compile(
     r"\s*(.{1,40}?)(?:-|\s+)(\d+)(?:/\d+)?\s+(?:\([^)]*\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?(\d+\.\d+):\s+(?:\w+:)?(\w+):\s*(.*)"
@@ -82,6 +137,28 @@ _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\
 _ASKED: Final = "alloc_vmap_area: va_start: "
 _FREED: Final = "free_vmap_area_noflush: va_start=0x"
 _PURGED: Final = "purge_vmap_area_lazy: start=0x"
+_PURGED_TO: Final = " end=0x"
+_DECIMAL_DIGITS: Final = 20
+_HEX_DIGITS: Final = 16
+"""Of any address that a 64-bit kernel prints; a shorter one is cut at its blank (`_cut`)."""
+
+
+def _columns(*widths: int) -> tuple[slice, ...]:
+    """Return slices of these widths one behind the other, and one for all that is left."""
+    ends = [0, *accumulate(widths)]
+    return (*(slice(low, high) for low, high in pairwise(ends)), slice(ends[-1], None))
+
+
+_ASK_WORDS, _ASK_START, _ASK_TAIL = _columns(len(_ASKED), _DECIMAL_DIGITS)
+_FREE_WORDS, _FREE_START, _FREE_TAIL = _columns(len(_FREED), _HEX_DIGITS)
+_PURGE_WORDS, _PURGE_LOW, _PURGE_TO, _PURGE_HIGH, _PURGE_TAIL = _columns(
+    len(_PURGED), _HEX_DIGITS, len(_PURGED_TO), _HEX_DIGITS
+)
+_BEHIND_ASK: Final = slice(len(_ASKED), None)
+_BEHIND_FREE: Final = slice(len(_FREED), None)
+_SECONDS, _MICROSECONDS = slice(-6), slice(-6, None)
+"""A head with its time up to the microseconds, and those: all lines of a second share the first."""
+
 _MAX_TASK: Final = 40
 _REMEMBERED: Final = 1 << 13
 """How many different texts of a kind are remembered, so that memory does not grow with a trace."""
@@ -157,8 +234,8 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
     counts, purges, names = parser.counts, parser.purges, parser.names
     for number, text in lines:
         head, _, rest = text.partition(": ")
-        place = moments.get(head[:-6])
-        if place is None or not head[-6:].isdecimal():
+        place = moments.get(head[_SECONDS])
+        if place is None or not head[_MICROSECONDS].isdecimal():
             place = parser.place(head)
         if place is not None:
             kind = rest[:1]
@@ -166,24 +243,32 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
                 if rest in purges:
                     yield PURGE, number, place, head, 0, purges[rest]
                     continue
-                low, high, tail = rest[30:46], rest[53:69], rest[69:]
-                if tail in counts and rest[:30] == _PURGED and rest[46:53] == " end=0x":
+                low, high, tail = rest[_PURGE_LOW], rest[_PURGE_HIGH], rest[_PURGE_TAIL]
+                if (
+                    tail in counts
+                    and rest[_PURGE_WORDS] == _PURGED
+                    and rest[_PURGE_TO] == _PURGED_TO
+                ):
                     more = hexadecimal[low], hexadecimal[high], counts[tail]
                     if more[0] >= 0 <= more[1]:
                         yield PURGE, number, place, head, 0, more
                         continue
             elif kind == "a":
-                start, tail = rest[27:47], rest[47:]
+                start, tail = rest[_ASK_START], rest[_ASK_TAIL]
                 if tail not in requests:
-                    start, tail = _cut(rest[27:])
-                if tail in requests and rest[:27] == _ASKED and (at := decimal[start]) >= 0:
+                    start, tail = _cut(rest[_BEHIND_ASK])
+                if tail in requests and rest[_ASK_WORDS] == _ASKED and (at := decimal[start]) >= 0:
                     yield ALLOC, number, place, head, at, requests[tail]
                     continue
             elif kind == "f":
-                start, tail = rest[35:51], rest[51:]
+                start, tail = rest[_FREE_START], rest[_FREE_TAIL]
                 if tail not in pages:
-                    start, tail = _cut(rest[35:])
-                if tail in pages and rest[:35] == _FREED and (at := hexadecimal[start]) >= 0:
+                    start, tail = _cut(rest[_BEHIND_FREE])
+                if (
+                    tail in pages
+                    and rest[_FREE_WORDS] == _FREED
+                    and (at := hexadecimal[start]) >= 0
+                ):
                     yield FREE, number, place, head, at, pages[tail]
                     continue
             name, _, tail = rest.partition(": ")
@@ -247,7 +332,7 @@ class _Parser:
         if known is None or not (seconds.isdecimal() and micros.isdecimal()):
             return None
         if len(micros) == 6:
-            _keep(self.moments, head[:-6], known)
+            _keep(self.moments, head[_SECONDS], known)
         return known
 
     def rest(self, where: _Where, rest: str) -> TraceLine | None:
@@ -262,13 +347,13 @@ class _Parser:
             if isinstance(line, Purge):
                 if not line.purged:
                     _keep(self.purges, rest, line[4:])
-                elif rest[:69] == f"{_PURGED}{line.start:016x} end=0x{line.end:016x}":
-                    _keep(self.counts, rest[69:], line.purged)
+                elif rest.startswith(f"{_PURGED}{line.start:016x}{_PURGED_TO}{line.end:016x}"):
+                    _keep(self.counts, rest[_PURGE_TAIL], line.purged)
             elif isinstance(line, Free):
                 if rest.startswith(_FREED):
-                    _keep(self.pages, _cut(rest[35:])[1], line.nr_lazy)
+                    _keep(self.pages, _cut(rest[_BEHIND_FREE])[1], line.nr_lazy)
             elif rest.startswith(_ASKED):
-                _keep(self.requests, _cut(rest[27:])[1], line[5:])
+                _keep(self.requests, _cut(rest[_BEHIND_ASK])[1], line[5:])
             return line
         if rest.startswith(f"{name}: ") and len(self.names) < _REMEMBERED:
             self.names.add(name)

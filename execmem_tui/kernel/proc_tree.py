@@ -17,7 +17,7 @@ _TREE: Final = {
 """Of a machine's tree, as sosreport collects it: where else a file may be."""
 
 
-def beside(folder: Path, name: str) -> Path | None:
+def find_near(folder: Path, name: str) -> Path | None:
     """Return a file of the snapshot in `folder`, of its run, or of another phase of its run.
 
     Some are collected only once.

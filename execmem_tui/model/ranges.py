@@ -34,7 +34,8 @@ class Provenance(StrEnum):
     DERIVED = "derived"
     """Computed from symbols and configuration of that machine."""
     ASSUMED = "assumed"
-    """The architecture's default, nothing seen contradicts it."""
+    """Computed like a derived one, with an input that nothing told: a default of the architecture
+    instead, or a draw at boot estimated from the areas that were seen; a note states its bounds."""
     UNKNOWN = "unknown"
     """Not known; start and end are 0."""
 

@@ -62,7 +62,7 @@ def phase_areas(layout: Layout, info: Vmallocinfo, evidence: Evidence) -> list[A
     )
     areas = attribute(layout, entries, evidence)
     for more in (_from_sections(layout, evidence), from_symbols(layout, evidence)):
-        areas = sorted((*areas, *beside(areas, more)), key=_start)
+        areas = sorted((*areas, *not_overlapping(areas, more)), key=_start)
     return areas
 
 
@@ -210,7 +210,7 @@ def _from_sections(layout: Layout, evidence: Evidence) -> list[Area]:
     return sorted(areas, key=_start)
 
 
-def beside(areas: Sequence[Area], more: Iterable[Area]) -> Iterator[Area]:
+def not_overlapping(areas: Sequence[Area], more: Iterable[Area]) -> Iterator[Area]:
     """Yield those of `more` that overlap none of `areas` (ascending)."""
     starts = [area.start for area in areas]
     for area in more:

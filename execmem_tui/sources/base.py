@@ -84,7 +84,7 @@ class Commanded(Protocol):
     def usual_size(self, kind: ExecmemType) -> Bytes:
         """What this consumer typically asks for in one request, in bytes."""
 
-    def can_allocate(self, kind: ExecmemType) -> str:
+    def why_not_allocate(self, kind: ExecmemType) -> str:
         """Return "" if somebody allocates this type here, else the reason why nobody does (a full sentence)."""
 
     def allocate(

@@ -29,9 +29,9 @@ from execmem_tui.model.events import Event, Noted
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 from execmem_tui.owners.attribute import grouped
-from execmem_tui.owners.hashed import beside, phase_areas
+from execmem_tui.owners.hashed import not_overlapping, phase_areas
 from execmem_tui.sources.base import SourceKind
-from execmem_tui.sources.replay import TraceEvents
+from execmem_tui.sources.trace_steps import TraceEvents
 
 LIVE: Final = "live"
 _KEPT: Final = 100_000
@@ -153,7 +153,7 @@ class Live:
         if phase.info.pointers is Pointers.REAL:
             self._events.sync(grouped(phase.info.entries, areas))
         else:
-            areas += beside(areas, self._events.areas())
+            areas += not_overlapping(areas, self._events.areas())
         new = set(areas)
         old, self._areas = self._areas, new
         removed, added = sorted(old - new, key=_start), sorted(new - old, key=_start)

@@ -15,7 +15,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
 from execmem_tui.sources.base import SourceKind
-from execmem_tui.sources.consumer_commands import insert, load_module, remove
+from execmem_tui.sources.commands import insert, load_module, remove
 from execmem_tui.sources.fill import fill, why_not_fill
 
 Command = Callable[[Kernel], object]
@@ -107,7 +107,7 @@ class Simulation:
         """What this consumer typically asks for in one request."""
         return self._kernel.machine.usual_size(kind)
 
-    def can_allocate(self, kind: ExecmemType) -> str:
+    def why_not_allocate(self, kind: ExecmemType) -> str:
         """Return "" or the reason why nobody allocates `kind` here."""
         return self._kernel.machine.why_unused(kind)
 
@@ -124,7 +124,7 @@ class Simulation:
         Raises:
             UsageError: nobody allocates this type here, or the size or count makes no sense.
         """
-        reason = self.can_allocate(kind)
+        reason = self.why_not_allocate(kind)
         if reason:
             raise UsageError(reason)
         wanted = self.usual_size(kind) if size is None else size
@@ -163,7 +163,7 @@ class Simulation:
         Raises:
             UsageError: nobody does that here.
         """
-        reason = self.can_allocate(kind)
+        reason = self.why_not_allocate(kind)
         if reason:
             raise UsageError(reason)
         self._inserted += 1

@@ -82,10 +82,10 @@ class KernelCommands(AppPart):
         source = commanded(self.source)
         if source is None:
             return
-        kinds = [kind for kind in ExecmemType if not source.can_allocate(kind)]
+        kinds = [kind for kind in ExecmemType if not source.why_not_allocate(kind)]
         if not kinds:
             self.notify(
-                source.can_allocate(ExecmemType.MODULE_TEXT), severity="warning", markup=False
+                source.why_not_allocate(ExecmemType.MODULE_TEXT), severity="warning", markup=False
             )
             return
         chosen = pane_type(self.pane_number)

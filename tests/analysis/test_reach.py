@@ -82,7 +82,7 @@ def test_arm64_counts_direct_and_plt() -> None:
 @pytest.mark.parametrize("name", architectures())
 def test_every_architecture_has_a_panel(name: str) -> None:
     simulation = open_simulation(name, "7.1", None, "off")
-    if not simulation.can_allocate(ExecmemType.MODULE_TEXT):
+    if not simulation.why_not_allocate(ExecmemType.MODULE_TEXT):
         simulation.allocate(ExecmemType.MODULE_TEXT, count=3)
     snapshot = simulation.history.snapshot()
     model = reach_model(snapshot, None)

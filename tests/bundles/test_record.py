@@ -23,9 +23,9 @@ import pytest
 
 from execmem_tui.analysis.trace_verify import verify_trace
 from execmem_tui.bundles.anonymise import UNIT, anonymise
-from execmem_tui.bundles.collector import Collector, kernel_log, record
+from execmem_tui.bundles.collector import Collector, kernel_log
 from execmem_tui.bundles.reader import locate, on_disk
-from execmem_tui.bundles.record import capture
+from execmem_tui.bundles.record import capture, record
 from execmem_tui.cli.main import main
 from execmem_tui.cli.whatis import whatis_document
 from execmem_tui.files.archive import members

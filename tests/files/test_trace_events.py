@@ -13,8 +13,7 @@ import pytest
 
 from execmem_tui.files import trace_events
 from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.trace import Free, full, parse_trace
-from execmem_tui.formats.trace_lines import Event
+from execmem_tui.formats.trace import Event, Free, full, parse_trace
 from execmem_tui.model.errors import InputError
 
 LINE = (

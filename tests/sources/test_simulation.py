@@ -62,7 +62,7 @@ def test_a_request_that_fits_nowhere_fails_and_says_why() -> None:
 
 def test_arm64_has_no_ftrace_trampolines() -> None:
     simulation = arm64()
-    assert "call ops" in simulation.can_allocate(ExecmemType.FTRACE)
+    assert "call ops" in simulation.why_not_allocate(ExecmemType.FTRACE)
     with pytest.raises(UsageError):
         simulation.allocate(ExecmemType.FTRACE)
 

@@ -1,32 +1,46 @@
-"""The README stays true: keys, commands, package map, the two set-up commands."""
+"""The README and the pages of the manual stay true and short."""
 
 import re
 from pathlib import Path
 
-from execmem_tui.cli.main import available_commands
-from execmem_tui.view.actions import keys_markdown
+import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
+from execmem_tui.cli.commands import COMMANDS
+from execmem_tui.help import page, pages
+from tests.regenerate import README as README_FILE
+from tests.regenerate import ROOT, generated
+
+README = README_FILE.read_text(encoding="utf-8")
 
 
-def test_the_table_of_keys_is_generated() -> None:
-    between = re.search(r"<!-- keys: .* -->\n(.*)\n<!-- end of keys -->", README, re.DOTALL)
-    assert between is not None
-    assert between[1] == keys_markdown()
+def test_the_readme_is_short() -> None:
+    assert len(README.splitlines()) <= 120
+    assert len(README.split()) <= 900
+
+
+@pytest.mark.parametrize("path", generated(), ids=lambda path: path.name)
+def test_what_is_generated_is_up_to_date(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == generated()[path], "python -m tests.regenerate"
 
 
 def test_every_command_is_listed() -> None:
-    for command in available_commands():
+    for command in COMMANDS:
         assert f"`execmem-tui {command}" in README, command
 
 
-def test_the_package_map_names_every_package() -> None:
-    packages = {
-        path.name for path in (ROOT / "execmem_tui").iterdir() if (path / "__init__.py").is_file()
-    }
-    listed = set(re.findall(r"^      (\w+)/ ", README, re.MULTILINE))
-    assert listed == packages
+def test_every_page_is_linked_and_begins_with_its_title() -> None:
+    linked = re.findall(r"\((execmem_tui/help/[^)]*)\)", README)
+    assert [f"execmem_tui/help/{name}.md" for name in pages()] == linked
+    for name in pages():
+        assert page(name).startswith("# "), name
+
+
+def test_the_package_map_equals_the_tree() -> None:
+    package = ROOT / "execmem_tui"
+    tree = {path.name for path in package.iterdir() if (path / "__init__.py").is_file()}
+    tree |= {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
+    listed = re.findall(r"^      (\w+(?:\.py)?)/? ", page("architecture"), re.MULTILINE)
+    assert sorted(listed) == sorted(tree)
 
 
 def test_there_are_two_set_up_commands() -> None:
@@ -36,6 +50,21 @@ def test_there_are_two_set_up_commands() -> None:
     assert commands[1].endswith("pytest")
 
 
-def test_pictures_exist() -> None:
-    for name in re.findall(r"\((screenshots/[^)]*)\)", README):
+def test_pictures_and_files_that_are_linked_exist() -> None:
+    linked = re.findall(r"\]\(([^)]*)\)", README)
+    assert any(name.startswith("screenshots/") for name in linked)
+    for name in linked:
         assert (ROOT / name).is_file(), name
+
+
+@pytest.mark.parametrize("text", [README, *map(page, pages())], ids=["README", *pages()])
+def test_every_command_line_that_is_shown_begins_with_a_command(text: str) -> None:
+    """`execmem-tui WORD` in the text names a command, a source or an option."""
+    shown = re.findall(r"^    (?:sudo )?execmem-tui (\S+)", text, re.MULTILINE)
+    for word in shown:
+        assert (
+            word in COMMANDS
+            or word == "live"
+            or word.startswith("--")
+            or any(mark in word for mark in "./")
+        ), word

@@ -4,14 +4,18 @@ import argparse
 import os
 import sys
 
+from execmem_tui import __version__
+from execmem_tui.cli.commands import COMMANDS
 from execmem_tui.cli.output import talk
 from execmem_tui.cli.source_options import add_source_arguments, open_source
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.text import printable
 
 HELP = "the application"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add SOURCE, the simulator's options, --empty and --theme."""
+    """Add SOURCE, the simulator's options, --empty, --theme and --version."""
     add_source_arguments(parser)
     parser.add_argument(
         "--empty", action="store_true", help="simulate a machine that has loaded nothing yet"
@@ -19,14 +23,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--theme", help="name of a theme: execmem-dark, execmem-light, … or one of your own"
     )
+    parser.add_argument(
+        "-V",
+        "--version",
+        action="version",
+        version=f"execmem-tui {__version__}",
+        help="the version",
+    )
 
 
 def has_terminal() -> bool:
     """Whether there is a terminal that understands cursor movement.
 
-    Textual reads from stdin and draws on stderr.
+    Textual reads from stdin and draws on stderr, unless another driver is named: a browser's.
     """
-    return (
+    return "TEXTUAL_DRIVER" in os.environ or (
         sys.stdin.isatty()
         and sys.stdout.isatty()
         and sys.stderr.isatty()
@@ -34,8 +45,26 @@ def has_terminal() -> bool:
     )
 
 
+def refuse_typo(source: str | None) -> None:
+    """Refuse a word that is no path and looks like a command: ``rangs``.
+
+    Raises:
+        UsageError: with the command that may be meant.
+    """
+    if source is None or source == "live" or os.path.lexists(source) or os.sep in source:
+        return
+    from difflib import get_close_matches
+
+    close = get_close_matches(source, COMMANDS, 1)
+    if close:
+        raise UsageError(
+            f"no command and no file {printable(source)!r}", hint=f"did you mean {close[0]}?"
+        )
+
+
 def run(args: argparse.Namespace) -> int:
     """Show the source on the screen; into a pipe or on a dumb terminal, print the plain map."""
+    refuse_typo(args.source)
     screen = has_terminal()
     source = open_source(args, follow=screen, booted=not args.empty)
     if not screen:

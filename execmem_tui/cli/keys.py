@@ -10,7 +10,7 @@ HELP = "the keys of the application"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the forms of output."""
-    parser.add_argument("--markdown", action="store_true", help="as the README's table")
+    parser.add_argument("--markdown", action="store_true", help="as the table of the page `keys`")
     parser.add_argument("--json", action="store_true", help="one JSON document")
 
 

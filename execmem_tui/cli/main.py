@@ -1,32 +1,13 @@
-"""The door: one parser that imports only the command asked for."""
+"""The door: it imports only what was asked for.
 
-import argparse
+`--version` needs nothing but the interpreter, a command nothing but itself.
+"""
+
 import gc
 import os
-import signal
 import sys
-from collections.abc import Sequence
-from importlib import import_module
-from types import ModuleType
 
 from execmem_tui import __version__
-from execmem_tui.cli.output import talk
-from execmem_tui.model.errors import ExecmemTuiError
-from execmem_tui.model.text import printable
-
-COMMANDS = (
-    "map",
-    "ranges",
-    "verify",
-    "whatis",
-    "run",
-    "scenarios",
-    "diagnose",
-    "diff",
-    "capture",
-    "keys",
-)
-"""Names of modules in this package; anything else on the command line opens the application."""
 
 _DESCRIPTION = """\
 Where the Linux kernel's executable memory goes: modules, kprobes, ftrace and BPF, per architecture.
@@ -38,67 +19,39 @@ Where the Linux kernel's executable memory goes: modules, kprobes, ftrace and BP
 _EXIT_CODES = "exit codes: 0 good, 1 a finding, 2 bad usage or unreadable input"
 
 
-def available_commands() -> tuple[str, ...]:
-    """Return the commands that this build has."""
-    folder = os.path.dirname(__file__)  # noqa: PTH120 - pathlib costs 8 ms at start
-    return tuple(name for name in COMMANDS if os.path.exists(os.path.join(folder, f"{name}.py")))  # noqa: PTH110, PTH118
+def _print_help() -> None:
+    """Print the application's options and a line for each command, which imports them all."""
+    import argparse
 
+    from execmem_tui.cli.commands import APPLICATION, COMMANDS, load, parser_of
 
-def _command_module(name: str) -> ModuleType:
-    return import_module(f"execmem_tui.cli.{name}")
-
-
-def build_parser(command: str | None = None) -> argparse.ArgumentParser:
-    """Return the parser of one command, or of the application with a list of the commands."""
-    if command is not None:
-        module = _command_module(command)
-        parser = argparse.ArgumentParser(prog=f"execmem-tui {command}", description=module.HELP)
-        module.add_arguments(parser)
-        return parser
-    commands = "\n".join(
-        f"  execmem-tui {name:<12} {_command_module(name).HELP}" for name in available_commands()
-    )
-    parser = argparse.ArgumentParser(
-        prog="execmem-tui",
+    commands = "\n".join(f"  execmem-tui {name:<12} {load(name).HELP}" for name in COMMANDS)
+    parser_of(
+        APPLICATION,
         description=_DESCRIPTION,
         epilog=f"commands, each with its own --help:\n{commands}\n\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"execmem-tui {__version__}")
-    import_module("execmem_tui.cli.application").add_arguments(parser)
-    return parser
+    ).print_help()
 
 
-def _run(arguments: Sequence[str]) -> int:
-    if arguments and arguments[0] in available_commands():
-        command = arguments[0]
-        args = build_parser(command).parse_args(arguments[1:])
-        return int(_command_module(command).run(args))
-    application = import_module("execmem_tui.cli.application")
-    if any(word in ("-h", "--help", "--version") for word in arguments):
-        args = build_parser().parse_args(arguments)
-    else:
-        parser = argparse.ArgumentParser(prog="execmem-tui")
-        application.add_arguments(parser)
-        args = parser.parse_args(arguments)
-    return int(application.run(args))
+def _run(arguments: list[str]) -> int:
+    from execmem_tui.cli.commands import APPLICATION, COMMANDS, load, parser_of
+
+    name, rest = APPLICATION, arguments
+    if arguments and arguments[0] in COMMANDS:
+        name, rest = arguments[0], arguments[1:]
+    elif any(word in ("-h", "--help") for word in arguments):
+        _print_help()
+        return 0
+    return load(name).run(parser_of(name).parse_args(rest))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line `argv` (default: sys.argv) and return its exit code.
+def _reported(arguments: list[str]) -> int:
+    """Run; expected errors end in one line on stderr and exit code 2."""
+    from execmem_tui.cli.output import talk
+    from execmem_tui.model.errors import ExecmemTuiError
+    from execmem_tui.model.text import printable
 
-    Expected errors end in one line on stderr and exit code 2; a reader that closes the pipe early
-    ends it quietly.
-    """
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    gc.set_threshold(
-        50_000, 20, 20
-    )  # start-up makes many objects that stay; the default would scan them a hundred times
-    if "live" in arguments:
-        sys.dont_write_bytecode = True  # looking at the running kernel writes nothing to disk
-    signal.signal(
-        signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM)
-    )  # so that what was taken is given back
     try:
         code = _run(arguments)
         sys.stdout.flush()
@@ -108,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             talk(f"  {error.hint}")
         return error.exit_code
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
+        if isinstance(error, BrokenPipeError):  # a reader that closes the pipe early
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
         if error.filename is None:
@@ -118,6 +71,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line `argv` (default: sys.argv) and return its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] in (["-V"], ["--version"]):
+        sys.stdout.write(f"execmem-tui {__version__}\n")
+        return 0
+    # Start-up makes many objects that stay; the default would scan them a hundred times.
+    gc.set_threshold(50_000, 20, 20)
+    if "live" in arguments:
+        sys.dont_write_bytecode = True  # looking at the running kernel writes nothing to disk
+    import signal
+
+    # So that what was taken is given back.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    return _reported(arguments)
 
 
 if __name__ == "__main__":

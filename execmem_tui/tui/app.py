@@ -5,6 +5,7 @@ Keys and help come from the registry in view/actions.py.
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -101,9 +102,7 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
 
     def on_mount(self) -> None:
         """Show the source; the other themes are read after the first paint."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, None, 128 + number)
+        self._leave_on_signals()
         if len(self._themes) == 1:
             self.call_after_refresh(self.load_themes)
         self.query_one("#map", DetailMap).focus()
@@ -114,6 +113,17 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
         self.call_after_refresh(self.show_frame)
         self.follow_source()
         self.call_after_refresh(self.tell_notes)
+
+    def _leave_on_signals(self) -> None:
+        """Leave on SIGTERM and SIGHUP as on `q`, so that what a source took is given back.
+
+        Windows has neither SIGHUP nor handlers in its loop: there the default stays.
+        """
+        if sys.platform == "win32":
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit, None, 128 + number)
 
     def _first_theme(self, asked: str | None) -> str:
         """Return the theme to begin with, registered.

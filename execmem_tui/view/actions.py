@@ -1,6 +1,6 @@
 """Every action of the application, once.
 
-Keys, footer, palette, help page and the README's table come from here.
+Keys, footer, palette, help and the manual's tables come from here.
 """
 
 from collections.abc import Iterator
@@ -193,7 +193,7 @@ def spelled(keys: str) -> str:
 
 
 def keys_markdown() -> str:
-    """Return the README's table of keys."""
+    """Return the manual's table of keys."""
     lines = ["| key | does |", "|---|---|"]
     lines += [f"| `{spelled(action.keys)}` | {action.help} |" for action in _grouped()]
     return "\n".join(lines)

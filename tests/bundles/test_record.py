@@ -30,6 +30,7 @@ from execmem_tui.cli.main import main
 from execmem_tui.cli.whatis import whatis_document
 from execmem_tui.files.archive import members
 from execmem_tui.files.packed import find_file
+from execmem_tui.help import page
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.layouts import Layout
@@ -473,13 +474,12 @@ def test_a_real_trace_leaves_no_instance(tmp_path: Path) -> None:
 
 
 def recipe() -> str:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    found = re.search(r"^    #!/bin/sh\n(?:    .*\n)+", readme, re.MULTILINE)
+    found = re.search(r"^    #!/bin/sh\n(?:    .*\n)+", page("capture"), re.MULTILINE)
     assert found is not None
     return textwrap.dedent(found[0])
 
 
-def test_the_recipe_of_the_readme_collects_the_same(tmp_path: Path) -> None:
+def test_the_recipe_of_the_manual_collects_the_same(tmp_path: Path) -> None:
     script = tmp_path / "capture.sh"
     script.write_text(recipe())
     assert len(recipe().splitlines()) <= 25

@@ -17,10 +17,13 @@ from typing import Any
 import jsonschema
 import pytest
 
+from execmem_tui import __version__
 from execmem_tui.arch import resolve
-from execmem_tui.cli.main import available_commands, build_parser, main
+from execmem_tui.cli.commands import APPLICATION, COMMANDS, parser_of
+from execmem_tui.cli.main import main
 from execmem_tui.cli.map import map_document
 from execmem_tui.cli.whatis import whatis_document
+from execmem_tui.help import pages
 from execmem_tui.sources.simulation import Simulation
 from tests.arch.oracle import oracle
 
@@ -169,13 +172,96 @@ def test_errors_are_one_clear_message_and_exit_code_2(
 
 
 def test_every_command_has_help(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in available_commands():
+    for command in COMMANDS:
         with pytest.raises(SystemExit) as caught:
-            build_parser(command).parse_args(["--help"])
+            main([command, "--help"])
         assert caught.value.code == 0
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    assert "exit codes" in capsys.readouterr().out
+        assert f"execmem-tui {command}" in capsys.readouterr().out
+        assert main(["help", command]) == 0
+        assert capsys.readouterr().out.endswith(
+            "".join(f"{line.rstrip()}\n" for line in parser_of(command).format_help().splitlines())
+        )
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert "exit codes" in text
+    assert all(f"  execmem-tui {command}" in text for command in COMMANDS)
+
+
+def test_every_module_of_a_command_is_a_command() -> None:
+    folder = Path(str(files("execmem_tui.cli")))
+    commands = {
+        path.stem
+        for path in folder.glob("*.py")
+        if "\nHELP = " in path.read_text(encoding="utf-8") and path.stem != APPLICATION
+    }
+    assert commands == set(COMMANDS)
+
+
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_costs_no_import(option: str) -> None:
+    code = (
+        "import sys; before = set(sys.modules); from execmem_tui.cli.main import main;"
+        f" assert main([{option!r}]) == 0; print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    version, modules = done.stdout.splitlines()
+    assert version == f"execmem-tui {__version__}"
+    assert set(modules.split()) == {"execmem_tui", "execmem_tui.cli", "execmem_tui.cli.main", "gc"}
+
+
+def test_the_version_is_an_option_of_the_application(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(["--arch", "x86", "-V"])
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == f"execmem-tui {__version__}\n"
+
+
+def test_the_package_runs_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "execmem_tui", "help"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line.split()[0] for line in done.stdout.splitlines()] == list(pages())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["rangs"], "did you mean ranges?"),
+        (["verfy"], "did you mean verify?"),
+        (["help", "formts"], "did you mean formats?"),
+        (["help", "zzz"], "there are: "),
+    ],
+)
+def test_typos_get_a_suggestion(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], hint: str
+) -> None:
+    assert main(arguments) == 2
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert hint in streams.err
+
+
+def test_a_path_is_no_typo(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rangs").write_text("not a trace\n")
+    assert main(["rangs"]) == 2
+    assert main(["./nowhere"]) == 2
+    assert main(["something-else"]) == 2
+    assert "did you mean" not in capsys.readouterr().err
+
+
+def test_pages_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    for name, title in pages().items():
+        assert main(["help", name]) == 0
+        text = capsys.readouterr().out
+        assert text.startswith(f"# {title}\n")
+        assert main(["help", name, "--json"]) == 0
+        row = json.loads(capsys.readouterr().out)["pages"][0]
+        assert (row["name"], row["title"]) == (name, title)
+        assert text.startswith(row["text"].rstrip())
 
 
 def _in_a_pty(arguments: list[str], **environment: str) -> bytes:

@@ -15,6 +15,7 @@ import pytest
 
 from execmem_tui.cli.main import main
 from execmem_tui.cli.run import _progress
+from execmem_tui.help import page
 from execmem_tui.scenarios.reader import library, open_scenario
 from execmem_tui.scenarios.sweep import Sweep, parse_seeds, sweep
 
@@ -208,11 +209,11 @@ def test_a_scenario_is_a_source(capsys: pytest.CaptureFixture[str], small: str) 
     assert main(["map", str(DATA), "--scenario", small]) == 2
 
 
-def test_the_example_of_the_readme_holds(tmp_path: Path) -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    start = readme.index('    title = "')
-    lines = readme[start : readme.index("\n\n", start)].splitlines()
-    path = tmp_path / "readme.toml"
+def test_the_example_of_the_manual_holds(tmp_path: Path) -> None:
+    manual = page("scenarios")
+    start = manual.index('    title = "')
+    lines = manual[start : manual.index("\n\n", start)].splitlines()
+    path = tmp_path / "manual.toml"
     path.write_text("\n".join(line.removeprefix("    ") for line in lines), encoding="utf-8")
     assert main(["run", str(path)]) == 0
 

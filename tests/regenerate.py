@@ -1,0 +1,82 @@
+"""Write anew what is generated: ``python -m tests.regenerate``.
+
+The tables in the README and in the pages of the manual. `test_readme.py` compares.
+"""
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+from execmem_tui.cli.commands import COMMANDS, load
+from execmem_tui.help import pages
+from execmem_tui.view.actions import ACTIONS, keys_markdown, spelled
+
+ROOT: Final = Path(__file__).resolve().parents[1]
+README: Final = ROOT / "README.md"
+PAGES: Final = ROOT / "execmem_tui" / "help"
+TEN_KEYS: Final = (
+    "allocate",
+    "free",
+    "undo",
+    "step_on",
+    "next_fallback",
+    "zoom_in",
+    "find",
+    "explain",
+    "choose",
+    "open",
+)
+
+
+def _ten_keys() -> str:
+    actions = {action.id: action for action in ACTIONS}
+    rows = [f"| `{spelled(actions[name].keys)}` | {actions[name].help} |" for name in TEN_KEYS]
+    return "\n".join(["| key | does |", "|---|---|", *rows])
+
+
+def _commands() -> str:
+    rows = ["| `execmem-tui [SOURCE]` | the application |"]
+    rows += [f"| `execmem-tui {name}` | {load(name).HELP} |" for name in COMMANDS]
+    return "\n".join(["| command | what it answers |", "|---|---|", *rows])
+
+
+def _pages() -> str:
+    return " · ".join(f"[{name}](execmem_tui/help/{name}.md)" for name in pages())
+
+
+def _between(text: str, name: str, content: str) -> str:
+    """Put `content` between the two comments of `name`."""
+    pattern = re.compile(rf"(<!-- {name}: .*-->\n).*?(<!-- end of {name} -->)", re.DOTALL)
+    replaced, count = pattern.subn(lambda found: f"{found[1]}{content}\n{found[2]}", text)
+    if count != 1:
+        raise ValueError(f"{count} places for {name}")
+    return replaced
+
+
+def generated() -> dict[Path, str]:
+    """Return what each generated file should hold."""
+    readme = README.read_text(encoding="utf-8")
+    for name, content in (
+        ("ten keys", _ten_keys()),
+        ("commands", _commands()),
+        ("pages", _pages()),
+    ):
+        readme = _between(readme, name, content)
+    keys, commands = PAGES / "keys.md", PAGES / "commands.md"
+    return {
+        README: readme,
+        keys: _between(keys.read_text(encoding="utf-8"), "keys", keys_markdown()),
+        commands: _between(commands.read_text(encoding="utf-8"), "commands", _commands()),
+    }
+
+
+def main() -> int:
+    """Write them."""
+    for path, text in generated().items():
+        path.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

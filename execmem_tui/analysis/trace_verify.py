@@ -9,16 +9,17 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from execmem_tui.analysis.found import Miss, Place, Replayed
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_setup import loader_check
 from execmem_tui.analysis.loads import LoaderMiss
 from execmem_tui.analysis.opscript import form_of, has_nodes
 from execmem_tui.analysis.replay import Replay
+from execmem_tui.analysis.replay_results import Miss, Place, ReplayResults
+from execmem_tui.analysis.request_classes import Unknown
 from execmem_tui.bundles.trace_run import TraceRun, read_trace_run
 from execmem_tui.files.trace_events import read_events
 from execmem_tui.formats.trace import Event
-from execmem_tui.mm.vmalloc import Form
+from execmem_tui.mm.vmalloc import Form, Vmalloc
 
 _FOUND: Final = ("checked", "exact", "unclaimed", "misses", "fallback_loads")
 """What a check of the loader knows at last."""
@@ -30,19 +31,19 @@ class TraceVerdict:
 
     source: str
     run: TraceRun
-    found: Replayed
+    found: ReplayResults
     loader: LoaderCheck | None = None
     """None where no catalogue is of this kernel."""
 
     @property
     def unexplained(self) -> list[Miss]:
         """Misses that none of the known reasons explains."""
-        return [miss for miss in self.found.misses if not miss.cause]
+        return [miss for miss in self.found.misses if miss.cause is None]
 
     @property
     def certain_wrong(self) -> list[Miss]:
         """Unexplained misses that are not of the uncertain class."""
-        return [miss for miss in self.unexplained if "uncertain" not in miss.kind]
+        return [miss for miss in self.unexplained if miss.certain]
 
     @property
     def wrong_loads(self) -> list[LoaderMiss]:
@@ -115,20 +116,24 @@ def _places(places: tuple[Place, ...]) -> list[dict[str, str]]:
 
 
 def make_replay(
-    run: TraceRun, kind: type[Replay] = Replay, *, form: Form | None = None, cpus: int | None = None
+    run: TraceRun,
+    model: type[Vmalloc] = Vmalloc,
+    *,
+    form: Form | None = None,
+    cpus: int | None = None,
 ) -> Replay:
     """Return a replay that stands where the trace begins.
 
-    `form` and `cpus` instead of the run's are for wrong models.
+    `model`, and `form` and `cpus` instead of the run's, are for wrong models.
     """
     noded = has_nodes(run.kernel) and run.word_bits == 64
     nodes = (run.cpus if cpus is None else cpus) if noded else 1
-    unknown = ""
+    unknown = Unknown.NOTHING
     if not run.begins.name:
-        unknown = "state"
+        unknown = Unknown.STATE
     elif nodes > 1 and not run.begins.from_boot:
-        unknown = "pools"
-    return kind(
+        unknown = Unknown.POOLS
+    return Replay(
         form=form_of(run.kernel) if form is None else form,
         page_size=run.page_size,
         window=run.window,
@@ -140,6 +145,7 @@ def make_replay(
         unknown=unknown,
         shaped=run.begins.from_boot,
         ascending=not has_nodes(run.kernel),
+        model=model,
     )
 
 
@@ -161,7 +167,7 @@ class _Watched:
             setattr(self.check, name, value)
 
 
-def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) -> Replayed:
+def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) -> ReplayResults:
     """Feed the trace to a replay, and all of it to a check of the loader."""
     events = read_events(run.path, None if check is None else _Watched(check))
     collecting = gc.isenabled()

@@ -6,9 +6,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from execmem_tui.analysis.found import Plan, Replayed
 from execmem_tui.analysis.opscript import form_of
-from execmem_tui.analysis.replay import Answer, Replay
+from execmem_tui.analysis.replay_results import ReplayResults
 from execmem_tui.analysis.trace_verify import make_replay, replay_run
 from execmem_tui.analysis.wrong_loader import wrong_loads
 from execmem_tui.bundles.trace_run import read_trace_run
@@ -16,51 +15,95 @@ from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import parse_trace
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
-from execmem_tui.mm.vmalloc import Form
+from execmem_tui.mm.vmalloc import Answer, Form, Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import VmapArea, VmapNode
 
 
-class _FirstFit(Replay):
+class _Wrong(Vmalloc):
+    """A model whose answers are wrong on purpose; what it takes is the real address all the same."""
+
+    __slots__ = ()
+
+    def settle(
+        self,
+        request: VmapRequest,
+        owner: int,
+        start: int,
+        hole: FreeArea | None,
+        *,
+        flags: int = 0,
+        guard: int = 0,
+    ) -> VmapArea:
+        del hole, flags, guard  # a wrong answer may lie in a hole that is too small
+        self.claim(request, owner, start)
+        return self.busy[start]
+
+
+class _FirstFit(_Wrong):
     """Wrong on purpose: the lowest fit, whatever the tree's shape."""
 
-    def predict(self, plan: Plan, cpu: int) -> Answer:
-        _, tally, _ = answer = super().predict(plan, cpu)
-        return answer if "pool" in tally.kind else (_lowest(self, plan, 0), tally, None)
+    __slots__ = ()
+
+    def answer(self, request: VmapRequest, owner: int) -> Answer:
+        right = super().answer(request, owner)
+        return right if _is_pooled(right) else _lowest(self, request, 0)
 
 
-class _AlwaysPadded(Replay):
+class _AlwaysPadded(_Wrong):
     """Wrong on purpose: only areas of the padded size are looked at."""
 
-    def predict(self, plan: Plan, cpu: int) -> Answer:
-        _, tally, _ = answer = super().predict(plan, cpu)
-        return answer if "pool" in tally.kind else (_lowest(self, plan, plan.need), tally, None)
+    __slots__ = ()
+
+    def answer(self, request: VmapRequest, owner: int) -> Answer:
+        right = super().answer(request, owner)
+        return right if _is_pooled(right) else _lowest(self, request, request.need)
 
 
-def _lowest(replay: Replay, plan: Plan, at_least: int) -> int | None:
-    start = replay.vmalloc.space.lowest_fit(plan.size, plan.align, plan.vstart, at_least)
-    return None if start is None or start + plan.size > plan.vend else start
+def _is_pooled(answer: Answer) -> bool:
+    return answer[0] is not None and answer[1] is None
 
 
-class _Ascending(Replay):
+def _lowest(vmalloc: Vmalloc, request: VmapRequest, at_least: int) -> Answer:
+    start = vmalloc.space.lowest_fit(request.size, request.align, request.vstart, at_least)
+    if start is None or start + request.size > request.vend:
+        return None, None
+    return start, vmalloc.space.area_at_or_below(start)
+
+
+class _NoGuard(_Wrong):
+    """Wrong on purpose: requests are searched without their guard page."""
+
+    __slots__ = ()
+
+    def answer(self, request: VmapRequest, owner: int) -> Answer:
+        size = max(self.page_size, request.size - self.page_size)
+        bare = self.request(size, request.align, request.vstart, request.vend)
+        return super().answer(bare, owner)
+
+
+class _Ascending(Vmalloc):
     """Wrong on purpose: a purge gives back ascending."""
 
-    def give_back(self, areas: list[VmapArea], *, full: bool) -> None:
-        for area in areas:
-            super().give_back([area], full=full)
+    __slots__ = ()
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.ascending = True
 
 
 class _FifoNode(VmapNode):
+    __slots__ = ()
+
     def park(self, pages: int, start: int, end: int) -> None:
         super().park(pages, start, end)
         self.pools[pages].rotate(-1)
 
 
-class _FifoPools(Replay):
+class _FifoPools(Vmalloc):
     """Wrong on purpose: pools are first-in first-out."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.vmalloc.nodes = [_FifoNode() for _ in self.vmalloc.nodes]
+    __slots__ = ()
+    node_type = _FifoNode
 
 
 class _LeftSplitSpace(FreeSpace):
@@ -76,37 +119,34 @@ class _LeftSplitSpace(FreeSpace):
             super().clip(area, start, size)
 
 
-class _LeftSplit(Replay):
+class _LeftSplit(Vmalloc):
     """Wrong on purpose: a split leaves the left part in the old node."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.vmalloc.space.__class__ = _LeftSplitSpace
+    __slots__ = ()
+    space_type = _LeftSplitSpace
 
 
-class _NoGuard(Replay):
-    """Wrong on purpose: requests are searched without their guard page."""
+@frozen(kw_only=True)
+class _Mistake:
+    """A rule that is wrong on purpose."""
 
-    def predict(self, plan: Plan, cpu: int) -> Answer:
-        page = self.vmalloc.page_size
-        size = max(page, plan.size - page)
-        start, tally, _ = super().predict(
-            self.plan((size, plan.align, plan.vstart, plan.vend, plan.failed)), cpu
-        )
-        return start, tally, None
+    name: str
+    model: type[Vmalloc] = Vmalloc
+    other_form: bool = False
+    """The rules of the other kernel."""
+    one_node: bool = False
 
 
-WRONG: Final = (
-    ("first fit alone", _FirstFit, False, False),
-    ("padded areas only", _AlwaysPadded, False, False),
-    ("ascending give-back", _Ascending, False, False),
-    ("first-in first-out pools", _FifoPools, False, False),
-    ("a split keeps the left part", _LeftSplit, False, False),
-    ("no guard page", _NoGuard, False, False),
-    ("the other kernel's decay", Replay, True, False),
-    ("no pools", Replay, False, True),
+_MISTAKES: Final = (
+    _Mistake(name="first fit alone", model=_FirstFit),
+    _Mistake(name="padded areas only", model=_AlwaysPadded),
+    _Mistake(name="ascending give-back", model=_Ascending),
+    _Mistake(name="first-in first-out pools", model=_FifoPools),
+    _Mistake(name="a split keeps the left part", model=_LeftSplit),
+    _Mistake(name="no guard page", model=_NoGuard),
+    _Mistake(name="the other kernel's decay", other_form=True),
+    _Mistake(name="no pools", one_node=True),
 )
-"""Name, replay, other form, one node."""
 
 
 @frozen(kw_only=True)
@@ -121,7 +161,7 @@ class WrongRule:
     """Classes with more wrong predictions than the model has."""
 
 
-def _wrong(found: Replayed) -> Counter[str]:
+def _wrong(found: ReplayResults) -> Counter[str]:
     return Counter(miss.kind for miss in found.misses)
 
 
@@ -130,16 +170,18 @@ def self_test(path: Path) -> list[WrongRule]:
     run = read_trace_run(path)
     model = _wrong(replay_run(run, make_replay(run)))
     rows = []
-    for name, kind, other, single in WRONG:
+    for mistake in _MISTAKES:
         form = form_of(run.kernel)
-        if other:
+        if mistake.other_form:
             form = Form.V7_1 if form is Form.V6_12 else Form.V6_12
-        wrong = _wrong(
-            replay_run(run, make_replay(run, kind, form=form, cpus=1 if single else None))
-        )
-        caught = tuple(sorted(each for each, count in wrong.items() if count > model[each]))
-        rows.append(WrongRule(name=name, wrong=wrong.total(), model=model.total(), classes=caught))
+        cpus = 1 if mistake.one_node else None
+        wrong = _wrong(replay_run(run, make_replay(run, mistake.model, form=form, cpus=cpus)))
+        rows.append(_row(mistake.name, wrong, model))
     for name, wrong, right in wrong_loads(run, parse_trace(str(run.path), read_lines(run.path))):
-        caught = tuple(sorted(each for each, count in wrong.items() if count > right[each]))
-        rows.append(WrongRule(name=name, wrong=wrong.total(), model=right.total(), classes=caught))
+        rows.append(_row(name, wrong, right))
     return rows
+
+
+def _row(name: str, wrong: Counter[str], model: Counter[str]) -> WrongRule:
+    caught = tuple(sorted(each for each, count in wrong.items() if count > model[each]))
+    return WrongRule(name=name, wrong=wrong.total(), model=model.total(), classes=caught)

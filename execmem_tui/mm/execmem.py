@@ -58,13 +58,12 @@ class Execmem:
 
     def clone(self, journal: Journal | None = None) -> "Execmem":
         """Return an equal machine that shares nothing that changes."""
-        copy = Execmem.__new__(Execmem)
-        copy.__dict__.update(self.__dict__)
-        copy.vmalloc = self.vmalloc.clone(journal)
+        copy = Execmem(self.vmalloc.clone(journal), self.ranges, rox_compiled=self._rox_compiled)
         copy.areas = self.areas.clone(copy.vmalloc)
         copy.map_ram = self.map_ram.clone(copy.vmalloc)
-        copy.ranges = dict(self.ranges)
         copy.cache = self.cache.clone()
+        copy.set_memory_purges = self.set_memory_purges
+        copy.set_memory_fails = self.set_memory_fails
         return copy
 
     @property

@@ -1,6 +1,7 @@
 """The global free space: search, carve, give back (mm/vmalloc.c, identical in 6.12 and 7.1)."""
 
 from collections.abc import Iterable, Iterator
+from typing import Self
 
 from execmem_tui.mm.rbtree import FreeArea, FreeTree, Link, grow, predecessor, refresh
 
@@ -32,9 +33,9 @@ class FreeSpace:
         """Yield free [start, end) ascending."""
         return ((node.start, node.end) for node in self.tree)
 
-    def clone(self) -> "FreeSpace":
+    def clone(self) -> Self:
         """Return an equal free space with the same tree shape."""
-        copy = FreeSpace.__new__(FreeSpace)
+        copy = self.__class__.__new__(self.__class__)
         copy.page_size = self.page_size
         copy.tree = self.tree.clone()
         return copy

@@ -1,6 +1,6 @@
-"""Percpu chunks: congruent areas placed from the top of the vmalloc window (mm/vmalloc.c.
+"""Percpu chunks: congruent areas placed from the top of the vmalloc window.
 
-Pcpu_get_vm_areas).
+mm/vmalloc.c: pcpu_get_vm_areas.
 """
 
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from execmem_tui.mm.journal import PercpuAreas
 from execmem_tui.mm.rbtree import Link, predecessor
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
-from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
+from execmem_tui.mm.vmap_node import VmapArea
 
 
 def pcpu_get_vm_areas(
@@ -33,10 +33,8 @@ def pcpu_get_vm_areas(
     areas = []
     for offset, size in zip(offsets, sizes, strict=True):
         start = base + offset
-        taken = vmalloc.space.take(start, start + size)
-        assert taken, f"{start:x} was found free"
-        area = VmapArea(start, start + size, NO_OWNER, 0, 0)
-        vmalloc.busy[start] = area
+        area = vmalloc.occupy(start, start + size)
+        assert area is not None, f"{start:x} was found free"
         areas.append(area)
     if vmalloc.journal is not None:
         vmalloc.journal.append(PercpuAreas(tuple((area.start, area.end) for area in areas)))

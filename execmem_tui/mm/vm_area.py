@@ -32,9 +32,11 @@ class VmAreas:
 
     def clone(self, vmalloc: Vmalloc) -> "VmAreas":
         """Return an equal layer over `vmalloc`, a clone of this one's."""
-        copy = VmAreas.__new__(VmAreas)
-        copy.__dict__.update(self.__dict__)
-        copy.vmalloc = vmalloc
+        copy = VmAreas(vmalloc)
+        copy.pmd_mappings_supported = self.pmd_mappings_supported
+        copy.huge_page_alloc_fails = self.huge_page_alloc_fails
+        copy.page_alloc_fails = self.page_alloc_fails
+        copy.total_ram_pages = self.total_ram_pages
         copy.cleanup = list(self.cleanup)
         return copy
 

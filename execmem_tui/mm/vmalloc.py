@@ -1,8 +1,8 @@
 """vmalloc address space: allocation, lazy free and purge (mm/vmalloc.c, 6.12 and 7.1)."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import StrEnum
-from typing import Final
+from typing import Final, Self
 
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.journal import (
@@ -11,6 +11,7 @@ from execmem_tui.mm.journal import (
     Journal,
     PurgeVmapAreaLazy,
 )
+from execmem_tui.mm.rbtree import FreeArea
 from execmem_tui.mm.vmap_node import (
     MAX_NODES,
     MAX_POOL_PAGES,
@@ -25,6 +26,10 @@ LAZY_UNIT: Final = 32 << 20
 
 ZONE_PAGES: Final = 16
 """VMAP zone: addresses are spread over nodes by 16 pages."""
+
+
+_REQUESTS: Final = 1 << 12
+"""How many different requests are remembered, so that memory does not grow with a trace."""
 
 
 class Form(StrEnum):
@@ -47,8 +52,40 @@ class Purge(StrEnum):
     """The vmap-node shrinker: pools only, no lazy area."""
 
 
+class VmapRequest:
+    """What all requests for the same share. Bytes, unless a name says pages."""
+
+    __slots__ = ("align", "need", "owned", "pages", "size", "vend", "vstart")
+
+    def __init__(
+        self, size: int, align: int, vstart: int, vend: int, need: int, pages: int, *, owned: bool
+    ) -> None:
+        self.size = size
+        """With the guard."""
+        self.align = align
+        self.vstart = vstart
+        self.vend = vend
+        self.need = need
+        """The length that the pruning of the search uses."""
+        self.pages = pages
+        self.owned = owned
+        """It asks for exactly the vmalloc window of a kernel with several nodes: the area belongs
+        to a node, whose pools may serve it (node_alloc, alloc_vmap_area)."""
+
+
+Answer = tuple[int | None, FreeArea | None]
+"""What a request would get now: the address, None where there is no room, and the free area that it
+lies in, None where it is the head of a pool."""
+
+
 class Vmalloc:
     """One kernel's vmalloc. Bytes everywhere except where a name says pages.
+
+    A simulator calls `alloc_vmap_area`, `release` and `purge`, and everything follows from the
+    kernel's rules. A replay is told what the kernel did: it asks `answer`, compares, and then
+    `settle`s the answer or `claim`s the address that the kernel had; it runs `decay` and
+    `give_back`, the two halves of a purge, for the areas that a traced purge took. Both go through
+    the same rules, so a replay proves the simulator.
 
     Args:
         form: whose rules apply.
@@ -59,9 +96,37 @@ class Vmalloc:
         online_cpus: decides how much may be lazy.
         nr_cpus_config: CONFIG_NR_CPUS, for the size of vm_map_ram blocks.
         early_areas: (start, end) of areas that exist before vmalloc_init().
-        word_bits: 32-bit kernels have one node.
+        word_bits: 32-bit kernels have one node (vmap_init_nodes is under CONFIG_64BIT).
+        ascending: a purge gives back in ascending order, as kernels before 6.9 do.
         journal: takes a record of everything that happens, or None.
     """
+
+    space_type = FreeSpace
+    node_type = VmapNode
+
+    __slots__ = (
+        "ascending",
+        "before_purge",
+        "busy",
+        "cpu",
+        "drain_queued",
+        "form",
+        "journal",
+        "nodes",
+        "notifier_frees",
+        "nr_cpus_config",
+        "nr_lazy",
+        "online_cpus",
+        "page_size",
+        "possible_cpus",
+        "requests",
+        "skip_idle_purges",
+        "space",
+        "vmalloc_end",
+        "vmalloc_start",
+        "word_bits",
+        "zone",
+    )
 
     def __init__(
         self,
@@ -75,6 +140,7 @@ class Vmalloc:
         nr_cpus_config: int = 8192,
         early_areas: Iterable[tuple[int, int]] = (),
         word_bits: int = 64,
+        ascending: bool = False,
         journal: Journal | None = None,
     ) -> None:
         self.form = form
@@ -85,18 +151,22 @@ class Vmalloc:
         self.possible_cpus = possible_cpus
         self.online_cpus = possible_cpus if online_cpus is None else online_cpus
         self.nr_cpus_config = nr_cpus_config
+        self.ascending = ascending
         self.journal = journal
         self.cpu = 0
         self.notifier_frees = 0
         """How many more times the notifier chain will report that it freed something."""
         early = [VmapArea(start, end, NO_OWNER, 0, 0) for start, end in early_areas]
-        self.space = FreeSpace(
+        self.space = self.space_type(
             page_size, [(area.start, area.end) for area in early], (1 << word_bits) - 1
         )
         self.busy: dict[int, VmapArea] = {area.start: area for area in early}
         count = min(max(possible_cpus, 1), MAX_NODES) if word_bits == 64 else 1
-        self.nodes = [VmapNode() for _ in range(count)]
-        self._zone = ZONE_PAGES * page_size if count > 1 else 1
+        self.nodes = [self.node_type() for _ in range(count)]
+        self.zone = ZONE_PAGES * page_size if count > 1 else 1
+        """Bytes that one node looks after before the next does (vmap_zone_size)."""
+        self.requests: dict[tuple[int, int, int, int], VmapRequest] = {}
+        """By (size, align, vstart, vend)."""
         self.nr_lazy = 0
         """Pages in all lazy sets, guards included."""
         self.drain_queued = False
@@ -106,15 +176,31 @@ class Vmalloc:
         """Leave out purges that would find nothing lazy and no pool, and their records: for runs
         that only count."""
 
-    def clone(self, journal: Journal | None = None) -> "Vmalloc":
+    def clone(self, journal: Journal | None = None) -> Self:
         """Return an equal allocator with the same tree shape; `before_purge` is not copied."""
-        copy = Vmalloc.__new__(Vmalloc)
-        copy.__dict__.update(self.__dict__)
+        # one line a field: a field that is forgotten here is missed at once, not shared in silence
+        copy = self.__class__.__new__(self.__class__)
+        copy.form = self.form
+        copy.page_size = self.page_size
+        copy.word_bits = self.word_bits
+        copy.vmalloc_start = self.vmalloc_start
+        copy.vmalloc_end = self.vmalloc_end
+        copy.possible_cpus = self.possible_cpus
+        copy.online_cpus = self.online_cpus
+        copy.nr_cpus_config = self.nr_cpus_config
+        copy.ascending = self.ascending
         copy.journal = journal
+        copy.cpu = self.cpu
+        copy.notifier_frees = self.notifier_frees
         copy.space = self.space.clone()
         copy.busy = dict(self.busy)
         copy.nodes = [node.clone() for node in self.nodes]
+        copy.zone = self.zone
+        copy.requests = dict(self.requests)
+        copy.nr_lazy = self.nr_lazy
+        copy.drain_queued = self.drain_queued
         copy.before_purge = None
+        copy.skip_idle_purges = self.skip_idle_purges
         return copy
 
     def lazy_max(self) -> int:
@@ -123,7 +209,118 @@ class Vmalloc:
 
     def home(self, address: int) -> int:
         """Return the node that files an area which starts at `address` (addr_to_node_id)."""
-        return address // self._zone % len(self.nodes)
+        return address // self.zone % len(self.nodes)
+
+    def request(self, size: int, align: int, vstart: int, vend: int) -> VmapRequest:
+        """Return what all requests for the same share; arguments as for `alloc_vmap_area`."""
+        key = (size, align, vstart, vend)
+        known = self.requests.get(key)
+        if known is None:
+            if len(self.requests) >= _REQUESTS:
+                self.requests.clear()
+            known = self.requests[key] = VmapRequest(
+                *key,
+                need=self.space.padded(size, align, vstart, vend),
+                pages=size // self.page_size,
+                owned=(
+                    len(self.nodes) > 1
+                    and vstart == self.vmalloc_start
+                    and vend == self.vmalloc_end
+                ),
+            )
+        return known
+
+    def owner(self, request: VmapRequest, cpu: int) -> int:
+        """Return the node that an area of this request belongs to, or NO_OWNER."""
+        return cpu % len(self.nodes) if request.owned else NO_OWNER
+
+    def answer(self, request: VmapRequest, owner: int) -> Answer:
+        """Return what the request would get now, without a purge. Nothing changes."""
+        if owner != NO_OWNER:
+            pool = self.nodes[owner].pools.get(request.pages)
+            if pool and not pool[0][0] & (request.align - 1):
+                return pool[0][0], None
+        found = self.space.search(request.size, request.align, request.vstart, request.need)
+        # the search knows no upper end: what it finds may lie above the window
+        if found is None or found[1] + request.size > request.vend:
+            return None, None
+        return found[1], found[0]
+
+    def settle(
+        self,
+        request: VmapRequest,
+        owner: int,
+        start: int,
+        hole: FreeArea | None,
+        *,
+        flags: int = 0,
+        guard: int = 0,
+    ) -> VmapArea:
+        """Take what `answer` found and file the area busy."""
+        if hole is None:
+            self.nodes[owner].pop(request.pages)
+        else:
+            if owner != NO_OWNER:
+                self.nodes[owner].turn(request.pages, request.align)
+            self.space.clip(hole, start, request.size)
+        area = self.busy[start] = VmapArea(start, start + request.size, owner, flags, guard)
+        return area
+
+    def claim(self, request: VmapRequest, owner: int, start: int) -> list[VmapArea]:
+        """Take the address that the kernel had, wherever the model has it.
+
+        Return the busy and lazy areas that cannot be there any more, for their frees or purges were
+        not seen.
+        """
+        end = start + request.size
+        stale: list[VmapArea] = []
+        if owner != NO_OWNER:
+            node = self.nodes[owner]
+            pool = node.pools.get(request.pages)
+            if pool and pool[0] == (start, end):
+                node.pop(request.pages)
+                self.busy[start] = VmapArea(start, end, owner, 0, 0)
+                return stale
+            node.turn(request.pages, request.align)
+        if not self.space.take(start, end) and not self._take_pooled(start, end):
+            stale = self.vacate(start, end)
+            taken = self.space.take(start, end)
+            assert taken, f"{start:x}-{end:x} is in no part of the model"
+        self.busy[start] = VmapArea(start, end, owner, 0, 0)
+        return stale
+
+    def occupy(self, start: int, end: int, guard: int = 0) -> VmapArea | None:
+        """File [start, end) busy without a request, or return None where not all of it is free."""
+        if not self.space.take(start, end):
+            return None
+        area = self.busy[start] = VmapArea(start, end, NO_OWNER, 0, guard)
+        return area
+
+    def _take_pooled(self, start: int, end: int) -> bool:
+        """Take an area out of whichever pool has it.
+
+        It never touches the tree, whose shape must not change for it.
+        """
+        pages = (end - start) // self.page_size
+        return any(node.remove(start, end, pages) for node in self.nodes)
+
+    def vacate(self, start: int, end: int) -> list[VmapArea]:
+        """Give back whatever overlaps [start, end); return the areas that were busy or lazy."""
+        gone: list[VmapArea] = []
+        for node in self.nodes:
+            for low, high in [pair for pair in node.pooled() if pair[0] < end and start < pair[1]]:
+                node.remove(low, high, (high - low) // self.page_size)
+                self.space.give_back(low, high)
+            for area in _overlapping(node.lazy, start, end):
+                del node.lazy[area.start]
+                self.nr_lazy -= (area.end - area.start) // self.page_size
+                self.space.give_back(area.start, area.end)
+                gone.append(area)
+        for area in _overlapping(self.busy, start, end):
+            del self.busy[area.start]
+            self.space.give_back(area.start, area.end)
+            gone.append(area)
+        return gone
 
     def alloc_vmap_area(
         self,
@@ -147,50 +344,35 @@ class Vmalloc:
             guard: how many bytes of `size` are guard.
             blocking: False skips purge and notifier (7.1, GFP_ATOMIC).
         """
-        page_size = self.page_size
-        if size <= 0 or size % page_size or align & (align - 1) or align < 1:
+        if size <= 0 or size % self.page_size or align & (align - 1) or align < 1:
             return None
-        owner, pooled = NO_OWNER, None
-        if len(self.nodes) > 1 and vstart == self.vmalloc_start and vend == self.vmalloc_end:
-            owner = self.cpu % len(self.nodes)
-            if size <= MAX_POOL_PAGES * page_size:
-                pooled = self.nodes[owner].take(size // page_size, align)
-        if pooled is not None:
-            start = pooled[0]
-            if self.journal is not None:
-                self.journal.append(
-                    AllocVmapArea(start, size, align, vstart, vend, failed=False, pooled=True)
-                )
-        else:
-            found = self._find(size, align, vstart, vend, blocking=blocking)
-            if found is None:
-                return None
-            start = found
-        area = VmapArea(start, start + size, owner, flags, guard)
-        self.busy[start] = area
-        return area
-
-    def _find(self, size: int, align: int, vstart: int, vend: int, *, blocking: bool) -> int | None:
-        """Search, and after a failure purge and search again.
-
-        The notifier may grant another round.
-        """
+        request = self.request(size, align, vstart, vend)
+        owner = self.owner(request, self.cpu)
         purged = False
-        need = self.space.padded(size, align, vstart, vend)
         while True:
-            found = self.space.search(size, align, vstart, need)
-            failed = found is None or found[1] + size > vend
+            start, hole = self.answer(request, owner)
             if self.journal is not None:
-                at = 0 if found is None else found[1]
                 self.journal.append(
-                    AllocVmapArea(at, size, align, vstart, vend, failed=failed, pooled=False)
+                    AllocVmapArea(
+                        start or 0,
+                        size,
+                        align,
+                        vstart,
+                        vend,
+                        failed=start is None,
+                        pooled=start is not None and hole is None,
+                    )
                 )
-            if found is not None and not failed:
-                self.space.clip(found[0], found[1], size)
-                return found[1]
+            if start is not None:
+                return self.settle(request, owner, start, hole, flags=flags, guard=guard)
             if not blocking:
+                # the head that was passed over went to the tail all the same
+                if owner != NO_OWNER:
+                    self.nodes[owner].turn(request.pages, align)
                 return None
             if not purged:
+                # pools are empty after this, so that the next round asks the tree alone, as the
+                # kernel does: its retry starts behind node_alloc()
                 self.purge(Purge.RECLAIM)
                 purged = True
             elif self.notifier_frees > 0:
@@ -201,12 +383,14 @@ class Vmalloc:
 
     def release(self, area: VmapArea) -> None:
         """Make a busy area lazy (free_vmap_area_noflush): not reusable until a purge."""
-        del self.busy[area.start]
-        node = area.owner if area.owner != NO_OWNER else self.home(area.start)
-        self.nodes[node].lazy[area.start] = area
-        self.nr_lazy += (area.end - area.start) // self.page_size
+        start = area.start
+        pages = (area.end - start) // self.page_size
+        del self.busy[start]
+        owner = area.owner
+        self.nodes[owner if owner != NO_OWNER else self.home(start)].lazy[start] = area
+        self.nr_lazy += pages
         if self.journal is not None:
-            self.journal.append(FreeVmapAreaNoflush(area.start, area.end, self.nr_lazy))
+            self.journal.append(FreeVmapAreaNoflush(start, area.end, self.nr_lazy))
         if not self.drain_queued and self.nr_lazy > self.lazy_max():
             self.drain_queued = True
 
@@ -219,24 +403,14 @@ class Vmalloc:
         if self.skip_idle_purges and kind is not Purge.RECLAIM and self._idle():
             return 0
         if kind is Purge.SHRINK:
-            decayed = [piece for node in self.nodes for piece in self._decay(node, full=True)]
-            self._record_purge(kind, [], [], decayed)
+            self._record_purge(kind, [], [], self.decay(full=True))
             return 0
         full = kind is Purge.RECLAIM
+        # released blocks are lazy before the purge looks (_vm_unmap_aliases, reclaim_and_purge_vmap_areas)
         if self.before_purge is not None and kind is not Purge.DRAIN:
             self.before_purge(full)
-        decayed = []
-        detached: list[list[VmapArea]] = []
-        for node in self.nodes:
-            decayed += self._decay(node, full=full)
-            if node.lazy:
-                detached.append(sorted(node.lazy.values(), key=area_start))
-                node.lazy = {}
-        helpers = min(max(self.nr_lazy // self.lazy_max(), 1), len(detached)) - 1 if detached else 0
-        given_back: list[VmapArea] = []
-        pooled: list[VmapArea] = []
-        for areas in detached[helpers:] + detached[:helpers]:
-            self._purge_node(areas, given_back, pooled, full=full)
+        decayed = self.decay(full=full)
+        given_back, pooled = self.give_back(full=full)
         if self.journal is not None:
             self._record_purge(kind, given_back, pooled, decayed)
         return len(given_back) + len(pooled)
@@ -250,10 +424,53 @@ class Vmalloc:
                 return False
         return True
 
-    def _decay(self, node: VmapNode, *, full: bool) -> list[tuple[int, int]]:
-        decayed = node.decay(full=full, empties_short=self.form is Form.V6_12)
-        give_back_decayed(self.space, decayed)
-        return decayed
+    def decay(self, *, full: bool) -> list[tuple[int, int]]:
+        """Empty the pools, or take a quarter of each: what a purge does first (decay_va_pool_node).
+
+        Return the areas that went back to free space.
+        """
+        out: list[tuple[int, int]] = []
+        for node in self.nodes:
+            if full or node.due:
+                decayed = node.decay(full=full, empties_short=self.form is Form.V6_12)
+                give_back_decayed(self.space, decayed)
+                out += decayed
+        return out
+
+    def give_back(
+        self, chosen: Collection[int] | None = None, *, full: bool
+    ) -> tuple[list[VmapArea], list[VmapArea]]:
+        """Pool or free what is lazy: what a purge does second (purge_vmap_node).
+
+        Args:
+            chosen: starts of the areas that it takes; None for all.
+            full: nothing is pooled.
+
+        Return the areas that are free now and those that are pooled now.
+        """
+        given_back: list[VmapArea] = []
+        pooled: list[VmapArea] = []
+        detached: list[list[VmapArea]] = []
+        for node in self.nodes:
+            if not node.lazy:
+                continue
+            if chosen is None:
+                areas = list(node.lazy.values())
+                node.lazy.clear()
+            else:
+                areas = [area for area in node.lazy.values() if area.start in chosen]
+                for area in areas:
+                    del node.lazy[area.start]
+            if areas:
+                areas.sort(key=area_start)
+                detached.append(areas)
+        if len(detached) > 1:
+            # the first nodes go to helpers, which are only waited for at the end
+            helpers = min(max(self.nr_lazy // self.lazy_max(), 1), len(detached)) - 1
+            detached = detached[helpers:] + detached[:helpers]
+        for areas in detached:
+            self._purge_node(areas, given_back, pooled, full=full)
+        return given_back, pooled
 
     def _purge_node(
         self,
@@ -263,18 +480,24 @@ class Vmalloc:
         *,
         full: bool,
     ) -> None:
-        """Pool what is owned, then give the rest back descending (purge_vmap_node, reclaim_list_global)."""
+        """Pool what is owned, then give the rest back descending (purge_vmap_node, reclaim_list_global).
+
+        Descending because the list is walked ascending and each area put at its head; before 6.9
+        (72210662c5a2, "mm: vmalloc: offload free_vmap_area_lock lock") there was one sorted list.
+        """
         local: list[VmapArea] = []
+        page_size = self.page_size
         for area in areas:
-            pages = (area.end - area.start) // self.page_size
+            pages = (area.end - area.start) // page_size
             self.nr_lazy -= pages
             if area.owner != NO_OWNER and not full and pages <= MAX_POOL_PAGES:
                 self.nodes[area.owner].park(pages, area.start, area.end)
                 pooled.append(area)
             else:
                 local.append(area)
-        for area in reversed(local):
-            self.space.give_back(area.start, area.end)
+        give_back = self.space.give_back
+        for area in local if self.ascending else reversed(local):
+            give_back(area.start, area.end)
         given_back += local
 
     def _record_purge(
@@ -322,6 +545,10 @@ class Vmalloc:
         """Yield every pooled (start, end), node by node."""
         for node in self.nodes:
             yield from node.pooled()
+
+
+def _overlapping(areas: dict[int, VmapArea], start: int, end: int) -> list[VmapArea]:
+    return [area for area in areas.values() if area.start < end and start < area.end]
 
 
 def area_start(area: VmapArea) -> int:

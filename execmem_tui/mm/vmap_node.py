@@ -5,7 +5,7 @@ Struct vmap_node, since 6.9).
 
 from collections import deque
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Self
 
 from execmem_tui.mm.free_space import FreeSpace
 
@@ -56,26 +56,22 @@ class VmapNode:
         """Pages of the pools where a decay may find something: none where nothing was parked since
         one found nothing."""
 
-    def clone(self) -> "VmapNode":
+    def clone(self) -> Self:
         """Return an equal node; areas are shared, containers are not."""
-        copy = VmapNode()
+        copy = self.__class__()
         copy.lazy = dict(self.lazy)
         copy.due = set(self.due)
         copy.pools = {pages: deque(pool) for pages, pool in self.pools.items()}
         return copy
 
-    def take(self, pages: int, align: int) -> tuple[int, int] | None:
-        """Serve a request from the pool (node_pool_del_va): only the head is looked at.
+    def turn(self, pages: int, align: int) -> None:
+        """Put a misaligned head of a pool at its tail, as a request that passes it over does.
 
-        A misaligned head goes to the tail.
+        Only the head is ever looked at (node_pool_del_va), so the next request meets another.
         """
         pool = self.pools.get(pages)
-        if not pool:
-            return None
-        if pool[0][0] & (align - 1):
+        if pool and pool[0][0] & (align - 1):
             pool.rotate(-1)
-            return None
-        return self.pop(pages)
 
     def pop(self, pages: int) -> tuple[int, int]:
         """Take the head of a pool that holds something."""

@@ -172,8 +172,8 @@ def test_a_long_trace_is_exact_and_forgets_what_is_over(tmp_path: Path) -> None:
     found = read_trace_run(run)
     replay = make_replay(found)
     replay_run(found, replay)
-    assert replay.found.misses == []
-    assert replay.found.checked["vmalloc page pool"] > 500
+    assert replay.results.misses == []
+    assert replay.results.checked["vmalloc page pool"] > 500
     lazy = {area.start for area in replay.vmalloc.lazy()}
     assert set(replay._freed_at) <= lazy
     assert not replay._ahead

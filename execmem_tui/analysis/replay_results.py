@@ -1,0 +1,132 @@
+"""What a replay of a trace finds: counts by class and window, and every miss."""
+
+from collections import Counter
+from enum import StrEnum
+from typing import Final
+
+from attrs import define, field, frozen
+
+from execmem_tui.formats.trace import Alloc
+from execmem_tui.mm.vmalloc import Vmalloc
+
+_NEAR: Final = 3
+
+Place = tuple[int, int, str]
+"""Start, end and state (free, lazy, pooled or busy) of a piece of address space."""
+
+
+class Cause(StrEnum):
+    """What explains a wrong prediction."""
+
+    OTHER_POOL = "another CPU's pool"
+    PURGE_AHEAD = "a purge took effect before its event"
+    SHRINKER = "pools emptied by the shrinker"
+    LOST = "events were lost before it"
+
+
+@frozen(kw_only=True)
+class Miss:
+    """One wrong prediction."""
+
+    line: int
+    request: Alloc
+    predicted: int | None
+    kind: str
+    certain: bool
+    """History cannot blur its class: a miss that nothing explains is a fault of the model."""
+    cause: Cause | None
+    """None where nothing explains it."""
+    robust: bool = False
+    """The prediction stays the same with all lazy and all pooled areas counted as free: no purge
+    under way can explain it."""
+    around_expected: tuple[Place, ...] = ()
+    """Of the first miss: what the model had around the real address, ascending."""
+    around_predicted: tuple[Place, ...] = ()
+
+
+@define
+class ClassCount:
+    """How many requests of one class and window were checked."""
+
+    kind: str
+    certain: bool
+    window: tuple[int, int]
+    failed: bool
+    checked: int = 0
+    exact: int = 0
+
+
+@define
+class ReplayResults:
+    """Counts of a replay."""
+
+    misses: list[Miss] = field(factory=list)
+    unclaimed: Counter[str] = field(factory=Counter)
+    """Requests of which nothing is claimed, by the reason."""
+    lost: int = 0
+    unknown_frees: int = 0
+    purges: int = 0
+    purge_counts_equal: int = 0
+    _counts: dict[tuple[str, bool, tuple[int, int], bool], ClassCount] = field(factory=dict)
+
+    def count(
+        self, kind: str, window: tuple[int, int], *, certain: bool, failed: bool
+    ) -> ClassCount:
+        """Return where requests of a class and window are counted."""
+        key = (kind, certain, window, failed)
+        if key not in self._counts:
+            self._counts[key] = ClassCount(kind, certain, window, failed)
+        return self._counts[key]
+
+    @property
+    def checked(self) -> Counter[str]:
+        """Predictions by class."""
+        counts: Counter[str] = Counter()
+        for count in self._counts.values():
+            if count.checked:
+                counts["failed attempt" if count.failed else count.kind] += count.checked
+        return counts
+
+    @property
+    def exact(self) -> Counter[str]:
+        """Right predictions by class."""
+        counts: Counter[str] = Counter()
+        for count in self._counts.values():
+            if count.checked:
+                counts["failed attempt" if count.failed else count.kind] += count.exact
+        return counts
+
+    @property
+    def windows(self) -> dict[tuple[int, int], list[int]]:
+        """(vstart, vend) -> [checked, exact]."""
+        counts: dict[tuple[int, int], list[int]] = {}
+        for count in self._counts.values():
+            if count.checked:
+                pair = counts.setdefault(count.window, [0, 0])
+                pair[0] += count.checked
+                pair[1] += count.exact
+        return counts
+
+    @property
+    def certain(self) -> int:
+        """Predictions of classes that history cannot blur."""
+        return sum(count.checked for count in self._counts.values() if count.certain)
+
+    @property
+    def certain_exact(self) -> int:
+        """Right ones of them."""
+        return sum(count.exact for count in self._counts.values() if count.certain)
+
+
+def around(vmalloc: Vmalloc, address: int | None) -> tuple[Place, ...]:
+    """Return the three free, lazy or pooled pieces at or below an address, the busy area it lies in, the three above."""
+    if address is None:
+        return ()
+    places: list[Place] = [(start, end, "free") for start, end in vmalloc.space]
+    places += ((area.start, area.end, "lazy") for area in vmalloc.lazy())
+    places += ((start, end, "pooled") for start, end in vmalloc.pooled())
+    places.sort()
+    below = [place for place in places if place[0] <= address][-_NEAR:]
+    above = [place for place in places if place[0] > address][:_NEAR]
+    area = vmalloc.enclosing(address)
+    return (*below, *([] if area is None else [(area.start, area.end, "busy")]), *above)

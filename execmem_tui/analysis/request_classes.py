@@ -1,0 +1,88 @@
+"""How sure an answer can be: the classes into which a replay sorts the requests of a trace."""
+
+from enum import StrEnum
+
+from attrs import define
+
+from execmem_tui.analysis.replay_results import ClassCount, ReplayResults
+from execmem_tui.mm.free_space import FreeSpace
+from execmem_tui.mm.rbtree import FreeArea
+from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
+
+Asked = tuple[int, int, int, int, bool]
+"""Size, align, vstart, vend and whether it failed, as in the event."""
+
+
+class Unknown(StrEnum):
+    """What is not known where a replay begins."""
+
+    NOTHING = ""
+    POOLS = "pools unknown"
+    """Several nodes, and no replay from boot: their pools are in no file."""
+    STATE = "state before the trace unknown"
+
+
+@define
+class RequestClass:
+    """What all requests that ask for the same, with the same end, have in common."""
+
+    request: VmapRequest
+    failed: bool
+    unclaimed: Unknown
+    """Why nothing can be said of it."""
+    pool: ClassCount
+    page: ClassCount
+    """Of requests that any free area of the size serves."""
+    certain: ClassCount
+    uncertain: ClassCount
+
+    def count_of(self, vmalloc: Vmalloc, answer: Answer) -> ClassCount:
+        """Return where an answer counts: what can be known of it without the tree's shape."""
+        start, hole = answer
+        if hole is None and start is not None:
+            return self.pool
+        request = self.request
+        if request.align <= vmalloc.page_size:
+            return self.page
+        # the lowest area that fits is what the search finds, unless it is smaller than the padded
+        # size: then the tree decides (facts: vmalloc.c find_vmap_lowest_match, L = C)
+        lowest = vmalloc.space.search(request.size, request.align, request.vstart, request.size)
+        return self.certain if lowest is None or _holds(lowest[0], request) else self.uncertain
+
+
+def _holds(area: FreeArea, request: VmapRequest) -> bool:
+    return area.end - area.start >= request.need
+
+
+def classify(
+    asked: Asked, vmalloc: Vmalloc, results: ReplayResults, unknown: Unknown
+) -> RequestClass:
+    """Return what is common to all that ask the same."""
+    size, align, vstart, vend, failed = asked
+    window = (vstart, vend)
+    exact = window == (vmalloc.vmalloc_start, vmalloc.vmalloc_end)
+    where = "aligned" if align > vmalloc.page_size else "page"
+
+    def count(kind: str, *, certain: bool = True) -> ClassCount:
+        return results.count(kind, window, certain=certain, failed=failed)
+
+    return RequestClass(
+        request=vmalloc.request(size, align, vstart, vend),
+        failed=failed,
+        # pools serve the vmalloc window alone; every other window can be told without them
+        unclaimed=Unknown.NOTHING if unknown is Unknown.POOLS and not exact else unknown,
+        pool=count(f"vmalloc {where} pool"),
+        page=count("vmalloc page tree" if exact else "module window"),
+        certain=count("vmalloc aligned certain" if exact else "module window"),
+        uncertain=count("vmalloc aligned uncertain" if exact else "module window", certain=False),
+    )
+
+
+def in_bounds(space: FreeSpace, request: VmapRequest, start: int) -> bool:
+    """Whether an address lies in [L, C]: all that can be said without the tree's shape.
+
+    L is the lowest address that fits, C the lowest in an area of the padded size.
+    """
+    low = space.lowest_fit(request.size, request.align, request.vstart)
+    high = space.lowest_fit(request.size, request.align, request.vstart, request.need)
+    return low is not None and low <= start and (high is None or start <= high)

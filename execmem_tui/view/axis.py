@@ -1,0 +1,343 @@
+"""The folded address axis: rows of a round number of bytes, and folds where a row says nothing new.
+
+A run of free rows is one line, and so is the rest of a long area. Nothing is laid out beforehand:
+a line is found from one address by looking at the ground there, so an axis costs what is in sight
+and needs no mending when the ground changes.
+
+Pure and immutable.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from itertools import islice
+from typing import Final, Protocol
+
+from attrs import evolve, field, frozen
+
+from execmem_tui.model.units import Address, Bytes
+
+_TWOS: Final = (32, 64, 128, 256)
+_THREES: Final = (48, 96, 192)
+_WORTH: Final = 0.15
+"""Share of the width that a row of 3 x 2^k cells must win: gutter addresses are less round then."""
+
+SMALLEST_CELL: Final = 1
+"""Bytes: a kprobe slot of 8 or 15 bytes is then wide enough for a name."""
+
+LARGEST_CELL: Final = 1 << 59
+"""Bytes: the narrowest row then holds every address, so that even a map of one row shows all of any
+range."""
+
+
+def row_width(columns: int) -> int:
+    """Return how many cells a row has in `columns` terminal columns, at least 32."""
+    two = max((width for width in _TWOS if width <= columns), default=_TWOS[0])
+    three = max((width for width in _THREES if width <= columns), default=0)
+    return three if three - two > columns * _WORTH else two
+
+
+class Kind(StrEnum):
+    """What lies in a stretch of the ground."""
+
+    FREE = "free"
+    AREA = "area"
+    IMAGE = "image"
+    """The kernel image, which folds whole: nobody looks for a module in it."""
+    MIXED = "mixed"
+    """Several things that overlap, as a capture may say: never folded."""
+
+
+@frozen
+class Stretch:
+    """The longest [start, end) around an address that is all one thing."""
+
+    start: Address
+    end: Address
+    kind: Kind
+
+
+class Ground(Protocol):
+    """What an axis is laid over."""
+
+    def stretch_at(self, address: Address) -> Stretch:
+        """Return the stretch that covers `address`."""
+
+
+@frozen
+class Line:
+    """One line of the map: a row, or a fold. Half-open [start, end), never empty.
+
+    Of a row, column 0 is at `base`, a multiple of the row's bytes; it begins later and ends sooner
+    where the span or a fold cuts it.
+    """
+
+    start: Address
+    end: Address
+    base: Address
+    fold: Kind | None = None
+    """What is folded away; None for a row."""
+
+
+@frozen(kw_only=True)
+class Axis:
+    """The lines of [start, end) at one zoom.
+
+    Each address of the span lies in exactly one of them.
+    """
+
+    ground: Ground = field(eq=False, repr=False)
+    start: Address
+    end: Address
+    columns: int
+    """Cells in a row."""
+    cell: Bytes = SMALLEST_CELL
+    cuts: tuple[Address, ...] = ()
+    """Where a fold must end although the ground goes on: borders of windows and of reach."""
+    folded: bool = True
+    """False draws to scale: every row is there."""
+    opened: tuple[Address, Address] | None = None
+    """A fold that the user entered: its rows are there."""
+    least: int = 2
+    """Rows that a fold must replace."""
+    keep: int = 3
+    """Full rows of a long area that are drawn before it folds."""
+    _inner: tuple[Address, ...] = field(init=False, eq=False, repr=False)
+    """The span's edges, and the cuts between them."""
+
+    @_inner.default
+    def _edges(self) -> tuple[Address, ...]:
+        return self.start, *(cut for cut in self.cuts if self.start < cut < self.end), self.end
+
+    @property
+    def row_bytes(self) -> Bytes:
+        """Bytes in a row."""
+        return self.cell * self.columns
+
+    def clipped(self, address: Address) -> Address:
+        """Return the nearest address of the span."""
+        return min(max(address, self.start), self.end - 1)
+
+    def line_at(self, address: Address) -> Line:
+        """Return the line that `address` lies in, clipped to the span."""
+        address = self.clipped(address)
+        fold = self._fold_at(address)
+        if fold is not None:
+            return fold
+        row = self.row_bytes
+        base = address // row * row
+        start, end = max(base, self.start), min(base + row, self.end)
+        # folds of free space may begin and end inside a row, but only at a cut
+        for cut in self._inner[1:-1]:
+            if start < cut <= address:
+                before = self._fold_at(cut - 1)
+                if before is not None and before.end == cut:
+                    start = cut
+            elif address < cut < end and self._fold_at(cut) is not None:
+                end = cut
+                break
+        return Line(start, end, base)
+
+    def after(self, line: Line) -> Line | None:
+        """Return the next line, or None at the end of the span."""
+        return self.line_at(line.end) if line.end < self.end else None
+
+    def before(self, line: Line) -> Line | None:
+        """Return the line before, or None at the start of the span."""
+        return self.line_at(line.start - 1) if line.start > self.start else None
+
+    def lines(self, address: Address) -> Iterator[Line]:
+        """Yield the line at `address` and all that follow."""
+        line: Line | None = self.line_at(address)
+        while line is not None:
+            yield line
+            line = self.after(line)
+
+    def stepped(self, line: Line, count: int) -> Line:
+        """Return the line `count` lines below `line` (above, if negative), or the last on the way."""
+        for _ in range(abs(count)):
+            near = self.after(line) if count > 0 else self.before(line)
+            if near is None:
+                break
+            line = near
+        return line
+
+    def back(self, address: Address, lines: int) -> Address:
+        """Return the start of the line that lies `lines` above the one at `address`, or of the first."""
+        return self.stepped(self.line_at(address), -lines).start
+
+    def fits(self, start: Address, end: Address, rows: int) -> bool:
+        """Whether [start, end) takes at most `rows` lines."""
+        return any(line.end >= end for line in islice(self.lines(start), rows))
+
+    def fitting(
+        self, start: Address, end: Address, rows: int, finest: Bytes = SMALLEST_CELL
+    ) -> "Axis":
+        """Return the axis with the smallest cell, not below `finest`, that shows [start, end) in `rows` lines."""
+        cell = finest
+        while cell < LARGEST_CELL and cell * self.columns < end - start:
+            cell *= 2
+        # from coarse to fine: the coarse ones have few lines, and the last that fits is the answer
+        while cell < LARGEST_CELL and not evolve(self, cell=cell).fits(start, end, rows):
+            cell *= 2
+        while cell // 2 >= finest and evolve(self, cell=cell // 2).fits(start, end, rows):
+            cell //= 2
+        return evolve(self, cell=cell)
+
+    def _fold_at(self, address: Address) -> Line | None:
+        """Return the fold that hides `address`, or None."""
+        if not self.folded:
+            return None
+        found = self.ground.stretch_at(address)
+        if found.kind is Kind.MIXED:
+            return None
+        low, high = found.start, found.end
+        row = self.row_bytes
+        start, end = -(-low // row) * row, high // row * row
+        # whole rows where the stretch meets what is used, up to the very address at an edge
+        for edge in self._inner if found.kind is Kind.FREE else (self.start, self.end):
+            if low < edge <= address:
+                start = edge
+            elif address < edge < high:
+                end = edge
+                break
+        if found.kind is Kind.AREA:
+            start = (-(-start // row) + self.keep) * row
+        if not start <= address < end or end - start < self.least * row:
+            return None
+        if self.opened is not None and start < self.opened[1] and self.opened[0] < end:
+            return None
+        return Line(start, end, start, found.kind)
+
+
+@frozen(kw_only=True)
+class MapView:
+    """`rows` lines of an axis from `top`, and a cursor among them."""
+
+    axis: Axis
+    rows: int
+    top: Address
+    """Start of the first line in sight."""
+    cursor: Address
+    column: int | None = None
+    """Where moves up and down want to be: the column that the cursor had before it passed a fold or
+    a short row."""
+
+    @classmethod
+    def at(cls, axis: Axis, rows: int, cursor: Address) -> "MapView":
+        """Return a view of `axis` with the cursor in sight."""
+        return cls(axis=axis, rows=max(rows, 1), top=axis.start, cursor=cursor).settled()
+
+    def lines(self) -> list[Line]:
+        """Return the lines in sight."""
+        return list(islice(self.axis.lines(self.top), self.rows))
+
+    @property
+    def bottom(self) -> Address:
+        """First address below the last line in sight."""
+        return self.lines()[-1].end
+
+    @property
+    def cursor_place(self) -> tuple[int, int]:
+        """Column and line of the cursor; the column of a fold is 0."""
+        for number, line in enumerate(self.lines()):
+            if line.start <= self.cursor < line.end:
+                return self._column(line), number
+        raise AssertionError("a settled view has its cursor in sight")
+
+    def _column(self, line: Line) -> int:
+        return 0 if line.fold is not None else (self.cursor - line.base) // self.axis.cell
+
+    def address_at(self, column: int, number: int) -> Address:
+        """Return the first address of a cell of a line in sight, clipped to the line."""
+        lines = self.lines()
+        return self._address(lines[min(max(number, 0), len(lines) - 1)], column)
+
+    def _address(self, line: Line, column: int) -> Address:
+        if line.fold is not None:
+            return line.start
+        return min(max(line.base + column * self.axis.cell, line.start), line.end - 1)
+
+    def settled(self) -> "MapView":
+        """Begin with a whole line, keep the cursor in sight, and leave no line empty that could be used."""
+        axis = self.axis
+        cursor = axis.clipped(self.cursor)
+        at = axis.line_at(cursor)
+        top = min(axis.line_at(self.top).start, at.start)
+        seen = list(islice(axis.lines(top), self.rows))
+        if seen[-1].start < at.start:
+            top = axis.back(at.start, self.rows - 1)
+        elif len(seen) < self.rows:
+            top = axis.back(top, self.rows - len(seen))
+        return evolve(self, top=top, cursor=cursor)
+
+    def on(self, axis: Axis) -> "MapView":
+        """Return the view over another axis, the cursor where it was."""
+        return evolve(self, axis=axis).settled()
+
+    def resized(self, columns: int, rows: int) -> "MapView":
+        """Return the view for another size of the map, the cursor where it was."""
+        axis = evolve(self.axis, columns=row_width(columns))
+        return evolve(self, axis=axis, rows=max(rows, 1), column=None).settled()
+
+    def moved(self, columns: int, rows: int) -> "MapView":
+        """Move the cursor by cells, then by lines; a fold is one step in either."""
+        if columns == 0:
+            return self._stepped(rows)
+        line = self.axis.line_at(self.cursor)
+        if line.fold is not None:
+            cursor = line.end if columns > 0 else line.start - 1
+        else:
+            cursor = (self.cursor // self.axis.cell + columns) * self.axis.cell
+        return evolve(self, cursor=cursor, column=None).settled().moved(0, rows)
+
+    def _stepped(self, rows: int) -> "MapView":
+        if rows == 0:
+            return self
+        line = self.axis.line_at(self.cursor)
+        wanted = self._column(line) if self.column is None else self.column
+        cursor = self._address(self.axis.stepped(line, rows), wanted)
+        return evolve(self, cursor=cursor, column=wanted).settled()
+
+    def paged(self, pages: int) -> "MapView":
+        """Move view and cursor by whole screens."""
+        lines = pages * self.rows
+        top = self.axis.stepped(self.axis.line_at(self.top), lines).start
+        return evolve(self._stepped(lines), top=top).settled()
+
+    def goto(self, address: Address) -> "MapView":
+        """Put the cursor on `address`; if that is out of sight, in the middle line."""
+        address = self.axis.clipped(address)
+        view = evolve(self, cursor=address, column=None)
+        if not self.top <= address < self.bottom:
+            view = evolve(view, top=self.axis.back(address, self.rows // 2))
+        return view.settled()
+
+    def zoomed(self, steps: int) -> "MapView":
+        """Halve (steps > 0) or double (steps < 0) the cell.
+
+        The cursor keeps its address and, where it can, its line.
+        """
+        _, row = self.cursor_place
+        axis = self.axis
+        for _ in range(abs(steps)):
+            if steps > 0 and axis.cell > SMALLEST_CELL:
+                axis = evolve(axis, cell=axis.cell // 2)
+            elif steps < 0 and not axis.fits(axis.start, axis.end, max(1, self.rows // 4)):
+                axis = evolve(axis, cell=axis.cell * 2)
+        return evolve(self, axis=axis, top=axis.back(self.cursor, row), column=None).settled()
+
+    def fit(self, start: Address, end: Address, finest: Bytes = SMALLEST_CELL) -> "MapView":
+        """Zoom so that all of [start, end) is in sight, as near as possible; the cursor goes to `start`."""
+        start = self.axis.clipped(start)
+        axis = self.axis.fitting(start, min(max(end, start + 1), self.axis.end), self.rows, finest)
+        return evolve(
+            self, axis=axis, cursor=start, top=axis.line_at(start).start, column=None
+        ).settled()
+
+    def entered(self) -> "MapView":
+        """Open the fold under the cursor; on a row, close what was opened."""
+        line = self.axis.line_at(self.cursor)
+        opened = None if line.fold is None else (line.start, line.end)
+        _, row = self.cursor_place
+        axis = evolve(self.axis, opened=opened)
+        return evolve(self, axis=axis, top=axis.back(self.cursor, row), column=None).settled()

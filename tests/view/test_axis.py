@@ -1,0 +1,271 @@
+"""The folded axis: every address in exactly one line, whatever lies there, is cut or is opened."""
+
+from itertools import pairwise
+
+import pytest
+from attrs import evolve, frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execmem_tui.view.axis import Axis, Kind, Line, MapView, Stretch, row_width
+
+SPAN = 1 << 16
+
+
+@frozen
+class Plain:
+    """A ground made of ascending, disjoint (start, end, kind); the rest is free."""
+
+    things: tuple[tuple[int, int, Kind], ...]
+
+    def stretch_at(self, address: int) -> Stretch:
+        low, high = 0, 2 * SPAN
+        for start, end, kind in self.things:
+            if start <= address < end:
+                return Stretch(start, end, kind)
+            if end <= address:
+                low = end
+            else:
+                high = min(high, start)
+        return Stretch(low, high, Kind.FREE)
+
+
+@st.composite
+def axes(draw: st.DrawFn, *, opened: bool = True) -> Axis:
+    things, at = [], 0
+    sizes = st.one_of(st.integers(1, 300), st.integers(1, SPAN // 3))
+    for gap, size, kind in draw(
+        st.lists(st.tuples(sizes, sizes, st.sampled_from([Kind.AREA, Kind.IMAGE])), max_size=12)
+    ):
+        touching = gap % 3 == 0
+        at += 0 if touching else gap
+        things.append((at, at + size, kind))
+        at += size
+    start = draw(st.integers(0, SPAN // 2))
+    axis = Axis(
+        ground=Plain(tuple(things)),
+        start=start,
+        end=draw(st.integers(start + 1, SPAN)),
+        columns=draw(st.sampled_from([32, 48])),
+        cell=1 << draw(st.integers(0, 8)),
+        cuts=tuple(sorted(draw(st.sets(st.integers(0, SPAN), max_size=4)))),
+        folded=draw(st.integers(0, 9)) > 0,
+        keep=draw(st.integers(0, 3)),
+    )
+    if opened and draw(st.booleans()):
+        fold = next((line for line in axis.lines(start) if line.fold is not None), None)
+        if fold is not None:
+            axis = evolve(axis, opened=(fold.start, fold.end))
+            if draw(st.booleans()):
+                axis = evolve(axis, cell=axis.cell * 2)
+    return axis
+
+
+@st.composite
+def views(draw: st.DrawFn) -> MapView:
+    axis = draw(axes())
+    cursor = draw(st.integers(axis.start, axis.end - 1))
+    return MapView.at(axis, draw(st.integers(1, 12)), cursor)
+
+
+@given(axes(), st.data())
+def test_each_address_lies_in_exactly_one_line(axis: Axis, data: st.DataObject) -> None:
+    lines = list(axis.lines(axis.start))
+    assert lines[0].start == axis.start
+    assert lines[-1].end == axis.end
+    assert all(line.start < line.end for line in lines)
+    assert all(before.end == after.start for before, after in pairwise(lines))
+    address = data.draw(st.integers(axis.start, axis.end - 1))
+    found = next(line for line in lines if line.start <= address < line.end)
+    assert axis.line_at(address) == found
+    assert list(axis.lines(address)) == lines[lines.index(found) :]
+
+
+@given(axes())
+def test_the_lines_backwards_are_the_lines(axis: Axis) -> None:
+    line: Line | None = axis.line_at(axis.end - 1)
+    backwards = []
+    while line is not None:
+        backwards.append(line)
+        line = axis.before(line)
+    assert backwards[::-1] == list(axis.lines(axis.start))
+
+
+@given(axes())
+def test_a_fold_hides_one_thing_and_at_least_two_rows(axis: Axis) -> None:
+    row = axis.row_bytes
+    for line in axis.lines(axis.start):
+        if line.fold is None:
+            assert line.base == line.start // row * row
+            assert line.end <= line.base + row
+            continue
+        found = axis.ground.stretch_at(line.start)
+        assert found.kind is line.fold
+        assert found.start <= line.start
+        assert line.end <= found.end
+        assert line.end - line.start >= axis.least * row
+        if line.fold is Kind.FREE:
+            assert not any(line.start < cut < line.end for cut in axis.cuts)
+        if line.fold is Kind.AREA:
+            assert line.start - found.start >= axis.keep * row
+
+
+@given(axes(opened=False))
+def test_no_three_whole_rows_of_free_space_are_left(axis: Axis) -> None:
+    """Two that a cut keeps apart from more may stay."""
+    if not axis.folded or axis.cuts:
+        return
+    free = 0
+    for line in axis.lines(axis.start):
+        found = axis.ground.stretch_at(line.start)
+        whole = found.kind is Kind.FREE and found.end >= line.end and line.fold is None
+        full = line.end - line.start == axis.row_bytes
+        free = free + 1 if whole and full else 0
+        assert free < axis.least
+
+
+def test_free_rows_fold_and_a_long_area_after_three() -> None:
+    ground = Plain(((0, 32 * 10, Kind.AREA), (32 * 20, 32 * 30, Kind.IMAGE)))
+    axis = Axis(ground=ground, start=0, end=32 * 40, columns=32)
+    shown = [(line.start // 32, line.end // 32, line.fold) for line in axis.lines(0)]
+    assert shown == [
+        (0, 1, None),
+        (1, 2, None),
+        (2, 3, None),
+        (3, 10, Kind.AREA),
+        (10, 20, Kind.FREE),
+        (20, 30, Kind.IMAGE),
+        (30, 40, Kind.FREE),
+    ]
+
+
+def test_a_fold_ends_at_a_cut_and_the_row_goes_on_there() -> None:
+    axis = Axis(
+        ground=Plain(((330, 340, Kind.AREA),)), start=0, end=640, columns=32, cuts=(200, 321)
+    )
+    shown = [(line.start, line.end, line.base, line.fold) for line in axis.lines(0)]
+    assert shown == [
+        (0, 200, 0, Kind.FREE),
+        (200, 321, 200, Kind.FREE),
+        (321, 352, 320, None),
+        (352, 640, 352, Kind.FREE),
+    ]
+
+
+def test_what_overlaps_is_never_folded() -> None:
+    axis = Axis(ground=Plain(((0, 640, Kind.MIXED),)), start=0, end=640, columns=32)
+    assert len(list(axis.lines(0))) == 20
+
+
+@given(views(), st.integers(-3, 3), st.integers(-20, 20))
+def test_moves_stay_inside_and_keep_the_cursor_in_sight(view: MapView, x: int, y: int) -> None:
+    moved = view.moved(x, 0).moved(0, y)
+    assert moved.axis.start <= moved.cursor < moved.axis.end
+    assert moved.top <= moved.cursor < moved.bottom
+    column, line = moved.cursor_place
+    assert 0 <= column < moved.axis.columns
+    assert 0 <= line < moved.rows
+
+
+@given(views())
+def test_one_step_down_passes_a_line_and_one_up_comes_back(view: MapView) -> None:
+    axis = view.axis
+    here = axis.line_at(view.cursor)
+    below = axis.after(here)
+    down = view.moved(0, 1)
+    if below is None:
+        assert axis.line_at(down.cursor) == here
+        return
+    assert axis.line_at(down.cursor) == below
+    up = down.moved(0, -1)
+    assert axis.line_at(up.cursor) == here
+    if here.fold is None:
+        assert up.cursor_place[0] == view.cursor_place[0], "the column outlives a fold"
+
+
+@given(views())
+def test_one_step_aside_leaves_a_fold(view: MapView) -> None:
+    line = view.axis.line_at(view.cursor)
+    if line.fold is None:
+        return
+    right, left = view.moved(1, 0).cursor, view.moved(-1, 0).cursor
+    assert right == (line.end if line.end < view.axis.end else view.axis.end - 1)
+    assert left == (line.start - 1 if line.start > view.axis.start else view.axis.start)
+
+
+@given(views(), st.integers(-3, 3))
+def test_zoom_keeps_the_address_and_its_line(view: MapView, steps: int) -> None:
+    zoomed = view.zoomed(steps)
+    assert zoomed.cursor == view.cursor
+    _, before = view.cursor_place
+    _, after = zoomed.cursor_place
+    lines = list(zoomed.axis.lines(zoomed.axis.start))
+    at = lines.index(zoomed.axis.line_at(zoomed.cursor))
+    if before <= at and len(lines) - at >= zoomed.rows - before:
+        assert after == before
+
+
+@given(views(), st.integers(10, 100), st.integers(1, 20))
+def test_resize_keeps_the_address(view: MapView, columns: int, rows: int) -> None:
+    resized = view.resized(columns, rows)
+    assert resized.cursor == view.cursor
+    assert resized.top <= resized.cursor < resized.bottom
+    assert len(resized.lines()) <= rows
+
+
+@given(views(), st.data())
+def test_goto_and_fit_show_what_was_asked(view: MapView, data: st.DataObject) -> None:
+    start, end = sorted(
+        (
+            data.draw(st.integers(view.axis.start, view.axis.end - 1)),
+            data.draw(st.integers(view.axis.start + 1, view.axis.end)),
+        )
+    )
+    assert view.goto(start).cursor == start
+    fitted = view.fit(start, end)
+    assert fitted.cursor == start
+    assert fitted.top <= start
+    assert fitted.bottom >= min(max(end, start + 1), view.axis.end)
+
+
+@given(views())
+def test_no_line_is_left_empty_that_could_be_used(view: MapView) -> None:
+    if view.top > view.axis.start:
+        assert len(view.lines()) == view.rows
+
+
+@given(views())
+def test_entering_a_fold_shows_its_rows(view: MapView) -> None:
+    line = view.axis.line_at(view.cursor)
+    entered = view.entered()
+    assert entered.cursor == view.cursor
+    assert entered.axis.line_at(view.cursor).fold is None or line.fold is None
+    if line.fold is None:
+        assert entered.axis.opened is None
+
+
+@given(views(), st.integers(-2, 2).filter(bool))
+def test_pages_move_by_as_many_lines_as_are_in_sight(view: MapView, pages: int) -> None:
+    axis = view.axis
+    lines = list(axis.lines(axis.start))
+    at = lines.index(axis.line_at(view.cursor))
+    paged = lines.index(axis.line_at(view.paged(pages).cursor))
+    assert paged == min(max(at + pages * view.rows, 0), len(lines) - 1)
+
+
+@pytest.mark.parametrize(
+    ("columns", "cells"),
+    [(10, 32), (31, 32), (48, 48), (63, 48), (64, 64), (96, 96), (108, 96), (127, 96), (128, 128),
+     (191, 128), (192, 192), (255, 192), (256, 256), (999, 256)],
+)  # fmt: skip
+def test_rows_are_powers_of_two_unless_three_wins_more_than_15_percent(
+    columns: int, cells: int
+) -> None:
+    assert row_width(columns) == cells
+
+
+def test_an_empty_span_of_all_addresses_is_one_fold() -> None:
+    axis = Axis(ground=Plain(()), start=0, end=2 * SPAN, columns=32)
+    view = MapView.at(axis, 5, SPAN)
+    assert [line.fold for line in view.lines()] == [Kind.FREE]
+    assert view.zoomed(-3).axis.cell == 1, "there is no more to see from farther away"

@@ -59,6 +59,23 @@ class History:
         stop = self.step if stop is None else stop
         return self._events[max(0, start - self._dropped) : max(0, stop - self._dropped)]
 
+    def group(self) -> Sequence[Event]:
+        """Return the events of the group that ends at the cursor, or the one event that led into its middle."""
+        index = bisect_left(self._boundaries, self.step)
+        ends = index < len(self._boundaries) and self._boundaries[index] == self.step
+        start = self._boundaries[index - 1] if ends and index else self.step - 1
+        return self.events(max(start, self._dropped))
+
+    def peek(self, step: int) -> Snapshot:
+        """Return the snapshot at `step`, clipped to what can be reached; the cursor stays."""
+        cursor, snapshot = self._cursor, self.snapshot()
+        if step == snapshot.step:
+            return snapshot
+        found = self.seek(step)
+        self._move(cursor)
+        self._snapshot = snapshot
+        return found
+
     def append(self, events: Iterable[Event], *, follow: bool = True) -> int:
         """Add events at the end as one undoable group.
 

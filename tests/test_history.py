@@ -167,3 +167,28 @@ def test_snapshots_find_areas_by_address() -> None:
     assert snapshot.area_at(0) is None
     assert list(snapshot.between(3 * PAGE, 9 * PAGE)) == [guarded]
     assert list(snapshot.between(3 * PAGE, 9 * PAGE + 1)) == [guarded, make_area(9)]
+
+
+def test_a_group_is_what_one_append_added() -> None:
+    history = History(make_layout())
+    first, second = [allocated(make_area(1))], [allocated(make_area(page)) for page in (2, 3, 4)]
+    history.append(first)
+    history.append(second)
+    assert list(history.group()) == second
+    history.seek(1)
+    assert list(history.group()) == first
+    history.seek(3)
+    assert list(history.group()) == second[1:2]
+    history.seek(0)
+    assert list(history.group()) == []
+
+
+def test_peeking_moves_nothing() -> None:
+    history = History(make_layout())
+    history.append([allocated(make_area(page)) for page in range(9)])
+    here = history.seek(5)
+    assert [area.start for area in history.peek(2).areas] == [0, PAGE]
+    assert history.snapshot() is here
+    assert history.peek(5) is here
+    assert history.peek(99).step == 9
+    assert history.step == 5

@@ -1,5 +1,6 @@
 """The map as plain text: the same map, readable without colour, safe for a pipe."""
 
+import textwrap
 from collections.abc import Iterator
 
 from execmem_tui.analysis.holes import HoleIndex
@@ -10,6 +11,7 @@ from execmem_tui.view.cells import CellIndex, lane_cells
 from execmem_tui.view.kinds import FALLBACK, LEGEND, LOOKS, letter
 from execmem_tui.view.panes import Lane, PaneModel, pane_focus, pane_models
 from execmem_tui.view.rulers import reach_lines, reach_model
+from execmem_tui.view.sentence import sentence
 from execmem_tui.view.viewport import Viewport
 
 _DETAIL_ROWS = 16
@@ -106,6 +108,7 @@ def plain_map(
     lines = [
         f"{heading(layout)} · {title} · step {snapshot.step}/{snapshot.steps}",
         counters_text(counters),
+        *textwrap.wrap(sentence(snapshot, holes=holes).text, width),
         "",
     ]
     models = pane_models(snapshot, holes)

@@ -1,0 +1,319 @@
+"""One sentence for every kind of event, in every architecture's own words."""
+
+import pytest
+from attrs import evolve
+
+from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.analysis.room import Room, Shortage, room_in
+from execmem_tui.arch import architectures, resolve
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.events import (
+    Allocated,
+    CacheChanged,
+    Event,
+    Failed,
+    Freed,
+    HazardFound,
+    Noted,
+    PermissionsChanged,
+    Purged,
+)
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
+from execmem_tui.model.snapshots import Counters, Snapshot
+from execmem_tui.sources.booted import open_booted
+from execmem_tui.sources.simulation import open_simulation
+from execmem_tui.view.sentence import Sentence, said, sentence, story, telling
+from tests.layouts import make_layout
+
+KIB, MIB = 1 << 10, 1 << 20
+ARM64 = resolve("arm64")
+NEAR = ARM64.range_of(ExecmemType.MODULE_TEXT)
+PAGE = 4096
+
+
+def snap(*areas: Area, layout: Layout = ARM64) -> Snapshot:
+    ascending = tuple(sorted(areas, key=lambda area: area.start))
+    return Snapshot(layout=layout, step=1, steps=1, areas=ascending, counters=Counters())
+
+
+def filler(start: int, size: int) -> Area:
+    return Area(start=start, size=size, type=ExecmemType.MODULE_TEXT, owner="filler")
+
+
+def spilled(size: int, kind: ExecmemType = ExecmemType.MODULE_TEXT) -> Allocated:
+    area = Area(
+        start=NEAR.fallback_start,
+        size=size,
+        guard=PAGE,
+        type=kind,
+        owner="sctp",
+        region="MOD_TEXT" if kind is ExecmemType.MODULE_TEXT else "MOD_DATA",
+        window=Window.FALLBACK,
+    )
+    return Allocated(area=area, requested=size, added=(area,))
+
+
+def nearly_full(left: int) -> Area:
+    """One area that leaves `left` bytes of the 80M below the kernel."""
+    return filler(NEAR.start, 80 * MIB - left)
+
+
+def test_how_things_stand_near_the_kernel() -> None:
+    found = sentence(snap(filler(NEAR.start, 20 * MIB)))
+    assert found.text == (
+        "Module code must lie near the kernel: 20M of 80M are taken, 60M are left in one piece."
+    )
+    assert found.short == "20M of 80M near the kernel are taken, 60M are left in one piece."
+    assert not found.alarm
+
+
+def test_the_booted_first_screen() -> None:
+    assert sentence(open_booted("arm64").history.snapshot()).text == (
+        "Module code must lie near the kernel: 18.6M of 80M are taken, 61.4M are left in one piece."
+    )
+
+
+@pytest.mark.parametrize(
+    ("arch", "variant", "lead"),
+    [
+        ("arm", None, "Module code must lie near the kernel: 0B of 14M"),
+        ("x86", None, "Module code must lie within 2G of the kernel: 0B of 1008M"),
+        ("riscv", None, "Module code must lie within 2G of the kernel: 0B of 2G"),
+        ("s390", None, "Module code must lie within 4G of the kernel"),
+        ("x86", "x86_32-pae", "Modules have a window of their own"),
+        ("loongarch", None, "Modules lie far from the kernel and call it through a PLT"),
+        ("parisc", None, "Modules lie far from the kernel and call it through a stub"),
+        ("powerpc", None, "Module code may lie anywhere in 512T"),
+        ("powerpc", "ppc32-book3s", "Module code must lie near the kernel: 0B of 20M"),
+        ("mips", None, "Modules have a window of their own"),
+        ("nios2", None, "Modules have a window of their own: 0B of 32M"),
+    ],
+)
+def test_each_architecture_in_its_own_words(arch: str, variant: str | None, lead: str) -> None:
+    assert sentence(snap(layout=resolve(arch, "7.1", variant))).text.startswith(lead)
+
+
+@pytest.mark.parametrize("arch", architectures())
+def test_the_short_form_fits_80_columns_everywhere(arch: str) -> None:
+    assert len(sentence(open_booted(arch).history.snapshot()).fit(80)) <= 80
+
+
+def test_how_the_pieces_are_told() -> None:
+    middle = filler(NEAR.start + 40 * MIB, 10 * MIB)
+    assert "70M are left in 2 pieces, the largest 40M" in sentence(snap(middle)).text
+    low = filler(NEAR.start + PAGE, 10 * MIB)
+    assert "70M are left, almost all in one piece" in sentence(snap(low)).text
+    assert "nothing is left" in sentence(snap(nearly_full(0))).text
+
+
+def test_an_unknown_window_is_said_to_be_unknown() -> None:
+    layout = make_layout()
+    types = {**layout.types, ExecmemType.MODULE_TEXT: ExecmemRange(start=0, end=0)}
+    area = Area(start=PAGE, size=2 * PAGE, type=ExecmemType.BPF)
+    found = sentence(snap(area, layout=evolve(layout, types=types)))
+    assert found.text == "1 area of executable memory, 8K; where modules may lie is not known."
+
+
+def test_a_spill_of_text_says_what_lacked_and_what_it_costs() -> None:
+    event = spilled(276 * KIB)
+    found = sentence(snap(nearly_full(180 * KIB), *event.added), event)
+    assert found.text == (
+        "sctp.text 276K: the near window has 180K left in one hole, 100K short: placed far away,"
+        " every call through a PLT"
+    )
+    assert found.alarm
+
+
+def test_data_that_spills_makes_no_calls() -> None:
+    event = spilled(276 * KIB, ExecmemType.MODULE_DATA)
+    text = sentence(snap(nearly_full(180 * KIB), *event.added), event).text
+    assert text.endswith("100K short: placed far away")
+
+
+def test_a_scattered_window_is_called_fragmented_a_full_one_is_not() -> None:
+    event = spilled(2 * MIB)
+    holes = [filler(NEAR.start + at * MIB, MIB) for at in range(0, 80, 2)]
+    text = sentence(snap(*holes, *event.added), event).text
+    assert "40M left, but in 40 holes, the largest 1M, 1M short: fragmented" in text
+    full = sentence(snap(nearly_full(0), *event.added), event).text
+    assert "the near window has nothing left" in full
+    few = [filler(NEAR.start, 40 * MIB), filler(NEAR.start + 41 * MIB, 39 * MIB - 512 * KIB)]
+    text = sentence(snap(*few, *event.added), event).text
+    assert "1.5M left in 2 holes, the largest 1M, 1M short: placed" in text
+
+
+def test_a_spill_although_there_is_room_is_not_explained_by_room() -> None:
+    event = spilled(276 * KIB)
+    assert "was not asked, or took it back" in sentence(snap(*event.added), event).text
+
+
+def test_a_failure_names_both_windows() -> None:
+    event = Failed(type=ExecmemType.MODULE_TEXT, requested=3 << 30, owner="big", reason="no")
+    found = sentence(snap(nearly_full(180 * KIB)), event)
+    assert found.text.startswith(
+        "big 3G FAILED: the near window has 180K left in one hole, 3G short"
+    )
+    assert "; the far window has" in found.text
+    assert found.alarm
+    x86 = resolve("x86")
+    found = sentence(snap(layout=x86), event)
+    assert found.text.endswith(", and there is no second window")
+
+
+def test_an_attempt_that_failed_is_not_a_failure() -> None:
+    event = Failed(
+        type=ExecmemType.MODULE_TEXT, requested=276 * KIB, owner="sctp", reason="no", attempt=True
+    )
+    found = sentence(snap(nearly_full(180 * KIB)), event)
+    assert found.text.endswith("100K short: purge, then the far window")
+    assert not found.alarm
+    other = Failed(type=None, requested=PAGE, owner=None, reason="no room for 8K", attempt=True)
+    assert sentence(snap(), other).text == "a request 4K: no room yet: no room for 8K"
+
+
+def test_a_placement_near_the_kernel_says_what_is_left() -> None:
+    area = filler(NEAR.start, 20 * MIB)
+    event = Allocated(area=evolve(area, window=Window.PREFERRED), requested=20 * MIB, added=(area,))
+    text = sentence(snap(area), event).text
+    assert text == "filler 20M: placed near the kernel; 60M are left in one piece"
+
+
+def test_a_piece_of_a_rox_block_is_called_that() -> None:
+    simulation = open_simulation("x86", "7.1", None, "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT)
+    history = simulation.history
+    steps = [history.peek(step) for step in range(1, history.steps + 1)]
+    texts = [sentence(each, each.event).text for each in steps]
+    assert any("a piece of a ROX block" in text for text in texts)
+    assert any(text.startswith("The ROX cache took a block of 2M") for text in texts)
+
+
+@pytest.mark.parametrize(
+    ("event", "text"),
+    [
+        (Noted(message="suspend entry"), "suspend entry"),
+        (Noted(message="phase 2", reset=True), "phase 2: nothing changed"),
+        (
+            Noted(message="phase 2", reset=True, added=(filler(0, PAGE),) * 3),
+            "phase 2: 3 areas came, 0 went",
+        ),
+        (
+            HazardFound(rule="last-interval", message="it would strike"),
+            "Hazard last-interval: it would strike",
+        ),
+        (
+            CacheChanged(populated=False, start=0, size=2 * MIB),
+            "The ROX cache gave back a block of 2M",
+        ),
+        (
+            PermissionsChanged(start=0, size=8 * KIB, permissions="rox"),
+            "memory 8K: becomes code: read-only and executable (set_memory_rox)",
+        ),
+        (
+            Freed(area=filler(0, PAGE), removed=(filler(0, PAGE),)),
+            "filler 4K: freed, usable at once",
+        ),
+    ],
+)
+def test_the_other_events(event: Event, text: str) -> None:
+    assert sentence(snap(), event).text == text
+
+
+def test_what_is_freed_waits_for_a_purge_and_a_purge_says_what_it_gave_back() -> None:
+    area = filler(NEAR.start, MIB)
+    lazy = Area(start=area.start, size=MIB, owner="filler", state=AreaState.LAZY)
+    freed = Freed(area=area, removed=(area,), added=(lazy,))
+    assert sentence(snap(lazy), freed).text.endswith("not usable again before a purge")
+    purged = Purged(kind="aliases", purged=1, removed=(lazy,))
+    assert sentence(snap(), purged).text == (
+        "A change of permissions purges 1 freed area: 1M usable again; 80M are left in one piece"
+    )
+    kept = Area(start=area.start, size=MIB, state=AreaState.POOLED)
+    pooled = Purged(kind="drain", purged=1, removed=(lazy,), added=(kept,))
+    assert "0B usable again, 1 kept for requests of their size" in sentence(snap(kept), pooled).text
+    back = Area(start=area.start, size=MIB, state=AreaState.CACHE_FREE)
+    cached = Freed(area=area, removed=(area,), added=(back,))
+    assert sentence(snap(back), cached).text.endswith("back in its ROX block")
+
+
+def test_failures_tell_more_than_fallbacks_and_fallbacks_more_than_the_rest() -> None:
+    area = filler(NEAR.start, PAGE)
+    plain = Allocated(area=area, requested=PAGE, added=(area,))
+    failure = Failed(type=None, requested=1, owner=None, reason="")
+    attempt = Failed(type=None, requested=1, owner=None, reason="", attempt=True)
+    hazard = HazardFound(rule="r", message="m")
+    assert telling([plain, spilled(PAGE), failure]) == 2
+    assert telling([plain, hazard, attempt, spilled(PAGE), spilled(PAGE)]) == 3
+    assert telling([plain, hazard, plain]) == 1
+    assert telling([Noted(message="x"), plain, Noted(message="y")]) == 1
+    assert telling([plain, plain]) is None
+    assert telling([Noted(message="x"), Noted(message="y")]) == 1
+    assert telling([]) is None
+
+
+def test_a_load_is_told_as_one() -> None:
+    simulation = open_booted("arm64")
+    simulation.load("btrfs")
+    text = said(simulation.history).text
+    assert text.startswith("btrfs and 3 others: 13 areas, 2.1M, and 408K for its start that came")
+    assert text.endswith("near the kernel are taken, 59.2M are left in one piece.")
+    simulation.history.undo()
+    assert simulation.history.step < simulation.history.steps
+
+
+def test_what_a_command_freed_is_told_as_one() -> None:
+    simulation = open_booted("arm64")
+    simulation.load("xfs")
+    text = next(area for area in simulation.history.snapshot().areas if area.name == "xfs.text")
+    simulation.free(text.start)
+    assert said(simulation.history).text.startswith("xfs: 4 areas, 3.6M, freed. 18.6M of 80M")
+
+
+def test_filling_up_is_told_by_its_first_spill_as_it_was_at_that_moment() -> None:
+    simulation = open_booted("arm64")
+    simulation.fill()
+    step = simulation.history.step
+    found = said(simulation.history)
+    assert found.text == (
+        "ath12k.text 344K: the near window has 308K left in one hole, 40K short: placed far away,"
+        " every call through a PLT"
+    )
+    assert found.alarm
+    assert simulation.history.step == step
+
+
+def test_in_the_middle_of_a_group_one_event_is_told() -> None:
+    simulation = open_booted("arm64")
+    simulation.fill()
+    history = simulation.history
+    snapshot = history.seek(history.step - 1)
+    assert said(history) == sentence(snapshot, snapshot.event)
+    assert said(History(ARM64)) == sentence(snap(layout=ARM64))
+
+
+def test_a_story_of_nothing_but_what_stayed() -> None:
+    area = filler(NEAR.start, MIB)
+    other = filler(NEAR.start + 2 * MIB, MIB)
+    events = [Allocated(area=each, requested=MIB, added=(each,)) for each in (area, other)]
+    text = story(snap(area, other), events).text
+    assert text.startswith("filler: 2 areas, 2M. 2M of 80M near the kernel are taken, 78M are left")
+
+
+def test_a_sentence_is_cut_at_a_word_only_where_its_short_form_does_not_fit() -> None:
+    said_ = Sentence("twelve long words here", "two words")
+    assert said_.fit(30) == "twelve long words here"
+    assert said_.fit(10) == "two words"
+    assert said_.fit(7) == "two…"
+    assert said_.fit(1) == "…"
+    assert said_.fit(0) == ""
+
+
+def test_room_counts_the_image_as_no_room_at_all() -> None:
+    room = room_in(ARM64, HoleIndex(snap()), NEAR.start, NEAR.end)
+    assert (room.size, room.free, room.holes, room.taken) == (80 * MIB, 80 * MIB, 1, 0)
+    assert Room(size=10, free=4, holes=2, largest=3).shortage(3) is Shortage.NONE
+    assert Room(size=10, free=4, holes=2, largest=3).shortage(4) is Shortage.FRAGMENTED
+    assert Room(size=10, free=4, holes=2, largest=3).shortage(5) is Shortage.EXHAUSTED
+    assert Room(size=10, free=4, holes=2, largest=3).short_by(5) == 2

@@ -54,7 +54,7 @@ def recognise(facts: Facts) -> Layout:
 
     Unknown ranges where the architecture cannot be told.
     """
-    name = _name(facts)
+    name = machine_name(facts)
     if name is None:
         return _read(
             unknown_layout(
@@ -76,7 +76,7 @@ def recognise(facts: Facts) -> Layout:
     return _checked(_read(layout, facts), facts)
 
 
-def _name(facts: Facts) -> str | None:
+def machine_name(facts: Facts) -> str | None:
     """Return the architecture.
 
     As told, by compiler or release, or by addresses that only one has.

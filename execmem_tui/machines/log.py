@@ -1,0 +1,83 @@
+"""Which machine a kernel log comes from: its banner, its oopses, and the ranges that it prints."""
+
+import re
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from execmem_tui.arch import architecture, architectures, find, resolve
+from execmem_tui.formats.procfiles import parse_version
+from execmem_tui.machines.facts import Facts
+from execmem_tui.machines.recognise import machine_name
+from execmem_tui.model.errors import UnknownLayoutError
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.units import Address, Bytes
+
+
+@frozen(kw_only=True)
+class LogMachine:
+    """What a log tells of its machine; None where it does not."""
+
+    arch: str | None = None
+    kernel: str | None = None
+
+
+def machine_of_log(lines: Iterable[tuple[int, str]]) -> LogMachine:
+    """Return the machine that a log's banner, command line and register dumps tell of.
+
+    The last banner counts: a log of two boots ends in the newer one.
+    """
+    marks = [
+        (name, re.compile("|".join(architecture(name).log_marks)))
+        for name in architectures()
+        if architecture(name).log_marks
+    ]
+    seen: dict[str, int] = {}
+    version: tuple[str, str] | None = None
+    for number, text in lines:
+        if "Linux version " in text:
+            version = parse_version([(number, text)]) or version
+        for name, mark in marks:
+            if mark.search(text):
+                seen[name] = seen.get(name, 0) + 1
+    arch = None
+    if version is not None:
+        named = machine_name(Facts(release=version[0], compiler=version[1]))
+        arch = None if named is None else find(named)[0].name
+    if arch is None and len(seen) == 1:
+        arch = next(iter(seen))
+    return LogMachine(arch=arch, kernel=None if version is None else version[0])
+
+
+def layouts_with(
+    start: Address, end: Address, page_size: Bytes | None, arch: str | None
+) -> list[Layout]:
+    """Return the standard layouts, without KASLR, whose module or vmalloc area is [start, end).
+
+    Where none is exactly that, those of the page size given whose vmalloc area holds it.
+    """
+    exact: list[Layout] = []
+    around: list[Layout] = []
+    for name in (arch,) if arch is not None else architectures():
+        for variant in architecture(name).variants:
+            try:
+                layout = resolve(name, variant.kernels[-1], variant.name, "off")
+            except UnknownLayoutError:
+                continue  # a variant without a layout of its own for that draw
+            if (start, end) in areas_of(layout):
+                exact.append(layout)
+            elif (
+                page_size == layout.page_size
+                and layout.vmalloc_start <= start
+                and end <= layout.vmalloc_end
+            ):
+                around.append(layout)
+    return exact or around
+
+
+def areas_of(layout: Layout) -> dict[tuple[Address, Address], str]:
+    """Return the named areas of a layout: [start, end) to its name."""
+    named = {(layout.vmalloc_start, layout.vmalloc_end): "vmalloc area"}
+    if layout.modules_vaddr is not None and layout.modules_end is not None:
+        named[layout.modules_vaddr, layout.modules_end] = "module area"
+    return named

@@ -69,6 +69,7 @@ class Arm(Architecture):
         "CONFIG_ARM_MODULE_PLTS (a module that finds no room then goes into vmalloc space), a"
         " stripped module, or build it in"
     )
+    far_advice = "CONFIG_ARM_MODULE_PLTS, or a smaller kernel image"
     vmalloc_advice = "vmalloc=<size> enlarges the vmalloc area and never the module area"
     variants = (
         _variant("v7-3g-highmem", 0xC0000000, GIB, highmem=True),

@@ -53,6 +53,8 @@ class Architecture:
         "a smaller module (strip it, or build it in), or unload modules that are not needed"
     )
     """What makes room in the module area."""
+    far_advice: ClassVar[str] = "a smaller kernel image"
+    """What brings module and kernel within reach of each other."""
     vmalloc_advice: ClassVar[str] = ""
     """What the parameter vmalloc= does here; "" where the architecture has none."""
 

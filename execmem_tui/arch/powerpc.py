@@ -191,6 +191,7 @@ class PowerPC(Architecture):
     default_variant = "ppc64-radix-64k"
     boot_source = "arch/powerpc/mm/mem.c"
     log_marks = (
+        r"\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\] \.?\w+\+0x",
         r"\bNIP \[[0-9a-f]{8,16}\]",
         r"\bNIP:  ?[0-9a-f]{8,16} LR",
         r"\bMSR:  ?[0-9a-f]{8}",

@@ -16,6 +16,7 @@ COMMANDS: Final = (
     "whatis",
     "run",
     "scenarios",
+    "diagnose",
     "diff",
     "capture",
     "keys",

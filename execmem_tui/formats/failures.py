@@ -328,7 +328,7 @@ _FORMS: Final = tuple(
             _not_space("code is mapped without execute permission: permissions, not space"),
         ),
         (
-            "stub",
+            "module_64",
             (
                 r"kernel/module_64\.c:\d+.{0,200}stub|\bstub index \d+ > \d+"
                 r"|kernel BUG at arch/powerpc/kernel/module_64\.c"

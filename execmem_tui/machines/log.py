@@ -64,7 +64,7 @@ def layouts_with(
                 layout = resolve(name, variant.kernels[-1], variant.name, "off")
             except UnknownLayoutError:
                 continue  # a variant without a layout of its own for that draw
-            if (start, end) in areas_of(layout):
+            if name_of(layout, start, end) is not None:
                 exact.append(layout)
             elif (
                 page_size == layout.page_size
@@ -73,6 +73,13 @@ def layouts_with(
             ):
                 around.append(layout)
     return exact or around
+
+
+def name_of(layout: Layout, start: Address, end: Address) -> str | None:
+    """Return the name of the layout's area [start, end), or None if it has none of that extent."""
+    named = areas_of(layout)
+    # x86 names the last byte of its vmalloc area VMALLOC_END, others the first byte after it
+    return named.get((start, end)) or named.get((start, end - 1))
 
 
 def areas_of(layout: Layout) -> dict[tuple[Address, Address], str]:

@@ -12,9 +12,9 @@ from execmem_tui.analysis.diagnosis.incidents import Incident, incidents
 from execmem_tui.analysis.diagnosis.relocations import measured
 from execmem_tui.analysis.diagnosis.space import Space, space_of
 from execmem_tui.analysis.diagnosis.verdicts import Case, judge
-from execmem_tui.arch import resolve
+from execmem_tui.arch import architecture, resolve
 from execmem_tui.formats.failures import Form, parse_failures
-from execmem_tui.machines.log import LogMachine, areas_of, layouts_with, machine_of_log
+from execmem_tui.machines.log import LogMachine, layouts_with, machine_of_log, name_of
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
@@ -132,7 +132,7 @@ class Diagnosis:
             arch=arch,
             page_size=page,
             padded=padded,
-            module_area=_module_area(layout),
+            module_areas=self._module_areas(arch),
             space=space,
             distance=distance,
             fallback=fallback,
@@ -230,6 +230,19 @@ class Diagnosis:
             return None
         return space_of(self._snapshot, *span, padded, incident.align or 1)
 
+    def _module_areas(self, arch: str | None) -> tuple[Bytes, ...]:
+        if self._arch is not None and self._layout is not None:
+            layouts = [self._layout]
+        elif arch is not None:
+            layouts = [
+                resolve(arch, variant.kernels[-1], variant.name)
+                for variant in architecture(arch).variants
+            ]
+        else:
+            layouts = []
+        entries = [layout.range_of(ExecmemType.MODULE_TEXT) for layout in layouts]
+        return tuple(sorted({each.end - each.start for each in entries} - {0}))
+
     @staticmethod
     def _fallback(asker: Asker, layout: Layout | None, kernel: str | None) -> bool | None:
         if asker.kind not in EXECMEM:
@@ -240,29 +253,20 @@ class Diagnosis:
         return None if exists and _before_execmem(kernel) else exists
 
 
-def _module_area(layout: Layout | None) -> Bytes | None:
-    if layout is None:
-        return None
-    if layout.modules_vaddr is not None and layout.modules_end is not None:
-        return layout.modules_end - layout.modules_vaddr
-    entry = layout.range_of(ExecmemType.MODULE_TEXT)
-    return entry.end - entry.start or None
-
-
 def _range_name(
     start: Address | None, end: Address | None, layout: Layout | None, asker: Asker
 ) -> str | None:
     if start is None or end is None:
         return None
     if layout is not None:
-        for (first, last), name in areas_of(layout).items():
-            if (start, end) == (first, last):
-                return name
+        name = name_of(layout, start, end)
+        if name is not None:
+            return name
         entry = layout.range_of(ExecmemType.MODULE_TEXT)
         if (start, end) == (entry.start, entry.end):
             return "module area"
         if entry.has_fallback and (start, end) == (entry.fallback_start, entry.fallback_end):
             return "fallback range"
     if asker.kind is AskerKind.MODULE_INIT:
-        return "a range of the driver's own"
+        return "driver's own range"
     return "module area" if asker.kind in EXECMEM else "vmalloc area"

@@ -86,11 +86,12 @@ def _hex(address: int | None) -> str | None:
 
 
 def _room_document(padded: Bytes | None, room: Room | None) -> dict[str, Any]:
-    known = room is not None
+    if room is None:
+        return {"largest_hole": None, "short_by": None, "holes_that_fit": None}
     return {
-        "largest_hole": room.largest_hole if known else None,
+        "largest_hole": room.largest_hole,
         "short_by": _short(padded, room),
-        "holes_that_fit": room.holes_that_fit if known and padded is not None else None,
+        "holes_that_fit": None if padded is None else room.holes_that_fit,
     }
 
 

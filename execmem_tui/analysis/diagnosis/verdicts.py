@@ -49,8 +49,9 @@ class Case:
     arch: str | None
     page_size: Bytes | None
     padded: Bytes | None
-    module_area: Bytes | None
-    """Size of the architecture's module area, where the log prints no range."""
+    module_areas: tuple[Bytes, ...]
+    """Sizes that the architecture's module area has, by configuration, ascending; one where a
+    snapshot tells."""
     space: Space | None
     distance: Distance | None
     fallback: bool | None
@@ -214,13 +215,13 @@ def _out_of_reach(case: Case, distance: Distance) -> Judgement:
         else ""
     )
     arch = None if distance.arch is None else architecture(distance.arch)
-    advice = "" if arch is None else arch.room_advice
+    advice = "a smaller kernel image" if arch is None else arch.far_advice
     data = distance.reach is not None and not distance.reach.call and not distance.code
     remedy = (
         "keep the section beside the text it describes: a kernel that places it there, or another"
         " split of user and kernel space"
         if data
-        else f"a smaller kernel image, or {advice or 'a PLT'}"
+        else advice
     )
     return Judgement(
         verdict=Verdict.OUT_OF_REACH,
@@ -373,7 +374,8 @@ def _seen(case: Case) -> Judgement | None:
         return None
     top = space.holders[0] if space.holders else None
     owners = tuple(
-        f"{each.name}: {_amount(each.size)} in {each.areas:,} areas" for each in space.holders[:3]
+        f"{each.name}: {_amount(each.size)} in {each.areas:,} area{'' if each.areas == 1 else 's'}"
+        for each in space.holders[:3]
     )
     room = (
         f"{_amount(space.now.free)} are free in {space.now.holes:,} holes; the largest has"
@@ -417,8 +419,8 @@ def _by_size_alone(case: Case) -> Judgement | None:
     padded = case.padded
     if padded is None:
         return None
-    area = case.module_area if case.wants_module_area else None
-    width = case.width if case.width is not None else area
+    areas = case.module_areas if case.wants_module_area else ()
+    width = case.width if case.width is not None else max(areas, default=None)
     if width is None:
         return None
     if padded > width:
@@ -428,6 +430,12 @@ def _by_size_alone(case: Case) -> Judgement | None:
             remedy=_room_remedy(case),
         )
     if padded * 8 > width * 7:
+        smaller = [area for area in areas if padded > area]
+        never = tuple(
+            f"where the configuration leaves {_amount(area)} it is {padded - area:,} bytes short even"
+            " if nothing else is there"
+            for area in smaller[-1:]
+        )
         return Judgement(
             verdict=Verdict.EXHAUSTED,
             evidence=(
@@ -435,6 +443,8 @@ def _by_size_alone(case: Case) -> Judgement | None:
                     f"this asks for {_amount(padded)} of an area of {_amount(width)}: all others together"
                     f" may hold {width - padded:,} bytes"
                 ),
+                *never,
+                "with a second window this may be the first try alone: did the load fail?",
             ),
             remedy=_room_remedy(case),
             collect=_SNAPSHOT,

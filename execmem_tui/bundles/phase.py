@@ -36,8 +36,8 @@ from execmem_tui.model.errors import InputError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
-from execmem_tui.owners.attribute import executable, open_executable
 from execmem_tui.owners.evidence import Evidence
+from execmem_tui.owners.executable import executable, open_executable
 from execmem_tui.owners.hashed import open_addresses, revealed
 
 VMALLOCINFO: Final = "vmallocinfo"

@@ -144,6 +144,11 @@ class Area:
         return self.inside[index] if index >= 0 else None
 
     @property
+    def called_by(self) -> str:
+        """The function that /proc/vmallocinfo names, without the offset in it; "" where it names none."""
+        return (self.caller or "").partition("+")[0]
+
+    @property
     def kind(self) -> AreaKind:
         """What a cell shows for it: the state first, for what is not live belongs to nobody."""
         if self.state is not AreaState.LIVE:

@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from operator import itemgetter
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType
@@ -105,3 +105,38 @@ class Layout:
     def range_of(self, kind: ExecmemType) -> ExecmemRange:
         """Return the resolved range of one type."""
         return self.types[kind]
+
+    def may_hold(self, kind: ExecmemType, address: Address) -> bool:
+        """Whether `address` lies in a range of a type, so far as that is known.
+
+        A caller can ask for an area and have it lie outside: it is the page array that vmalloc
+        keeps for a big area, and it has the caller of that (mm/vmalloc.c: __vmalloc_area_node).
+        """
+        entry = self.range_of(kind)
+        return entry.end == 0 or entry.window_of(address) is not None
+
+    def typed(
+        self,
+        area: Area,
+        kind: ExecmemType,
+        owner: str | None,
+        region: str | None = None,
+        detail: str = "",
+    ) -> Area:
+        """Return `area` as memory of a type, with the window of this layout that it lies in.
+
+        Args:
+            area: whose addresses and state stay.
+            kind: whose memory it is.
+            owner: printable, or None where it is not known.
+            region: MOD_TEXT … of a module.
+            detail: replaces the area's own, unless it is "".
+        """
+        return evolve(
+            area,
+            type=kind,
+            owner=owner,
+            region=region,
+            detail=detail or area.detail,
+            window=self.range_of(kind).window_of(area.start),
+        )

@@ -1,24 +1,26 @@
-"""What a capture says of each area: the sections, symbols and text bases that point into it."""
+"""What a snapshot says beside vmallocinfo, and what of it points into one area."""
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from operator import itemgetter
+from typing import Final, Generic, TypeVar
 
-from attrs import define, evolve, field, frozen
+from attrs import frozen
 
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
-from execmem_tui.formats.vmallocinfo import VmallocEntry
 from execmem_tui.model.areas import Area
-from execmem_tui.model.layouts import Layout
-from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address
 from execmem_tui.owners.sections import is_init, is_placed, region_of
 
 KPROBES: Final = "__builtin__kprobes"
 FTRACE: Final = "__builtin__ftrace"
 BPF: Final = "bpf"
+"""Modules that kallsyms names for pages that no module has (kernel/kprobes.c: kprobe_get_kallsym,
+kernel/trace/ftrace.c: ftrace_get_trampoline_kallsym, kernel/kallsyms.c: get_ksymbol_bpf)."""
 _NAMED: Final = 3
+_T = TypeVar("_T")
 
 
 @frozen(kw_only=True)
@@ -29,9 +31,77 @@ class Evidence:
     sections: Sequence[SectionLine] = ()
     symbols: Sequence[Symbol] = ()
 
+    def of(self, area: Area, *, init_kept: bool = False) -> "AreaEvidence":
+        """Return what points into `area`, its guard included. Each kind keeps the order of its file.
 
-@define
-class Claims:
+        Args:
+            area: one of the snapshot's, as large as vmallocinfo has it.
+            init_kept: modules keep their init sections, see `sections.is_init`.
+        """
+        symbols = self._symbols_in_place.inside(area)
+        return AreaEvidence(
+            init_kept=init_kept,
+            loaded=self._loaded,
+            complete=self._complete,
+            sections=self._sections_in_place.inside(area),
+            kprobes=[each for each in symbols if each.module == KPROBES],
+            trampolines=[each for each in symbols if each.module == FTRACE],
+            programs=[each for each in symbols if each.module == BPF],
+            code=[each for each in symbols if each.module not in (KPROBES, FTRACE, BPF)],
+            bases=self._bases_in_place.inside(area),
+        )
+
+    @cached_property
+    def _loaded(self) -> frozenset[str]:
+        return frozenset(module.name for module in self.modules)
+
+    @cached_property
+    def _sectioned(self) -> set[str]:
+        """Modules whose sections are known."""
+        return {section.module for section in self.sections}
+
+    @cached_property
+    def _complete(self) -> bool:
+        named = {symbol.module for symbol in self.symbols} - {None, KPROBES, FTRACE, BPF}
+        return bool(self._loaded) or (bool(self.symbols) and not named and not self._sectioned)
+
+    @cached_property
+    def _sections_in_place(self) -> "_InPlace[SectionLine]":
+        return _InPlace((each.address, each) for each in self.sections if is_placed(each.section))
+
+    @cached_property
+    def _symbols_in_place(self) -> "_InPlace[Symbol]":
+        # Symbols of a module with known sections would say less than those do, and wrong where they
+        # are of init memory that was freed and given to somebody else.
+        return _InPlace(
+            (each.address, each)
+            for each in self.symbols
+            if each.module is not None and each.module not in self._sectioned
+        )
+
+    @cached_property
+    def _bases_in_place(self) -> "_InPlace[ModuleLine]":
+        return _InPlace((each.base, each) for each in self.modules if each.base)
+
+
+class _InPlace(Generic[_T]):
+    """Things with an address, found by the area that they lie in."""
+
+    def __init__(self, placed: Iterable[tuple[Address, _T]]) -> None:
+        numbered = [(address, number, each) for number, (address, each) in enumerate(placed)]
+        self._placed = sorted(numbered, key=itemgetter(0))
+        self._addresses = [address for address, _, _ in self._placed]
+
+    def inside(self, area: Area) -> list[_T]:
+        """Return what lies in [start, end) of `area`, in the order it was given in."""
+        low = bisect_left(self._addresses, area.start)
+        high = bisect_left(self._addresses, area.end, low)
+        found = sorted(self._placed[low:high], key=itemgetter(1))
+        return [each for _, _, each in found]
+
+
+@frozen(kw_only=True)
+class AreaEvidence:
     """What points into one area."""
 
     init_kept: bool = False
@@ -40,22 +110,15 @@ class Claims:
     """The modules of /proc/modules."""
     complete: bool = False
     """All loaded modules are known, even if there are none."""
-    sections: list[SectionLine] = field(factory=list)
-    probes: list[Symbol] = field(factory=list)
-    programs: list[Symbol] = field(factory=list)
-    code: list[Symbol] = field(factory=list)
+    sections: Sequence[SectionLine] = ()
+    kprobes: Sequence[Symbol] = ()
+    trampolines: Sequence[Symbol] = ()
+    programs: Sequence[Symbol] = ()
+    code: Sequence[Symbol] = ()
     """Symbols of modules whose sections are not known: kallsyms may keep those of freed init
     memory."""
-    bases: list[ModuleLine] = field(factory=list)
-
-    def take(self, symbol: Symbol) -> None:
-        """Keep a symbol that has a module, with those of its kind."""
-        if symbol.module in (KPROBES, FTRACE):
-            self.probes.append(symbol)
-        elif symbol.module == BPF:
-            self.programs.append(symbol)
-        else:
-            self.code.append(symbol)
+    bases: Sequence[ModuleLine] = ()
+    """Modules whose text, by /proc/modules, begins here."""
 
     def kept(self) -> list[SectionLine]:
         """Return the sections that are not freed after init, those of loaded modules if there are any."""
@@ -107,68 +170,3 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:_NAMED]) + (
         f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     )
-
-
-def init_kept(layout: Layout) -> bool:
-    """Whether modules keep their init sections: 64-bit powerpc (arch/powerpc/kernel/module_64.c.
-
-    Module_init_section).
-    """
-    return layout.arch == "powerpc" and layout.word_bits == 64
-
-
-def collect(layout: Layout, ordered: Sequence[VmallocEntry], evidence: Evidence) -> list[Claims]:
-    """Sort everything that has an address into the areas it points into.
-
-    Args:
-        layout: the machine's.
-        ordered: the areas, ascending by start.
-        evidence: what the capture says.
-    """
-    starts = [entry.start for entry in ordered]
-    loaded = frozenset(module.name for module in evidence.modules)
-    kept = init_kept(layout)
-    told = {section.module for section in evidence.sections}
-    named = {symbol.module for symbol in evidence.symbols} - {None, KPROBES, FTRACE, BPF}
-    complete = bool(loaded) or (bool(evidence.symbols) and not named and not told)
-    claims = [Claims(init_kept=kept, loaded=loaded, complete=complete) for _ in ordered]
-
-    def place(address: Address) -> Claims:
-        index = bisect_right(starts, address) - 1
-        return claims[index] if index >= 0 and address < ordered[index].end else Claims()
-
-    for section in evidence.sections:
-        if is_placed(section.section):
-            place(section.address).sections.append(section)
-    for symbol in evidence.symbols:
-        if symbol.module is not None and symbol.module not in told:
-            place(symbol.address).take(symbol)
-    for module in evidence.modules:
-        if module.base:
-            place(module.base).bases.append(module)
-    return claims
-
-
-def typed(
-    layout: Layout,
-    area: Area,
-    kind: ExecmemType,
-    owner: str | None,
-    region: str | None = None,
-    detail: str = "",
-) -> Area:
-    """Return the area as memory of a type, with the window it lies in."""
-    return evolve(
-        area,
-        type=kind,
-        owner=owner,
-        region=region,
-        detail=detail or area.detail,
-        window=layout.range_of(kind).window_of(area.start),
-    )
-
-
-def typed_probe(layout: Layout, area: Area, symbol: Symbol) -> Area:
-    """Return the area as the page of a kprobe cache or a trampoline that a symbol of kallsyms names."""
-    kind = ExecmemType.KPROBES if symbol.module == KPROBES else ExecmemType.FTRACE
-    return typed(layout, area, kind, symbol.name)

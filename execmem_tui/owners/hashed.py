@@ -17,18 +17,17 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from execmem_tui.formats.procfiles import SectionLine
+from execmem_tui.formats.procfiles import SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
 from execmem_tui.model.areas import Area
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes, align_down, align_up
-from execmem_tui.owners.attribute import attribute, from_symbols
-from execmem_tui.owners.evidence import Evidence
-from execmem_tui.owners.sections import region_of
+from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages
+from execmem_tui.owners.attribute import attribute, with_names
+from execmem_tui.owners.evidence import BPF, FTRACE, KPROBES, Evidence
+from execmem_tui.owners.sections import kind_of, region_of
 
-_FTRACE: Final = "__builtin__ftrace"
-_TRAMPOLINE_CALLERS: Final = ("arch_ftrace_update_trampoline", "create_trampoline", "alloc_tramp")
 _ENOUGH: Final = 3
 """Places in which a chain must fit before its addresses are believed."""
 _MOVED: Final = ".static_call_sites"
@@ -61,7 +60,7 @@ def phase_areas(layout: Layout, info: Vmallocinfo, evidence: Evidence) -> list[A
         else []
     )
     areas = attribute(layout, entries, evidence)
-    for more in (_from_sections(layout, evidence), from_symbols(layout, evidence)):
+    for more in (_from_sections(layout, evidence), _from_symbols(layout, evidence)):
         areas = sorted((*areas, *not_overlapping(areas, more)), key=_start)
     return areas
 
@@ -142,9 +141,9 @@ def _trampoline(
     entries: Sequence[VmallocEntry], evidence: Evidence, page_size: Bytes
 ) -> tuple[int, Address] | None:
     """Return (hash, address) of the one ftrace trampoline, if there is exactly one."""
-    areas = [entry for entry in entries if (entry.caller or "").startswith(_TRAMPOLINE_CALLERS)]
+    areas = [entry for entry in entries if (entry.caller or "").startswith(ftrace_pages.CALLERS)]
     pages = {
-        align_down(each.address, page_size) for each in evidence.symbols if each.module == _FTRACE
+        align_down(each.address, page_size) for each in evidence.symbols if each.module == FTRACE
     }
     return (areas[0].start, pages.pop()) if len(areas) == 1 and len(pages) == 1 else None
 
@@ -195,19 +194,38 @@ def _from_sections(layout: Layout, evidence: Evidence) -> list[Area]:
         after = bisect_right(starts, end)
         limit = starts[after] if after < len(starts) else end + layout.page_size
         size = min(align_up(end + 1, layout.page_size), limit) - start
-        kind = ExecmemType.MODULE_TEXT if region == "MOD_TEXT" else ExecmemType.MODULE_DATA
-        areas.append(
-            Area(
-                start=start,
-                size=size,
-                type=kind,
-                owner=module,
-                region=region,
-                window=layout.range_of(kind).window_of(start),
-                detail="at least so far, by its sections: vmallocinfo hides the end",
-            )
-        )
+        detail = "at least so far, by its sections: vmallocinfo hides the end"
+        area = Area(start=start, size=size, detail=detail)
+        areas.append(layout.typed(area, kind_of(region), module, region))
     return sorted(areas, key=_start)
+
+
+def _from_symbols(layout: Layout, evidence: Evidence) -> list[Area]:
+    """Return what symbols alone tell: pages that surely hold probes, trampolines and programs.
+
+    Neighbouring pages of BPF programs are one area; what lies around them in their packs stays
+    unknown.
+    """
+    page = layout.page_size
+    pages: dict[Address, Symbol] = {}
+    for symbol in evidence.symbols:
+        if symbol.module in (KPROBES, FTRACE, BPF) and symbol.address:
+            pages.setdefault(symbol.address & -page, symbol)
+    areas: list[Area] = []
+    for start, symbol in sorted(pages.items()):
+        if symbol.module == BPF:
+            last = areas[-1] if areas else None
+            if last is not None and last.type is ExecmemType.BPF and last.end == start:
+                areas[-1] = evolve(last, size=last.size + page)
+                continue
+            detail = "pages with BPF programs, from kallsyms; their pack is hidden"
+            area = Area(start=start, size=page, detail=detail)
+            areas.append(layout.typed(area, ExecmemType.BPF, bpf_programs.PACK))
+        else:
+            as_page = kprobe_pages.page if symbol.module == KPROBES else ftrace_pages.page
+            area = Area(start=start, size=page, detail="from kallsyms")
+            areas.append(as_page(layout, area, symbol))
+    return with_names(areas, evidence.symbols)
 
 
 def not_overlapping(areas: Sequence[Area], more: Iterable[Area]) -> Iterator[Area]:

@@ -1,6 +1,6 @@
-"""What the name of a module's section tells of the region it lies in (kernel/module/main.c.
+"""What the name of a module's section tells of the region it lies in.
 
-__layout_sections).
+kernel/module/main.c: __layout_sections.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Final
 
 from execmem_tui.formats.procfiles import SectionLine
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
 
 CORE: Final = ("MOD_TEXT", "MOD_DATA", "MOD_RODATA", "MOD_RO_AFTER_INIT")
 INIT: Final = ("MOD_INIT_TEXT", "MOD_INIT_DATA", "MOD_INIT_RODATA")
@@ -59,6 +61,19 @@ _LAYOUT: Final = (
 """The order of the regions within the core and the init layout of 6.3 and older."""
 _THIS_MODULE: Final = ".gnu.linkonce.this_module"
 """Every module has it, and it is data."""
+
+
+def init_kept(layout: Layout) -> bool:
+    """Whether modules keep their init sections.
+
+    64-bit powerpc does (arch/powerpc/kernel/module_64.c: module_init_section).
+    """
+    return layout.arch == "powerpc" and layout.word_bits == 64
+
+
+def kind_of(region: str) -> ExecmemType:
+    """Return the type that a module's region is allocated as (kernel/module/main.c: module_memory_alloc)."""
+    return ExecmemType.MODULE_TEXT if region.endswith("TEXT") else ExecmemType.MODULE_DATA
 
 
 def is_init(section: str, *, init_kept: bool = False) -> bool:
@@ -113,9 +128,7 @@ def region_of(section: str, *, init_kept: bool = False) -> str | None:
 
 
 def vote(sections: Iterable[SectionLine], *, init_kept: bool = False) -> str:
-    """Return the region of an area from the sections in it.
-
-    What any name tells for sure, text first.
+    """Return the region of an area from the sections in it: what any name tells for sure, text first.
 
     Names that tell nothing are of sections that are neither written nor run.
     """

@@ -16,8 +16,9 @@ from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Bytes
-from execmem_tui.owners.evidence import Claims, init_kept, typed, typed_probe
-from execmem_tui.owners.sections import CORE, boundaries, is_init, region_of
+from execmem_tui.owners import ftrace_pages, kprobe_pages
+from execmem_tui.owners.evidence import AreaEvidence
+from execmem_tui.owners.sections import CORE, boundaries, is_init, kind_of, region_of
 
 _START = attrgetter("start")
 _UNKNOWN: Final = "free, or an unknown owner: /proc cannot tell"
@@ -34,24 +35,44 @@ def data_sizes(areas: Iterable[Area]) -> dict[str, Bytes]:
     return sizes
 
 
-def split_combined(layout: Layout, area: Area, sections: Sequence[SectionLine]) -> list[Area]:
+def is_block(layout: Layout, area: Area, found: AreaEvidence) -> bool:
+    """Whether an area is a block of the ROX cache.
+
+    Text of several owners, or free pieces beside the text of one.
+    """
+    symbols = (*found.kprobes, *found.trampolines)
+    owners = {module.name for module in found.bases} | {symbol.module for symbol in symbols}
+    if len(owners) > 1:
+        return True
+    cached = layout.range_of(ExecmemType.MODULE_TEXT).rox_cached
+    if not cached or (area.start | area.size) & (layout.pmd_size - 1) or found.programs:
+        return False
+    if any(region != "MOD_TEXT" for region in found.kept_regions()):
+        return False
+    return bool(owners) or area.called_by == "execmem_alloc"
+
+
+def split_combined(
+    layout: Layout, area: Area, sections: Sequence[SectionLine], *, init_kept: bool
+) -> list[Area]:
     """Cut the one area of a module into its regions.
 
     They tile it, the guard belongs to the last.
     """
-    found = boundaries(sections, layout.page_size, init_kept=init_kept(layout))
+    found = boundaries(sections, layout.page_size, init_kept=init_kept)
     starts = [area.start, *(start for start, _ in found[1:]), area.start + area.size]
     pieces: list[Area] = []
     for (start, end), (_, region) in zip(pairwise(starts), found, strict=True):
-        kind = ExecmemType.MODULE_TEXT if region.endswith("TEXT") else ExecmemType.MODULE_DATA
         piece = evolve(
             area, start=start, size=end - start, guard=area.guard if end == starts[-1] else 0
         )
-        pieces.append(typed(layout, piece, kind, sections[0].module, region))
+        pieces.append(layout.typed(piece, kind_of(region), sections[0].module, region))
     return pieces
 
 
-def split_block(layout: Layout, block: Area, claim: Claims, sizes: dict[str, Bytes]) -> list[Area]:
+def split_block(
+    layout: Layout, block: Area, found: AreaEvidence, sizes: dict[str, Bytes]
+) -> list[Area]:
     """Cut a ROX block into the pieces whose owners are known.
 
     A module's text is what /proc/modules counts beyond its other regions (kernel/module/procfs.c
@@ -59,24 +80,28 @@ def split_block(layout: Layout, block: Area, claim: Claims, sizes: dict[str, Byt
     tell.
     """
     page = layout.page_size
-    modules = [*claim.bases, *_without_base(layout, claim)]
-    pieces = [_text(layout, block, claim, module, sizes.get(module.name, 0)) for module in modules]
-    pieces += _init_texts(layout, block, claim)
-    for symbol in claim.probes:
-        area = Area(start=symbol.address & -page, size=page, caller=block.caller)
-        pieces.append(typed_probe(layout, area, symbol))
-    if claim.complete and not any(piece.detail for piece in pieces):
+    modules = [*found.bases, *_without_base(layout, found)]
+    pieces = [_text(layout, block, found, module, sizes.get(module.name, 0)) for module in modules]
+    pieces += _init_texts(layout, block, found)
+    for symbols, as_page in (
+        (found.kprobes, kprobe_pages.page),
+        (found.trampolines, ftrace_pages.page),
+    ):
+        for symbol in symbols:
+            area = Area(start=symbol.address & -page, size=page, caller=block.caller)
+            pieces.append(as_page(layout, area, symbol))
+    if found.complete and not any(piece.detail for piece in pieces):
         rest = evolve(block, state=AreaState.CACHE_FREE, owner="ROX cache", detail=_UNKNOWN)
     else:
         rest = evolve(block, detail=_NOBODY)
     return _tiled(rest, sorted(pieces, key=_START))
 
 
-def _without_base(layout: Layout, claim: Claims) -> list[ModuleLine]:
+def _without_base(layout: Layout, found: AreaEvidence) -> list[ModuleLine]:
     """Return the modules that have text sections here and no line in /proc/modules that says where it begins."""
-    based = {module.name for module in claim.bases}
+    based = {module.name for module in found.bases}
     lowest: dict[str, int] = {}
-    for section in claim.kept():
+    for section in found.kept():
         if section.module not in based and region_of(section.section) == "MOD_TEXT":
             lowest[section.module] = min(
                 section.address, lowest.get(section.module, section.address)
@@ -87,15 +112,17 @@ def _without_base(layout: Layout, claim: Claims) -> list[ModuleLine]:
     ]
 
 
-def _text(layout: Layout, block: Area, claim: Claims, module: ModuleLine, data: Bytes) -> Area:
+def _text(
+    layout: Layout, block: Area, found: AreaEvidence, module: ModuleLine, data: Bytes
+) -> Area:
     """Return a module's text.
 
     Up to the size that is left for it, or, without its data, up to what is last known in it.
     """
     page = layout.page_size
     end = block.start + block.size
-    seen = [each.address for each in claim.code if each.module == module.name]
-    seen += [each.address for each in claim.kept() if each.module == module.name]
+    seen = [each.address for each in found.code if each.module == module.name]
+    seen += [each.address for each in found.kept() if each.module == module.name]
     least = (
         (max([module.base, *(address for address in seen if address < end)]) & -page)
         + page
@@ -105,15 +132,15 @@ def _text(layout: Layout, block: Area, claim: Claims, module: ModuleLine, data: 
     if not data or not module.size or module.state == "Loading":
         size, detail = least, _OPEN_END
     area = Area(start=module.base, size=min(size, end - module.base), caller=block.caller)
-    return typed(layout, area, ExecmemType.MODULE_TEXT, module.name, "MOD_TEXT", detail)
+    return layout.typed(area, ExecmemType.MODULE_TEXT, module.name, "MOD_TEXT", detail)
 
 
-def _init_texts(layout: Layout, block: Area, claim: Claims) -> list[Area]:
+def _init_texts(layout: Layout, block: Area, found: AreaEvidence) -> list[Area]:
     """Return the init text of modules that are still loading; of live ones it is freed."""
     page = layout.page_size
-    loading = {module.name for module in claim.bases if module.state == "Loading"}
+    loading = {module.name for module in found.bases if module.state == "Loading"}
     pages: dict[str, set[int]] = defaultdict(set)
-    for section in claim.sections:
+    for section in found.sections:
         if (
             section.module in loading
             and is_init(section.section)
@@ -124,7 +151,7 @@ def _init_texts(layout: Layout, block: Area, claim: Claims) -> list[Area]:
     for module, starts in pages.items():
         area = Area(start=min(starts), size=max(starts) + page - min(starts), caller=block.caller)
         pieces.append(
-            typed(layout, area, ExecmemType.MODULE_TEXT, module, "MOD_INIT_TEXT", _OPEN_END)
+            layout.typed(area, ExecmemType.MODULE_TEXT, module, "MOD_INIT_TEXT", _OPEN_END)
         )
     return pieces
 

@@ -13,8 +13,9 @@ from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.owners.attribute import attribute, executable
+from execmem_tui.owners.attribute import attribute
 from execmem_tui.owners.evidence import Evidence
+from execmem_tui.owners.executable import executable
 from execmem_tui.owners.sections import boundaries, region_of
 from execmem_tui.sources.capture import open_capture
 

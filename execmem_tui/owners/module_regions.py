@@ -1,0 +1,140 @@
+"""Modules: which module an area belongs to, and which of its regions it is."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Final
+
+from execmem_tui.formats.procfiles import ModuleLine, SectionLine
+from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages
+from execmem_tui.owners.evidence import AreaEvidence
+from execmem_tui.owners.sections import CORE, is_combined, is_init, kind_of, vote
+from execmem_tui.owners.shared_areas import split_combined
+
+CALLERS: Final = (
+    "load_module", "move_module", "layout_and_allocate", "module_memory_alloc", "init_module_from_file", "module_alloc",
+)  # fmt: skip
+EXECMEM_CALLERS: Final = ("execmem_alloc", "execmem_alloc_rw", "execmem_vmalloc", *CALLERS)
+"""They ask for modules and for others: alone they name nobody."""
+_OF_OTHERS: Final = frozenset((*bpf_programs.CALLERS, *kprobe_pages.CALLERS, *ftrace_pages.CALLERS))
+
+
+def by_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
+    """Return the area as the region, or before 6.4 the regions, whose sections lie in it, else []."""
+    sections = found.best_sections(area)
+    return _of_sections(layout, area, sections, init_kept=found.init_kept) if sections else []
+
+
+def by_base(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
+    """Return the area as the text of the module that, by /proc/modules, begins in it, else []."""
+    return [_text_of(layout, area, found.bases[0])] if found.bases else []
+
+
+def by_data_symbols(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
+    """Return the area as data of the one module that has data symbols in it, else []."""
+    told = None if found.programs else found.told_by_symbols()
+    if told is None:
+        return []
+    owner, region = told
+    return [layout.typed(area, kind_of(region), owner, region)]
+
+
+def by_init_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
+    """Return the area as init memory of a module whose init sections begin exactly with it, else []."""
+    by_module: dict[str, list[SectionLine]] = defaultdict(list)
+    for section in found.sections:
+        if is_init(section.section, init_kept=found.init_kept):
+            by_module[section.module].append(section)
+    exact = [
+        sections
+        for sections in by_module.values()
+        if min(each.address for each in sections) & -layout.page_size == area.start
+        and max(each.address for each in sections) < area.start + area.size
+    ]
+    if len(exact) != 1 or area.called_by in _OF_OTHERS:
+        return []
+    return _of_sections(layout, area, exact[0], init_kept=found.init_kept)
+
+
+def _of_sections(
+    layout: Layout, area: Area, sections: Sequence[SectionLine], *, init_kept: bool
+) -> list[Area]:
+    if is_combined(sections):
+        return split_combined(layout, area, sections, init_kept=init_kept)
+    region = vote(sections, init_kept=init_kept)
+    return [layout.typed(area, kind_of(region), sections[0].module, region)]
+
+
+def _text_of(layout: Layout, area: Area, module: ModuleLine) -> Area:
+    """Return the area as a module's text; as the whole module where it is as large as that."""
+    if area.size == module.size:
+        detail = "code and data of the module in one area, as kernels before 6.4 have it"
+        return layout.typed(area, ExecmemType.MODULE_TEXT, module.name, detail=detail)
+    return layout.typed(area, ExecmemType.MODULE_TEXT, module.name, "MOD_TEXT")
+
+
+def distinct(layout: Layout, areas: list[Area]) -> list[Area]:
+    """Give each module each region once.
+
+    Of two areas told to be the same, the later is the next region not yet seen.
+
+    Regions are allocated in the order of `enum mod_mem_type` (kernel/module/main.c: move_module);
+    names of sections tell data from data read-only after init only where the module's own struct is
+    among them.
+    """
+    told: Counter[tuple[str | None, str | None]] = Counter(
+        (each.owner, each.region) for each in areas if each.region
+    )
+    if not any(count > 1 for (_, region), count in told.items() if region in CORE):
+        return areas
+    seen: set[tuple[str | None, str | None]] = set()
+    result: list[Area] = []
+    for area in areas:
+        key = (area.owner, area.region)
+        free = (
+            [region for region in CORE if (area.owner, region) not in told] if key in seen else []
+        )
+        if area.region in CORE[1:] and len(free) == 1:
+            result.append(layout.typed(area, kind_of(free[0]), area.owner, free[0]))
+        else:
+            result.append(area)
+        seen.add(key)
+    return result
+
+
+def by_order(layout: Layout, areas: list[Area], modules: Sequence[ModuleLine]) -> list[Area]:
+    """Give a module the run of areas right behind its text if the sizes add up to exactly what /proc/modules counts.
+
+    kernel/module/main.c: move_module allocates text, data, read-only data, read-only after init in
+    this order.
+    """
+    index_of = {area.start: index for index, area in enumerate(areas)}
+    result = list(areas)
+    for module in modules:
+        at = index_of.get(module.base)
+        if at is None or areas[at].region != "MOD_TEXT" or module.state != "Live":
+            continue
+        run: list[Area] = []
+        for area in areas[at + 1 :]:
+            told = (
+                area.owner is None
+                and area.called_by in EXECMEM_CALLERS
+                and area.state is AreaState.LIVE
+            )
+            if not told or area.start != (run[-1] if run else areas[at]).end:
+                break
+            run.append(area)
+        if (
+            run
+            and len(run) < len(CORE)
+            and sum(each.size for each in run) == module.size - areas[at].size
+        ):
+            for offset, area in enumerate(run, 1):
+                detail = "probably: told by its place behind the text and by its size"
+                named = layout.typed(
+                    area, ExecmemType.MODULE_DATA, module.name, CORE[offset], detail
+                )
+                result[at + offset] = named
+    return result

@@ -1,8 +1,12 @@
 """History: events in, immutable snapshots out. Step, undo, redo and jump are all here."""
 
+from array import array
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
+from typing import Final
+
+from attrs import frozen
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Event
@@ -11,18 +15,41 @@ from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.units import Address
 
 _START = attrgetter("start")
+_STEP = attrgetter("step")
+SPACING: Final = 10_000
+"""Events between two checkpoints: so many are applied in some hundredths of a second."""
+
+
+@frozen
+class _Checkpoint:
+    """All areas of one step, so that a far jump needs no walk through what lies between."""
+
+    step: int
+    areas: tuple[Area, ...]
+    counters: Counters
 
 
 class History:
     """The events of one source and a cursor among them.
 
-    Memory is the events and the areas of one step; every event carries its own inverse. With
-    `limit`, only the newest `limit` events are kept and the state before them is the oldest step
-    that can be reached.
+    Memory is the events, the areas of one step, and a checkpoint (the areas again) every so many
+    events; every event carries its own inverse. With `limit`, only the newest `limit` events are
+    kept and the state before them is the oldest step that can be reached.
+
+    Args:
+        layout: of the machine.
+        areas: before the first event.
+        limit: events that are kept; None for all.
+        spacing: events between two checkpoints.
     """
 
     def __init__(
-        self, layout: Layout, areas: Iterable[Area] = (), *, limit: int | None = None
+        self,
+        layout: Layout,
+        areas: Iterable[Area] = (),
+        *,
+        limit: int | None = None,
+        spacing: int = SPACING,
     ) -> None:
         self.layout = layout
         self._areas: list[Area] = sorted(areas, key=_START)
@@ -30,8 +57,11 @@ class History:
         self._events: list[Event] = []
         self._dropped = 0
         self._cursor = 0
-        self._boundaries: list[int] = [0]
+        # an array: a trace has as many groups as events
+        self._boundaries = array("q", [0])
+        self._checkpoints: list[_Checkpoint] = [_Checkpoint(0, tuple(self._areas), self._counters)]
         self._limit = limit
+        self._spacing = spacing
         self._snapshot: Snapshot | None = None
 
     @property
@@ -96,6 +126,26 @@ class History:
             self._trim()
         return added
 
+    def extend(self, events: Iterable[Event], *, follow: bool = True) -> int:
+        """Add events at the end, each an undoable group of its own: the lines of a trace.
+
+        The cursor follows if it was at the end and `follow` is true.
+
+        Returns:
+            How many events were added.
+        """
+        was_at_end = self.at_end
+        before = self.steps
+        self._events.extend(events)
+        if self.steps == before:
+            return 0
+        self._boundaries.extend(range(before + 1, self.steps + 1))
+        self._snapshot = None
+        if was_at_end and follow:
+            self._move(len(self._events))
+        self._trim()
+        return self.steps - before
+
     def truncate(self) -> int:
         """Drop every group that the cursor has not entered, move the cursor to the end of its group; return the step."""
         index = bisect_left(self._boundaries, self.step)
@@ -103,6 +153,8 @@ class History:
         self._move(boundary - self._dropped)
         del self._events[self._cursor :]
         del self._boundaries[index + 1 :]
+        while self._checkpoints[-1].step > self.steps:
+            self._checkpoints.pop()
         self._snapshot = None
         return self.step
 
@@ -155,6 +207,10 @@ class History:
         if cursor == self._cursor:
             return
         if abs(cursor - self._cursor) > 1 + len(self._areas) // 64:
+            self._start_near(cursor)
+            while self._cursor + self._spacing < cursor:
+                self._move_in_bulk(self._cursor + self._spacing)
+                self._keep_checkpoint()
             self._move_in_bulk(cursor)
         while self._cursor < cursor:
             event = self._events[self._cursor]
@@ -166,7 +222,27 @@ class History:
             event = self._events[self._cursor]
             self._replace(event.added, event.removed)
             self._counters = self._counters.counted(event, -1)
+        self._keep_checkpoint()
         self._snapshot = None
+
+    def _start_near(self, cursor: int) -> None:
+        """Go to the checkpoint nearest to `cursor`, if that is nearer than where the cursor is."""
+        step = self._dropped + cursor
+        after = bisect_left(self._checkpoints, step, key=_STEP)
+        near = min(
+            self._checkpoints[max(0, after - 1) : after + 1],
+            key=lambda checkpoint: abs(checkpoint.step - step),
+        )
+        if abs(near.step - step) < abs(cursor - self._cursor):
+            self._areas = list(near.areas)
+            self._counters = near.counters
+            self._cursor = near.step - self._dropped
+
+    def _keep_checkpoint(self) -> None:
+        """Keep the state here, where the newest checkpoint lies far enough behind."""
+        if self.step - self._checkpoints[-1].step >= self._spacing:
+            checkpoint = _Checkpoint(self.step, tuple(self._areas), self._counters)
+            self._checkpoints.append(checkpoint)
 
     def _move_in_bulk(self, cursor: int) -> None:
         """Apply many events through a multiset of areas: one sort instead of one insertion each."""
@@ -209,8 +285,12 @@ class History:
         self._dropped += drop
         self._cursor -= drop
         keep = bisect_left(self._boundaries, self._dropped)
-        self._boundaries = (
-            [self._dropped, *self._boundaries[keep:]]
-            if self._boundaries[keep : keep + 1] != [self._dropped]
-            else self._boundaries[keep:]
-        )
+        del self._boundaries[:keep]
+        if not self._boundaries or self._boundaries[0] != self._dropped:
+            self._boundaries.insert(0, self._dropped)
+        first = bisect_left(self._checkpoints, self._dropped, key=_STEP)
+        if first == len(self._checkpoints):
+            # one is always there, to begin from
+            self._checkpoints = [_Checkpoint(self.step, tuple(self._areas), self._counters)]
+        else:
+            del self._checkpoints[:first]

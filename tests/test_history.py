@@ -1,5 +1,7 @@
 """A history gives the same snapshot however one arrives at a step."""
 
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,11 +74,16 @@ def naive(events: list[Event], step: int) -> set[Area]:
     return areas
 
 
-@given(event_lists(), st.lists(st.integers(0, 80), max_size=12), st.integers(1, 7))
+@given(
+    event_lists(),
+    st.lists(st.integers(0, 80), max_size=12),
+    st.integers(1, 7),
+    st.sampled_from([2, 9, 10_000]),
+)
 def test_every_way_to_a_step_gives_the_same_areas(
-    events: list[Event], steps: list[int], group: int
+    events: list[Event], steps: list[int], group: int, spacing: int
 ) -> None:
-    history = History(make_layout())
+    history = History(make_layout(), spacing=spacing)
     for first in range(0, len(events), group):
         history.append(events[first : first + group])
     assert history.at_end
@@ -113,6 +120,52 @@ def test_undo_and_redo_go_by_groups_without_limit(events: list[Event], group: in
         assert history.redo()
         assert history.step == end
     assert not history.redo()
+
+
+@given(event_lists(), st.lists(st.integers(0, 80), max_size=6))
+def test_events_may_come_while_the_cursor_is_anywhere(
+    events: list[Event], steps: list[int]
+) -> None:
+    history = History(make_layout(), spacing=4)
+    for number, event in enumerate(events, 1):
+        assert history.extend([event], follow=number % 3 > 0) == 1
+        assert history.steps == number
+    assert history.extend([]) == 0
+    for step in steps:
+        reached = min(step, len(events))
+        assert set(history.seek(step).areas) == naive(events, reached)
+    history.seek(0)
+    undone = [history.step for _ in events if history.redo()]
+    assert undone == list(range(1, len(events) + 1))  # each is a group of its own
+
+
+class Counted(list[Event]):
+    """Events that count how often one is looked at."""
+
+    looks = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        Counted.looks += len(found) if isinstance(index, slice) else 1
+        return found
+
+
+def test_a_jump_applies_no_more_than_half_the_way_between_two_checkpoints() -> None:
+    history = History(make_layout(), spacing=100)
+    history._events = Counted()
+    for number in range(1000):
+        area = make_area(number % 50)
+        even = number // 50 % 2 == 0
+        history.extend([allocated(area) if even else Freed(area=area, removed=(area,))])
+    for target in (40, 960, 333, 1000, 0):
+        Counted.looks = 0
+        snapshot = history.seek(target)
+        assert snapshot.step == target
+        # one more: the snapshot tells the event that led to its step
+        assert Counted.looks <= 50 + 1
+    assert history.truncate() == 0
+    history.extend([allocated(make_area(7))])
+    assert len(history.seek(1).areas) == 1  # no checkpoint of what was forgotten is left
 
 
 def test_new_events_after_an_undo_forget_what_was_undone() -> None:

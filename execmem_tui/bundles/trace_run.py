@@ -1,7 +1,7 @@
 """A run folder with a trace: what its replay starts from."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Final
@@ -58,6 +58,8 @@ class TraceRun:
     """Every (vstart, vend) that was asked for."""
     marks: dict[str, dict[str, int]]
     """{snapshot: {"begin": line, "end": line}}; {} where no snapshot is beside the trace."""
+    lines: int
+    """Of the trace, about: the last one that says something, or all."""
     lost: int
     """Events that the ring buffer's counters say were lost or overwritten."""
 
@@ -68,7 +70,18 @@ def find_trace(path: Path) -> Path | None:
 
 
 def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
-    """Read what a replay starts from.
+    """Read what a replay starts from; see `reading_trace_run`."""
+    reading = reading_trace_run(path, phase)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as stop:
+            run: TraceRun = stop.value
+            return run
+
+
+def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, None, TraceRun]:
+    """Read what a replay starts from: yield how far it is, 0 to 1, and return it.
 
     Kernel, CPUs, the vmalloc window, areas that the trace never allocates.
 
@@ -86,7 +99,7 @@ def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
         raise InputError(str(path), None, "no trace in this folder")
     folder = path if path.is_dir() else path.parent
     infos = list(_snapshots(folder)) if folder.is_dir() else []
-    scan = scan_trace(
+    scan = yield from scan_trace(
         trace, {entry.start for _, info in infos for entry in info.entries}, numbered=bool(infos)
     )
     if not scan.windows:
@@ -111,6 +124,7 @@ def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
         percpu=percpu,
         windows=tuple(scan.windows),
         marks=scan.marks,
+        lines=scan.lines,
         lost=max(_lost_by_counters(folder), scan.lost),
     )
 

@@ -7,7 +7,7 @@ parser from end to end.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,8 @@ _ALLOC_TEXT: Final = re.compile(_ATTEMPT)
 _PROBE: Final = b"(alloc_vmap_area+0x0/"
 _RARE: Final = (b"EVENTS", b"PERF_RECORD_LOST", b"# entries-in-buffer")
 _SNAPSHOT: Final = b"snapshot "
+_TELL: Final = 16 << 20
+"""Bytes between two words of how far it is."""
 
 
 @define
@@ -46,6 +48,8 @@ class TraceScan:
     cpus: int = 0
     """Online CPUs, as the head of the trace states; 0 where it does not."""
     lost: int = 0
+    lines: int = 0
+    """All of them."""
     native: bool = False
     """The first allocation is one of the kernel's own vmalloc events."""
 
@@ -68,8 +72,10 @@ class TraceScan:
                 self.marks.setdefault(mark[1], {})[mark[2]] = line.line
 
 
-def scan_trace(path: Path, wanted: set[int], *, numbered: bool) -> TraceScan:
-    """Look through a trace.
+def scan_trace(
+    path: Path, wanted: set[int], *, numbered: bool
+) -> Generator[float, None, TraceScan]:
+    """Look through a trace; yield now and then which part of it is done, and return the scan.
 
     Args:
         path: the trace.
@@ -80,7 +86,7 @@ def scan_trace(path: Path, wanted: set[int], *, numbered: bool) -> TraceScan:
         InputError: it is broken, as far as that is seen here.
     """
     try:
-        scan = _Search(wanted, numbered=numbered).search(path)
+        scan = yield from _Search(wanted, numbered=numbered).search(path)
     except (InputError, _DoubtError):
         scan = TraceScan(wanted)
     if scan.windows:
@@ -88,6 +94,7 @@ def scan_trace(path: Path, wanted: set[int], *, numbered: bool) -> TraceScan:
     scan = TraceScan(wanted)
     for line in parse_trace(str(path), read_lines(path)):
         scan.take(line)
+        scan.lines = line.line
     return scan
 
 
@@ -107,11 +114,16 @@ class _Search:
         self._windows: Counter[bytes] = Counter()
         self._seen: set[bytes] = set()
 
-    def search(self, path: Path) -> TraceScan:
-        """Search all of a file."""
+    def search(self, path: Path) -> Generator[float, None, TraceScan]:
+        """Search all of a file; yield now and then which part of it is done."""
         scan = self._scan
+        size, done, told = max(path.stat().st_size, 1), 0, 0
         rare = (*_RARE, _SNAPSHOT) if self._numbered else _RARE
         for block in read_blocks(path):
+            done += len(block)
+            if done - told > _TELL:
+                told = done
+                yield min(done / size, 1.0)  # a packed one is longer than its file
             allocs = _ALLOC.findall(block)
             if allocs:
                 self._allocs(block, allocs)
@@ -120,8 +132,8 @@ class _Search:
             for text in rare:
                 if text in block:
                     self._rare(block, text)
-            if self._numbered or scan.first_alloc is None:
-                self._line += block.count(b"\n")
+            self._line += block.count(b"\n")
+        scan.lines = self._line
         for window, count in self._windows.items():
             low, high = window.split()
             scan.windows[int(low[9:], 16), int(high[7:], 16)] = count  # vstart=0x… vend=0x…

@@ -49,6 +49,19 @@ class Recording:
     history: History
 
 
+@frozen(kw_only=True)
+class Progress:
+    """How far the reading of a source has come (`opening.read_path`)."""
+
+    fraction: float
+    """0 to 1, of what there is to read."""
+    source: Source | None = None
+    """What can be shown already, None while that is nothing; the same object from then on."""
+    events: tuple[Event, ...] = ()
+    """To be added to the source's history with `History.extend` by whoever shows it: the reader,
+    which may run in a thread, never touches a history."""
+
+
 @runtime_checkable
 class Followed(Protocol):
     """A source that grows by itself: the running kernel."""

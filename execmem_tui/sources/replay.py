@@ -1,12 +1,13 @@
 """A trace as a source: every event of it is a step on the map, markers and snapshots are marks."""
 
 from bisect import bisect_left
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
 from execmem_tui.bundles.manifest import read_manifest
 from execmem_tui.bundles.phase import Phase, phase_folders, phases_layout, read_phase
-from execmem_tui.bundles.trace_run import read_trace_run
+from execmem_tui.bundles.trace_run import TraceRun, reading_trace_run
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.trace import (
     Alloc,
@@ -18,11 +19,12 @@ from execmem_tui.history import History
 from execmem_tui.machines.facts import Facts
 from execmem_tui.machines.manifest_layout import stated_layout
 from execmem_tui.machines.recognise import recognise
+from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.owners.attribute import attribute, grouped
-from execmem_tui.sources.base import Recording, SourceKind
+from execmem_tui.sources.base import Progress, Recording, SourceKind
 from execmem_tui.sources.trace_steps import FOREVER, Known, TraceEvents, moment_of
 
 KEPT: Final = 200_000
@@ -30,8 +32,16 @@ KEPT: Final = 200_000
 trace."""
 
 
-def open_replay(path: Path, arch: str | None = None) -> Recording:
-    """Open a trace, or the trace of a run folder, with the snapshots beside it.
+_BATCH: Final = 2000
+"""Events that are handed on at once: some hundredths of a second to read, a few to show."""
+_LOOKING: Final = 0.1
+"""Part of the time that it takes to look through a trace before its first event is read."""
+
+
+def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None, None]:
+    """Read a trace, or the trace of a run folder, with the snapshots beside it, bit by bit.
+
+    The source can be shown as soon as the trace was looked through; then come its events.
 
     Args:
         path: a trace file (also packed) or a run folder.
@@ -41,7 +51,13 @@ def open_replay(path: Path, arch: str | None = None) -> Recording:
         InputError: it is broken, or has no allocation in it.
         OSError: it cannot be read.
     """
-    run = read_trace_run(path)
+    reading = reading_trace_run(path)
+    while True:
+        try:
+            yield Progress(fraction=_LOOKING * next(reading))
+        except StopIteration as stop:
+            run: TraceRun = stop.value
+            break
     folder = path if path.is_dir() else path.parent
     phases = []
     if (folder / "meta.toml").is_file():
@@ -61,10 +77,20 @@ def open_replay(path: Path, arch: str | None = None) -> Recording:
     lives = _lives(run.path, [line for _, line, _ in known.phases]) if known.phases else {}
     reader = TraceEvents(layout, known, lives)
     history = History(layout, reader.begin(begins.busy, begins.lazy), limit=KEPT)
+    source = Recording(SourceKind.REPLAY, printable(f"{folder.name}/{run.path.name}", 80), history)
+    yield Progress(fraction=_LOOKING, source=source)
+    number, lines = 0, max(run.lines, 1)
+    batch: list[Event] = []
     for line in parse_trace(str(run.path), read_lines(run.path)):
-        if line.line > begins.line:
-            history.append(reader.events(line))
-    return Recording(SourceKind.REPLAY, printable(f"{folder.name}/{run.path.name}", 80), history)
+        number = line.line
+        if number > begins.line:
+            batch += reader.events(line)
+        if len(batch) >= _BATCH:
+            done = min(number / lines, 1.0)
+            fraction = _LOOKING + (1 - _LOOKING) * done
+            yield Progress(fraction=fraction, source=source, events=tuple(batch))
+            batch.clear()
+    yield Progress(fraction=1.0, source=source, events=tuple(batch))
 
 
 def _bare(arch: str | None, kernel: str, windows: tuple[tuple[int, int], ...]) -> Layout:

@@ -1,0 +1,70 @@
+"""A long source is read bit by bit: shown early, added to by whoever shows it, left at any time."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from execmem_tui.model.errors import InputError
+from execmem_tui.sources.base import Progress, Source
+from execmem_tui.sources.opening import open_path, read_path
+from tests.packing import packed, tar_of
+
+DATA = Path(__file__).parents[1] / "data"
+TRACE: Final = DATA / "traces" / "armhf-6.12.107" / "trace.txt.xz"
+
+
+def sources(reading: list[Progress]) -> list[Source]:
+    return [progress.source for progress in reading if progress.source is not None]
+
+
+def test_a_trace_can_be_shown_before_its_events_are_read() -> None:
+    reading = list(read_path(str(TRACE)))
+    fractions = [progress.fraction for progress in reading]
+    assert len(fractions) > 2
+    assert all(before <= after for before, after in pairwise(fractions))
+    assert 0 <= fractions[0] < fractions[-1] == 1
+    first, *others = sources(reading)
+    assert all(each is first for each in others)
+    shown = next(progress for progress in reading if progress.source is first)
+    assert shown.events == ()
+    assert first.history.steps == 0  # the reader leaves the history to whoever shows it
+    for progress in reading:
+        first.history.extend(progress.events)
+    whole = open_path(str(TRACE)).history
+    assert first.history.steps == whole.steps
+    assert first.history.snapshot().areas == whole.snapshot().areas
+    assert first.history.undo()
+    assert first.history.step == whole.steps - 1  # a line is a step of its own, whatever its batch
+
+
+def test_reading_can_be_left_at_any_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "unpacked"
+    place.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    bundle = tmp_path / "run.tar"
+    bundle.write_bytes(packed(tar_of(TRACE.parent), ""))
+    reading = read_path(str(bundle / TRACE.parent.name / "trace.txt.xz"))
+    progress = next(each for each in reading if each.events)
+    assert progress.source is not None
+    assert list(place.iterdir()) != []
+    progress.source.history.extend(progress.events)
+    reading.close()
+    assert list(place.iterdir()) == []  # nothing that was unpacked stays
+    history = progress.source.history
+    assert history.step == history.steps == len(progress.events)
+    assert history.snapshot().areas == open_path(str(TRACE)).history.seek(history.steps).areas
+
+
+def test_what_opens_at_once_takes_the_same_road() -> None:
+    (progress,) = read_path(str(DATA / "captures" / "armhf-6.12.107"))
+    assert progress.fraction == 1
+    assert progress.source is not None
+    assert progress.source.history.steps > 0
+
+
+def test_what_is_not_there_is_refused_while_it_is_read(tmp_path: Path) -> None:
+    reading = read_path(str(tmp_path / "nowhere"))
+    with pytest.raises(InputError, match="nowhere"):
+        next(reading)

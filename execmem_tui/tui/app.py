@@ -1,118 +1,129 @@
-"""The application: one screen over one source.
+"""The application: a source, its history's cursor, and what the screen shows of them.
 
-Keys and help come from the registry in view/actions.py.
+Attributes go down to the screen and its widgets, messages come up. What keys do lies beside the
+widgets (map) or in classes that act on a `Stage`: kernel, time, sources, where one looks.
 """
 
 import asyncio
 import signal
 import sys
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
 
-from textual.app import App, ComposeResult, SystemCommand
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual import events
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Footer
+from textual.timer import Timer
 
-from execmem_tui.model.errors import UsageError
-from execmem_tui.model.events import PermissionsChanged
+from execmem_tui.model.errors import ExecmemTuiError, UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Captioned, Source
-from execmem_tui.tui.commands import KernelCommands
-from execmem_tui.tui.following import Following
-from execmem_tui.tui.navigation import Navigation
-from execmem_tui.tui.state import Shown, commanded, recent
+from execmem_tui.sources.base import Followed, Source, SourceKind
+from execmem_tui.tui.jobs import Job
+from execmem_tui.tui.kernel import KernelActions
+from execmem_tui.tui.looking import LookActions
+from execmem_tui.tui.opening import OpenActions
+from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.screens.dialog import Dialog
+from execmem_tui.tui.screens.main import MainScreen
+from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.stage import Severity
 from execmem_tui.tui.themes import DEFAULT, SIXTEEN_COLOURS, MapTheme, shipped, users
-from execmem_tui.tui.timeline import Timeline
-from execmem_tui.tui.widgets.detail_map import DetailMap
-from execmem_tui.tui.widgets.panels import EVENTS_SHOWN, Caption, Legend, SidePanel, TitleLine
-from execmem_tui.tui.widgets.range_pane import RangePane
+from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
+from execmem_tui.tui.widgets.events import EventsView
+from execmem_tui.tui.widgets.map import DetailMap
+from execmem_tui.tui.widgets.pane import PaneView
+from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.view.actions import ACTIONS
-from execmem_tui.view.inspect import inspect_lines
+from execmem_tui.view.viewport import Viewport
 
 
-class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
-    """Four panes, a detail map, a side panel, a legend and a footer."""
+def _given() -> Any:
+    raise AssertionError("given to the constructor")
+
+
+_NOTES_TOLD = 2
+_HINTS = tuple(action for action in ACTIONS if action.footer)
+
+
+class ExecmemApp(App[int]):
+    """Shows one source at a time."""
 
     TITLE = "execmem-tui"
-    CSS = """
-    #left { width: 1fr; }
-    #body { height: 1fr; }
-    Footer { height: 1; }
-    Screen.-narrow SidePanel { display: none; }
-    Screen.-narrow.side-sheet SidePanel { display: block; layer: sheet; dock: right; width: 44; background: $surface; }
-    Screen.no-side SidePanel { display: none; }
-    Screen.maximised RangePane { display: none; }
-    Screen { layers: base sheet; }
-    """
+    CSS = ""
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own form
         (0, "-narrow"),
         (110, "-wide"),
         (160, "-very-wide"),
     ]
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(
-            action.keys,
-            action.id,
-            action.title,
-            id=action.id,
-            show=action.footer,
-            tooltip=action.help,
-            priority=action.id == "next_pane",
-        )
-        for action in ACTIONS
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = []
     COMMAND_PALETTE_BINDING = "ctrl+p"
 
-    pane_number: reactive[int] = reactive(1)
+    source: reactive[Source] = reactive(_given)
+    """What feeds the map."""
+    shown: reactive[Shown] = reactive(_given)
+    """The models of the history's step."""
+    pane: reactive[int] = reactive(1)
     """The focused pane, 1 to 4."""
     origin: reactive[Address | None] = reactive(None)
     """Where reach counts from; None is kernel text."""
+    viewport: reactive[Viewport | None] = reactive(None)
+    """What the detail map displays."""
+    palette: reactive[Palette] = reactive(_given)
+    """The styles of the theme."""
+    playing: reactive[bool] = reactive(False)
+    """Whether the events are being played."""
+    following: reactive[bool] = reactive(False)
+    """Whether the running kernel is read again and again."""
+    interval: reactive[float] = reactive(1.0)
+    """Seconds between two reads of it."""
 
     def __init__(self, source: Source, *, theme: str | None = None) -> None:
         self._themes: dict[str, MapTheme] = {DEFAULT: next(shipped(DEFAULT))}
         super().__init__()
         self.register_theme(self._themes[DEFAULT].theme)
-        self.source = source
-        self.shown = Shown(source.history.snapshot())
         self.set_reactive(App.theme, self._first_theme(theme))
         dark = self.current_theme.dark
         self.update_classes({"-dark-mode": dark, "-light-mode": not dark}, update=False)
         self.stylesheet.set_variables(self.get_css_variables())
+        self.set_reactive(ExecmemApp.source, source)
+        self.set_reactive(ExecmemApp.shown, Shown(source.history.snapshot()))
+        self.set_reactive(ExecmemApp.palette, Palette(self, letters=self.letters))
+        self.kernel = KernelActions(self)
+        self.time = TimeActions(self)
+        self.look = LookActions(self)
+        self.opens = OpenActions(self)
+        self._player: Timer | None = None
+        self._follower: Timer | None = None
+        self._opening: Job | None = None
+        self._reading: Job | None = None
+        self._early: list[events.Key] = []
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the default theme's kinds."""
         return {**super().get_theme_variable_defaults(), **self._themes[DEFAULT].theme.variables}
 
-    def compose(self) -> ComposeResult:
-        """Build the one screen."""
-        yield TitleLine()
-        with Horizontal(id="body"):
-            with Vertical(id="left"):
-                for number in (1, 2, 3, 4):
-                    yield RangePane(number)
-                yield DetailMap(id="map")
-            yield SidePanel()
-        yield Caption()
-        yield Legend()
-        yield Footer(show_command_palette=False)
+    def get_default_screen(self) -> MainScreen:
+        """Return the main screen, bound to the application's attributes."""
+        cls = ExecmemApp
+        screen = MainScreen((self.kernel, self.time, self.look, self.opens, self))
+        return screen.data_bind(
+            cls.source, cls.shown, cls.pane, cls.origin, cls.viewport, cls.palette
+        )
 
     def on_mount(self) -> None:
-        """Show the source; the other themes are read after the first paint."""
+        """Take signals and follow the source; the other themes are read after the first paint."""
         self._leave_on_signals()
         if len(self._themes) == 1:
             self.call_after_refresh(self.load_themes)
-        self.query_one("#map", DetailMap).focus()
-        self.theme_changed_signal.subscribe(
-            self, lambda _: self.call_after_refresh(self.show_snapshot)
-        )
-        self.show_snapshot(anew=True)
-        self.call_after_refresh(self.show_frame)
-        self.follow_source()
-        self.call_after_refresh(self.tell_notes)
+        self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._paint))
+        self.main.hints = _HINTS
+        self.following = isinstance(self.source, Followed)
+        self.call_after_refresh(self._tell_notes)
 
     def _leave_on_signals(self) -> None:
         """Leave on SIGTERM and SIGHUP as on `q`, so that what a source took is given back.
@@ -124,6 +135,16 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, self.exit, None, 128 + number)
+
+    def on_unmount(self) -> None:
+        """Give back what the source took, and wait for nothing."""
+        for job in (self._opening, self._reading):
+            if job is not None:
+                job.stop()
+        if isinstance(self.source, Followed):
+            self.source.close()
+
+    # Themes
 
     def _first_theme(self, asked: str | None) -> str:
         """Return the theme to begin with, registered.
@@ -146,7 +167,7 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
             self._themes[each.theme.name] = each
             self.register_theme(each.theme)
         for line in bad:
-            self.call_later(self.notify, line, title="theme", severity="warning", markup=False)
+            self.call_later(self.say, line, "theme", "warning")
 
     @property
     def letters(self) -> bool:
@@ -154,100 +175,201 @@ class ExecmemApp(Navigation, Timeline, Following, KernelCommands, App[int]):
         theme = self._themes.get(self.theme)
         return self.no_color or (theme is not None and theme.letters)
 
+    def _paint(self) -> None:
+        self.palette = Palette(self, letters=self.letters)
+
+    # What the keys act on
+
     @property
-    def map(self) -> DetailMap:
-        """The detail map."""
-        return self.screen_stack[0].query_one("#map", DetailMap)
+    def main(self) -> MainScreen:
+        """The main screen, whatever lies over it."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, MainScreen)
+        return screen
 
     @property
     def cursor(self) -> Address:
         """The address under the cursor."""
-        view = self.map.viewport
-        return self.shown.focus(self.pane_number)[0] if view is None else view.cursor
+        view = self.main.map.viewport
+        return self.shown.focus(self.pane)[0] if view is None else view.cursor
 
-    def show_snapshot(self, *, anew: bool = False) -> None:
-        """Show the history's step; `anew` also begins the detail map anew."""
+    def show_step(self) -> None:
+        """Show the step that the history is at."""
         snapshot = self.source.history.snapshot()
         if self.shown.snapshot is not snapshot:
             self.shown = Shown(snapshot)
-        shown, number = self.shown, self.pane_number
-        detail = self.map
-        detail.letters = self.letters
-        for pane in self.screen_stack[0].query(RangePane):
-            pane.show(shown.pane(pane.number), shown.index, letters=self.letters)
-        detail.show(
-            shown.index,
-            shown.window(self.origin),
-            shown.pane(number).favour,
-            shown.span(number),
-            shown.focus(number) if anew else None,
-        )
-        self.show_frame()
 
-    def show_frame(self) -> None:
-        """Show title, legend, side panel and brackets.
+    def show_source(self, source: Source) -> None:
+        """Show another source from here on."""
+        self.following = self.playing = False
+        if isinstance(self.source, Followed):
+            self.source.close()
+        self.origin = None
+        self.pane = 1
+        self.shown = Shown(source.history.snapshot())
+        self.source = source
+        self.following = isinstance(source, Followed)
+        self._tell_notes()
 
-        All that depends on cursor and step but not on cells.
-        """
-        base = self.screen_stack[0]
-        base.query_one(TitleLine).show(
-            self.shown.snapshot,
-            self.source.kind,
-            self.source.title,
-            playing=self.playing or self.following,
-        )
-        base.query_one(Legend).show(self.map.palette)
+    def look_at(self, address: Address, *, pane: int | None = None) -> None:
+        """Put the cursor on an address, in a pane."""
+        if pane is not None:
+            self.pane = pane
+        self.main.map.look_at(address)
+
+    def ask(self, dialog: Screen[Any]) -> None:
+        """Show a dialog or a sheet."""
+        self.push_screen(dialog)
+
+    def say(self, text: str, title: str = "", severity: Severity = "information") -> None:
+        """Tell something in passing. `text` is printable."""
+        timeout = 2 if severity == "information" and not title else None
+        self.notify(text, title=title, severity=severity, markup=False, timeout=timeout)
+
+    def copy(self, text: str) -> None:
+        """Put a text on the clipboard, and say so."""
+        self.copy_to_clipboard(text)
+        self.say(f"copied {text}")
+
+    def work(self, title: str, opener: Callable[[Job], Source]) -> None:
+        """Open a source off the event loop and show it; what was being opened is dropped."""
+        if self._opening is not None:
+            self._opening.stop()
+        self.say(f"opening {printable(title, 80)} …")
+        self._opening = Job(self, title, opener).start()
+
+    # What moves by itself
+
+    def watch_playing(self) -> None:
+        """Start or stop the player."""
+        if self._player is not None:
+            self._player.stop()
+        self._player = self.set_interval(PLAY_INTERVAL, self.time.tick) if self.playing else None
+        self._show_moving()
+
+    def watch_following(self) -> None:
+        """Begin or cease to read the running kernel."""
+        if self._follower is not None:
+            self._follower.stop()
+        self._follower = self.set_interval(self.interval, self.read) if self.following else None
+        self._show_moving()
+
+    def watch_interval(self) -> None:
+        """Read more or less often."""
+        if self.following:
+            self.watch_following()
+
+    def _show_moving(self) -> None:
+        if self.screen_stack:
+            self.main.moving = self.playing or self.following
+
+    def read(self) -> None:
+        """Read the running kernel once, unless a read is under way."""
         source = self.source
-        base.query_one(Caption).show(
-            source.caption(source.history.step) if isinstance(source, Captioned) else ""
-        )
-        panel = base.query_one(SidePanel)
-        panel.show_reach(self.shown.reach(self.origin), self.shown.snapshot.layout.image)
-        events = [
-            each
-            for each in recent(self.source, 8 * EVENTS_SHOWN)
-            if not isinstance(each[1], PermissionsChanged)
-        ]
-        panel.show_events(events, self.map.palette)
-        self.show_cursor()
+        if isinstance(source, Followed) and self._reading is None:
+            self._reading = Job(self, "read", lambda _: source.read()).start()
 
-    def show_cursor(self) -> None:
-        """Show what is under the cursor, and the brackets."""
-        base, view = self.screen_stack[0], self.map.viewport
-        layout = self.shown.snapshot.layout
-        origin = layout.text if self.origin is None else self.origin
-        lines = inspect_lines(self.shown.snapshot, self.shown.holes, self.cursor, origin)
-        base.query_one(SidePanel).show_selected(lines)
-        for pane in base.query(RangePane):
-            pane.focused_pane = pane.number == self.pane_number
-            pane.shown = None if view is None else (view.top, view.bottom)
+    def on_job_ended(self, message: Job.Ended) -> None:
+        """Show what a job brought."""
+        if message.job is self._opening:
+            self._opening = None
+            if isinstance(message.error, Exception):
+                self._say_error(message.error)
+            else:
+                self.show_source(message.result)
+        elif message.job is self._reading:
+            self._reading = None
+            if message.error is not None:
+                self.following = False
+                self._say_error(message.error)
+            elif message.result and self.source.history.append(message.result):
+                self.show_step()
 
-    def on_detail_map_cursor_moved(self) -> None:
-        """Follow the cursor."""
-        self.show_cursor()
+    def _say_error(self, error: Exception) -> None:
+        text = str(error) if isinstance(error, ExecmemTuiError | OSError) else repr(error)
+        self.say(printable(text, 500), severity="error")
 
-    def on_resize(self) -> None:
-        """Title and legend are laid out for a width."""
-        self.call_after_refresh(self.show_frame)
+    def _tell_notes(self) -> None:
+        """Say what is not known of a real kernel, and why."""
+        if self.source.kind not in (SourceKind.SIMULATE, SourceKind.SCENARIO):
+            for note in self.source.history.layout.notes[:_NOTES_TOLD]:
+                self.notify(note, title="note", severity="warning", markup=False, timeout=8)
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Grey what this source cannot do."""
-        del parameters
-        if commanded(self.source) is None and any(
-            each.id == action and each.commanded for each in ACTIONS
+    # Messages of widgets
+
+    def on_detail_map_moved(self, message: DetailMap.Moved) -> None:
+        """Show what is under the cursor now."""
+        self.viewport = message.viewport
+        self.main.address = message.viewport.cursor
+
+    def on_pane_view_chosen(self, message: PaneView.Chosen) -> None:
+        """Focus a pane that was clicked, and go there."""
+        self.look.focus_pane(message.number, message.address)
+
+    def on_time_strip_sought(self, message: TimeStrip.Sought) -> None:
+        """Go to a step that was clicked."""
+        self.time.seek(message.step)
+
+    def on_events_view_chosen(self, message: EventsView.Chosen) -> None:
+        """Go to an event that was clicked."""
+        self.time.seek(message.step)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hold keys back while a dialog opens that will want them."""
+        dialog = self.screen_stack[-1] if self.screen_stack else None
+        if (
+            isinstance(event, events.Key)
+            and not event.is_forwarded
+            and isinstance(dialog, Dialog)
+            and not dialog.ready
         ):
-            return None
-        return True
+            self._early.append(event)
+            return
+        await super().on_event(event)
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+    async def on_dialog_ready(self, message: Dialog.Ready) -> None:
+        """Give the dialog the keys that were typed ahead of it."""
+        message.dialog.ready = True
+        early, self._early = self._early, []
+        for event in early:
+            await self.on_event(event)
+
+    # Keys of the application itself
+
+    def action_export(self) -> None:
+        """Write the map as text, or the screen as SVG."""
+        from execmem_tui.tui.screens.dialogs import AskLine
+
+        self.ask(
+            AskLine("Write to", self.export, "execmem-map.txt", what=".txt, or .svg for a picture")
+        )
+
+    def export(self, line: str) -> None:
+        """Write to the path `line`; an existing file is not overwritten.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        from execmem_tui.view.plain import plain_map
+
+        path = Path(line).expanduser()
+        with path.open("x", encoding="utf-8") as file:
+            if path.suffix == ".svg":
+                file.write(self.export_screenshot())
+            else:
+                text = plain_map(self.shown.snapshot, self.source.title, width=120)
+                file.write("\n".join(text) + "\n")
+        self.say(f"wrote {printable(line)}")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Offer every action in the palette, beside Textual's own commands."""
         yield from super().get_system_commands(screen)
         for action in ACTIONS:
-            if self.check_action(action.id, ()):
+            if self.main.check_action("act", (action.id,)):
                 yield SystemCommand(
                     f"{action.group}: {action.title}",
                     action.help,
-                    getattr(self, f"action_{action.id}"),
+                    partial(self.main.action_act, action.id),
                 )
 
 

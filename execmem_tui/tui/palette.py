@@ -1,5 +1,7 @@
 """Styles of cells, taken from the theme's variables once per theme and kept."""
 
+from typing import Any
+
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
@@ -17,7 +19,7 @@ _SHADES = {Verdict.DIRECT: "reach-direct", Verdict.PLT: "reach-plt"}
 class Palette:
     """Interned styles for one theme. In letter mode meaning rests on letters; colour only helps."""
 
-    def __init__(self, app: App[object], *, letters: bool) -> None:
+    def __init__(self, app: App[Any], *, letters: bool) -> None:
         variables = app.theme_variables
         self.letters = letters
         self._colours = {

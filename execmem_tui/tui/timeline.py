@@ -1,140 +1,122 @@
-"""Time: undo, redo, step, play and its speed, marks, fallbacks and failures."""
+"""Time: step, play and its speed, marks, fallbacks and failures."""
 
 from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final
 
-from textual.timer import Timer
-
+from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Event, Failed, Noted
 from execmem_tui.model.text import printable
-from execmem_tui.tui.base import AppPart
-from execmem_tui.tui.state import is_fallback
+from execmem_tui.sources.base import Followed
+from execmem_tui.tui.shown import is_fallback
+from execmem_tui.tui.stage import Stage
 
-_PLAY_INTERVAL: Final = 0.2
+PLAY_INTERVAL: Final = 0.2
+"""Seconds between two ticks of the player."""
 _FASTEST: Final = 4096
 """Events per tick."""
+_SHORTEST: Final = 0.125
+_LONGEST: Final = 64.0
+"""Seconds between two reads of the running kernel."""
 
 
-class Timeline(AppPart):
-    """Actions on the history's cursor."""
+class TimeActions:
+    """Keys that move the history's cursor."""
 
-    _player: Timer | None = None
-    _speed = 1
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._speed = 1
 
-    @property
-    def playing(self) -> bool:
-        """Whether events are being played."""
-        return self._player is not None
+    def seek(self, step: int) -> None:
+        """Go to a step."""
+        self._stage.source.history.seek(step)
+        self._stage.show_step()
 
-    def _seek(self, step: int) -> None:
-        self.source.history.seek(step)
-        self.show_snapshot()
-
-    def action_undo(self) -> None:
-        """Take back the last command."""
-        if self.source.history.undo():
-            self.show_snapshot()
-        else:
-            self.notify("nothing to take back", markup=False, timeout=2)
-
-    def action_redo(self) -> None:
-        """Do it again."""
-        if self.source.history.redo():
-            self.show_snapshot()
-        else:
-            self.notify("nothing to do again", markup=False, timeout=2)
+    def tick(self) -> None:
+        """Play on; stop at the end."""
+        history = self._stage.source.history
+        self.seek(history.step + self._speed)
+        if history.at_end:
+            self._stage.playing = False
 
     def action_step_back(self) -> None:
         """One event back."""
-        self._seek(self.source.history.step - 1)
+        self.seek(self._stage.source.history.step - 1)
 
     def action_step_on(self) -> None:
         """One event forward."""
-        self._seek(self.source.history.step + 1)
+        self.seek(self._stage.source.history.step + 1)
 
     def action_first_step(self) -> None:
         """Back to the previous mark, or the beginning."""
-        step = self.source.history.find(_is_mark, forward=False)
-        self._seek(0 if step is None else step)
+        step = self._stage.source.history.find(_is_mark, forward=False)
+        self.seek(0 if step is None else step)
 
     def action_last_step(self) -> None:
         """On to the next mark, or the end."""
-        step = self.source.history.find(_is_mark)
-        self._seek(self.source.history.steps if step is None else step)
+        history = self._stage.source.history
+        step = history.find(_is_mark)
+        self.seek(history.steps if step is None else step)
 
     def action_play(self) -> None:
         """Play, or pause; a running kernel is followed, or not."""
-        if self.toggle_following():
+        if isinstance(self._stage.source, Followed):
+            self._stage.following = not self._stage.following
             return
-        if self._player is not None:
-            self._pause()
-            return
-        if self.source.history.at_end:
-            self.source.history.seek(0)
-        self._player = self.set_interval(_PLAY_INTERVAL, self._tick)
-        self.show_snapshot()
-
-    def _pause(self) -> None:
-        if self._player is not None:
-            self._player.stop()
-            self._player = None
-        self.show_frame()
-
-    def _tick(self) -> None:
-        self._seek(self.source.history.step + self._speed)
-        if self.source.history.at_end:
-            self._pause()
+        history = self._stage.source.history
+        if not self._stage.playing and history.at_end:
+            self.seek(0)
+        self._stage.playing = not self._stage.playing
 
     def action_faster(self) -> None:
         """Play twice as fast, or read a running kernel twice as often."""
-        if not self.change_interval(0.5):
-            self._speed = min(self._speed * 2, _FASTEST)
-            self.notify(f"{self._speed * 5} events a second", markup=False, timeout=2)
+        self._change_speed(2)
 
     def action_slower(self) -> None:
         """Play half as fast, or read a running kernel half as often."""
-        if not self.change_interval(2.0):
-            self._speed = max(self._speed // 2, 1)
-            self.notify(f"{self._speed * 5} events a second", markup=False, timeout=2)
+        self._change_speed(0.5)
+
+    def _change_speed(self, factor: float) -> None:
+        if isinstance(self._stage.source, Followed):
+            interval = min(max(self._stage.interval / factor, _SHORTEST), _LONGEST)
+            self._stage.interval = interval
+            self._stage.say(f"read every {interval:g} s")
+        else:
+            self._speed = min(max(int(self._speed * factor), 1), _FASTEST)
+            self._stage.say(f"{round(self._speed / PLAY_INTERVAL)} events a second")
 
     def action_goto_time(self) -> None:
         """Go to a time of the trace, in seconds of its clock."""
         from execmem_tui.tui.screens.dialogs import AskLine
 
-        def go(line: str | None) -> None:
-            if line is None:
-                return
-            try:
-                wanted = float(line)
-            except ValueError:
-                self.notify(
-                    f"no number of seconds: {printable(line, 40)}", severity="error", markup=False
-                )
-                return
-            history = self.source.history
-            events = history.events(0, history.steps)
-            times: list[float] = []
-            for event in events:
-                times.append(event.time if event.time is not None else times[-1] if times else 0.0)
-            self._seek(history.first_step + bisect_right(times, wanted))
+        self._stage.ask(AskLine("Go to time", self.goto_time, what="seconds of the trace's clock"))
 
-        self.push_screen(AskLine("Go to time (seconds)"), go)
+    def goto_time(self, line: str) -> None:
+        """Go to the last event up to a time.
+
+        Raises:
+            UsageError: `line` is no number.
+        """
+        try:
+            wanted = float(line)
+        except ValueError:
+            raise UsageError(f"no number of seconds: {printable(line, 40)}") from None
+        history = self._stage.source.history
+        times: list[float] = []
+        for event in history.events(0, history.steps):
+            times.append(event.time if event.time is not None else times[-1] if times else 0.0)
+        self.seek(history.first_step + bisect_right(times, wanted))
 
     def _jump(self, wanted: Callable[[Event], bool], what: str, *, forward: bool) -> None:
-        step = self.source.history.find(wanted, forward=forward)
+        step = self._stage.source.history.find(wanted, forward=forward)
         if step is None:
-            self.notify(f"no {what} in that direction", markup=False, timeout=2)
+            self._stage.say(f"no {what} in that direction")
             return
-        self._seek(step)
-        event = self.shown.snapshot.event
+        self.seek(step)
+        event = self._stage.shown.snapshot.event
         if isinstance(event, Allocated):
-            for model in self.shown.panes:
-                if event.area.type in model.types and model.number != self.pane_number:
-                    self.pane_number = model.number
-                    self.show_snapshot(anew=True)
-            if self.map.viewport is not None:
-                self.map.viewport = self.map.viewport.goto(event.area.start)
+            start = event.area.start
+            self._stage.look_at(start, pane=self._stage.shown.pane_of(start, self._stage.pane))
 
     def action_next_fallback(self) -> None:
         """The next event that used a fallback range."""
@@ -156,14 +138,9 @@ class Timeline(AppPart):
         """The whole event log; choosing an event goes to its step."""
         from execmem_tui.tui.screens.sheets import EventLog
 
-        history = self.source.history
+        history = self._stage.source.history
         events = list(enumerate(history.events(0, history.steps), history.first_step + 1))
-
-        def go(step: int | None) -> None:
-            if step is not None:
-                self._seek(step)
-
-        self.push_screen(EventLog(events), go)
+        self._stage.ask(EventLog(events, self.seek))
 
 
 def _is_failure(event: Event) -> bool:

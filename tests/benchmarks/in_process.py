@@ -52,9 +52,9 @@ async def _cursor_moves(count: int, moves: int) -> list[float]:
         await pilot.pause()
         for number in range(moves):
             start = time.perf_counter()
-            view = app.map.viewport
+            view = app.main.map.viewport
             assert view is not None
-            app.map.viewport = view.moved(1 if number % 5 else 0, 0 if number % 5 else 1)
+            app.main.map.viewport = view.moved(1 if number % 5 else 0, 0 if number % 5 else 1)
             await pilot._wait_for_screen()
             app.screen._compositor.render_update(screen_stack=app._background_screens)
             spent.append(time.perf_counter() - start)

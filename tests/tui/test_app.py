@@ -1,10 +1,8 @@
 """The application driven by keys and mouse."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from execmem_tui.history import History
@@ -14,33 +12,16 @@ from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
-from execmem_tui.tui.widgets.detail_map import DetailMap
-from execmem_tui.tui.widgets.panels import SidePanel, TitleLine
-from execmem_tui.tui.widgets.range_pane import RangePane
+from execmem_tui.tui.widgets.map import DetailMap
+from execmem_tui.tui.widgets.pane import PaneView
+from execmem_tui.tui.widgets.side import SidePanel
+from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.view.actions import ACTIONS
 from tests.layouts import make_area, make_layout
+from tests.tui.driving import make_app, press, settle, shown_text
 
 CAPTURE = Path(__file__).parents[1] / "data" / "captures" / "arm64-7.2.13-nokaslr"
 MIB = 1 << 20
-
-
-def make_app(simulation: Simulation | None = None) -> ExecmemApp:
-    return ExecmemApp(
-        simulation or open_simulation("arm64", "7.1", "va48-4k", "off"), theme="execmem-dark"
-    )
-
-
-async def press(pilot: Pilot[Any], *keys: str) -> None:
-    await pilot.press(*keys)
-    await pilot.pause()
-
-
-def shown_text(app: ExecmemApp) -> str:
-    """All that is on the screen, as text."""
-    return "\n".join(
-        "".join(segment.text for segment in strip)
-        for strip in app.screen._compositor.render_strips()
-    )
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
@@ -54,7 +35,7 @@ async def test_allocate_in_each_pane(size: tuple[int, int]) -> None:
         assert areas[ExecmemType.MODULE_TEXT] == 0xFFFF80007B000000
         assert areas[ExecmemType.KPROBES] == 0xFFFF800083001000
         assert areas[ExecmemType.BPF] == 0xFFFF800083003000
-        assert app.pane_number == 4
+        assert app.pane == 4
         text = shown_text(app)
         assert "MODULE" in text
         assert "no trampolines on arm64" in text
@@ -154,7 +135,7 @@ async def test_zoom_keeps_the_cursor_and_whole_shows_all() -> None:
         await press(pilot, "plus", "plus", "minus")
         assert app.cursor == before
         await press(pilot, "0")
-        view = app.map.viewport
+        view = app.main.map.viewport
         assert view is not None
         assert view.top <= view.start
         assert view.bottom >= view.end
@@ -194,7 +175,7 @@ async def test_a_capture_cannot_be_commanded() -> None:
         steps = app.source.history.steps
         await press(pilot, "a", "f", "p")
         assert app.source.history.steps == steps
-        assert app.check_action("allocate", ()) is None
+        assert app.main.check_action("act", ("allocate",)) is None
         await press(pilot, "left_curly_bracket")
         assert app.source.history.step == 1
         assert "0-boot" in shown_text(app)
@@ -204,14 +185,14 @@ async def test_the_mouse_selects_pans_and_zooms() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "a")
-        detail = app.query_one(DetailMap)
+        detail = app.main.query_one(DetailMap)
         await pilot.click(detail, offset=(30, 5))
         await pilot.pause()
         view = detail.viewport
         assert view is not None
         assert app.cursor == view.address_at(30 - 17, 4)
         cell = view.cell
-        await pilot.click(RangePane, offset=(60, 1))
+        await pilot.click(PaneView, offset=(60, 1))
         await pilot.pause()
         lane = app.shown.pane(1).lanes[0]
         assert lane.start <= app.cursor < lane.end
@@ -228,7 +209,7 @@ async def test_the_mouse_selects_pans_and_zooms() -> None:
 async def test_reach_origin_and_side_sheet() -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        panel = app.query_one(SidePanel)
+        panel = app.main.query_one(SidePanel)
         assert not panel.display
         await press(pilot, "a", "v")
         assert panel.display
@@ -257,9 +238,9 @@ async def test_goto_and_export(tmp_path: Path) -> None:
         assert app.cursor == 0xFFFF800082000000
         app.export(str(tmp_path / "map.txt"))
         assert "MODULE" in (tmp_path / "map.txt").read_text(encoding="utf-8")
-        app.export(str(tmp_path / "map.txt"))
-        await pilot.pause()
-        assert any("File exists" in notification.message for notification in app._notifications)
+        await press(pilot, "e", "ctrl+u", *str(tmp_path / "map.txt"), "enter")
+        assert "File exists" in shown_text(app)
+        assert len(app.screen_stack) == 2
 
 
 async def test_playing_moves_through_the_events() -> None:
@@ -271,7 +252,7 @@ async def test_playing_moves_through_the_events() -> None:
         await press(pilot, "space")
         assert app.playing
         for _ in range(4):
-            app._tick()
+            app.time.tick()
         assert not app.playing
         assert app.source.history.at_end
 
@@ -279,8 +260,13 @@ async def test_playing_moves_through_the_events() -> None:
 async def test_every_action_has_a_method_and_unique_keys() -> None:
     keys = [key for action in ACTIONS for key in action.keys.split(",")]
     assert len(set(keys)) == len(keys)
+    app = make_app()
+    async with app.run_test(size=(80, 24)):
+        doers_of_all = app.main.doers
     for action in ACTIONS:
-        assert callable(getattr(ExecmemApp, f"action_{action.id}")), action.id
+        doers = [doer for doer in doers_of_all if f"action_{action.id}" in vars(type(doer))]
+        assert doers or action.id == "quit", action.id
+        assert len(doers) < 2, action.id
 
 
 async def test_no_color_shows_letters(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +276,7 @@ async def test_no_color_shows_letters(monkeypatch: pytest.MonkeyPatch) -> None:
         await press(pilot, "a")
         assert app.letters
         assert "KKKK" in shown_text(app)
-        title = app.query_one(TitleLine)
+        title = app.main.query_one(TitleLine)
         assert title.display
 
 
@@ -330,7 +316,7 @@ async def test_a_trace_is_replayed_with_speed_time_marks_and_failures(tmp_path: 
         await press(pilot, "o")
         app.screen.query_one(Input).value = str(trace)
         await press(pilot, "enter")
-        await app.workers.wait_for_complete()
+        await settle(app)
         await pilot.pause()
         history = app.source.history
         assert app.source.kind.value == "replay"
@@ -344,9 +330,9 @@ async def test_a_trace_is_replayed_with_speed_time_marks_and_failures(tmp_path: 
         await press(pilot, "enter")
         assert history.step == 4
         await press(pilot, "greater_than_sign", "greater_than_sign", "space")
-        app._tick()
+        app.time.tick()
         assert history.step == 8
-        app._tick()
+        app.time.tick()
         assert history.at_end
         assert not app.playing
 
@@ -357,7 +343,7 @@ async def test_a_broken_file_is_said_and_the_map_stays() -> None:
         await press(pilot, "o")
         app.screen.query_one(Input).value = "/nowhere/at\x1b[31mall"
         await press(pilot, "enter")
-        await app.workers.wait_for_complete()
+        await settle(app)
         await pilot.pause()
         messages = [notification.message for notification in app._notifications]
         assert any("No such file" in message for message in messages)
@@ -390,14 +376,14 @@ async def test_a_running_kernel_is_followed_paused_and_closed() -> None:
         assert app.following
         await press(pilot, "less_than_sign", "less_than_sign")
         for steps in (1, 2):
-            app._read_source()
-            await app.workers.wait_for_complete()
+            app.read()
+            await settle(app)
             await pilot.pause()
             assert source.history.steps == steps
             assert app.shown.snapshot.step == steps
         await press(pilot, "left_square_bracket")
-        app._read_source()
-        await app.workers.wait_for_complete()
+        app.read()
+        await settle(app)
         await pilot.pause()
         assert (source.history.step, source.history.steps) == (1, 3)
         await press(pilot, "space")
@@ -437,7 +423,7 @@ async def test_a_scenario_is_chosen_and_told_step_by_step() -> None:
         await press(pilot, "s")
         app.screen.query_one(Input).value = "arm64-64k-bpf"
         await press(pilot, "enter")
-        await app.workers.wait_for_complete()
+        await settle(app)
         await pilot.pause()
         assert app.source.kind is SourceKind.SCENARIO
         assert app.source.history.step == 0
@@ -464,7 +450,7 @@ async def test_consumers_are_told_by_hand_and_taken_back() -> None:
         assert [part.name for part in pack.parts] == ["bpf_prog_program_1", "bpf_prog_program_2"]
         await press(pilot, "2", "i", "u", "ctrl+r", "i")
         assert sum(area.owner == "kprobe_insn_page" for area in app.shown.snapshot.areas) == 1
-        app.focus_pane(4, pack.parts[1].start)
+        app.look.focus_pane(4, pack.parts[1].start)
         await press(pilot, "f")
         (pack,) = [area for area in app.shown.snapshot.areas if area.type is ExecmemType.BPF]
         assert [part.name for part in pack.parts or ()] == ["bpf_prog_program_1"]
@@ -473,7 +459,7 @@ async def test_consumers_are_told_by_hand_and_taken_back() -> None:
             for area in app.shown.snapshot.areas
             if (area.owner, area.region) == ("ext4", "MOD_TEXT")
         )
-        app.focus_pane(1, text.start)
+        app.look.focus_pane(1, text.start)
         await press(pilot, "f")
         left = {
             area.owner

@@ -1,17 +1,16 @@
 """Choose architecture, variant, kernel and KASLR."""
 
-from typing import ClassVar
+from collections.abc import Callable
 
 from attrs import frozen
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.containers import Horizontal
+from textual.widgets import Button, Input, Label, Select
 
 from execmem_tui.arch import KERNELS, architecture, architectures
 from execmem_tui.model.layouts import Layout
+from execmem_tui.tui.screens.dialog import Dialog
 
 
 @frozen
@@ -24,20 +23,17 @@ class Choice:
     kaslr: str
 
 
-class ChooseLayout(ModalScreen[Choice | None]):
+class ChooseLayout(Dialog[Choice]):
     """What to simulate next."""
 
-    CSS = """
-    ChooseLayout { align: center middle; }
-    #box { width: 64; max-width: 95%; height: auto; border: round $primary; background: $surface; padding: 0 1; }
-    #box Label { height: 1; }
-    #box Horizontal { height: 3; align-horizontal: right; }
-    #box #wrong { color: $error; height: auto; }
+    DEFAULT_CSS = """
+    ChooseLayout Horizontal { height: 1; margin-bottom: 1; }
+    ChooseLayout Horizontal Label { width: 18; }
+    ChooseLayout Input, ChooseLayout Select { width: 1fr; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
-    def __init__(self, layout: Layout) -> None:
-        super().__init__()
+    def __init__(self, layout: Layout, do: Callable[[Choice], None]) -> None:
+        super().__init__("Choose a machine", do, "Enter boots · Tab next field · Esc leaves")
         known = layout.arch in architectures()
         self._arch = layout.arch if known else architectures()[0]
         names = [variant.name for variant in architecture(self._arch).variants]
@@ -49,33 +45,25 @@ class ChooseLayout(ModalScreen[Choice | None]):
             "off" if layout.kaslr in ("n/a", "unknown") else layout.kaslr.removeprefix("seed-")
         )
 
-    def compose(self) -> ComposeResult:
+    def fields(self) -> ComposeResult:
         """Three lists and a field."""
-        with Vertical(id="box"):
-            yield Label("Architecture")
-            yield Select(
-                [(name, name) for name in architectures()],
-                value=self._arch,
-                allow_blank=False,
-                id="arch",
-            )
-            yield Label("Variant")
-            yield Select(
-                self._variants(self._arch), value=self._variant, allow_blank=False, id="variant"
-            )
-            yield Label("Kernel")
-            yield Select(
-                [(name, name) for name in KERNELS],
-                value=self._kernel,
-                allow_blank=False,
-                id="kernel",
-            )
-            yield Label("KASLR: off, example, or a number as seed")
-            yield Input(self._kaslr, id="kaslr")
-            yield Static("", id="wrong", markup=False)
+        known = [(name, name) for name in architectures()]
+        lists = (
+            ("Architecture", "arch", known, self._arch),
+            ("Variant", "variant", self._variants(self._arch), self._variant),
+            ("Kernel", "kernel", [(name, name) for name in KERNELS], self._kernel),
+        )
+        for label, name, options, value in lists:
             with Horizontal():
-                yield Button("Boot", variant="primary", id="ok")
-                yield Button("Cancel", id="cancel")
+                yield Label(label)
+                yield Select(options, value=value, allow_blank=False, id=name, compact=True)
+        with Horizontal():
+            yield Label("KASLR")
+            yield Input(
+                self._kaslr, placeholder="off, example, or a seed", id="kaslr", compact=True
+            )
+        with Horizontal():
+            yield Button("Boot", variant="primary", id="ok", compact=True)
 
     @staticmethod
     def _variants(arch: str) -> list[tuple[str, str]]:
@@ -91,18 +79,12 @@ class ChooseLayout(ModalScreen[Choice | None]):
             variants.set_options(self._variants(name))
             variants.value = architecture(name).default_variant
 
-    @on(Button.Pressed, "#cancel")
-    def cancel(self) -> None:
-        """Keep what is."""
-        self.dismiss(None)
-
     @on(Button.Pressed, "#ok")
     @on(Input.Submitted)
     def accept(self) -> None:
-        """Return the choice."""
+        """Hand the choice over."""
         arch, variant, kernel = (
             str(self.query_one(f"#{name}", Select).value) for name in ("arch", "variant", "kernel")
         )
-        self.dismiss(
-            Choice(arch, variant, kernel, self.query_one("#kaslr", Input).value.strip() or "off")
-        )
+        kaslr = self.query_one("#kaslr", Input).value.strip() or "off"
+        self.tell(Choice(arch, variant, kernel, kaslr))

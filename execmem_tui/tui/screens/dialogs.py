@@ -1,30 +1,20 @@
 """Small questions: an allocation, a line of text, a choice from a list."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from attrs import frozen
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, OptionList, Select, Static
+from textual.containers import Horizontal
+from textual.widgets import Button, Input, Label, OptionList, Select
 from textual.widgets.option_list import Option
 
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Bytes, format_size, parse_size
-
-_CSS = """
-ModalScreen { align: center middle; }
-#box { width: 64; max-width: 95%; height: auto; max-height: 95%; border: round $primary; background: $surface; padding: 0 1; }
-#box Label { height: 1; margin-top: 1; }
-#box Input, #box Select { height: 3; }
-#box #wrong { color: $error; height: auto; }
-#box Horizontal { height: 3; margin-top: 1; align-horizontal: right; }
-#box OptionList { height: auto; max-height: 16; }
-"""
-_LEAVE: list[BindingType] = [Binding("escape", "dismiss(None)", "Cancel")]
+from execmem_tui.tui.screens.dialog import LEAVE, Dialog
 
 
 @frozen
@@ -37,40 +27,49 @@ class AllocateRequest:
     owner: str | None
 
 
-class AllocateDialog(ModalScreen[AllocateRequest | None]):
+class AllocateDialog(Dialog[AllocateRequest]):
     """Allocate…: type, size with units, count, name."""
 
-    CSS = _CSS
-    BINDINGS: ClassVar[list[BindingType]] = _LEAVE
+    DEFAULT_CSS = """
+    AllocateDialog Horizontal { height: 1; margin-bottom: 1; }
+    AllocateDialog Horizontal Label { width: 18; }
+    AllocateDialog Input, AllocateDialog Select { width: 1fr; }
+    """
 
     def __init__(
-        self, kinds: list[ExecmemType], chosen: ExecmemType, sizes: dict[ExecmemType, Bytes]
+        self,
+        kinds: list[ExecmemType],
+        chosen: ExecmemType,
+        sizes: dict[ExecmemType, Bytes],
+        do: Callable[[AllocateRequest], None],
     ) -> None:
-        super().__init__()
+        super().__init__("Allocate", do, "Enter allocates · Tab next field · Esc leaves")
         self._kinds = kinds
         self._chosen = chosen
         self._sizes = sizes
 
-    def compose(self) -> ComposeResult:
-        """Four fields and two buttons."""
-        with Vertical(id="box"):
+    def fields(self) -> ComposeResult:
+        """Four fields, each on a line of its own."""
+        with Horizontal():
             yield Label("Type")
             yield Select(
                 [(kind.name, kind) for kind in self._kinds],
                 value=self._chosen,
                 allow_blank=False,
                 id="kind",
+                compact=True,
             )
-            yield Label("Size, for example 64K or 2M")
-            yield Input(format_size(self._sizes[self._chosen]), id="size")
+        with Horizontal():
+            yield Label("Size: 64K, 2M")
+            yield Input(format_size(self._sizes[self._chosen]), id="size", compact=True)
+        with Horizontal():
             yield Label("Count")
-            yield Input("1", type="integer", id="count")
-            yield Label("Name (may be empty)")
-            yield Input("", id="owner", max_length=60)
-            yield Static("", id="wrong", markup=False)
-            with Horizontal():
-                yield Button("Allocate", variant="primary", id="ok")
-                yield Button("Cancel", id="cancel")
+            yield Input("1", type="integer", id="count", compact=True)
+        with Horizontal():
+            yield Label("Name, or nothing")
+            yield Input("", id="owner", max_length=60, compact=True)
+        with Horizontal():
+            yield Button("Allocate", variant="primary", id="ok", compact=True)
 
     def on_mount(self) -> None:
         """The size is what one wants to change."""
@@ -79,13 +78,9 @@ class AllocateDialog(ModalScreen[AllocateRequest | None]):
     @on(Select.Changed, "#kind")
     def suggest_size(self, event: Select.Changed) -> None:
         """Offer the type's usual size."""
-        if isinstance(event.value, ExecmemType):
+        if isinstance(event.value, ExecmemType) and event.value is not self._chosen:
+            self._chosen = event.value
             self.query_one("#size", Input).value = format_size(self._sizes[event.value])
-
-    @on(Button.Pressed, "#cancel")
-    def cancel(self) -> None:
-        """Leave without a request."""
-        self.dismiss(None)
 
     @on(Button.Pressed, "#ok")
     @on(Input.Submitted)
@@ -96,60 +91,59 @@ class AllocateDialog(ModalScreen[AllocateRequest | None]):
             size = parse_size(self.query_one("#size", Input).value)
             count = int(self.query_one("#count", Input).value or "0")
         except (ExecmemTuiError, ValueError) as error:
-            self.query_one("#wrong", Static).update(str(error))
+            self.wrong(str(error))
             return
         if not isinstance(kind, ExecmemType):
             return
         owner = self.query_one("#owner", Input).value.strip() or None
-        self.dismiss(AllocateRequest(kind, size, count, owner))
+        self.tell(AllocateRequest(kind, size, count, owner))
 
 
-class AskLine(ModalScreen[str | None]):
+class AskLine(Dialog[str]):
     """One line of text: an address, a path."""
 
-    CSS = _CSS
-    BINDINGS: ClassVar[list[BindingType]] = _LEAVE
-
-    def __init__(self, question: str, value: str = "") -> None:
-        super().__init__()
-        self._question = question
+    def __init__(
+        self, title: str, do: Callable[[str], None], value: str = "", *, what: str = ""
+    ) -> None:
+        super().__init__(title, do, "Enter · Esc leaves")
         self._value = value
+        self._what = what
 
-    def compose(self) -> ComposeResult:
+    def fields(self) -> ComposeResult:
         """The question and one field."""
-        with Vertical(id="box"):
-            yield Label(self._question)
-            yield Input(self._value, id="line")
+        if self._what:
+            yield Label(self._what)
+        yield Input(self._value, id="line", compact=True)
 
     @on(Input.Submitted)
     def accept(self, event: Input.Submitted) -> None:
-        """Return the line."""
-        self.dismiss(event.value.strip() or None)
+        """Hand the line over."""
+        if line := event.value.strip():
+            self.tell(line)
+        else:
+            self.wrong("nothing was typed")
 
 
-class FindDialog(ModalScreen[int | None]):
+class FindDialog(Dialog[int]):
     """Find something by a part of its line; the list narrows while one types."""
 
-    CSS = _CSS
+    DEFAULT_CSS = "FindDialog OptionList { height: auto; max-height: 16; border: none; }"
     BINDINGS: ClassVar[list[BindingType]] = [
-        *_LEAVE,
+        *LEAVE,
         Binding("down", "pick(1)", "Next", priority=True),
         Binding("up", "pick(-1)", "Previous", priority=True),
     ]
     MOST = 200
 
-    def __init__(self, question: str, lines: list[tuple[str, int]]) -> None:
-        super().__init__()
-        self._question = question
+    def __init__(self, title: str, lines: list[tuple[str, int]], do: Callable[[int], None]) -> None:
+        super().__init__(title, do, "↑ ↓ Enter · Esc leaves")
         self._lines = lines
         self._found: list[tuple[str, int]] = []
 
-    def compose(self) -> ComposeResult:
+    def fields(self) -> ComposeResult:
         """A field and the list."""
-        with Vertical(id="box"):
-            yield Label(self._question)
-            yield Input(id="line")
-            yield OptionList(id="found", markup=False)
+        yield Input(id="line", compact=True)
+        yield OptionList(id="found", markup=False)
 
     def on_mount(self) -> None:
         """Show the first at once."""
@@ -177,13 +171,14 @@ class FindDialog(ModalScreen[int | None]):
 
     @on(Input.Submitted)
     def accept(self) -> None:
-        """Return the number of the highlighted line."""
+        """Hand over the number of the highlighted line."""
         highlighted = self.query_one(OptionList).highlighted
-        self.dismiss(
-            None if highlighted is None or not self._found else self._found[highlighted][1]
-        )
+        if highlighted is None or not self._found:
+            self.wrong("nothing matches")
+            return
+        self.tell(self._found[highlighted][1])
 
     @on(OptionList.OptionSelected)
     def chosen(self, event: OptionList.OptionSelected) -> None:
-        """Return the number of the clicked line."""
-        self.dismiss(self._found[event.option_index][1])
+        """Hand over the number of the clicked line."""
+        self.tell(self._found[event.option_index][1])

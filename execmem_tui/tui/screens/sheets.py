@@ -1,5 +1,6 @@
 """Full-screen texts: help, the event log, the table of ranges."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
@@ -11,7 +12,7 @@ from textual.widgets import Footer, Markdown, OptionList, Static
 from textual.widgets.option_list import Option
 
 from execmem_tui.model.events import Event
-from execmem_tui.tui.widgets.panels import event_mark
+from execmem_tui.tui.widgets.events import event_mark
 
 _LEAVE: list[BindingType] = [Binding("escape,q", "dismiss(None)", "Back")]
 
@@ -19,7 +20,7 @@ _LEAVE: list[BindingType] = [Binding("escape,q", "dismiss(None)", "Back")]
 class TextSheet(ModalScreen[None]):
     """Lines of plain text to scroll through."""
 
-    CSS = """
+    DEFAULT_CSS = """
     TextSheet VerticalScroll { background: $surface; padding: 0 1; }
     TextSheet Static { width: auto; }
     """
@@ -39,7 +40,7 @@ class TextSheet(ModalScreen[None]):
 class HelpSheet(ModalScreen[None]):
     """Help on what has focus, the keys, the words."""
 
-    CSS = "HelpSheet VerticalScroll { background: $surface; padding: 0 1; }"
+    DEFAULT_CSS = "HelpSheet VerticalScroll { background: $surface; padding: 0 1; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,question_mark", "dismiss(None)", "Back")
     ]
@@ -55,16 +56,17 @@ class HelpSheet(ModalScreen[None]):
         yield Footer()
 
 
-class EventLog(ModalScreen[int | None]):
+class EventLog(ModalScreen[None]):
     """Every event so far; Enter jumps to its step."""
 
-    CSS = "EventLog OptionList { height: 1fr; background: $surface; }"
+    DEFAULT_CSS = "EventLog OptionList { height: 1fr; background: $surface; }"
     BINDINGS: ClassVar[list[BindingType]] = _LEAVE
     MOST = 5000
 
-    def __init__(self, events: list[tuple[int, Event]]) -> None:
+    def __init__(self, events: list[tuple[int, Event]], go: Callable[[int], None]) -> None:
         super().__init__()
         self._events = events[-self.MOST :]
+        self._go = go
 
     def compose(self) -> ComposeResult:
         """The list and a footer."""
@@ -85,4 +87,5 @@ class EventLog(ModalScreen[int | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Jump to the step."""
-        self.dismiss(self._events[event.option_index][0])
+        self.dismiss()
+        self._go(self._events[event.option_index][0])

@@ -12,25 +12,31 @@ from textual.widget import Widget
 from execmem_tui.model.ranges import Window
 from execmem_tui.model.units import Address
 from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.shown import Shown
 from execmem_tui.view.cells import CellIndex, lane_cells
 from execmem_tui.view.kinds import FREE, LOOKS
 from execmem_tui.view.panes import Lane, PaneModel
+from execmem_tui.view.viewport import Viewport
 
 _NAME = 11
 _SCALE = 13
 
 
-class RangePane(Widget):
+class PaneView(Widget):
     """A consumer's ranges at a glance. The lane's bracket shows what the detail map displays."""
 
     DEFAULT_CSS = """
-    RangePane { height: auto; }
+    PaneView { height: auto; }
     """
 
-    focused_pane: reactive[bool] = reactive(False)
-    """The detail map shows this pane."""
-    shown: reactive[tuple[Address, Address] | None] = reactive(None)
-    """What the detail map displays, while this pane is focused."""
+    shown: reactive[Shown | None] = reactive(None, repaint=False)
+    """The models of the step."""
+    pane: reactive[int] = reactive(1)
+    """The focused pane, 1 to 4."""
+    viewport: reactive[Viewport | None] = reactive(None)
+    """What the detail map displays."""
+    palette: reactive[Palette | None] = reactive(None)
+    """The styles of the theme."""
 
     class Chosen(Message):
         """The pane was clicked; `address` is the place on a lane, or None for the title."""
@@ -45,17 +51,21 @@ class RangePane(Widget):
         self.number = number
         self._model: PaneModel | None = None
         self._index: CellIndex | None = None
-        self._palette: Palette | None = None
         self._lanes: dict[tuple[int, int], Strip] = {}
-        self.letters = False
 
-    def show(self, model: PaneModel, index: CellIndex, *, letters: bool) -> None:
-        """Show one model."""
+    def watch_shown(self) -> None:
+        """Show another step."""
+        if self.shown is None:
+            return
+        model = self.shown.pane(self.number)
         relayout = self._model is None or self._height(self._model) != self._height(model)
-        self._model, self._index, self.letters = model, index, letters
-        self._palette = None
+        self._model, self._index = model, self.shown.index
         self._lanes.clear()
         self.refresh(layout=relayout)
+
+    def watch_palette(self) -> None:
+        """Every lane looks different."""
+        self._lanes.clear()
 
     @staticmethod
     def _height(model: PaneModel) -> int:
@@ -70,41 +80,27 @@ class RangePane(Widget):
         """Lanes are drawn for one width."""
         self._lanes.clear()
 
-    def notify_style_update(self) -> None:
-        """A theme change makes everything look different."""
-        super().notify_style_update()
-        self._palette = None
-        self._lanes.clear()
-
-    @property
-    def palette(self) -> Palette:
-        """The styles of the current theme."""
-        if self._palette is None:
-            self._palette = Palette(self.app, letters=self.letters)
-        return self._palette
-
     def render_line(self, y: int) -> Strip:
         """Return the title, a lane or the message, on the widget's own background."""
         return self._line(y).apply_style(self.rich_style)
 
     def _line(self, y: int) -> Strip:
-        model, width = self._model, self.size.width
-        if model is None:
+        model, palette, width = self._model, self.palette, self.size.width
+        if model is None or palette is None:
             return Strip.blank(width)
         if y == 0:
-            return self._title(model, width)
+            return self._title(model, palette, width)
         if model.message:
             text = model.message
-            return Strip([Segment(f"  {text}"[:width], self.palette.muted)]).adjust_cell_length(
-                width
-            )
+            return Strip([Segment(f"  {text}"[:width], palette.muted)]).adjust_cell_length(width)
         if y > len(model.lanes):
             return Strip.blank(width)
-        return self._lane(model.lanes[y - 1], y, width)
+        return self._lane(model.lanes[y - 1], palette, y, width)
 
-    def _title(self, model: PaneModel, width: int) -> Strip:
-        style = self.palette.strong if self.focused_pane else Style()
-        mark = "▸" if self.focused_pane else " "
+    def _title(self, model: PaneModel, palette: Palette, width: int) -> Strip:
+        focused = self.pane == self.number
+        style = palette.strong if focused else Style()
+        mark = "▸" if focused else " "
         head = f"{mark}{model.number} {model.title:<8}"
         plain, spill, rest = model.summary.partition("▲")
         alarm = spill + rest
@@ -113,22 +109,21 @@ class RangePane(Widget):
             middle = middle.rpartition(" ")[2] if middle.count("-") else middle
         segments = [
             Segment(head, style),
-            Segment(f" {middle}  ", self.palette.muted),
+            Segment(f" {middle}  ", palette.muted),
             Segment(plain, style),
-            Segment(alarm, self.palette.alarm),
+            Segment(alarm, palette.alarm),
         ]
         return Strip(segments).adjust_cell_length(width).crop(0, width)
 
     def _lane_width(self, width: int) -> int:
         return max(8, width - _NAME - _SCALE - 2)
 
-    def _lane(self, lane: Lane, y: int, width: int) -> Strip:
+    def _lane(self, lane: Lane, palette: Palette, y: int, width: int) -> Strip:
         index, model = self._index, self._model
         assert index is not None
         assert model is not None
         strip = self._lanes.get((y, width))
         if strip is None:
-            palette = self.palette
             cells = lane_cells(index, lane, self._lane_width(width), model.favour)
             name_style = (
                 palette.alarm
@@ -156,16 +151,16 @@ class RangePane(Widget):
             style = next((segment.style for segment in under if segment.style is not None), Style())
             pieces += [
                 strip.crop(at, column),
-                Strip([Segment(mark, style + self.palette.strong)], 1),
+                Strip([Segment(mark, style + palette.strong)], 1),
             ]
             at = column + 1
         return Strip.join([*pieces, strip.crop(at, width)])
 
     def _bracket(self, lane: Lane, width: int) -> tuple[int, int] | None:
         """Return the screen columns of the part that the detail map shows."""
-        if not self.focused_pane or self.shown is None:
+        if self.pane != self.number or self.viewport is None:
             return None
-        start, end = self.shown
+        start, end = self.viewport.top, self.viewport.bottom
         if end <= lane.shown_start or start >= lane.shown_end:
             return None
         span, cells = lane.shown_end - lane.shown_start, self._lane_width(width)

@@ -1,5 +1,7 @@
 """What the screen shows of one source: models made once per snapshot, handed down to widgets."""
 
+from functools import cached_property
+
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Allocated, Event
@@ -13,21 +15,41 @@ from execmem_tui.view.rulers import ReachModel, default_origin, reach_model, rea
 
 
 class Shown:
-    """Everything derived from one snapshot."""
+    """Everything derived from one snapshot, each model made when it is first asked for."""
 
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
-        self.index = CellIndex(snapshot)
-        self.holes = HoleIndex(snapshot)
-        self.panes = pane_models(snapshot, self.holes)
+
+    @cached_property
+    def index(self) -> CellIndex:
+        """What rows and lanes are drawn from."""
+        return CellIndex(self.snapshot)
+
+    @cached_property
+    def holes(self) -> HoleIndex:
+        """The free runs."""
+        return HoleIndex(self.snapshot)
+
+    @cached_property
+    def panes(self) -> tuple[PaneModel, ...]:
+        """The models of the four panes."""
+        return pane_models(self.snapshot, self.holes)
 
     def pane(self, number: int) -> PaneModel:
         """Return the model of pane 1 to 4."""
         return self.panes[number - 1]
 
+    def pane_of(self, address: Address, focused: int) -> int:
+        """Return the pane of the area at `address`: the focused one where none is its own."""
+        area = self.snapshot.area_at(address)
+        for number, (_, types) in enumerate(PANES, 1):
+            if area is not None and area.type in types:
+                return number
+        return focused
+
     def span(self, number: int) -> tuple[Address, Address]:
         """Return what the detail map of a pane may show."""
-        return pane_span(self.snapshot, self.pane(number).types)
+        return pane_span(self.snapshot, PANES[number - 1][1])
 
     def focus(self, number: int) -> tuple[Address, Address]:
         """Return what it shows at first."""

@@ -1,0 +1,160 @@
+"""What one does to the simulated kernel: allocate, insert, free, purge, undo, redo."""
+
+from collections.abc import Callable
+from functools import partial
+
+from execmem_tui.model.areas import AreaState
+from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.model.events import Allocated, Failed, HazardFound
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.units import Address, Bytes
+from execmem_tui.sources.base import Commanded
+from execmem_tui.tui.shown import pane_type
+from execmem_tui.tui.stage import Stage
+
+
+class KernelActions:
+    """Keys that change what is simulated; each is one undoable command."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    @property
+    def _source(self) -> Commanded:
+        source = self._stage.source
+        assert isinstance(source, Commanded)  # the registry offers these keys for no other source
+        return source
+
+    def do(self, command: Callable[[], None]) -> None:
+        """Do something to the simulated kernel, show it, and say where a fallback was used or nothing fitted.
+
+        Raises:
+            ExecmemTuiError: it cannot be done; nothing changed.
+        """
+        history = self._stage.source.history
+        before = min(history.step, history.steps)
+        command()
+        self._stage.show_step()
+        self._tell(before)
+
+    def try_to(self, command: Callable[[], None]) -> None:
+        """Do it, or say why it cannot be done."""
+        try:
+            self.do(command)
+        except ExecmemTuiError as error:
+            self._stage.say(error.hint or error.title, error.title if error.hint else "", "warning")
+
+    def _tell(self, before: int) -> None:
+        """Tell of fallbacks, failures and hazards since step `before`, and look at the newest area."""
+        history = self._stage.source.history
+        events = history.events(before, history.step)
+        allocated = [event for event in events if isinstance(event, Allocated)]
+        spilled = [event for event in allocated if event.fallback]
+        if allocated:
+            self._stage.look_at(allocated[-1].area.start)
+        if spilled:
+            newest = spilled[-1]
+            more = f" (and {len(spilled) - 1} more)" if len(spilled) > 1 else ""
+            self._stage.say(
+                f"{newest.reason}. n and N jump between fallbacks.",
+                f"▲ FALLBACK at {newest.area.start:x}{more}",
+                "warning",
+            )
+        for event in events:
+            if isinstance(event, Failed) and not event.attempt:
+                self._stage.say(event.reason, "execmem: unable to allocate memory", "error")
+            elif isinstance(event, HazardFound):
+                self._stage.say(event.message, f"hazard {event.rule}", "error")
+
+    def allocate(
+        self, kind: ExecmemType, size: Bytes | None = None, count: int = 1, owner: str | None = None
+    ) -> None:
+        """Make requests of one type."""
+        self.do(partial(self._source.allocate, kind, size, count=count, owner=owner))
+
+    def action_allocate(self) -> None:
+        """Allocate in the focused pane, its usual size."""
+        self.try_to(partial(self._source.allocate, pane_type(self._stage.pane)))
+
+    def action_allocate_as(self) -> None:
+        """Ask for type, size, count and name."""
+        from execmem_tui.tui.screens.dialogs import AllocateDialog, AllocateRequest
+
+        source = self._source
+        kinds = [kind for kind in ExecmemType if not source.why_not_allocate(kind)]
+        if not kinds:
+            self._stage.say(source.why_not_allocate(ExecmemType.MODULE_TEXT), severity="warning")
+            return
+        chosen = pane_type(self._stage.pane)
+
+        def go(request: AllocateRequest) -> None:
+            self.allocate(request.kind, request.size, request.count, request.owner)
+
+        sizes = {kind: source.usual_size(kind) for kind in kinds}
+        chosen = chosen if chosen in kinds else kinds[0]
+        self._stage.ask(AllocateDialog(kinds, chosen, sizes, go))
+
+    def action_insert(self) -> None:
+        """Let the consumer of the focused pane ask for memory; for the loader, choose a module."""
+        from execmem_tui.tui.screens.dialogs import FindDialog
+
+        source = self._source
+        kind = pane_type(self._stage.pane)
+        if kind is not ExecmemType.MODULE_TEXT:
+            self.try_to(partial(source.insert, kind))
+            return
+        names = source.loadable()
+        if not names:
+            self._stage.say(
+                "no catalogue of modules for this architecture and kernel", severity="warning"
+            )
+            return
+        lines = [(name, number) for number, name in enumerate(names)]
+        self._stage.ask(
+            FindDialog(
+                "Load a module", lines, lambda number: self.do(partial(source.load, names[number]))
+            )
+        )
+
+    def action_free(self) -> None:
+        """Free what is under the cursor."""
+        cursor = self._stage.cursor
+        if self._stage.shown.snapshot.area_at(cursor) is None:
+            self._stage.say("there is no area under the cursor", severity="warning")
+            return
+        self.try_to(partial(self._source.free, cursor))
+
+    def action_free_as(self) -> None:
+        """Choose what to free by name."""
+        from execmem_tui.tui.screens.dialogs import FindDialog
+
+        source = self._source
+        names = [
+            (f"{area.name}  {area.start:x}", area.start)
+            for area in self._stage.shown.snapshot.areas
+            if area.type is not None and area.state is AreaState.LIVE
+        ]
+
+        def go(address: Address) -> None:
+            self.do(partial(source.free, address))
+
+        self._stage.ask(FindDialog("Free", names, go))
+
+    def action_purge(self) -> None:
+        """Purge lazy areas now."""
+        self._source.purge()
+        self._stage.show_step()
+
+    def action_undo(self) -> None:
+        """Take back the last command."""
+        if self._stage.source.history.undo():
+            self._stage.show_step()
+        else:
+            self._stage.say("nothing to take back")
+
+    def action_redo(self) -> None:
+        """Do it again."""
+        if self._stage.source.history.redo():
+            self._stage.show_step()
+        else:
+            self._stage.say("nothing to do again")

@@ -1,0 +1,115 @@
+"""Where one looks: panes, find, go to, reach origin, sheets."""
+
+from importlib.resources import files
+
+from execmem_tui.model.units import Address, hex_address, parse_address
+from execmem_tui.tui.stage import Stage
+from execmem_tui.view.actions import keys_markdown
+
+
+class LookActions:
+    """Keys that change nothing but what is looked at."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+
+    def focus_pane(self, number: int, address: Address | None = None) -> None:
+        """Show a pane in the detail map, and an address of it: by itself, its first area."""
+        if address is None and number != self._stage.pane:
+            types = self._stage.shown.pane(number).types
+            address = next(
+                (area.start for area in self._stage.shown.snapshot.areas if area.type in types),
+                None,
+            )
+        self._stage.pane = number
+        if address is not None:
+            self._stage.look_at(address)
+
+    def action_pane_1(self) -> None:
+        """Focus the module pane."""
+        self.focus_pane(1)
+
+    def action_pane_2(self) -> None:
+        """Focus the kprobes pane."""
+        self.focus_pane(2)
+
+    def action_pane_3(self) -> None:
+        """Focus the ftrace pane."""
+        self.focus_pane(3)
+
+    def action_pane_4(self) -> None:
+        """Focus the BPF pane."""
+        self.focus_pane(4)
+
+    def action_next_pane(self) -> None:
+        """Focus the next pane."""
+        self.focus_pane(self._stage.pane % 4 + 1)
+
+    def action_origin(self) -> None:
+        """Count reach from the cursor, or from kernel text again."""
+        self._stage.origin = self._stage.cursor if self._stage.origin is None else None
+
+    def action_copy_address(self) -> None:
+        """Copy the cursor's address."""
+        text = hex_address(self._stage.cursor, self._stage.shown.snapshot.layout.word_bits)
+        self._stage.copy(text)
+
+    def action_goto(self) -> None:
+        """Ask for an address and go there."""
+        from execmem_tui.tui.screens.dialogs import AskLine
+
+        self._stage.ask(
+            AskLine("Go to", lambda line: self._stage.look_at(parse_address(line)), what="address")
+        )
+
+    def action_find(self) -> None:
+        """Find an area by a part of its name."""
+        from execmem_tui.tui.screens.dialogs import FindDialog
+
+        names = [
+            (f"{area.name}  {area.start:x}", area.start)
+            for area in self._stage.shown.snapshot.areas
+        ]
+        self._stage.ask(FindDialog("Find", names, self.find_address))
+
+    def find_address(self, address: Address) -> None:
+        """Show an address in the pane that can: the one of its area, else the focused one."""
+        self.focus_pane(self._stage.shown.pane_of(address, self._stage.pane), address)
+
+    def action_help(self) -> None:
+        """Help on the map, the keys and the words."""
+        from execmem_tui.tui.screens.sheets import HelpSheet
+        from execmem_tui.tui.widgets.map import DetailMap
+
+        folder = files("execmem_tui") / "tui" / "help"
+        pages = [(folder / name).read_text(encoding="utf-8") for name in ("map.md", "words.md")]
+        self._stage.ask(
+            HelpSheet("\n\n".join([pages[0], DetailMap.HELP, "## Keys", keys_markdown(), pages[1]]))
+        )
+
+    def action_ranges(self) -> None:
+        """Show the table of resolved ranges."""
+        from execmem_tui.tui.screens.sheets import TextSheet
+        from execmem_tui.view.ranges_table import layout_lines
+
+        self._stage.ask(TextSheet(layout_lines(self._stage.shown.snapshot.layout)))
+
+    def action_explain(self) -> None:
+        """Show how the focused pane's range comes about."""
+        from execmem_tui.arch import explain
+        from execmem_tui.tui.screens.sheets import TextSheet
+        from execmem_tui.view.ranges_table import explanation_lines
+
+        layout = self._stage.shown.snapshot.layout
+        kind = self._stage.shown.pane(self._stage.pane).types[0]
+        if not layout.macros:
+            self._stage.say("this layout was not computed: nothing to explain", severity="warning")
+            return
+        fixed = {name: value for name, value in layout.symbols.items() if name in ("_text", "_end")}
+        kaslr = layout.kaslr if layout.kaslr != "unknown" else "off"
+        steps = explain(
+            layout.arch, layout.kernel, layout.variant, kaslr, {} if kaslr != "off" else fixed
+        )
+        self._stage.ask(
+            TextSheet([f"{kind.name} of {layout.id}", "", *explanation_lines(steps, kind)])
+        )

@@ -1,0 +1,100 @@
+"""What all dialogs have in common: the box, the errors inside it, and keys that lose nothing."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.model.text import printable
+
+Told = TypeVar("Told")
+
+LEAVE: list[BindingType] = [Binding("escape", "leave", "Leave")]
+
+
+class Dialog(ModalScreen[None], Generic[Told]):
+    """A question in a box. `do` gets the answer; what it raises is shown inside, and the box stays.
+
+    Args:
+        title: in the border.
+        do: called with what was told.
+        hints: keys, in the lower border.
+    """
+
+    DEFAULT_CSS = """
+    Dialog { align: center middle; }
+    Dialog > #box {
+        width: 72; max-width: 100%; height: auto; max-height: 100%;
+        border: round $accent; border-title-color: $accent; border-title-style: bold;
+        border-subtitle-color: $foreground 70%;
+        background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
+    }
+    Dialog Label { height: 1; color: $foreground 70%; }
+    Dialog #wrong { color: $error; height: auto; display: none; }
+    Dialog #wrong.says { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = LEAVE
+
+    class Ready(Message):
+        """The dialog takes keys from here on."""
+
+        def __init__(self, dialog: "Dialog[Any]") -> None:
+            super().__init__()
+            self.dialog = dialog
+
+    def __init__(self, title: str, do: Callable[[Told], None], hints: str = "Esc leaves") -> None:
+        super().__init__()
+        self._title = title
+        self._do = do
+        self._hints = hints
+        self.ready = False
+        """Whether there is a field to type into; keys wait until then."""
+        self._finished = False
+
+    def fields(self) -> ComposeResult:
+        """Yield what is asked."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        """The fields, and a place for what is wrong with them."""
+        with VerticalScroll(id="box", can_focus=False) as box:
+            box.border_title = self._title
+            box.border_subtitle = self._hints
+            yield from self.fields()
+            yield Static("", id="wrong", markup=False)
+
+    def on_screen_resume(self) -> None:
+        """Ask for what was typed ahead, now that a field has the focus."""
+        self.call_after_refresh(self.app.post_message, self.Ready(self))
+
+    def wrong(self, text: str) -> None:
+        """Say what is wrong, inside the box; an empty text takes it back."""
+        label = self.query_one("#wrong", Static)
+        label.update(printable(text, 400))
+        label.set_class(bool(text), "says")
+
+    def tell(self, told: Told) -> None:
+        """Do it and leave; stay where it cannot be done."""
+        if self._finished:
+            return  # the second Enter of two in one write
+        try:
+            self._do(told)
+        except ExecmemTuiError as error:
+            self.wrong(str(error))
+            return
+        except OSError as error:
+            self.wrong(error.strerror or str(error))
+            return
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Leave, once."""
+        if not self._finished:
+            self._finished = True
+            self.dismiss()

@@ -1,0 +1,57 @@
+"""What the keys act on: the application as its actions see it, small enough to fake in a test."""
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+from textual.screen import Screen
+
+from execmem_tui.model.units import Address
+from execmem_tui.sources.base import Source
+from execmem_tui.tui.jobs import Job
+from execmem_tui.tui.shown import Shown
+
+Severity = Literal["information", "warning", "error"]
+
+
+class Stage(Protocol):
+    """A source, what is shown of it, where one looks, and the means to ask and to say something."""
+
+    source: Source
+    """What feeds the map."""
+    shown: Shown
+    """The models of the history's step."""
+    pane: int
+    """The focused pane, 1 to 4."""
+    origin: Address | None
+    """Where reach counts from; None is kernel text."""
+    playing: bool
+    """Whether the events are being played."""
+    following: bool
+    """Whether the running kernel is read again and again."""
+    interval: float
+    """Seconds between two reads of it."""
+
+    @property
+    def cursor(self) -> Address:
+        """The address under the cursor."""
+
+    def show_step(self) -> None:
+        """Show the step that the history is at."""
+
+    def show_source(self, source: Source) -> None:
+        """Show another source from here on."""
+
+    def look_at(self, address: Address, *, pane: int | None = None) -> None:
+        """Put the cursor on an address, in a pane."""
+
+    def ask(self, dialog: Screen[Any]) -> None:
+        """Show a dialog or a sheet."""
+
+    def say(self, text: str, title: str = "", severity: Severity = "information") -> None:
+        """Tell something in passing. `text` is printable."""
+
+    def copy(self, text: str) -> None:
+        """Put a text on the clipboard, and say so."""
+
+    def work(self, title: str, opener: Callable[[Job], Source]) -> None:
+        """Open a source off the event loop and show it."""

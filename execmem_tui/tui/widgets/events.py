@@ -1,0 +1,102 @@
+"""The newest events."""
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from execmem_tui.model.events import (
+    Allocated,
+    Event,
+    Failed,
+    Freed,
+    HazardFound,
+    PermissionsChanged,
+)
+from execmem_tui.model.units import format_size
+from execmem_tui.sources.base import Source
+from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.shown import Shown, recent
+
+EVENTS_SHOWN = 12
+
+
+def event_mark(event: Event) -> str:
+    """Return the mark of an event: meaning without colour."""
+    if isinstance(event, Allocated) and event.fallback:
+        return "▲"
+    if isinstance(event, Failed):
+        return "·" if event.attempt else "✗"
+    return "!" if isinstance(event, HazardFound) else " "
+
+
+def event_brief(event: Event) -> str:
+    """Return an event short enough for the side panel.
+
+    ``+address size type``, ``-address name``.
+    """
+    if isinstance(event, Allocated):
+        area = event.area
+        kind = "vmalloc" if area.type is None else area.type.name.removeprefix("MODULE_")
+        return f"+{area.start:x} {format_size(event.requested)} {kind}"
+    if isinstance(event, Freed):
+        return f"-{event.area.start:x} {event.area.name}"
+    return f" {event.text}"
+
+
+def _style(event: Event, palette: Palette) -> Style | str:
+    if isinstance(event, Allocated) and event.fallback:
+        return palette.alarm
+    if isinstance(event, Failed | HazardFound) and not getattr(event, "attempt", False):
+        return palette.alarm
+    return palette.muted if isinstance(event, PermissionsChanged | Failed) else ""
+
+
+class EventsView(Static):
+    """The newest events up to the step, newest first; a click goes to the step."""
+
+    DEFAULT_CSS = "EventsView { height: auto; }"
+
+    source: reactive[Source | None] = reactive(None, layout=True)
+    """What feeds the map."""
+    shown: reactive[Shown | None] = reactive(None, layout=True)
+    """The models of the step."""
+    palette: reactive[Palette | None] = reactive(None)
+    """The styles of the theme."""
+
+    class Chosen(Message):
+        """An event was clicked."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
+
+    def _listed(self) -> list[tuple[int, Event]]:
+        if self.source is None:
+            return []
+        return [
+            each
+            for each in recent(self.source, 8 * EVENTS_SHOWN)
+            if not isinstance(each[1], PermissionsChanged)
+        ][:EVENTS_SHOWN]
+
+    def render(self) -> Text:
+        """Return one line per event."""
+        text = Text(no_wrap=True, overflow="crop")
+        if self.palette is None:
+            return text
+        listed = self._listed()
+        for step, event in listed:
+            line = f"{step:>4}{event_mark(event)}{event_brief(event)}"
+            text.append(line[: self.size.width or None] + "\n", _style(event, self.palette))
+        if not listed:
+            text.append("nothing yet", self.palette.muted)
+        return text
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the step of the event under the pointer."""
+        listed = self._listed()
+        if 0 <= event.y < len(listed):
+            self.post_message(self.Chosen(listed[event.y][0]))

@@ -1,0 +1,43 @@
+"""The side panel: reach, what is selected, the newest events."""
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from execmem_tui.model.units import Address
+from execmem_tui.sources.base import Source
+from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.widgets.events import EventsView
+from execmem_tui.tui.widgets.inspector import Inspector
+from execmem_tui.tui.widgets.reach import ReachPanel
+
+
+class SidePanel(VerticalScroll, can_focus=False):
+    """Three sections, one under the other; hands its attributes down to them."""
+
+    DEFAULT_CSS = """
+    SidePanel { width: 39; border-left: solid $panel; padding: 0 1; scrollbar-size-vertical: 1; }
+    SidePanel .heading { color: $accent; text-style: bold; height: 1; }
+    """
+
+    source: reactive[Source | None] = reactive(None)
+    """What feeds the map."""
+    shown: reactive[Shown | None] = reactive(None)
+    """The models of the step."""
+    origin: reactive[Address | None] = reactive(None)
+    """Where reach counts from; None is kernel text."""
+    address: reactive[Address | None] = reactive(None)
+    """The address under the cursor."""
+    palette: reactive[Palette | None] = reactive(None)
+    """The styles of the theme."""
+
+    def compose(self) -> ComposeResult:
+        """Headings and sections."""
+        yield Static("REACH", classes="heading")
+        yield ReachPanel().data_bind(SidePanel.shown, SidePanel.origin)
+        yield Static("SELECTED", classes="heading")
+        yield Inspector().data_bind(SidePanel.shown, SidePanel.origin, SidePanel.address)
+        yield Static("EVENTS", classes="heading")
+        yield EventsView().data_bind(SidePanel.source, SidePanel.shown, SidePanel.palette)

@@ -1,0 +1,35 @@
+"""The application under a pilot: what every test of the screen needs."""
+
+import asyncio
+from typing import Any
+
+from textual.pilot import Pilot
+
+from execmem_tui.sources.simulation import Simulation, open_simulation
+from execmem_tui.tui.app import ExecmemApp
+
+
+def make_app(simulation: Simulation | None = None) -> ExecmemApp:
+    return ExecmemApp(
+        simulation or open_simulation("arm64", "7.1", "va48-4k", "off"), theme="execmem-dark"
+    )
+
+
+async def press(pilot: Pilot[Any], *keys: str) -> None:
+    await pilot.press(*keys)
+    await pilot.pause()
+
+
+async def settle(app: ExecmemApp) -> None:
+    """Wait for what is opened or read off the event loop."""
+    for job in (app._opening, app._reading):
+        if job is not None:
+            await asyncio.to_thread(job.join)
+
+
+def shown_text(app: ExecmemApp) -> str:
+    """All that is on the screen, as text."""
+    return "\n".join(
+        "".join(segment.text for segment in strip)
+        for strip in app.screen._compositor.render_strips()
+    )

@@ -14,7 +14,6 @@ from execmem_tui.analysis.rox_text import RoxText, Truth
 from execmem_tui.arch import resolve
 from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
-from execmem_tui.consumers.load_sequence import text_calls
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.procfiles import parse_kallsyms, parse_modules
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
@@ -52,7 +51,7 @@ def loader_check(
         return None
     layout = resolve(run.arch, run.kernel)
     catalogues = [catalogue]
-    if layout.arch == "arm64":
+    if catalogue.has_erratum:
         erratum = open_catalogue(run.arch, run.kernel, erratum_843419=True)
         assert erratum is not None
         catalogues.append(erratum)
@@ -66,7 +65,7 @@ def loader_check(
         separate=(text.start, text.end) != (layout.vmalloc_start, layout.vmalloc_end),
         purges=layout.set_memory_purges,
         cached=text.rox_cached,
-        text_calls=text_calls(layout.arch),
+        text_calls=layout.capability.rox_calls,
     )
     rox = None
     if rules.cached and others and not near:

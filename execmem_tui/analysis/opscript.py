@@ -3,7 +3,6 @@
 The allocator against the addresses that the kernels' own routines returned.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
@@ -14,9 +13,10 @@ from attrs import frozen
 from execmem_tui.files.opscript import OpHeader, OpScript
 from execmem_tui.mm.execmem import Execmem, TypeRange
 from execmem_tui.mm.percpu import pcpu_get_vm_areas
-from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
+from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.rules import rules_of
 
 _T = TypeVar("_T")
 _UNCHECKED = ("cpu", "knobs", "range")
@@ -90,24 +90,6 @@ def _shown(value: Any) -> Any:
     return value
 
 
-def _release(kernel: str) -> tuple[int, int]:
-    found = re.match(r"(\d{1,4})(?:\.(\d{1,4}))?", kernel)
-    return (int(found[1]), int(found[2] or 0)) if found else (7, 1)
-
-
-def form_of(kernel: str) -> Form:
-    """Return whose rules a kernel version follows.
-
-    6.13 and later, and what is no version, are read as 7.1.
-    """
-    return Form.V6_12 if _release(kernel) <= (6, 12) else Form.V7_1
-
-
-def has_nodes(kernel: str) -> bool:
-    """Whether vmalloc keeps its areas in nodes with pools: since 6.9."""
-    return _release(kernel) >= (6, 9)
-
-
 def digest(lines: list[tuple[int, int]]) -> str:
     """Return the first 16 hex digits of sha256 over ``start-end`` lines."""
     return sha256("".join(f"{start:x}-{end:x}\n" for start, end in lines).encode()).hexdigest()[:16]
@@ -131,7 +113,7 @@ class OpReplay:
         self.header = header
         self.line = 1
         vmalloc = Vmalloc(
-            form=form_of(header.kernel),
+            rules=rules_of(header.kernel),
             page_size=header.page_size,
             vmalloc_start=header.vmalloc_start,
             vmalloc_end=header.vmalloc_end,

@@ -154,7 +154,7 @@ def boot_pages(layout: Layout) -> tuple[int, int] | None:
     Pages for non-PLT usage and for PLT usage (arch/arm64/mm/init.c: module_init_info).
     """
     image = layout.image
-    if layout.arch != "arm64" or image is None:
+    if image is None or "module_plt_base" not in layout.macros:
         return None
     size = image[1] - image[0]
     direct, plt = (

@@ -20,8 +20,9 @@ from execmem_tui.analysis.request_classes import (
     in_bounds,
 )
 from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, LOST, PURGE, Alloc, Event, full
-from execmem_tui.mm.vmalloc import Form, Vmalloc
+from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.mm.vmap_node import NO_OWNER
+from execmem_tui.model.rules import Rules
 
 _AHEAD: Final = 400
 """Lines to look ahead for the purge that already took effect."""
@@ -35,10 +36,10 @@ class Replay:
     """One kernel being replayed.
 
     Args:
-        form: whose rules apply.
+        rules: of the kernel.
         page_size: bytes.
         window: VMALLOC_START and VMALLOC_END; requests for exactly this may be served from pools.
-        cpus: possible CPUs, as far as they decide the number of nodes: 1 for kernels before 6.9.
+        cpus: possible CPUs, which decide the number of nodes where there are any.
         busy: (start, end) of areas that exist from the start.
         lazy: (start, end) of areas that are lazy from the start.
         percpu: {address of an allocation: areas that appear right after it}: percpu chunks have no
@@ -47,14 +48,13 @@ class Replay:
         unknown: what is not known at the start.
         shaped: whether the tree's shape is known (from boot); else only the bounds of an uncertain
             answer are.
-        ascending: a purge gives back in ascending order (before 6.9).
         model: the allocator; another for rules that are wrong on purpose.
     """
 
     def __init__(
         self,
         *,
-        form: Form,
+        rules: Rules,
         page_size: int,
         window: tuple[int, int],
         cpus: int,
@@ -64,19 +64,17 @@ class Replay:
         word_bits: int = 64,
         unknown: Unknown = Unknown.NOTHING,
         shaped: bool = True,
-        ascending: bool = False,
         model: type[Vmalloc] = Vmalloc,
     ) -> None:
         lazy = tuple(lazy)
         self.vmalloc = model(
-            form=form,
+            rules=rules,
             page_size=page_size,
             vmalloc_start=window[0],
             vmalloc_end=window[1],
             possible_cpus=cpus,
             early_areas=(*busy, *lazy),
             word_bits=word_bits,
-            ascending=ascending,
         )
         self.vmalloc.drain_queued = True  # the trace says when it runs
         for start, _ in lazy:

@@ -12,14 +12,14 @@ from attrs import frozen
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_setup import loader_check
 from execmem_tui.analysis.loads import LoaderMiss
-from execmem_tui.analysis.opscript import form_of, has_nodes
 from execmem_tui.analysis.replay import Replay
 from execmem_tui.analysis.replay_results import Miss, Place, ReplayResults
 from execmem_tui.analysis.request_classes import Unknown
 from execmem_tui.bundles.trace_run import TraceRun, read_trace_run
 from execmem_tui.files.trace_events import read_events
 from execmem_tui.formats.trace import Event
-from execmem_tui.mm.vmalloc import Form, Vmalloc
+from execmem_tui.mm.vmalloc import Vmalloc
+from execmem_tui.model.rules import Rules, rules_told
 
 _FOUND: Final = ("checked", "exact", "unclaimed", "misses", "fallback_loads")
 """What a check of the loader knows at last."""
@@ -119,22 +119,22 @@ def make_replay(
     run: TraceRun,
     model: type[Vmalloc] = Vmalloc,
     *,
-    form: Form | None = None,
-    cpus: int | None = None,
+    rules: Rules | None = None,
 ) -> Replay:
     """Return a replay that stands where the trace begins.
 
-    `model`, and `form` and `cpus` instead of the run's, are for wrong models.
+    `model`, and `rules` instead of the run's, are for wrong models.
     """
-    noded = has_nodes(run.kernel) and run.word_bits == 64
-    nodes = (run.cpus if cpus is None else cpus) if noded else 1
+    rules = rules_told(run.kernel) if rules is None else rules
+    several = rules.vmap_nodes and run.word_bits == 64
+    nodes = run.cpus if several else 1
     unknown = Unknown.NOTHING
     if not run.begins.name:
         unknown = Unknown.STATE
     elif nodes > 1 and not run.begins.from_boot:
         unknown = Unknown.POOLS
     return Replay(
-        form=form_of(run.kernel) if form is None else form,
+        rules=rules,
         page_size=run.page_size,
         window=run.window,
         cpus=nodes,
@@ -144,7 +144,6 @@ def make_replay(
         word_bits=run.word_bits,
         unknown=unknown,
         shaped=run.begins.from_boot,
-        ascending=not has_nodes(run.kernel),
         model=model,
     )
 

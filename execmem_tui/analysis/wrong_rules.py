@@ -1,12 +1,12 @@
 """`verify --self-test`: rules that are wrong on purpose, and which of them a trace catches."""
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from execmem_tui.analysis.opscript import form_of
 from execmem_tui.analysis.replay_results import ReplayResults
 from execmem_tui.analysis.trace_verify import make_replay, replay_run
 from execmem_tui.analysis.wrong_loader import wrong_loads
@@ -15,8 +15,9 @@ from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import parse_trace
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
-from execmem_tui.mm.vmalloc import Answer, Form, Vmalloc, VmapRequest
+from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import VmapArea, VmapNode
+from execmem_tui.model.rules import PurgeOrder, Rules, rules_told
 
 
 class _Wrong(Vmalloc):
@@ -81,16 +82,6 @@ class _NoGuard(_Wrong):
         return super().answer(bare, owner)
 
 
-class _Ascending(Vmalloc):
-    """Wrong on purpose: a purge gives back ascending."""
-
-    __slots__ = ()
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.ascending = True
-
-
 class _FifoNode(VmapNode):
     __slots__ = ()
 
@@ -132,20 +123,25 @@ class _Mistake:
 
     name: str
     model: type[Vmalloc] = Vmalloc
-    other_form: bool = False
-    """The rules of the other kernel."""
-    one_node: bool = False
+    turned: Callable[[Rules], Rules] = lambda rules: rules
+    """What it makes of the kernel's rules."""
 
 
 _MISTAKES: Final = (
     _Mistake(name="first fit alone", model=_FirstFit),
     _Mistake(name="padded areas only", model=_AlwaysPadded),
-    _Mistake(name="ascending give-back", model=_Ascending),
+    _Mistake(
+        name="ascending give-back",
+        turned=lambda rules: evolve(rules, purge_order=PurgeOrder.ASCENDING),
+    ),
     _Mistake(name="first-in first-out pools", model=_FifoPools),
     _Mistake(name="a split keeps the left part", model=_LeftSplit),
     _Mistake(name="no guard page", model=_NoGuard),
-    _Mistake(name="the other kernel's decay", other_form=True),
-    _Mistake(name="no pools", one_node=True),
+    _Mistake(
+        name="the other kernel's decay",
+        turned=lambda rules: evolve(rules, decay_empties_short=not rules.decay_empties_short),
+    ),
+    _Mistake(name="no pools", turned=lambda rules: evolve(rules, vmap_nodes=False)),
 )
 
 
@@ -171,11 +167,8 @@ def self_test(path: Path) -> list[WrongRule]:
     model = _wrong(replay_run(run, make_replay(run)))
     rows = []
     for mistake in _MISTAKES:
-        form = form_of(run.kernel)
-        if mistake.other_form:
-            form = Form.V7_1 if form is Form.V6_12 else Form.V6_12
-        cpus = 1 if mistake.one_node else None
-        wrong = _wrong(replay_run(run, make_replay(run, mistake.model, form=form, cpus=cpus)))
+        rules = mistake.turned(rules_told(run.kernel))
+        wrong = _wrong(replay_run(run, make_replay(run, mistake.model, rules=rules)))
         rows.append(_row(mistake.name, wrong, model))
     for name, wrong, right in wrong_loads(run, parse_trace(str(run.path), read_lines(run.path))):
         rows.append(_row(name, wrong, right))

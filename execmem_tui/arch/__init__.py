@@ -17,10 +17,8 @@ from execmem_tui.arch.boot import Boot, Variant
 from execmem_tui.arch.execmem_init import execmem_init
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.layouts import Derivation, Layout
+from execmem_tui.model.rules import canonical, rules_of
 from execmem_tui.model.text import printable
-
-KERNELS: Final = ("6.12.107", "7.1.8")
-"""The two releases whose rules are known in full."""
 
 _SHARED: Final = ("base", "boot", "execmem_init")
 _EXAMPLE: Final = ("example", "on-example")
@@ -65,24 +63,6 @@ def find(name: str) -> tuple[Architecture, str | None]:
     )
 
 
-def kernel_release(version: str) -> str:
-    """Return the release whose rules `version` follows: 6.12 and older as 6.12.107, newer as 7.1.8.
-
-    Raises:
-        UnknownLayoutError: it is not a version number.
-    """
-    return KERNELS[1] if _version(version) >= (6, 13) else KERNELS[0]
-
-
-def _version(version: str) -> tuple[int, int]:
-    parts = version.partition("-")[0].partition("+")[0].split(".")
-    if len(parts) < 2 or not parts[0].isdecimal() or not parts[1].isdecimal():
-        raise UnknownLayoutError(
-            f"not a kernel version: {printable(version)!r}", hint="for example 6.12 or 7.1"
-        )
-    return int(parts[0]), int(parts[1])
-
-
 def _find_variant(arch: Architecture, name: str | None, implied: str | None) -> Variant:
     wanted = name or implied or arch.default_variant
     for variant in arch.variants:
@@ -119,10 +99,11 @@ def _boot(
 ) -> tuple[Architecture, Boot, str]:
     found, implied = find(arch)
     chosen = _find_variant(found, variant, implied)
-    release = kernel_release(kernel)
-    if release not in chosen.kernels:
+    rules = rules_of(canonical(kernel))
+    if rules.model not in chosen.kernels:
         raise UnknownLayoutError(
-            f"{chosen.name} does not exist in {release}", hint=f"in: {', '.join(chosen.kernels)}"
+            f"{chosen.name} does not exist in {rules.model}",
+            hint=f"in: {', '.join(chosen.kernels)}",
         )
     mode, seed = _mode(kaslr)
     if not chosen.draws:
@@ -133,8 +114,8 @@ def _boot(
         )
     boot = Boot(
         variant=chosen,
-        modern=release == KERNELS[1],
-        kernel=release if _version(kernel) == _version(release) else kernel,
+        rules=rules,
+        kernel=rules.kernel,
         kaslr=mode,
         random=Random(f"{found.name}/{chosen.name}/{seed}"),
         overrides=dict(overrides or {}),
@@ -153,7 +134,7 @@ def resolve(
 
     Args:
         arch: architecture, also by a distribution's name.
-        kernel: version; everything follows the rules of 6.12.107 or 7.1.8.
+        kernel: version; a bare ``X.Y`` is the release of that series that was read.
         variant: configuration, None for what Debian ships.
         kaslr: ``off``, ``example`` (the worked draw) or a number that seeds a reproducible draw.
         overrides: inputs to fix: symbols, draws, RAM and other sizes.

@@ -5,9 +5,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _MEMORY: Final = "arch/arm/include/asm/memory.h"
 _MMU: Final = "arch/arm/mm/mmu.c: adjust_lowmem_bounds"
@@ -226,22 +227,19 @@ class Arm(Architecture):
             source="arch/arm/kernel/module-plts.c:get_module_plt; arch/arm/include/asm/module.h",
         )
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """The same in both kernels."""
-        del variant, modern
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """The same in all kernels.
+
+        MAX_OPTINSN_SIZE is in bytes but used as a count of 4-byte opcodes: 10 slots a page (measured,
+        6.12.107).
+        """
+        del rules
+        thumb = variant.config["CONFIG_THUMB2_KERNEL"]
         return Capability(
-            have_kprobes=True,
-            insn_slots=True,
-            insn_page_override=False,
-            optprobes="execmem KPROBES slots (ARM mode only; not with THUMB2_KERNEL)",
-            bpf_jit=True,
-            bpf_alloc="binary",
-            bpf_trampoline="none",
-            ftrace_execmem=False,
-            strict_module_rwx=True,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=False,
+            kprobe_slot=KprobeSlot(
+                optinsn_size=None if thumb else 96 * 4, opt_reach=32 * MIB, simulates=True
+            ),
+            bpf_alloc=JitMemory.BINARY,
             source=(
                 "arch/arm/Kconfig; arch/arm/include/asm/kprobes.h;"
                 " arch/arm/net/bpf_jit_32.c:bpf_int_jit_compile; kernel/kprobes.c:alloc_insn_page"

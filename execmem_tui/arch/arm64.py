@@ -6,9 +6,10 @@ from typing import ClassVar, Final
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
 from execmem_tui.model.areas import KERNEL_OWNER, Area
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _MEMORY: Final = "arch/arm64/include/asm/memory.h"
 _PGTABLE: Final = "arch/arm64/include/asm/pgtable.h"
@@ -349,22 +350,21 @@ class Arm64(Architecture):
             ),
         )
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """The same in both kernels."""
-        del variant, modern
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """Packs and their trampolines; set_memory_rox() is ro and then x (linux/set_memory.h)."""
+        del variant
+        packs = rules.packs_beyond_x86
         return Capability(
-            have_kprobes=True,
-            insn_slots=True,
+            kprobe_slot=KprobeSlot(simulates=True),
             insn_page_override=True,
-            optprobes="none",
-            bpf_jit=True,
-            bpf_alloc="pack",
-            bpf_trampoline="pack",
-            ftrace_execmem=False,
-            strict_module_rwx=True,
-            execmem_late=True,
-            execmem_rox=False,
-            data_in_vmalloc=False,
+            rox_calls=2,
+            bpf_alloc=JitMemory.PACK if packs else JitMemory.BINARY,
+            bpf_trampoline=JitMemory.PACK if packs else JitMemory.PAGE,
+            bpf_tail=8,  # the target of a PLT entry (arch/arm64/net/bpf_jit_comp.c)
+            bpf_at_boot=34 if packs else 0,  # measured, 7.2.13
+            jit_space=("VMALLOC_START", "VMALLOC_END"),
+            ftrace=FtraceMemory.CALL_OPS,
+            direct_window=128 * MIB,
             source=(
                 "arch/arm64/kernel/probes/kprobes.c:alloc_insn_page; "
                 "arch/arm64/net/bpf_jit_comp.c:bpf_int_jit_compile,arch_alloc_bpf_trampoline; "

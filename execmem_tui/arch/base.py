@@ -5,9 +5,10 @@ from typing import ClassVar
 
 from execmem_tui.arch.boot import Boot, Given, Variant
 from execmem_tui.model.areas import Area
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach
+from execmem_tui.model.rules import Rules
 
 NOBODY = "nobody on this architecture"
 TEXT_USER = "module text (and init text)"
@@ -78,7 +79,7 @@ class Architecture:
         """Return what extends a call, or None."""
         raise NotImplementedError
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
         """Return which consumers exist and how they allocate."""
         raise NotImplementedError
 

@@ -7,6 +7,7 @@ from attrs import define, field, frozen
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Derivation
+from execmem_tui.model.rules import MODELS, Rules
 from execmem_tui.model.units import Address, Bytes
 
 KIB = 1 << 10
@@ -30,7 +31,8 @@ class Variant:
     """Inputs of the worked draw ``--kaslr example``."""
     modes: tuple[str, ...] = ("off",)
     """The kaslr words under which it is listed."""
-    kernels: tuple[str, ...] = ("6.12.107", "7.1.8")
+    kernels: tuple[str, ...] = MODELS
+    """The models that have it."""
     notes: tuple[str, ...] = ()
 
 
@@ -55,8 +57,7 @@ class Boot:
     """
 
     variant: Variant
-    modern: bool
-    """7.1's rules, else 6.12's."""
+    rules: Rules
     kernel: str
     kaslr: str
     """``off``, ``example`` or ``seed``."""

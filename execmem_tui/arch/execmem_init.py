@@ -67,7 +67,7 @@ def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
             boot.steps.append((f"{kind.name}.fallback_start", entry.fallback_start, formula, where))
             boot.steps.append((f"{kind.name}.fallback_end", entry.fallback_end, formula, where))
     early = arch.early_areas(boot)
-    capability = arch.capability(boot.variant, modern=boot.modern)
+    capability = arch.capability(boot.variant, boot.rules)
     boot.check_overrides()
     variant, macros = boot.variant, boot.macros
     return Layout(
@@ -91,5 +91,6 @@ def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
         plt=arch.plt(variant),
         capability=capability,
         set_memory_purges=arch.set_memory_purges,
+        rules=boot.rules,
         notes=(*variant.notes, *boot.notes),
     )

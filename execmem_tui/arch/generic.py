@@ -5,9 +5,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach
+from execmem_tui.model.rules import JitMemory, Rules
 
 _WEAK: Final = "mm/execmem.c: __execmem_init (the weak execmem_arch_setup returns NULL)"
 
@@ -168,22 +169,17 @@ class Generic(Architecture):
         del variant
         return None
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """Kprobes with slots on mips and csky; a JIT on mips."""
-        del modern
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """Kprobes with slots on mips, csky and loongarch; a JIT on mips."""
+        del rules
+        kprobes = variant.name.startswith(("mips", "csky", "loongarch"))
+        csky = variant.name.startswith("csky")
+        slot = KprobeSlot(insn_size=4 if csky else 8, on_ftrace=csky)
         return Capability(
-            have_kprobes=variant.name.startswith(("mips", "csky", "loongarch")),
-            insn_slots=variant.name.startswith(("mips", "csky", "loongarch")),
-            insn_page_override=False,
-            optprobes="none",
-            bpf_jit=variant.name.startswith("mips"),
-            bpf_alloc="binary",
-            bpf_trampoline="none",
-            ftrace_execmem=False,
+            have_kprobes=kprobes,
+            kprobe_slot=slot if kprobes else None,
+            bpf_alloc=JitMemory.BINARY if variant.name.startswith("mips") else JitMemory.NONE,
             strict_module_rwx=False,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=False,
             source="arch/*/Kconfig; kernel/kprobes.c; kernel/bpf/core.c",
         )
 

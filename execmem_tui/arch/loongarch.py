@@ -5,9 +5,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import KIB, MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _PGTABLE: Final = "arch/loongarch/include/asm/pgtable.h"
 _VABITS: Final = 47
@@ -67,7 +68,7 @@ class LoongArch(Architecture):
         end = boot.macro(
             "MODULES_END", start + 256 * MIB, "MODULES_VADDR + SZ_256M", f"{_PGTABLE}: MODULES_END"
         )
-        data_end = end + 7 * 256 * MIB if _two_windows(boot.kernel) else end
+        data_end = end + 7 * 256 * MIB if boot.rules.loongarch_data_window else end
         boot.macro("VMALLOC_START", data_end, "MODULES_END", f"{_PGTABLE}: VMALLOC_START")
         shift = page.bit_length() - 1
         vmemmap = boot.macro(
@@ -105,7 +106,7 @@ class LoongArch(Architecture):
         """
         macros = boot.macros
         text = Given(start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL")
-        if not _two_windows(boot.kernel):
+        if not boot.rules.loongarch_data_window:
             return {ExecmemType.MODULE_TEXT: text}
         boot.notes.append("since 7.2 two windows: text in 256 MiB, data in the 1.75 GiB above")
         data = Given(start=macros["MODULES_END"], end=macros["VMALLOC_START"], pgprot="PAGE_KERNEL")
@@ -172,32 +173,22 @@ class LoongArch(Architecture):
             ),
         )
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """Prog packs since 7.1."""
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """Prog packs since 7.0; the limit counts the data window too (bpf_jit_limit 1 GiB since 7.2)."""
         del variant
+        packed = rules.loongarch_bpf is JitMemory.PACK
+        top = "VMALLOC_START" if rules.loongarch_data_window else "MODULES_END"
         return Capability(
-            have_kprobes=True,
-            insn_slots=True,
-            insn_page_override=False,
-            optprobes="none",
-            bpf_jit=True,
-            bpf_alloc="pack" if modern else "binary",
-            bpf_trampoline="pack" if modern else "none",
-            ftrace_execmem=False,
+            kprobe_slot=KprobeSlot(on_ftrace=True, simulates=True),
+            bpf_alloc=rules.loongarch_bpf,
+            bpf_trampoline=JitMemory.PACK if packed else JitMemory.NONE,
+            jit_space=("MODULES_VADDR", top),
             strict_module_rwx=False,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=False,
             source=(
                 "arch/loongarch/net/bpf_jit.c; arch/loongarch/kernel/kprobes.c;"
                 " kernel/kprobes.c:alloc_insn_page"
             ),
         )
-
-
-def _two_windows(kernel: str) -> bool:
-    major, minor = (int(part) for part in kernel.partition("-")[0].partition("+")[0].split(".")[:2])
-    return (major, minor) >= (7, 2)
 
 
 ARCH = LoongArch()

@@ -5,9 +5,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import KIB, MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _PGTABLE: Final = "arch/mips/include/asm/pgtable-64.h"
 
@@ -155,22 +156,12 @@ class Mips(Architecture):
         del variant
         return None
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """The same in both kernels."""
-        del variant, modern
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """The same in all kernels."""
+        del variant, rules
         return Capability(
-            have_kprobes=True,
-            insn_slots=True,
-            insn_page_override=False,
-            optprobes="none",
-            bpf_jit=True,
-            bpf_alloc="binary",
-            bpf_trampoline="none",
-            ftrace_execmem=False,
+            bpf_alloc=JitMemory.BINARY,
             strict_module_rwx=False,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=False,
             source="arch/mips/net/bpf_jit_comp.c:bpf_int_jit_compile; arch/mips/kernel/kprobes.c",
         )
 

@@ -5,9 +5,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _PGTABLE: Final = "arch/nios2/include/asm/pgtable.h"
 
@@ -129,22 +130,14 @@ class Nios2(Architecture):
         del variant
         return None
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """The same in both kernels."""
-        del variant, modern
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """The same in all kernels."""
+        del variant, rules
         return Capability(
             have_kprobes=False,
-            insn_slots=False,
-            insn_page_override=False,
-            optprobes="none",
-            bpf_jit=False,
-            bpf_alloc="none",
-            bpf_trampoline="none",
-            ftrace_execmem=False,
+            kprobe_slot=None,
+            bpf_alloc=JitMemory.NONE,
             strict_module_rwx=False,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=False,
             source="arch/nios2/Kconfig; arch/nios2/kernel",
         )
 

@@ -5,9 +5,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _FIXMAP: Final = "arch/parisc/include/asm/fixmap.h"
 _STUB32: Final = Plt(
@@ -138,22 +139,12 @@ class Parisc(Architecture):
         """A stub per call site."""
         return _STUB64 if variant.word_bits == 64 else _STUB32
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """The same in both kernels."""
-        del variant, modern
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """The same in all kernels."""
+        del variant, rules
         return Capability(
-            have_kprobes=True,
-            insn_slots=True,
-            insn_page_override=False,
-            optprobes="none",
-            bpf_jit=True,
-            bpf_alloc="binary",
-            bpf_trampoline="none",
-            ftrace_execmem=False,
-            strict_module_rwx=True,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=False,
+            kprobe_slot=KprobeSlot(on_ftrace=True),
+            bpf_alloc=JitMemory.BINARY,
             source="arch/parisc/net/bpf_jit_core.c; arch/parisc/kernel/kprobes.c",
         )
 

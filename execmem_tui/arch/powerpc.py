@@ -9,9 +9,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _RADIX: Final = "arch/powerpc/include/asm/book3s/64/radix.h"
 _HASH: Final = "arch/powerpc/include/asm/book3s/64/hash-4k.h"
@@ -345,21 +346,15 @@ class PowerPC(Architecture):
         """ELFv2 stubs, or a 16-byte PLT entry on 32-bit."""
         return _STUB64 if variant.word_bits == 64 else _STUB32
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """BPF trampolines since 7.1; data in vmalloc on book3s32 and 8xx."""
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """Optimised probes use one page inside the kernel text (optinsn_slot), never execmem."""
         return Capability(
-            have_kprobes=True,
-            insn_slots=True,
-            insn_page_override=False,
-            optprobes="one page reserved in kernel text (optinsn_slot), never execmem",
-            bpf_jit=True,
-            bpf_alloc="pack",
-            bpf_trampoline="pack" if modern else "none",
-            ftrace_execmem=False,
-            strict_module_rwx=True,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=variant.word_bits == 32 and bool(variant.config["CONFIG_MODULES_SIZE"]),
+            kprobe_slot=KprobeSlot(on_ftrace=True),
+            bpf_alloc=JitMemory.PACK if rules.packs_beyond_x86 else JitMemory.BINARY,
+            bpf_trampoline=JitMemory.PACK if rules.powerpc_bpf_trampolines else JitMemory.NONE,
+            ftrace=FtraceMemory.CALL_OPS if rules.powerpc_call_ops else FtraceMemory.SHARED_CALLER,
+            keeps_init=variant.word_bits
+            == 64,  # arch/powerpc/kernel/module_64.c: module_init_section
             source=(
                 "arch/powerpc/net/bpf_jit_comp.c;"
                 " arch/powerpc/kernel/optprobes.c:alloc_optinsn_page; arch/powerpc/kernel/kprobes.c"

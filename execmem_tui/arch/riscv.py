@@ -8,9 +8,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _PGTABLE: Final = "arch/riscv/include/asm/pgtable.h"
 _PAGE: Final = "arch/riscv/include/asm/page.h"
@@ -226,22 +227,16 @@ class RiscV(Architecture):
             ),
         )
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """The same in both kernels."""
-        del variant, modern
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """A slot is never given back: arch_remove_kprobe() is empty."""
+        del variant
+        trampolines = JitMemory.PACK if rules.packs_beyond_x86 else JitMemory.PAGE
         return Capability(
-            have_kprobes=True,
-            insn_slots=True,
-            insn_page_override=False,
-            optprobes="none",
-            bpf_jit=True,
-            bpf_alloc="pack",
-            bpf_trampoline="pack",
-            ftrace_execmem=False,
-            strict_module_rwx=True,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=False,
+            kprobe_slot=KprobeSlot(simulates=True, given_back=False),
+            bpf_alloc=JitMemory.PACK if rules.packs_beyond_x86 else JitMemory.BINARY,
+            bpf_trampoline=trampolines if rules.riscv_bpf_trampolines else JitMemory.NONE,
+            jit_space=("BPF_JIT_REGION_START", "BPF_JIT_REGION_END"),
+            ftrace=FtraceMemory.CALL_OPS if rules.riscv_call_ops else FtraceMemory.SHARED_CALLER,
             source=(
                 "arch/riscv/net/bpf_jit_core.c;"
                 " arch/riscv/net/bpf_jit_comp64.c:arch_alloc_bpf_trampoline;"

@@ -5,9 +5,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.ranges import EXECMEM_KASAN_SHADOW, ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _STARTUP: Final = "arch/s390/boot/startup.c: setup_kernel_memory_layout"
 _INIT: Final = "arch/s390/mm/init.c: execmem_arch_setup"
@@ -164,22 +165,15 @@ class S390(Architecture):
             source="arch/s390/kernel/module.c:PLT_ENTRY_SIZE,apply_rela",
         )
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """The same in both kernels."""
-        del variant, modern
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """A hotpatch area comes with each module."""
+        del variant, rules
         return Capability(
-            have_kprobes=True,
-            insn_slots=True,
+            kprobe_slot=KprobeSlot(insn_size=6, on_ftrace=True),
             insn_page_override=True,
-            optprobes="none",
-            bpf_jit=True,
-            bpf_alloc="binary",
-            bpf_trampoline="page",
-            ftrace_execmem=True,
-            strict_module_rwx=True,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=False,
+            bpf_alloc=JitMemory.BINARY,
+            bpf_trampoline=JitMemory.PAGE,
+            ftrace=FtraceMemory.HOTPATCH,
             source=(
                 "arch/s390/kernel/kprobes.c:alloc_insn_page; "
                 "arch/s390/kernel/module.c:module_alloc_ftrace_hotpatch_trampolines; "

@@ -5,9 +5,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import KIB, MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _64: Final = "arch/sparc/include/asm/pgtable_64.h"
 _32: Final = "arch/sparc/include/asm/pgtable_32.h"
@@ -117,22 +118,13 @@ class Sparc(Architecture):
         del variant
         return None
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """The same in both kernels."""
-        del variant, modern
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """Kprobes keep their slot inside struct kprobe."""
+        del variant, rules
         return Capability(
-            have_kprobes=True,
-            insn_slots=False,
-            insn_page_override=False,
-            optprobes="none",
-            bpf_jit=True,
-            bpf_alloc="binary",
-            bpf_trampoline="none",
-            ftrace_execmem=False,
+            kprobe_slot=None,
+            bpf_alloc=JitMemory.BINARY,
             strict_module_rwx=False,
-            execmem_late=False,
-            execmem_rox=False,
-            data_in_vmalloc=False,
             source=(
                 "arch/sparc/include/asm/kprobes.h; arch/sparc/net/bpf_jit_comp_64.c; "
                 "arch/sparc/net/bpf_jit_comp_32.c:bpf_jit_compile"

@@ -8,9 +8,10 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
-from execmem_tui.model.layouts import Capability
+from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.ranges import EXECMEM_KASAN_SHADOW, EXECMEM_ROX_CACHE, ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.rules import JitMemory, Rules
 
 _64: Final = "arch/x86/include/asm/pgtable_64_types.h"
 _32: Final = "arch/x86/include/asm/pgtable_32_areas.h"
@@ -268,7 +269,10 @@ class X86(Architecture):
         )
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
-        """arch/x86/mm/init.c: execmem_arch_setup; 6.12 gives MODULE_TEXT only, 7.1 all five."""
+        """arch/x86/mm/init.c: execmem_arch_setup.
+
+        Only MODULE_TEXT before the ROX cache, all five with it.
+        """
         start, end = boot.macros["MODULES_VADDR"], boot.macros["MODULES_END"]
         if boot.drawn:
             pages = boot.draw(
@@ -290,18 +294,20 @@ class X86(Architecture):
             )
 
         boot.used.update(("CONFIG_STRICT_MODULE_RWX", "X86_FEATURE_PSE"))
-        if not boot.modern:
-            return {ExecmemType.MODULE_TEXT: given("PAGE_KERNEL")}
         wide = boot.variant.word_bits == 64
         rox = wide and boot.config("CONFIG_STRICT_MODULE_RWX") and boot.config("X86_FEATURE_PSE")
-        text = given("PAGE_KERNEL_ROX", EXECMEM_ROX_CACHE) if rox else given("PAGE_KERNEL")
-        return {
-            ExecmemType.MODULE_TEXT: text,
-            ExecmemType.KPROBES: given("PAGE_KERNEL_ROX", *((EXECMEM_ROX_CACHE,) if rox else ())),
-            ExecmemType.FTRACE: text,
-            ExecmemType.BPF: given("PAGE_KERNEL"),
-            ExecmemType.MODULE_DATA: given("PAGE_KERNEL"),
+        cached = boot.rules.rox_types if rox else frozenset()
+        if not boot.rules.rox_types:
+            return {ExecmemType.MODULE_TEXT: given("PAGE_KERNEL")}
+        given_types = {
+            kind: given("PAGE_KERNEL_ROX", EXECMEM_ROX_CACHE)
+            if kind in cached
+            else given("PAGE_KERNEL")
+            for kind in ExecmemType
         }
+        if boot.rules.kprobes_rox and ExecmemType.KPROBES not in cached:
+            given_types[ExecmemType.KPROBES] = given("PAGE_KERNEL_ROX")
+        return given_types
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
         """All five types have users."""
@@ -349,22 +355,33 @@ class X86(Architecture):
         del variant
         return None
 
-    def capability(self, variant: Variant, *, modern: bool) -> Capability:
-        """7.1 dropped the insn page override and has the ROX cache."""
+    def capability(self, variant: Variant, rules: Rules) -> Capability:
+        """Everything asks for executable memory here, and 64-bit may have the ROX cache.
+
+        An optimised probe's slot is the template of 100 bytes + 19 + 5 (measured, 7.2.13); on 32-bit
+        a template of 54 bytes (source; the i386 6.1 capture allows 47 to 55 slots a page).
+        """
         wide = variant.word_bits == 64
+        bpf = rules.x86_bpf if wide else JitMemory.BINARY
+        packed = bpf is JitMemory.PACK
         return Capability(
-            have_kprobes=True,
-            insn_slots=True,
-            insn_page_override=not modern,
-            optprobes="execmem KPROBES slots",
-            bpf_jit=True,
-            bpf_alloc="pack" if wide else "binary",
-            bpf_trampoline="pack" if wide else "none",
-            ftrace_execmem=wide,
-            strict_module_rwx=True,
-            execmem_late=False,
-            execmem_rox=modern and wide,
-            data_in_vmalloc=False,
+            kprobe_slot=KprobeSlot(
+                insn_size=15,
+                optinsn_size=124 if wide else 78,
+                opt_reach=2 * GIB,
+                on_ftrace=True,
+                boosts=True,
+            ),
+            insn_page_override=not rules.kprobes_rox,
+            bpf_alloc=bpf,
+            bpf_trampoline=(JitMemory.PACK if packed else JitMemory.PAGE)
+            if wide
+            else JitMemory.NONE,
+            bpf_scratch=True,
+            bpf_dispatcher=wide,
+            bpf_at_boot=25 if packed else 0,  # measured, 6.12.107 and 7.2.13
+            ftrace=FtraceMemory.TRAMPOLINES if wide else FtraceMemory.SHARED_CALLER,
+            execmem_rox=wide and bool(rules.rox_types),
             source=(
                 "arch/x86/kernel/kprobes/core.c; arch/x86/kernel/ftrace.c:alloc_tramp;"
                 " arch/x86/net/bpf_jit_comp.c; arch/x86/kernel/alternative.c:its_alloc (6.12),"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from execmem_tui.arch import explain, find, kernel_release, layout_ids, resolve, resolve_id
+from execmem_tui.arch import explain, find, layout_ids, resolve, resolve_id
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import (
     DEFAULT_ARCH,
@@ -13,6 +13,7 @@ from execmem_tui.cli.source_options import (
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.rules import rules_of
 from execmem_tui.model.text import printable
 
 HELP = "the resolved ranges of every execmem type"
@@ -134,7 +135,7 @@ def _wanted(layout_id: str, args: argparse.Namespace) -> bool:
     kernel, arch, variant, _ = layout_id.split("/", 3)
     return (
         (args.arch is None or find(args.arch)[0].name == arch)
-        and (args.kernel is None or kernel_release(args.kernel) == kernel)
+        and (args.kernel is None or rules_of(args.kernel).model == kernel)
         and (args.variant is None or args.variant == variant)
     )
 

@@ -15,6 +15,7 @@ from execmem_tui.consumers.packs import Packs
 from execmem_tui.model.areas import Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, align_up
 
@@ -83,8 +84,7 @@ class Bpf:
     Args:
         machine: what it allocates from.
         nodes: possible NUMA nodes; a pack is 2 MiB for each.
-        packs: False gives every program pages of its own, as before 5.18; None is what the
-            architecture does.
+        packs: False gives every program pages of its own; None is what the kernel does.
         always_on: CONFIG_BPF_JIT_ALWAYS_ON: no interpreter to fall back on.
         limit: net.core.bpf_jit_limit, bytes; None is the default.
         ftrace: for the page that the first change of an ftrace-managed trampoline takes; None for
@@ -112,13 +112,10 @@ class Bpf:
         """net.core.bpf_jit_enable."""
         self.always_on = always_on
         self.limit = jit_limit(layout) if limit is None else limit
-        self.has_jit = capability is None or capability.bpf_jit
-        trampolines = "pack" if capability is None else capability.bpf_trampoline
-        self.has_trampolines = trampolines != "none"
-        self.packed = (
-            packs if packs is not None else capability is None or capability.bpf_alloc == "pack"
-        )
-        self._trampolines_packed = self.packed and trampolines == "pack"
+        self.has_jit = capability.bpf_alloc is not JitMemory.NONE
+        self.has_trampolines = capability.bpf_trampoline is not JitMemory.NONE
+        self.packed = capability.bpf_alloc is JitMemory.PACK if packs is None else packs
+        self._trampolines_packed = self.packed and capability.bpf_trampoline is JitMemory.PACK
         self.packs = Packs(PACK_SIZE * nodes, self._new_pack, machine.exec_free)
         self._state = _State()
 
@@ -146,6 +143,10 @@ class Bpf:
             dict(state.fresh),
         )
         return copy
+
+    @property
+    def _cached(self) -> bool:
+        return self._machine.layout.range_of(ExecmemType.BPF).rox_cached
 
     @property
     def charged(self) -> Bytes:
@@ -302,7 +303,7 @@ class Bpf:
         )
 
     def xdp(self) -> bool:
-        """bpf_prog_change_xdp(): the first XDP program makes the dispatcher's images, x86-64 only.
+        """bpf_prog_change_xdp(): the first XDP program makes the dispatcher's images.
 
         They stay for good.
 
@@ -312,7 +313,7 @@ class Bpf:
         layout = self._machine.layout
         if self._state.dispatcher:
             self._machine.note(f"{_DISPATCHER}: has its images")
-        elif layout.arch != "x86" or layout.word_bits != 64:
+        elif not layout.capability.bpf_dispatcher:
             self._machine.note(
                 f"no XDP dispatcher on {layout.arch}: programs are called through a pointer"
             )
@@ -320,8 +321,12 @@ class Bpf:
             image = self._alloc(layout.page_size, _DISPATCHER, packed=self.packed)
             rw_image = None
             if image is not None:
-                rw_image = self._machine.exec_alloc(
-                    ExecmemType.BPF, layout.page_size, owner=_RW_IMAGE
+                rw_image = (
+                    self._machine.vmalloc(layout.page_size, owner=_RW_IMAGE)
+                    if layout.rules.dispatcher_image_in_vmalloc
+                    else self._machine.exec_alloc(
+                        ExecmemType.BPF, layout.page_size, owner=_RW_IMAGE
+                    )
                 )
                 if rw_image is None:
                     self._free(image)
@@ -353,7 +358,8 @@ class Bpf:
         if not self.has_trampolines:
             errno = ENOTSUPP
         elif programs:
-            wanted = trampoline_size(programs) if size is None else size
+            more = self._machine.layout.rules.trampoline_bytes_more
+            wanted = trampoline_size(programs, more) if size is None else size
             if not self._sized():
                 errno = ENOMEM
             elif not 0 < wanted <= self._machine.layout.page_size:
@@ -390,16 +396,12 @@ class Bpf:
             self._ftrace.unregister("tmp_ops")
 
     def _sized(self) -> bool:
-        """arch_bpf_trampoline_size(): x86 sizes into a scratch page of EXECMEM_BPF.
-
-        False if it cannot have one.
-        """
+        """arch_bpf_trampoline_size(): x86 sizes into a scratch page; False if it cannot have one."""
         layout = self._machine.layout
-        if layout.arch != "x86":
+        if not layout.capability.bpf_scratch:
             return True
-        start = self._machine.exec_alloc(
-            ExecmemType.BPF, layout.page_size, owner="trampoline scratch"
-        )
+        kind = ExecmemType.MODULE_DATA if layout.rules.bpf_scratch_is_data else ExecmemType.BPF
+        start = self._machine.exec_alloc(kind, layout.page_size, owner="trampoline scratch")
         if start is None:
             return False
         self._machine.exec_free(start)
@@ -428,7 +430,8 @@ class Bpf:
         start = self._machine.exec_alloc(ExecmemType.BPF, pages, owner=label)
         if start is None:
             return None
-        self._machine.set_memory(start, pages, "rox")
+        if not self._cached:
+            self._machine.set_memory(start, pages, "rox")
         self._state.fresh[start] = Part(start, size, label)
         return _Binary(start, size, packed=False)
 
@@ -444,9 +447,12 @@ class Bpf:
             self._machine.exec_free(binary.start)
 
     def _new_pack(self) -> Address | None:
-        """alloc_new_pack(): the whole pack is read-only and executable from the start."""
+        """alloc_new_pack(): the whole pack is read-only and executable from the start.
+
+        From the ROX cache it is that already: no set_memory_rox(), so no purge on a hit.
+        """
         machine = self._machine
         start = machine.exec_alloc(ExecmemType.BPF, self.packs.pack_size, owner="bpf prog pack")
-        if start is not None:
+        if start is not None and not self._cached:
             machine.set_memory(start, self.packs.pack_size, "rox")
         return start

@@ -21,9 +21,9 @@ bpf_fentry_test1 on 6.12.107, x86-64)."""
 def program_length(layout: Layout, code: Bytes, extable: int = 0) -> Bytes:
     """Return the proglen that the JIT asks for.
 
-    Code, its exception table entries, and on arm64 the PLT target (8 bytes).
+    Code, its exception table entries, and what the architecture adds (arm64: a PLT target).
     """
-    body = align_up(code, 4) + (8 if layout.arch == "arm64" else 0)
+    body = align_up(code, 4) + layout.capability.bpf_tail
     return body + 12 * extable
 
 
@@ -38,15 +38,11 @@ def binary_request(layout: Layout, proglen: Bytes) -> Bytes:
 
 
 def jit_limit_max(layout: Layout) -> Bytes:
-    """Return bpf_jit_alloc_exec_limit().
-
-    Arm64 and riscv have their own, else the module area, else vmalloc.
-    """
-    if layout.arch == "riscv":
-        return 128 << 20
-    if layout.arch == "arm64" or layout.modules_vaddr is None or layout.modules_end is None:
+    """Return bpf_jit_alloc_exec_limit(): the architecture's own, else the module area, else vmalloc."""
+    start, end = (layout.macros.get(name) for name in layout.capability.jit_space)
+    if start is None or end is None:
         return layout.vmalloc_end - layout.vmalloc_start
-    return layout.modules_end - layout.modules_vaddr
+    return end - start
 
 
 def jit_limit(layout: Layout) -> Bytes:
@@ -59,6 +55,11 @@ def jit_limit(layout: Layout) -> Bytes:
     )
 
 
-def trampoline_size(programs: int) -> Bytes:
-    """Return a typical arch_bpf_trampoline_size() for a target with that many programs."""
-    return _FENTRY + _FENTRY_MORE * (programs - 1)
+def trampoline_size(programs: int, more: Bytes = 0) -> Bytes:
+    """Return a typical arch_bpf_trampoline_size() for a target with that many programs.
+
+    Args:
+        programs: attached to it.
+        more: bytes that this kernel adds for each (`Rules.trampoline_bytes_more`).
+    """
+    return _FENTRY + _FENTRY_MORE * (programs - 1) + more * programs

@@ -18,8 +18,9 @@ from typing import Final
 
 from attrs import frozen
 
-from execmem_tui.arch import KERNELS, find, kernel_release
+from execmem_tui.arch import find
 from execmem_tui.model.errors import UsageError
+from execmem_tui.model.rules import MODELS, rules_of
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Bytes
 
@@ -96,6 +97,11 @@ class Catalogue(Mapping[str, Module]):
         self._columns: dict[str, list[str]] = {}
         self._modules: dict[str, Module] = {}
         self._index = {name: index for index, name in enumerate(self._column("name"))}
+
+    @property
+    def has_erratum(self) -> bool:
+        """Whether sizes on CPUs with erratum 843419 are known too."""
+        return any(name.startswith("a53_") for name in self._lines)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -212,7 +218,7 @@ def open_catalogue(
     if known not in _CATALOGUES or (variant or implied or "").startswith(_OTHER_WORD_SIZE):
         return None
     name, kernels = _CATALOGUES[known]
-    nearest = kernels[0] if kernel_release(kernel) == KERNELS[0] else kernels[-1]
+    nearest = kernels[0] if rules_of(kernel).model == MODELS[0] else kernels[-1]
     return _load(f"{name}-{nearest}", erratum_843419)
 
 

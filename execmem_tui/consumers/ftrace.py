@@ -7,7 +7,6 @@ from typing import Final
 
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.reasons import why_no_trampolines
-from execmem_tui.mm.vmalloc import Form
 from execmem_tui.model.areas import Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
@@ -28,10 +27,6 @@ STATIC_OPS: Final = frozenset(
 """ftrace_ops inside core kernel data: they keep their trampoline for good (ftrace_shutdown frees
 FTRACE_OPS_FL_DYNAMIC only). global_ops is the top instance's tracer, trace_ops the stack tracer,
 tmp_ops that of modify_ftrace_direct()."""
-
-_TRAMPOLINE: Final = {Form.V7_1: 225, Form.V6_12: 229}
-"""Bytes of create_trampoline() without SAVE_REGS: ftrace_caller + RET + 8, measured on 7.2.13 and
-6.12.107."""
 
 _REGS_EXTRA: Final = 133
 """More bytes with FTRACE_OPS_FL_SAVE_REGS: ftrace_regs_caller (345 bytes) against ftrace_caller
@@ -139,20 +134,20 @@ class Ftrace:
     def fprobe(self, name: str, *, returns: bool = False) -> Address | None:
         """register_fprobe(), also a BPF kprobe_multi link.
 
-        In 6.12 an ops of its own, in 7.1 one that all share.
+        It has an ops of its own, or all share one (`Rules.shared_fprobe_ops`).
 
         Args:
             name: of the fprobe.
-            returns: it has an exit handler; in 7.1 such fprobes share fgraph's graph_ops
+            returns: it has an exit handler; where ops are shared, such fprobes use fgraph's graph_ops
                 (kernel/trace/fprobe.c).
         """
-        if self._machine.execmem.vmalloc.form is Form.V6_12:
+        if not self._machine.layout.rules.shared_fprobe_ops:
             return self.register(f"fprobe {name}", regs=True)
         return self.register("graph_ops" if returns else "fprobe_ftrace_ops")
 
     def remove_fprobe(self, name: str, *, returns: bool = False) -> None:
         """unregister_fprobe() of what `fprobe` registered with the same arguments."""
-        if self._machine.execmem.vmalloc.form is Form.V6_12:
+        if not self._machine.layout.rules.shared_fprobe_ops:
             self.unregister(f"fprobe {name}")
         else:
             self.unregister("graph_ops" if returns else "fprobe_ftrace_ops")
@@ -165,10 +160,9 @@ class Ftrace:
 
     def _create_trampoline(self, name: str, *, regs: bool) -> None:
         machine = self._machine
-        form = machine.execmem.vmalloc.form
-        size: Bytes = _TRAMPOLINE[form] + (_REGS_EXTRA if regs else 0)
+        size: Bytes = machine.layout.rules.ftrace_trampoline + (_REGS_EXTRA if regs else 0)
         start = machine.exec_alloc(
-            ExecmemType.FTRACE, size, owner=f"ftrace {printable(name, 60)}", rw=form is Form.V7_1
+            ExecmemType.FTRACE, size, owner=f"ftrace {printable(name, 60)}", rw=True
         )
         if start is None:
             machine.note(

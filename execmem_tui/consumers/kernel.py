@@ -1,7 +1,5 @@
 """A simulated kernel: the machine, and the consumers that ask it for executable memory."""
 
-from typing import Final
-
 from execmem_tui.consumers.bpf import Bpf
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.ftrace import Ftrace
@@ -11,10 +9,6 @@ from execmem_tui.consumers.modules import Modules
 from execmem_tui.consumers.packs import CHUNK
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
-
-_BOOT_CHUNKS: Final = {"x86": 25, "arm64": 34}
-"""Chunks of the first pack in use before anything is loaded: 6.12.107 and 7.2.13 on x86-64, 7.2.13
-on arm64."""
 
 
 class Kernel:
@@ -73,8 +67,8 @@ class Kernel:
 
         Classic BPF, where that was measured.
         """
-        chunks = _BOOT_CHUNKS.get(self.layout.arch)
-        if chunks is not None and self.layout.word_bits == 64 and self.bpf.packed:
+        chunks = self.layout.capability.bpf_at_boot
+        if chunks and self.bpf.packed:
             self.bpf.load("boot", chunks * CHUNK - 24, cbpf=True)
 
     def clone(self) -> "Kernel":

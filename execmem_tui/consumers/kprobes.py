@@ -12,8 +12,8 @@ from execmem_tui.consumers.ftrace import Ftrace
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.reasons import why_unused
 from execmem_tui.consumers.slots import SlotCache
+from execmem_tui.model.capability import KprobeSlot
 from execmem_tui.model.errors import UsageError
-from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
@@ -24,49 +24,8 @@ MAX_PROBES: Final = 100_000
 INSN_PAGE: Final = "kprobe_insn_page"
 OPTINSN_PAGE: Final = "kprobe_optinsn_page"
 
-_SLOT: Final = {"x86": 15, "s390": 6}
-"""Bytes: MAX_INSN_SIZE * sizeof(kprobe_opcode_t) (arch/*/include/asm/kprobes.h); 8 elsewhere, 4 on
-csky."""
-
-_ON_FTRACE: Final = ("x86", "s390", "powerpc", "loongarch", "parisc")
-"""KPROBES_ON_FTRACE: a probe on a function's ftrace site is an ftrace callback. csky too."""
-
-_SIMULATES: Final = ("arm64", "riscv", "loongarch", "arm")
-"""arch_prepare_kprobe() gives simulated instructions no slot."""
-
-_REACH: Final = {"x86": 2 << 30, "arm": 32 << 20}
-"""Bytes between an optimised probe and its slot (arch_prepare_optimized_kprobe: -ERANGE beyond)."""
-
 _KPROBE_OPS: Final = "kprobe_ftrace_ops"
 _IPMODIFY_OPS: Final = "kprobe_ipmodify_ops"
-
-
-def insn_slot_size(layout: Layout) -> Bytes:
-    """Return the bytes of an instruction slot."""
-    return 4 if _is_csky(layout) else _SLOT.get(layout.arch, 8)
-
-
-def optinsn_slot_size(layout: Layout) -> Bytes | None:
-    """Return the bytes of an optimised probe's slot, or None where such probes take no execmem.
-
-    x86-64: the template of 100 bytes + 19 + 5 (measured, 7.2.13). 32-bit x86: from the source, a
-    template of 54 bytes; the i386 6.1 capture allows 47 to 55 slots a page. arm: MAX_OPTINSN_SIZE
-    bytes used as a count of 4-byte opcodes, 10 slots a page (measured, 6.12.107).
-    """
-    capability = layout.capability
-    if (
-        capability is None
-        or not capability.optprobes.startswith("execmem")
-        or "thumb2" in layout.variant
-    ):
-        return None
-    if layout.arch == "arm":
-        return 96 * 4
-    return 124 if layout.word_bits == 64 else 78
-
-
-def _is_csky(layout: Layout) -> bool:
-    return layout.arch == "generic" and layout.variant.startswith("csky")
 
 
 @define
@@ -103,8 +62,9 @@ class Kprobes:
         self._ops: dict[str, int] = {}
         layout = machine.layout
         self.why_none = why_unused(layout, ExecmemType.KPROBES)
-        self.insn = self._new_cache(INSN_PAGE, insn_slot_size(layout))
-        size = optinsn_slot_size(layout)
+        self._slot = layout.capability.kprobe_slot or KprobeSlot()
+        self.insn = self._new_cache(INSN_PAGE, self._slot.insn_size)
+        size = self._slot.optinsn_size
         self.optinsn = None if size is None else self._new_cache(OPTINSN_PAGE, size)
 
     def clone(self, machine: Machine, ftrace: Ftrace | None = None) -> "Kprobes":
@@ -164,8 +124,7 @@ class Kprobes:
         shared = min(count, len(group.probes))
         pages = self._pages()
         label = printable(name, 60)
-        layout = self._machine.layout
-        on_ftrace = entry and (layout.arch in _ON_FTRACE or _is_csky(layout))
+        on_ftrace = entry and self._slot.on_ftrace
         while len(group.probes) < count:
             part = label if count == 1 else f"{label} {len(group.probes) + 1}"
             probe = (
@@ -175,7 +134,7 @@ class Kprobes:
             )
             if probe is None:
                 break
-            probe.boosted = boosted and not post_handler and layout.arch == "x86"
+            probe.boosted = boosted and not post_handler and self._slot.boosts
             group.probes.append(probe)
         done = min(count, len(group.probes))
         if done:
@@ -194,8 +153,7 @@ class Kprobes:
         Addresses that nobody probes any more are given up.
 
         The slot of an optimised probe is given back as if the optimiser had run at once (5 jiffies
-        and a grace period later in the kernel), always dirty. On riscv slots are never given back
-        (arch_remove_kprobe is empty).
+        and a grace period later in the kernel), always dirty.
 
         Raises:
             UsageError: nothing is registered under that name.
@@ -224,8 +182,7 @@ class Kprobes:
                     self._machine.divide(start, parts, summary)
 
     def _check(self, count: int) -> None:
-        capability = self._machine.layout.capability
-        if capability is not None and not capability.have_kprobes:
+        if not self._machine.layout.capability.have_kprobes:
             raise UsageError(self.why_none)
         if not 0 < count <= MAX_PROBES:
             raise UsageError(f"cannot register {count} probes at once", hint=f"1 to {MAX_PROBES:,}")
@@ -245,7 +202,7 @@ class Kprobes:
     def _prepare(self, name: str, steppable: bool, optimised: bool | None) -> _Probe | None:
         """arch_prepare_kprobe(), then try_to_optimize_kprobe(); None for -ENOMEM."""
         probe = _Probe()
-        if self.why_none or (not steppable and self._machine.layout.arch in _SIMULATES):
+        if self.why_none or (not steppable and self._slot.simulates):
             return probe
         probe.slot = self.insn.get(name)
         if probe.slot is None:
@@ -258,8 +215,8 @@ class Kprobes:
         return probe
 
     def _reaches(self, slot: Address) -> bool:
-        text = self._machine.layout.text
-        return text is None or abs(slot - text) < _REACH.get(self._machine.layout.arch, 1 << 62)
+        text, reach = self._machine.layout.text, self._slot.opt_reach
+        return text is None or reach is None or abs(slot - text) < reach
 
     def _arm_on_ftrace(self, post_handler: bool) -> _Probe:
         """arm_kprobe_ftrace(): the first probe of a kind registers its static ops."""
@@ -281,7 +238,7 @@ class Kprobes:
                 self._ftrace.unregister(probe.ops)
         if probe.optinsn is not None and self.optinsn is not None:
             self.optinsn.free(probe.optinsn, dirty=True)
-        if probe.slot is not None and self._machine.layout.arch != "riscv":
+        if probe.slot is not None and self._slot.given_back:
             self.insn.free(probe.slot, dirty=probe.boosted)
 
     def _new_cache(self, owner: str, slot_size: Bytes) -> SlotCache:
@@ -293,14 +250,10 @@ class Kprobes:
         )
 
     def _new_page(self, owner: str) -> Address | None:
-        """alloc_insn_page().
-
-        Arm64, s390 and x86 before 7.1 override it and make the page read-only and executable.
-        """
+        """alloc_insn_page(), which some architectures override to make the page ROX."""
         machine = self._machine
         page_size = machine.layout.page_size
         start = machine.exec_alloc(ExecmemType.KPROBES, page_size, owner=owner)
-        capability = machine.layout.capability
-        if start is not None and capability is not None and capability.insn_page_override:
+        if start is not None and machine.layout.capability.insn_page_override:
             machine.set_memory(start, page_size, "rox")
         return start

@@ -7,7 +7,6 @@ from collections.abc import Collection
 from typing import Final
 
 from execmem_tui.consumers.catalogue import REGIONS, Module
-from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import Bytes, align_up
 
 TEXTS: Final = ("MOD_TEXT", "MOD_INIT_TEXT")
@@ -59,19 +58,6 @@ def formation(regions: Collection[str], text_calls: int) -> list[tuple[str, str]
         *data,
         *((region, each) for region in TEXTS if region in regions for each in text),
     ]
-
-
-def text_calls(arch: str) -> int:
-    """Return how many set_memory calls set_memory_rox() makes.
-
-    Arm64 has none of its own, so ro, then x.
-    """
-    return 2 if arch == "arm64" else 1
-
-
-def changes_permissions(layout: Layout) -> bool:
-    """Whether STRICT_MODULE_RWX is on."""
-    return layout.capability is None or layout.capability.strict_module_rwx
 
 
 def page_array(size: Bytes, page_size: Bytes, word_bits: int) -> Bytes:

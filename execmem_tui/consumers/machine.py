@@ -5,17 +5,17 @@ from typing import Final
 
 from attrs import evolve
 
-from execmem_tui.arch import kernel_release
 from execmem_tui.consumers.ledger import Ledger, Request
 from execmem_tui.consumers.reasons import why_unused
 from execmem_tui.mm.execmem import Execmem, TypeRange
 from execmem_tui.mm.journal import Record
-from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
+from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.model.areas import Area, AreaState, Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Event, Noted, PermissionsChanged
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.units import Address, Bytes, align_up, hex_address
 
 PACK_SIZE: Final = 2 << 20
@@ -53,9 +53,8 @@ class Machine:
         self.layout = layout
         self.seed = seed
         self._records: list[Record] = []
-        form = Form.V6_12 if kernel_release(layout.kernel) == "6.12.107" else Form.V7_1
         vmalloc = Vmalloc(
-            form=form,
+            rules=layout.rules,
             page_size=layout.page_size,
             vmalloc_start=layout.vmalloc_start,
             vmalloc_end=layout.vmalloc_end,
@@ -77,10 +76,7 @@ class Machine:
             )
             for kind, entry in layout.types.items()
         }
-        capability = layout.capability
-        self.execmem = Execmem(
-            vmalloc, ranges, rox_compiled=capability is not None and capability.execmem_rox
-        )
+        self.execmem = Execmem(vmalloc, ranges, rox_compiled=layout.capability.execmem_rox)
         self.execmem.set_memory_purges = layout.set_memory_purges
         self._ledger = Ledger(layout)
         self._events: list[Event] = []
@@ -131,8 +127,7 @@ class Machine:
         page = self.layout.page_size
         if kind in (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA):
             return align_up(_MODULE_SIZE, page)
-        capability = self.layout.capability
-        if kind is ExecmemType.BPF and capability is not None and capability.bpf_alloc == "pack":
+        if kind is ExecmemType.BPF and self.layout.capability.bpf_alloc is JitMemory.PACK:
             return PACK_SIZE
         return page
 
@@ -219,11 +214,9 @@ class Machine:
         self._book(None)
 
     def set_memory(self, start: Address, size: Bytes, permissions: str) -> None:
-        """set_memory_*(): purges aliases first where the architecture does.
-
-        Arm64's rox is ro and then x (linux/set_memory.h).
-        """
-        for _ in range(2 if permissions == "rox" and self.layout.arch == "arm64" else 1):
+        """set_memory_*(): purges aliases first where the architecture does."""
+        calls = self.layout.capability.rox_calls if permissions == "rox" else 1
+        for _ in range(calls):
             self.execmem.set_memory()
         self._book(None)
         self._events.append(

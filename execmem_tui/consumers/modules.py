@@ -1,6 +1,6 @@
 """The module loader on a simulated kernel (kernel/module/main.c.
 
-Load_module, do_init_module, free_module; 6.12 and 7.1).
+Load_module, do_init_module, free_module).
 
 Every step goes through the machine, so it purges, falls back, populates and fails as the kernel's
 own. A load is a generator of steps: several may run side by side on different CPUs, each `next()`
@@ -19,16 +19,14 @@ from execmem_tui.consumers.load_sequence import (
     INITS,
     TEXTS,
     areas_of,
-    changes_permissions,
     formation,
     free_order,
     page_array,
-    text_calls,
 )
 from execmem_tui.consumers.machine import Machine
-from execmem_tui.mm.vmalloc import Form
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.rules import Writable
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 
@@ -103,7 +101,7 @@ class Modules:
         self.loaded: dict[str, LoadedModule] = {}
         """By name, in load order."""
         self.leaked: list[LoadedModule] = []
-        """What 6.12 never frees."""
+        """What a kernel with that fault never frees (`Rules.failed_copy_leaks`)."""
         self._loading: set[str] = set()
         self._init_queue: list[LoadedModule] = []
 
@@ -343,9 +341,9 @@ class Modules:
             yield
         if outcome is Outcome.LOADED and plan.fail_at == COPY:
             outcome = Outcome.BAD_FILE
-            if self.machine.execmem.vmalloc.form is Form.V6_12:
-                # 6.12's counter of types to free is 0 here
-                self.machine.note(f"{loaded.module.name}: 6.12 leaks its memory")
+            if self.machine.layout.rules.failed_copy_leaks:
+                # the counter of types to free is still 0 here
+                self.machine.note(f"{loaded.module.name}: this kernel leaks its memory")
                 self.leaked.append(loaded)
                 return outcome
         if outcome is not Outcome.LOADED:
@@ -365,7 +363,9 @@ class Modules:
         if outcome is not Outcome.LOADED:
             yield from self._restore_rox(loaded, plan)
         else:
-            for region, permission in formation(loaded.sizes, text_calls(self.machine.layout.arch)):
+            for region, permission in formation(
+                loaded.sizes, self.machine.layout.capability.rox_calls
+            ):
                 self._permit(loaded, region, permission, plan)
                 yield
             outcome = Outcome.INIT_FAILED if plan.init_fails else outcome
@@ -401,7 +401,7 @@ class Modules:
             del loaded.starts[region]
             return False
         loaded.arrays[start] = place
-        if machine.execmem.rox_compiled and machine.execmem.vmalloc.form is Form.V7_1:
+        if machine.execmem.rox_compiled and machine.layout.rules.alloc_rw is Writable.EVERY:
             # execmem_alloc_rw() by hand: the array comes first
             machine.set_memory(start, size, "nx")
             machine.set_memory(start, size, "rw")
@@ -420,14 +420,14 @@ class Modules:
             yield
 
     def _restore_rox(self, loaded: LoadedModule, plan: _Plan) -> Generator[None, None, None]:
-        """Make cached text read-only again before it is given back (module_memory_restore_rox, 7.1)."""
+        """Make cached text read-only again before it is given back (module_memory_restore_rox)."""
         if self.machine.layout.range_of(ExecmemType.MODULE_TEXT).rox_cached:
             for region in (each for each in TEXTS if each in loaded.starts):
                 self._permit(loaded, region, "rox", plan)
                 yield
 
     def _permit(self, loaded: LoadedModule, region: str, permission: str, plan: _Plan) -> None:
-        if changes_permissions(self.machine.layout):
+        if self.machine.layout.capability.strict_module_rwx:
             self._on(plan)
             self.machine.set_memory(loaded.starts[region], loaded.sizes[region], permission)
 

@@ -1,13 +1,19 @@
 """Why a type has no user on an architecture, in one sentence each."""
 
+from execmem_tui.model.capability import FtraceMemory
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 
-_CALL_OPS = (
-    "no trampolines on {arch}: call ops keep the ops pointer before each function, no execmem"
-)
-_SHARED_CALLER = "no trampolines on {arch}: all tracers share the one ftrace_caller, no execmem"
-_FTRACE = {"arm64": _CALL_OPS, "riscv": _CALL_OPS, "powerpc": _CALL_OPS}
+_FTRACE = {
+    FtraceMemory.TRAMPOLINES: "",
+    FtraceMemory.HOTPATCH: "no trampolines on {arch}: its hotpatch areas come with each module",
+    FtraceMemory.CALL_OPS: (
+        "no trampolines on {arch}: call ops keep the ops pointer before each function, no execmem"
+    ),
+    FtraceMemory.SHARED_CALLER: (
+        "no trampolines on {arch}: all tracers share the one ftrace_caller, no execmem"
+    ),
+}
 
 
 def why_unused(layout: Layout, kind: ExecmemType) -> str:
@@ -26,8 +32,8 @@ def why_unused(layout: Layout, kind: ExecmemType) -> str:
         )
     arch, capability = layout.arch, layout.capability
     if kind is ExecmemType.FTRACE:
-        return _FTRACE.get(layout.arch, _SHARED_CALLER).format(arch=layout.arch)
-    if kind is ExecmemType.KPROBES and capability is not None and capability.have_kprobes:
+        return why_no_trampolines(layout)
+    if kind is ExecmemType.KPROBES and capability.have_kprobes:
         return (
             f"kprobes on {arch} keep their slot inside struct kprobe: EXECMEM_KPROBES is never"
             " allocated"
@@ -45,12 +51,4 @@ def why_no_trampolines(layout: Layout) -> str:
     Sources: arch/x86/kernel/ftrace.c (CONFIG_X86_64), arch/s390/kernel/module.c,
     arch/*/kernel/ftrace.c.
     """
-    if layout.arch == "x86":
-        return (
-            ""
-            if layout.word_bits == 64
-            else "no trampolines on 32-bit x86: all ops share ftrace_caller"
-        )
-    if layout.arch == "s390":
-        return "no trampolines on s390: its hotpatch areas come with each module"
-    return _FTRACE.get(layout.arch, _SHARED_CALLER).format(arch=layout.arch)
+    return _FTRACE[layout.capability.ftrace].format(arch=layout.arch)

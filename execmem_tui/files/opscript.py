@@ -10,7 +10,8 @@ from typing import Any, Final, Self
 
 from attrs import frozen
 
-from execmem_tui.model.errors import InputError
+from execmem_tui.model.errors import InputError, UnknownLayoutError
+from execmem_tui.model.rules import parse_version
 
 FORMAT: Final = "vmalloc-vectors/1"
 _MAX_LINE: Final = 1 << 20
@@ -161,9 +162,11 @@ class OpScript:
             raise InputError(
                 self.path, self.line or 1, f"not an op script: line 1 must name the format {FORMAT}"
             )
-        kernel = data.get("kernel")
-        if not isinstance(kernel, str) or not kernel.startswith(("6.", "7.")):
-            raise InputError(self.path, 1, "kernel: a version such as 6.12.107 or 7.1.8")
+        kernel = str(data.get("kernel"))
+        try:
+            parse_version(kernel)
+        except UnknownLayoutError:
+            raise InputError(self.path, 1, "kernel: a version such as 6.12.107 or 7.1.8") from None
         page_size = self._number(data, "page_size")
         if page_size & (page_size - 1) or not 4096 <= page_size <= 1 << 18:
             raise InputError(self.path, 1, "page_size: a power of two from 4096 to 262144")

@@ -130,7 +130,7 @@ def _s390(layout: Layout, facts: Facts) -> Layout:
     Before 6.10 no symbol tells where that is.
     """
     known = "_text" in layout.symbols or "_stext" in layout.symbols
-    if facts.percpu_end is not None and (facts.before(6, 10) or not known):
+    if facts.percpu_end is not None and (not facts.rules.s390_below_image or not known):
         start = facts.percpu_end
         entry = evolve(
             layout.range_of(ExecmemType.MODULE_TEXT),
@@ -188,7 +188,7 @@ def _arm64(layout: Layout, facts: Facts) -> Layout:
     if text is None or end is None:
         return _arm64_unknown(layout, facts)
     off = facts.kaslr_off or text == layout.macros["KIMAGE_VADDR"]
-    if facts.before(6, 5):
+    if not facts.rules.arm64_two_bases:
         return _arm64_module_alloc(layout, facts, text, end, off=off)
     if off:
         return _named(layout, "off")

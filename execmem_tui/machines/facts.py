@@ -1,12 +1,12 @@
 """What a capture says about the machine it comes from."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from attrs import frozen
 
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.rules import Rules, rules_told
 from execmem_tui.model.units import Address, Bytes
 
 SYMBOLS: Final = ("_start", "_text", "_stext", "_etext", "_end")
@@ -57,7 +57,7 @@ class Facts:
         """Whether the command line says nokaslr."""
         return "nokaslr" in self.cmdline.split()
 
-    def before(self, major: int, minor: int) -> bool:
-        """Whether the kernel is known to be older than a version."""
-        match = re.match(r"(\d{1,4})\.(\d{1,4})", self.release or "")
-        return match is not None and (int(match[1]), int(match[2])) < (major, minor)
+    @property
+    def rules(self) -> Rules:
+        """The rules of its kernel; of the newest model where its release is not told."""
+        return rules_told(self.release or "")

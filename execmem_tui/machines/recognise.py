@@ -143,7 +143,7 @@ def _given(name: str, facts: Facts) -> Mapping[str, int]:
     given: dict[str, int] = dict(symbols)
     if arch == "arm":
         given |= _given_arm(facts)
-    if arch == "arm64" and facts.before(6, 5):
+    if arch == "arm64" and not facts.rules.arm64_two_bases:
         given["MODULES_VSIZE"] = 128 << 20  # arch/arm64/include/asm/memory.h: 2 GiB since 6.5
     return given
 

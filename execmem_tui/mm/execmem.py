@@ -1,4 +1,4 @@
-"""execmem_alloc() and its family over vmalloc (mm/execmem.c, 6.12 and 7.1)."""
+"""execmem_alloc() and its family over vmalloc (mm/execmem.c)."""
 
 from collections.abc import Mapping
 
@@ -8,8 +8,9 @@ from execmem_tui.mm.journal import Hazard, Journal, RoxAlloc, RoxClean, RoxFree,
 from execmem_tui.mm.map_ram import MapRam
 from execmem_tui.mm.rox_cache import RoxCache
 from execmem_tui.mm.vm_area import VmAreas
-from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
+from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VmapArea
+from execmem_tui.model.rules import Writable
 
 MODULE_DATA = 4
 """EXECMEM_MODULE_DATA, the type of execmem_vmap()."""
@@ -85,18 +86,20 @@ class Execmem:
     def alloc(self, kind: int, size: int) -> int | None:
         """execmem_alloc(): the address, or None after both windows failed."""
         entry = self.ranges[kind]
-        if self.vmalloc.form is Form.V7_1:
+        if entry.rox_cache:
             page_size = self.vmalloc.page_size
-            size = (size + page_size - 1) & -page_size
-            if entry.rox_cache:
-                return self._cache_alloc(entry, size)
+            return self._cache_alloc(entry, (size + page_size - 1) & -page_size)
         area = self._from_vmalloc(entry, size, entry.alignment, VM_FLUSH_RESET_PERMS)
         return None if area is None else area.start
 
     def alloc_rw(self, kind: int, size: int) -> int | None:
-        """execmem_alloc_rw() (7.1): allocate, then make writable; 6.12 has only execmem_alloc()."""
+        """execmem_alloc_rw(): allocate, then make writable; older kernels have only execmem_alloc()."""
         start = self.alloc(kind, size)
-        if start is None or not self.rox_compiled or self.vmalloc.form is not Form.V7_1:
+        writable = self.vmalloc.rules.alloc_rw
+        changes = writable is Writable.EVERY or (
+            writable is Writable.CACHED and self.ranges[kind].rox_cache
+        )
+        if start is None or not self.rox_compiled or not changes:
             return start
         if self.force_rw():
             return start
@@ -175,16 +178,19 @@ class Execmem:
     def _populate(self, entry: TypeRange, size: int) -> bool:
         """Take a block from vmalloc.
 
-        Rounded up to a PMD, else of the exact size (execmem_cache_populate).
+        Rounded up to a PMD, else of the exact size where the kernel tries that
+        (execmem_cache_populate).
         """
-        pmd_size = self.areas.pmd_size
+        pmd_size, rules = self.areas.pmd_size, self.vmalloc.rules
         rounded = (size + pmd_size - 1) & -pmd_size
-        area = self._from_vmalloc(entry, rounded, entry.alignment, VM_ALLOW_HUGE_VMAP)
-        if area is None:
+        align = max(entry.alignment, pmd_size) if rules.rox_always_aligned else entry.alignment
+        flags = VM_ALLOW_HUGE_VMAP | (VM_FLUSH_RESET_PERMS if rules.rox_blocks_flush else 0)
+        area = self._from_vmalloc(entry, rounded, align, flags)
+        if area is None and rules.rox_exact_retry:
             rounded = size
-            area = self._from_vmalloc(entry, rounded, entry.alignment, VM_ALLOW_HUGE_VMAP)
-            if area is None:
-                return False
+            area = self._from_vmalloc(entry, rounded, align, flags)
+        if area is None:
+            return False
         if not self.set_memory():
             self.areas.vfree(area)
             return False
@@ -207,11 +213,12 @@ class Execmem:
     def _return_to_cache(self, start: int) -> bool:
         """Make writable, poison, make ROX again, add to the free pieces (__execmem_cache_free).
 
-        False if it failed.
+        False if it failed. Kernels that poke the trap bytes in change no permission.
         """
-        if not self.force_rw():
-            return False
-        self.set_memory()
+        if self.vmalloc.rules.rox_free_purges:
+            if not self.force_rw():
+                return False
+            self.set_memory()
         end = self.cache.busy.pop(start)
         self.cache.add(start, end)
         if self.vmalloc.journal is not None:
@@ -238,12 +245,12 @@ class Execmem:
         for start, end in self.cache.whole_blocks(self.areas.pmd_size):
             area = self.vmalloc.busy.get(start)
             if area is None or area.end - area.guard != end:
-                if journal is not None:
+                if journal is not None and not self.vmalloc.rules.rox_cleans_whole_areas:
                     journal.append(
                         Hazard(
                             "cleaner-inner-block",
-                            f"{start:x}-{end:x} is a part of a bigger ROX block: 7.1 would free all"
-                            " of it",
+                            f"{start:x}-{end:x} is a part of a bigger ROX block: this kernel would"
+                            " free all of it",
                         )
                     )
                 continue

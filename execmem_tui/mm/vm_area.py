@@ -3,7 +3,7 @@
 Guard pages, huge mappings, vmalloc and vfree (mm/vmalloc.c).
 """
 
-from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
+from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import (
     VM_ALLOW_HUGE_VMAP,
     VM_FLUSH_RESET_PERMS,
@@ -17,7 +17,7 @@ IOREMAP_MAX_ORDER = 30
 
 
 class VmAreas:
-    """`__get_vm_area_node`, `__vmalloc_node_range`, `vfree` and the deferred cleanup of 7.1 over one `Vmalloc`."""
+    """`__get_vm_area_node`, `__vmalloc_node_range`, `vfree` and the deferred cleanup over one `Vmalloc`."""
 
     def __init__(self, vmalloc: Vmalloc) -> None:
         self.vmalloc = vmalloc
@@ -28,7 +28,7 @@ class VmAreas:
         self.total_ram_pages: int | None = None
         """Requests for more fail without touching address space; None for no limit."""
         self.cleanup: list[VmapArea] = []
-        """7.1: areas whose pages failed, still busy until the work item runs."""
+        """Areas whose pages failed, still busy until the work item runs (cleanup_vm_area)."""
 
     def clone(self, vmalloc: Vmalloc) -> "VmAreas":
         """Return an equal layer over `vmalloc`, a clone of this one's."""
@@ -84,11 +84,11 @@ class VmAreas:
             shift, align = page_shift, wanted_align
 
     def _undo(self, area: VmapArea) -> None:
-        """Give back an area whose pages failed: 6.12 at once, 7.1 through a work item."""
-        if self.vmalloc.form is Form.V6_12:
-            self.vfree(area)
-        else:
+        """Give back an area whose pages failed: at once, or through a work item."""
+        if self.vmalloc.rules.deferred_cleanup:
             self.cleanup.append(area)
+        else:
+            self.vfree(area)
 
     def vfree(self, area: VmapArea) -> None:
         """Free a whole area.

@@ -20,6 +20,7 @@ from execmem_tui.mm.vmap_node import (
     VmapNode,
     give_back_decayed,
 )
+from execmem_tui.model.rules import PurgeOrder, Rules
 
 LAZY_UNIT: Final = 32 << 20
 """lazy_max_pages(): 32 MiB per bit of the online CPU count."""
@@ -30,13 +31,6 @@ ZONE_PAGES: Final = 16
 
 _REQUESTS: Final = 1 << 12
 """How many different requests are remembered, so that memory does not grow with a trace."""
-
-
-class Form(StrEnum):
-    """Which kernel's rules apply where the two differ."""
-
-    V6_12 = "6.12"
-    V7_1 = "7.1"
 
 
 class Purge(StrEnum):
@@ -88,7 +82,7 @@ class Vmalloc:
     the same rules, so a replay proves the simulator.
 
     Args:
-        form: whose rules apply.
+        rules: of the kernel.
         page_size: bytes.
         vmalloc_start: the window that pools serve.
         vmalloc_end: as the kernel's macro has it, even where that is odd (x86).
@@ -97,7 +91,6 @@ class Vmalloc:
         nr_cpus_config: CONFIG_NR_CPUS, for the size of vm_map_ram blocks.
         early_areas: (start, end) of areas that exist before vmalloc_init().
         word_bits: 32-bit kernels have one node (vmap_init_nodes is under CONFIG_64BIT).
-        ascending: a purge gives back in ascending order, as kernels before 6.9 do.
         journal: takes a record of everything that happens, or None.
     """
 
@@ -110,7 +103,6 @@ class Vmalloc:
         "busy",
         "cpu",
         "drain_queued",
-        "form",
         "journal",
         "nodes",
         "notifier_frees",
@@ -120,6 +112,7 @@ class Vmalloc:
         "page_size",
         "possible_cpus",
         "requests",
+        "rules",
         "skip_idle_purges",
         "space",
         "vmalloc_end",
@@ -131,7 +124,7 @@ class Vmalloc:
     def __init__(
         self,
         *,
-        form: Form,
+        rules: Rules,
         page_size: int,
         vmalloc_start: int,
         vmalloc_end: int,
@@ -140,10 +133,9 @@ class Vmalloc:
         nr_cpus_config: int = 8192,
         early_areas: Iterable[tuple[int, int]] = (),
         word_bits: int = 64,
-        ascending: bool = False,
         journal: Journal | None = None,
     ) -> None:
-        self.form = form
+        self.rules = rules
         self.page_size = page_size
         self.word_bits = word_bits
         self.vmalloc_start = vmalloc_start
@@ -151,7 +143,7 @@ class Vmalloc:
         self.possible_cpus = possible_cpus
         self.online_cpus = possible_cpus if online_cpus is None else online_cpus
         self.nr_cpus_config = nr_cpus_config
-        self.ascending = ascending
+        self.ascending = rules.purge_order is PurgeOrder.ASCENDING
         self.journal = journal
         self.cpu = 0
         self.notifier_frees = 0
@@ -161,7 +153,8 @@ class Vmalloc:
             page_size, [(area.start, area.end) for area in early], (1 << word_bits) - 1
         )
         self.busy: dict[int, VmapArea] = {area.start: area for area in early}
-        count = min(max(possible_cpus, 1), MAX_NODES) if word_bits == 64 else 1
+        several = rules.vmap_nodes and word_bits == 64
+        count = min(max(possible_cpus, 1), MAX_NODES) if several else 1
         self.nodes = [self.node_type() for _ in range(count)]
         self.zone = ZONE_PAGES * page_size if count > 1 else 1
         """Bytes that one node looks after before the next does (vmap_zone_size)."""
@@ -180,7 +173,7 @@ class Vmalloc:
         """Return an equal allocator with the same tree shape; `before_purge` is not copied."""
         # one line a field: a field that is forgotten here is missed at once, not shared in silence
         copy = self.__class__.__new__(self.__class__)
-        copy.form = self.form
+        copy.rules = self.rules
         copy.page_size = self.page_size
         copy.word_bits = self.word_bits
         copy.vmalloc_start = self.vmalloc_start
@@ -432,7 +425,7 @@ class Vmalloc:
         out: list[tuple[int, int]] = []
         for node in self.nodes:
             if full or node.due:
-                decayed = node.decay(full=full, empties_short=self.form is Form.V6_12)
+                decayed = node.decay(full=full, empties_short=self.rules.decay_empties_short)
                 give_back_decayed(self.space, decayed)
                 out += decayed
         return out

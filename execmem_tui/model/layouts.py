@@ -7,35 +7,11 @@ from operator import itemgetter
 from attrs import evolve, field, frozen
 
 from execmem_tui.model.areas import Area
+from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType
 from execmem_tui.model.reach import Plt, Reach
+from execmem_tui.model.rules import MODELS, Rules, rules_of
 from execmem_tui.model.units import Address, Bytes
-
-
-@frozen(kw_only=True)
-class Capability:
-    """What consumers exist on an architecture and kernel, and how they allocate (facts.
-
-    Arch Kconfig and JIT sources).
-    """
-
-    have_kprobes: bool
-    insn_slots: bool
-    """Kprobes take slots in EXECMEM_KPROBES pages."""
-    insn_page_override: bool
-    """The architecture has its own alloc_insn_page()."""
-    optprobes: str
-    bpf_jit: bool
-    bpf_alloc: str
-    """``pack``, ``binary`` or ``none``."""
-    bpf_trampoline: str
-    ftrace_execmem: bool
-    """EXECMEM_FTRACE is allocated (x86-64, s390)."""
-    strict_module_rwx: bool
-    execmem_late: bool
-    execmem_rox: bool
-    data_in_vmalloc: bool
-    source: str
 
 
 @frozen(kw_only=True)
@@ -78,13 +54,20 @@ class Layout:
     """In the vmap tree before anything else: arm64's image segments, arm's static mappings."""
     reach: tuple[Reach, ...] = ()
     plt: Plt | None = None
-    capability: Capability | None = None
+    capability: Capability = field(factory=Capability)
     set_memory_purges: bool = False
     """set_memory_*() runs an alias purge (x86, arm64): see vmalloc's lazy free."""
+    rules: Rules = field(factory=lambda: rules_of(MODELS[-1]))
+    """What this kernel does differently from others; knobs of a simulation may change it."""
     notes: tuple[str, ...] = ()
     image_symbols: tuple[tuple[Address, str], ...] = field(default=(), repr=False)
     """What begins where in the kernel image, ascending, as far as a capture tells. Names are
     printable."""
+
+    @property
+    def known(self) -> bool:
+        """Whether the architecture and its ranges could be told at all."""
+        return bool(self.macros)
 
     @property
     def text(self) -> Address | None:

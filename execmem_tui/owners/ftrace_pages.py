@@ -4,6 +4,7 @@ from typing import Final
 
 from execmem_tui.formats.procfiles import Symbol
 from execmem_tui.model.areas import Area
+from execmem_tui.model.capability import FtraceMemory
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.owners.evidence import AreaEvidence
@@ -25,7 +26,8 @@ def by_symbol(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
 
 def by_caller(layout: Layout, area: Area, _: AreaEvidence) -> list[Area]:
     """Return the area as a trampoline if ftrace asked for it, else []."""
-    if layout.arch == "s390" and area.called_by in _HOTPATCH_CALLERS:
+    hotpatch = layout.capability.ftrace is FtraceMemory.HOTPATCH
+    if hotpatch and area.called_by in _HOTPATCH_CALLERS:
         owner = "ftrace hotpatch"
     elif area.called_by in CALLERS and layout.may_hold(ExecmemType.FTRACE, area.start):
         owner = "ftrace_trampoline"

@@ -37,5 +37,6 @@ def _of_either_cache(layout: Layout) -> str:
 
     Where optimised probes have pages too, that stays open.
     """
-    both = layout.capability is None or layout.capability.optprobes.startswith("execmem")
+    slot = layout.capability.kprobe_slot
+    both = not layout.known or (slot is not None and slot.optinsn_size is not None)
     return "kprobe page" if both else "kprobe_insn_page"

@@ -68,7 +68,7 @@ def init_kept(layout: Layout) -> bool:
 
     64-bit powerpc does (arch/powerpc/kernel/module_64.c: module_init_section).
     """
-    return layout.arch == "powerpc" and layout.word_bits == 64
+    return layout.capability.keeps_init
 
 
 def kind_of(region: str) -> ExecmemType:

@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from attrs import asdict, evolve, field, fields_dict, frozen
 
-from execmem_tui.arch import kernel_release, resolve
+from execmem_tui.arch import resolve
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import EXECMEM_ROX_CACHE, ExecmemRange, ExecmemType
+from execmem_tui.model.rules import JitMemory, Writable
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
 
@@ -126,10 +127,10 @@ class Settings:
         has = any(entry.rox_cached for entry in layout.types.values())
         if wanted is None or wanted == has:
             return layout
-        if wanted and kernel_release(layout.kernel) == "6.12.107":
+        if wanted and layout.rules.alloc_rw is Writable.NONE:
             raise UsageError(
-                "6.12 has no ROX cache",
-                hint="rox_cache=on needs the code of 6.13 or later: kernel 7.1",
+                f"{layout.kernel} has no ROX cache",
+                hint="rox_cache=on needs the code of 6.15 or later: kernel 7.1",
             )
         types = dict(layout.types)
         for kind in _CACHED:
@@ -138,9 +139,7 @@ class Settings:
             types[kind] = evolve(
                 entry, flags=(*flags, EXECMEM_ROX_CACHE) if wanted and entry.used else flags
             )
-        capability = layout.capability
-        if wanted and capability is not None:
-            capability = evolve(capability, execmem_rox=True)
+        capability = evolve(layout.capability, execmem_rox=wanted or layout.capability.execmem_rox)
         return evolve(layout, types=types, capability=capability)
 
     def hypothetical(self) -> tuple[str, ...]:
@@ -149,11 +148,7 @@ class Settings:
         found = []
         if self.knobs.rox_cache and not any(entry.rox_cached for entry in layout.types.values()):
             found.append(f"hypothetical: {layout.arch} {layout.kernel} has no ROX cache")
-        if (
-            self.knobs.packs
-            and layout.capability is not None
-            and layout.capability.bpf_alloc != "pack"
-        ):
+        if self.knobs.packs and layout.capability.bpf_alloc is not JitMemory.PACK:
             found.append(f"hypothetical: {layout.arch} {layout.kernel} has no BPF program packs")
         return tuple(found)
 

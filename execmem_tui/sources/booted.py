@@ -18,6 +18,7 @@ from execmem_tui.consumers.reasons import why_no_trampolines, why_unused
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.sources.simulation import Command, Simulation, checked_cpus
 
@@ -118,8 +119,7 @@ def _commands(layout: Layout, plan: _Plan) -> Iterator[Command]:
     for number, name in enumerate(plan.modules):
         yield _load(name, first=number == 0, half=not plan.profile)
     capability = layout.capability
-    assert capability is not None
-    if capability.bpf_jit and not why_unused(layout, ExecmemType.BPF):
+    if capability.bpf_alloc is not JitMemory.NONE and not why_unused(layout, ExecmemType.BPF):
         yield _programs
     if plan.profile:
         return

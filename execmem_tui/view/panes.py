@@ -123,9 +123,7 @@ def _lane_name(snapshot: Snapshot, entry: ExecmemRange) -> str:
     layout = snapshot.layout
     if (entry.start, entry.end) == (layout.vmalloc_start, layout.vmalloc_end):
         return "vmalloc"
-    return (
-        "direct" if layout.arch == "arm64" and entry.end - entry.start <= 128 << 20 else "modules"
-    )
+    return "direct" if entry.end - entry.start <= layout.capability.direct_window else "modules"
 
 
 def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[PaneModel, ...]:
@@ -180,7 +178,7 @@ def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[Pan
 def _message(snapshot: Snapshot, kind: ExecmemType) -> str:
     entry = snapshot.layout.range_of(kind)
     if entry.provenance is Provenance.UNKNOWN or entry.end <= entry.start:
-        if snapshot.layout.capability is None:
+        if not snapshot.layout.known:
             return "range unknown: this kernel's architecture or version does not tell"
         return why_unused(snapshot.layout, kind) or "range unknown"
     return why_unused(snapshot.layout, kind)

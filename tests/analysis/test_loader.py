@@ -21,7 +21,6 @@ from execmem_tui.arch import resolve
 from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.cli.main import main
 from execmem_tui.consumers.catalogue import open_catalogue
-from execmem_tui.consumers.load_sequence import text_calls
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.modules import Modules, Steps
 from execmem_tui.files.packed import read_lines
@@ -296,7 +295,7 @@ def test_simulated_loads_are_exact(
         separate=(text.start, text.end) != window,
         purges=layout.set_memory_purges,
         cached=text.rox_cached,
-        text_calls=text_calls(layout.arch),
+        text_calls=layout.capability.rox_calls,
     )
     check = LoaderCheck(rules, (catalogue,))
     assert list(check.watch(tracer.lines)) == tracer.lines

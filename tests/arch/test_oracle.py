@@ -6,7 +6,9 @@ import pytest
 
 from execmem_tui import arch
 from execmem_tui.arch.boot import Variant
+from execmem_tui.model.capability import FtraceMemory
 from execmem_tui.model.reach import ReachKind
+from execmem_tui.model.rules import JitMemory, rules_of
 from tests.arch.oracle import check, ids, oracle
 
 KNOWN = arch.architectures()
@@ -79,23 +81,38 @@ def test_plt_equals_the_oracle(entry: dict[str, Any]) -> None:
     "entry", _of_known("capability"), ids=lambda entry: f"{entry['arch']}-{entry['kernel']}"
 )
 def test_capability_equals_the_oracle(entry: dict[str, Any]) -> None:
-    modern = entry["kernel"] == "7.1.8"
-    exact = (
-        "have_kprobes",
-        "insn_slots",
-        "insn_page_override",
-        "bpf_jit",
-        "execmem_late",
-        "source",
-        "optprobes",
-    )
-    for variant in _variants(entry["arch"]):
+    found = arch.architecture(entry["arch"])
+    for variant in found.variants:
         if entry["kernel"] not in variant.kernels:
             continue
-        mine = arch.architecture(entry["arch"]).capability(variant, modern=modern)
-        told = {name: entry[name] for name in exact if "arch dependent" not in str(entry[name])}
-        assert {name: getattr(mine, name) for name in told} == told
+        mine = found.capability(variant, rules_of(entry["kernel"]))
+        slot = mine.kprobe_slot
+        told = {
+            "have_kprobes": mine.have_kprobes,
+            "insn_slots": slot is not None,
+            "bpf_jit": mine.bpf_alloc is not JitMemory.NONE,
+        }
+        assert {
+            name: value for name, value in told.items() if "dependent" not in str(entry[name])
+        } == {name: entry[name] for name in told if "dependent" not in str(entry[name])}
+        assert (mine.insn_page_override, mine.source) == (
+            entry["insn_page_override"],
+            entry["source"],
+        )
+        optimised = slot is not None and slot.optinsn_size is not None
+        thumb = "thumb2" in variant.name
+        assert optimised == (entry["optprobes"].startswith("execmem") and not thumb)
         for name in ("bpf_alloc", "bpf_trampoline"):
-            assert getattr(mine, name) in entry[name] or getattr(mine, name) == "none"
-        for name in ("ftrace_execmem", "execmem_rox", "data_in_vmalloc"):
-            assert getattr(mine, name) in (entry[name], False)
+            assert getattr(mine, name) in entry[name] or getattr(mine, name) is JitMemory.NONE
+        assert mine.execmem_rox in (entry["execmem_rox"], False)
+        uses_ftrace = mine.ftrace in (FtraceMemory.TRAMPOLINES, FtraceMemory.HOTPATCH)
+        assert uses_ftrace in (entry["ftrace_execmem"], False)
+
+
+def test_the_capability_of_64_bit_x86_is_the_oracle_s() -> None:
+    entries = [each for each in oracle()["capability"] if each["arch"] == "x86"]
+    for entry in entries:
+        mine = arch.resolve("x86", entry["kernel"]).capability
+        assert mine.execmem_rox is entry["execmem_rox"]
+        assert mine.ftrace is FtraceMemory.TRAMPOLINES
+        assert mine.bpf_alloc is mine.bpf_trampoline is JitMemory.PACK

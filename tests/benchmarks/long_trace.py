@@ -9,7 +9,6 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Final
 
-from execmem_tui.analysis.opscript import form_of
 from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import Alloc, Free, TraceLine, parse_trace
@@ -17,6 +16,7 @@ from execmem_tui.formats.trace import Purge as PurgeLine
 from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
+from execmem_tui.model.rules import rules_told
 
 RUNS: Final = Path(__file__).parent.parent / "data" / "traces"
 _LINE: Final = re.compile(r"(.*? )(\d+\.\d+)(: .*)")
@@ -45,7 +45,7 @@ class _Rerun:
         self._lines: list[tuple[TraceLine, str]] = [(line, raw[line.line]) for line in lines]
         self._journal: list[Record] = []
         self._vmalloc = Vmalloc(
-            form=form_of(run.kernel),
+            rules=rules_told(run.kernel),
             page_size=run.page_size,
             vmalloc_start=run.window[0],
             vmalloc_end=run.window[1],

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
 from execmem_tui.arch import resolve
 from execmem_tui.consumers.catalogue import open_catalogue
-from execmem_tui.consumers.load_sequence import HOTPATCH, text_calls
+from execmem_tui.consumers.load_sequence import HOTPATCH
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.modules import COPY, RELOCATE, Modules, Outcome
 from execmem_tui.mm.journal import AllocVmapArea, PurgeVmapAreaLazy, Record, RoxPopulate
@@ -103,7 +103,7 @@ def test_a_load_makes_the_steps_that_traces_show(
         separate=separate,
         purges=layout.set_memory_purges,
         cached=text.rox_cached,
-        text_calls=text_calls(layout.arch),
+        text_calls=layout.capability.rox_calls,
     )
     assert found.catalogue is not None
     module = found.catalogue[name]

@@ -8,8 +8,9 @@ from execmem_tui.mm.execmem import Execmem, TypeRange
 from execmem_tui.mm.journal import AllocVmapArea, Hazard, PurgeVmapAreaLazy
 from execmem_tui.mm.map_ram import MapRam
 from execmem_tui.mm.percpu import pcpu_get_vm_areas
-from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
+from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS
+from execmem_tui.model.rules import MODELS, rules_of
 
 PAGE = 4096
 MIB = 1 << 20
@@ -17,8 +18,10 @@ START = 0xFFFF_8000_8000_0000
 END = 0xFFFF_FDFF_BF80_0000
 
 
-def make(form: Form = Form.V7_1, **options: Any) -> Vmalloc:
-    return Vmalloc(form=form, page_size=PAGE, vmalloc_start=START, vmalloc_end=END, **options)
+def make(kernel: str = "7.1.8", **options: Any) -> Vmalloc:
+    return Vmalloc(
+        rules=rules_of(kernel), page_size=PAGE, vmalloc_start=START, vmalloc_end=END, **options
+    )
 
 
 def modules(
@@ -27,10 +30,10 @@ def modules(
     return Execmem(vmalloc, {0: TypeRange(start, end, *fallback, 1, rox)})
 
 
-@pytest.mark.parametrize("form", list(Form))
-def test_a_full_preferred_range_costs_a_reclaim_and_then_the_fallback_serves(form: Form) -> None:
+@pytest.mark.parametrize("kernel", MODELS)
+def test_a_full_preferred_range_costs_a_reclaim_and_then_the_fallback_serves(kernel: str) -> None:
     journal: list[Any] = []
-    vmalloc = make(form, journal=journal)
+    vmalloc = make(kernel, journal=journal)
     execmem = modules(vmalloc, START, START + 4 * PAGE, (START - 64 * PAGE, START + 4 * PAGE))
     assert execmem.alloc(0, 3 * PAGE) == START
     journal.clear()
@@ -73,9 +76,9 @@ def test_plain_lazy_space_is_not_reused_before_a_purge() -> None:
     assert third.start == START
 
 
-@pytest.mark.parametrize(("form", "left"), [(Form.V6_12, 0), (Form.V7_1, 3)])
-def test_short_pools_decay_differently(form: Form, left: int) -> None:
-    vmalloc = make(form, possible_cpus=2)
+@pytest.mark.parametrize(("kernel", "left"), [("6.12.107", 0), ("7.1.8", 3)])
+def test_short_pools_decay_differently(kernel: str, left: int) -> None:
+    vmalloc = make(kernel, possible_cpus=2)
     areas = [vmalloc.alloc_vmap_area(PAGE, 1, START, END) for _ in range(3)]
     for area in areas:
         assert area is not None
@@ -167,9 +170,9 @@ def test_failed_permission_changes_are_retried() -> None:
     assert not execmem.cache.busy
 
 
-@pytest.mark.parametrize(("form", "second"), [(Form.V6_12, START), (Form.V7_1, START + 4 * MIB)])
-def test_pages_that_fail_give_space_back_at_once_or_later(form: Form, second: int) -> None:
-    execmem = modules(make(form), START, START + 64 * MIB)
+@pytest.mark.parametrize(("kernel", "second"), [("6.12.107", START), ("7.1.8", START + 4 * MIB)])
+def test_pages_that_fail_give_space_back_at_once_or_later(kernel: str, second: int) -> None:
+    execmem = modules(make(kernel), START, START + 64 * MIB)
     execmem.areas.huge_page_alloc_fails = True
     flags = VM_ALLOW_HUGE_VMAP | VM_FLUSH_RESET_PERMS
     area = execmem.areas.vmalloc_range(2 * MIB, 2 * MIB, START, START + 64 * MIB, flags)

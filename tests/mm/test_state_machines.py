@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from execmem_tui.mm.execmem import Execmem, TypeRange
-from execmem_tui.mm.vmalloc import Form, Purge, Vmalloc
+from execmem_tui.mm.vmalloc import Purge, Vmalloc
+from execmem_tui.model.rules import MODELS, rules_of
 from tests.mm.invariants import check_space, shape
 
 PAGE = 4096
@@ -23,10 +24,14 @@ WINDOWS = [
 class VmallocMachine(RuleBasedStateMachine):
     """Page-aligned requests must get the lowest address at which no page is busy, lazy or pooled."""
 
-    @initialize(form=st.sampled_from(list(Form)), cpus=st.integers(1, 4))
-    def boot(self, form: Form, cpus: int) -> None:
+    @initialize(kernel=st.sampled_from(MODELS), cpus=st.integers(1, 4))
+    def boot(self, kernel: str, cpus: int) -> None:
         self.vmalloc = Vmalloc(
-            form=form, page_size=PAGE, vmalloc_start=START, vmalloc_end=END, possible_cpus=cpus
+            rules=rules_of(kernel),
+            page_size=PAGE,
+            vmalloc_start=START,
+            vmalloc_end=END,
+            possible_cpus=cpus,
         )
         self.live: dict[int, int] = {}
 
@@ -118,7 +123,9 @@ class RoxMachine(RuleBasedStateMachine):
 
     @initialize(purges=st.booleans())
     def boot(self, purges: bool) -> None:
-        vmalloc = Vmalloc(form=Form.V7_1, page_size=PAGE, vmalloc_start=START, vmalloc_end=END)
+        vmalloc = Vmalloc(
+            rules=rules_of("7.1.8"), page_size=PAGE, vmalloc_start=START, vmalloc_end=END
+        )
         window = TypeRange(1 << 32, (1 << 32) + (64 << 20), 0, 0, PAGE, rox_cache=True)
         self.execmem = Execmem(
             vmalloc, {0: window, 3: TypeRange(1 << 32, (1 << 32) + (64 << 20), 0, 0, PAGE, False)}

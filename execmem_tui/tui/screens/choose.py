@@ -8,8 +8,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.widgets import Button, Input, Label, Select
 
-from execmem_tui.arch import KERNELS, architecture, architectures
+from execmem_tui.arch import architecture, architectures
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.rules import MODELS
 from execmem_tui.tui.screens.dialog import Dialog
 
 
@@ -40,7 +41,7 @@ class ChooseLayout(Dialog[Choice]):
         self._variant = (
             layout.variant if layout.variant in names else architecture(self._arch).default_variant
         )
-        self._kernel = layout.kernel if layout.kernel in KERNELS else KERNELS[-1]
+        self._kernel = layout.kernel if layout.kernel in MODELS else MODELS[-1]
         self._kaslr = (
             "off" if layout.kaslr in ("n/a", "unknown") else layout.kaslr.removeprefix("seed-")
         )
@@ -51,7 +52,7 @@ class ChooseLayout(Dialog[Choice]):
         lists = (
             ("Architecture", "arch", known, self._arch),
             ("Variant", "variant", self._variants(self._arch), self._variant),
-            ("Kernel", "kernel", [(name, name) for name in KERNELS], self._kernel),
+            ("Kernel", "kernel", [(name, name) for name in MODELS], self._kernel),
         )
         for label, name, options, value in lists:
             with Horizontal():

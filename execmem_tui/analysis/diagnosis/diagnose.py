@@ -1,6 +1,5 @@
 """From the lines of a log, and a snapshot where there is one, to findings."""
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -17,11 +16,11 @@ from execmem_tui.formats.failures import Form, parse_failures
 from execmem_tui.machines.log import LogMachine, layouts_with, machine_of_log, name_of
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.rules import rules_told
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 
 _PAGES: Final = (4096, 8192, 16384, 65536)
-_RELEASE: Final = re.compile(r"(\d{1,3})\.(\d{1,3})")
 
 
 @frozen(kw_only=True)
@@ -75,11 +74,6 @@ def _era(incident: Incident, release: str | None) -> str | None:
     if incident.form is Form.VMALLOC_SPACE:
         return "2.6"
     return None
-
-
-def _before_execmem(release: str | None) -> bool:
-    found = None if release is None else _RELEASE.match(release)
-    return found is not None and (int(found[1]), int(found[2])) < (6, 10)
 
 
 class Diagnosis:
@@ -250,7 +244,7 @@ class Diagnosis:
         if layout is None:
             return None
         exists = layout.range_of(ExecmemType.MODULE_TEXT).has_fallback
-        return None if exists and _before_execmem(kernel) else exists
+        return None if exists and not rules_told(kernel or "").execmem else exists
 
 
 def _range_name(

@@ -453,12 +453,11 @@ class Rules:
     )
     range_message: str = _rule(
         "text of a range that is full",
-        f"{_VMALLOC}: alloc_vmap_area, __vmalloc_node_range",
+        f"{_VMALLOC}: alloc_vmap_area, __vmalloc_node_range (patch of June 2024)",
         Step("", "vmap allocation for size N failed: use vmalloc=<size> to increase size"),
         Step(
             "6.11",
             "vmalloc_node_range for size N failed: Address range restricted to 0xN - 0xN",
-            after="6.1",
         ),
     )
     descriptor_message: str = _rule(

@@ -1,7 +1,7 @@
 """History: events in, immutable snapshots out. Step, undo, redo and jump are all here."""
 
 from array import array
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Final
@@ -9,15 +9,17 @@ from typing import Final
 from attrs import frozen
 
 from execmem_tui.model.areas import Area
+from execmem_tui.model.blocks import Areas, AreaShelf
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.units import Address
 
-_START = attrgetter("start")
 _STEP = attrgetter("step")
 SPACING: Final = 10_000
 """Events between two checkpoints: so many are applied in some hundredths of a second."""
+_FEW: Final = 64
+"""Events that are applied one by one: netting them costs more than it saves."""
 
 
 @frozen
@@ -25,7 +27,7 @@ class _Checkpoint:
     """All areas of one step, so that a far jump needs no walk through what lies between."""
 
     step: int
-    areas: tuple[Area, ...]
+    areas: Areas
     counters: Counters
 
 
@@ -52,14 +54,14 @@ class History:
         spacing: int = SPACING,
     ) -> None:
         self.layout = layout
-        self._areas: list[Area] = sorted(areas, key=_START)
+        self._shelf = AreaShelf(areas)
         self._counters = Counters()
         self._events: list[Event] = []
         self._dropped = 0
         self._cursor = 0
         # an array: a trace has as many groups as events
         self._boundaries = array("q", [0])
-        self._checkpoints: list[_Checkpoint] = [_Checkpoint(0, tuple(self._areas), self._counters)]
+        self._checkpoints: list[_Checkpoint] = [_Checkpoint(0, self._shelf.areas(), self._counters)]
         self._limit = limit
         self._spacing = spacing
         self._snapshot: Snapshot | None = None
@@ -197,7 +199,7 @@ class History:
                 layout=self.layout,
                 step=self.step,
                 steps=self.steps,
-                areas=tuple(self._areas),
+                areas=self._shelf.areas(),
                 counters=self._counters,
                 event=self._events[self._cursor - 1] if self._cursor else None,
             )
@@ -206,7 +208,7 @@ class History:
     def _move(self, cursor: int) -> None:
         if cursor == self._cursor:
             return
-        if abs(cursor - self._cursor) > 1 + len(self._areas) // 64:
+        if abs(cursor - self._cursor) > _FEW:
             self._start_near(cursor)
             while self._cursor + self._spacing < cursor:
                 self._move_in_bulk(self._cursor + self._spacing)
@@ -234,48 +236,47 @@ class History:
             key=lambda checkpoint: abs(checkpoint.step - step),
         )
         if abs(near.step - step) < abs(cursor - self._cursor):
-            self._areas = list(near.areas)
+            self._shelf = AreaShelf(near.areas)
             self._counters = near.counters
             self._cursor = near.step - self._dropped
 
     def _keep_checkpoint(self) -> None:
         """Keep the state here, where the newest checkpoint lies far enough behind."""
         if self.step - self._checkpoints[-1].step >= self._spacing:
-            checkpoint = _Checkpoint(self.step, tuple(self._areas), self._counters)
+            checkpoint = _Checkpoint(self.step, self._shelf.areas(), self._counters)
             self._checkpoints.append(checkpoint)
 
     def _move_in_bulk(self, cursor: int) -> None:
-        """Apply many events through a multiset of areas: one sort instead of one insertion each."""
-        by_start: dict[Address, list[Area]] = {}
-        for area in self._areas:
-            by_start.setdefault(area.start, []).append(area)
+        """Find what many events change together, and change that: most of what came is gone again."""
         forward = cursor > self._cursor
         events = (
             self._events[self._cursor : cursor]
             if forward
             else self._events[cursor : self._cursor][::-1]
         )
+        came: dict[Address, list[Area]] = {}
+        went: list[Area] = []
         for event in events:
             removed, added = (
                 (event.removed, event.added) if forward else (event.added, event.removed)
             )
             for area in removed:
-                by_start[area.start].remove(area)
+                here = came.get(area.start)
+                if here and area in here:
+                    here.remove(area)
+                else:
+                    went.append(area)
             for area in added:
-                by_start.setdefault(area.start, []).append(area)
+                came.setdefault(area.start, []).append(area)
             self._counters = self._counters.counted(event, 1 if forward else -1)
-        self._areas = [area for start in sorted(by_start) for area in by_start[start]]
+        self._replace(went, [area for areas in came.values() for area in areas])
         self._cursor = cursor
 
-    def _replace(self, removed: tuple[Area, ...], added: tuple[Area, ...]) -> None:
-        areas = self._areas
+    def _replace(self, removed: Iterable[Area], added: Iterable[Area]) -> None:
         for area in removed:
-            index = bisect_left(areas, area.start, key=_START)
-            while areas[index] != area:
-                index += 1
-            del areas[index]
+            self._shelf.remove(area)
         for area in added:
-            insort(areas, area, key=_START)
+            self._shelf.add(area)
 
     def _trim(self) -> None:
         if self._limit is None or len(self._events) <= self._limit + self._limit // 8:
@@ -291,6 +292,6 @@ class History:
         first = bisect_left(self._checkpoints, self._dropped, key=_STEP)
         if first == len(self._checkpoints):
             # one is always there, to begin from
-            self._checkpoints = [_Checkpoint(self.step, tuple(self._areas), self._counters)]
+            self._checkpoints = [_Checkpoint(self.step, self._shelf.areas(), self._counters)]
         else:
             del self._checkpoints[:first]

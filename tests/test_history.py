@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from execmem_tui.model.events import Allocated, Event, Failed, Freed
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
 
+pytestmark = pytest.mark.usefixtures("small_blocks")
 PAGE = 4096
 
 

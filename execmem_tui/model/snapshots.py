@@ -1,17 +1,14 @@
 """A snapshot: everything a screen or a report may know about one step, immutable."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from operator import attrgetter
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from execmem_tui.model.areas import Area
+from execmem_tui.model.blocks import Areas, as_areas
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, Purged
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import Address
-
-_START = attrgetter("start")
 
 
 @frozen(kw_only=True)
@@ -53,27 +50,25 @@ class Snapshot:
     """0 is the state before the first event."""
     steps: int
     """Events known so far; step == steps is the newest."""
-    areas: tuple[Area, ...]
+    areas: Areas = field(converter=as_areas)
     counters: Counters
     event: Event | None = None
     """The event that led to this step."""
 
     def index_at(self, address: Address) -> int:
         """Return the index of the first area that ends after `address` (len(areas) if none)."""
-        index = bisect_right(self.areas, address, key=_START)
+        index = self.areas.first_from(address + 1)
         if index and self.areas[index - 1].end > address:
             return index - 1
         return index
 
     def area_at(self, address: Address) -> Area | None:
         """Return the area that covers `address` (guard included), or None."""
-        index = bisect_right(self.areas, address, key=_START)
+        index = self.areas.first_from(address + 1)
         if index and self.areas[index - 1].end > address:
             return self.areas[index - 1]
         return None
 
     def between(self, start: Address, end: Address) -> Iterator[Area]:
         """Yield the areas that touch [start, end), ascending."""
-        areas = self.areas
-        for index in range(self.index_at(start), bisect_left(areas, end, key=_START)):
-            yield areas[index]
+        return self.areas.between(start, end)

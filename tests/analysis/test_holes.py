@@ -1,24 +1,44 @@
 """Holes and meters against a set of pages."""
 
+import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execmem_tui.analysis.holes import HoleIndex, meters
+from execmem_tui.analysis.holes import HoleIndex, meters, tallies
 from execmem_tui.history import History
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
-from tests.layouts import PAGE, make_layout
+from tests.layouts import PAGE, make_area, make_layout
 from tests.view.test_cells import BASE, snapshots
+
+pytestmark = pytest.mark.usefixtures("small_blocks")
 
 
 def free_pages(snapshot: Snapshot, first: int, last: int) -> list[int]:
     taken = {
         page for area in snapshot.areas for page in range(area.start // PAGE, area.end // PAGE)
     }
+    image = snapshot.layout.image
+    if image is not None:
+        taken |= set(range(image[0] // PAGE, image[1] // PAGE))
     return [page for page in range(first, last) if page not in taken]
 
 
-@given(snapshots(), st.integers(0, 250), st.integers(0, 250))
+@st.composite
+def muddles(draw: st.DrawFn) -> Snapshot:
+    """Areas that overlap, as a capture may have them, and perhaps a kernel image among them."""
+    spans = st.tuples(st.integers(0, 200), st.integers(1, 30))
+    areas = [make_area(page, pages) for page, pages in draw(st.lists(spans, max_size=30))]
+    layout = make_layout()
+    if draw(st.booleans()):
+        first, pages = draw(spans)
+        symbols = {"_text": BASE + first * PAGE, "_end": BASE + (first + pages) * PAGE}
+        layout = evolve(layout, symbols=symbols)
+    return History(layout, areas).snapshot()
+
+
+@given(st.one_of(snapshots(), muddles()), st.integers(0, 250), st.integers(0, 250))
 def test_free_and_largest_agree_with_a_set_of_pages(
     snapshot: Snapshot, one: int, other: int
 ) -> None:
@@ -26,11 +46,23 @@ def test_free_and_largest_agree_with_a_set_of_pages(
     index = HoleIndex(snapshot)
     pages = free_pages(snapshot, low, high)
     assert index.free(low * PAGE, high * PAGE) == len(pages) * PAGE
-    best = run = 0
-    for page in range(low, high):
-        run = run + 1 if page in set(pages) else 0
-        best = max(best, run)
-    assert index.largest(low * PAGE, high * PAGE) == best * PAGE
+    runs: list[list[int]] = []
+    for page in pages:
+        if runs and runs[-1][-1] == page - 1:
+            runs[-1].append(page)
+        else:
+            runs.append([page])
+    holes = [(run[0] * PAGE, (run[-1] + 1) * PAGE) for run in runs]
+    assert list(index.within(low * PAGE, high * PAGE)) == holes
+    sizes = sorted((end - start for start, end in holes), reverse=True)
+    assert index.largest(low * PAGE, high * PAGE) == max(sizes, default=0)
+    longest = index.longest(low * PAGE, high * PAGE, 3)
+    assert longest == sorted(longest)
+    assert set(longest) <= set(holes)
+    assert sorted((end - start for start, end in longest), reverse=True) == sizes[:3]
+    for size in (1, 3):
+        fitting = sum(len(run) // size for run in runs)
+        assert index.fits(low * PAGE, high * PAGE, size * PAGE) == fitting
     for page in range(low, high):
         hole = index.at(page * PAGE)
         assert (hole is not None) == (page in pages)
@@ -52,3 +84,14 @@ def test_an_empty_map_is_one_hole() -> None:
     snapshot = History(make_layout()).snapshot()
     measured = meters(snapshot)[ExecmemType.BPF]
     assert measured.largest_hole == measured.free == 256 * PAGE
+
+
+@given(muddles())
+def test_tallies_are_the_sums(snapshot: Snapshot) -> None:
+    found = tallies(snapshot)[ExecmemType.BPF]
+    assert found.areas == len(snapshot.areas)
+    assert found.used == sum(area.footprint for area in snapshot.areas)
+    assert found.spilled == 0
+    spilled = make_area(3, 2, fallback=True)
+    found = tallies(History(make_layout(), [spilled]).snapshot())[ExecmemType.BPF]
+    assert (found.areas, found.used, found.spilled) == (1, 3 * PAGE, 1)

@@ -39,7 +39,7 @@ def temporary(
 
 
 def areas(path: Path) -> tuple[Area, ...]:
-    return open_path(str(path)).history.snapshot().areas
+    return tuple(open_path(str(path)).history.snapshot().areas)
 
 
 @pytest.mark.parametrize("suffix", ["", ".gz", ".xz", ".zst", ".bz2"])

@@ -101,7 +101,7 @@ def tree(tmp_path: Path, run: str) -> Path:
 
 
 def areas(path: Path) -> tuple[Area, ...]:
-    return open_path(str(path)).history.snapshot().areas
+    return tuple(open_path(str(path)).history.snapshot().areas)
 
 
 @pytest.mark.parametrize("run", MACHINES)

@@ -1,0 +1,206 @@
+"""Areas in blocks that successive snapshots share.
+
+An event touches a block or two of some hundred areas; all others go on to the next snapshot as they
+are, with everything that was found out about them. So what follows from a snapshot costs what an
+event changed, however one came from one step to another.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain
+from operator import attrgetter
+from typing import Any, Final, TypeVar, cast, overload
+
+from execmem_tui.model.areas import Area
+from execmem_tui.model.units import Address
+
+_T = TypeVar("_T")
+_START = attrgetter("start")
+_MOST: Final = 512
+"""Areas in a block: an event recomputes so many, a frame adds up (all areas) / (so many) blocks."""
+
+_REMEMBERED: Final = 32
+"""Findings kept of one block: several kinds, lenses and origins."""
+
+
+class Block:
+    """Some neighbouring areas, ascending by start, at least one. Never changes; equal only to itself."""
+
+    __slots__ = ("_found", "areas", "end", "starts")
+
+    def __init__(self, areas: tuple[Area, ...]) -> None:
+        self.areas = areas
+        self.starts = [area.start for area in areas]
+        self.end = max(area.end for area in areas)
+        """First address after all of them. Of a capture, areas may overlap."""
+        self._found: dict[Callable[[Block], Any], Any] = {}
+
+    @property
+    def start(self) -> Address:
+        """Where the first area starts."""
+        return self.starts[0]
+
+    def find(self, what: Callable[["Block"], _T]) -> _T:
+        """Return ``what(self)``, which is computed once; `what` is hashable and pure."""
+        found = self._found
+        if what not in found:
+            if len(found) >= _REMEMBERED:
+                found.clear()
+            found[what] = what(self)
+        return cast("_T", found[what])
+
+
+class Areas(Sequence[Area]):
+    """All areas of one snapshot, ascending by start, as a sequence of blocks. Immutable."""
+
+    __slots__ = ("_before", "blocks", "firsts")
+
+    def __init__(self, blocks: Iterable[Block]) -> None:
+        self.blocks = tuple(blocks)
+        self.firsts = [block.starts[0] for block in self.blocks]
+        """Start of each block."""
+        self._before = [0, *accumulate(len(block.starts) for block in self.blocks)]
+
+    def __len__(self) -> int:
+        return self._before[-1]
+
+    def __iter__(self) -> Iterator[Area]:
+        return chain.from_iterable(block.areas for block in self.blocks)
+
+    @overload
+    def __getitem__(self, index: int) -> Area: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Area, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Area | tuple[Area, ...]:
+        if isinstance(index, slice):
+            return tuple(self[at] for at in range(*index.indices(len(self))))
+        at = index + len(self) if index < 0 else index
+        if not 0 <= at < len(self):
+            raise IndexError(index)
+        number = bisect_right(self._before, at) - 1
+        return self.blocks[number].areas[at - self._before[number]]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Areas | tuple):
+            return NotImplemented
+        return tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as long as a list, and nobody asks for it
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} areas>"
+
+    def first_from(self, address: Address) -> int:
+        """Return the index of the first area that starts at or above `address` (the length if none)."""
+        number = max(bisect_left(self.firsts, address) - 1, 0)
+        if not self.blocks:
+            return 0
+        return self._before[number] + bisect_left(self.blocks[number].starts, address)
+
+    def between(self, start: Address, end: Address) -> Iterator[Area]:
+        """Yield the areas that touch [start, end), ascending; see `blocks_between`."""
+        for block in self.blocks_between(start, end):
+            starts = block.starts
+            first = bisect_left(starts, start)
+            if first and block.areas[first - 1].end > start:
+                first -= 1
+            for index in range(first, bisect_left(starts, end)):
+                yield block.areas[index]
+
+    def blocks_between(self, start: Address, end: Address) -> tuple[Block, ...]:
+        """Return the blocks with an area that starts in [start, end), and the one before them.
+
+        Areas that reach into [start, end) from farther below, as a capture may have them, are not
+        looked for.
+        """
+        first = max(bisect_left(self.firsts, start) - 1, 0)
+        return self.blocks[first : bisect_left(self.firsts, end)]
+
+
+class AreaShelf:
+    """A sorted collection of areas that changes, and gives out `Areas` that do not."""
+
+    def __init__(self, areas: Iterable[Area] = ()) -> None:
+        whole = as_areas(areas)
+        self._areas: Areas | None = whole
+        self._blocks: list[Block | list[Area]] = list(whole.blocks)
+        self._firsts = list(whole.firsts)
+
+    def areas(self) -> Areas:
+        """Return what is there now; blocks that did not change are those of the last time."""
+        if self._areas is None:
+            blocks = [
+                Block(tuple(block)) if isinstance(block, list) else block for block in self._blocks
+            ]
+            self._blocks = list(blocks)
+            self._areas = Areas(blocks)
+        return self._areas
+
+    def add(self, area: Area) -> None:
+        """Put `area` in its place, behind those of the same start."""
+        if not self._blocks:
+            self._blocks, self._firsts = [[]], [area.start]
+        number = max(bisect_right(self._firsts, area.start) - 1, 0)
+        block = self._opened(number)
+        insort(block, area, key=_START)
+        self._settle(number, block)
+
+    def remove(self, area: Area) -> None:
+        """Take out one area that is equal to `area`.
+
+        Raises:
+            ValueError: there is none.
+        """
+        number = max(bisect_left(self._firsts, area.start) - 1, 0)
+        while number < len(self._blocks) and self._firsts[number] <= area.start:
+            # areas of the same start may lie in more than one block
+            block = self._blocks[number]
+            areas = block if isinstance(block, list) else block.areas
+            at = bisect_left(areas, area.start, key=_START)
+            while at < len(areas) and areas[at].start == area.start:
+                if areas[at] == area:
+                    opened = self._opened(number)
+                    del opened[at]
+                    self._settle(number, opened)
+                    return
+                at += 1
+            number += 1
+        raise ValueError(f"no such area: {area}")
+
+    def _opened(self, number: int) -> list[Area]:
+        self._areas = None
+        block = self._blocks[number]
+        if isinstance(block, list):
+            return block
+        opened = list(block.areas)
+        self._blocks[number] = opened
+        return opened
+
+    def _settle(self, number: int, block: list[Area]) -> None:
+        """Split a block that grew too large, join one that became too small."""
+        if len(block) > 2 * _MOST:
+            half = block[_MOST:]
+            del block[_MOST:]
+            self._blocks.insert(number + 1, half)
+            self._firsts.insert(number + 1, half[0].start)
+        elif len(block) < _MOST // 4 and number + 1 < len(self._blocks):
+            block += self._opened(number + 1)
+            del self._blocks[number + 1], self._firsts[number + 1]
+            if len(block) > 2 * _MOST:
+                self._settle(number, block)
+        elif not block:
+            del self._blocks[number], self._firsts[number]
+            return
+        self._firsts[number] = block[0].start
+
+
+def as_areas(areas: Iterable[Area]) -> Areas:
+    """Return the sequence of `areas`: the same one if it is one already."""
+    return areas if isinstance(areas, Areas) else _cut(areas)
+
+
+def _cut(areas: Iterable[Area]) -> Areas:
+    whole = sorted(areas, key=_START)
+    return Areas(Block(tuple(whole[at : at + _MOST])) for at in range(0, len(whole), _MOST))

@@ -1,0 +1,105 @@
+"""Areas in blocks: a sorted sequence that shares what did not change."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execmem_tui.model.areas import Area
+from execmem_tui.model.blocks import Areas, AreaShelf, Block, as_areas
+
+pytestmark = pytest.mark.usefixtures("small_blocks")
+
+
+def area(start: int, size: int = 1) -> Area:
+    return Area(start=start, size=size, owner=f"a{size}")
+
+
+AREAS = st.builds(area, st.integers(0, 60), st.integers(1, 20))
+
+
+def sizes_of(blocks: tuple[Block, ...]) -> list[int]:
+    return [len(block.areas) for block in blocks]
+
+
+@given(st.lists(AREAS, max_size=40), st.data())
+def test_a_shelf_is_a_sorted_list(areas: list[Area], data: st.DataObject) -> None:
+    shelf, plain = AreaShelf(areas), sorted(areas, key=lambda each: each.start)
+    for _ in range(data.draw(st.integers(0, 40))):
+        if data.draw(st.booleans()) and plain:
+            gone = data.draw(st.sampled_from(plain))
+            shelf.remove(gone)
+            plain.remove(gone)
+        else:
+            new = data.draw(AREAS)
+            shelf.add(new)
+            plain.append(new)
+        if data.draw(st.booleans()):
+            shelf.areas()
+    found = shelf.areas()
+    assert [each.start for each in found] == sorted(each.start for each in plain)
+    assert sorted(found, key=repr) == sorted(plain, key=repr)
+    assert all(0 < size <= 8 for size in sizes_of(found.blocks))
+    assert found.firsts == [block.areas[0].start for block in found.blocks]
+    assert len(found.blocks) <= 2 + len(found), "no block is empty"
+
+
+@given(st.lists(AREAS, max_size=40), st.integers(-3, 70), st.integers(0, 30))
+def test_an_areas_is_a_sequence(areas: list[Area], at: int, length: int) -> None:
+    plain = tuple(sorted(areas, key=lambda each: each.start))
+    found = as_areas(areas)
+    assert len(found) == len(plain)
+    assert found == plain
+    assert tuple(found[at : at + length]) == plain[at : at + length]
+    assert [found[index] for index in range(-len(plain), len(plain))] == [*plain, *plain]
+    with pytest.raises(IndexError):
+        found[len(plain)]
+    with pytest.raises(IndexError):
+        found[-len(plain) - 1]
+    assert found.first_from(at) == sum(each.start < at for each in plain)
+    inside = [each for each in plain if at <= each.start < at + length]
+    between = list(found.between(at, at + length))
+    assert [each for each in between if each.start >= at] == inside
+    assert len(between) - len(inside) in (0, 1)
+
+
+def test_between_takes_in_what_reaches_into_it() -> None:
+    found = as_areas([area(0, 5), area(10, 5), area(20, 5)])
+    assert [each.start for each in found.between(4, 11)] == [0, 10]
+    assert [each.start for each in found.between(5, 10)] == []
+
+
+def test_an_event_leaves_all_other_blocks_as_they_are() -> None:
+    shelf = AreaShelf([area(start) for start in range(0, 100, 2)])
+    before = shelf.areas()
+    shelf.add(area(51))
+    after = shelf.areas()
+    assert len(set(before.blocks) - set(after.blocks)) == 1
+    assert shelf.areas() is after, "nothing changed"
+    shelf.remove(area(51))
+    assert shelf.areas() == before
+    with pytest.raises(ValueError, match="no such area"):
+        shelf.remove(area(51))
+    with pytest.raises(ValueError, match="no such area"):
+        shelf.remove(area(50, 7))
+
+
+def test_a_block_finds_a_thing_once_and_does_not_hoard() -> None:
+    asked: list[Block] = []
+
+    def count(block: Block) -> int:
+        asked.append(block)
+        return len(block.areas)
+
+    block = as_areas([area(1), area(2)]).blocks[0]
+    assert [block.find(count), block.find(count)] == [2, 2]
+    assert asked == [block]
+    for number in range(100):
+        assert block.find(lambda _, number=number: number) == number  # type: ignore[misc]
+    assert len(block._found) <= 32
+
+
+def test_areas_are_as_long_as_a_list_to_print() -> None:
+    assert repr(as_areas([area(1)])) == "<1 areas>"
+    assert as_areas([]) == ()
+    assert (as_areas([]) == []) is False
+    assert isinstance(as_areas(()), Areas)

@@ -1,8 +1,36 @@
-"""``python -m execmem_tui``: the same door as the command ``execmem-tui``."""
+"""The door: ``python -m execmem_tui`` and the command ``execmem-tui``.
 
+From its first instruction on, SIGTERM and SIGHUP end the program in the way that gives back what
+was taken: a tracefs instance, a private folder. The imports come after that, and cost much longer.
+"""
+
+import signal
 import sys
+from types import FrameType
 
-from execmem_tui.cli.main import main
+_ENDING = ("SIGTERM", "SIGHUP")
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    del frame
+    sys.exit(128 + number)
+
+
+def end_in_order() -> None:
+    """Let SIGTERM and SIGHUP end the program by `SystemExit`, except where they are ignored (nohup)."""
+    for name in _ENDING:
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def main() -> int:
+    """Run the command line of `sys.argv` and return its exit code."""
+    end_in_order()
+    from execmem_tui.cli.main import main as run
+
+    return run()
+
 
 if __name__ == "__main__":
     sys.exit(main())

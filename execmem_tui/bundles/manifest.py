@@ -4,7 +4,8 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from execmem_tui.formats.manifest import Manifest, parse_manifest
+from execmem_tui.files.regular import open_file, read_bounded
+from execmem_tui.formats.manifest import MAX_MANIFEST, Manifest, parse_manifest
 from execmem_tui.model.errors import InputError
 
 MANIFEST: Final = "manifest.toml"
@@ -21,7 +22,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     file = folder / MANIFEST
     if not file.is_file():
         return None
-    return parse_manifest(str(file), file.read_text(encoding="utf-8", errors="replace"))
+    return parse_manifest(str(file), read_bounded(file, MAX_MANIFEST))
 
 
 def check_manifest(folder: Path) -> None:
@@ -40,7 +41,7 @@ def check_manifest(folder: Path) -> None:
         if not file.is_file():
             continue
         digest = hashlib.sha256()
-        with file.open("rb") as opened:
+        with open_file(file) as opened:
             while chunk := opened.read(_CHUNK):
                 digest.update(chunk)
         if file.stat().st_size != entry.size or digest.hexdigest() != entry.sha256:

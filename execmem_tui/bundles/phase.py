@@ -2,7 +2,6 @@
 
 import os
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from attrs import evolve, frozen
 
 from execmem_tui.bundles.manifest import read_manifest
 from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.files.regular import open_file, read_bounded
 from execmem_tui.formats.dmesg import Banner, CommandLine, Message, findings, parse_dmesg
 from execmem_tui.formats.manifest import Manifest
 from execmem_tui.formats.procfiles import (
@@ -25,6 +25,7 @@ from execmem_tui.formats.procfiles import (
     parse_uname,
     parse_version,
 )
+from execmem_tui.formats.toml import parse_toml
 from execmem_tui.formats.trace import trace_windows
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.kernel.proc_tree import find_near
@@ -32,7 +33,6 @@ from execmem_tui.machines.facts import MACHINES, SYMBOLS, Facts
 from execmem_tui.machines.iomem import image_symbols_from_iomem
 from execmem_tui.machines.manifest_layout import stated_layout, stated_ranges
 from execmem_tui.machines.recognise import recognise
-from execmem_tui.model.errors import InputError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
@@ -41,6 +41,7 @@ from execmem_tui.owners.executable import executable, open_executable
 from execmem_tui.owners.hashed import open_addresses, revealed
 
 VMALLOCINFO: Final = "vmallocinfo"
+_MAX_META: Final = 1 << 20
 WHY: Final = {
     Pointers.HASHED: (
         "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with"
@@ -82,7 +83,12 @@ def phase_folders(path: Path) -> list[Path]:
         if folder.is_dir() and find_file(folder, VMALLOCINFO)
     }
     names = run_meta(path).get("phases")
-    ordered = [name for name in names if name in found] if isinstance(names, list) else []
+    told = (
+        dict.fromkeys(each for each in names if isinstance(each, str))
+        if isinstance(names, list)
+        else ()
+    )
+    ordered = [name for name in told if name in found]
     return [found[name] for name in [*ordered, *(name for name in found if name not in ordered)]]
 
 
@@ -91,10 +97,7 @@ def run_meta(path: Path) -> dict[str, Any]:
     file = path / "meta.toml"
     if not file.is_file():
         return {}
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8", errors="replace"))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(str(file), None, printable(str(error))) from error
+    return parse_toml(str(file), read_bounded(file, _MAX_META), _MAX_META)
 
 
 def seen_facts(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
@@ -182,7 +185,8 @@ def _section_tree(modules: Path, refused: set[str] | None) -> Iterator[SectionLi
         if refused is not None and not os.access(file, os.R_OK):
             refused.add("sections")
             return
-        text = file.read_bytes()[:40].decode("ascii", "replace").strip()
+        with open_file(file) as opened:
+            text = opened.read(40).decode("ascii", "replace").strip()
         if re.fullmatch(r"0x[0-9a-f]{1,16}", text):
             module, section = printable(file.parent.parent.name, 80), printable(file.name, 120)
             yield SectionLine(module=module, section=section, address=int(text, 16))

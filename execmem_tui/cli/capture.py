@@ -4,9 +4,9 @@ One bundle of all that the running kernel says of its executable memory.
 """
 
 import argparse
-from pathlib import Path
 
 from execmem_tui.cli.output import talk, write_json, write_lines
+from execmem_tui.files.regular import user_path
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
@@ -58,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     if args.trace is not None and not 0 <= args.trace <= 86_400:
         raise UsageError("--trace takes seconds, up to a day", hint="for example --trace 10")
     manifest = capture(
-        Path(args.output), proc=Path(args.proc), seconds=args.trace, hide=args.anonymise
+        user_path(args.output), proc=user_path(args.proc), seconds=args.trace, hide=args.anonymise
     )
     if args.json:
         write_json({"output": args.output, **manifest.document()})

@@ -9,6 +9,8 @@ import argparse
 from importlib import import_module
 from typing import Any, Final, Protocol, cast
 
+from execmem_tui.cli.parser import Parser
+
 COMMANDS: Final = (
     "map",
     "ranges",
@@ -50,6 +52,6 @@ def parser_of(name: str, **options: Any) -> argparse.ArgumentParser:
     """Return the parser of one command, or of the application."""
     command = load(name)
     prog = "execmem-tui" if name == APPLICATION else f"execmem-tui {name}"
-    parser = argparse.ArgumentParser(**({"prog": prog, "description": command.HELP} | options))
+    parser = Parser(**({"prog": prog, "description": command.HELP} | options))
     command.add_arguments(parser)
     return parser

@@ -47,46 +47,82 @@ def _run(arguments: list[str]) -> int:
 
 
 def _reported(arguments: list[str]) -> int:
-    """Run; expected errors end in one line on stderr and exit code 2."""
-    from execmem_tui.cli.output import talk
+    """Run, and tell errors in one line on stderr, by exit code.
+
+    What is expected is 2, also what the system says: a full disk, a file that cannot be read. A
+    reader that closes the pipe early ends it quietly. What nobody foresaw is 70 and a line that
+    asks for a report, never 1: that is a finding.
+    """
+    from execmem_tui.cli.output import flush_or_drop, talk
     from execmem_tui.model.errors import ExecmemTuiError
-    from execmem_tui.model.text import printable
 
     try:
-        code = _run(arguments)
-        sys.stdout.flush()
+        return _to_the_end(arguments)
     except ExecmemTuiError as error:
         talk(f"execmem-tui: {error.title}")
         if error.hint:
             talk(f"  {error.hint}")
-        return error.exit_code
+        code = error.exit_code
+    except BrokenPipeError:
+        code = 0
     except OSError as error:
-        if isinstance(error, BrokenPipeError):  # a reader that closes the pipe early
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        if error.filename is None:
-            raise
-        talk(f"execmem-tui: {printable(str(error.filename))}: {error.strerror}")
-        return 2
+        talk(f"execmem-tui: {_said(error)}")
+        code = 2
+    except MemoryError:
+        talk("execmem-tui: not enough memory for this")
+        code = 2
     except KeyboardInterrupt:
-        return 130
+        code = 130
+    except Exception as error:  # noqa: BLE001 - the last door: told as what it is, with its own exit code
+        code = _tell_unexpected(error)
+    flush_or_drop()
     return code
+
+
+def _to_the_end(arguments: list[str]) -> int:
+    """Run, and write out all of the answer: a flush at the exit of Python would fail in its own words."""
+    from execmem_tui.cli.output import flush, prepare_streams
+    from execmem_tui.cli.terminal import sane_columns
+
+    prepare_streams()
+    sane_columns(os.environ)
+    try:
+        code = _run(arguments)
+    except SystemExit:  # argparse: --help, a usage error
+        flush()
+        raise
+    flush()
+    return code
+
+
+def _said(error: OSError) -> str:
+    """Return what the system says, with the file where one is known."""
+    why = error.strerror or str(error) or type(error).__name__
+    return why if error.filename is None else f"{error.filename}: {why}"
+
+
+def _tell_unexpected(error: Exception) -> int:
+    from execmem_tui.cli.output import talk
+    from execmem_tui.model.unexpected import DEBUG, EXIT_CODE, unexpected
+
+    found = unexpected(error)
+    if os.environ.get(DEBUG):
+        for line in found.report().split("\n"):
+            talk(line)
+    talk(f"execmem-tui: {found.plea}")
+    return EXIT_CODE
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line `argv` (default: sys.argv) and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] in (["-V"], ["--version"]):
+    if arguments[:1] in (["-V"], ["--version"]) and sys.stdout is not None:
         sys.stdout.write(f"execmem-tui {__version__}\n")
         return 0
     # Start-up makes many objects that stay; the default would scan them a hundred times.
     gc.set_threshold(50_000, 20, 20)
     if "live" in arguments:
         sys.dont_write_bytecode = True  # looking at the running kernel writes nothing to disk
-    import signal
-
-    # So that what was taken is given back.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     return _reported(arguments)
 
 

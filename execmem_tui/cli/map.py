@@ -1,10 +1,10 @@
 """``execmem-tui map``: the plain map, or everything on it as JSON."""
 
 import argparse
-import shutil
 
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
+from execmem_tui.cli.terminal import columns
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Source
@@ -38,8 +38,7 @@ def print_map(source: Source, width: int | None = None) -> None:
     """Print the plain map of the step that the history's cursor is at."""
     from execmem_tui.view.plain import plain_map
 
-    columns = width if width is not None else shutil.get_terminal_size((100, 40)).columns
-    write_lines(plain_map(source.history.snapshot(), source.title, width=columns))
+    write_lines(plain_map(source.history.snapshot(), source.title, width=columns(width)))
 
 
 def map_document(snapshot: Snapshot) -> dict[str, object]:

@@ -11,6 +11,8 @@ from attrs import asdict
 
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.model.errors import UsageError
+from execmem_tui.model.numbers import decimal
+from execmem_tui.model.work import RUN_LIMIT, SWEEP_LIMIT
 
 if TYPE_CHECKING:
     from execmem_tui.scenarios.scenario import Scenario
@@ -58,12 +60,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="processes of a sweep; default: one per core",
     )
     parser.add_argument(
-        "--cluster", metavar="ADDRESS", help="run a sweep on the Dask cluster of this scheduler"
+        "--cluster",
+        metavar="ADDRESS",
+        help=(
+            "run a sweep on the Dask cluster of this scheduler. Only one that you trust: a scheduler"
+            " can run code of its choice here, as Dask works by sending code"
+        ),
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="how long to wait for the cluster to answer, and for each next result; default 60",
+    )
+    parser.add_argument(
+        "--limit",
+        type=_limit,
+        metavar="N",
+        help=(
+            "how much may be done: steps, what the allocator does for them, and what expectations"
+            f" look at; default {RUN_LIMIT:,} for a run and {SWEEP_LIMIT:,} for all draws of a sweep"
+        ),
     )
     parser.add_argument(
         "--map", action="store_true", help="also the plain map at the end; with --against, both"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def _limit(text: str) -> int:
+    found = decimal(text)
+    if not found:
+        raise argparse.ArgumentTypeError("a whole number from 1 is wanted")
+    return found
+
+
+def _seconds(text: str) -> float:
+    found = float(text)
+    if not 0 < found <= 86_400:
+        raise argparse.ArgumentTypeError("seconds are wanted, up to a day")
+    return found
 
 
 def run(args: argparse.Namespace) -> int:
@@ -83,25 +120,26 @@ def run(args: argparse.Namespace) -> int:
         return _sweep(args, scenario, settings)
     if args.against:
         return _against(args, scenario, settings)
-    from execmem_tui.scenarios.runner import Runner, document
+    from execmem_tui.scenarios.runner import Runner, document, limited_work
     from execmem_tui.view.scenario_text import run_lines
 
-    outcome = Runner(scenario, settings, recording=False).run()
+    outcome = Runner(scenario, settings, recording=False, work=limited_work(args.limit)).run()
     if args.json:
         write_json(document(outcome))
     else:
         write_lines(run_lines(scenario, outcome))
         if args.map:
-            _print_map(scenario, settings)
+            _print_map(scenario, settings, args.limit)
     return 0 if outcome.passed else 1
 
 
-def _print_map(scenario: "Scenario", settings: "Settings") -> None:
+def _print_map(scenario: "Scenario", settings: "Settings", limit: int | None) -> None:
     """Print the map at the end of a run that keeps one."""
+    from execmem_tui.scenarios.runner import limited_work
     from execmem_tui.sources.scenario_play import ScenarioPlay
     from execmem_tui.view.plain import plain_map
 
-    play = ScenarioPlay(scenario, settings)
+    play = ScenarioPlay(scenario, settings, limited_work(limit, recording=True))
     play.play_all()
     write_lines(["", *plain_map(play.history.snapshot(), settings.describe(), width=100)])
 
@@ -112,7 +150,7 @@ def _against(args: argparse.Namespace, scenario: "Scenario", settings: "Settings
     from execmem_tui.view.scenario_text import comparison_lines
 
     changes = parse_changes(",".join(args.against))
-    found = compare(scenario, changes, settings)
+    found = compare(scenario, changes, settings, limit=args.limit)
     if args.json:
         differences = [{**asdict(row), "change": row.change} for row in found.rows]
         document_: dict[str, Any] = {
@@ -125,8 +163,8 @@ def _against(args: argparse.Namespace, scenario: "Scenario", settings: "Settings
     else:
         write_lines(comparison_lines(scenario, found))
         if args.map:
-            _print_map(scenario, settings)
-            _print_map(scenario, settings.changed(changes))
+            _print_map(scenario, settings, args.limit)
+            _print_map(scenario, settings.changed(changes), args.limit)
     return 0 if found.before.passed else 1
 
 
@@ -137,7 +175,14 @@ def _sweep(args: argparse.Namespace, scenario: "Scenario", settings: "Settings")
     progress = _progress if sys.stderr.isatty() else None
     seeds = parse_seeds(args.seeds)
     found = sweep(
-        scenario, settings, seeds, jobs=args.jobs, cluster=args.cluster, progress=progress
+        scenario,
+        settings,
+        seeds,
+        jobs=args.jobs,
+        cluster=args.cluster,
+        progress=progress,
+        timeout=args.timeout,
+        limit=args.limit,
     )
     if args.json:
         measures = {measure: asdict(found.distribution(measure)) for measure in MEASURES}

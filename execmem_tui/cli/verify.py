@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from execmem_tui.cli.output import talk, write_json, write_lines
+from execmem_tui.files.regular import user_path
 from execmem_tui.model.text import printable
 from execmem_tui.view.ranges_table import columns
 
@@ -29,12 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay the source; 1 if a certain answer differs and nothing explains it."""
-    path = Path(args.source)
+    path = user_path(args.source)
     if path.is_dir() or not path.name.removesuffix(".gz").endswith(".jsonl"):
         return _trace(args, path)
     from execmem_tui.analysis.opscript import replay_opscript
 
-    result = replay_opscript(args.source)
+    result = replay_opscript(str(path))
     _print(args, result.document())
     return 0 if result.exact == result.checked else 1
 

@@ -6,11 +6,10 @@ Nothing is taken from a member but its name and its bytes: no mode, owner, link 
 onwards through the stream, so a big archive is never in memory.
 """
 
-import gzip
+import errno
 import io
 import lzma
 import stat
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -19,25 +18,34 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from execmem_tui.files.packed import MAX_UNPACKED, unpacked
+from execmem_tui.files.regular import named, open_file
+from execmem_tui.files.tar import BLOCK, TarError, TarReader, looks_like_tar
+from execmem_tui.files.unpack import FREE, RATIO, UnpackError
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
 
 MAX_MEMBERS: Final = 100_000
+MAX_WANTED: Final = 30_000
+"""Of those, how many may be wanted: each becomes a file."""
 MAX_KEPT: Final = 2 << 30
 """Bytes that all wanted members together may have."""
 MAX_STREAM: Final = 4 << 30
 """Bytes that a whole packed tar may unpack to."""
 _MAX_PIECE: Final = 8 << 20
-"""Bytes that may be read at once: no header and no directory of an archive is bigger."""
+"""Bytes that may be read at once: no directory of a zip is bigger."""
 _MAX_DEPTH: Final = 16
 _MAX_NAME: Final = 200
 _CHUNK: Final = 1 << 16
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_READABLE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How members of a zip may be packed: Python unpacks the others without any bound."""
 _BROKEN: Final = (
-    tarfile.TarError, zipfile.BadZipFile, gzip.BadGzipFile, lzma.LZMAError, zlib.error, EOFError,
-    ValueError, OverflowError, RecursionError, NotImplementedError, RuntimeError,
+    TarError, UnpackError, zipfile.BadZipFile, lzma.LZMAError, zlib.error, EOFError,
+    ValueError, OverflowError, NotImplementedError, RuntimeError,
 )  # fmt: skip
 """What the readers of archives raise on bytes that are none."""
+_SENSELESS: Final = (None, errno.EINVAL, errno.EOVERFLOW)
+"""What the system says to a place that no file has, which only a damaged directory names."""
 
 Parts = tuple[str, ...]
 """The path of a member, each part safe as a file's name."""
@@ -46,39 +54,20 @@ Wanted = Callable[[Parts, bool], bool]
 an error."""
 
 
-class _Onwards:
-    """A stream that is read onwards only, in pieces of bounded size.
-
-    What `tarfile` needs of a file.
-    """
+class _Counted:
+    """A stream that is read onwards only, and not without end."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._at = 0
-        self.last = b""
-        """What was read last."""
 
-    def tell(self) -> int:
-        """Return how many bytes were read."""
-        return self._at
-
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
         """Read at most `size` bytes."""
-        if not 0 <= size <= _MAX_PIECE:
-            raise ValueError("a header of impossible size")
-        self.last = self._file.read(size)
-        self._at += len(self.last)
+        data = self._file.read(size)
+        self._at += len(data)
         if self._at > MAX_STREAM:
             raise ValueError(f"unpacks to more than {MAX_STREAM >> 30} GiB")
-        return self.last
-
-    def seek(self, position: int, whence: int = 0) -> int:
-        """Skip to `position`."""
-        if whence != 0 or position < self._at:
-            raise ValueError("a header that leads backwards")
-        while self._at < position and self.read(min(position - self._at, _CHUNK)):
-            pass
-        return self._at
+        return data
 
 
 class _Bounded(io.BufferedReader):
@@ -95,20 +84,20 @@ class _Bounded(io.BufferedReader):
 
 
 def is_archive(path: Path) -> bool:
-    """Whether the file `path` is a tar, also packed, or a zip, by its content."""
+    """Whether the file `path` is a tar, also packed, or a zip, by its content.
+
+    Raises:
+        InputError: it is no file.
+        OSError: it cannot be read.
+    """
     try:
-        with path.open("rb") as raw, unpacked(raw) as file:
-            head = file.read(tarfile.BLOCKSIZE)
-        if head.startswith(_ZIP):
-            return True
-        tarfile.TarInfo.frombuf(head, "utf-8", "replace")
-    except _BROKEN:
+        with open_file(path) as raw, unpacked(raw) as file:
+            head = file.read(BLOCK)
+    except UnpackError:
         return False
     except OSError as error:
-        if error.errno is None:  # bzip2's word for bytes that are none
-            return False
-        raise
-    return True
+        raise named(error, path) from error
+    return head.startswith(_ZIP) or looks_like_tar(head)
 
 
 def members(path: Path, wanted: Wanted) -> Iterator[tuple[Parts, Iterator[bytes]]]:
@@ -121,8 +110,8 @@ def members(path: Path, wanted: Wanted) -> Iterator[tuple[Parts, Iterator[bytes]
             wanted file is a link or a device. The message names archive and member.
         OSError: it cannot be read.
     """
-    place = _Place(path)
-    with place.watched(), path.open("rb") as raw:
+    place = _Place(path, path.stat().st_size)
+    with place.watched(), open_file(path) as raw:
         is_zip = raw.read(4) in _ZIP
         raw.seek(0)
         if is_zip:
@@ -135,8 +124,9 @@ def members(path: Path, wanted: Wanted) -> Iterator[tuple[Parts, Iterator[bytes]
 class _Place:
     """Where in an archive reading is, and what was taken of it."""
 
-    def __init__(self, archive: Path) -> None:
+    def __init__(self, archive: Path, size: int) -> None:
         self._archive = str(archive)
+        self._packed = size
         self._name = ""
         self._seen: set[Parts] = set()
         self._count = 0
@@ -153,10 +143,11 @@ class _Place:
         try:
             yield
         except _BROKEN as error:
-            raise self.error(f"damaged: {printable(str(error))}") from error
+            why = error.title if isinstance(error, TarError | UnpackError) else str(error)
+            raise self.error(f"damaged: {printable(why)}") from error
         except OSError as error:
-            if error.errno is not None:
-                raise
+            if error.errno not in _SENSELESS:
+                raise named(error, Path(self._archive)) from error
             raise self.error(f"damaged: {printable(str(error))}") from error
 
     def enter(self, name: str) -> Parts:
@@ -176,23 +167,25 @@ class _Place:
             raise self.error(f"deeper than {_MAX_DEPTH} folders")
         return parts
 
-    def keep(
-        self, parts: Parts, chunks: Callable[[], IO[bytes] | None], *, regular: bool
-    ) -> Iterator[bytes]:
+    def keep(self, parts: Parts, chunks: Iterator[bytes], *, regular: bool) -> Iterator[bytes]:
         """Return the bytes of a wanted member, counted."""
         if not regular:
             raise self.error("a link, a device or a sparse file where a file is wanted")
         if parts in self._seen:
             raise self.error("is there twice")
         self._seen.add(parts)
-        return self._chunks(chunks)
+        if len(self._seen) > MAX_WANTED:
+            raise self.error(f"more than {MAX_WANTED} files")
+        return self._counted(chunks)
 
-    def _chunks(self, opened: Callable[[], IO[bytes] | None]) -> Iterator[bytes]:
+    def _counted(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         size = 0
-        with self.watched(), _file(opened) as file:
-            while chunk := file.read(_CHUNK):
+        with self.watched():
+            for chunk in chunks:
                 size += len(chunk)
                 self._kept += len(chunk)
+                if self._kept > FREE and self._kept > RATIO * self._packed:
+                    raise self.error(f"the archive unpacks to more than {RATIO} times its size")
                 if size > MAX_UNPACKED:
                     raise self.error(f"unpacks to more than {MAX_UNPACKED >> 30} GiB")
                 if self._kept > MAX_KEPT:
@@ -200,29 +193,16 @@ class _Place:
                 yield chunk
 
 
-def _file(opened: Callable[[], IO[bytes] | None]) -> IO[bytes]:
-    file = opened()
-    assert file is not None
-    return file
-
-
 def _tar_members(
     place: _Place, file: IO[bytes], wanted: Wanted
 ) -> Iterator[tuple[Parts, Iterator[bytes]]]:
-    stream = _Onwards(file)
-    onwards: Any = stream
-    tar: Any  # the stubs do not know `members`
-    with tarfile.TarFile(fileobj=onwards, mode="r", errorlevel=2) as tar:
-        while (info := tar.next()) is not None:
-            tar.members = []  # it would remember all of them
-            parts = place.enter(info.name)
-            regular = info.isreg() and not info.issparse()
-            if info.isdir() or not parts or not wanted(parts, regular):
-                continue
-            opened = lambda info=info: tar.extractfile(info)  # noqa: E731
-            yield parts, place.keep(parts, opened, regular=regular)
-        if stream.last.strip(b"\0") or not stream.last:
-            raise tarfile.ReadError("a header that makes no sense, or no end of the archive")
+    counted: Any = _Counted(file)
+    tar = TarReader(counted)
+    for member in tar:
+        parts = place.enter(member.name)
+        if member.is_folder or not parts or not wanted(parts, member.is_file):
+            continue
+        yield parts, place.keep(parts, tar.chunks(), regular=member.is_file)
 
 
 def _zip_members(
@@ -235,5 +215,12 @@ def _zip_members(
             regular = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
             if info.is_dir() or not parts or not wanted(parts, regular):
                 continue
-            opened = lambda info=info: archive.open(info)  # noqa: E731
-            yield parts, place.keep(parts, opened, regular=regular)
+            if info.compress_type not in _READABLE:
+                raise place.error("packed in a way that is not read here: only deflate is")
+            yield parts, place.keep(parts, _zip_chunks(archive, info), regular=regular)
+
+
+def _zip_chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(info) as file:
+        while chunk := file.read(_CHUNK):
+            yield chunk

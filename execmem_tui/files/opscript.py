@@ -3,14 +3,18 @@
 Sequences of allocator operations with the addresses a kernel's own routines returned.
 """
 
-import gzip
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final, Self
 
 from attrs import frozen
 
+from execmem_tui.files.packed import unpacked
+from execmem_tui.files.regular import named, open_file
+from execmem_tui.files.unpack import UnpackError
 from execmem_tui.model.errors import InputError, UnknownLayoutError
+from execmem_tui.model.numbers import hexadecimal
 from execmem_tui.model.rules import parse_version
 
 FORMAT: Final = "vmalloc-vectors/1"
@@ -68,10 +72,8 @@ class OpScript:
             OSError: it cannot be read.
         """
         self.path = path
-        with open(path, "rb") as probe:  # noqa: PTH123 - two bytes
-            packed = probe.read(2) == b"\x1f\x8b"
-        opener = gzip.open if packed else open
-        self._file = opener(path, "rb")
+        self._raw = open_file(Path(path))
+        self._file = unpacked(self._raw)
         self.line = 0
         try:
             self.header = self._read_header()
@@ -82,6 +84,7 @@ class OpScript:
     def close(self) -> None:
         """Close the file. Safe to call twice."""
         self._file.close()
+        self._raw.close()
 
     def __enter__(self) -> Self:
         return self
@@ -116,8 +119,10 @@ class OpScript:
     def _next(self) -> Any:
         try:
             raw = self._file.readline(_MAX_LINE + 1)
-        except (EOFError, gzip.BadGzipFile, OSError) as error:
-            raise InputError(self.path, self.line + 1, f"cannot be unpacked: {error}") from error
+        except UnpackError as error:
+            raise InputError(self.path, self.line + 1, error.title) from error
+        except OSError as error:
+            raise named(error, Path(self.path)) from error
         if not raw:
             return None
         self.line += 1
@@ -149,12 +154,10 @@ class OpScript:
         return value
 
     def _hex(self, value: Any) -> int:
-        if isinstance(value, str) and 0 < len(value) <= 16:
-            try:
-                return int(value, 16)
-            except ValueError:
-                pass
-        raise InputError(self.path, self.line, "not a hexadecimal address")
+        found = hexadecimal(value) if isinstance(value, str) else None
+        if found is None:
+            raise InputError(self.path, self.line, "not a hexadecimal address")
+        return found
 
     def _read_header(self) -> OpHeader:
         data = self._next()

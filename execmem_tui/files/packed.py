@@ -3,40 +3,29 @@
 Nothing is ever written to disk.
 """
 
-import bz2
-import gzip
 import io
-import lzma
-import zlib
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import IO, Final, cast
 
+from execmem_tui.files.regular import named, open_file
+from execmem_tui.files.unpack import HEAD, Unpacker, UnpackError, is_packed
 from execmem_tui.model.errors import InputError
 
 MAX_UNPACKED: Final = 1 << 30
-"""Bytes that one file may unpack to."""
+"""Bytes that one packed file may unpack to."""
 _MAX_LINE: Final = 1 << 16
 
 
 def unpacked(raw: IO[bytes]) -> IO[bytes]:
     """Return a reader over what the file `raw` holds, by its first bytes.
 
-    On broken bytes reading raises, see `read_lines`.
+    On broken bytes reading raises `UnpackError`.
     """
-    head = raw.read(6)
-    raw.seek(0)
-    if head.startswith(b"\x1f\x8b"):
-        return cast("IO[bytes]", gzip.open(raw, "rb"))
-    if head.startswith(b"\xfd7zXZ\x00"):
-        return cast("IO[bytes]", lzma.open(raw, "rb"))
-    if head.startswith(b"BZh"):
-        return cast("IO[bytes]", bz2.open(raw, "rb"))
-    if head.startswith(b"\x28\xb5\x2f\xfd"):
-        from execmem_tui.files.zstd import ZstdReader  # 15 ms, only for .zst
-
-        return cast("IO[bytes]", io.BufferedReader(ZstdReader(raw)))
+    head = cast("io.BufferedReader", raw).peek(HEAD)[:HEAD]
+    if is_packed(head):
+        return cast("IO[bytes]", io.BufferedReader(Unpacker(raw, head)))
     return raw
 
 
@@ -44,25 +33,24 @@ def read_blocks(path: Path) -> Iterator[bytes]:
     """Yield some whole lines at a time with their ends; only the last line of all may have none.
 
     Raises:
-        InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints: the
-            next one. It says no line.
+        InputError: it is no file, cannot be unpacked, is far too big, or has a line that no kernel
+            prints: the next one. It says no line.
         OSError: it cannot be read.
     """
     name = str(path)
     total, cut = 0, b""
-    with path.open("rb") as raw, unpacked(raw) as file:
+    with open_file(path) as raw, unpacked(raw) as file:
+        limit = None if file is raw else MAX_UNPACKED
         while True:
             try:
                 # one read each, so that what was unpacked before an error is not lost
                 data = cast("io.BufferedReader", file).read1(_MAX_LINE)
-            except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile, ValueError) as error:
-                raise InputError(name, None, f"cannot be unpacked: {error}") from error
+            except UnpackError as error:
+                raise InputError(name, None, error.title) from error
             except OSError as error:
-                if error.errno is None:
-                    raise InputError(name, None, f"cannot be unpacked: {error}") from error
-                raise
+                raise named(error, path) from error
             total += len(data)
-            if total > MAX_UNPACKED:
+            if limit is not None and total > limit:
                 raise InputError(name, None, "unpacks to more than 1 GiB")
             end = data.rfind(b"\n") + 1
             if len(cut) + (data.find(b"\n") + 1 if end else len(data)) > _MAX_LINE:

@@ -5,17 +5,19 @@ What was collected, what not and why.
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from attrs import frozen
 
+from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 
+MAX_MANIFEST: Final = 4 << 20
+"""Bytes; it has two hundred for each file of a bundle, which has some dozens."""
 FORMAT: Final = "execmem-tui-capture/1"
 _HEX: Final = re.compile(r"0x[0-9a-f]{1,16}")
 
@@ -169,16 +171,13 @@ def _toml(table: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
                 yield from ("", f"[[{name}]]", *_toml(each, (*path, key)))
 
 
-def parse_manifest(path: str, text: str) -> Manifest | None:
+def parse_manifest(path: str, data: bytes) -> Manifest | None:
     """Return what a manifest says, None where it is somebody else's file of that name.
 
     Raises:
         InputError: it is broken, or of a format that this version does not know; it names `path`.
     """
-    try:
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(path, None, printable(str(error))) from error
+    table = parse_toml(path, data, MAX_MANIFEST)
     if not str(table.get("format")).startswith(FORMAT.partition("/")[0]):
         return None
     if table["format"] != FORMAT:

@@ -8,7 +8,7 @@ from attrs import frozen
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
-from execmem_tui.scenarios.runner import Outcome, Runner
+from execmem_tui.scenarios.runner import Outcome, Runner, limited_work
 from execmem_tui.scenarios.scenario import Scenario
 from execmem_tui.scenarios.settings import Settings
 
@@ -73,7 +73,11 @@ def parse_changes(text: str) -> dict[str, str]:
 
 
 def compare(
-    scenario: Scenario, changes: Mapping[str, str], settings: Settings | None = None
+    scenario: Scenario,
+    changes: Mapping[str, str],
+    settings: Settings | None = None,
+    *,
+    limit: int | None = None,
 ) -> Comparison:
     """Run a scenario as it is and with some knobs turned.
 
@@ -81,14 +85,17 @@ def compare(
         scenario: the workload.
         changes: knobs and settings of the second run.
         settings: of the first run; None: the scenario's own.
+        limit: work of each run; None: `RUN_LIMIT`.
 
     Raises:
         UsageError: a change means nothing.
     """
     base = scenario.settings if settings is None else settings
     turned = base.changed(changes)
-    before = Runner(scenario, base, recording=False).run()
-    after = Runner(scenario, turned, recording=False).run()
+    before, after = (
+        Runner(scenario, each, recording=False, work=limited_work(limit)).run()
+        for each in (base, turned)
+    )
     labels = dict.fromkeys((*base.hypothetical(), *turned.hypothetical()))
     return Comparison(
         before=before, after=after, rows=tuple(rows(before, after)), labels=tuple(labels)

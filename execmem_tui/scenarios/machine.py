@@ -25,6 +25,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Counters
 from execmem_tui.model.units import Address, Bytes, align_up, hex_address
+from execmem_tui.model.work import Work
 
 _WAITED_FOR: Final = (Purge.RECLAIM.value,)
 """Purges that count even if they moved nothing: somebody waited for them."""
@@ -36,6 +37,8 @@ class Tally(list[Record]):
     def __init__(self, *, keep: bool) -> None:
         super().__init__()
         self.keep = keep
+        self.work = Work()
+        """Everything that is recorded is work."""
         self.frees = 0
         self.purges = 0
         self.attempts = 0
@@ -46,6 +49,7 @@ class Tally(list[Record]):
 
     def append(self, record: Record, /) -> None:
         """Count `record`."""
+        self.work.spend()
         if self.keep:
             super().append(record)
         if isinstance(record, AllocVmapArea):

@@ -1,15 +1,15 @@
 """From a TOML file to a `Scenario`; every error names the file, the line and the key."""
 
-import tomllib
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from pathlib import Path
 from typing import Any, Final
 
 from attrs import NOTHING, fields_dict
 
+from execmem_tui.files.regular import open_file, user_path
+from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
@@ -73,9 +73,9 @@ def open_scenario(name: str) -> Scenario:
         UsageError: there is no such file and no such name.
         InputError: the file is broken.
     """
-    path = Path(name)
     if name.endswith(".toml") or "/" in name:
-        with path.open("rb") as stream:
+        path = user_path(name)
+        with open_file(path) as stream:
             data = stream.read(MAX_BYTES + 1)
         return read_scenario(data, name, path.stem)
     shipped = library()
@@ -92,26 +92,8 @@ def read_scenario(data: bytes, path: str, name: str) -> Scenario:
     Raises:
         InputError: it is not TOML, or means nothing.
     """
-    if len(data) > MAX_BYTES:
-        raise InputError(path, None, f"more than {MAX_BYTES:,} bytes are no scenario")
-    try:
-        text = data.decode()
-        document = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise InputError(path, data.count(b"\n", 0, error.start) + 1, "not UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(path, str(error)) from None
-    except RecursionError:
-        raise InputError(path, None, "nested too deeply") from None
-    return _Reader(path, text).scenario(document, name)
-
-
-def _syntax_error(path: str, message: str) -> InputError:
-    what, _, place = message.rpartition(" (at ")
-    words = place.rstrip(")").replace(",", "").split()
-    if len(words) == 4 and words[0] == "line":
-        return InputError(path, int(words[1]), printable(what), column=int(words[3]))
-    return InputError(path, None, printable(message))
+    document = parse_toml(path, data, MAX_BYTES)
+    return _Reader(path, data.decode()).scenario(document, name)
 
 
 class _Reader:

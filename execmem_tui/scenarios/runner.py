@@ -18,6 +18,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Counters
 from execmem_tui.model.text import printable
+from execmem_tui.model.work import MAP_LIMIT, RUN_LIMIT, LimitError, Work
 from execmem_tui.scenarios import steps
 from execmem_tui.scenarios.actions import RAW, Action
 from execmem_tui.scenarios.consumer_actions import CONSUMERS
@@ -66,8 +67,8 @@ class Outcome:
     """More of the named values, see `OUTCOME_NAMES`."""
 
 
-MAX_STEPS: Final = 1_000_000
-"""Steps of one run, repeated ones each time; a file that asks for more is refused while it runs."""
+_LOOKED_AT: Final = 8
+"""So many areas are looked at in the time of one request."""
 
 NEVER: Final = 1 << 30
 """So many loads wait for the deferred free of init memory: it never runs by itself."""
@@ -114,6 +115,17 @@ def boot(settings: Settings, *, recording: bool = True) -> Kernel:
     return kernel
 
 
+def limited_work(limit: int | None = None, *, recording: bool = False) -> Work:
+    """Return the counter of one run: `limit`, else `MAP_LIMIT` for a run with a map and `RUN_LIMIT` without."""
+    if limit is None:
+        limit = MAP_LIMIT if recording else RUN_LIMIT
+    return Work(
+        limit,
+        what="steps and requests",
+        hint="repeat less often, or allow more with --limit",
+    )
+
+
 class StepError(UsageError):
     """A step that cannot be done; names its file and line."""
 
@@ -138,23 +150,30 @@ class Runner:
         scenario: what to play.
         settings: on which kernel; None: the scenario's own.
         recording: keep a map and its events; without, only counts.
+        work: counts and limits what is done, and may stop it; None: `limited_work`.
     """
 
     def __init__(
-        self, scenario: Scenario, settings: Settings | None = None, *, recording: bool = True
+        self,
+        scenario: Scenario,
+        settings: Settings | None = None,
+        *,
+        recording: bool = True,
+        work: Work | None = None,
     ) -> None:
         self.scenario = scenario
+        self.work = limited_work(recording=recording) if work is None else work
         self.settings = scenario.settings if settings is None else settings
         self.kernel = boot(self.settings, recording=recording)
         machine = self.kernel.machine
         assert isinstance(machine, CountingMachine)
         self._machine = machine
+        machine.tally.work = self.work
         self.kernel.loader = modules_of(self.settings, machine)
         self._state = State(self.kernel, machine, self.settings)
         self._random = Random(f"{scenario.name}/{self.settings.seed}")
         self._expectations: list[Expectation] = []
         self._checked = 0
-        self._steps = 0
         self._prepare()
 
     @property
@@ -209,11 +228,8 @@ class Runner:
 
     def _do(self, step: steps.Step) -> Iterator[None]:
         """Run one step; yields where another CPU may go on."""
-        self._steps += 1
-        if self._steps > MAX_STEPS:
-            where = f"{printable(self.scenario.path, 300)}:{step.line}"
-            raise StepError(f"{where}: more than {MAX_STEPS:,} steps", hint="repeat less often")
         try:
+            self.work.spend()
             match step:
                 case steps.Repeat():
                     yield from self._repeat(step)
@@ -227,7 +243,7 @@ class Runner:
                     yield from _ACTIONS[type(step)](self._state, step)
         except StepError:
             raise
-        except UsageError as error:
+        except (UsageError, LimitError) as error:
             raise StepError(
                 f"{printable(self.scenario.path, 300)}:{step.line}: {error.title}", hint=error.hint
             ) from error
@@ -258,6 +274,7 @@ class Runner:
 
     def _expect(self, step: steps.Expect) -> None:
         for comparison in step.expect:
+            self.work.spend(1 + len(self._machine.held) // _LOOKED_AT)
             try:
                 passed, got = comparison.check(lambda name: read(self._state, name))
             except ExpressionError as error:

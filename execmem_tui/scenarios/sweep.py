@@ -13,7 +13,8 @@ from attrs import frozen
 
 from execmem_tui.model.errors import SourceError, UsageError
 from execmem_tui.model.text import printable
-from execmem_tui.scenarios.runner import Runner
+from execmem_tui.model.work import SWEEP_LIMIT, Work
+from execmem_tui.scenarios.runner import Runner, limited_work
 from execmem_tui.scenarios.scenario import Scenario
 from execmem_tui.scenarios.settings import Settings
 
@@ -103,9 +104,9 @@ def parse_seeds(text: str) -> range:
     return range(low, high + 1)
 
 
-def draw(scenario: Scenario, settings: Settings, seed: int) -> Draw:
-    """Run one draw."""
-    outcome = Runner(scenario, settings.with_seed(seed), recording=False).run()
+def draw(scenario: Scenario, settings: Settings, seed: int, work: Work | None = None) -> Draw:
+    """Run one draw; `work` counts and limits it."""
+    outcome = Runner(scenario, settings.with_seed(seed), recording=False, work=work).run()
     return Draw(
         seed=seed,
         passed=outcome.passed,
@@ -115,9 +116,16 @@ def draw(scenario: Scenario, settings: Settings, seed: int) -> Draw:
     )
 
 
-def draws(scenario: Scenario, settings: Settings, seeds: Iterable[int]) -> list[Draw]:
-    """Run some draws, one after the other: the task of one worker."""
-    return [draw(scenario, settings, seed) for seed in seeds]
+def draws(
+    scenario: Scenario, settings: Settings, limit: int | None, seeds: Iterable[int]
+) -> tuple[list[Draw], int]:
+    """Run some draws, one after the other: the task of one worker. Return them, and the work they took."""
+    found, done = [], 0
+    for seed in seeds:
+        work = limited_work(limit)
+        found.append(draw(scenario, settings, seed, work))
+        done += work.done
+    return found, done
 
 
 def sweep(
@@ -129,6 +137,8 @@ def sweep(
     cluster: str | None = None,
     progress: Progress | None = None,
     timeout: float = 10.0,
+    limit: int | None = None,
+    work: Work | None = None,
 ) -> Sweep:
     """Run a scenario once per seed.
 
@@ -140,19 +150,29 @@ def sweep(
         cluster: address of a Dask scheduler; None for this machine.
         progress: told as draws finish, in whatever order.
         timeout: seconds to wait for the cluster.
+        limit: work of all draws together; None: `SWEEP_LIMIT`, and `RUN_LIMIT` for each of them.
+        work: counts instead, and may stop it from another thread.
 
     Raises:
         UsageError: a job count that makes no sense.
+        LimitError: more work than was allowed.
+        CancelledError: somebody stopped it.
         SourceError: the cluster cannot be reached, or its package is missing.
     """
     if jobs == 0 or jobs < -1:
         raise UsageError(f"cannot run {jobs} jobs", hint="1 or more; -1 for one per core")
     tasks = [seeds[at : at + _CHUNK] for at in range(0, len(seeds), _CHUNK)]
     found: list[Draw] = []
-    work = partial(draws, scenario, settings)
+    if work is None:
+        work = Work(
+            SWEEP_LIMIT if limit is None else limit,
+            what="steps and requests in all draws",
+            hint="fewer seeds, or allow more with --limit",
+        )
+    collect = partial(_collect, found=found, total=len(seeds), work=work, progress=progress)
+    run_some = partial(draws, scenario, settings, limit)
     if jobs == 1 and cluster is None:
-        results: Iterable[list[Draw]] = map(work, tasks)
-        _collect(results, found, len(seeds), progress)
+        collect(map(run_some, tasks))
     else:
         from joblib import Parallel, delayed  # 0.1 s that no other command needs
 
@@ -162,16 +182,22 @@ def sweep(
                 return_as="generator_unordered",
                 batch_size=1,
             )
-            _collect(parallel(delayed(work)(task) for task in tasks), found, len(seeds), progress)
+            collect(parallel(delayed(run_some)(task) for task in tasks))
     found.sort(key=_seed)
     return Sweep(scenario=scenario.name, draws=tuple(found))
 
 
 def _collect(
-    results: Iterable[list[Draw]], found: list[Draw], total: int, progress: Progress | None
+    results: Iterable[tuple[list[Draw], int]],
+    *,
+    found: list[Draw],
+    total: int,
+    work: Work,
+    progress: Progress | None,
 ) -> None:
-    for some in results:
+    for some, done in results:
         found += some
+        work.spend(done)
         if progress is not None:
             progress(len(found), total)
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from execmem_tui.mm.vmalloc import Purge
 from execmem_tui.model.errors import UsageError
+from execmem_tui.model.numbers import hexadecimal
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, parse_size
@@ -20,6 +21,9 @@ MAX_COUNT: Final = 1_000_000
 MAX_CPUS: Final = 8192
 
 _TEXT_LIMIT: Final = 4000
+
+_DIGITS: Final = 70
+"""Characters of a number: 64 bits in binary, with a prefix and a sign."""
 
 
 class BadValueError(ValueError):
@@ -82,7 +86,7 @@ def integer(value: Any) -> int:
         BadValueError: not a whole number of at most 64 bits.
     """
     try:
-        number = int(value, 0) if isinstance(value, str) else value
+        number = int(value, 0) if isinstance(value, str) and len(value) <= _DIGITS else value
     except ValueError:
         raise BadValueError(f"a whole number is wanted, not {_shown(value)}") from None
     if (
@@ -252,11 +256,8 @@ def occupied(value: Any) -> tuple[tuple[Address, Address, str], ...]:
     for text in names(value):
         place, _, owner = text.partition(" ")
         first, separator, last = place.partition("-")
-        try:
-            start, end = int(first, 16), int(last, 16)
-        except ValueError:
-            separator, start, end = "", 0, 0
-        if not separator or not 0 < start < end < 1 << 64:
+        start, end = hexadecimal(first) or 0, hexadecimal(last) or 0
+        if not separator or not 0 < start < end:
             raise BadValueError(f"not START-END owner: {_shown(text)}")
         found.append((start, end, owner.strip() or "vmalloc"))
     found.sort()

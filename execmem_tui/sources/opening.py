@@ -1,10 +1,10 @@
 """What a path is, and the source that opens it."""
 
 from collections.abc import Generator
-from pathlib import Path
 
 from execmem_tui.bundles.reader import locate, on_disk
 from execmem_tui.files.packed import read_lines
+from execmem_tui.files.regular import user_path
 from execmem_tui.formats.trace import looks_like_trace
 from execmem_tui.sources.base import Progress, Source
 from execmem_tui.sources.capture import is_capture, open_capture
@@ -59,7 +59,7 @@ def read_path(
 
         yield Progress(fraction=1.0, source=play_scenario(name))
         return
-    with on_disk(Path(name).expanduser()) as found:
+    with on_disk(user_path(name)) as found:
         path = locate(found) if found.is_dir() else found
         is_trace = looks_like_trace(read_lines(path)) if path.is_file() else not is_capture(path)
         if is_trace:

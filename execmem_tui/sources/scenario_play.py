@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 
 from execmem_tui.history import History
+from execmem_tui.model.work import Work
 from execmem_tui.scenarios.reader import open_scenario
 from execmem_tui.scenarios.runner import Outcome, Played, Runner
 from execmem_tui.scenarios.scenario import Scenario
@@ -20,13 +21,20 @@ class ScenarioPlay:
 
     Each step is one group of the history and begins with a mark: its caption. Nothing is played
     until `advance` is called.
+
+    Args:
+        scenario: what to play.
+        settings: on which kernel; None: the scenario's own.
+        work: counts and limits what is done; its `cancel` ends a play that runs in another thread.
     """
 
     kind = SourceKind.SCENARIO
 
-    def __init__(self, scenario: Scenario, settings: Settings | None = None) -> None:
+    def __init__(
+        self, scenario: Scenario, settings: Settings | None = None, work: Work | None = None
+    ) -> None:
         self.scenario = scenario
-        self._runner = Runner(scenario, settings)
+        self._runner = Runner(scenario, settings, work=work)
         self._steps = self._runner.play()
         self._history = History(self._runner.layout, self._runner.kernel.machine.areas())
         self._said = " ".join(scenario.text.split()) or scenario.title
@@ -79,18 +87,22 @@ class ScenarioPlay:
         return self.outcome
 
 
-def play_scenario(name: str, changes: Mapping[str, str] | None = None) -> ScenarioPlay:
+def play_scenario(
+    name: str, changes: Mapping[str, str] | None = None, work: Work | None = None
+) -> ScenarioPlay:
     """Open a scenario of the library, or a file, and play all of it.
 
     Args:
         name: of either.
         changes: knobs to turn before (see `Settings.changed`).
+        work: see `ScenarioPlay`.
 
     Raises:
         UsageError: there is none of that name, or a step cannot be done.
         InputError: the file is broken.
+        CancelledError: `work` was cancelled.
     """
     scenario = open_scenario(name)
-    play = ScenarioPlay(scenario, scenario.settings.changed(changes or {}))
+    play = ScenarioPlay(scenario, scenario.settings.changed(changes or {}), work)
     play.play_all()
     return play

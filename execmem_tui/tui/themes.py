@@ -1,7 +1,6 @@
 """Themes as TOML files: shipped ones, then the user's. Colours live there and nowhere in Python."""
 
 import os
-import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +10,10 @@ from attrs import frozen
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
+from execmem_tui.files.regular import read_bounded
+from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.text import printable
 from execmem_tui.view.kinds import LOOKS
 
 DEFAULT: Final = "execmem-dark"
@@ -19,6 +21,7 @@ SIXTEEN_COLOURS: Final = "execmem-ansi"
 _BASE: Final = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error",
 )  # fmt: skip
+_MAX_BYTES: Final = 1 << 16
 KIND_NAMES: Final = (*LOOKS, "reach-direct", "reach-plt")
 
 
@@ -51,10 +54,7 @@ def read_theme(path: Path) -> MapTheme:
     Raises:
         InputError: not TOML, a colour missing, or one that is no colour.
     """
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(str(path), None, str(error)) from error
+    data = parse_toml(str(path), read_bounded(path, _MAX_BYTES), _MAX_BYTES)
     kinds = data.get("kinds")
     if not isinstance(kinds, dict) or not isinstance(data.get("name"), str):
         raise InputError(str(path), None, "a theme needs a name and a table [kinds]")
@@ -63,7 +63,7 @@ def read_theme(path: Path) -> MapTheme:
     variables = dict(BUILTIN_THEMES["ansi-dark"].variables) if ansi else {}
     variables |= {f"execmem-{name}": _colour(path, kinds, name) for name in KIND_NAMES}
     theme = Theme(
-        name=data["name"],
+        name=printable(data["name"], 60),  # it is shown, in lists and in errors
         primary=base["primary"],
         secondary=base["secondary"],
         accent=base["accent"],
@@ -88,7 +88,7 @@ def _colour(path: Path, table: dict[str, Any], name: str) -> str:
     try:
         Color.parse(value)
     except ColorParseError as error:
-        raise InputError(str(path), None, f"{name}: {error}") from error
+        raise InputError(str(path), None, f"{name}: {printable(str(error))}") from error
     return value
 
 

@@ -457,8 +457,7 @@ def test_a_real_trace_leaves_no_instance(tmp_path: Path) -> None:
     ):
         pytest.skip("no tracefs with vmalloc events here")
     command = (
-        f"{sys.executable} -m execmem_tui.cli.main capture --anonymise --trace 0.05 -o"
-        f" {tmp_path}/a.tar"
+        f"{sys.executable} -m execmem_tui capture --anonymise --trace 0.05 -o {tmp_path}/a.tar"
     )
     done = in_namespace(f"{command} && ls /sys/kernel/tracing/instances")
     assert done.returncode == 0, done.stderr

@@ -190,7 +190,7 @@ expect = "meters.MODULE_TEXT.used * 4 < range.MODULE_TEXT.size * 3 + 1M"
 
 
 def test_repeats_of_repeats_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("execmem_tui.scenarios.runner.MAX_STEPS", 1000)
+    monkeypatch.setattr("execmem_tui.scenarios.runner.RUN_LIMIT", 1000)
     inner = '{ repeat = 1000000, steps = [{ say = "x" }] }'
     with pytest.raises(UsageError, match="more than 1,000 steps"):
         run(f"[[steps]]\nrepeat = 1000000\nsteps = [{inner}]\n")

@@ -1,0 +1,20 @@
+"""argparse, with strangers' text made printable: a command line may come out of a file name."""
+
+import argparse
+from typing import Any, NoReturn
+
+from execmem_tui.cli.output import write_lines
+from execmem_tui.model.text import printable
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints quote nothing that a terminal could act on."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the complaint, and exit with 2."""
+        super().error(printable(message, 600))
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help; a stdout that takes nothing is an error, which argparse passes over."""
+        del file
+        write_lines([self.format_help()])

@@ -1,0 +1,25 @@
+"""How wide a picture may be."""
+
+import shutil
+from collections.abc import MutableMapping
+from typing import Final
+
+WIDEST: Final = 1000
+"""Columns of a plain picture; no terminal is wider."""
+_NAMES: Final = ("COLUMNS", "LINES")
+
+
+def sane_columns(environment: MutableMapping[str, str]) -> None:
+    """Forget sizes in the environment that no terminal has: everybody who asks for a size would believe them."""
+    for name in _NAMES:
+        told = environment.get(name)
+        if told is not None and not (
+            told.isascii() and told.isdecimal() and len(told) <= 5 and 0 < int(told) <= 10 * WIDEST
+        ):
+            del environment[name]
+
+
+def columns(asked: int | None = None, usual: int = 100) -> int:
+    """Return the columns to use: those asked for, else the terminal's, else `usual`; 1 to `WIDEST`."""
+    wide = shutil.get_terminal_size((usual, 40)).columns if asked is None else asked
+    return max(1, min(wide, WIDEST))

@@ -96,6 +96,8 @@ class _InPlace(Generic[_T]):
         """Return what lies in [start, end) of `area`, in the order it was given in."""
         low = bisect_left(self._addresses, area.start)
         high = bisect_left(self._addresses, area.end, low)
+        if low == high:  # of most areas nothing is said
+            return []
         found = sorted(self._placed[low:high], key=itemgetter(1))
         return [each for _, _, each in found]
 

@@ -81,8 +81,10 @@ def split_block(
     """
     page = layout.page_size
     modules = [*found.bases, *_without_base(layout, found)]
-    pieces = [_text(layout, block, found, module, sizes.get(module.name, 0)) for module in modules]
-    pieces += _init_texts(layout, block, found)
+    texts = [_text(layout, block, found, module, sizes.get(module.name, 0)) for module in modules]
+    init_texts = _init_texts(layout, block, found)
+    ends_known = not init_texts and all(known for _, known in texts)
+    pieces = [*(text for text, _ in texts), *init_texts]
     for symbols, as_page in (
         (found.kprobes, kprobe_pages.page),
         (found.trampolines, ftrace_pages.page),
@@ -90,7 +92,7 @@ def split_block(
         for symbol in symbols:
             area = Area(start=symbol.address & -page, size=page, caller=block.caller)
             pieces.append(as_page(layout, area, symbol))
-    if found.complete and not any(piece.detail for piece in pieces):
+    if found.complete and ends_known:
         rest = evolve(block, state=AreaState.CACHE_FREE, owner="ROX cache", detail=_UNKNOWN)
     else:
         rest = evolve(block, detail=_NOBODY)
@@ -114,25 +116,25 @@ def _without_base(layout: Layout, found: AreaEvidence) -> list[ModuleLine]:
 
 def _text(
     layout: Layout, block: Area, found: AreaEvidence, module: ModuleLine, data: Bytes
-) -> Area:
-    """Return a module's text.
+) -> tuple[Area, bool]:
+    """Return a module's text and whether its end is known.
 
-    Up to the size that is left for it, or, without its data, up to what is last known in it.
+    It has the size that its data leave of what /proc/modules counts, or, without its data, reaches
+    up to what is last known in it.
     """
     page = layout.page_size
     end = block.start + block.size
     seen = [each.address for each in found.code if each.module == module.name]
     seen += [each.address for each in found.kept() if each.module == module.name]
-    least = (
-        (max([module.base, *(address for address in seen if address < end)]) & -page)
-        + page
-        - module.base
-    )
-    size, detail = max(module.size - data, least), ""
-    if not data or not module.size or module.state == "Loading":
-        size, detail = least, _OPEN_END
+    last = max([module.base, *(address for address in seen if address < end)])
+    # never smaller than what is seen in it: data areas of unknown owners make `data` too big
+    least = (last & -page) + page - module.base
+    known = bool(data and module.size) and module.state != "Loading"
+    size = max(module.size - data, least) if known else least
     area = Area(start=module.base, size=min(size, end - module.base), caller=block.caller)
-    return layout.typed(area, ExecmemType.MODULE_TEXT, module.name, "MOD_TEXT", detail)
+    detail = "" if known else _OPEN_END
+    text = layout.typed(area, ExecmemType.MODULE_TEXT, module.name, "MOD_TEXT", detail)
+    return text, known
 
 
 def _init_texts(layout: Layout, block: Area, found: AreaEvidence) -> list[Area]:

@@ -75,6 +75,15 @@ def test_a_bundle_with_a_trace_verifies_and_replays(
     assert open_path(str(alone)).kind is SourceKind.REPLAY
 
 
+@pytest.mark.parametrize("name", ["..", "../..", "armhf-6.12.107/../..", "armhf-6.12.107/.."])
+def test_a_member_s_name_cannot_lead_out_of_its_archive(tmp_path: Path, name: str) -> None:
+    """``ARCHIVE/..`` is a folder that exists: the private place that the archive is unpacked in."""
+    bundle = tmp_path / "run.tar"
+    bundle.write_bytes(tar_of(ARMHF))
+    with pytest.raises(InputError, match="there is no such member"), on_disk(bundle / name):
+        pass
+
+
 def report(tmp_path: Path, *, with_version: bool) -> Path:
     """A tree as sosreport leaves it.
 

@@ -23,7 +23,7 @@ import pytest
 
 from execmem_tui.analysis.trace_verify import verify_trace
 from execmem_tui.bundles.anonymise import UNIT, anonymise
-from execmem_tui.bundles.collector import Collector, kernel_log
+from execmem_tui.bundles.collector import Collector, kernel_log, needed_symbols
 from execmem_tui.bundles.reader import locate, on_disk
 from execmem_tui.bundles.record import capture, record
 from execmem_tui.cli.main import main
@@ -304,6 +304,29 @@ def test_a_shifted_trace_replays_to_the_same_figures(tmp_path: Path, run: str) -
     (tmp_path / "b").mkdir()
     before = replayed(tmp_path / "a", run, lambda _: None)
     assert replayed(tmp_path / "b", run, hide) == before
+
+
+def test_a_harmless_argument_with_a_telling_value_is_left_out(tmp_path: Path) -> None:
+    """A name on the list says nothing of what an owner wrote behind it: a path, a user, a password."""
+    given = (
+        "loglevel=4 mem=user@secret vmalloc=64M trace_event=/home/me/events kasan=a;b rodata=$(id)"
+        " ftrace=\xe9 nokaslr trace_clock=global BOOT_IMAGE=/boot/me"
+    )
+    (tmp_path / "cmdline").write_text(given)
+    anonymise(tmp_path, None, "7.1", cpus=1, hosts=())
+    assert (
+        tmp_path / "cmdline"
+    ).read_text() == "loglevel=4 vmalloc=64M nokaslr trace_clock=global\n"
+
+
+def test_of_a_module_with_many_symbols_the_lowest_and_the_highest_are_kept(tmp_path: Path) -> None:
+    """The lowest symbols lie in the text that stays, the highest says how far it reaches."""
+    kallsyms = tmp_path / "kallsyms"
+    addresses = [0xFFFFFFFFC0000000 + 16 * number for number in range(300)]
+    shuffled = addresses[150:] + addresses[:150]
+    kallsyms.write_text("".join(f"{each:016x} t f{each:x}\t[m]\n" for each in shuffled))
+    kept = [int(line.split()[0], 16) for line in needed_symbols(kallsyms)]
+    assert kept == [*addresses[:199], addresses[-1]]
 
 
 def test_addresses_that_fill_everything_cannot_be_shifted(tmp_path: Path) -> None:

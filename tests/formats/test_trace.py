@@ -119,6 +119,14 @@ def test_what_is_no_trace_is_refused() -> None:
         parse(*["hello"] * 200)
 
 
+def test_a_hundred_foreign_lines_may_stand_before_the_first_event() -> None:
+    """A console or an e-mail around a trace is no reason to refuse it; a whole file of them is."""
+    event = "a-1 [000] ..... 1.0: purge_vmap_area_lazy: start=0x1 end=0x2 num_purged=0"
+    assert len(parse(*["[ 1.0] a console"] * 100, event)) == 1
+    with pytest.raises(InputError, match="t:101: not a line of a trace"):
+        parse(*["[ 1.0] a console"] * 101, event)
+
+
 def test_no_control_character_gets_through() -> None:
     (line,) = parse("\x1b[31ma-1 [000] ..... 1.0: tracing_mark_write: \x1b]0;x\x07 hi")
     assert isinstance(line, Other)

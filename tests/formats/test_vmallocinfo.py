@@ -93,6 +93,19 @@ def test_hidden_addresses_are_recognised(line: str, worth: Pointers) -> None:
     assert parse_vmallocinfo("test", [(1, line), (2, line)]).pointers is worth
 
 
+def test_a_hash_that_fits_by_chance_does_not_make_a_file_real() -> None:
+    """Most lines decide: with hashes a few may differ by their size, with addresses a few may be torn."""
+    hashed = "0x00000000a1b2c3d4-0x0000000012345678    8192 f+0x1/0x2 pages=1 vmalloc"
+    fits = "0x0000000011110000-0x0000000011112000    8192 f+0x1/0x2 pages=1 vmalloc"
+    torn = fits.replace("2000 ", "5000 ")
+    for texts, worth in (
+        ((hashed, hashed, fits), Pointers.HASHED),
+        ((hashed, fits), Pointers.HASHED),
+        ((fits, torn, fits), Pointers.REAL),
+    ):
+        assert parse_vmallocinfo("test", enumerate(texts, 1)).pointers is worth
+
+
 def test_a_few_broken_lines_are_counted_and_left_out() -> None:
     good = (
         "0xffffc90000000000-0xffffc90000005000   20480 kernel_clone+0xe9/0x510 pages=4 vmalloc N0=4"

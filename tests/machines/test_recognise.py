@@ -59,7 +59,7 @@ def four(entry: ExecmemRange) -> tuple[int, int, int, int]:
     return entry.start, entry.end, entry.fallback_start, entry.fallback_end
 
 
-def clues_of(
+def facts_of(
     machine: str, layout: Layout, variant: Variant, *, config: bool = True, trace: bool = False
 ) -> Facts:
     """What a capture of this machine would say.
@@ -126,7 +126,7 @@ def machines(machine: str) -> list[tuple[Layout, Variant]]:
 @pytest.mark.parametrize("machine", MACHINES)
 def test_requests_state_the_ranges_exactly(machine: str) -> None:
     for layout, variant in machines(machine):
-        found = recognise(clues_of(machine, layout, variant, trace=True))
+        found = recognise(facts_of(machine, layout, variant, trace=True))
         for kind, entry in layout.types.items():
             assert four(found.range_of(kind)) == four(entry), (layout.id, kind, found.id)
             assert found.range_of(kind).provenance is Provenance.READ
@@ -138,7 +138,7 @@ def test_what_is_called_derived_is_right_and_estimates_are_called_so(machine: st
         for config in (True, False):
             if not config and variant.name.endswith(UNTOLD):
                 continue
-            found = recognise(clues_of(machine, layout, variant, config=config))
+            found = recognise(facts_of(machine, layout, variant, config=config))
             for kind, entry in layout.types.items():
                 mine = found.range_of(kind)
                 if mine.provenance is Provenance.DERIVED:
@@ -154,12 +154,28 @@ def test_what_is_called_derived_is_right_and_estimates_are_called_so(machine: st
 def test_a_drawn_window_is_bounded_and_said_to_be() -> None:
     layout = resolve("arm64", "7.1", "va48-4k-modfull", "5")
     variant = next(each for _, each in variants("arm64") if each.name == "va48-4k-modfull")
-    found = recognise(clues_of("arm64", layout, variant))
+    found = recognise(facts_of("arm64", layout, variant))
     entry = found.range_of(TEXT)
     assert four(entry) == four(layout.range_of(TEXT))
     assert entry.provenance is Provenance.ASSUMED
     assert "without a fallback" in found.notes[-1]
     assert f"{entry.start:x} is the lowest area of a module" in found.notes[-1]
+
+
+def test_a_moved_x86_range_without_any_area_begins_at_the_lowest_draw() -> None:
+    """KASLR moves MODULES_VADDR up by 1 to 1024 pages, never by none.
+
+    arch/x86/mm/init.c: execmem_arch_setup, get_random_u32_inclusive(1, 1024) * PAGE_SIZE.
+    """
+    still = resolve("amd64", "7.1", None, "off")
+    text = still.macros["__START_KERNEL"] + 16 * MIB
+    found = recognise(
+        Facts(arch="amd64", release="7.1.8", symbols={"_text": text, "_end": text + 32 * MIB})
+    )
+    entry = found.range_of(TEXT)
+    assert entry.start == still.range_of(TEXT).start + 4096
+    assert entry.provenance is Provenance.ASSUMED
+    assert "no area was seen so low" in found.notes[-1]
 
 
 def test_arm64_before_6_5_asks_for_128_mib_up_to_etext() -> None:

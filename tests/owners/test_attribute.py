@@ -227,6 +227,36 @@ def test_a_block_with_one_module_is_not_all_that_modules() -> None:
     ]
 
 
+def test_a_module_s_text_reaches_at_least_as_far_as_what_is_seen_in_it() -> None:
+    """/proc/modules counts less than text and data where a data area is taken for its own.
+
+    What the sections show is more certain than a difference of sizes.
+    """
+    modules = [ModuleLine(name="one", size=0x3000, state="Live", base=BASE)]
+    sections = [
+        SectionLine(module="one", section=".text.unlikely", address=BASE + 0x2800),
+        SectionLine(module="one", section=".data", address=BASE + 0x400000),
+    ]
+    text = _line(BASE, 0x201000, "execmem_alloc+0x1/0x2") + _line(BASE + 0x400000, 0x3000)
+    areas = _areas(text, Evidence(modules=modules, sections=sections))
+    assert (areas[0].owner, areas[0].size) == ("one", 0x3000)
+
+
+def test_evidence_of_an_area_is_what_points_into_it_in_the_order_of_the_file() -> None:
+    """An area is all that its line lists, the guard with it. The order decides who is named first."""
+    places = (
+        (".late", 0x1800),
+        (".before", -1),
+        (".first", 0),
+        (".guard", 0x2FFF),
+        (".after", 0x3000),
+    )
+    sections = [SectionLine(module="m", section=name, address=BASE + at) for name, at in places]
+    area = Area(start=BASE, size=0x2000, guard=0x1000)
+    found = Evidence(sections=sections).of(area)
+    assert [each.section for each in found.sections] == [".late", ".first", ".guard"]
+
+
 def test_percpu_sections_claim_nothing() -> None:
     sections = [SectionLine(module="one", section=".data..percpu", address=BASE)]
     (area,) = _areas(_line(BASE, 8192), Evidence(sections=sections))

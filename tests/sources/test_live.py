@@ -5,26 +5,19 @@ What is read, what is followed, what is left behind.
 
 import gzip
 import os
-import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.files.packed import find_file, read_lines
-from execmem_tui.formats.procfiles import ModuleLine, SectionLine
-from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
-from execmem_tui.kernel.kcore import read_ranges
 from execmem_tui.kernel.tracefs import TraceInstance, remove_stale
-from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Freed, Noted
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.owners.evidence import Evidence
-from execmem_tui.owners.hashed import phase_areas, revealed
 from execmem_tui.sources.base import Followed
 from execmem_tui.sources.live import Live
-from tests.layouts import make_layout
 
 CAPTURE = Path(__file__).parents[1] / "data" / "captures" / "amd64-7.2.13-kaslr"
 PID = os.getpid()
@@ -227,63 +220,15 @@ def test_files_that_may_not_be_read_are_named_and_the_rest_is_shown(
     assert live.read() == []
 
 
-def test_chains_of_equal_hashes_are_placed_by_sections() -> None:
-    lines = [
-        "0x000000000000aaaa-0x000000000000bbbb    8192 execmem_alloc+0x1/0x2 pages=1 vmalloc",
-        "0x000000000000bbbb-0x000000000000cccc   12288 execmem_alloc+0x1/0x2 pages=2 vmalloc",
-        "0x000000000000cccc-0x000000000000dddd   20480 execmem_alloc+0x1/0x2 pages=4 vmalloc",
-        "0x000000000000dddd-0x000000000000eeee   16384 execmem_alloc+0x1/0x2 pages=3 vmalloc",
-        "0x0000000000001234-0x0000000000005678    8192 unrelated+0x1/0x2 pages=1 vmalloc",
-    ]
-    info = parse_vmallocinfo("x", enumerate(lines, 1))
-    assert info.pointers is Pointers.HASHED
-    base = 0x1000_0000
-    places = (
-        (".text", 0),
-        (".data", 0x2000),
-        (".rodata", 0x5000),
-        (".data..ro_after_init", 0xA000),
-    )
-    sections = [
-        SectionLine(module="m", section=name, address=base + offset + 8) for name, offset in places
-    ]
-    evidence = Evidence(
-        sections=sections, modules=[ModuleLine(name="m", size=0xA000, state="Live", base=base)]
-    )
-    found = revealed(info.entries, evidence, 4096)
-    assert [entry.start - base for entry in found] == [0, 0x2000, 0x5000, 0xA000]
-    areas = phase_areas(make_layout(), info, evidence)
-    assert [area.region for area in areas] == [
-        "MOD_TEXT",
-        "MOD_DATA",
-        "MOD_RODATA",
-        "MOD_RO_AFTER_INIT",
-    ]
-    assert all(area.owner == "m" and area.state is AreaState.LIVE for area in areas)
-    few = Evidence(sections=sections[:2])
-    assert revealed(info.entries, few, 4096) == []
-    assert [area.size for area in phase_areas(make_layout(), info, few)] == [4096, 4096]
+def test_an_event_says_of_what_is_shown_already_nothing_and_of_what_is_not_shown_no_end(
+    proc: Path,
+) -> None:
+    """What was allocated between the start of tracing and the first look at /proc is in both.
 
-
-def test_ranges_are_read_from_kcore(tmp_path: Path) -> None:
-    """struct execmem_info at 0x2000 behind the pointer at 0x1000, in an ELF core with one segment."""
-    low = 0xFFFF_0000_0000_0000
-    ranges = b"".join(
-        struct.pack("<5Q2I", low + kind * 0x10000, low + kind * 0x10000 + 0x8000, 0, 0, 0x163, 1, 2)
-        for kind in range(len(ExecmemType))
-    )
-    memory = bytearray(0x4000)
-    memory[0x1000:0x1008] = struct.pack("<Q", low + 0x2000)
-    memory[0x2008 : 0x2008 + len(ranges)] = ranges
-    head = struct.pack(
-        "<4sBBB9xHHIQQQIHHHHHH", b"\x7fELF", 2, 1, 1, 4, 62, 1, 0, 64, 0, 0, 64, 56, 1, 0, 0, 0
-    )
-    segment = struct.pack("<IIQQQQQQ", 1, 7, 120, low, 0, len(memory), len(memory), 4096)
-    kcore = tmp_path / "kcore"
-    kcore.write_bytes(head + segment + bytes(memory))
-    found = read_ranges(kcore, low + 0x1000)
-    assert found[ExecmemType.BPF] == (low + 0x30000, low + 0x38000, 0, 0)
-    assert read_ranges(kcore, low + 0x3000) == {}
-    assert read_ranges(tmp_path / "missing", low) == {}
-    kcore.write_bytes(b"\x7fELF\x02\x01" + b"\x00" * 30)
-    assert read_ranges(kcore, low + 0x1000) == {}
+    Added twice it would be on the map twice, and freed once.
+    """
+    live = Live(proc)
+    shown = live.history.snapshot().areas[0]
+    hidden = evolve(shown, start=shown.start + (1 << 40))
+    event = live._shown(Noted(message="both", removed=(hidden,), added=(shown, hidden)))
+    assert (event.removed, event.added) == ((), (hidden,))

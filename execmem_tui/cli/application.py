@@ -64,7 +64,7 @@ def refuse_typo(source: str | None) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the source on the screen; into a pipe or on a dumb terminal, print the plain map."""
-    refuse_typo(args.source)
+    refuse_typo(args.source[0] if args.source else None)
     screen = has_terminal()
     source = open_source(args, follow=screen, booted=not args.empty)
     if not screen:

@@ -47,7 +47,7 @@ def add_source_arguments(parser: argparse.ArgumentParser) -> None:
     """Add SOURCE and everything that says what to simulate when there is none."""
     parser.add_argument(
         "source",
-        nargs="?",
+        nargs="*",
         metavar="SOURCE",
         help=(
             "a capture (folder or bundle), a trace or a /proc/vmallocinfo; live: the running"
@@ -109,12 +109,12 @@ def open_source(
         ExecmemTuiError: it cannot be opened.
     """
     if args.scenario is not None:
-        if args.source is not None:
+        if args.source:
             raise UsageError("a scenario and a SOURCE do not go together")
         from execmem_tui.sources.scenario_play import play_scenario
 
         return play_scenario(args.scenario)
-    if args.source is None:
+    if not args.source:
         return _simulated(args, booted=booted)
     from execmem_tui.sources.opening import open_path
 

@@ -15,7 +15,8 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 
 _LINE: Final = re.compile(
-    r"(0x[0-9a-f]{1,16}|\(_*ptrval_*\))-(0x[0-9a-f]{1,16}|\(_*ptrval_*\))\s+(\d{1,20})(?:\s(.*))?"
+    r"(0x[0-9a-f]{1,16}|(?:0x)?\(_*ptrval_*\))-(0x[0-9a-f]{1,16}|(?:0x)?\(_*ptrval_*\))\s+(\d{1,20})"
+    r"(?:\s(.*))?"
 )
 _FLAGS: Final = frozenset(
     ("ioremap", "sparse", "vmalloc", "vmap", "user", "dma-coherent", "vpages")
@@ -76,7 +77,7 @@ def parse_vmallocinfo(path: str, lines: Iterable[tuple[int, str]]) -> Vmallocinf
         match = _LINE.fullmatch(text)
         entry = None
         if match is not None:
-            unready = unready or match[1].startswith("(")
+            unready = unready or match[1].endswith(")")
             entry = _entry(match, number)
         if entry is None:
             skipped.append(number)
@@ -94,7 +95,7 @@ def parse_vmallocinfo(path: str, lines: Iterable[tuple[int, str]]) -> Vmallocinf
 
 
 def _address(text: str) -> Address:
-    return 0 if text.startswith("(") else int(text, 16)
+    return 0 if text.endswith(")") else int(text, 16)
 
 
 def _entry(match: re.Match[str], number: int) -> VmallocEntry | None:

@@ -42,13 +42,16 @@ def is_capture(path: Path) -> bool:
     return path.is_file()
 
 
-def open_capture(path: Path, phase: str | None = None, arch: str | None = None) -> Recording:
+def open_capture(
+    path: Path, phase: str | None = None, arch: str | None = None, notes: Sequence[str] = ()
+) -> Recording:
     """Open a capture.
 
     Args:
         path: a run folder, a phase folder, or a vmallocinfo file (also packed).
         phase: of a run, open this one alone.
         arch: the architecture, for a capture that does not tell it.
+        notes: what had to be mended to read it.
 
     Raises:
         InputError: it is broken.
@@ -60,7 +63,10 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
         info = parse_vmallocinfo(str(path), read_lines(path))
         facts = Facts(page_size=page_size_of(info), **seen_facts(info, Evidence()))
         return _capture(
-            title, [Phase(name=title, info=info, evidence=Evidence(), facts=facts)], arch
+            title,
+            [Phase(name=title, info=info, evidence=Evidence(), facts=facts)],
+            arch,
+            notes=notes,
         )
     folders = [path] if find_file(path, VMALLOCINFO) is not None else phase_folders(path)
     if phase is not None:
@@ -72,24 +78,29 @@ def open_capture(path: Path, phase: str | None = None, arch: str | None = None) 
     if not folders:
         raise InputError(str(path), None, "no vmallocinfo in this folder or below it")
     run = path if (path / "meta.toml").is_file() else path.parent
-    return _capture(title, [read_phase(folder) for folder in folders], arch, run_windows(run))
+    phases = [read_phase(folder) for folder in folders]
+    return _capture(title, phases, arch, run_windows(run), notes)
 
 
 def _capture(
-    title: str, phases: list[Phase], arch: str | None, windows: Sequence[tuple[int, int]] = ()
+    title: str,
+    phases: list[Phase],
+    arch: str | None,
+    windows: Sequence[tuple[int, int]] = (),
+    notes: Sequence[str] = (),
 ) -> Recording:
     layout = phases_layout(phases, arch, windows)
-    notes = [note for phase in phases for note in phase.findings]
-    notes += [
+    told = [*notes, *(note for phase in phases for note in phase.findings)]
+    told += [
         WHY[phase.info.pointers] for phase in phases if phase.info.pointers is not Pointers.REAL
     ]
     skipped = sum(len(phase.info.skipped) for phase in phases)
     if skipped:
-        notes.append(
+        told.append(
             f"{skipped} line{'' if skipped == 1 else 's'} of vmallocinfo made no sense and were"
             " left out"
         )
-    history = History(evolve(layout, notes=(*layout.notes, *dict.fromkeys(notes))))
+    history = History(evolve(layout, notes=(*layout.notes, *dict.fromkeys(told))))
     before: tuple[Area, ...] = ()
     for phase in phases:
         areas = tuple(phase_areas(layout, phase.info, phase.evidence))

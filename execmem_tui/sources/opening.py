@@ -1,19 +1,32 @@
 """What a path is, and the source that opens it."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
 
+from execmem_tui.bundles.door import admitted, is_stream, spooled
 from execmem_tui.bundles.reader import locate, on_disk
 from execmem_tui.files.packed import read_lines
 from execmem_tui.files.regular import user_path
 from execmem_tui.formats.trace import looks_like_trace
+from execmem_tui.model.errors import InputError, UsageError
+from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Progress, Source
 from execmem_tui.sources.capture import is_capture, open_capture
 from execmem_tui.sources.live import LIVE, open_live
 from execmem_tui.sources.replay import read_replay
 
+_MAX_TEXTS: Final = 40
+"""Files of a folder that are looked into, where no name in it is known."""
+
 
 def open_path(
-    name: str, *, phase: str | None = None, arch: str | None = None, follow: bool = False
+    name: str | Sequence[str],
+    *,
+    phase: str | None = None,
+    arch: str | None = None,
+    follow: bool = False,
 ) -> Source:
     """Open what `read_path` reads, all of it.
 
@@ -31,9 +44,13 @@ def open_path(
 
 
 def read_path(
-    name: str, *, phase: str | None = None, arch: str | None = None, follow: bool = False
+    name: str | Sequence[str],
+    *,
+    phase: str | None = None,
+    arch: str | None = None,
+    follow: bool = False,
 ) -> Generator[Progress, None, None]:
-    """Read a file, a folder, a bundle (tar, zip) or a member of one, a scenario (.toml), or ``live``: the running kernel.
+    """Read a file, a folder, a bundle (tar, zip) or a member of one, a scenario (.toml), ``-``, or ``live``.
 
     For a screen that paints first. Iterate in a worker thread, hand each `Progress` to the thread
     that owns the screen, and there show `source` when it is there and add `events` to its history
@@ -42,7 +59,8 @@ def read_path(
     road; whatever opens at once is one step with the fraction 1.
 
     Args:
-        name: what to open.
+        name: what to open; several are files of one machine, in any order. ``-`` is standard
+            input, ``live`` the running kernel.
         phase: of a run, this phase alone.
         arch: what a capture that does not tell comes from.
         follow: also follow the running kernel's events, where root allows it.
@@ -51,18 +69,68 @@ def read_path(
         InputError: nothing known is there.
         OSError: it cannot be read.
     """
-    if name == LIVE:
+    names = [name] if isinstance(name, str) else list(name)
+    if len(names) > 1:
+        yield from _read_together(names, arch)
+    elif names[0] == LIVE:
         yield Progress(fraction=1.0, source=open_live(trace=follow))
-        return
-    if name.endswith(".toml"):
+    elif is_stream(names[0]):
+        with spooled(names[0]) as file, on_disk(file) as found:
+            yield from _read_found(found, phase, arch)
+    elif names[0].endswith(".toml"):
         from execmem_tui.sources.scenario_play import play_scenario  # 60 ms, only for scenarios
 
-        yield Progress(fraction=1.0, source=play_scenario(name))
-        return
-    with on_disk(user_path(name)) as found:
-        path = locate(found) if found.is_dir() else found
-        is_trace = looks_like_trace(read_lines(path)) if path.is_file() else not is_capture(path)
-        if is_trace:
-            yield from read_replay(path, arch)
-        else:
-            yield Progress(fraction=1.0, source=open_capture(path, phase, arch))
+        yield Progress(fraction=1.0, source=play_scenario(names[0]))
+    else:
+        with on_disk(user_path(names[0])) as found:
+            yield from _read_found(found, phase, arch)
+
+
+def _read_together(names: Sequence[str], arch: str | None) -> Generator[Progress, None, None]:
+    """Read several texts of one machine: what each holds, its lines tell."""
+    with ExitStack() as opened:
+        files = [
+            opened.enter_context(spooled(name)) if is_stream(name) else user_path(name)
+            for name in names
+        ]
+        for file in files:
+            if file.is_dir():
+                raise UsageError(
+                    f"{printable(str(file))} is a folder", hint="several sources are files"
+                )
+        door = opened.enter_context(admitted(files, names))
+        yield Progress(fraction=1.0, source=open_capture(door.path, None, arch, door.notes))
+
+
+def _read_found(
+    found: Path, phase: str | None, arch: str | None
+) -> Generator[Progress, None, None]:
+    path = found
+    if found.is_dir():
+        try:
+            path = locate(found)
+        except InputError as error:
+            yield from _read_folder(found, arch, error)
+            return
+    if path.is_file() and not looks_like_trace(read_lines(path)):
+        with admitted([path]) as door:
+            yield Progress(fraction=1.0, source=open_capture(door.path, phase, arch, door.notes))
+    elif path.is_file() or not is_capture(path):
+        yield from read_replay(path, arch)
+    else:
+        yield Progress(fraction=1.0, source=open_capture(path, phase, arch))
+
+
+def _read_folder(
+    folder: Path, arch: str | None, error: InputError
+) -> Generator[Progress, None, None]:
+    """Read a folder whose files have names of their own, if their content tells what they are."""
+    files = sorted(each for each in folder.iterdir() if each.is_file())
+    if not 0 < len(files) <= _MAX_TEXTS:
+        raise error
+    try:
+        with admitted(files) as door:
+            source = open_capture(door.path, None, arch, door.notes)
+    except InputError:
+        raise error from None
+    yield Progress(fraction=1.0, source=source)

@@ -1,0 +1,264 @@
+"""Text as people paste it: what it holds is sorted into the files of /proc that it was copied from.
+
+Lines may come with a kernel log's time, a journal's head, quote marks, indent, `cat -n` numbers or
+grep's file name in front; wrapped by a mail program or glued together; several files in one, with or
+without `==> NAME <==`, prompts or fences between them. What a line is, its content decides. Listings
+of crash (`kmem -v`), drgn and vendors' dumps become lines of vmallocinfo.
+"""
+
+import re
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Final
+
+from attrs import define, field, frozen
+
+
+class Kind(StrEnum):
+    """A file that lines belong to, by the name a capture has for it."""
+
+    VMALLOCINFO = "vmallocinfo"
+    MODULES = "modules"
+    KALLSYMS = "kallsyms"
+    SECTIONS = "sections"
+    MEMINFO = "meminfo"
+    VERSION = "version"
+    CMDLINE = "cmdline"
+    CONFIG = "config"
+    IOMEM = "iomem"
+    LOG = "dmesg"
+
+
+@frozen(kw_only=True)
+class Pasted:
+    """What a text holds, sorted."""
+
+    files: dict[Kind, tuple[str, ...]]
+    """The lines of each file found, as the kernel prints them."""
+    notes: tuple[str, ...]
+    """What had to be mended or passed over, one sentence each."""
+    foreign: int
+    """Lines that belong to none of them."""
+    first: int | None
+    """Number, from 1, of the first such line."""
+
+
+_POINTER: Final = r"(?:0x)?(?:[0-9a-f]{8,16}|\(_*ptrval_*\))|0x[0-9a-f]{1,16}"
+_VM: Final = re.compile(
+    rf"(?<![\w(])({_POINTER})-({_POINTER})[ \t]+(\d{{1,20}})(?=\s|$)(?:\s+(.*))?",
+    re.IGNORECASE,
+)
+_GLUED: Final = re.compile(r"(?=0x[0-9a-f(]{1,20}[^ \t-]{0,16}-0x\S{1,24}[ \t]+\d)", re.IGNORECASE)
+_KMEM: Final = re.compile(
+    r"^\s*[0-9a-f]{8,16}\s+[0-9a-f]{8,16}\s+([0-9a-f]{8,16}) - ([0-9a-f]{8,16})\s+(\d{1,20})\s*$",
+    re.IGNORECASE,
+)
+_DUMP: Final = re.compile(
+    r"\bva:([0-9a-f]{8,16})-([0-9a-f]{8,16}), ?size:0*(\d{1,12}) ?KB(?:, ?alloc:(\S{1,120}))?",
+    re.IGNORECASE,
+)
+_COMPLETE: Final = re.compile(
+    r"(?:^|\s)(?:pages=\d|vmalloc\b|vmap\b|ioremap\b|user\b|vm_map_ram\b|unpurged\b|dma-coherent\b)"
+)
+_REST: Final = re.compile(
+    r"(?:[\w.]+\+0x[0-9a-f]+/0x[0-9a-f]+|pages=\d+|phys=|vmalloc\b|vmap\b|ioremap\b|user\b|vpages\b"
+    r"|N\d+=\d+|unpurged vm_area|0x[0-9a-f]+/0x[0-9a-f]+)(?:\s|$)",
+)
+_HEAD: Final = re.compile(
+    r"^(?:[>|]+ ?|\s+|<\d+>|\[[\s\d.@T]{6,24}\]\s?|\d+\t"
+    r"|(?:[\w./-]*/)?(?:vmallocinfo|modules|kallsyms|meminfo|version|iomem)(?:\.\w+)?:(?:\d+:)?"
+    r"|[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ \S+: )+"
+)
+_HEADER: Final = re.compile(r"^==> (?:.*/)?([\w.-]+) <==$")
+_PROMPT: Final = re.compile(
+    r"^(?:\S{0,80}[#$%>]\s*)(?:sudo )?(?:cat|tail|head|zcat|grep|more|less|kmem|crash)\b"
+    r".*?(?:/(\w+))?\s*$"
+)
+_MODULE: Final = re.compile(
+    r"^\S+ \d{1,18} (?:\d+|-) \S+ (?:Live|Loading|Unloading) 0x[0-9a-f(]\S*(?: \(\S*\))?$"
+)
+_SYMBOL: Final = re.compile(r"^[0-9a-f]{8,16} [a-zA-Z?] \S+(?:\s+\[\S+\])?$")
+_SECTION: Final = re.compile(r"^\S+ [._]\S+ 0x[0-9a-f]{1,16}$")
+_MEMINFO: Final = re.compile(r"^[A-Z][\w()]{1,30}:\s+\d{1,18}(?: kB)?$")
+_CONFIG: Final = re.compile(r"^(?:# )?CONFIG_\w+(?:=| is not set)")
+_IOMEM: Final = re.compile(r"^\s*[0-9a-f]{8,16}-[0-9a-f]{8,16} : ")
+_CMDLINE: Final = re.compile(r"^BOOT_IMAGE=|^(?:ro|rw|root=\S+|console=\S+) ")
+_LOG: Final = re.compile(
+    r"^(?:<\d+>)?\[[\s\d.]{8,16}\]|^[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ kernel: "
+)
+_LEFT_OUT: Final = re.compile(r"^\s*(?:\.\.\.|\u2026|\[\.\.\.\]|<snip>|\[snip\])", re.IGNORECASE)
+_FENCE: Final = re.compile(r"^\s*(?:```|~~~|-{5,}|={5,}|\*{5,})")
+
+_BY_CONTENT: Final = (
+    (Kind.MODULES, _MODULE),
+    (Kind.KALLSYMS, _SYMBOL),
+    (Kind.SECTIONS, _SECTION),
+    (Kind.CONFIG, _CONFIG),
+    (Kind.MEMINFO, _MEMINFO),
+    (Kind.IOMEM, _IOMEM),
+    (Kind.CMDLINE, _CMDLINE),
+)
+
+
+@define
+class _Sorter:
+    """Takes one line after the other."""
+
+    files: dict[Kind, list[str]] = field(factory=dict)
+    open: bool = False
+    """The last line of vmallocinfo may go on in the next."""
+    named: Kind | None = None
+    """The file that a header or a prompt announced."""
+    foreign: int = 0
+    first: int | None = None
+    glued: int = 0
+    joined: int = 0
+    left_out: int = 0
+    foreign_tool: str = ""
+
+    def take(self, number: int, line: str) -> None:
+        text = line.strip("\ufeff\r\n").rstrip()
+        if not text.strip():
+            return
+        if self._header(text) or _FENCE.match(text):
+            self.open = False
+            return
+        if _LEFT_OUT.match(text):
+            self.left_out += 1
+            return
+        if self._areas(text) or self._rest(text):
+            return
+        bare = _HEAD.sub("", text)
+        if not self._other(text, bare):
+            self.foreign += 1
+            self.first = number if self.first is None else self.first
+
+    def _add(self, kind: Kind, line: str) -> None:
+        self.files.setdefault(kind, []).append(line)
+
+    def _header(self, text: str) -> bool:
+        found = _HEADER.match(text) or _PROMPT.match(text)
+        if found is None:
+            return False
+        name = (found[1] or "").partition(".")[0].lower()
+        self.named = next((kind for kind in Kind if kind == name), None)
+        return True
+
+    def _areas(self, text: str) -> bool:
+        """Take a line that holds areas: one, several glued together, or of another tool."""
+        if "-" not in text:
+            return False
+        kmem = _KMEM.match(text)
+        if kmem is not None:
+            self.foreign_tool = "crash's kmem -v tells no callers: owners are unknown"
+            self._add(Kind.VMALLOCINFO, f"0x{kmem[1]}-0x{kmem[2]} {kmem[3]}".lower())
+            self.open = False
+            return True
+        dump = _DUMP.search(text)
+        if dump is not None:
+            start, end = int(dump[1], 16), int(dump[2], 16)
+            self._add(Kind.VMALLOCINFO, f"{start:#x}-{end:#x} {end - start} {dump[4] or ''}")
+            self.foreign_tool = "a vendor's dump: flags and pages are not told"
+            self.open = False
+            return True
+        pieces = [each for each in _GLUED.split(text) if each.strip()] if "0x" in text else [text]
+        taken = 0
+        for piece in pieces:
+            found = _VM.search(piece)
+            if found is not None:
+                self._vm(found)
+                taken += 1
+        self.glued += taken > 1
+        return taken > 0
+
+    def _vm(self, found: re.Match[str]) -> None:
+        start, end = _pointer(found[1]), _pointer(found[2])
+        rest = " ".join((found[4] or "").split())
+        self._add(Kind.VMALLOCINFO, f"{start}-{end} {found[3]} {rest}".rstrip())
+        self.open = _COMPLETE.search(rest) is None
+
+    def _rest(self, text: str) -> bool:
+        """Take the second half of a line that was wrapped."""
+        bare = _HEAD.sub("", text)
+        if not self.open or _REST.match(bare) is None:
+            return False
+        lines = self.files[Kind.VMALLOCINFO]
+        lines[-1] = f"{lines[-1]} {' '.join(bare.split())}"
+        self.joined += 1
+        self.open = _COMPLETE.search(bare) is None
+        return True
+
+    def _other(self, text: str, bare: str) -> bool:
+        if "Linux version " in text:
+            # a banner in a log is part of it; alone it is /proc/version
+            self._add(Kind.LOG if _LOG.match(text) else Kind.VERSION, text)
+            return True
+        for kind, pattern in _BY_CONTENT:
+            if pattern.match(bare.strip() if kind is not Kind.IOMEM else bare):
+                self._add(kind, bare.strip() if kind is not Kind.IOMEM else bare)
+                return True
+        if _LOG.match(text):
+            self._add(Kind.LOG, text)
+            return True
+        if self.named in (Kind.CMDLINE, Kind.VERSION, Kind.LOG):
+            self._add(self.named, text)
+            return True
+        return False
+
+
+def _pointer(text: str) -> str:
+    if "(" in text:
+        return "(ptrval)"
+    return "0x" + text.lower().removeprefix("0x")
+
+
+def _once(lines: list[str]) -> tuple[list[str], int]:
+    """Return the lines with real addresses once each, and how many were there again."""
+    seen: set[str] = set()
+    kept: list[str] = []
+    for line in lines:
+        key = line.split(" ", 2)[0]
+        hidden = key.startswith("(") or int(key.partition("-")[0], 16) == 0
+        if not hidden and line in seen:
+            continue
+        seen.add(line)
+        kept.append(line)
+    return kept, len(lines) - len(kept)
+
+
+def sort_pasted(lines: Iterable[tuple[int, str]]) -> Pasted:
+    """Sort a text into the files that it holds.
+
+    Args:
+        lines: (number from 1, text).
+    """
+    sorter = _Sorter()
+    for number, line in lines:
+        sorter.take(number, line)
+    notes: list[str] = []
+    areas = sorter.files.get(Kind.VMALLOCINFO)
+    if areas:
+        kept, again = _once(areas)
+        sorter.files[Kind.VMALLOCINFO] = kept
+        if again:
+            notes.append(f"the text repeats itself: {again} areas are there again, counted once")
+    if sorter.glued:
+        notes.append(f"{_lines(sorter.glued)} held several areas glued together: split")
+    if sorter.joined:
+        notes.append(f"{_lines(sorter.joined)} belonged to the line before: joined")
+    if sorter.left_out:
+        notes.append("lines are left out of the middle: what was there is unknown, not free")
+    if sorter.foreign_tool:
+        notes.append(sorter.foreign_tool)
+    if sorter.foreign and areas:
+        notes.append(f"{_lines(sorter.foreign)} of no known file, passed over")
+    return Pasted(
+        files={kind: tuple(found) for kind, found in sorter.files.items()},
+        notes=tuple(notes),
+        foreign=sorter.foreign,
+        first=sorter.first,
+    )
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"

@@ -1,0 +1,138 @@
+"""Text as people paste it: sorted into the files it was copied from."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execmem_tui.formats.pasted import Kind, Pasted, sort_pasted
+
+AREAS = (
+    "0xffffb2a680036000-0xffffb2a68003f000 36864 alloc_large_system_hash+0x181/0x23e pages=8 vmalloc",
+    "0xffffb2a68316e000-0xffffb2a683170000 8192 bpf_prog_alloc+0x3e/0xb0 pages=1 vmalloc N0=1",
+    "0xffffffffc0c88000-0xffffffffc0cb6000 188416 load_module+0x1401/0x2c20 pages=45 vmalloc",
+)
+
+
+def pasted(text: str) -> Pasted:
+    return sort_pasted(enumerate(text.split("\n"), 1))
+
+
+def areas(text: str) -> tuple[str, ...]:
+    return pasted(text).files.get(Kind.VMALLOCINFO, ())
+
+
+def each(before: str = "", after: str = "") -> str:
+    return "\n".join(f"{before}{line}{after}" for line in AREAS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        each(),
+        each("[  100.000001] "),
+        each("[  100.000001@3] "),
+        each("Nov 28 14:19:01 box kernel: "),
+        each("> "),
+        each("> > "),
+        each("    "),
+        "\n".join(f"     {n}\t{line}" for n, line in enumerate(AREAS, 1)),
+        each("/proc/vmallocinfo:"),
+        each("proc/vmallocinfo:12:"),
+        each(after="\r"),
+        each().replace(" ", "\t"),
+        each().replace("ffff", "FFFF").replace("0x", "0X"),
+        "\ufeff" + each(),
+        f"```\n{each()}\n```",
+        f"root@box:~# cat /proc/vmallocinfo\n{each()}\nroot@box:~# ",
+        each().replace(" pages", " \npages"),
+        each().replace("36864 ", "36864 \n").replace("8192 ", "8192 \n").replace("416 ", "416\n"),
+        "\n".join(f"> {half}" for line in AREAS for half in line.replace(" pages", "\npages").split("\n")),
+        each().replace("\n", ""),
+    ],
+    ids=[
+        "bare", "dmesg", "dmesg-cpu", "journal", "quoted", "quoted-twice", "indent", "cat-n", "grep",
+        "grep-n", "crlf", "tabs", "upper", "bom", "fence", "prompt", "wrapped-late", "wrapped-early",
+        "wrapped-and-quoted", "glued",
+    ],
+)  # fmt: skip
+def test_every_dress_gives_the_same_areas(text: str) -> None:
+    assert [line.lower().split()[:4] for line in areas(text)] == [
+        line.split()[:4] for line in AREAS
+    ]
+    assert all("pages=" in line for line in areas(text))
+
+
+def test_files_are_told_apart_by_their_lines_whatever_the_order() -> None:
+    text = "\n".join(
+        (
+            "==> /proc/version <==",
+            "Linux version 5.8.0-63-generic (b@h) (gcc 10) #71-Ubuntu SMP",
+            "VmallocTotal:   34359738367 kB",
+            "xfs 2256896 1 - Live 0xffffffffc0c88000 (E)",
+            AREAS[0],
+            "ffffffff81000000 T _text",
+            "xfs .text 0xffffffffc0c88000",
+            "CONFIG_MODULES=y",
+            "# CONFIG_KASAN is not set",
+            "  01000000-01ffffff : Kernel code",
+            "BOOT_IMAGE=/vmlinuz root=/dev/sda1 nokaslr",
+            "[    1.000000] usb 1-1: new device",
+        )
+    )
+    found = pasted(text)
+    assert {kind: len(lines) for kind, lines in found.files.items()} == {
+        Kind.VERSION: 1,
+        Kind.MEMINFO: 1,
+        Kind.MODULES: 1,
+        Kind.VMALLOCINFO: 1,
+        Kind.KALLSYMS: 1,
+        Kind.SECTIONS: 1,
+        Kind.CONFIG: 2,
+        Kind.IOMEM: 1,
+        Kind.CMDLINE: 1,
+        Kind.LOG: 1,
+    }
+    assert found.foreign == 0
+
+
+def test_a_header_names_what_content_cannot_tell() -> None:
+    assert pasted("==> /proc/cmdline <==\nquiet splash").files == {Kind.CMDLINE: ("quiet splash",)}
+    assert pasted("quiet splash").foreign == 1
+
+
+def test_listings_of_other_tools() -> None:
+    kmem = "ffff90ba01053ec0  ffff90ba011529c0  ffffab3ec0000000 - ffffab3ec0005000    20480"
+    assert areas(kmem) == ("0xffffab3ec0000000-0xffffab3ec0005000 20480",)
+    dump = "[ 1.5@3] dump_vmalloc, va:bf001000-bf074000, size:00000460 KB, alloc:load_module"
+    assert areas(dump) == ("0xbf001000-0xbf074000 471040 load_module",)
+    assert pasted(dump).notes
+
+
+def test_pointers_that_are_not_ready_stay_so() -> None:
+    for form in ("(ptrval)", "0x(ptrval)", "0x(____ptrval____)"):
+        line = f"{form}-{form}    8192 load_module+0xc0c/0x2c0c pages=1 vmalloc"
+        assert areas(line) == ("(ptrval)-(ptrval) 8192 load_module+0xc0c/0x2c0c pages=1 vmalloc",)
+        assert len(areas(f"{line}\n{line}")) == 2, "equal hidden lines are different areas"
+
+
+def test_what_is_mended_is_said() -> None:
+    assert pasted(each()).notes == ()
+    assert "repeats itself: 3 areas" in pasted(each() + "\n" + each()).notes[0]
+    assert len(areas(each() + "\n" + each())) == 3
+    assert "left out" in pasted(each() + "\n... 600 lines ...\n").notes[0]
+    assert "glued" in pasted(each().replace("\n", "")).notes[0]
+    assert "2 lines of no known file" in pasted(f"Hi,\nsee below\n{each()}").notes[0]
+    assert pasted(f"Hi,\n{each()}").first == 1
+
+
+def test_prose_after_a_complete_line_is_not_joined() -> None:
+    found = pasted(f"{AREAS[0]}\nvmalloc is what fails here")
+    assert found.files[Kind.VMALLOCINFO] == (AREAS[0],)
+    assert found.foreign == 1
+
+
+@given(st.text(max_size=300))
+def test_no_text_breaks_it(text: str) -> None:
+    found = pasted(text)
+    lines = sum(len(lines) for lines in found.files.values()) + found.foreign
+    assert lines <= text.count("\n") + 1 + text.count("0x")

@@ -16,6 +16,7 @@ from typing import IO, Final
 from attrs import frozen
 
 from execmem_tui.files.packed import MAX_UNPACKED, read_blocks
+from execmem_tui.files.regular import open_file
 from execmem_tui.formats.pasted import Kind, Pasted, sort_pasted
 from execmem_tui.model.errors import InputError
 
@@ -126,7 +127,7 @@ def decoded_lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _kind_of(path: Path) -> str | None:
     """Return what a file seems to be that is no text of a kernel, or None."""
-    with path.open("rb") as file:
+    with open_file(path) as file:
         head = file.read(512)
     found = next((what for magic, what in _MAGIC if head.startswith(magic)), None)
     if found is not None:
@@ -166,7 +167,9 @@ def admitted(files: Sequence[Path], names: Sequence[str] | None = None) -> Itera
     called = [str(file) for file in files] if names is None else list(names)
     together: dict[Kind, list[str]] = {}
     notes: list[str] = []
-    sorted_texts = [sort_pasted(decoded_lines(file)) for file in files]
+    sorted_texts = [
+        sort_pasted(name, decoded_lines(file)) for name, file in zip(called, files, strict=True)
+    ]
     for pasted in sorted_texts:
         for kind, lines in pasted.files.items():
             together.setdefault(kind, []).extend(lines)

@@ -13,6 +13,11 @@ from typing import Final
 
 from attrs import define, field, frozen
 
+from execmem_tui.model.errors import InputError
+
+_MOST: Final = 96 << 20
+"""Characters that are kept of a text: a thousand times the biggest /proc of a real machine."""
+
 
 class Kind(StrEnum):
     """A file that lines belong to, by the name a capture has for it."""
@@ -115,6 +120,11 @@ class _Sorter:
     joined: int = 0
     left_out: int = 0
     foreign_tool: str = ""
+    again: int = 0
+    repeated: bool = False
+    """The last line of vmallocinfo was there before: so was its second half."""
+    kept: int = 0
+    seen: set[str] = field(factory=set)
 
     def take(self, number: int, line: str) -> None:
         text = line.strip("\ufeff\r\n").rstrip()
@@ -134,7 +144,21 @@ class _Sorter:
             self.first = number if self.first is None else self.first
 
     def _add(self, kind: Kind, line: str) -> None:
+        self.kept += len(line)
         self.files.setdefault(kind, []).append(line)
+
+    def _add_area(self, line: str) -> None:
+        """Add a line of vmallocinfo once: two areas are never at one address, unless it is hidden."""
+        head = line.partition(" ")[0]
+        first = head.partition("-")[0]
+        if not first.startswith("(") and int(first, 16):
+            if line in self.seen:
+                self.again += 1
+                self.repeated = True
+                return
+            self.repeated = False
+            self.seen.add(line)
+        self._add(Kind.VMALLOCINFO, line)
 
     def _header(self, text: str) -> bool:
         found = _HEADER.match(text) or _PROMPT.match(text)
@@ -151,13 +175,13 @@ class _Sorter:
         kmem = _KMEM.match(text)
         if kmem is not None:
             self.foreign_tool = "crash's kmem -v tells no callers: owners are unknown"
-            self._add(Kind.VMALLOCINFO, f"0x{kmem[1]}-0x{kmem[2]} {kmem[3]}".lower())
+            self._add_area(f"0x{kmem[1]}-0x{kmem[2]} {kmem[3]}".lower())
             self.open = False
             return True
         dump = _DUMP.search(text)
         if dump is not None:
             start, end = int(dump[1], 16), int(dump[2], 16)
-            self._add(Kind.VMALLOCINFO, f"{start:#x}-{end:#x} {end - start} {dump[4] or ''}")
+            self._add_area(f"{start:#x}-{end:#x} {end - start} {dump[4] or ''}")
             self.foreign_tool = "a vendor's dump: flags and pages are not told"
             self.open = False
             return True
@@ -174,7 +198,7 @@ class _Sorter:
     def _vm(self, found: re.Match[str]) -> None:
         start, end = _pointer(found[1]), _pointer(found[2])
         rest = " ".join((found[4] or "").split())
-        self._add(Kind.VMALLOCINFO, f"{start}-{end} {found[3]} {rest}".rstrip())
+        self._add_area(f"{start}-{end} {found[3]} {rest}".rstrip())
         self.open = _COMPLETE.search(rest) is None
 
     def _rest(self, text: str) -> bool:
@@ -182,6 +206,8 @@ class _Sorter:
         bare = _HEAD.sub("", text)
         if not self.open or _REST.match(bare) is None:
             return False
+        if self.repeated:
+            return True
         lines = self.files[Kind.VMALLOCINFO]
         lines[-1] = f"{lines[-1]} {' '.join(bare.split())}"
         self.joined += 1
@@ -212,36 +238,25 @@ def _pointer(text: str) -> str:
     return "0x" + text.lower().removeprefix("0x")
 
 
-def _once(lines: list[str]) -> tuple[list[str], int]:
-    """Return the lines with real addresses once each, and how many were there again."""
-    seen: set[str] = set()
-    kept: list[str] = []
-    for line in lines:
-        key = line.split(" ", 2)[0]
-        hidden = key.startswith("(") or int(key.partition("-")[0], 16) == 0
-        if not hidden and line in seen:
-            continue
-        seen.add(line)
-        kept.append(line)
-    return kept, len(lines) - len(kept)
-
-
-def sort_pasted(lines: Iterable[tuple[int, str]]) -> Pasted:
+def sort_pasted(path: str, lines: Iterable[tuple[int, str]]) -> Pasted:
     """Sort a text into the files that it holds.
 
     Args:
+        path: what errors call it.
         lines: (number from 1, text).
+
+    Raises:
+        InputError: it is far longer than what any machine prints.
     """
     sorter = _Sorter()
     for number, line in lines:
         sorter.take(number, line)
+        if sorter.kept > _MOST:
+            raise InputError(path, number, "longer than what any machine prints")
     notes: list[str] = []
     areas = sorter.files.get(Kind.VMALLOCINFO)
-    if areas:
-        kept, again = _once(areas)
-        sorter.files[Kind.VMALLOCINFO] = kept
-        if again:
-            notes.append(f"the text repeats itself: {again} areas are there again, counted once")
+    if sorter.again:
+        notes.append(f"the text repeats itself: {sorter.again} areas are there again, counted once")
     if sorter.glued:
         notes.append(f"{_lines(sorter.glued)} held several areas glued together: split")
     if sorter.joined:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.formats.pasted import Kind, Pasted, sort_pasted
+from execmem_tui.model.errors import InputError
 
 AREAS = (
     "0xffffb2a680036000-0xffffb2a68003f000 36864 alloc_large_system_hash+0x181/0x23e pages=8 vmalloc",
@@ -14,7 +15,7 @@ AREAS = (
 
 
 def pasted(text: str) -> Pasted:
-    return sort_pasted(enumerate(text.split("\n"), 1))
+    return sort_pasted("text", enumerate(text.split("\n"), 1))
 
 
 def areas(text: str) -> tuple[str, ...]:
@@ -136,3 +137,12 @@ def test_no_text_breaks_it(text: str) -> None:
     found = pasted(text)
     lines = sum(len(lines) for lines in found.files.values()) + found.foreign
     assert lines <= text.count("\n") + 1 + text.count("0x")
+
+
+def test_a_text_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execmem_tui.formats.pasted._MOST", 1000)
+    hidden = "0x(ptrval)-0x(ptrval)    8192 load_module+0xc0c/0x2c0c pages=1 vmalloc\n"
+    assert len(areas(hidden * 10)) == 10
+    with pytest.raises(InputError, match="longer than what any machine prints"):
+        pasted(hidden * 100)
+    assert len(areas(f"{AREAS[0]}\n" * 1000)) == 1, "what is there again takes no room"

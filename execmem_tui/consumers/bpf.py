@@ -201,7 +201,9 @@ class Bpf:
                 if self.packed
                 else binary_request(self._machine.layout, proglen)
             )
-            binary, errno = self._charged_alloc(size, label, capable=capable, packed=self.packed)
+            binary, errno = self._charged_alloc(
+                size, label, key=name, capable=capable, packed=self.packed
+            )
         if binary is not None:
             self._state.binaries[name] = [binary]
             loaded = Loaded(start=binary.start, size=size)
@@ -280,7 +282,7 @@ class Bpf:
                 if not errno:
                     label = printable(f"struct_ops {name}", 60)
                     image, errno = self._charged_alloc(
-                        page, label, capable=capable, packed=self._trampolines_packed
+                        page, label, key=name, capable=capable, packed=self._trampolines_packed
                     )
                 if image is not None:
                     images.append(image)
@@ -408,23 +410,30 @@ class Bpf:
         return True
 
     def _charged_alloc(
-        self, size: Bytes, label: str, *, capable: bool, packed: bool, whole_page: bool = False
+        self,
+        size: Bytes,
+        label: str,
+        *,
+        key: str = "",
+        capable: bool,
+        packed: bool,
+        whole_page: bool = False,
     ) -> tuple[_Binary | None, int]:
         """bpf_jit_charge_modmem(), then memory; the error where there is none."""
         if self._state.charged + size > self.limit and not capable:
             return None, EPERM
         room = size if packed or not whole_page else self._machine.layout.page_size
-        binary = self._alloc(room, label, packed=packed)
+        binary = self._alloc(room, label, key, packed=packed)
         if binary is None:
             return None, ENOMEM
         charged = _Binary(binary.start, size, binary.packed)
         self._state.charged += size
         return charged, 0
 
-    def _alloc(self, size: Bytes, label: str, *, packed: bool) -> _Binary | None:
+    def _alloc(self, size: Bytes, label: str, key: str = "", *, packed: bool) -> _Binary | None:
         """bpf_prog_pack_alloc(), or bpf_jit_alloc_exec() and later set_memory_rox()."""
         if packed and size <= self.packs.pack_size:
-            start = self.packs.alloc(size, label)
+            start = self.packs.alloc(size, label, key)
             return None if start is None else _Binary(start, size, packed=True)
         pages = align_up(size, self._machine.layout.page_size)
         start = self._machine.exec_alloc(ExecmemType.BPF, pages, owner=label)
@@ -432,7 +441,7 @@ class Bpf:
             return None
         if not self._cached:
             self._machine.set_memory(start, pages, "rox")
-        self._state.fresh[start] = Part(start, size, label)
+        self._state.fresh[start] = Part(start, size, label, key=key)
         return _Binary(start, size, packed=False)
 
     def _uncharged_free(self, binary: _Binary) -> None:

@@ -171,4 +171,4 @@ class Ftrace:
             return
         machine.set_memory(start, align_up(size, machine.layout.page_size), "rox")
         self._pages[name] = start
-        self._fresh[start] = Part(start, size, printable(name, 60))
+        self._fresh[start] = Part(start, size, printable(name, 60), key=name)

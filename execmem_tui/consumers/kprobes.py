@@ -130,7 +130,7 @@ class Kprobes:
             probe = (
                 self._arm_on_ftrace(post_handler)
                 if on_ftrace
-                else self._prepare(part, steppable, optimised)
+                else self._prepare(part, name, steppable, optimised)
             )
             if probe is None:
                 break
@@ -199,16 +199,18 @@ class Kprobes:
         words += [f"{pages:+} pages"] if pages else []
         self._machine.note(f"{what}: {', '.join(words)}")
 
-    def _prepare(self, name: str, steppable: bool, optimised: bool | None) -> _Probe | None:
+    def _prepare(
+        self, name: str, key: str, steppable: bool, optimised: bool | None
+    ) -> _Probe | None:
         """arch_prepare_kprobe(), then try_to_optimize_kprobe(); None for -ENOMEM."""
         probe = _Probe()
         if self.why_none or (not steppable and self._slot.simulates):
             return probe
-        probe.slot = self.insn.get(name)
+        probe.slot = self.insn.get(name, key)
         if probe.slot is None:
             return None
         if self.optinsn is not None and optimised is not False:
-            probe.optinsn = self.optinsn.get(name)
+            probe.optinsn = self.optinsn.get(name, key)
             if probe.optinsn is not None and not self._reaches(probe.optinsn):
                 self.optinsn.free(probe.optinsn, dirty=False)
                 probe.optinsn = None

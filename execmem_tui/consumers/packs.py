@@ -81,8 +81,14 @@ class Packs:
             found[pack.start] = ranges
         return found
 
-    def alloc(self, size: Bytes, name: str) -> Address | None:
-        """bpf_prog_pack_alloc() of at most a pack: first fit over the packs, then a new one."""
+    def alloc(self, size: Bytes, name: str, key: str = "") -> Address | None:
+        """bpf_prog_pack_alloc() of at most a pack: first fit over the packs, then a new one.
+
+        Args:
+            size: bytes.
+            name: of the part that it becomes.
+            key: the program is loaded under, see `Part.key`.
+        """
         chunks = -(-size // CHUNK)
         hole = bytes(chunks)
         for pack in self._packs:
@@ -90,12 +96,12 @@ class Packs:
                 continue
             at = pack.bitmap.find(hole)
             if at >= 0:
-                return self._take(pack, at, chunks, name)
+                return self._take(pack, at, chunks, name, key)
         start = self._allocate()
         if start is None:
             return None
         self._packs.append(_Pack(start, bytearray(self.chunks_per_pack)))
-        return self._take(self._packs[-1], 0, chunks, name)
+        return self._take(self._packs[-1], 0, chunks, name, key)
 
     def free(self, address: Address) -> None:
         """bpf_prog_pack_free(): an empty pack goes at once."""
@@ -127,10 +133,10 @@ class Packs:
             if pack.start in changed
         ]
 
-    def _take(self, pack: _Pack, at: int, chunks: int, name: str) -> Address:
+    def _take(self, pack: _Pack, at: int, chunks: int, name: str, key: str) -> Address:
         pack.bitmap[at : at + chunks] = b"\x01" * chunks
         pack.used += chunks
         start = pack.start + at * CHUNK
-        pack.parts[at] = Part(start, chunks * CHUNK, name)
+        pack.parts[at] = Part(start, chunks * CHUNK, name, key=key)
         self._changed.add(pack.start)
         return start

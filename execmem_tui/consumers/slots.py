@@ -24,7 +24,8 @@ class _SlotPage:
     states: bytearray
     nused: int = 0
     ngarbage: int = 0
-    names: dict[int, str] = field(factory=dict)
+    names: dict[int, tuple[str, str]] = field(factory=dict)
+    """Of slots in use or dirty: name and key of the part."""
 
 
 class SlotCache:
@@ -80,15 +81,19 @@ class SlotCache:
         """Slots in use, without dirty ones."""
         return sum(page.states.count(_USED) for page in self._pages)
 
-    def get(self, name: str) -> Address | None:
+    def get(self, name: str, key: str = "") -> Address | None:
         """__get_insn_slot().
 
         A clean slot of the first page that has one, garbage collected first, else a new page.
+
+        Args:
+            name: of the part that the slot becomes.
+            key: the probe is registered under, see `Part.key`.
         """
         while True:
             for page in self._pages:
                 if page.nused < self.slots_per_page:
-                    return self._take(page, page.states.index(_CLEAN), name)
+                    return self._take(page, page.states.index(_CLEAN), (name, key))
             if not self.nr_garbage:
                 break
             self.collect()
@@ -98,7 +103,7 @@ class SlotCache:
         page = _SlotPage(start, bytearray(self.slots_per_page))
         self._pages.insert(0, page)
         self._by_start[start] = page
-        return self._take(page, 0, name)
+        return self._take(page, 0, (name, key))
 
     def free(self, slot: Address, *, dirty: bool) -> None:
         """__free_insn_slot().
@@ -141,7 +146,7 @@ class SlotCache:
             if page.start in changed
         ]
 
-    def _take(self, page: _SlotPage, index: int, name: str) -> Address:
+    def _take(self, page: _SlotPage, index: int, name: tuple[str, str]) -> Address:
         page.states[index] = _USED
         page.nused += 1
         page.names[index] = name
@@ -166,8 +171,9 @@ class SlotCache:
             Part(
                 page.start + index * self.slot_size,
                 self.slot_size,
-                page.names[index],
+                page.names[index][0],
                 PartState.DIRTY if state == _DIRTY else PartState.USED,
+                key="" if state == _DIRTY else page.names[index][1],
             )
             for index, state in enumerate(page.states)
             if state

@@ -79,6 +79,9 @@ class Part:
     name: str
     """Probe, program or trampoline. Already printable."""
     state: PartState = PartState.USED
+    key: str = ""
+    """The name under which its consumer can remove it; "" where nobody can by hand. Never shown:
+    `name` may be cut, and says what it is beside whose."""
 
     @property
     def end(self) -> Address:

@@ -1,11 +1,13 @@
-"""Addresses and sizes: aliases, parsing and printing.
+"""Addresses and sizes: labels, parsing and printing.
 
-Every size and address in the package is a plain ``int`` of **bytes**; counts of pages carry the
-name ``pages`` and the type `Pages`, so that the type checker refuses bytes where pages are meant.
+Every size and address in the package is a plain ``int`` of **bytes**. `Address` and `Bytes` are
+labels for the reader: the type checker takes one for the other. A count of pages has ``pages`` in
+its name and never one of these labels. They are no NewTypes because one is lost at the first sum or
+mask, which gives an ``int`` again: an allocator does little else.
 """
 
 import re
-from typing import NewType, TypeAlias
+from typing import TypeAlias
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
@@ -15,9 +17,6 @@ Address: TypeAlias = int
 
 Bytes: TypeAlias = int
 """A size or a distance in bytes."""
-
-Pages = NewType("Pages", int)
-"""A count of pages of the layout's page size, never bytes."""
 
 KIB = 1 << 10
 MIB = 1 << 20

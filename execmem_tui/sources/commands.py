@@ -15,7 +15,6 @@ from execmem_tui.model.units import Bytes
 
 PROGRAM_SIZE: Final[Bytes] = 1024
 """A typical BPF program after the JIT compiler."""
-_BPF_PREFIX: Final = "bpf_prog_"
 
 Command = Callable[[Kernel], object]
 
@@ -71,11 +70,11 @@ def remove(kernel: Kernel, area: Area, part: Part | None) -> Command | None:
         raise UsageError(
             f"{area.name} is in use", hint="put the cursor on one of its parts, or free those first"
         )
-    name = part.name.removeprefix(_BPF_PREFIX)
-    if area.type is ExecmemType.BPF and name in kernel.bpf.programs:
-        return lambda it: it.bpf.unload(name)
-    if area.type is ExecmemType.KPROBES and kernel.kprobes.registered(name):
-        return lambda it: it.kprobes.unregister(name)
-    if area.type is ExecmemType.FTRACE and name in kernel.ftrace.pages:
-        return lambda it: it.ftrace.unregister(name)
+    key = part.key
+    if area.type is ExecmemType.BPF and key in kernel.bpf.programs:
+        return lambda it: it.bpf.unload(key)
+    if area.type is ExecmemType.KPROBES and kernel.kprobes.registered(key):
+        return lambda it: it.kprobes.unregister(key)
+    if area.type is ExecmemType.FTRACE and key in kernel.ftrace.pages:
+        return lambda it: it.ftrace.unregister(key)
     raise UsageError(f"{part.name} cannot be removed by hand")

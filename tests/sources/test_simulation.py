@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execmem_tui.model.areas import AreaState
+from execmem_tui.arch import resolve
+from execmem_tui.model.areas import AreaState, PartState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Failed, Purged
 from execmem_tui.model.ranges import ExecmemType, Window
@@ -118,6 +119,38 @@ COMMANDS = st.lists(
     ),
     max_size=30,
 )
+
+
+@pytest.mark.parametrize("arch", ["x86", "arm64"])
+def test_a_part_is_removed_by_its_key_whatever_the_map_calls_it(arch: str) -> None:
+    """Names on the map are cut at 60 characters and say more than the consumer's own name."""
+    simulation = Simulation(resolve(arch, "7.1"))
+    long = "p" * 80
+    simulation.do(lambda kernel: kernel.bpf.load(long, 1024))
+    simulation.do(lambda kernel: kernel.bpf.load("classic", 1024, cbpf=True))
+    simulation.do(lambda kernel: kernel.kprobes.register(long, count=2))
+    parts = [part for area in simulation.history.snapshot().areas for part in area.parts or ()]
+    assert len(parts) >= 4
+    probes = [part for part in parts if part.key == long and "prog" not in part.name]
+    assert len({part.name for part in probes}) == 2, "two slots of one probe"
+    for part in (*probes[:1], *(part for part in parts if "prog" in part.name)):
+        simulation.free(part.start)
+    left = [part for area in simulation.history.snapshot().areas for part in area.parts or ()]
+    assert all(part.state is PartState.DIRTY for part in left)
+
+
+def test_a_part_that_nobody_can_remove_by_hand_says_so() -> None:
+    simulation = Simulation(resolve("x86", "7.1"))
+    simulation.do(lambda kernel: kernel.bpf.attach("vfs_read"))
+    (part,) = (
+        part
+        for area in simulation.history.snapshot().areas
+        for part in area.parts or ()
+        if "trampoline" in part.name
+    )
+    assert part.key == ""
+    with pytest.raises(UsageError, match="bpf_trampoline_vfs_read cannot be removed by hand"):
+        simulation.free(part.start)
 
 
 def perform(simulation: Simulation, what: str, kind: ExecmemType, number: int) -> None:

@@ -1,10 +1,9 @@
-"""Makes a collected run folder fit to be shown.
+"""Makes a collected run folder fit to be shown: addresses are shifted, hosts and files forgotten.
 
-Every kernel address shifted by one hidden constant, hosts and files forgotten.
-
-All distances and alignments stay: the constant is a multiple of 1 GiB (16 MiB on 32-bit) and of the
-machine's count of vmap nodes, so that an area stays with its node. It is drawn from the system's
-entropy and kept nowhere. Lines that are not known to be harmless are left out.
+Every kernel address is shifted by one hidden constant. All distances and alignments stay: the
+constant is a multiple of 1 GiB (16 MiB on 32-bit) and of the machine's count of vmap nodes, so that
+an area stays with its node. It is drawn from the system's entropy and kept nowhere. Lines that are
+not known to be harmless are left out.
 """
 
 import re
@@ -265,9 +264,9 @@ def _vmallocinfo(job: _Job) -> Iterator[str]:
 
 
 def _is_hidden(job: _Job) -> bool:
-    """Whether start and end of most lines do not belong together.
+    """Whether the addresses of a vmallocinfo are hashes, zeros or "(ptrval)".
 
-    Hashes, zeros or "(ptrval)", which are no addresses.
+    Then start and end of most lines do not belong together.
     """
     good = bad = 0
     for text in job.lines():

@@ -149,9 +149,7 @@ def _why(error: OSError | InputError) -> str:
 
 
 def needed_symbols(kallsyms: Path) -> Iterator[str]:
-    """Yield the lines of kallsyms that owners are told by.
-
-    The image's ends, programs, probes, texts of modules.
+    """Yield the lines of kallsyms that owners are told by: image, programs, probes, modules' text.
 
     Raises:
         OSError: it cannot be read.
@@ -214,9 +212,9 @@ class Host:
 
 
 def look_at(proc: Path) -> Host:
-    """Return what `proc` and what lies beside it tell of the machine.
+    """Return what `proc` and the files beside it tell of the machine.
 
-    Of the real /proc the running kernel knows more.
+    If it is the real /proc, system calls tell more.
     """
     real = proc == PROC
     machine = _first_line(proc / "sys" / "kernel" / "arch") or (os.uname().machine if real else "")

@@ -67,9 +67,9 @@ class Phase:
 
 
 def run_windows(run: Path) -> tuple[tuple[int, int], ...]:
-    """Return the windows (vstart, vend) that a run's trace asks for.
+    """Return the windows (vstart, vend) that the trace of a run asks for.
 
-    Only a run with a meta.toml has one of its own.
+    Only a folder with a meta.toml is a run; a trace that lies in another may be of any boot.
     """
     trace = find_file(run, "trace.txt") if (run / "meta.toml").is_file() else None
     return () if trace is None else tuple(trace_windows(read_lines(trace)))

@@ -1,6 +1,6 @@
 """Bundles: an archive, or a file inside one, as a folder on disk for as long as it is read.
 
-And what in a folder is meant.
+Also finds what in a folder is meant: one of a report's thousands of files.
 """
 
 from collections.abc import Iterator
@@ -32,10 +32,7 @@ _MAX_PROBED: Final = 40
 
 
 def _wanted(parts: Parts, regular: bool) -> bool:
-    """Whether a member can matter.
-
-    A machine's report holds thousands that do not, and links to some that do.
-    """
+    """Whether a member can matter: a machine's report holds thousands that do not."""
     name = parts[-1]
     for suffix in _PACKED:
         name = name.removesuffix(suffix)
@@ -50,9 +47,7 @@ def _wanted(parts: Parts, regular: bool) -> bool:
 
 @contextmanager
 def on_disk(path: Path) -> Iterator[Path]:
-    """Yield what `path` means as a file or folder.
-
-    Itself, or an archive unpacked to a private place until this ends.
+    """Yield what `path` means as a file or folder: itself, or an archive unpacked until this ends.
 
     Args:
         path: a file, a folder, an archive, or ``ARCHIVE/MEMBER``.
@@ -112,9 +107,7 @@ def _unpack(archive: Path, root: Path) -> None:
 
 
 def locate(folder: Path) -> Path:
-    """Return the folder or file that is meant by a folder.
-
-    Itself, or the only thing known that is below it.
+    """Return the folder or file that is meant by a folder: itself, or the only known one below it.
 
     Raises:
         InputError: there is nothing known in it, or more than one.

@@ -163,7 +163,7 @@ def _cpus(meta: dict[str, Any], scan: TraceScan) -> int:
 def _lost_by_counters(folder: Path) -> int:
     """Return how many events the ring buffers never took.
 
-    What was overwritten was lost before the first line, not after.
+    Overwritten ones do not count: they lie before the first line and leave no gap behind it.
     """
     file = find_file(folder, "trace_stats_final") if folder.is_dir() else None
     if file is None:

@@ -1,6 +1,6 @@
-"""Writes a run folder as one bundle.
+"""Writes a run folder as one bundle, whole or not at all.
 
-A tar whose bytes follow from its content, with a manifest first, at once or not at all.
+It is a tar with its manifest first. The same content gives the same bytes.
 """
 
 import contextlib
@@ -40,9 +40,7 @@ def check_target(target: Path) -> None:
 
 
 def write_bundle(run: Path, target: Path, manifest: Manifest) -> Manifest:
-    """Write `run` as the bundle `target`, only readable for its owner.
-
-    Return the manifest with its files.
+    """Write `run` as the bundle `target`, only readable for its owner; return the full manifest.
 
     Raises:
         OSError: it cannot be written; then nothing is left of it.

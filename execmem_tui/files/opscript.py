@@ -1,7 +1,4 @@
-"""Op scripts (``vmalloc-vectors/1``).
-
-Sequences of allocator operations with the addresses a kernel's own routines returned.
-"""
+"""Op scripts (``vmalloc-vectors/1``): allocator operations and the addresses a kernel returned for them."""
 
 import json
 from collections.abc import Iterator
@@ -42,7 +39,6 @@ _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "free_list": ("n", "s"),
     "cache": ("*", "*"),
 }
-ROW_KINDS: Final = tuple(_FIELDS)
 
 
 @frozen(kw_only=True)

@@ -1,6 +1,6 @@
 """Lines of a file that may be packed: plain, gzip, bzip2, xz, zstd, by its first bytes.
 
-Nothing is ever written to disk.
+It is unpacked as it is read; nothing is ever written to disk.
 """
 
 import io

@@ -68,9 +68,8 @@ def _events(path: Path, watcher: Watcher) -> Iterator[Event]:
 def _piped_events(path: Path, watcher: Watcher) -> Iterator[Event]:
     """Yield the events that a second process reads.
 
-    Should it fail, at what ever, all is read here and the rest passed on.
-
-    It ends with this one: a write into a pipe that nobody reads kills it.
+    Wherever that one stops early, this one reads the trace from its beginning and yields what is
+    still missing. It never outlives this one: a write into a pipe that nobody reads kills it.
     """
     reader, writer = os.pipe()
     child = os.fork()

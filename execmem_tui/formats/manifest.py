@@ -1,7 +1,4 @@
-"""``manifest.toml`` of a capture bundle, format ``execmem-tui-capture/1``.
-
-What was collected, what not and why.
-"""
+"""``manifest.toml`` of a bundle (``execmem-tui-capture/1``): what was collected, what not and why."""
 
 import json
 import re
@@ -53,10 +50,7 @@ class StatedRange:
 
 @frozen(kw_only=True)
 class StatedLayout:
-    """What the addresses of an anonymised bundle no longer tell.
-
-    Its layout, shifted like everything else.
-    """
+    """The layout of an anonymised bundle, which its addresses no longer tell; shifted as they are."""
 
     variant: str
     kaslr: str

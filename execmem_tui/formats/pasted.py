@@ -1,9 +1,9 @@
 """Text as people paste it: what it holds is sorted into the files of /proc that it was copied from.
 
 Lines may come with a kernel log's time, a journal's head, quote marks, indent, `cat -n` numbers or
-grep's file name in front; wrapped by a mail program or glued together; several files in one, with or
-without `==> NAME <==`, prompts or fences between them. What a line is, its content decides. Listings
-of crash (`kmem -v`), drgn and vendors' dumps become lines of vmallocinfo.
+grep's file name in front; wrapped by a mail program or glued together; several files in one, with
+or without `==> NAME <==`, prompts or fences between them. What a line is, its content decides.
+Listings of crash (`kmem -v`), drgn and vendors' dumps become lines of vmallocinfo.
 """
 
 import re

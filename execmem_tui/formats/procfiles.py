@@ -1,7 +1,4 @@
-"""Small files of /proc and /sys beside vmallocinfo.
-
-Kallsyms, modules, module sections, meminfo, version, kernel config.
-"""
+"""Small files of /proc and /sys: kallsyms, modules, module sections, meminfo, version, kernel config."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,7 @@
 """TOML from strangers: bounded in size, depth and digits before Python's reader sees it.
 
-tomllib raises plain errors of its own on numbers of more than 4,300 digits, takes quadratic time for
-long dotted keys, and meets the end of Python's stack in deep lists.
+tomllib raises plain errors of its own on numbers of more than 4,300 digits, takes quadratic time
+for long dotted keys, and meets the end of Python's stack in deep lists.
 """
 
 import re

@@ -1,6 +1,4 @@
-"""Text of a trace: vmalloc events, module events, markers, lost events. Streaming.
-
-One tuple per line.
+"""Text of a trace: vmalloc events, module events, markers, lost events; read line by line.
 
 Event text: include/trace/events/vmalloc.h and module.h, the same in 6.12 and 7.1. `va_start` of
 alloc_vmap_area is decimal, everything else hexadecimal.
@@ -283,9 +281,9 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
 
 
 class _Numbers(dict[str, int]):
-    """What numbers in text are, -1 where it is none that the kernel prints.
+    """What the numbers in a text are worth; -1 where one is none that the kernel prints.
 
-    Most addresses come again.
+    They are remembered, because most addresses come again.
     """
 
     def __init__(self, base: int) -> None:
@@ -438,13 +436,11 @@ def looks_like_trace(lines: Iterable[tuple[int, str]]) -> bool:
 
 
 class _Probes:
-    """Kernels before 6.3 have no vmalloc events.
+    """Reads kprobe events of kernels before 6.3, which have no vmalloc events; they say the same.
 
-    Their kprobe events say the same, in a trace without vmalloc events so far.
-
-    They are those on alloc_vmap_area (size, align, vstart, vend), its return (va_start),
-    free_vmap_area_noflush (va_start) and __purge_vmap_area_lazy. The call of alloc_vmap_area is
-    paired with its return per task.
+    They count only while a trace has shown no vmalloc event. They are those on alloc_vmap_area
+    (size, align, vstart, vend), its return (va_start), free_vmap_area_noflush (va_start) and
+    __purge_vmap_area_lazy. The call of alloc_vmap_area is paired with its return per task.
     """
 
     def __init__(self) -> None:

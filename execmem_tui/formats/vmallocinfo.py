@@ -1,6 +1,6 @@
-"""/proc/vmallocinfo (mm/vmalloc.c: vmalloc_info_show, show_purge_info.
+"""/proc/vmallocinfo.
 
-The same text in 6.12 and 7.1).
+mm/vmalloc.c: vmalloc_info_show and show_purge_info, the same text in 6.12 and 7.1.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""Where the files that belong to a snapshot lie.
-
-With it, in its run, or in the tree of a machine that it was copied from.
-"""
+"""Where the files that belong to a snapshot lie: with it, in its run, or in a copied tree of a machine."""
 
 from pathlib import Path
 from typing import Final

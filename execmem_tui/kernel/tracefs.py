@@ -1,6 +1,4 @@
-"""A tracefs instance of our own.
-
-Vmalloc and module events of the running kernel, and nothing left behind.
+"""A tracefs instance of our own: vmalloc and module events, and nothing left behind.
 
 Documentation/trace/ftrace.rst, "Instances": a directory made in `instances` has its own buffers and
 its own event switches; removing it frees both. Nothing outside the instance is ever written.
@@ -85,13 +83,6 @@ class TraceInstance:
             chunks.append(chunk)
         *lines, self._rest = b"".join(chunks).split(b"\n")
         return [line.decode("utf-8", "replace") for line in lines]
-
-    def whole(self) -> str:
-        """Return the instance's whole buffer as text, with its header.
-
-        Does not consume what `read` gives.
-        """
-        return (self.path / "trace").read_text(errors="replace")
 
     def close(self) -> None:
         """Remove the instance. Safe to call twice."""

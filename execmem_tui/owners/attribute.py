@@ -134,10 +134,7 @@ def _unknown(layout: Layout, area: Area) -> Area:
 
 
 def with_names(areas: Iterable[Area], symbols: Sequence[Symbol]) -> list[Area]:
-    """Put into each area the names that begin in it.
-
-    Programs, and symbols of the module that it belongs to.
-    """
+    """Put into each area the names that begin in it: programs, or symbols of its module."""
     known = sorted(
         (each.address, each.name, each.module) for each in symbols if each.module is not None
     )

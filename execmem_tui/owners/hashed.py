@@ -1,6 +1,4 @@
-"""What can be known where /proc/vmallocinfo hides its addresses.
-
-Sections, symbols, and equal hashes.
+"""What can be known where /proc/vmallocinfo hides its addresses: from sections, symbols, equal hashes.
 
 With kptr_restrict=0 vmallocinfo is hashed for everybody, while /proc/modules, /proc/kallsyms and
 the sections in /sys/module are open to root (lib/vsprintf.c: restricted_pointer,
@@ -48,10 +46,7 @@ class _Chain:
 
 
 def phase_areas(layout: Layout, info: Vmallocinfo, evidence: Evidence) -> list[Area]:
-    """Return the areas of a snapshot, ascending.
-
-    All of them where addresses are real, else those that can be known.
-    """
+    """Return the areas of a snapshot, ascending: all where addresses are real, else the knowable ones."""
     if info.pointers is Pointers.REAL:
         return attribute(layout, info.entries, evidence)
     entries = (
@@ -151,9 +146,9 @@ def _trampoline(
 def _votes(
     chain: _Chain, bases: Sequence[Address], trampoline: tuple[int, Address] | None
 ) -> Counter[Address]:
-    """Return how often each start of the chain is spoken for.
+    """Return how many neighbours speak for each start of the chain.
 
-    Two neighbouring bases as far apart as an area is long.
+    Neighbours are two bases, one behind the other, as far apart as an area of the chain is long.
     """
     by_size: dict[Bytes, list[Bytes]] = defaultdict(list)
     for entry, offset in zip(chain.entries, chain.offsets, strict=True):
@@ -176,10 +171,7 @@ def _fits(chain: _Chain, start: Address, bases: Sequence[Address]) -> bool:
 
 
 def _from_sections(layout: Layout, evidence: Evidence) -> list[Area]:
-    """Return the regions of modules as far as their sections reach.
-
-    The last section's own size is not known.
-    """
+    """Return the regions of modules as far as they surely reach: the last section's size is not known."""
     bases = _region_bases(evidence.sections, layout.page_size)
     last: dict[tuple[str, str], Address] = {}
     for section in evidence.sections:

@@ -88,10 +88,7 @@ def is_init(section: str, *, init_kept: bool = False) -> bool:
 
 
 def is_placed(section: str) -> bool:
-    """Whether a section lies in module memory at all.
-
-    Percpu data do not, whatever address they show.
-    """
+    """Whether a section lies in module memory; percpu data do not, whatever address they show."""
     return not section.startswith(".data..percpu")
 
 
@@ -161,11 +158,10 @@ def boundaries(
 ) -> list[tuple[int, str]]:
     """Return where the regions of a combined area begin, ascending.
 
-    Text, read-only, read-only after init, data.
-
-    kernel/module/main.c: layout_sections, 6.3 and older; each begins a page with STRICT_MODULE_RWX,
-    else anywhere. Sections whose names tell nothing belong to the region that begins at the first
-    page start among them.
+    They are text, read-only data, read-only after init, data (kernel/module/main.c:
+    layout_sections, 6.3 and older). Each begins a page with STRICT_MODULE_RWX, else anywhere.
+    Sections whose names tell nothing belong to the region that begins at the first page start among
+    them.
 
     Args:
         sections: those of one module in one area.

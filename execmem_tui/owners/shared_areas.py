@@ -1,7 +1,4 @@
-"""Areas with several owners or regions.
-
-Blocks of the ROX cache, and a module's one core area before 6.4.
-"""
+"""Areas with several owners or regions: blocks of the ROX cache, a module's one area before 6.4."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -38,7 +35,7 @@ def data_sizes(areas: Iterable[Area]) -> dict[str, Bytes]:
 def is_block(layout: Layout, area: Area, found: AreaEvidence) -> bool:
     """Whether an area is a block of the ROX cache.
 
-    Text of several owners, or free pieces beside the text of one.
+    It holds text of several owners, or has room beside the text of one.
     """
     symbols = (*found.kprobes, *found.trampolines)
     owners = {module.name for module in found.bases} | {symbol.module for symbol in symbols}
@@ -55,10 +52,7 @@ def is_block(layout: Layout, area: Area, found: AreaEvidence) -> bool:
 def split_combined(
     layout: Layout, area: Area, sections: Sequence[SectionLine], *, init_kept: bool
 ) -> list[Area]:
-    """Cut the one area of a module into its regions.
-
-    They tile it, the guard belongs to the last.
-    """
+    """Cut the one area of a module into its regions; they tile it, the last has the guard."""
     found = boundaries(sections, layout.page_size, init_kept=init_kept)
     starts = [area.start, *(start for start, _ in found[1:]), area.start + area.size]
     pieces: list[Area] = []
@@ -159,9 +153,9 @@ def _init_texts(layout: Layout, block: Area, found: AreaEvidence) -> list[Area]:
 
 
 def _tiled(rest: Area, pieces: Sequence[Area]) -> list[Area]:
-    """Return the pieces with `rest`, as large as the block, between them.
+    """Return the pieces, and between them `rest`, which is as large as the block.
 
-    Of two that overlap the earlier ends where the later begins.
+    Of two pieces that overlap the earlier ends where the later begins.
     """
     cut: list[Area] = []
     at, end = rest.start, rest.start + rest.size

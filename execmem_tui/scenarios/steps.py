@@ -245,7 +245,7 @@ class Free(Step):
     verb: ClassVar = "free"
     free: str = field(metadata=_by(values.word))
     every: int = field(default=1, metadata=_by(values.count))
-    """Only every so-manieth, which leaves holes."""
+    """1: all of them; 2: every second one, which leaves holes between the others."""
     count: int | None = field(default=None, metadata=_by(values.count))
 
 

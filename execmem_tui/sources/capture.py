@@ -1,7 +1,4 @@
-"""Captures.
-
-A folder of /proc files, a run of several snapshots, a copied /proc tree, or a vmallocinfo alone.
-"""
+"""Captures: a folder of /proc files, a run of snapshots, a copied /proc tree, a vmallocinfo alone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,10 +30,7 @@ from execmem_tui.sources.base import Recording, SourceKind
 
 
 def is_capture(path: Path) -> bool:
-    """Whether `path` looks like a capture.
-
-    A folder with a vmallocinfo in it or below it, or such a file.
-    """
+    """Whether `path` looks like a capture: a file, or a folder with a vmallocinfo in or below it."""
     if path.is_dir():
         return bool(phase_folders(path)) or find_file(path, VMALLOCINFO) is not None
     return path.is_file()

@@ -1,8 +1,7 @@
-"""The running kernel.
+"""The running kernel: /proc at an interval, and with root its vmalloc events.
 
-/proc at an interval, and with root the vmalloc events through a tracefs instance of our own.
-
-Nothing is changed: what is missing (root, a setting, tracefs) is said in the notes.
+The events come through a tracefs instance of our own. Nothing else is changed: what is missing
+(root, a setting, tracefs) is said in the notes.
 """
 
 import atexit
@@ -68,6 +67,8 @@ class Live:
                     if error.hint
                     else f"no events: {error.title}"
                 )
+        # After the instance was made: an area of the moment between is in both (`_shown`), the other
+        # way round it would be in neither.
         phase = self._read()
         machine = os.uname().machine
         facts = evolve(phase.facts, arch=phase.facts.arch or MACHINES.get(machine, machine))
@@ -114,9 +115,10 @@ class Live:
         return found
 
     def _shown(self, event: Event) -> Event:
-        """Return an event of the trace as it changes what is shown.
+        """Return an event of the trace without what it cannot change on the map.
 
-        Where addresses are hidden, that is not all that is traced.
+        Where addresses are hidden, more is traced than shown. What was allocated between the start
+        of tracing and the first look at /proc is shown already.
         """
         removed = tuple(area for area in event.removed if area in self._areas)
         self._areas.difference_update(removed)
@@ -172,10 +174,7 @@ def _start(area: Area) -> int:
 
 
 def _notes(info: Vmallocinfo, refused: set[str]) -> list[str]:
-    """Say what is missing, and what is known although addresses are hidden.
-
-    Counts, sizes, neighbours.
-    """
+    """Say what is missing, and what is known of areas whose addresses are hidden: counts, sizes, runs."""
     names = ", ".join(sorted(refused))
     missing = [f"may not be read without root (CAP_DAC_READ_SEARCH): {names}"] if refused else []
     if info.pointers is Pointers.REAL or not info.entries:

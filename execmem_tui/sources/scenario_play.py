@@ -1,7 +1,4 @@
-"""A scenario as a source.
-
-Its steps are played one by one onto a history, captions and steps are marks.
-"""
+"""A scenario as a source: each step played is one group of the history, and a mark on it."""
 
 from bisect import bisect_right
 from collections.abc import Mapping

@@ -142,10 +142,7 @@ class Simulation:
         self.do(command)
 
     def loadable(self) -> tuple[str, ...]:
-        """Return the modules that can be loaded by name.
-
-        None where no catalogue knows this architecture and kernel.
-        """
+        """Return the modules that can be loaded by name; () where no catalogue has this kernel."""
         catalogue = self._kernel.modules.catalogue
         return () if catalogue is None else catalogue.names
 
@@ -182,9 +179,7 @@ class Simulation:
         self.do(fill)
 
     def free(self, address: Address) -> None:
-        """Free what covers `address`.
-
-        The module, probe, tracer or program there, else the live execmem area.
+        """Free the module, probe, tracer or program that covers `address`, else the live execmem area.
 
         Raises:
             UsageError: there is nothing that can be freed.

@@ -165,10 +165,7 @@ class TraceEvents:
         until: int = FOREVER,
         request: Alloc | None = None,
     ) -> tuple[Area, ...]:
-        """Return the areas of a vmap area.
-
-        As a snapshot in its life has them, else one of an unknown owner.
-        """
+        """Return the areas of a vmap area as a snapshot in its life has them, else one without owner."""
         known = self._known.label(start, line, until)
         window = None if request is None else self._window(request)
         kind = None if request is None else self._type(request)

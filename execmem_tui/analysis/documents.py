@@ -6,6 +6,7 @@ from typing import Any
 from execmem_tui.model.areas import Area, Part
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange
+from execmem_tui.model.rules import rules_of, value_text
 
 
 def _addresses(values: Mapping[str, int]) -> dict[str, str]:
@@ -32,6 +33,29 @@ def range_document(entry: ExecmemRange) -> dict[str, Any]:
     }
 
 
+def rules_document(layout: Layout) -> dict[str, Any]:
+    """Return {"rules": which rules apply}, or {} where the kernel is one that is known in full."""
+    if not layout.rules.sentence(layout.arch):
+        return {}
+    model = rules_of(layout.rules.model)
+    return {
+        "rules": {
+            "model": layout.rules.model,
+            "differs": [
+                {
+                    "rule": rule.name,
+                    "what": rule.what,
+                    "value": value_text(getattr(layout.rules, rule.name)),
+                    "of_model": value_text(getattr(model, rule.name)),
+                }
+                for rule in layout.rules.differing(layout.arch)
+            ],
+            "unknown": [rule.name for rule in layout.rules.not_known(layout.arch)],
+            "read": not layout.rules.newer_than_read,
+        }
+    }
+
+
 def layout_document(layout: Layout) -> dict[str, Any]:
     """Return one layout as ``ranges`` and ``map`` print it."""
     return {
@@ -47,6 +71,7 @@ def layout_document(layout: Layout) -> dict[str, Any]:
         "macros": _addresses(layout.macros),
         "types": {kind.name: range_document(entry) for kind, entry in layout.types.items()},
         "notes": list(layout.notes),
+        **rules_document(layout),
     }
 
 

@@ -20,7 +20,7 @@ from execmem_tui.model.layouts import Derivation, Layout
 from execmem_tui.model.rules import canonical, rules_of
 from execmem_tui.model.text import printable
 
-_SHARED: Final = ("base", "boot", "execmem_init")
+_SHARED: Final = ("base", "boot", "estimates", "execmem_init")
 _EXAMPLE: Final = ("example", "on-example")
 
 

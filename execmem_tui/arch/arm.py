@@ -5,10 +5,14 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.estimates import Pair, is_as_measured
 from execmem_tui.model.capability import Capability, KprobeSlot
+from execmem_tui.model.facts import Facts
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
+from execmem_tui.model.units import Bytes
 
 _MEMORY: Final = "arch/arm/include/asm/memory.h"
 _MMU: Final = "arch/arm/mm/mmu.c: adjust_lowmem_bounds"
@@ -245,6 +249,27 @@ class Arm(Architecture):
                 " arch/arm/net/bpf_jit_32.c:bpf_int_jit_compile; kernel/kprobes.c:alloc_insn_page"
             ),
         )
+
+    def inputs(self, facts: Facts) -> Mapping[str, int]:
+        """PAGE_OFFSET, the highmem window, PLTs and the instruction set decide on the module area."""
+        given = dict(super().inputs(facts))
+        try:
+            given["CONFIG_PAGE_OFFSET"] = int(facts.config["CONFIG_PAGE_OFFSET"], 16)
+        except (KeyError, ValueError):
+            if facts.text is not None:
+                given["CONFIG_PAGE_OFFSET"] = facts.text & 0xC0000000
+        for option in ("CONFIG_HIGHMEM", "CONFIG_ARM_MODULE_PLTS", "CONFIG_THUMB2_KERNEL"):
+            if option in facts.config:
+                given[option] = int(facts.config[option] == "y")
+        if facts.highmem is not None:
+            given.setdefault("CONFIG_HIGHMEM", int(facts.highmem))
+        return given
+
+    def measured_vmalloc(self, layout: Layout, facts: Facts, total: Bytes) -> Pair:
+        """VMALLOC_END is a constant, VMALLOC_START follows memory."""
+        if is_as_measured(layout, facts, total):
+            return layout.vmalloc_start, layout.vmalloc_end
+        return layout.vmalloc_end - total, layout.vmalloc_end
 
 
 ARCH = Arm()

@@ -1,27 +1,40 @@
 """arm64: a 128 MiB direct window and a 2 GiB PLT window around the image."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
+
+from attrs import evolve
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.estimates import Pair, areas_in, named, with_module_range, with_windows
 from execmem_tui.model.areas import KERNEL_OWNER, Area
 from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
-from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.facts import Facts
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
+from execmem_tui.model.units import Address, Bytes, hex_address
 
 _MEMORY: Final = "arch/arm64/include/asm/memory.h"
 _PGTABLE: Final = "arch/arm64/include/asm/pgtable.h"
 _INIT: Final = "arch/arm64/mm/init.c"
 _KASLR: Final = "arch/arm64/kernel/pi/kaslr_early.c: kaslr_early_init"
+_ELDER_KASLR: Final = "arch/arm64/kernel/kaslr.c: kaslr_init; arch/arm64/kernel/module.c"
+_MODULE_SEED: Final = (1 << 21) - 1
 _STRUCT_PAGE: Final = 64
 _PAGES: Final = {
     "4k": (4 * KIB, 2 * MIB),
     "16k": (16 * KIB, 32 * MIB),
     "64k": (64 * KIB, 512 * MIB),
 }
-_EXAMPLE: Final = {"kaslr_seed": 0x0123456789ABCDEF, "direct_pages": 0x1234, "plt_pages": 0x45678}
+_EXAMPLE: Final = {
+    "kaslr_seed": 0x0123456789ABCDEF,
+    "direct_pages": 0x1234,
+    "plt_pages": 0x45678,
+    "module_seed": 0x12345,
+}
 
 
 def _variant(
@@ -62,6 +75,7 @@ class Arm64(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"aarch64": None}
     default_variant = "va48-4k"
     set_memory_purges = True
+    widest_module_window = 2 * GIB
     boot_source = _INIT
     log_marks = (r"\bpstate: [0-9a-f]{8}", r"\blr : \w+\+0x", r"\bx29: [0-9a-f]{16}")
     refusal = "overflow in relocation type"
@@ -124,30 +138,19 @@ class Arm64(Architecture):
             "_PAGE_END(VA_BITS_MIN)",
             f"{_MEMORY}: MODULES_VADDR",
         )
-        size = boot.macro("MODULES_VSIZE", 2 * GIB, "SZ_2G", f"{_MEMORY}: MODULES_VSIZE")
+        wide = boot.rules.arm64_two_bases
+        size = boot.macro(
+            "MODULES_VSIZE",
+            2 * GIB if wide else 128 * MIB,
+            "SZ_2G" if wide else "SZ_128M",
+            f"{_MEMORY}: MODULES_VSIZE",
+        )
         end = boot.macro(
             "MODULES_END", start + size, "MODULES_VADDR + MODULES_VSIZE", f"{_MEMORY}: MODULES_END"
         )
         image_base = boot.macro("KIMAGE_VADDR", end, "MODULES_END", f"{_MEMORY}: KIMAGE_VADDR")
-        span = (1 << va_bits) - (1 << (va_min - 1))
-        vmemmap = boot.macro(
-            "VMEMMAP_START",
-            -GIB - span // variant.page_size * _STRUCT_PAGE,
-            "-SZ_1G - (_PAGE_END(VA_BITS_MIN) - PAGE_OFFSET) / PAGE_SIZE * sizeof(struct page)",
-            f"{_MEMORY}: VMEMMAP_START",
-        )
         boot.macro("VMALLOC_START", end, "MODULES_END", f"{_PGTABLE}: VMALLOC_START")
-        unused = (
-            ((1 << va_bits) - (1 << actual)) // variant.page_size * _STRUCT_PAGE
-            if va_bits > 48
-            else 0
-        )
-        vmalloc_end = boot.macro(
-            "VMALLOC_END",
-            vmemmap + unused - 8 * MIB,
-            "VMEMMAP_START + VMEMMAP_UNUSED_NPAGES * sizeof(struct page) - SZ_8M",
-            f"{_PGTABLE}: VMALLOC_END",
-        )
+        vmalloc_end = self._place_vmalloc_end(boot, va_bits, va_min, actual)
         text, formula = image_base, "KIMAGE_VADDR"
         if boot.drawn and "_text" not in boot.overrides:
             seed = boot.draw("kaslr_seed", 1, (1 << 64) - 1, _KASLR)
@@ -164,6 +167,42 @@ class Arm64(Architecture):
             "_end": boot.config("image_size"),
         }
         boot.image(text, sizes, formula, _KASLR if boot.drawn else f"{_MEMORY}: KIMAGE_VADDR")
+
+    def _place_vmalloc_end(self, boot: Boot, va_bits: int, va_min: int, actual: int) -> int:
+        """Define VMALLOC_END, which lies under the array of struct page."""
+        variant = boot.variant
+        if not boot.rules.arm64_vmemmap_at_end:
+            shift = variant.page_size.bit_length() - 1 - (_STRUCT_PAGE.bit_length() - 1)
+            start = boot.macro(
+                "VMEMMAP_START",
+                -(1 << (va_bits - shift)),
+                "-(1 << (VA_BITS - VMEMMAP_SHIFT))",
+                f"{_MEMORY}: VMEMMAP_START",
+            )
+            return boot.macro(
+                "VMALLOC_END",
+                start - 256 * MIB,
+                "VMEMMAP_START - SZ_256M",
+                f"{_PGTABLE}: VMALLOC_END",
+            )
+        span = (1 << va_bits) - (1 << (va_min - 1))
+        vmemmap = boot.macro(
+            "VMEMMAP_START",
+            -GIB - span // variant.page_size * _STRUCT_PAGE,
+            "-SZ_1G - (_PAGE_END(VA_BITS_MIN) - PAGE_OFFSET) / PAGE_SIZE * sizeof(struct page)",
+            f"{_MEMORY}: VMEMMAP_START",
+        )
+        unused = (
+            ((1 << va_bits) - (1 << actual)) // variant.page_size * _STRUCT_PAGE
+            if va_bits > 48
+            else 0
+        )
+        return boot.macro(
+            "VMALLOC_END",
+            vmemmap + unused - 8 * MIB,
+            "VMEMMAP_START + VMEMMAP_UNUSED_NPAGES * sizeof(struct page) - SZ_8M",
+            f"{_PGTABLE}: VMALLOC_END",
+        )
 
     def _bounding_box(self, boot: Boot, name: str, size: int, start: int, end: int) -> int:
         """random_bounding_box().
@@ -222,11 +261,33 @@ class Arm64(Architecture):
         )
         return direct, plt
 
+    def _module_alloc_base(self, boot: Boot) -> int:
+        """Return where module_alloc() begins both searches; the seed moves it with KASLR."""
+        symbols, page = boot.symbols, boot.variant.page_size
+        boot.used.update(("module_seed", "CONFIG_ARM64_MODULE_PLTS"))
+        full = boot.config("CONFIG_RANDOMIZE_MODULE_REGION_FULL")
+        base = symbols["_etext"] - 128 * MIB
+        formula = "_etext - MODULES_VSIZE"
+        if boot.drawn:
+            room = 128 * MIB - (symbols["_etext"] - symbols["_stext"])
+            if full:
+                base = max(symbols["_end"] - 2 * GIB, boot.macros["MODULES_VADDR"])
+                room = 2 * GIB - (symbols["_end"] - symbols["_stext"])
+            seed = boot.draw("module_seed", 0, _MODULE_SEED, _ELDER_KASLR)
+            base = base + (room * seed >> 21) & -page
+            formula = "base + (r * (seed & MASK(21)) >> 21), rounded down to a page"
+        return boot.macro("module_alloc_base", base, formula, _ELDER_KASLR)
+
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
-        """arch/arm64/mm/init.c: execmem_arch_setup, the same in 6.12 and 7.1."""
-        direct, plt = self._module_init_limits(boot)
+        """arch/arm64/mm/init.c: execmem_arch_setup; before 6.5 module_alloc()."""
         start = end = fallback_start = fallback_end = 0
-        if direct:
+        direct, plt = self._module_init_limits(boot) if boot.rules.arm64_two_bases else (0, 0)
+        if not boot.rules.arm64_two_bases:
+            start = self._module_alloc_base(boot)
+            end = start + 128 * MIB
+            if boot.config("CONFIG_ARM64_MODULE_PLTS", 1):
+                fallback_start, fallback_end = start, start + 2 * GIB
+        elif direct:
             start, end = direct, direct + 128 * MIB
             if plt:
                 fallback_start, fallback_end = plt, plt + 2 * GIB
@@ -238,6 +299,7 @@ class Arm64(Architecture):
                 start=start,
                 end=end,
                 pgprot="PAGE_KERNEL",
+                alignment="1" if boot.rules.arm64_two_bases else "MODULE_ALIGN",
                 fallback_start=fallback_start,
                 fallback_end=fallback_end,
             ),
@@ -362,7 +424,6 @@ class Arm64(Architecture):
             bpf_trampoline=JitMemory.PACK if packs else JitMemory.PAGE,
             bpf_tail=8,  # the target of a PLT entry (arch/arm64/net/bpf_jit_comp.c)
             bpf_at_boot=34 if packs else 0,  # measured, 7.2.13
-            jit_space=("VMALLOC_START", "VMALLOC_END"),
             ftrace=FtraceMemory.CALL_OPS,
             direct_window=128 * MIB,
             source=(
@@ -371,6 +432,162 @@ class Arm64(Architecture):
                 "arch/arm64/Kconfig:ARCH_WANTS_EXECMEM_LATE"
             ),
         )
+
+    def bpf_jit_alloc_exec_limit(self, boot: Boot) -> Bytes:
+        """The vmalloc window (arch/arm64/net/bpf_jit_comp.c)."""
+        return boot.macros["VMALLOC_END"] - boot.macros["VMALLOC_START"]
+
+    def needed_symbols(self, variant: Variant) -> tuple[str, ...]:
+        """Both ends of the image."""
+        del variant
+        return ("_text", "_end")
+
+    def inputs(self, facts: Facts) -> Mapping[str, int]:
+        """_stext lies behind the head of the image: it does not stand for _text."""
+        return {name: value for name, value in facts.image.items() if name != "_start"}
+
+    def requested(self, entry: ExecmemRange, windows: Sequence[Pair]) -> ExecmemRange:
+        """KASLR may have drawn two windows; with RANDOMIZE_MODULE_REGION_FULL there is one of 2 GiB."""
+        fallback = (entry.fallback_start, entry.fallback_end)
+        if len(windows) > 1:
+            fallback = windows[-1]
+        elif windows[0][1] - windows[0][0] == 2 * GIB:
+            fallback = (0, 0)
+        return with_windows(entry, windows[0], fallback)
+
+    def estimate_draws(self, layout: Layout, facts: Facts) -> Layout:
+        """One window of 2 GiB around the image, or 128 MiB within 2 GiB."""
+        text, end = (
+            facts.symbols.get("_text", facts.symbols.get("_stext")),
+            facts.symbols.get("_end"),
+        )
+        if text is None or end is None:
+            return self._without_symbols(layout, facts)
+        off = facts.kaslr_off or text == layout.macros["KIMAGE_VADDR"]
+        if not facts.rules.arm64_two_bases:
+            return self._module_alloc(layout, facts, text, end, off=off)
+        if off:
+            return named(layout, "off")
+        entry = layout.range_of(ExecmemType.MODULE_TEXT)
+        inside = areas_in(facts, end - 2 * GIB, text + 2 * GIB, "module")
+        full = (
+            facts.config.get("CONFIG_RANDOMIZE_MODULE_REGION_FULL", "y") == "y"
+            or end - text >= 128 * MIB
+        )
+        bits = layout.word_bits
+        low, high = end - 2 * GIB, text
+        if not full:
+            return self._two_windows(layout, entry, inside, text, end)
+        lowest = min([high, *inside])
+        start = lowest if inside else low
+        seen = (
+            f"; {hex_address(start, bits)} is the lowest area of a module"
+            if inside
+            else ": all that it can be is shown"
+        )
+        # The window holds the image and everything seen.
+        low = max(low, max([end, *inside]) - 2 * GIB)
+        note = (
+            "KASLR: the 2 GiB module window was drawn around the image, without a fallback; it begins"
+            f" at {hex_address(low, bits)} to {hex_address(lowest, bits)}{seen}"
+        )
+        stop = start + 2 * GIB if inside else text + 2 * GIB
+        new = evolve(
+            entry,
+            start=start,
+            end=stop,
+            fallback_start=0,
+            fallback_end=0,
+            provenance=Provenance.ASSUMED,
+        )
+        return named(with_module_range(layout, new, note), "unknown")
+
+    def _two_windows(
+        self,
+        layout: Layout,
+        entry: ExecmemRange,
+        inside: list[Address],
+        text: Address,
+        end: Address,
+    ) -> Layout:
+        """KASLR without RANDOMIZE_MODULE_REGION_FULL.
+
+        128 MiB around the image, in 2 GiB around that.
+        """
+        bits = layout.word_bits
+        direct = [each for each in inside if each >= end - 128 * MIB]
+        spilled = [each for each in inside if each < end - 128 * MIB]
+        start = min([text, *direct]) if direct else end - 128 * MIB
+        fallback = spilled[0] if spilled else max(0, start + 128 * MIB - 2 * GIB)
+        new = evolve(
+            entry,
+            start=start,
+            end=start + 128 * MIB if direct else text + 128 * MIB,
+            fallback_start=fallback,
+            fallback_end=fallback + 2 * GIB if spilled else start + 2 * GIB,
+            provenance=Provenance.ASSUMED,
+        )
+        note = (
+            "KASLR: the direct window was drawn around the image, it begins at"
+            f" {hex_address(end - 128 * MIB, bits)} to {hex_address(min([text, *direct]), bits)}; the 2"
+            " GiB one around it is "
+            + (
+                "estimated from the areas that fell back"
+                if spilled
+                else "shown as all that it can be"
+            )
+        )
+        return named(with_module_range(layout, new, note), "unknown")
+
+    def _module_alloc(
+        self, layout: Layout, facts: Facts, text: Address, end: Address, *, off: bool
+    ) -> Layout:
+        """6.4 and older.
+
+        128 MiB from module_alloc_base, then 2 GiB from there (arch/arm64/kernel/module.c:
+        module_alloc).
+        """
+        entry = layout.range_of(ExecmemType.MODULE_TEXT)
+        etext = facts.symbols.get("_etext")
+        plts = facts.config.get("CONFIG_ARM64_MODULE_PLTS", "y") == "y"
+        inside = areas_in(facts, end - 2 * GIB, text + 2 * GIB, "module")
+        start = inside[0] if inside else end - 2 * GIB
+        provenance, note = (
+            Provenance.ASSUMED,
+            "KASLR: module_alloc_base was drawn; the lowest area of a module is shown",
+        )
+        if off and etext is not None:
+            start = etext - 128 * MIB
+            provenance, note = (
+                entry.provenance,
+                "before 6.5: module_alloc() asks for 128 MiB up to _etext, then for 2 GiB",
+            )
+        new = evolve(
+            entry,
+            start=start,
+            end=start + 128 * MIB,
+            fallback_start=start if plts else 0,
+            fallback_end=start + 2 * GIB if plts else 0,
+            provenance=provenance,
+        )
+        return named(with_module_range(layout, new, note), "off" if off else "unknown")
+
+    def _without_symbols(self, layout: Layout, facts: Facts) -> Layout:
+        """Without symbols, only where modules were seen is known."""
+        inside = sorted(each for each, owner in facts.executable.items() if owner == "module")
+        if not inside:
+            return named(layout, "unknown")
+        entry = layout.range_of(ExecmemType.MODULE_TEXT)
+        new = evolve(
+            entry,
+            start=inside[0],
+            end=inside[0] + 2 * GIB,
+            fallback_start=0,
+            fallback_end=0,
+            provenance=Provenance.ASSUMED,
+        )
+        note = "no symbols: the 2 GiB from the lowest area of a module are shown, windows were not told"
+        return named(with_module_range(layout, new, note), "unknown")
 
 
 ARCH = Arm64()

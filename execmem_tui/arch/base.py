@@ -1,14 +1,26 @@
 """What one file per architecture provides."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from attrs import evolve
+
 from execmem_tui.arch.boot import Boot, Given, Variant
+from execmem_tui.arch.estimates import (
+    Pair,
+    is_as_measured,
+    named,
+    window_under_percpu,
+    with_windows,
+)
 from execmem_tui.model.areas import Area
 from execmem_tui.model.capability import Capability
-from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.facts import Facts
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType
 from execmem_tui.model.reach import Plt, Reach
 from execmem_tui.model.rules import Rules
+from execmem_tui.model.units import Address, Bytes
 
 NOBODY = "nobody on this architecture"
 TEXT_USER = "module text (and init text)"
@@ -59,6 +71,12 @@ class Architecture:
     vmalloc_advice: ClassVar[str] = ""
     """What the parameter vmalloc= does here; "" where the architecture has none."""
 
+    # What a capture tells of such a machine, for `machines.recognise`.
+    constant_windows: ClassVar[bool] = False
+    """Module windows are constants: a request for another window is not theirs."""
+    widest_module_window: ClassVar[Bytes | None] = None
+    """A request for a wider one is no module's; None where there is no such bound."""
+
     def place(self, boot: Boot) -> None:
         """Define VMALLOC_START, VMALLOC_END, MODULES_VADDR, MODULES_END (where they exist) and the image's symbols."""
         raise NotImplementedError
@@ -87,3 +105,59 @@ class Architecture:
         """Return what is in the vmap tree before vmalloc_init(), where it is known."""
         del boot
         return ()
+
+    def bpf_jit_alloc_exec_limit(self, boot: Boot) -> Bytes:
+        """Return the space that net.core.bpf_jit_limit is half of: modules, else vmalloc."""
+        macros = boot.macros
+        if "MODULES_VADDR" in macros and "MODULES_END" in macros:
+            return macros["MODULES_END"] - macros["MODULES_VADDR"]
+        return macros["VMALLOC_END"] - macros["VMALLOC_START"]
+
+    def windows_known(self, variant: Variant, rules: Rules) -> bool:
+        """Whether the ranges that a kernel with these rules gives were read."""
+        del variant, rules
+        return True
+
+    def needed_symbols(self, variant: Variant) -> tuple[str, ...]:
+        """Return the symbols of the image that the module ranges are computed from."""
+        del variant
+        return ()
+
+    def inputs(self, facts: Facts) -> Mapping[str, int]:
+        """Return the inputs of the computation that symbols, configuration and meminfo state."""
+        symbols = {name: value for name, value in facts.image.items() if name != "_start"}
+        if "_stext" in symbols:
+            symbols.setdefault("_text", symbols["_stext"])
+        return symbols
+
+    def fits(self, variant: Variant, addresses: Sequence[Address]) -> bool:
+        """Whether areas can lie at these addresses under a variant."""
+        del variant, addresses
+        return True
+
+    def is_told(self, layout: Layout, facts: Facts) -> bool:
+        """Whether symbols and version leave nothing open but what is drawn."""
+        del layout, facts
+        return True
+
+    def measured_vmalloc(self, layout: Layout, facts: Facts, total: Bytes) -> Pair:
+        """Return the vmalloc window, of which /proc/meminfo tells only the size."""
+        if is_as_measured(layout, facts, total):
+            return layout.vmalloc_start, layout.vmalloc_end
+        under = window_under_percpu(facts, total) if layout.word_bits == 32 else None
+        return under or (layout.vmalloc_start, layout.vmalloc_start + total)
+
+    def estimate_draws(self, layout: Layout, facts: Facts) -> Layout:
+        """Return the layout with the ranges that this boot drew, as far as they show."""
+        del facts
+        return named(layout, layout.kaslr)
+
+    def requested(self, entry: ExecmemRange, windows: Sequence[Pair]) -> ExecmemRange:
+        """Return a range whose windows are those that the kernel asked for, narrowest first."""
+        if not entry.has_fallback:
+            start, end = windows[-1]
+            return evolve(entry, start=start, end=end)
+        fallback = (entry.fallback_start, entry.fallback_end)
+        if len(windows) > 1:
+            fallback = windows[-1]
+        return with_windows(entry, windows[0], fallback)

@@ -3,10 +3,12 @@
 Execmem_init).
 """
 
+from attrs import evolve
+
 from execmem_tui.arch.base import NOBODY, Architecture
 from execmem_tui.arch.boot import Boot, Given
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.ranges import ExecmemRange, ExecmemType
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 
 _INHERIT = "mm/execmem.c: execmem_init_missing"
 
@@ -34,7 +36,9 @@ def _resolved(
         alignment_macro=given.alignment,
         flags=given.flags,
         inherited=inherited,
-        pool_eligible=boot.variant.word_bits == 64 and (given.start, given.end) == window,
+        pool_eligible=boot.rules.vmap_nodes
+        and boot.variant.word_bits == 64
+        and (given.start, given.end) == window,
         used=kind in users,
         used_by=users.get(kind, NOBODY),
     )
@@ -46,9 +50,14 @@ def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
     Place the image and the windows, ask the architecture, fill in what it left out.
     """
     arch.place(boot)
-    given = arch.execmem_arch_setup(boot)
+    given = dict(arch.execmem_arch_setup(boot))
     default = given[ExecmemType.MODULE_TEXT]
-    if default.start == 0 or default.end == 0:
+    told = arch.windows_known(boot.variant, boot.rules)
+    if not told:
+        given = {}
+        default = Given(start=0, end=0, pgprot="unknown")
+        boot.notes.append("the ranges of this architecture before execmem were not read: unknown")
+    elif boot.rules.execmem and (default.start == 0 or default.end == 0):
         boot.notes.append(
             "execmem_validate() refuses this layout: MODULE_TEXT has no range, no module can be"
             " loaded"
@@ -58,7 +67,8 @@ def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
     for kind in ExecmemType:
         own = given.get(kind)
         inherited = own is None
-        types[kind] = entry = _resolved(boot, kind, own or default, users, inherited=inherited)
+        entry = _resolved(boot, kind, own or default, users, inherited=inherited)
+        types[kind] = entry = entry if told else evolve(entry, provenance=Provenance.UNKNOWN)
         where = _INHERIT if inherited else f"{arch.boot_source.split(';')[0]}: execmem_arch_setup"
         formula = "copied from MODULE_TEXT" if inherited else "given by the architecture"
         boot.steps.append((f"{kind.name}.start", entry.start, formula, where))
@@ -92,5 +102,6 @@ def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
         capability=capability,
         set_memory_purges=arch.set_memory_purges,
         rules=boot.rules,
+        jit_space=arch.bpf_jit_alloc_exec_limit(boot),
         notes=(*variant.notes, *boot.notes),
     )

@@ -64,6 +64,7 @@ class Generic(Architecture):
         "loongarch32": "loongarch32",
     }
     default_variant = "alpha"
+    constant_windows = True
     boot_source = "mm/execmem.c"
     variants = (
         _variant(
@@ -182,6 +183,11 @@ class Generic(Architecture):
             strict_module_rwx=False,
             source="arch/*/Kconfig; kernel/kprobes.c; kernel/bpf/core.c",
         )
+
+    def windows_known(self, variant: Variant, rules: Rules) -> bool:
+        """module_alloc() of kernels before execmem was not read."""
+        del variant
+        return rules.execmem
 
 
 ARCH = Generic()

@@ -9,6 +9,7 @@ from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
+from execmem_tui.model.units import Bytes
 
 _PGTABLE: Final = "arch/loongarch/include/asm/pgtable.h"
 _VABITS: Final = 47
@@ -177,18 +178,20 @@ class LoongArch(Architecture):
         """Prog packs since 7.0; the limit counts the data window too (bpf_jit_limit 1 GiB since 7.2)."""
         del variant
         packed = rules.loongarch_bpf is JitMemory.PACK
-        top = "VMALLOC_START" if rules.loongarch_data_window else "MODULES_END"
         return Capability(
             kprobe_slot=KprobeSlot(on_ftrace=True, simulates=True),
             bpf_alloc=rules.loongarch_bpf,
             bpf_trampoline=JitMemory.PACK if packed else JitMemory.NONE,
-            jit_space=("MODULES_VADDR", top),
             strict_module_rwx=False,
             source=(
                 "arch/loongarch/net/bpf_jit.c; arch/loongarch/kernel/kprobes.c;"
                 " kernel/kprobes.c:alloc_insn_page"
             ),
         )
+
+    def bpf_jit_alloc_exec_limit(self, boot: Boot) -> Bytes:
+        """MODULES_END - MODULES_VADDR, which counts the window of module data too."""
+        return boot.macros["VMALLOC_START"] - boot.macros["MODULES_VADDR"]
 
 
 ARCH = LoongArch()

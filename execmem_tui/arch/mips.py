@@ -19,6 +19,7 @@ class Mips(Architecture):
     name = "mips"
     aliases: ClassVar[Mapping[str, str | None]] = {"mips64": None, "mips64el": None}
     default_variant = "mips64-16k-sym32"
+    constant_windows = True
     boot_source = "arch/mips/mm/init.c"
     log_marks = (r"\bepc   : [0-9a-f]{8,16}", r"\bPrId  : ")
     refusal = "relocation overflow"

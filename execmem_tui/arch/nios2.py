@@ -19,6 +19,7 @@ class Nios2(Architecture):
     name = "nios2"
     aliases: ClassVar[Mapping[str, str | None]] = {}
     default_variant = "default"
+    constant_windows = True
     boot_source = "arch/nios2/mm/init.c"
     variants = (
         Variant(
@@ -79,6 +80,9 @@ class Nios2(Architecture):
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/nios2/mm/init.c: execmem_arch_setup."""
+        if not boot.rules.nios2_window:
+            boot.notes.append("modules come from kmalloc(): there is no window for them")
+            return {ExecmemType.MODULE_TEXT: Given(start=0, end=0, pgprot="PAGE_KERNEL_EXEC")}
         macros = boot.macros
         given = Given(
             start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL_EXEC"

@@ -39,6 +39,7 @@ class Parisc(Architecture):
     name = "parisc"
     aliases: ClassVar[Mapping[str, str | None]] = {"hppa": "parisc32", "hppa64": "parisc64"}
     default_variant = "parisc64"
+    constant_windows = True
     boot_source = "arch/parisc/mm/init.c"
     log_marks = (r"\bIASQ: [0-9a-f]", r"\bIAOQ: ")
     variants = tuple(
@@ -147,6 +148,11 @@ class Parisc(Architecture):
             bpf_alloc=JitMemory.BINARY,
             source="arch/parisc/net/bpf_jit_core.c; arch/parisc/kernel/kprobes.c",
         )
+
+    def windows_known(self, variant: Variant, rules: Rules) -> bool:
+        """module_alloc() of kernels before execmem was not read."""
+        del variant
+        return rules.execmem
 
 
 ARCH = Parisc()

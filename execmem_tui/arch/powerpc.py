@@ -361,5 +361,13 @@ class PowerPC(Architecture):
             ),
         )
 
+    def needed_symbols(self, variant: Variant) -> tuple[str, ...]:
+        """The window of 32-bit modules ends 32 MiB below _etext; 64-bit needs nothing."""
+        return ("_etext",) if variant.word_bits == 32 else ()
+
+    def windows_known(self, variant: Variant, rules: Rules) -> bool:
+        """Of 32-bit before execmem only book3s was read."""
+        return rules.execmem or variant.word_bits == 64 or "book3s" in variant.name
+
 
 ARCH = PowerPC()

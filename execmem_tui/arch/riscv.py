@@ -6,12 +6,25 @@ Modules in the 2 GiB below the image, BPF at the top of the same area, kprobes i
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from attrs import evolve
+
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.estimates import (
+    Pair,
+    areas_in,
+    is_as_measured,
+    named,
+    window_under_percpu,
+    with_module_range,
+)
 from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
-from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.facts import Facts
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
+from execmem_tui.model.units import Bytes
 
 _PGTABLE: Final = "arch/riscv/include/asm/pgtable.h"
 _PAGE: Final = "arch/riscv/include/asm/page.h"
@@ -141,6 +154,9 @@ class RiscV(Architecture):
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/riscv/mm/init.c: execmem_arch_setup."""
         macros = boot.macros
+        strict = boot.config("CONFIG_STRICT_MODULE_RWX", 1)
+        writable = boot.rules.riscv_kprobes_strict and not strict
+        kprobes = "PAGE_KERNEL_EXEC" if writable else "PAGE_KERNEL_READ_EXEC"
         return {
             ExecmemType.MODULE_TEXT: Given(
                 start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL"
@@ -148,7 +164,7 @@ class RiscV(Architecture):
             ExecmemType.KPROBES: Given(
                 start=macros["VMALLOC_START"],
                 end=macros["VMALLOC_END"],
-                pgprot="PAGE_KERNEL_READ_EXEC",
+                pgprot=kprobes,
             ),
             ExecmemType.BPF: Given(
                 start=macros["BPF_JIT_REGION_START"],
@@ -235,7 +251,6 @@ class RiscV(Architecture):
             kprobe_slot=KprobeSlot(simulates=True, given_back=False),
             bpf_alloc=JitMemory.PACK if rules.packs_beyond_x86 else JitMemory.BINARY,
             bpf_trampoline=trampolines if rules.riscv_bpf_trampolines else JitMemory.NONE,
-            jit_space=("BPF_JIT_REGION_START", "BPF_JIT_REGION_END"),
             ftrace=FtraceMemory.CALL_OPS if rules.riscv_call_ops else FtraceMemory.SHARED_CALLER,
             source=(
                 "arch/riscv/net/bpf_jit_core.c;"
@@ -243,6 +258,74 @@ class RiscV(Architecture):
                 " arch/riscv/kernel/probes/kprobes.c"
             ),
         )
+
+    def bpf_jit_alloc_exec_limit(self, boot: Boot) -> Bytes:
+        """BPF_JIT_REGION_SIZE (arch/riscv/net/bpf_jit_core.c)."""
+        del boot
+        return _BPF_JIT_REGION
+
+    def needed_symbols(self, variant: Variant) -> tuple[str, ...]:
+        """Modules lie between the two ends of the image and 2 GiB below."""
+        del variant
+        return ("_start", "_end")
+
+    def inputs(self, facts: Facts) -> Mapping[str, int]:
+        """_start is the base; _stext is not _text."""
+        return facts.image
+
+    def is_told(self, layout: Layout, facts: Facts) -> bool:
+        """The image in /proc/iomem tells its end to a page or so: only a module there proves it."""
+        start = layout.range_of(ExecmemType.MODULE_TEXT).start
+        return not facts.image_from_iomem or start in facts.executable
+
+    def measured_vmalloc(self, layout: Layout, facts: Facts, total: Bytes) -> Pair:
+        """The window ends where the percpu chunks do, else at PAGE_OFFSET."""
+        if is_as_measured(layout, facts, total):
+            return layout.vmalloc_start, layout.vmalloc_end
+        under = window_under_percpu(facts, total)
+        return under or (layout.vmalloc_end - total, layout.vmalloc_end)
+
+    def estimate_draws(self, layout: Layout, facts: Facts) -> Layout:
+        """Modules end where the image begins.
+
+        Without `_end` where they begin is told by the lowest of them.
+        """
+        start, text = (
+            facts.symbols.get("_start"),
+            facts.symbols.get("_text", facts.symbols.get("_stext")),
+        )
+        if layout.word_bits == 32 or (start is not None and "_end" in facts.symbols):
+            moved = start is not None and start != layout.macros["KERNEL_LINK_ADDR"]
+            return named(layout, "n/a" if layout.word_bits == 32 else "unknown" if moved else "off")
+        end = start if start is not None else layout.macros["KERNEL_LINK_ADDR"]
+        if start is None and text is not None:
+            end = text & -layout.pmd_size
+        inside = areas_in(facts, max(0, end - 2 * GIB), end, "module")
+        if not inside:
+            return named(layout, "unknown")
+        bpf = (layout.macros["BPF_JIT_REGION_START"], layout.macros["BPF_JIT_REGION_END"])
+        entry = evolve(
+            layout.range_of(ExecmemType.MODULE_TEXT),
+            start=inside[0],
+            end=end,
+            provenance=Provenance.ASSUMED,
+        )
+        note = (
+            "_end is not known: modules begin 2 GiB below it; the lowest area of a module is shown"
+        )
+        types = {
+            kind: (
+                evolve(old, start=end - 128 * MIB, end=end, provenance=Provenance.ASSUMED)
+                if (old.start, old.end) == bpf
+                else old
+            )
+            for kind, old in layout.types.items()
+        }
+        return named(with_module_range(evolve(layout, types=types), entry, note), "unknown")
+
+    def windows_known(self, variant: Variant, rules: Rules) -> bool:
+        """32-bit was not read before execmem."""
+        return rules.execmem or variant.word_bits == 64
 
 
 ARCH = RiscV()

@@ -3,16 +3,24 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from attrs import evolve
+
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.estimates import Pair, is_as_measured, offset_by_pages, with_module_range
 from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
-from execmem_tui.model.ranges import EXECMEM_KASAN_SHADOW, ExecmemType
+from execmem_tui.model.facts import Facts
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import EXECMEM_KASAN_SHADOW, ExecmemType, Provenance
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
+from execmem_tui.model.units import Bytes
 
 _STARTUP: Final = "arch/s390/boot/startup.c: setup_kernel_memory_layout"
 _INIT: Final = "arch/s390/mm/init.c: execmem_arch_setup"
 _THREAD_SIZE: Final = 16 * KIB
+_TEXT_AT_REST: Final = 0x3FFE0000000 + MIB
+"""CONFIG_KERNEL_IMAGE_BASE and TEXT_OFFSET (arch/s390/boot/startup.c)."""
 
 
 class S390(Architecture):
@@ -93,13 +101,17 @@ class S390(Architecture):
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/s390/mm/init.c: execmem_arch_setup."""
         start = boot.macros["MODULES_VADDR"]
-        if boot.drawn:
+        if not boot.rules.s390_below_image:
+            boot.notes.append(
+                "before 6.10 the image lies elsewhere: where the window begins is that of 6.12"
+            )
+        if boot.drawn and boot.rules.s390_draws:
             start += boot.draw("offset_pages", 1, 1024, _INIT) * boot.variant.page_size
         return {
             ExecmemType.MODULE_TEXT: Given(
                 start=start,
                 end=boot.macros["MODULES_END"],
-                pgprot="PAGE_KERNEL",
+                pgprot=boot.rules.s390_module_pgprot,
                 alignment="MODULE_ALIGN",
                 flags=(EXECMEM_KASAN_SHADOW,),
             )
@@ -180,6 +192,40 @@ class S390(Architecture):
                 "arch/s390/net/bpf_jit_comp.c; kernel/bpf/trampoline.c:arch_alloc_bpf_trampoline"
             ),
         )
+
+    def needed_symbols(self, variant: Variant) -> tuple[str, ...]:
+        """Everything is counted down from the image."""
+        del variant
+        return ("_text",)
+
+    def measured_vmalloc(self, layout: Layout, facts: Facts, total: Bytes) -> Pair:
+        """VMALLOC_END lies right below the modules, VMALLOC_START follows memory."""
+        if is_as_measured(layout, facts, total):
+            return layout.vmalloc_start, layout.vmalloc_end
+        return layout.vmalloc_end - total, layout.vmalloc_end
+
+    def estimate_draws(self, layout: Layout, facts: Facts) -> Layout:
+        """Modules are the 2 GiB above vmalloc, which the percpu chunks end.
+
+        Before 6.10 no symbol tells where that is.
+        """
+        known = "_text" in layout.symbols or "_stext" in layout.symbols
+        if facts.percpu_end is not None and (not facts.rules.s390_below_image or not known):
+            start = facts.percpu_end
+            entry = evolve(
+                layout.range_of(ExecmemType.MODULE_TEXT),
+                start=start,
+                end=start + 2 * GIB,
+                provenance=Provenance.ASSUMED,
+            )
+            total = facts.vmalloc_total or layout.vmalloc_end - layout.vmalloc_start
+            layout = with_module_range(
+                layout, entry, "modules: the 2 GiB above the percpu chunks, which end vmalloc"
+            )
+            layout = evolve(
+                layout, vmalloc_start=start - total, vmalloc_end=start, modules_vaddr=start
+            )
+        return offset_by_pages(layout, facts, _TEXT_AT_REST)
 
 
 ARCH = S390()

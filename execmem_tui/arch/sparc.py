@@ -20,6 +20,7 @@ class Sparc(Architecture):
     name = "sparc"
     aliases: ClassVar[Mapping[str, str | None]] = {"sparc64": None, "sparc32": "sparc32"}
     default_variant = "sparc64"
+    constant_windows = True
     boot_source = "arch/sparc/mm/execmem.c"
     log_marks = (r"\bTSTATE: [0-9a-f]{16}", r"\bTPC: ")
     variants = (
@@ -130,6 +131,11 @@ class Sparc(Architecture):
                 "arch/sparc/net/bpf_jit_comp_32.c:bpf_jit_compile"
             ),
         )
+
+    def windows_known(self, variant: Variant, rules: Rules) -> bool:
+        """module_alloc() of kernels before execmem was not read."""
+        del variant
+        return rules.execmem
 
 
 ARCH = Sparc()

@@ -3,15 +3,27 @@
 64-bit modules in the top 2 GiB (with the ROX cache in 7.1), 32-bit modules in the vmalloc area.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
+
+from attrs import evolve
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.estimates import (
+    Pair,
+    named,
+    offset_by_pages,
+    window_under_percpu,
+    with_module_range,
+)
 from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
+from execmem_tui.model.facts import Facts
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import EXECMEM_KASAN_SHADOW, EXECMEM_ROX_CACHE, ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
+from execmem_tui.model.units import Address, Bytes
 
 _64: Final = "arch/x86/include/asm/pgtable_64_types.h"
 _32: Final = "arch/x86/include/asm/pgtable_32_areas.h"
@@ -19,6 +31,8 @@ _INIT: Final = "arch/x86/mm/init.c"
 _TEXT: Final = "arch/x86/boot/compressed/kaslr.c: find_random_virt_addr"
 _MEMORY: Final = "arch/x86/mm/kaslr.c: kernel_randomize_memory"
 _TIB: Final = 1 << 40
+_LOWEST: Final = 0xFF00_0000_0000_0000
+_ABOVE_VMALLOC: Final = 0xFFFF_FE00_0000_0000
 _PHYSICAL_ALIGN: Final = 2 * MIB
 _OFFSET_PAGES_EXAMPLE: Final = 341
 
@@ -387,6 +401,55 @@ class X86(Architecture):
                 " arch/x86/net/bpf_jit_comp.c; arch/x86/kernel/alternative.c:its_alloc (6.12),"
                 " __its_alloc (7.1)"
             ),
+        )
+
+    def fits(self, variant: Variant, addresses: Sequence[Address]) -> bool:
+        """Five-level page tables have a vmalloc area of their own (Documentation/arch/x86/x86_64/mm.rst)."""
+        if "levels" not in variant.config or not addresses:
+            return True
+        five = any(0xFF00_0000_0000_0000 <= each < 0xFFFF_0000_0000_0000 for each in addresses)
+        return five == (variant.config["levels"] == 5)
+
+    def is_told(self, layout: Layout, facts: Facts) -> bool:
+        """The end of 32-bit's window depends on a count of fixmap slots that nobody states."""
+        return layout.word_bits == 64 or facts.percpu_end is not None
+
+    def measured_vmalloc(self, layout: Layout, facts: Facts, total: Bytes) -> Pair:
+        """64-bit: vmalloc_base is drawn in steps of 1 GiB, and the lowest area is in the first (kernel_randomize_memory)."""
+        start, end = layout.vmalloc_start, layout.vmalloc_end
+        if layout.word_bits == 64:
+            below = [each for each in facts.addresses if _LOWEST <= each < _ABOVE_VMALLOC]
+            if below and not start <= min(below) < start + GIB:
+                start, end = min(below) & -GIB, (min(below) & -GIB) + end - start
+            return start, end
+        under = window_under_percpu(facts, total)
+        if under is not None:
+            return under
+        if facts.addresses:
+            # it ends two pages below a PMD boundary and is filled from its start (VMALLOC_END)
+            gap = 2 * layout.page_size
+            start = ((min(facts.addresses) + gap) & -layout.pmd_size) - gap
+        return start, start + total
+
+    def estimate_draws(self, layout: Layout, facts: Facts) -> Layout:
+        """1 to 1024 pages on the start of every range.
+
+        kaslr_enabled() is false without RANDOMIZE_MEMORY, which only 64-bit has
+        (arch/x86/include/asm/setup.h). An uncached BPF pack is made at boot: its place is the start.
+        """
+        if layout.word_bits == 32:
+            return named(layout, "n/a")
+        estimated = offset_by_pages(layout, facts, layout.macros["__START_KERNEL"])
+        entry = estimated.range_of(ExecmemType.MODULE_TEXT)
+        pack = facts.executable.get(entry.start) == "bpf"
+        if estimated.kaslr == "off" or not pack or ExecmemType.BPF in layout.rules.rox_types:
+            return estimated
+        old = layout.range_of(ExecmemType.MODULE_TEXT)
+        sure = evolve(entry, provenance=old.provenance)
+        estimated = with_module_range(estimated, sure, "")
+        *others, note = estimated.notes
+        return evolve(
+            estimated, notes=(*others, f"{note}, the first BPF pack, which is made at boot")
         )
 
 

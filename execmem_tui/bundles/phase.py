@@ -29,10 +29,10 @@ from execmem_tui.formats.toml import parse_toml
 from execmem_tui.formats.trace import trace_windows
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.kernel.proc_tree import find_near
-from execmem_tui.machines.facts import MACHINES, SYMBOLS, Facts
 from execmem_tui.machines.iomem import image_symbols_from_iomem
 from execmem_tui.machines.manifest_layout import stated_layout, stated_ranges
 from execmem_tui.machines.recognise import recognise
+from execmem_tui.model.facts import MACHINES, SYMBOLS, Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable

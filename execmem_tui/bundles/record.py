@@ -20,8 +20,8 @@ from execmem_tui.formats.procfiles import parse_version
 from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
 from execmem_tui.kernel.kcore import Ranges, read_ranges
 from execmem_tui.kernel.tracefs import TraceInstance
-from execmem_tui.machines.facts import MACHINES
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.facts import MACHINES
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import Provenance
 from execmem_tui.model.text import printable

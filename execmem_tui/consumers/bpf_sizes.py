@@ -37,22 +37,12 @@ def binary_request(layout: Layout, proglen: Bytes) -> Bytes:
     return align_up(proglen + _HEADER + _BINARY_ROOM, layout.page_size)
 
 
-def jit_limit_max(layout: Layout) -> Bytes:
-    """Return bpf_jit_alloc_exec_limit(): the architecture's own, else the module area, else vmalloc."""
-    start, end = (layout.macros.get(name) for name in layout.capability.jit_space)
-    if start is None or end is None:
-        return layout.vmalloc_end - layout.vmalloc_start
-    return end - start
-
-
 def jit_limit(layout: Layout) -> Bytes:
     """Return the default of net.core.bpf_jit_limit (bpf_jit_charge_init).
 
     Half, rounded up to pages, at most LONG_MAX.
     """
-    return min(
-        align_up(jit_limit_max(layout) >> 1, layout.page_size), (1 << (layout.word_bits - 1)) - 1
-    )
+    return min(align_up(layout.jit_space >> 1, layout.page_size), (1 << (layout.word_bits - 1)) - 1)
 
 
 def trampoline_size(programs: int, more: Bytes = 0) -> Bytes:

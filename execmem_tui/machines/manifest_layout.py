@@ -7,9 +7,9 @@ from attrs import evolve
 
 from execmem_tui.arch import resolve
 from execmem_tui.formats.manifest import Manifest, StatedLayout, StatedRange
-from execmem_tui.machines.facts import Facts
 from execmem_tui.machines.recognise import unknown_layout
 from execmem_tui.model.errors import UnknownLayoutError
+from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.units import Address

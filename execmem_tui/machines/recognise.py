@@ -4,17 +4,17 @@ Labelled by how it is known.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from attrs import evolve
 
-from execmem_tui.arch import find, resolve
+from execmem_tui.arch import architecture, find, resolve
+from execmem_tui.arch.base import Architecture
 from execmem_tui.arch.boot import Variant
-from execmem_tui.machines.draws import drawn
-from execmem_tui.machines.facts import SYMBOLS, Facts
 from execmem_tui.machines.trace_windows import read_from_requests, vmalloc_window
 from execmem_tui.model.errors import UnknownLayoutError, UsageError
+from execmem_tui.model.facts import SYMBOLS, Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.units import Address
@@ -29,14 +29,6 @@ _RELEASES: Final = (
     ("-powerpc64le", "ppc64el"), ("-s390x", "s390x"), ("-loong64", "loong64"), ("-sparc64", "sparc64"),
 )  # fmt: skip
 """What Debian calls its kernels; newer ones do not name the target in the compiler's name."""
-_NEEDED: Final = {
-    "arm64": ("_text", "_end"),
-    "riscv": ("_start", "_end"),
-    "s390": ("_text",),
-    "powerpc": ("_etext",),
-}
-"""The symbols that the module ranges of an architecture are computed from (32-bit powerpc; 64-bit
-needs none)."""
 _FREE: Final = ("CONFIG_RANDOMIZE_MODULE_REGION_FULL", "CONFIG_NR_CPUS", "CONFIG_PAGE_OFFSET")
 """Options that no variant needs to share: they are inputs of their own, or change nothing without
 KASLR."""
@@ -67,12 +59,10 @@ def recognise(facts: Facts) -> Layout:
         layout = _resolved(name, facts)
     except (UnknownLayoutError, UsageError) as error:
         return _read(unknown_layout(facts, f"{name}: {error.title}"), facts)
-    layout = evolve(
-        layout, kernel=facts.release or "unknown", symbols=_symbols(facts), early_areas=()
-    )
-    layout = read_from_requests(
-        drawn(_labelled(layout, _certainty(layout, facts)), facts), facts.windows
-    )
+    layout = evolve(layout, kernel=facts.release or "unknown", symbols=facts.image, early_areas=())
+    arch = architecture(layout.arch)
+    layout = arch.estimate_draws(_labelled(layout, _certainty(layout, facts)), facts)
+    layout = read_from_requests(layout, facts.windows)
     return _checked(_read(layout, facts), facts)
 
 
@@ -107,10 +97,6 @@ def _from_addresses(addresses: Sequence[Address]) -> str | None:
     return "arm64" if arm64 and not shared else None
 
 
-def _symbols(facts: Facts) -> dict[str, Address]:
-    return {name: facts.symbols[name] for name in SYMBOLS if facts.symbols.get(name)}
-
-
 def _resolved(name: str, facts: Facts) -> Layout:
     """Compute the layout with everything that the capture fixes.
 
@@ -120,7 +106,10 @@ def _resolved(name: str, facts: Facts) -> Layout:
     """
     variant = _variant(name, facts)
     release = facts.release or "7.1"
-    fixed = dict(_given(name, facts))
+    arch = find(name)[0]
+    fixed = dict(arch.inputs(facts))
+    if any(each not in fixed for each in arch.needed_symbols(_of(arch, variant))):
+        fixed = {each: value for each, value in fixed.items() if each not in SYMBOLS}
     layout = resolve(name, release, variant, "off", fixed)
     start, end = vmalloc_window(layout, facts)
     if (start, end) != (layout.vmalloc_start, layout.vmalloc_end):
@@ -130,39 +119,8 @@ def _resolved(name: str, facts: Facts) -> Layout:
     return layout
 
 
-def _given(name: str, facts: Facts) -> Mapping[str, int]:
-    """Return the inputs of the computation that symbols, configuration and meminfo state."""
-    symbols = _symbols(facts)
-    arch = find(name)[0].name
-    if "_text" not in symbols and "_stext" in symbols and arch not in ("arm64", "riscv"):
-        symbols["_text"] = symbols["_stext"]
-    if arch != "riscv":
-        symbols.pop("_start", None)
-    if any(each not in symbols for each in _NEEDED.get(arch, ())):
-        symbols = {}
-    given: dict[str, int] = dict(symbols)
-    if arch == "arm":
-        given |= _given_arm(facts)
-    if arch == "arm64" and not facts.rules.arm64_two_bases:
-        given["MODULES_VSIZE"] = 128 << 20  # arch/arm64/include/asm/memory.h: 2 GiB since 6.5
-    return given
-
-
-def _given_arm(facts: Facts) -> dict[str, int]:
-    """PAGE_OFFSET, the highmem window, PLTs and the instruction set decide on arm's module area."""
-    given: dict[str, int] = {}
-    text = facts.symbols.get("_text", facts.symbols.get("_stext"))
-    try:
-        given["CONFIG_PAGE_OFFSET"] = int(facts.config["CONFIG_PAGE_OFFSET"], 16)
-    except (KeyError, ValueError):
-        if text is not None:
-            given["CONFIG_PAGE_OFFSET"] = text & 0xC0000000
-    for option in ("CONFIG_HIGHMEM", "CONFIG_ARM_MODULE_PLTS", "CONFIG_THUMB2_KERNEL"):
-        if option in facts.config:
-            given[option] = int(facts.config[option] == "y")
-    if facts.highmem is not None:
-        given.setdefault("CONFIG_HIGHMEM", int(facts.highmem))
-    return given
+def _of(arch: Architecture, name: str) -> Variant:
+    return next(variant for variant in arch.variants if variant.name == name)
 
 
 def _variant(name: str, facts: Facts) -> str:
@@ -228,12 +186,8 @@ def _plausible(layout: Layout | None, variant: Variant, facts: Facts) -> int:
     """Return how many of the areas lie in the vmalloc or module area of a variant."""
     if layout is None:
         return -1
-    if layout.arch == "x86" and "levels" in variant.config and facts.addresses:
-        five = any(
-            0xFF00_0000_0000_0000 <= each < 0xFFFF_0000_0000_0000 for each in facts.addresses
-        )
-        if five != (variant.config["levels"] == 5):
-            return -1
+    if not architecture(layout.arch).fits(variant, facts.addresses):
+        return -1
     windows = {(layout.vmalloc_start, layout.vmalloc_end)}
     windows |= {(entry.start, entry.end) for entry in layout.types.values()}
     return sum(any(low <= each < high for low, high in windows) for each in set(facts.addresses))
@@ -241,24 +195,25 @@ def _plausible(layout: Layout | None, variant: Variant, facts: Facts) -> int:
 
 def _certainty(layout: Layout, facts: Facts) -> Provenance:
     """Whether the ranges are computed from this machine's own symbols, version and configuration, or are the usual ones."""
-    symbols = _symbols(facts)
-    needed = (
-        () if layout.arch == "powerpc" and layout.word_bits == 64 else _NEEDED.get(layout.arch, ())
+    arch = architecture(layout.arch)
+    needed = arch.needed_symbols(_of(arch, layout.variant))
+    told = (
+        facts.release is not None
+        and all(name in facts.image for name in needed)
+        and arch.is_told(layout, facts)
     )
-    told = facts.release is not None and all(name in symbols for name in needed)
-    if layout.arch == "x86" and layout.word_bits == 32:
-        told = (
-            told and facts.percpu_end is not None
-        )  # its end depends on a count of fixmap slots that nobody states
-    if layout.arch == "riscv" and facts.image_from_iomem:
-        told = told and layout.range_of(ExecmemType.MODULE_TEXT).start in facts.executable
     return Provenance.DERIVED if told else Provenance.ASSUMED
 
 
 def _labelled(layout: Layout, provenance: Provenance) -> Layout:
     return evolve(
         layout,
-        types={kind: evolve(entry, provenance=provenance) for kind, entry in layout.types.items()},
+        types={
+            kind: entry
+            if entry.provenance is Provenance.UNKNOWN
+            else evolve(entry, provenance=provenance)
+            for kind, entry in layout.types.items()
+        },
     )
 
 

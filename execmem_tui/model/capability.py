@@ -62,8 +62,6 @@ class Capability:
     """There is an XDP dispatcher with images of its own."""
     bpf_at_boot: int = 0
     """Chunks of the first pack in use before anything is loaded, measured; 0 where it was not."""
-    jit_space: tuple[str, str] = ("MODULES_VADDR", "MODULES_END")
-    """The macros whose distance bpf_jit_alloc_exec_limit() returns; vmalloc's where they are not defined."""
     ftrace: FtraceMemory = FtraceMemory.SHARED_CALLER
     strict_module_rwx: bool = True
     """The loader changes permissions after it has copied the sections."""

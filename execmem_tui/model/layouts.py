@@ -57,6 +57,8 @@ class Layout:
     capability: Capability = field(factory=Capability)
     set_memory_purges: bool = False
     """set_memory_*() runs an alias purge (x86, arm64): see vmalloc's lazy free."""
+    jit_space: Bytes = 0
+    """bpf_jit_alloc_exec_limit(): the bytes that net.core.bpf_jit_limit is half of."""
     rules: Rules = field(factory=lambda: rules_of(MODELS[-1]))
     """What this kernel does differently from others; knobs of a simulation may change it."""
     notes: tuple[str, ...] = ()
@@ -67,7 +69,7 @@ class Layout:
     @property
     def known(self) -> bool:
         """Whether the architecture and its ranges could be told at all."""
-        return bool(self.macros)
+        return self.variant != "unknown"
 
     @property
     def text(self) -> Address | None:

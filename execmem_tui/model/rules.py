@@ -50,6 +50,7 @@ _LOONGARCH: Final = ("loongarch",)
 _POWERPC: Final = ("powerpc",)
 _RISCV: Final = ("riscv",)
 _S390: Final = ("s390",)
+_NIOS2: Final = ("nios2",)
 
 
 class FailedStart(StrEnum):
@@ -373,6 +374,12 @@ class Rules:
         *_since("6.12", after="6.1"),
         scope=_ARM64,
     )
+    arm64_image_draw: bool = _rule(
+        "the image is drawn within the middle half of the vmalloc area",
+        "arch/arm64/kernel/pi/kaslr_early.c: kaslr_early_init",
+        Step("6.12", True),
+        scope=_ARM64,
+    )
     arm64_bpf_vmalloc: bool = _rule(
         "BPF programs by plain vmalloc(), an area each",
         "arch/arm64/net/bpf_jit_comp.c: bpf_jit_alloc_exec",
@@ -390,6 +397,19 @@ class Rules:
         "arch/s390/mm/init.c: execmem_arch_setup",
         *_since("6.12", after="6.1"),
         scope=_S390,
+    )
+    s390_module_pgprot: str = _rule(
+        "protection of the module area",
+        "arch/s390/kernel/module.c: module_alloc; arch/s390/mm/init.c: execmem_arch_setup",
+        Step("", "PAGE_KERNEL_EXEC"),
+        Step("6.12", "PAGE_KERNEL", after="6.1"),
+        scope=_S390,
+    )
+    nios2_window: bool = _rule(
+        "a window for modules, not kmalloc()",
+        "arch/nios2/kernel/module.c: module_alloc; arch/nios2/mm/init.c: execmem_arch_setup",
+        *_since("6.12", after="6.1"),
+        scope=_NIOS2,
     )
     s390_below_image: bool = _rule(
         "modules and vmalloc lie right below the image",

@@ -19,10 +19,10 @@ from execmem_tui.bundles.phase import (
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
 from execmem_tui.history import History
-from execmem_tui.machines.facts import Facts
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Noted
+from execmem_tui.model.facts import Facts
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.hashed import phase_areas

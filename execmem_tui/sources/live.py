@@ -20,11 +20,11 @@ from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
 from execmem_tui.history import History
 from execmem_tui.kernel.kcore import read_ranges
 from execmem_tui.kernel.tracefs import TRACING, TraceInstance
-from execmem_tui.machines.facts import MACHINES
 from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Event, Noted
+from execmem_tui.model.facts import MACHINES
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 from execmem_tui.owners.attribute import grouped

@@ -16,10 +16,10 @@ from execmem_tui.formats.trace import (
 )
 from execmem_tui.formats.vmallocinfo import Pointers
 from execmem_tui.history import History
-from execmem_tui.machines.facts import Facts
 from execmem_tui.machines.manifest_layout import stated_layout
 from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.events import Event
+from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address

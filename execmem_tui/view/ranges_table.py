@@ -1,12 +1,16 @@
 """The table of resolved ranges as plain text: the command and the screen show the same lines."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from execmem_tui.analysis.bootlines import lines_of
 from execmem_tui.analysis.reach import boot_pages
 from execmem_tui.model.layouts import Derivation, Layout
-from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.units import format_size, hex_address
+
+_NO_RANGE: Final = ("none", "unknown")
+"""Instead of a range without an end: whether that is not known."""
 
 
 def columns(rows: Iterable[Sequence[str]], headers: Sequence[str], align: str = "") -> list[str]:
@@ -48,8 +52,10 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
         rows.append(
             (
                 kind.name + mark,
-                f"{hex_address(entry.start, bits)}-{hex_address(entry.end, bits)}",
-                format_size(entry.end - entry.start),
+                f"{hex_address(entry.start, bits)}-{hex_address(entry.end, bits)}"
+                if entry.end
+                else _NO_RANGE[entry.provenance is Provenance.UNKNOWN],
+                format_size(entry.end - entry.start) if entry.end else "-",
                 fallback,
                 str(entry.alignment),
                 entry.pgprot,
@@ -69,6 +75,8 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
     pages = boot_pages(layout)
     if pages is not None:
         lines += [f"at boot: {line}" for line in lines_of(*pages)]
+    said = layout.rules.sentence(layout.arch)
+    lines += [said] if said else []
     return lines + [f"note: {note}" for note in layout.notes]
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from execmem_tui.arch import architecture, resolve
 from execmem_tui.arch.boot import Variant
-from execmem_tui.machines.facts import Facts
 from execmem_tui.machines.iomem import image_symbols_from_iomem
 from execmem_tui.machines.recognise import recognise
+from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.sources.capture import open_capture

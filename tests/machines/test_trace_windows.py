@@ -3,8 +3,8 @@
 import pytest
 
 from execmem_tui.arch import resolve
-from execmem_tui.machines.facts import Facts
 from execmem_tui.machines.trace_windows import vmalloc_window
+from execmem_tui.model.facts import Facts
 
 
 @pytest.mark.parametrize(("numerator", "taken"), [(4, True), (3, False)])

@@ -58,6 +58,16 @@ class Facts:
         return "nokaslr" in self.cmdline.split()
 
     @property
+    def image(self) -> dict[str, Address]:
+        """The symbols of the image that are known."""
+        return {name: self.symbols[name] for name in SYMBOLS if self.symbols.get(name)}
+
+    @property
+    def text(self) -> Address | None:
+        """Where the image begins, or None."""
+        return self.symbols.get("_text", self.symbols.get("_stext"))
+
+    @property
     def rules(self) -> Rules:
         """The rules of its kernel; of the newest model where its release is not told."""
         return rules_told(self.release or "")

@@ -1,20 +1,24 @@
 """Write anew what is generated: ``python -m tests.regenerate``.
 
-The tables in the README and in the pages of the manual. `test_readme.py` compares.
+The tables in the README and in the pages of the manual, and the JSON Schemas. `test_readme.py`
+compares.
 """
 
+import json
 import re
 import sys
 from pathlib import Path
 from typing import Final
 
 from execmem_tui.cli.commands import COMMANDS, load
+from execmem_tui.cli.schema import schema_of
 from execmem_tui.help import pages
 from execmem_tui.view.actions import ACTIONS, keys_markdown, spelled
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 README: Final = ROOT / "README.md"
 PAGES: Final = ROOT / "execmem_tui" / "help"
+SCHEMAS: Final = ROOT / "execmem_tui" / "cli" / "schemas"
 TEN_KEYS: Final = (
     "allocate",
     "free",
@@ -63,11 +67,17 @@ def generated() -> dict[Path, str]:
         ("pages", _pages()),
     ):
         readme = _between(readme, name, content)
+    schemas = {
+        SCHEMAS / f"{name}.json": json.dumps(schema_of(name, documents), indent=1) + "\n"
+        for name in COMMANDS
+        if (documents := load(name).DOCUMENTS)
+    }
     keys, commands = PAGES / "keys.md", PAGES / "commands.md"
     return {
         README: readme,
         keys: _between(keys.read_text(encoding="utf-8"), "keys", keys_markdown()),
         commands: _between(commands.read_text(encoding="utf-8"), "commands", _commands()),
+        **schemas,
     }
 
 

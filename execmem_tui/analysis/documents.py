@@ -1,86 +1,201 @@
 """The JSON objects that several commands share; keys may be added, none renamed."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
-from execmem_tui.model.areas import Area, Part
+from execmem_tui.model.areas import Area, AreaState, Part, PartState
+from execmem_tui.model.documents import (
+    ABSENT,
+    Absent,
+    Added,
+    Count,
+    Hex,
+    Keywords,
+    TypeName,
+    document,
+    hexes,
+)
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.ranges import ExecmemRange
+from execmem_tui.model.ranges import ExecmemRange, Provenance, Window
 from execmem_tui.model.rules import rules_of, value_text
 
 
-def _addresses(values: Mapping[str, int]) -> dict[str, str]:
-    return {name: hex(value) for name, value in values.items()}
+@document
+class RangeDocument:
+    """One type's range; an absent fallback is ``0x0``, alignments are bytes."""
+
+    start: Hex
+    end: Hex
+    fallback_start: Hex
+    fallback_end: Hex
+    pgprot: str
+    alignment: Count
+    alignment_bytes: Added[Count]
+    alignment_macro: Added[str]
+    flags: Sequence[str]
+    inherited: bool
+    pool_eligible: bool
+    used: bool
+    used_by: str
+    provenance: Added[Provenance]
 
 
-def range_document(entry: ExecmemRange) -> dict[str, Any]:
-    """Return one type's range; an absent fallback is ``0x0``, alignments are bytes."""
-    return {
-        "start": hex(entry.start),
-        "end": hex(entry.end),
-        "fallback_start": hex(entry.fallback_start),
-        "fallback_end": hex(entry.fallback_end),
-        "pgprot": entry.pgprot,
-        "alignment": entry.alignment,
-        "alignment_bytes": entry.alignment,
-        "alignment_macro": entry.alignment_macro,
-        "flags": list(entry.flags),
-        "inherited": entry.inherited,
-        "pool_eligible": entry.pool_eligible,
-        "used": entry.used,
-        "used_by": entry.used_by,
-        "provenance": entry.provenance.value,
-    }
+@document
+class RuleDocument:
+    """A rule of the kernel that is not as in its model."""
+
+    rule: str
+    what: str
+    value: str
+    of_model: str
 
 
-def rules_document(layout: Layout) -> dict[str, Any]:
-    """Return {"rules": which rules apply}, or {} where the kernel is one that is known in full."""
-    if not layout.rules.sentence(layout.arch):
-        return {}
-    model = rules_of(layout.rules.model)
-    return {
-        "rules": {
-            "model": layout.rules.model,
-            "differs": [
-                {
-                    "rule": rule.name,
-                    "what": rule.what,
-                    "value": value_text(getattr(layout.rules, rule.name)),
-                    "of_model": value_text(getattr(model, rule.name)),
-                }
-                for rule in layout.rules.differing(layout.arch)
-            ],
-            "unknown": [rule.name for rule in layout.rules.not_known(layout.arch)],
-            "read": not layout.rules.newer_than_read,
-        }
-    }
+@document
+class RulesDocument:
+    """Which rules apply where the kernel is none that is known in full."""
+
+    model: str
+    differs: Sequence[RuleDocument]
+    unknown: Sequence[str]
+    read: bool
 
 
-def layout_document(layout: Layout) -> dict[str, Any]:
-    """Return one layout as ``ranges`` and ``map`` print it."""
-    return {
-        "id": layout.id,
-        "kernel": layout.kernel,
-        "arch": layout.arch,
-        "variant": layout.variant,
-        "kaslr": layout.kaslr,
-        "word_bits": layout.word_bits,
-        "page_size": layout.page_size,
-        "pmd_size": layout.pmd_size,
-        "symbols": _addresses(layout.symbols),
-        "macros": _addresses(layout.macros),
-        "types": {kind.name: range_document(entry) for kind, entry in layout.types.items()},
-        "notes": list(layout.notes),
-        **rules_document(layout),
-    }
+@document
+class LayoutDocument:
+    """One layout as ``ranges`` and ``map`` print it."""
+
+    id: str
+    kernel: str
+    arch: str
+    variant: str
+    kaslr: str
+    word_bits: Added[Count]
+    page_size: Count
+    pmd_size: Added[Count]
+    symbols: Mapping[str, Hex]
+    macros: Mapping[str, Hex]
+    types: Annotated[Mapping[TypeName, RangeDocument], Keywords(additionalProperties=False)]
+    notes: Added[Sequence[str]]
+    rules: RulesDocument | Absent = ABSENT
 
 
-def area_document(area: Area) -> dict[str, Any]:
-    """Return one area; `end` includes the guard, `size` does not.
+@document
+class PartDocument:
+    """One used piece of an area: a kprobe slot, a BPF program in its pack, a trampoline."""
+
+    start: Hex
+    end: Hex
+    size: Count
+    name: str
+    state: PartState
+
+
+@document
+class AreaDocument:
+    """One area; `end` includes the guard, `size` does not.
 
     ``parts`` only where its consumer divides it.
     """
-    parts = {} if area.parts is None else {"parts": [part_document(part) for part in area.parts]}
+
+    start: Hex
+    end: Hex
+    size: Count
+    guard: Count
+    type: TypeName | None
+    owner: str | None
+    region: str | None
+    state: AreaState
+    window: Window | None
+    caller: Added[str | None]
+    detail: Added[str]
+    parts: Sequence[PartDocument] | Absent = ABSENT
+
+
+@document
+class CountersDocument:
+    """What happened up to the step."""
+
+    allocations: Count
+    frees: Count
+    failures: Count
+    fallbacks: Count
+    purges: Count
+
+
+@document
+class MeterDocument:
+    """One type's share of address space, in bytes."""
+
+    used: Count
+    lazy: Count
+    free: Count
+    largest_hole: Count
+
+
+def range_document(entry: ExecmemRange) -> RangeDocument:
+    """Return one type's range."""
+    return RangeDocument(
+        start=hex(entry.start),
+        end=hex(entry.end),
+        fallback_start=hex(entry.fallback_start),
+        fallback_end=hex(entry.fallback_end),
+        pgprot=entry.pgprot,
+        alignment=entry.alignment,
+        alignment_bytes=entry.alignment,
+        alignment_macro=entry.alignment_macro,
+        flags=entry.flags,
+        inherited=entry.inherited,
+        pool_eligible=entry.pool_eligible,
+        used=entry.used,
+        used_by=entry.used_by,
+        provenance=entry.provenance,
+    )
+
+
+def layout_document(layout: Layout) -> LayoutDocument:
+    """Return one layout."""
+    return LayoutDocument(
+        id=layout.id,
+        kernel=layout.kernel,
+        arch=layout.arch,
+        variant=layout.variant,
+        kaslr=layout.kaslr,
+        word_bits=layout.word_bits,
+        page_size=layout.page_size,
+        pmd_size=layout.pmd_size,
+        symbols=hexes(layout.symbols),
+        macros=hexes(layout.macros),
+        types={kind.name: range_document(entry) for kind, entry in layout.types.items()},
+        notes=layout.notes,
+        rules=rules_document(layout),
+    )
+
+
+def rules_document(layout: Layout) -> RulesDocument | Absent:
+    """Return which rules apply, or ABSENT where the kernel is one that is known in full."""
+    rules = layout.rules
+    if not rules.sentence(layout.arch):
+        return ABSENT
+    model = rules_of(rules.model)
+    differs = [
+        RuleDocument(
+            rule=each.name,
+            what=each.what,
+            value=value_text(getattr(rules, each.name)),
+            of_model=value_text(getattr(model, each.name)),
+        )
+        for each in rules.differing(layout.arch)
+    ]
+    return RulesDocument(
+        model=rules.model,
+        differs=differs,
+        unknown=[each.name for each in rules.not_known(layout.arch)],
+        read=not rules.newer_than_read,
+    )
+
+
+def area_keys(area: Area) -> dict[str, Any]:
+    """Return the keys of an area's document, for it and for documents that are more."""
     return {
         "start": hex(area.start),
         "end": hex(area.end),
@@ -89,20 +204,25 @@ def area_document(area: Area) -> dict[str, Any]:
         "type": None if area.type is None else area.type.name,
         "owner": area.owner,
         "region": area.region,
-        "state": area.state.value,
-        "window": None if area.window is None else area.window.value,
+        "state": area.state,
+        "window": area.window,
         "caller": area.caller,
         "detail": area.detail,
-        **parts,
+        "parts": ABSENT if area.parts is None else [part_document(part) for part in area.parts],
     }
 
 
-def part_document(part: Part) -> dict[str, Any]:
-    """Return one used piece of an area: a kprobe slot, a BPF program in its pack, a trampoline."""
-    return {
-        "start": hex(part.start),
-        "end": hex(part.end),
-        "size": part.size,
-        "name": part.name,
-        "state": part.state.value,
-    }
+def area_document(area: Area) -> AreaDocument:
+    """Return one area."""
+    return AreaDocument(**area_keys(area))
+
+
+def part_document(part: Part) -> PartDocument:
+    """Return one used piece of an area."""
+    return PartDocument(
+        start=hex(part.start),
+        end=hex(part.end),
+        size=part.size,
+        name=part.name,
+        state=part.state,
+    )

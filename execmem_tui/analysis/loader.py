@@ -10,11 +10,12 @@ block of the ROX cache.
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
 from execmem_tui.analysis.loads import Load, LoaderMiss, Plan, TaskWindow
 from execmem_tui.analysis.rox_text import CachedText, RoxText
+from execmem_tui.analysis.verify_documents import LoaderDocument
 from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
 from execmem_tui.formats.trace import (
@@ -150,21 +151,21 @@ class LoaderCheck:
                 for miss in self.rox.misses
             ]
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> LoaderDocument:
         """Return the key ``loader`` of verify's document.
 
         The counts by class are in its ``classes``.
         """
-        return {
-            "catalogue": self._catalogues[0].id,
-            "other_build": self.near,
-            "loads": self.checked[self._kind],
-            "exact": self.exact[self._kind],
-            "with_fallback": self.fallback_loads,
-            "failed_loads": self.checked[FAILED],
-            "unclaimed": dict(self.unclaimed),
-            "misses": [miss.document() for miss in self.misses[:_SHOWN]],
-        }
+        return LoaderDocument(
+            catalogue=self._catalogues[0].id,
+            other_build=self.near,
+            loads=self.checked[self._kind],
+            exact=self.exact[self._kind],
+            with_fallback=self.fallback_loads,
+            failed_loads=self.checked[FAILED],
+            unclaimed=self.unclaimed,
+            misses=[miss.document() for miss in self.misses[:_SHOWN]],
+        )
 
     def _new_task(self, name: str) -> TaskWindow:
         """Start to watch a task; of too many the oldest are forgotten."""

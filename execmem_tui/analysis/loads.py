@@ -1,9 +1,10 @@
 """What is remembered of module loads while a trace is read."""
 
-from typing import Any, Final
+from typing import Final
 
 from attrs import define, field, frozen
 
+from execmem_tui.analysis.verify_documents import LoaderMissDocument
 from execmem_tui.consumers.catalogue import Module
 from execmem_tui.formats.trace import Alloc
 
@@ -37,16 +38,16 @@ class LoaderMiss:
     cause: str = ""
     """What explains it, or ""."""
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> LoaderMissDocument:
         """Return it for JSON."""
-        return {
-            "line": self.line,
-            "module": self.name,
-            "class": self.kind,
-            "expected": self.expected,
-            "found": self.found,
-            "cause": self.cause,
-        }
+        return LoaderMissDocument(
+            line=self.line,
+            module=self.name,
+            class_=self.kind,
+            expected=self.expected,
+            found=self.found,
+            cause=self.cause,
+        )
 
 
 @define

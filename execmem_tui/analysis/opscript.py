@@ -10,11 +10,17 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
+from execmem_tui.analysis.verify_documents import (
+    FirstDifferenceDocument,
+    VerifyDocument,
+    counts,
+)
 from execmem_tui.files.opscript import OpHeader, OpScript
 from execmem_tui.mm.execmem import Execmem, TypeRange
 from execmem_tui.mm.percpu import pcpu_get_vm_areas
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
+from execmem_tui.model.documents import plain
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.rules import rules_of
 
@@ -56,30 +62,27 @@ class OpScriptResult:
             if checked != exact
         }
         first = self.first_difference
-        return {
-            "source": self.source,
-            "checked": self.checked,
-            "exact": self.exact,
-            "certain": self.checked,
-            "certain_exact": self.exact,
-            "unexplained": self.checked - self.exact,
-            "classes": {
-                name: {"checked": all_, "exact": good}
-                for name, (all_, good) in self.classes.items()
-            },
-            "causes": {f"unexplained: {name}": count for name, count in missed.items()},
-            "windows": {
-                name: {"checked": all_, "exact": good}
-                for name, (all_, good) in self.windows.items()
-            },
-            "first_difference": None
-            if first is None
-            else {
-                "where": f"line {first.line}: {first.row}",
-                "expected": _shown(first.expected),
-                "predicted": _shown(first.predicted),
-            },
-        }
+        document: dict[str, Any] = plain(
+            VerifyDocument(
+                source=self.source,
+                checked=self.checked,
+                exact=self.exact,
+                certain=self.checked,
+                certain_exact=self.exact,
+                unexplained=self.checked - self.exact,
+                classes=counts(self.classes),
+                causes={f"unexplained: {name}": count for name, count in missed.items()},
+                windows=counts(self.windows),
+                first_difference=None
+                if first is None
+                else FirstDifferenceDocument(
+                    where=f"line {first.line}: {first.row}",
+                    expected=_shown(first.expected),
+                    predicted=_shown(first.predicted),
+                ),
+            )
+        )
+        return document
 
 
 def _shown(value: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from attrs import define, field, frozen
 
@@ -11,8 +11,11 @@ from execmem_tui.mm.vmalloc import Vmalloc
 
 _NEAR: Final = 3
 
-Place = tuple[int, int, str]
-"""Start, end and state (free, lazy, pooled or busy) of a piece of address space."""
+Held = Literal["free", "lazy", "pooled", "busy"]
+"""What the model has in a piece of address space."""
+
+Place = tuple[int, int, Held]
+"""Start, end and state of a piece of address space."""
 
 
 class Cause(StrEnum):
@@ -129,4 +132,5 @@ def around(vmalloc: Vmalloc, address: int | None) -> tuple[Place, ...]:
     below = [place for place in places if place[0] <= address][-_NEAR:]
     above = [place for place in places if place[0] > address][:_NEAR]
     area = vmalloc.enclosing(address)
-    return (*below, *([] if area is None else [(area.start, area.end, "busy")]), *above)
+    busy: list[Place] = [] if area is None else [(area.start, area.end, "busy")]
+    return (*below, *busy, *above)

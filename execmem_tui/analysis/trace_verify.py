@@ -15,10 +15,17 @@ from execmem_tui.analysis.loads import LoaderMiss
 from execmem_tui.analysis.replay import Replay
 from execmem_tui.analysis.replay_results import Miss, Place, ReplayResults
 from execmem_tui.analysis.request_classes import Unknown
+from execmem_tui.analysis.verify_documents import (
+    FirstDifferenceDocument,
+    PlaceDocument,
+    TraceDocument,
+    counts,
+)
 from execmem_tui.bundles.trace_run import TraceRun, read_trace_run
 from execmem_tui.files.trace_events import read_events
 from execmem_tui.formats.trace import Event
 from execmem_tui.mm.vmalloc import Vmalloc
+from execmem_tui.model.documents import plain
 from execmem_tui.model.rules import Rules, rules_told
 
 _FOUND: Final = ("checked", "exact", "unclaimed", "misses", "fallback_loads")
@@ -61,58 +68,62 @@ class TraceVerdict:
             causes.update(miss.cause or f"unexplained: {miss.kind}" for miss in self.loader.misses)
             checked.update(self.loader.checked)
             exact.update(self.loader.exact)
-        return {
-            "source": self.source,
-            "checked": found.checked.total(),
-            "exact": found.exact.total(),
-            "certain": found.certain,
-            "certain_exact": found.certain_exact,
-            "unexplained": len(self.unexplained) + len(self.wrong_loads),
-            "classes": {
-                name: {"checked": count, "exact": exact[name]}
-                for name, count in sorted(checked.items())
-            },
-            "causes": dict(causes),
-            "windows": {
-                f"{start:x}-{end:x}": {"checked": checked, "exact": exact}
-                for (start, end), (checked, exact) in sorted(found.windows.items())
-            },
-            "first_difference": self._first_difference(),
-            "kernel": self.run.kernel,
-            "cpus": self.run.cpus,
-            "begins": self.run.begins.name or None,
-            "unclaimed": dict(found.unclaimed),
-            "robust_wrong": sum(miss.robust and not miss.cause for miss in found.misses),
-            "lost_events": max(found.lost, self.run.lost),
-            "frees_of_unknown_areas": found.unknown_frees,
-            "purges": found.purges,
-            "purges_with_equal_counts": found.purge_counts_equal,
-            "loader": None if self.loader is None else self.loader.document(),
+        windows = {
+            f"{start:x}-{end:x}": pair for (start, end), pair in sorted(found.windows.items())
         }
+        document: dict[str, Any] = plain(
+            TraceDocument(
+                source=self.source,
+                checked=found.checked.total(),
+                exact=found.exact.total(),
+                certain=found.certain,
+                certain_exact=found.certain_exact,
+                unexplained=len(self.unexplained) + len(self.wrong_loads),
+                classes=counts({name: (checked[name], exact[name]) for name in sorted(checked)}),
+                causes=causes,
+                windows=counts(windows),
+                first_difference=self._first_difference(),
+                kernel=self.run.kernel,
+                cpus=self.run.cpus,
+                begins=self.run.begins.name or None,
+                unclaimed=found.unclaimed,
+                robust_wrong=sum(miss.robust and not miss.cause for miss in found.misses),
+                lost_events=max(found.lost, self.run.lost),
+                frees_of_unknown_areas=found.unknown_frees,
+                purges=found.purges,
+                purges_with_equal_counts=found.purge_counts_equal,
+                loader=None if self.loader is None else self.loader.document(),
+            )
+        )
+        return document
 
-    def _first_difference(self) -> dict[str, Any] | None:
+    def _first_difference(self) -> FirstDifferenceDocument | None:
         if self.found.misses:
             first = self.found.misses[0]
-            return {
-                "where": (
-                    f"{self.run.path.name}:{first.line}, at {first.request.time:.6f} by"
-                    f" {first.request.task}: {first.request.size} bytes, align"
-                    f" {first.request.align}"
+            asked = first.request
+            return FirstDifferenceDocument(
+                where=(
+                    f"{self.run.path.name}:{first.line}, at {asked.time:.6f} by {asked.task}:"
+                    f" {asked.size} bytes, align {asked.align}"
                 ),
-                "expected": None if first.request.failed else hex(first.request.start),
-                "predicted": None if first.predicted is None else hex(first.predicted),
-                "around_expected": _places(first.around_expected),
-                "around_predicted": _places(first.around_predicted),
-            }
+                expected=None if asked.failed else hex(asked.start),
+                predicted=None if first.predicted is None else hex(first.predicted),
+                around_expected=_places(first.around_expected),
+                around_predicted=_places(first.around_predicted),
+            )
         if self.loader is not None and self.loader.misses:
             load = self.loader.misses[0]
             where = f"{self.run.path.name}:{load.line}, {load.name}: {load.kind}"
-            return {"where": where, "expected": load.found, "predicted": load.expected}
+            return FirstDifferenceDocument(
+                where=where, expected=load.found, predicted=load.expected
+            )
         return None
 
 
-def _places(places: tuple[Place, ...]) -> list[dict[str, str]]:
-    return [{"start": hex(start), "end": hex(end), "state": state} for start, end, state in places]
+def _places(places: tuple[Place, ...]) -> list[PlaceDocument]:
+    return [
+        PlaceDocument(start=hex(start), end=hex(end), state=state) for start, end, state in places
+    ]
 
 
 def make_replay(

@@ -7,10 +7,21 @@ import argparse
 
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.files.regular import user_path
+from execmem_tui.formats.manifest import ManifestDocument
+from execmem_tui.model.documents import document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 
+
+@document
+class CaptureDocument(ManifestDocument):
+    """The manifest of the bundle that was written, and where it lies."""
+
+    output: str
+
+
+DOCUMENTS = (CaptureDocument,)
 HELP = "one bundle of all that the running kernel says of its executable memory"
 
 
@@ -61,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         user_path(args.output), proc=user_path(args.proc), seconds=args.trace, hide=args.anonymise
     )
     if args.json:
-        write_json({"output": args.output, **manifest.document()})
+        write_json(CaptureDocument(output=args.output, **manifest.keys()))
     else:
         total = sum(each.size for each in manifest.files)
         write_lines(

@@ -1,8 +1,8 @@
 """The commands by name, and their modules.
 
 A command is one module of this package with ``HELP`` (one line), ``add_arguments(parser)``,
-``run(args)`` (the exit code) and ``DOCUMENTS`` (the attrs classes of its JSON, or nothing), and one
-name in ``COMMANDS``. Help, completion, the man page and the schemas find it there.
+``run(args)`` (the exit code) and ``DOCUMENTS`` (the attrs classes of its JSON), and one name in
+``COMMANDS``. Help, completion, the man page and the schemas find it there.
 """
 
 import argparse
@@ -35,6 +35,8 @@ class Command(Protocol):
 
     HELP: str
     """What it answers, in one line."""
+    DOCUMENTS: tuple[type, ...]
+    """The classes of its JSON documents; empty where it has none."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Add its arguments."""

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from execmem_tui.analysis.diagnosis.asker import AskerKind
 from execmem_tui.analysis.diagnosis.diagnose import Diagnosis, Log, read_log
-from execmem_tui.analysis.diagnosis.finding import Finding, finding_document
+from execmem_tui.analysis.diagnosis.documents import FindingsDocument, finding_document
+from execmem_tui.analysis.diagnosis.finding import Finding
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.failures import Form, parse_failures
@@ -25,6 +26,7 @@ from execmem_tui.sources.base import Source
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+DOCUMENTS = (FindingsDocument,)
 HELP = "why an allocation failed: who asked, how much, where, and what would have fitted"
 _STDIN = "-"
 _LIVE = "live"
@@ -66,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
     diagnosis = Diagnosis(snapshot)
     found = [each for log in logs for each in diagnosis.findings(log)]
     if args.json:
-        write_json({"findings": [finding_document(each) for each in found]})
+        write_json(FindingsDocument(findings=[finding_document(each) for each in found]))
     else:
         write_lines(_text(found))
     return 1 if found else 0

@@ -4,13 +4,17 @@ What was allocated, freed, moved and grown between two sources or two phases of 
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from attrs import asdict
 
 from execmem_tui.analysis.diff import Basis, Pair, SourceDifference, compare
-from execmem_tui.analysis.documents import area_document
+from execmem_tui.analysis.documents import AreaDocument, area_document, area_keys
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.model.areas import Area
+from execmem_tui.model.documents import Count, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import Bytes, format_size, hex_address
@@ -27,6 +31,56 @@ _SAID = {
         " or from the image"
     ),
 }
+
+
+@document
+class PairDocument(AreaDocument):
+    """An area as it is, and as it was: ``before``."""
+
+    before: AreaDocument
+    growth: int
+
+
+@document
+class OwnerDocument:
+    """One owner's live memory in bytes, guards left out."""
+
+    closed: ClassVar = True
+    owner: str
+    kind: Literal["module", "kprobes", "ftrace", "bpf", "kernel", "other", "lazy", "pooled", "rox"]
+    before: Count
+    after: Count
+    change: int
+    areas_before: Count
+    areas_after: Count
+
+
+@document
+class ProgramsDocument:
+    """BPF programs that came and went, by name."""
+
+    closed: ClassVar = True
+    loaded: Sequence[str]
+    unloaded: Sequence[str]
+
+
+@document
+class DiffDocument:
+    """What differs between two sources."""
+
+    before: str
+    after: str
+    basis: Basis
+    allocated: Sequence[AreaDocument]
+    freed: Sequence[AreaDocument]
+    changed: Sequence[PairDocument]
+    moved: Sequence[PairDocument]
+    grown: Sequence[PairDocument]
+    owners: Sequence[OwnerDocument]
+    programs: ProgramsDocument
+
+
+DOCUMENTS = (DiffDocument,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,42 +131,25 @@ def _open(name: str, phase: str | None, arch: str | None) -> "Source":
     return open_path(name, phase=phase, arch=arch)
 
 
-def diff_document(found: SourceDifference, before: str, after: str) -> dict[str, Any]:
-    """Return the document without its ``schema`` key.
-
-    An area that was elsewhere or otherwise has it as ``before``.
-    """
-    return {
-        "before": before,
-        "after": after,
-        "basis": found.basis.value,
-        "allocated": [area_document(area) for area in found.allocated],
-        "freed": [area_document(area) for area in found.freed],
-        "changed": [_pair_document(pair) for pair in found.changed],
-        "moved": [_pair_document(pair) for pair in found.moved],
-        "grown": [_pair_document(pair) for pair in found.grown],
-        "owners": [
-            {
-                "owner": each.owner,
-                "kind": each.kind,
-                "before": each.before,
-                "after": each.after,
-                "change": each.change,
-                "areas_before": each.areas_before,
-                "areas_after": each.areas_after,
-            }
-            for each in found.owners
-        ],
-        "programs": {"loaded": list(found.loaded), "unloaded": list(found.unloaded)},
-    }
+def diff_document(found: SourceDifference, before: str, after: str) -> DiffDocument:
+    """Return the differences between the sources of these titles."""
+    return DiffDocument(
+        before=before,
+        after=after,
+        basis=found.basis,
+        allocated=[area_document(area) for area in found.allocated],
+        freed=[area_document(area) for area in found.freed],
+        changed=[_pair_document(pair) for pair in found.changed],
+        moved=[_pair_document(pair) for pair in found.moved],
+        grown=[_pair_document(pair) for pair in found.grown],
+        owners=[OwnerDocument(**asdict(each), change=each.change) for each in found.owners],
+        programs=ProgramsDocument(loaded=found.loaded, unloaded=found.unloaded),
+    )
 
 
-def _pair_document(pair: Pair) -> dict[str, Any]:
-    return {
-        **area_document(pair.after),
-        "before": area_document(pair.before),
-        "growth": pair.growth,
-    }
+def _pair_document(pair: Pair) -> PairDocument:
+    before = area_document(pair.before)
+    return PairDocument(**area_keys(pair.after), before=before, growth=pair.growth)
 
 
 def _signed(size: Bytes) -> str:

@@ -1,14 +1,34 @@
 """``execmem-tui help [PAGE]``: the pages that come with the package, or a command's own help."""
 
 import argparse
+from collections.abc import Sequence
 from difflib import get_close_matches
 
 from execmem_tui.cli.commands import COMMANDS, parser_of
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.help import page, pages
+from execmem_tui.model.documents import ABSENT, Absent, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
 
+
+@document
+class PageDocument:
+    """One page of the manual."""
+
+    name: str
+    title: str
+    text: str | Absent = ABSENT
+
+
+@document
+class HelpDocument:
+    """All pages, or the one that was asked for with its text."""
+
+    pages: Sequence[PageDocument]
+
+
+DOCUMENTS = (HelpDocument,)
 HELP = "the pages of the manual: keys, formats, live, architecture, …"
 
 
@@ -36,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     usage = parser_of(args.page).format_help() if args.page in COMMANDS else ""
     if args.json:
         title = titles.get(args.page, args.page)
-        write_json({"pages": [{"name": args.page, "title": title, "text": text or usage}]})
+        found = PageDocument(name=args.page, title=title, text=text or usage)
+        write_json(HelpDocument(pages=[found]))
     else:
         write_lines("\n".join(filter(None, (text, usage))).splitlines())
     return 0
@@ -44,7 +65,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(titles: dict[str, str], *, as_json: bool) -> None:
     if as_json:
-        write_json({"pages": [{"name": name, "title": title} for name, title in titles.items()]})
+        rows = [PageDocument(name=name, title=title) for name, title in titles.items()]
+        write_json(HelpDocument(pages=rows))
         return
     width = max(map(len, titles))
     write_lines(f"{name:<{width}}  {title}" for name, title in titles.items())

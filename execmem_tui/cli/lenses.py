@@ -6,6 +6,15 @@ Reach of a pair, proposed classes, arm64's boot lines.
 from pathlib import Path
 
 from execmem_tui.analysis.reach import verdicts
+from execmem_tui.cli.lens_documents import (
+    AskedDocument,
+    BootLinesDocument,
+    ClassDocument,
+    PairReachDocument,
+    PlacementDocument,
+    ProposedDocument,
+    RelocationReachDocument,
+)
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.files.packed import read_lines
 from execmem_tui.model.errors import InputError
@@ -22,16 +31,13 @@ def print_reach(layout: Layout, origin_text: str, target_text: str, *, as_json: 
     code = 1 if calls and all(call == "unreachable" for call in calls) else 0
     if as_json:
         rows = [
-            {"name": reach.name, "relocations": list(reach.relocations), "verdict": verdict.value}
+            RelocationReachDocument(name=reach.name, relocations=reach.relocations, verdict=verdict)
             for reach, verdict in found
         ]
         write_json(
-            {
-                "origin": hex(origin),
-                "target": hex(target),
-                "distance": target - origin,
-                "reach": rows,
-            }
+            PairReachDocument(
+                origin=hex(origin), target=hex(target), distance=target - origin, reach=rows
+            )
         )
         return code
     write_lines([f"{layout.arch}: {origin:x} -> {target:x}, distance {_signed(target - origin)}"])
@@ -78,28 +84,28 @@ def print_proposed(layout: Layout, *, as_json: bool) -> int:
     ranges, wishes, placements = class_ranges(layout), asked(layout), side_by_side(layout)
     if as_json:
         write_json(
-            {
-                "label": LABEL,
-                "layout": layout.id,
-                "classes": [
-                    {
-                        "name": each.name.value,
-                        "start": hex(each.start),
-                        "end": hex(each.end),
-                        "why": each.why,
-                    }
+            ProposedDocument(
+                label=LABEL,
+                layout=layout.id,
+                classes=[
+                    ClassDocument(
+                        name=each.name.value,
+                        start=hex(each.start),
+                        end=hex(each.end),
+                        why=each.why,
+                    )
                     for each in ranges
                 ],
-                "asked": [
-                    {
-                        "type": wish.type.name,
-                        "first": wish.first.value,
-                        "second": None if wish.second is None else wish.second.value,
-                    }
+                asked=[
+                    AskedDocument(
+                        type=wish.type.name,
+                        first=wish.first.value,
+                        second=None if wish.second is None else wish.second.value,
+                    )
                     for wish in wishes
                 ],
-                "placements": [asdict(placement) for placement in placements],
-            }
+                placements=[PlacementDocument(**asdict(placement)) for placement in placements],
+            )
         )
         return 0
     write_lines([f"{layout.arch} {layout.kernel} {layout.variant}: placement classes, {LABEL}", ""])
@@ -148,7 +154,7 @@ def print_dmesg(name: str, *, as_json: bool) -> int:
             " together",
         )
     if as_json:
-        write_json(asdict(found))
+        write_json(BootLinesDocument(**asdict(found)))
     else:
         write_lines([found.text])
     return 0

@@ -1,14 +1,43 @@
 """``execmem-tui map``: the plain map, or everything on it as JSON."""
 
 import argparse
+from collections.abc import Mapping, Sequence
 
+from attrs import asdict
+
+from execmem_tui.analysis.documents import (
+    AreaDocument,
+    CountersDocument,
+    LayoutDocument,
+    MeterDocument,
+    area_document,
+    layout_document,
+)
+from execmem_tui.analysis.holes import meters
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.cli.terminal import columns
+from execmem_tui.model.areas import AreaState
+from execmem_tui.model.documents import Count, TypeName, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Source
 
+
+@document
+class MapDocument:
+    """Everything on the map at one step; pooled areas are listed apart."""
+
+    layout: LayoutDocument
+    step: Count
+    steps: Count
+    areas: Sequence[AreaDocument]
+    pooled: Sequence[AreaDocument]
+    counters: CountersDocument
+    meters: Mapping[TypeName, MeterDocument]
+
+
+DOCUMENTS = (MapDocument,)
 HELP = "the map as plain text"
 
 
@@ -41,25 +70,18 @@ def print_map(source: Source, width: int | None = None) -> None:
     write_lines(plain_map(source.history.snapshot(), source.title, width=columns(width)))
 
 
-def map_document(snapshot: Snapshot) -> dict[str, object]:
-    """Return the document of `snapshot` without its ``schema`` key.
-
-    Pooled areas are listed apart.
-    """
-    from attrs import asdict
-
-    from execmem_tui.analysis.documents import area_document, layout_document
-    from execmem_tui.analysis.holes import meters
-    from execmem_tui.model.areas import AreaState
-
-    areas = [area for area in snapshot.areas if area.state is not AreaState.POOLED]
+def map_document(snapshot: Snapshot) -> MapDocument:
+    """Return the document of `snapshot`."""
     pooled = [area for area in snapshot.areas if area.state is AreaState.POOLED]
-    return {
-        "layout": layout_document(snapshot.layout),
-        "step": snapshot.step,
-        "steps": snapshot.steps,
-        "areas": [area_document(area) for area in areas],
-        "pooled": [area_document(area) for area in pooled],
-        "counters": asdict(snapshot.counters),
-        "meters": {kind.name: asdict(meter) for kind, meter in meters(snapshot).items()},
-    }
+    others = [area for area in snapshot.areas if area.state is not AreaState.POOLED]
+    return MapDocument(
+        layout=layout_document(snapshot.layout),
+        step=snapshot.step,
+        steps=snapshot.steps,
+        areas=[area_document(area) for area in others],
+        pooled=[area_document(area) for area in pooled],
+        counters=CountersDocument(**asdict(snapshot.counters)),
+        meters={
+            kind.name: MeterDocument(**asdict(each)) for kind, each in meters(snapshot).items()
+        },
+    )

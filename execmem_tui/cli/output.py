@@ -6,9 +6,10 @@ import io
 import json
 import os
 import sys
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
+from execmem_tui.model.documents import plain
 from execmem_tui.model.errors import SourceError
 from execmem_tui.model.text import printable
 
@@ -25,12 +26,10 @@ _PLAIN: Final = {
 """What stands for a character that the encoding of the terminal does not have."""
 
 
-def write_json(document: Mapping[str, Any]) -> None:
-    """Write one JSON object to stdout, ``schema`` first."""
-    text = json.dumps(
-        {"schema": SCHEMA_VERSION, **document}, indent=2, ensure_ascii=True, allow_nan=False
-    )
-    _write(text + "\n")
+def write_json(document: object) -> None:
+    """Write one document (`execmem_tui.model.documents`) to stdout, ``schema`` first."""
+    whole = {"schema": SCHEMA_VERSION, **plain(document)}
+    _write(json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
 
 
 def write_lines(lines: Iterable[str]) -> None:

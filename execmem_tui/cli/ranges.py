@@ -1,8 +1,15 @@
 """``execmem-tui ranges``: where each type may live, resolved, comparable, explained."""
 
 import argparse
+from collections.abc import Sequence
 
+from execmem_tui.analysis.documents import LayoutDocument, layout_document
 from execmem_tui.arch import explain, find, layout_ids, resolve, resolve_id
+from execmem_tui.cli.lens_documents import (
+    BootLinesDocument,
+    PairReachDocument,
+    ProposedDocument,
+)
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import (
     DEFAULT_ARCH,
@@ -10,6 +17,7 @@ from execmem_tui.cli.source_options import (
     add_layout_arguments,
     parse_overrides,
 )
+from execmem_tui.model.documents import SignedHex, TypeName, document, plain
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
@@ -17,6 +25,59 @@ from execmem_tui.model.rules import rules_of
 from execmem_tui.model.text import printable
 
 HELP = "the resolved ranges of every execmem type"
+
+
+@document
+class RangesDocument:
+    """The resolved ranges of some layouts."""
+
+    layouts: Sequence[LayoutDocument]
+
+
+@document
+class DifferenceDocument:
+    """One field that differs."""
+
+    field: str
+    before: str
+    after: str
+
+
+@document
+class LayoutsDiffDocument:
+    """``--diff``: two layouts by id, and what differs."""
+
+    before: str
+    after: str
+    differences: Sequence[DifferenceDocument]
+
+
+@document
+class StepDocument:
+    """One macro or symbol, with its formula and the file of the kernel that has it."""
+
+    name: str
+    value: SignedHex
+    formula: str
+    source: str
+
+
+@document
+class ExplanationDocument:
+    """``--explain``: how the range of a type comes about."""
+
+    type: TypeName
+    steps: Sequence[StepDocument]
+
+
+DOCUMENTS = (
+    RangesDocument,
+    LayoutsDiffDocument,
+    ExplanationDocument,
+    PairReachDocument,
+    ProposedDocument,
+    BootLinesDocument,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -72,9 +133,7 @@ def run(args: argparse.Namespace) -> int:
     layouts = _layouts(args)
     kinds = _kinds(args.type)
     if args.json:
-        from execmem_tui.analysis.documents import layout_document
-
-        write_json({"layouts": [layout_document(layout) for layout in layouts]})
+        write_json(RangesDocument(layouts=[layout_document(layout) for layout in layouts]))
         return 0
     from execmem_tui.view.ranges_table import layout_lines  # what the JSON does not need: 10 ms
 
@@ -152,9 +211,7 @@ def _short(text: str) -> Layout:
 
 def differences(before: Layout, after: Layout) -> list[tuple[str, str, str]]:
     """Return (field, in the first, in the second) for everything that differs."""
-    from execmem_tui.analysis.documents import layout_document
-
-    first, second = layout_document(before), layout_document(after)
+    first, second = plain(layout_document(before)), plain(layout_document(after))
     sizes = ("page_size", "pmd_size", "word_bits")
     found = [
         (name, str(first[name]), str(second[name])) for name in sizes if first[name] != second[name]
@@ -187,8 +244,8 @@ def _diff(args: argparse.Namespace) -> int:
     from execmem_tui.view.ranges_table import columns
 
     if args.json:
-        rows = [{"field": field, "before": old, "after": new} for field, old, new in found]
-        write_json({"before": before.id, "after": after.id, "differences": rows})
+        rows = [DifferenceDocument(field=name, before=old, after=new) for name, old, new in found]
+        write_json(LayoutsDiffDocument(before=before.id, after=after.id, differences=rows))
     elif found:
         write_lines(columns(found, ("FIELD", before.id, after.id)))
     else:
@@ -213,15 +270,12 @@ def _explain(args: argparse.Namespace) -> int:
         others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
         wanted = [step for step in steps if not step.name.startswith(others)]
         rows = [
-            {
-                "name": step.name,
-                "value": hex(step.value),
-                "formula": step.formula,
-                "source": step.source,
-            }
+            StepDocument(
+                name=step.name, value=hex(step.value), formula=step.formula, source=step.source
+            )
             for step in wanted
         ]
-        write_json({"type": kind.name, "steps": rows})
+        write_json(ExplanationDocument(type=kind.name, steps=rows))
     else:
         from execmem_tui.view.ranges_table import explanation_lines
 

@@ -5,20 +5,136 @@ Compared under two settings, or swept over draws.
 
 import argparse
 import sys
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 from attrs import asdict
 
+from execmem_tui.analysis.documents import CountersDocument, MeterDocument
 from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.model.documents import ABSENT, Absent, Added, Keywords, Scalar, TypeName, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.numbers import decimal
 from execmem_tui.model.work import RUN_LIMIT, SWEEP_LIMIT
 
 if TYPE_CHECKING:
+    from execmem_tui.scenarios.runner import Outcome
     from execmem_tui.scenarios.scenario import Scenario
     from execmem_tui.scenarios.settings import Settings
 
 HELP = "a scenario without a screen: final state, failures, fallbacks"
+
+
+@document
+class ExpectationDocument:
+    """One expectation and what came of it."""
+
+    text: str
+    passed: bool
+    got: Scalar
+    line: Annotated[int, Keywords(minimum=1)] | Absent
+
+
+@document
+class OneRunDocument:
+    """One run; sizes are bytes."""
+
+    scenario: str
+    settings: str
+    passed: bool
+    expectations: Sequence[ExpectationDocument]
+    counters: CountersDocument
+    meters: Mapping[TypeName, MeterDocument]
+    values: Annotated[
+        Added[Mapping[str, Scalar]],
+        Keywords(description="more named values, see execmem-tui scenarios --names"),
+    ]
+
+
+@document
+class ChangeDocument:
+    """What differs between two runs."""
+
+    name: str
+    before: int
+    after: int
+    change: int
+    size: Annotated[bool, Keywords(description="bytes, not a count")]
+
+
+@document
+class RunDocument(OneRunDocument):
+    """A run, and with ``--against`` the run under other settings and the differences."""
+
+    settings: Annotated[
+        Added[str], Keywords(description="the simulated kernel and the knobs that are turned")
+    ]
+    against: OneRunDocument | Absent = ABSENT
+    differences: Sequence[ChangeDocument] | Absent = ABSENT
+    labels: (
+        Annotated[Sequence[str], Keywords(description="what of the two settings no kernel does")]
+        | Absent
+    ) = ABSENT
+
+
+@document
+class SeedsDocument:
+    """Both included."""
+
+    first: int
+    last: int
+
+
+@document
+class DrawDocument:
+    """One seed of a sweep; the largest hole is of MODULE_TEXT, in bytes."""
+
+    seed: int
+    passed: bool
+    fallbacks: int
+    failures: int
+    largest_hole: int
+
+
+@document
+class DistributionDocument:
+    """How a measure spreads over the draws: ascending pairs of value and draws."""
+
+    least: int
+    median: int
+    most: int
+    mean: float
+    counts: Sequence[tuple[int, int]]
+
+
+@document
+class SweepDocument:
+    """With ``--seeds``: the draws, and how the measures spread over them."""
+
+    scenario: str
+    passed: bool
+    seeds: SeedsDocument
+    draws: Sequence[DrawDocument]
+    measures: Annotated[
+        Mapping[str, DistributionDocument],
+        Keywords(required=["fallbacks", "failures", "largest_hole"]),
+    ]
+
+
+DOCUMENTS = (RunDocument, SweepDocument)
+
+
+def run_keys(outcome: "Outcome") -> dict[str, Any]:
+    """Return the keys of a run's document, for it and for documents that are more."""
+    return {
+        "scenario": outcome.scenario,
+        "settings": outcome.settings.describe(),
+        "passed": outcome.passed,
+        "expectations": [ExpectationDocument(**asdict(each)) for each in outcome.expectations],
+        "counters": CountersDocument(**asdict(outcome.counters)),
+        "meters": {name: MeterDocument(**each) for name, each in outcome.meters.items()},
+        "values": outcome.values,
+    }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -120,12 +236,12 @@ def run(args: argparse.Namespace) -> int:
         return _sweep(args, scenario, settings)
     if args.against:
         return _against(args, scenario, settings)
-    from execmem_tui.scenarios.runner import Runner, document, limited_work
+    from execmem_tui.scenarios.runner import Runner, limited_work
     from execmem_tui.view.scenario_text import run_lines
 
     outcome = Runner(scenario, settings, recording=False, work=limited_work(args.limit)).run()
     if args.json:
-        write_json(document(outcome))
+        write_json(RunDocument(**run_keys(outcome)))
     else:
         write_lines(run_lines(scenario, outcome))
         if args.map:
@@ -146,20 +262,21 @@ def _print_map(scenario: "Scenario", settings: "Settings", limit: int | None) ->
 
 def _against(args: argparse.Namespace, scenario: "Scenario", settings: "Settings") -> int:
     from execmem_tui.scenarios.compare import compare, parse_changes
-    from execmem_tui.scenarios.runner import document
     from execmem_tui.view.scenario_text import comparison_lines
 
     changes = parse_changes(",".join(args.against))
     found = compare(scenario, changes, settings, limit=args.limit)
     if args.json:
-        differences = [{**asdict(row), "change": row.change} for row in found.rows]
-        document_: dict[str, Any] = {
-            **document(found.before),
-            "against": document(found.after),
-            "differences": differences,
-            "labels": list(found.labels),
-        }
-        write_json(document_)
+        write_json(
+            RunDocument(
+                **run_keys(found.before),
+                against=OneRunDocument(**run_keys(found.after)),
+                differences=[
+                    ChangeDocument(**asdict(row), change=row.change) for row in found.rows
+                ],
+                labels=found.labels,
+            )
+        )
     else:
         write_lines(comparison_lines(scenario, found))
         if args.map:
@@ -185,15 +302,17 @@ def _sweep(args: argparse.Namespace, scenario: "Scenario", settings: "Settings")
         limit=args.limit,
     )
     if args.json:
-        measures = {measure: asdict(found.distribution(measure)) for measure in MEASURES}
         write_json(
-            {
-                "scenario": found.scenario,
-                "passed": found.passed,
-                "seeds": {"first": seeds[0], "last": seeds[-1]},
-                "draws": [asdict(draw) for draw in found.draws],
-                "measures": measures,
-            }
+            SweepDocument(
+                scenario=found.scenario,
+                passed=found.passed,
+                seeds=SeedsDocument(first=seeds[0], last=seeds[-1]),
+                draws=[DrawDocument(**asdict(draw)) for draw in found.draws],
+                measures={
+                    measure: DistributionDocument(**asdict(found.distribution(measure)))
+                    for measure in MEASURES
+                },
+            )
         )
     else:
         write_lines(sweep_lines(found))

@@ -1,10 +1,35 @@
 """``execmem-tui scenarios``: the library, and the words of its files."""
 
 import argparse
+from collections.abc import Mapping, Sequence
 
 from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.model.documents import ABSENT, Absent, Added, document
 from execmem_tui.view.ranges_table import columns
 
+
+@document
+class ScenarioDocument:
+    """One scenario of the library."""
+
+    name: str
+    title: str
+    arch: str
+    kernel: str
+    source: str
+    text: Added[str]
+
+
+@document
+class ScenariosDocument:
+    """The library, or with --names and --steps the words of its files."""
+
+    scenarios: Sequence[ScenarioDocument]
+    vocabulary: Mapping[str, str] | Absent = ABSENT
+    """Word -> meaning."""
+
+
+DOCUMENTS = (ScenariosDocument,)
 HELP = "the scenarios that come with the package"
 
 
@@ -24,17 +49,17 @@ def run(args: argparse.Namespace) -> int:
     found = [open_scenario(name) for name in library()]
     if args.json:
         rows = [
-            {
-                "name": scenario.name,
-                "title": scenario.title,
-                "arch": scenario.settings.arch,
-                "kernel": scenario.settings.kernel,
-                "source": scenario.source,
-                "text": scenario.text,
-            }
+            ScenarioDocument(
+                name=scenario.name,
+                title=scenario.title,
+                arch=scenario.settings.arch,
+                kernel=scenario.settings.kernel,
+                source=scenario.source,
+                text=scenario.text,
+            )
             for scenario in found
         ]
-        write_json({"scenarios": rows})
+        write_json(ScenariosDocument(scenarios=rows))
         return 0
     table = [
         (scenario.name, scenario.settings.arch, scenario.settings.kernel, scenario.title)
@@ -58,7 +83,7 @@ def _vocabulary(args: argparse.Namespace) -> int:
             for verb, step in STEPS.items()
         ]
     if args.json:
-        write_json({"scenarios": [], "vocabulary": dict(rows)})
+        write_json(ScenariosDocument(scenarios=[], vocabulary=dict(rows)))
     else:
         write_lines(columns(rows, ("NAME", "MEANING"), "<"))
     return 0

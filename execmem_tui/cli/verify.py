@@ -4,11 +4,17 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from execmem_tui.analysis.verify_documents import (
+    SelfTestDocument,
+    TraceDocument,
+    WrongRuleDocument,
+)
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.text import printable
 from execmem_tui.view.ranges_table import columns
 
+DOCUMENTS = (TraceDocument, SelfTestDocument)
 HELP = "predicted against actual addresses"
 
 
@@ -69,15 +75,12 @@ def _self_test(args: argparse.Namespace, path: Path) -> int:
     rules = self_test(path)
     if args.json:
         rows = [
-            {
-                "rule": rule.name,
-                "wrong": rule.wrong,
-                "model": rule.model,
-                "caught_in": list(rule.classes),
-            }
+            WrongRuleDocument(
+                rule=rule.name, wrong=rule.wrong, model=rule.model, caught_in=rule.classes
+            )
             for rule in rules
         ]
-        write_json({"source": args.source, "self_test": rows})
+        write_json(SelfTestDocument(source=args.source, self_test=rows))
     else:
         text = [
             (

@@ -1,15 +1,24 @@
 """``execmem-tui whatis``: owner, region, window, distance and reach of one address."""
 
 import argparse
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import ClassVar
 
-from execmem_tui.analysis.documents import area_document, part_document
+from execmem_tui.analysis.documents import (
+    AreaDocument,
+    PartDocument,
+    area_document,
+    part_document,
+)
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.documents import Count, Hex, TypeName, document
+from execmem_tui.model.ranges import Window
+from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, format_size, hex_address, parse_address
 from execmem_tui.view.inspect import distance, inside_at
@@ -30,6 +39,55 @@ class Place(StrEnum):
     """The guard page that ends an area."""
     IMAGE = "image"
     HOLE = "hole"
+
+
+@document
+class InsideDocument:
+    """The symbol or program that an address lies in."""
+
+    closed: ClassVar = True
+    name: str
+    start: Hex
+
+
+@document
+class HoleDocument:
+    """A free run of addresses."""
+
+    closed: ClassVar = True
+    start: Hex
+    end: Hex
+    size: Count
+
+
+@document
+class ReachDocument:
+    """How code at the address can name the kernel's text."""
+
+    closed: ClassVar = True
+    name: str
+    verdict: Verdict
+
+
+@document
+class WhatisDocument:
+    """One address."""
+
+    address: Hex
+    area: AreaDocument | None
+    part: PartDocument | None
+    owner: str | None
+    region: str | None
+    type: TypeName | None
+    window: Window | None
+    place: Place
+    inside: InsideDocument | None
+    hole: HoleDocument | None
+    distance: int | None
+    reach: Sequence[ReachDocument]
+
+
+DOCUMENTS = (WhatisDocument,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -54,8 +112,8 @@ def run(args: argparse.Namespace) -> int:
     return 1 if _place(snapshot, address) is Place.HOLE else 0
 
 
-def whatis_document(snapshot: Snapshot, address: Address) -> dict[str, Any]:
-    """Return the document without its ``schema`` key.
+def whatis_document(snapshot: Snapshot, address: Address) -> WhatisDocument:
+    """Return what is at the address.
 
     Reach counts from the address to the start of kernel text.
     """
@@ -67,24 +125,22 @@ def whatis_document(snapshot: Snapshot, address: Address) -> dict[str, Any]:
     reach = [] if text is None else verdicts(layout, address, text)
     place = _place(snapshot, address)
     hole = HoleIndex(snapshot).at(address) if place is Place.HOLE else None
-    return {
-        "address": hex(address),
-        "area": None if area is None else area_document(area),
-        "part": None if part is None else part_document(part),
-        "owner": None if area is None else area.owner,
-        "region": None if area is None else area.region,
-        "type": None if area is None or area.type is None else area.type.name,
-        "window": None if area is None or area.window is None else area.window.value,
-        "place": place.value,
-        "inside": None if inside is None else {"name": inside[1], "start": hex(inside[0])},
-        "hole": (
-            None
-            if hole is None
-            else {"start": hex(hole[0]), "end": hex(hole[1]), "size": hole[1] - hole[0]}
-        ),
-        "distance": distance(layout, address),
-        "reach": [{"name": each.name, "verdict": verdict.value} for each, verdict in reach],
-    }
+    return WhatisDocument(
+        address=hex(address),
+        area=None if area is None else area_document(area),
+        part=None if part is None else part_document(part),
+        owner=None if area is None else area.owner,
+        region=None if area is None else area.region,
+        type=None if area is None or area.type is None else area.type.name,
+        window=None if area is None else area.window,
+        place=place,
+        inside=None if inside is None else InsideDocument(name=inside[1], start=hex(inside[0])),
+        hole=None
+        if hole is None
+        else HoleDocument(start=hex(hole[0]), end=hex(hole[1]), size=hole[1] - hole[0]),
+        distance=distance(layout, address),
+        reach=[ReachDocument(name=each.name, verdict=verdict) for each, verdict in reach],
+    )
 
 
 def _place(snapshot: Snapshot, address: Address) -> Place:

@@ -2,12 +2,23 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from attrs import frozen
 
 from execmem_tui.formats.toml import parse_toml
+from execmem_tui.model.documents import (
+    ABSENT,
+    Absent,
+    Count,
+    Hex,
+    Keywords,
+    SignedHex,
+    document,
+    hexes,
+    plain,
+)
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.text import printable
@@ -23,16 +34,18 @@ _HEX: Final = re.compile(r"0x[0-9a-f]{1,16}")
 class FileEntry:
     """One file of the bundle."""
 
+    closed: ClassVar = True
     name: str
     """Path inside the bundle."""
-    size: Bytes
-    sha256: str
+    size: Count
+    sha256: Annotated[str, Keywords(pattern="^[0-9a-f]{64}$")]
 
 
 @frozen(kw_only=True)
 class Missing:
     """Something that could not be read."""
 
+    closed: ClassVar = True
     name: str
     why: str
 
@@ -88,11 +101,13 @@ class Manifest:
     """Only in an anonymised bundle."""
 
     def document(self) -> dict[str, Any]:
-        """Return the manifest as JSON and TOML can hold it; addresses are ``"0x…"``.
+        """Return the manifest as JSON and TOML can hold it; what is None is left out."""
+        found: dict[str, Any] = plain(ManifestDocument(**self.keys()))
+        return found
 
-        What is None is left out.
-        """
-        document: dict[str, Any] = {
+    def keys(self) -> dict[str, Any]:
+        """Return the keys of the document, for it and for documents that are more."""
+        return {
             "format": FORMAT,
             "tool": self.tool,
             "time": self.time,
@@ -102,46 +117,101 @@ class Manifest:
             "page_size": self.page_size,
             "cpus": self.cpus,
             "anonymised": self.anonymised,
-            "phases": list(self.phases),
-            "files": [
-                {"name": each.name, "size": each.size, "sha256": each.sha256} for each in self.files
-            ],
-            "missing": [{"name": each.name, "why": each.why} for each in self.missing],
+            "phases": self.phases,
+            "files": self.files,
+            "missing": self.missing,
             "ranges": {kind.name: _range_document(each) for kind, each in self.ranges.items()},
+            "layout": ABSENT if self.layout is None else _layout_document(self.layout),
         }
-        if self.layout is not None:
-            document["layout"] = _layout_document(self.layout)
-        return document
 
 
-def _range_document(stated: StatedRange) -> dict[str, str]:
-    return {
-        "start": hex(stated.start),
-        "end": hex(stated.end),
-        "fallback_start": hex(stated.fallback_start),
-        "fallback_end": hex(stated.fallback_end),
-        "provenance": stated.provenance.value,
-    }
+@document
+class StatedRangeDocument:
+    """One type's range, as stated."""
+
+    closed: ClassVar = True
+    start: Hex
+    end: Hex
+    fallback_start: Hex
+    fallback_end: Hex
+    provenance: Provenance
 
 
-def _layout_document(stated: StatedLayout) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "variant": stated.variant,
-        "kaslr": stated.kaslr,
-        "word_bits": stated.word_bits,
-        "page_size": stated.page_size,
-        "vmalloc_start": hex(stated.vmalloc_start),
-        "vmalloc_end": hex(stated.vmalloc_end),
-    }
-    if stated.modules_vaddr is not None and stated.modules_end is not None:
-        document |= {
-            "modules_vaddr": hex(stated.modules_vaddr),
-            "modules_end": hex(stated.modules_end),
-        }
-    return document | {
-        "symbols": {name: hex(address) for name, address in stated.symbols.items()},
-        "reach": [{"name": name, "low": hex(low)} for name, low in stated.reach.items()],
-    }
+@document
+class StatedReachDocument:
+    """The lower end of a reach that counts from a fixed address."""
+
+    closed: ClassVar = True
+    name: str
+    low: SignedHex
+
+
+@document
+class StatedLayoutDocument:
+    """The layout that an anonymised bundle states."""
+
+    closed: ClassVar = True
+    variant: str
+    kaslr: str
+    word_bits: Literal[32, 64]
+    page_size: int
+    vmalloc_start: Hex
+    vmalloc_end: Hex
+    modules_vaddr: Hex | Absent
+    modules_end: Hex | Absent
+    symbols: Mapping[str, Hex]
+    reach: Sequence[StatedReachDocument]
+
+
+@document
+class ManifestDocument:
+    """A manifest."""
+
+    closed: ClassVar = True
+    format: Literal["execmem-tui-capture/1"]
+    tool: str
+    time: str
+    machine: str
+    arch: str
+    kernel: str
+    page_size: Annotated[int, Keywords(minimum=4096)]
+    cpus: Annotated[int, Keywords(minimum=1)]
+    anonymised: bool
+    phases: Sequence[str]
+    files: Sequence[FileEntry]
+    missing: Sequence[Missing]
+    ranges: Annotated[
+        Mapping[str, StatedRangeDocument],
+        Keywords(propertyNames={"enum": list(ExecmemType.__members__)}),
+    ]
+    layout: StatedLayoutDocument | Absent
+
+
+def _range_document(stated: StatedRange) -> StatedRangeDocument:
+    return StatedRangeDocument(
+        start=hex(stated.start),
+        end=hex(stated.end),
+        fallback_start=hex(stated.fallback_start),
+        fallback_end=hex(stated.fallback_end),
+        provenance=stated.provenance,
+    )
+
+
+def _layout_document(stated: StatedLayout) -> StatedLayoutDocument:
+    vaddr, end = stated.modules_vaddr, stated.modules_end
+    known = vaddr is not None and end is not None
+    return StatedLayoutDocument(
+        variant=stated.variant,
+        kaslr=stated.kaslr,
+        word_bits=32 if stated.word_bits == 32 else 64,
+        page_size=stated.page_size,
+        vmalloc_start=hex(stated.vmalloc_start),
+        vmalloc_end=hex(stated.vmalloc_end),
+        modules_vaddr=hex(vaddr) if vaddr is not None and known else ABSENT,
+        modules_end=hex(end) if end is not None and known else ABSENT,
+        symbols=hexes(stated.symbols),
+        reach=[StatedReachDocument(name=name, low=hex(low)) for name, low in stated.reach.items()],
+    )
 
 
 def toml_text(document: Mapping[str, Any]) -> str:

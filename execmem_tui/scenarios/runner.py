@@ -5,9 +5,9 @@ Steps in, events, expectations and numbers out.
 
 from collections.abc import Iterator
 from random import Random
-from typing import Any, Final
+from typing import Final
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.kernel import Kernel
@@ -285,19 +285,3 @@ class Runner:
 
 
 _ACTIONS: Final[dict[type[steps.Step], Action]] = {**RAW, **CONSUMERS}
-
-
-def document(outcome: Outcome) -> dict[str, Any]:
-    """Return the outcome as the JSON contract names it."""
-    return {
-        "scenario": outcome.scenario,
-        "settings": outcome.settings.describe(),
-        "passed": outcome.passed,
-        "expectations": [
-            {"text": found.text, "passed": found.passed, "got": found.got, "line": found.line}
-            for found in outcome.expectations
-        ],
-        "counters": asdict(outcome.counters),
-        "meters": outcome.meters,
-        "values": outcome.values,
-    }

@@ -7,11 +7,13 @@ import pytest
 
 from execmem_tui.analysis.diagnosis.asker import AskerKind, who_asked
 from execmem_tui.analysis.diagnosis.diagnose import Diagnosis, padding_page, read_log
-from execmem_tui.analysis.diagnosis.finding import Finding, Verdict, finding_document
+from execmem_tui.analysis.diagnosis.documents import finding_document
+from execmem_tui.analysis.diagnosis.finding import Finding, Verdict
 from execmem_tui.analysis.diagnosis.space import space_of
 from execmem_tui.arch import resolve
 from execmem_tui.formats.failures import Form, parse_failures
 from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.documents import plain
 from execmem_tui.model.snapshots import Counters, Snapshot
 
 PAGE = 4096
@@ -410,7 +412,7 @@ def test_fragmented_and_exhausted_are_told_by_what_is_free() -> None:
 def test_what_a_purge_would_give_back() -> None:
     start = 0x1000_0000
     found = finding(new_space(3 * MIB - PAGE, start, start + 8 * MIB, "f"), snapshot(lazy=True))
-    document = finding_document(found)
+    document = plain(finding_document(found))
     assert document["largest_hole"] == MIB
     assert document["after_purge"] == {
         "largest_hole": 3 * MIB,
@@ -445,7 +447,7 @@ def test_an_owner_of_a_thousand_areas_leaks() -> None:
 
 def test_no_control_character_of_a_log_is_kept() -> None:
     text = "ev\x1b[31mil: vmalloc error: size 4096, vm_struct\x1b]0;x\x07 failed, mode:0"
-    document = finding_document(finding(text))
+    document = plain(finding_document(finding(text)))
     assert "\x1b" not in str(document)
     assert "\x07" not in str(document)
 

@@ -27,6 +27,7 @@ from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import Alloc, Free, Other, Purge, TraceLine, parse_trace
 from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
 from execmem_tui.model.areas import AreaState
+from execmem_tui.model.documents import plain
 from execmem_tui.model.ranges import ExecmemType
 
 TRACES = Path(__file__).parent.parent / "data" / "traces"
@@ -67,7 +68,7 @@ def test_every_load_is_exact(name: str) -> None:
     assert dict(check.checked) == dict(check.exact) == COUNTS[name]
     assert check.misses == []
     assert check.unclaimed == {}
-    document = check.document()
+    document = plain(check.document())
     assert document["loads"] == document["exact"] == COUNTS[name]["loader sequence"]
 
 

@@ -24,6 +24,7 @@ from execmem_tui.cli.main import main
 from execmem_tui.cli.map import map_document
 from execmem_tui.cli.whatis import whatis_document
 from execmem_tui.help import pages
+from execmem_tui.model.documents import plain
 from execmem_tui.sources.simulation import Simulation
 from tests.arch.oracle import oracle
 
@@ -366,8 +367,8 @@ def test_parts_of_a_simulated_pack_are_in_the_documents() -> None:
     simulation.do(lambda kernel: kernel.kprobes.unregister("vfs_read+4"))
     snapshot = simulation.history.snapshot()
     documents = {
-        "map": {"schema": 1, **map_document(snapshot)},
-        "whatis": {"schema": 1, **whatis_document(snapshot, snapshot.areas[0].start + 70)},
+        "map": {"schema": 1, **plain(map_document(snapshot))},
+        "whatis": {"schema": 1, **plain(whatis_document(snapshot, snapshot.areas[0].start + 70))},
     }
     for command, document in documents.items():
         schema = json.loads(

@@ -1,7 +1,6 @@
-"""A finding: one failure explained, and the document that says so."""
+"""A finding: one failure explained."""
 
 from enum import StrEnum
-from typing import Any
 
 from attrs import frozen
 
@@ -72,76 +71,11 @@ class Finding:
     @property
     def short_by(self) -> Bytes | None:
         """Bytes that the largest hole is too small by; None where it is not, or not known."""
-        return _short(self.padded, None if self.space is None else self.space.now)
+        return short_by(self.padded, None if self.space is None else self.space.now)
 
 
-def _short(padded: Bytes | None, room: Room | None) -> Bytes | None:
+def short_by(padded: Bytes | None, room: Room | None) -> Bytes | None:
+    """Return the bytes that the largest hole is too small by; None where it is not, or not known."""
     if padded is None or room is None or room.largest_hole >= padded:
         return None
     return padded - room.largest_hole
-
-
-def _hex(address: int | None) -> str | None:
-    return None if address is None else hex(address)
-
-
-def _room_document(padded: Bytes | None, room: Room | None) -> dict[str, Any]:
-    if room is None:
-        return {"largest_hole": None, "short_by": None, "holes_that_fit": None}
-    return {
-        "largest_hole": room.largest_hole,
-        "short_by": _short(padded, room),
-        "holes_that_fit": None if padded is None else room.holes_that_fit,
-    }
-
-
-def _relocation_document(distance: Distance) -> dict[str, Any]:
-    return {
-        "type": distance.type,
-        "from": _hex(distance.place),
-        "to": _hex(distance.target),
-        "distance": distance.distance,
-        "limit": distance.limit,
-        "past": distance.past,
-    }
-
-
-def finding_document(finding: Finding) -> dict[str, Any]:
-    """Return one element of ``findings``."""
-    space, judged = finding.space, finding.judgement
-    named = None
-    if finding.start is not None and finding.end is not None:
-        named = {
-            "start": hex(finding.start),
-            "end": hex(finding.end),
-            "name": finding.range_name,
-        }
-    return {
-        "message": finding.message,
-        "source": {"file": finding.file, "line": finding.line},
-        "era": finding.era,
-        "arch": finding.arch,
-        "kernel": finding.kernel,
-        "page_size": finding.page_size,
-        "requested": finding.requested,
-        "padded": finding.padded,
-        "asker": {"kind": finding.asker.kind.value, "name": finding.asker.name},
-        "range": named,
-        **_room_document(finding.padded, None if space is None else space.now),
-        "after_purge": _room_document(finding.padded, None if space is None else space.purged),
-        "free": None if space is None else space.now.free,
-        "owners": [
-            {"name": each.name, "areas": each.areas, "size": each.size}
-            for each in ([] if space is None else space.holders[:8])
-        ],
-        "fallback": {"exists": finding.fallback_exists, "tried": finding.fallback_tried},
-        "relocation": None
-        if finding.relocation is None
-        else _relocation_document(finding.relocation),
-        "times": finding.times,
-        "suppressed": finding.suppressed,
-        "verdict": judged.verdict.value,
-        "evidence": list(judged.evidence),
-        "remedy": judged.remedy,
-        "collect": list(judged.collect),
-    }

@@ -1,0 +1,80 @@
+"""What the JSON documents are made of: attrs classes whose fields are the keys.
+
+A class is a document or a part of one, and its annotations are its JSON Schema
+(`execmem_tui.cli.schema` writes it). `Annotated[int, Keywords(minimum=0)]` adds keywords, `Added`
+marks a key that came after the first version, a default of `ABSENT` a key that may be missing.
+
+cattrs would unstructure them too, but its import takes 12 ms, as long as the interpreter's own start.
+"""
+
+from collections.abc import Mapping, Sequence
+from enum import Enum, StrEnum
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, dataclass_transform
+
+import attrs
+
+from execmem_tui.model.ranges import ExecmemType
+
+_T = TypeVar("_T")
+
+
+class Absent(Enum):
+    """The type of a key that is not written."""
+
+    ABSENT = "absent"
+
+
+ABSENT: Final = Absent.ABSENT
+ADDED: Final = "added"
+
+
+class Keywords:
+    """Keywords of JSON Schema that a type does not tell."""
+
+    def __init__(self, **keywords: Any) -> None:
+        self.keywords = keywords
+
+
+Added = Annotated[_T, ADDED]
+"""A key that documents of the first version do not have: always written, not required."""
+Hex = Annotated[str, Keywords(pattern="^0x[0-9a-f]+$")]
+"""An address."""
+SignedHex = Annotated[str, Keywords(pattern="^-?0x[0-9a-f]+$")]
+Count = Annotated[int, Keywords(minimum=0)]
+"""A count, or a size in bytes."""
+TypeName = Annotated[str, Keywords(enum=list(ExecmemType.__members__))]
+"""An execmem type; as the key of a mapping, every type is there."""
+Scalar: TypeAlias = int | float | str | bool | None
+Json: TypeAlias = Any
+"""Any value."""
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def document(cls: type[_T]) -> type[_T]:
+    """Make `cls` an immutable attrs class; `closed = True` in it refuses other keys in its schema.
+
+    Without what nobody asks of a document (comparison, repr, slots) it is made in half the time.
+    """
+    return attrs.frozen(cls, kw_only=True, eq=False, repr=False, slots=False)
+
+
+def hexes(values: Mapping[str, int]) -> dict[str, str]:
+    """Return named addresses as a document holds them."""
+    return {name: hex(value) for name, value in values.items()}
+
+
+def plain(value: Any) -> Any:
+    """Return a document as the dicts, lists and scalars that JSON knows; absent keys are left out."""
+    if value is None or isinstance(value, int | float) or type(value) is str:
+        return value
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [plain(item) for item in value]
+    return {
+        field.name.rstrip("_"): plain(item)
+        for field in attrs.fields(type(value))
+        if (item := getattr(value, field.name)) is not ABSENT
+    }

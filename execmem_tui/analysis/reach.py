@@ -9,6 +9,7 @@ from typing import Final
 from attrs import frozen
 
 from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.blocks import Block
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Reach, Verdict
@@ -36,30 +37,44 @@ def verdicts(layout: Layout, origin: Address, target: Address) -> list[tuple[Rea
     return [(reach, verdict(layout, reach, origin, target)) for reach in layout.reach]
 
 
-def spans(layout: Layout, area: Area) -> list[tuple[Reach, Verdict]]:
-    """Return for every reach the worst verdict between any byte of `area` and any byte of the kernel image.
+@frozen
+class Origin:
+    """What reach counts from: the kernel image, an area, or one address. Half-open, never empty."""
 
-    A module calls the kernel and the kernel's tables refer to the module; what counts is the
-    farthest pair.
-    """
+    start: Address
+    end: Address
+    name: str
+    """Printable: ``kernel text``, ``sctp text``."""
+
+
+def kernel_origin(layout: Layout) -> Origin | None:
+    """Return the kernel image as an origin, or None where it is unknown."""
     image = layout.image
-    if image is None:
+    return None if image is None else Origin(image[0], image[1], "kernel text")
+
+
+def spans(layout: Layout, area: Area, origin: Origin | None = None) -> list[tuple[Reach, Verdict]]:
+    """Return for every reach the worst verdict between any byte of `area` and any byte of the origin.
+
+    By default that is the kernel image. A module calls the kernel and the kernel's tables refer to
+    the module; what counts is the farthest pair.
+    """
+    origin = kernel_origin(layout) if origin is None else origin
+    if origin is None:
         return []
     first, last = area.start, area.start + area.size - 1
     order = list(Verdict)
     found = []
     for reach in layout.reach:
-        # the last place that a call can name is the image's last instruction, that of data its last
-        # byte
-        low, high = image[0], image[1] - (_INSTRUCTION if reach.call else 1)
+        # the last place that a call can name is the origin's last instruction, that of data its
+        # last byte
+        end = origin.end - (_INSTRUCTION if reach.call else 1)
+        low, high = origin.start, max(origin.start, end)
         pairs = ((first, high), (first, low), (last, low), (last, high))
         found.append(
             (
                 reach,
-                max(
-                    (verdict(layout, reach, origin, target) for origin, target in pairs),
-                    key=order.index,
-                ),
+                max((verdict(layout, reach, *pair) for pair in pairs), key=order.index),
             )
         )
     return found
@@ -70,12 +85,12 @@ def call_reach(layout: Layout) -> Reach | None:
     return next((reach for reach in layout.reach if reach.call), None)
 
 
-def area_verdict(layout: Layout, area: Area) -> Verdict | None:
-    """Return the verdict of calls between an area and the kernel image, or None where either is unknown.
+def area_verdict(layout: Layout, area: Area, origin: Origin | None = None) -> Verdict | None:
+    """Return the verdict of calls between an area and the origin (the kernel image), None where either is unknown.
 
     UNREACHABLE also when a binding relocation, which no PLT can extend, does not reach.
     """
-    found = spans(layout, area)
+    found = spans(layout, area, origin)
     if not found:
         return None
     if any(reach.binding and result is Verdict.UNREACHABLE for reach, result in found):
@@ -92,19 +107,51 @@ class ReachCounts:
     unreachable: int
 
 
-def count_module_text(snapshot: Snapshot) -> ReachCounts:
-    """Count the live MODULE_TEXT areas by the verdict of their calls into the kernel."""
-    counts = dict.fromkeys(Verdict, 0)
-    for area in snapshot.areas:
-        if area.type is ExecmemType.MODULE_TEXT and area.state is AreaState.LIVE:
-            found = area_verdict(snapshot.layout, area)
+@frozen(eq=False)
+class TextCounter:
+    """Counts the live MODULE_TEXT areas by the verdict of calls between them and the origin.
+
+    One for a layout and an origin, kept from step to step: blocks remember its counts.
+    """
+
+    layout: Layout
+    origin: Origin | None = None
+    """None is the kernel image."""
+
+    def __call__(self, block: Block) -> tuple[int, ...]:
+        """Return the counts of one block, in the order of `Verdict`."""
+        counts = dict.fromkeys(Verdict, 0)
+        texts = [
+            area
+            for area in block.areas
+            if area.type is ExecmemType.MODULE_TEXT and area.state is AreaState.LIVE
+        ]
+        hull = Area(start=block.start, size=block.end - block.start)
+        # what reaches a whole block reaches each area in it: most blocks need one look
+        if texts and area_verdict(self.layout, hull, self.origin) is Verdict.DIRECT:
+            counts[Verdict.DIRECT] = len(texts)
+            return tuple(counts.values())
+        for area in texts:
+            found = area_verdict(self.layout, area, self.origin)
             if found is not None:
                 counts[found] += 1
-    return ReachCounts(
-        direct=counts[Verdict.DIRECT],
-        plt=counts[Verdict.PLT],
-        unreachable=counts[Verdict.UNREACHABLE],
-    )
+        return tuple(counts.values())
+
+    def count(self, snapshot: Snapshot) -> ReachCounts:
+        """Return the counts of a whole snapshot."""
+        blocks = snapshot.areas.blocks
+        sums = [sum(column) for column in zip(*(block.find(self) for block in blocks), strict=True)]
+        found = dict(zip(Verdict, sums or [0, 0, 0], strict=True))
+        return ReachCounts(
+            direct=found[Verdict.DIRECT],
+            plt=found[Verdict.PLT],
+            unreachable=found[Verdict.UNREACHABLE],
+        )
+
+
+def count_module_text(snapshot: Snapshot) -> ReachCounts:
+    """Count the live MODULE_TEXT areas by the verdict of their calls into the kernel."""
+    return TextCounter(snapshot.layout).count(snapshot)
 
 
 def free_bytes(areas: Iterable[Area], start: Address, end: Address) -> Bytes:

@@ -22,7 +22,11 @@ _BASE: Final = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error",
 )  # fmt: skip
 _MAX_BYTES: Final = 1 << 16
-KIND_NAMES: Final = (*LOOKS, "reach-direct", "reach-plt")
+KIND_NAMES: Final = (
+    *(name for name, look in LOOKS.items() if not look.like),
+    "reach-direct",
+    "reach-plt",
+)
 
 
 @frozen(kw_only=True)

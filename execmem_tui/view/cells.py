@@ -1,29 +1,30 @@
-"""What each cell of a map shows: kind, occupancy in eighths, fallback, reach of free space.
+"""What each cell of a map shows: kind, occupancy in eighths, fallback, edges, reach of free space.
 
-Everything is looked up in per-kind running totals that are made once per snapshot, so a row costs
-the same however many areas it covers.
+A row costs what is in the row. Where it holds few areas they are walked; where it holds many, each
+block of areas answers for the cells it lies in from running totals that it keeps.
 """
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import accumulate, groupby
+from itertools import accumulate
 from operator import attrgetter
 from typing import Final
 
 from attrs import frozen
 
-from execmem_tui.model.areas import Area, AreaKind, Part, PartState
-from execmem_tui.model.ranges import Window
+from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaKind, Part, PartState
+from execmem_tui.model.blocks import Block
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
-from execmem_tui.view.kinds import FREE, GUARD
+from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD
+from execmem_tui.view.labels import Ink, Label, Named, labels
+from execmem_tui.view.paint import DIMMED, IMAGE, KINDS, Paint, Piece
 from execmem_tui.view.panes import Lane
 
-_KIND = attrgetter("kind")
-_SIZE = attrgetter("size")
 _END = attrgetter("end")
-_LABEL_CELLS: Final = 4
+_WALK: Final = 24
+"""Areas of a block that are walked without asking whether its running totals would be cheaper."""
 
 
 class Coverage:
@@ -45,10 +46,6 @@ class Coverage:
         end = self.ends[index]
         return self.totals[index] + (address if address < end else end) - self.starts[index]  # noqa: FURB136 - hot
 
-    def touches(self, start: Address, end: Address) -> bool:
-        """Whether any interval touches [start, end)."""
-        return bisect_left(self.starts, end) > bisect_right(self.ends, start)
-
 
 @frozen
 class Cell:
@@ -58,41 +55,85 @@ class Cell:
     """
 
     kind: str
+    """Name of a look: a kind, or a word of the lens."""
     eighths: int
-    fallback: bool
-    reach: Verdict | None
+    fallback: bool = False
+    reach: Verdict | None = None
     """Reach of calls from the origin, for free space only; None outside every window or where
     unknown."""
+    edge: bool = False
+    """An area, or a named piece of one, begins here."""
+    dim: bool = False
+    """The filter leaves it out."""
 
 
 @frozen
 class Run:
-    """Equal neighbours of a row: `width` cells, or a name written into the first of them."""
+    """Equal neighbours of a row: `width` cells, or a text written into them."""
 
     cell: Cell
     width: int
     text: str = ""
+    ink: Ink = Ink.NONE
 
 
-def _gaps(area: Area) -> Iterator[tuple[Address, Address]]:
-    """Yield what no used part of `area` covers, its guard left out; dirty slots are not in use."""
-    at = area.start
-    for part in area.parts or ():
-        if part.state is PartState.USED:
-            if part.start > at:
-                yield at, part.start
-            at = part.end
-    if area.start + area.size > at:
-        yield at, area.start + area.size
+@frozen
+class ReachWindow:
+    """What free addresses are good for.
+
+    The addresses that calls from an origin reach directly, those a PLT entry reaches, and those
+    where the allocator may look at all. Half-open.
+    """
+
+    direct: tuple[Address, Address] | None
+    plt: tuple[Address, Address] | None
+    allowed: tuple[tuple[Address, Address], ...] | None = None
+    """The windows of the types that are looked at; None says nothing about them."""
+
+    def verdict(self, address: Address) -> Verdict | None:
+        """Return how a call reaches `address`."""
+        if self.direct is None:
+            return None
+        if self.direct[0] <= address < self.direct[1]:
+            return Verdict.DIRECT
+        if self.plt is not None and self.plt[0] <= address < self.plt[1]:
+            return Verdict.PLT
+        return Verdict.UNREACHABLE
+
+    def forbidden(self, address: Address) -> bool:
+        """Whether no window takes `address` in."""
+        return self.allowed is not None and not any(
+            start <= address < end for start, end in self.allowed
+        )
+
+    @property
+    def borders(self) -> tuple[Address, ...]:
+        """Every address where something changes, ascending."""
+        pairs = [*(self.allowed or ()), *(pair for pair in (self.direct, self.plt) if pair)]
+        return tuple(sorted({edge for pair in pairs for edge in pair}))
 
 
-def _parts_within(area: Area, start: Address, end: Address) -> Iterator[Part]:
-    """Yield the parts of `area` that touch [start, end)."""
-    parts = area.parts or ()
-    for index in range(bisect_right(parts, start, key=_END), len(parts)):
-        if parts[index].start >= end:
-            break
-        yield parts[index]
+@frozen
+class _Covered:
+    """Makes the running totals of one block, by look."""
+
+    paint: Paint
+    fine: bool
+    """Guards are looks of their own."""
+
+    def __call__(self, block: Block) -> tuple[dict[str, Coverage], Coverage]:
+        """Return the totals of every look, and those of what spilled."""
+        found: dict[str, list[tuple[Address, Address]]] = {}
+        spilled: list[tuple[Address, Address]] = []
+        for piece in block.find(self.paint):
+            stop = piece.stop if self.fine else piece.end
+            found.setdefault(piece.look, []).append((piece.start, stop))
+            if self.fine and piece.end > piece.stop:
+                found.setdefault(GUARD, []).append((piece.stop, piece.end))
+            if piece.spilled:
+                spilled.append((piece.start, piece.end))
+        looks = {look: Coverage(_disjoint(pairs)) for look, pairs in found.items()}
+        return looks, Coverage(_disjoint(spilled))
 
 
 def _disjoint(pairs: list[tuple[Address, Address]]) -> list[tuple[Address, Address]]:
@@ -106,72 +147,147 @@ def _disjoint(pairs: list[tuple[Address, Address]]) -> list[tuple[Address, Addre
     return merged
 
 
-@frozen
-class ReachWindow:
-    """The addresses that calls from an origin reach directly, and those a PLT entry reaches.
+def _has_image(block: Block) -> bool:
+    return any(area.owner == KERNEL_OWNER for area in block.areas)
 
-    Half-open.
-    """
 
-    direct: tuple[Address, Address] | None
-    plt: tuple[Address, Address] | None
+def _parts_within(area: Area, start: Address, end: Address) -> Iterator[Part]:
+    """Yield the parts of `area` that touch [start, end)."""
+    parts = area.parts or ()
+    for index in range(bisect_right(parts, start, key=_END), len(parts)):
+        if parts[index].start >= end:
+            break
+        yield parts[index]
 
-    def verdict(self, address: Address) -> Verdict | None:
-        """Return how a call reaches `address`."""
-        if self.direct is None:
-            return None
-        if self.direct[0] <= address < self.direct[1]:
-            return Verdict.DIRECT
-        if self.plt is not None and self.plt[0] <= address < self.plt[1]:
-            return Verdict.PLT
-        return Verdict.UNREACHABLE
+
+def _gaps(area: Area, start: Address, end: Address) -> Iterator[tuple[Address, Address]]:
+    """Yield what no used part of `area` covers in [start, end), its guard left out; dirty slots are not in use."""
+    at, stop = max(area.start, start), min(area.start + area.size, end)
+    for part in _parts_within(area, at, stop):
+        if part.state is PartState.USED:
+            if part.start > at:
+                yield at, part.start
+            at = part.end
+    if stop > at:
+        yield at, stop
+
+
+class _Row:
+    """Adds up what lies in the cells of one row."""
+
+    def __init__(self, start: Address, cell: Bytes, columns: int) -> None:
+        self.start, self.cell, self.columns = start, cell, columns
+        self.end = start + cell * columns
+        self.used: dict[str, list[int]] = {}
+        self.idle = [0] * columns
+        self.spilled = bytearray(columns)
+        self.edges = bytearray(columns)
+        self.reached: dict[str, Address] = {}
+        """How far each look came: what overlaps counts once."""
+
+    def add(self, look: str, low: Address, high: Address) -> None:
+        """Count [low, high) for a look, as far as it lies in the row."""
+        low, high = max(low, self.start, self.reached.get(look, 0)), min(high, self.end)
+        if low < high:
+            counts = self.used.setdefault(look, [0] * self.columns)
+            self._spread(counts, low, high)
+            self.reached[look] = high
+
+    def _spread(self, counts: list[int], low: Address, high: Address) -> None:
+        cell = self.cell
+        first, inside = divmod(low - self.start, cell)
+        last = (high - 1 - self.start) // cell
+        if first == last:
+            counts[first] += high - low
+            return
+        counts[first] += cell - inside
+        for column in range(first + 1, last):
+            counts[column] += cell
+        counts[last] += high - self.start - last * cell
+
+    def add_piece(self, piece: Piece, fine: bool) -> None:
+        """Count one area."""
+        self.add(piece.look, piece.start, piece.stop if fine else piece.end)
+        if fine and piece.end > piece.stop:
+            self.add(GUARD, piece.stop, piece.end)
+        if piece.spilled:
+            first = max(0, (piece.start - self.start) // self.cell)
+            last = min(self.columns - 1, (piece.end - 1 - self.start) // self.cell)
+            self.spilled[first : last + 1] = b"\1" * (last + 1 - first)
+        area = piece.area
+        if area.parts is not None and area.size >= self.cell:
+            for low, high in _gaps(area, self.start, self.end):
+                self._spread(self.idle, low, high)
+
+    def add_block(self, block: Block, covered: _Covered) -> None:
+        """Count a whole block from its running totals."""
+        looks, spilled = block.find(covered)
+        first = max(0, (block.start - self.start) // self.cell)
+        last = min(self.columns - 1, (block.end - 1 - self.start) // self.cell)
+        edges = range(self.start + first * self.cell, self.end + 1, self.cell)
+        for look, coverage in looks.items():
+            counts = self.used.setdefault(look, [0] * self.columns)
+            before = coverage.below(edges[0])
+            for number in range(last + 1 - first):
+                after = coverage.below(edges[number + 1])
+                counts[first + number] += after - before
+                before = after
+        if spilled.starts:
+            before = spilled.below(edges[0])
+            for number in range(last + 1 - first):
+                after = spilled.below(edges[number + 1])
+                if after > before:
+                    self.spilled[first + number] = 1
+                before = after
+
+    def begin(self, address: Address) -> None:
+        """Mark the cell where an area, or a named piece, begins."""
+        if self.start <= address < self.end:
+            self.edges[(address - self.start) // self.cell] = 1
 
 
 class CellIndex:
-    """All that rows of one snapshot are drawn from."""
+    """All that rows of one snapshot are drawn from. Making one costs nothing."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
+    def __init__(self, snapshot: Snapshot, paint: Paint = KINDS) -> None:
         self.snapshot = snapshot
+        self.paint = paint
         self.page_size = snapshot.layout.page_size
-        self._coarse = self._by_kind(guards=True)
-        self._fine: dict[str, Coverage] | None = None
-        self._divided = sorted(
-            (area for area in snapshot.areas if area.parts is not None), key=_SIZE
-        )
-        self._idle: dict[int, Coverage] = {}
-        fallback = [
-            (area.start, area.end) for area in snapshot.areas if area.window is Window.FALLBACK
-        ]
-        self._fallback = Coverage(_disjoint(fallback))
+        self._areas = snapshot.areas
+        image = snapshot.layout.image
+        blocks = self._areas.blocks
+        drawn = image is not None and any(block.find(_has_image) for block in blocks)
+        self._image = None if drawn else image
 
-    def _by_kind(self, *, guards: bool) -> dict[str, Coverage]:
-        found: dict[str, list[tuple[Address, Address]]] = {}
-        for kind, areas in groupby(sorted(self.snapshot.areas, key=_KIND), key=_KIND):
-            pieces = [
-                (area.start, area.end if guards else area.start + area.size) for area in areas
-            ]
-            found[kind.value] = pieces
-        image = self.snapshot.layout.image
-        if image is not None and AreaKind.KERNEL.value not in found:
-            found[AreaKind.KERNEL.value] = [image]
-        if not guards:
-            found[GUARD] = [
-                (area.end - area.guard, area.end) for area in self.snapshot.areas if area.guard
-            ]
-        return {kind: Coverage(_disjoint(sorted(pieces))) for kind, pieces in found.items()}
+    def seen(self, start: Address, end: Address) -> tuple[Block, ...]:
+        """Return the blocks that a row of [start, end) is drawn from: equal blocks, equal row."""
+        return self._areas.blocks_between(start, end)
 
-    def _idle_for(self, cell: Bytes) -> Coverage | None:
-        """Return what is unused inside the divided areas that are at least a cell big.
-
-        Those that a cell can look into.
-        """
-        first = bisect_left(self._divided, cell, key=_SIZE)
-        if first == len(self._divided):
-            return None
-        if first not in self._idle:
-            gaps = [gap for area in self._divided[first:] for gap in _gaps(area)]
-            self._idle[first] = Coverage(sorted(gaps))
-        return self._idle[first]
+    def _row(self, start: Address, cell: Bytes, columns: int) -> tuple[_Row, list[Piece]]:
+        """Return the sums of a row, and its areas, as far as they were looked at one by one."""
+        row = _Row(start, cell, columns)
+        fine = cell <= self.page_size
+        covered = _Covered(self.paint, fine)
+        walked: list[Piece] = []
+        reached = 0
+        for block in self._areas.blocks_between(start, row.end):
+            starts = block.starts
+            first, stop = bisect_left(starts, start), bisect_left(starts, row.end)
+            if first and block.areas[first - 1].end > start:
+                first -= 1
+            cells = (min(block.end, row.end) - max(block.start, start)) // cell + 1
+            if stop - first > max(_WALK, 2 * cells) and reached <= block.start:
+                row.add_block(block, covered)
+            else:
+                pieces = block.find(self.paint)[first:stop]
+                for piece in pieces:
+                    row.add_piece(piece, fine)
+                    row.begin(piece.start)
+                walked += pieces
+            reached = max(reached, block.end)
+        if self._image is not None:
+            row.add(IMAGE, *self._image)
+        return row, walked
 
     def cells(
         self,
@@ -187,58 +303,40 @@ class CellIndex:
         that a pane's own rare areas are not buried under others. What an area's consumer leaves
         unused inside it counts for the kind but not for the height.
         """
-        if cell <= self.page_size and self._fine is None:
-            self._fine = self._by_kind(guards=False)
-        coverage = self._fine if cell <= self.page_size and self._fine is not None else self._coarse
-        end = start + cell * columns
-        edges = range(start, end + 1, cell)
-        kinds: list[str] = [FREE] * columns
+        row, _ = self._row(start, cell, columns)
+        return self._cells(row, reach, favour)
+
+    def _cells(self, row: _Row, reach: ReachWindow | None, favour: tuple[str, ...]) -> list[Cell]:
+        columns, cell = row.columns, row.cell
+        looks: list[str] = [FREE] * columns
         best = [0] * columns
         total = [0] * columns
-        for kind, covered in coverage.items():
-            if not covered.touches(start, end):
+        for look, counts in row.used.items():
+            extra = cell if look in favour else 0
+            for column, count in enumerate(counts):
+                if count:
+                    total[column] += count
+                    if count + extra > best[column]:
+                        best[column] = count + extra
+                        looks[column] = look
+        found = []
+        for column in range(columns):
+            look = looks[column]
+            if look == FREE:
+                found.append(_free(row.start + column * cell, reach))
                 continue
-            before = covered.below(start)
-            for column in range(columns):
-                after = covered.below(edges[column + 1])
-                inside = after - before
-                if inside:
-                    total[column] += inside
-                    weight = inside + cell if kind in favour else inside
-                    if weight > best[column]:
-                        best[column] = weight
-                        kinds[column] = kind
-                    before = after
-        idle = self._idle_for(cell)
-        if idle is not None and idle.touches(start, end):
-            for column in range(columns):
-                total[column] -= idle.below(edges[column + 1]) - idle.below(edges[column])
-        spilled = self._fallback.touches(start, end)
-        return [
-            self._cell(kinds[column], min(total[column], cell), edges[column], cell, spilled, reach)
-            for column in range(columns)
-        ]
-
-    def _cell(
-        self,
-        kind: str,
-        used: Bytes,
-        start: Address,
-        cell: Bytes,
-        spilled: bool,
-        reach: ReachWindow | None,
-    ) -> Cell:
-        if kind == FREE:
-            return Cell(
-                FREE, 0, fallback=False, reach=None if reach is None else reach.verdict(start)
+            used = min(total[column] - row.idle[column], cell)
+            name = look.removeprefix(DIMMED)
+            found.append(
+                Cell(
+                    name,
+                    8 if used == cell else max(1, used * 8 // cell),
+                    fallback=bool(row.spilled[column]),
+                    edge=bool(row.edges[column]) and name != IMAGE,
+                    dim=name is not look,
+                )
             )
-        eighths = 8 if used == cell else max(1, used * 8 // cell)
-        return Cell(
-            kind,
-            eighths,
-            fallback=spilled and self._fallback.touches(start, start + cell),
-            reach=None,
-        )
+        return found
 
     def runs(
         self,
@@ -248,39 +346,103 @@ class CellIndex:
         reach: ReachWindow | None = None,
         favour: tuple[str, ...] = (),
     ) -> list[Run]:
-        """Return the row as runs, with the names of areas, and of the parts inside them, that are wide enough."""
-        cells = self.cells(start, cell, columns, reach, favour)
-        names: dict[int, tuple[int, str]] = {}
-        if cell <= self.page_size * 16:
-            for area in self.snapshot.between(start, start + cell * columns):
-                pieces: list[Area | Part] = [
-                    *_parts_within(area, start, start + cell * columns),
-                    area,
-                ]
-                for piece in pieces:
-                    first, last = self._columns(piece, start, cell, columns)
-                    if last - first >= _LABEL_CELLS and first not in names:
-                        names[first] = (last - first, piece.name)
-        runs: list[Run] = []
-        column = 0
-        while column < columns:
-            here = cells[column]
-            stop = column + 1
-            while stop < columns and stop not in names and cells[stop] == here:
-                stop += 1
-            text = ""
-            if column in names and here.eighths == 8:
-                width, name = names[column]
-                text = name[: min(width, stop - column) - (stop in names)]  # two names never touch
-            runs.append(Run(here, stop - column, text))
-            column = stop
-        return runs
+        """Return the row as runs, with edges and with the names of what is wide enough."""
+        row, walked = self._row(start, cell, columns)
+        named = list(self._named(row, walked))
+        for each in named:
+            row.begin(each.start)
+        cells = self._cells(row, reach, favour)
+        texts = {label.column: label for label in labels(named, cells_full(cells))}
+        return _runs(cells, texts)
 
-    @staticmethod
-    def _columns(area: Area | Part, start: Address, cell: Bytes, columns: int) -> tuple[int, int]:
-        first = max(0, -(-(area.start - start) // cell))
-        last = min(columns, (area.start + area.size - start) // cell)
-        return first, last
+    def _named(self, row: _Row, walked: list[Piece]) -> Iterator[Named]:
+        """Yield what may carry a name in this row, in columns that it fills."""
+        cell = row.cell
+        guards = cell > self.page_size
+        for piece in walked:
+            area = piece.area
+            if area.kind is AreaKind.KERNEL:
+                continue
+            inside = [
+                (part.start, part.end, part.name)
+                for part in _parts_within(area, row.start, row.end)
+            ] or _symbols(area, row.start, row.end)
+            if inside and area.size >= 4 * cell:
+                for low, high, name in inside:
+                    yield Named(low, *_columns(row, low, high), owner=name)
+                continue
+            yield Named(
+                piece.start,
+                *_columns(row, piece.start, piece.end if guards else piece.stop),
+                owner=area.owner or area.name,
+                region=area.region or "",
+            )
+
+
+def _symbols(area: Area, start: Address, end: Address) -> list[tuple[Address, Address, str]]:
+    """Return (start, end, name) of what a capture names inside a pack or a page: each ends where the next begins."""
+    if area.region is not None or not area.inside:
+        return []  # of a module they are its symbols, far too many
+    inside = area.inside
+    first = max(bisect_right(inside, start, key=lambda each: each[0]) - 1, 0)
+    stop = bisect_left(inside, end, key=lambda each: each[0])
+    limit = area.start + area.size
+    return [
+        (inside[at][0], inside[at + 1][0] if at + 1 < len(inside) else limit, inside[at][1])
+        for at in range(first, stop)
+    ]
+
+
+def _columns(row: _Row, low: Address, high: Address) -> tuple[int, int]:
+    """Return [first, stop) of the columns that [low, high) fills whole."""
+    first = max(0, -(-(low - row.start) // row.cell))
+    return first, max(first, min(row.columns, (high - row.start) // row.cell))
+
+
+def cells_full(cells: list[Cell]) -> list[bool]:
+    """Return which cells a text may be written into: those without a height to show."""
+    return [cell.eighths == 8 for cell in cells]
+
+
+def _runs(cells: list[Cell], texts: dict[int, Label]) -> list[Run]:
+    runs: list[Run] = []
+    column = 0
+    while column < len(cells):
+        label = texts.get(column)
+        if label is not None:
+            # a text keeps the colours of the cells under it
+            stop = column + len(label.text)
+            while column < stop:
+                end = column + 1
+                while end < stop and _alike(cells[end], cells[column]):
+                    end += 1
+                text = label.text[column - label.column : end - label.column]
+                runs.append(Run(cells[column], end - column, text, label.ink))
+                column = end
+            continue
+        end = column + 1
+        while end < len(cells) and end not in texts and cells[end] == cells[column]:
+            end += 1
+        runs.append(Run(cells[column], end - column))
+        column = end
+    return runs
+
+
+def _alike(one: Cell, other: Cell) -> bool:
+    return (one.kind, one.fallback, one.dim) == (other.kind, other.fallback, other.dim)
+
+
+def _free(address: Address, reach: ReachWindow | None) -> Cell:
+    if reach is None:
+        return _FREE
+    if reach.forbidden(address):
+        return _FORBIDDEN
+    return _FREE_BY_REACH[reach.verdict(address)]
+
+
+_FREE: Final = Cell(FREE, 0)
+_FORBIDDEN: Final = Cell(FORBIDDEN, 0)
+_FREE_BY_REACH: Final = {found: Cell(FREE, 0, reach=found) for found in (None, *Verdict)}
 
 
 def lane_cells(

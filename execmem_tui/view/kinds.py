@@ -18,6 +18,8 @@ class Look:
     label: str
     short: str
     """For a narrow legend."""
+    like: str = ""
+    """Drawn in the colour of this kind or of this variable of Textual's; "" has one of its own."""
 
 
 LOOKS: dict[str, Look] = {
@@ -36,10 +38,42 @@ LOOKS: dict[str, Look] = {
         Look("guard", "|", "guard", "guard"),
         Look("fallback", "X", "fallback", "fallback"),
         Look("free", ".", "free", "free"),
+        Look("forbidden", "/", "not for this type", "forbidden", like="guard"),
     )
 }
+LENS_LOOKS: dict[str, Look] = {
+    look.name: look
+    for look in (
+        Look("reaches-direct", "D", "direct", "direct", like="success"),
+        Look("reaches-plt", "P", "through a PLT", "PLT", like="warning"),
+        Look("reaches-unreachable", "U", "out of reach", "out", like="error"),
+        Look("owner-0a", "1", "owner", "owner", like="module"),
+        Look("owner-0b", "2", "owner", "owner", like="data"),
+        Look("owner-1a", "3", "owner", "owner", like="bpf"),
+        Look("owner-1b", "4", "owner", "owner", like="lazy"),
+        Look("owner-2a", "5", "owner", "owner", like="rox"),
+        Look("owner-2b", "6", "owner", "owner", like="ftrace"),
+        Look("owner-3a", "7", "owner", "owner", like="kprobes"),
+        Look("owner-3b", "8", "owner", "owner", like="other"),
+        Look("permission-rx", "X", "runs, read-only", "RX", like="module"),
+        Look("permission-ro", "R", "read-only", "RO", like="bpf"),
+        Look("permission-rw", "W", "writable", "RW", like="data"),
+        Look("permission-rwx", "!", "writable and runs", "W+X", like="error"),
+        Look("age-0", "1", "new", "new", like="kprobes"),
+        Look("age-1", "2", "recent", "recent", like="bpf"),
+        Look("age-2", "3", "older", "older", like="module"),
+        Look("age-3", "4", "oldest", "oldest", like="other"),
+        Look("only-a", "A", "only before", "before", like="kprobes"),
+        Look("only-b", "B", "only after", "after", like="bpf"),
+        Look("moved", "M", "moved", "moved", like="ftrace"),
+        Look("grown", "G", "grown", "grown", like="fallback"),
+        Look("same", "=", "same", "same", like="guard"),
+    )
+}
+"""What lenses other than the kinds show."""
 
 FREE = "free"
+FORBIDDEN = "forbidden"
 GUARD = "guard"
 FALLBACK = "fallback"
 LEGEND = tuple(
@@ -54,5 +88,10 @@ EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 def letter(kind: str, eighths: int) -> str:
     """Return the letter of a cell: ``.`` free, lower case below half full, upper case above."""
-    look = LOOKS[kind].letter
-    return look if eighths >= 4 or kind in (FREE, GUARD) else look.lower()
+    shown = look(kind).letter
+    return shown if eighths >= 4 or kind in (FREE, GUARD) else shown.lower()
+
+
+def look(name: str) -> Look:
+    """Return how a kind, or a word of a lens, looks."""
+    return LOOKS.get(name) or LENS_LOOKS[name]

@@ -11,10 +11,12 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.view.cells import CellIndex, ReachWindow
-from execmem_tui.view.kinds import FREE, GUARD, LOOKS, letter
+from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD, LENS_LOOKS, LOOKS, letter
+from execmem_tui.view.paint import Paint, parse_filter
 from tests.layouts import PAGE, make_area, make_layout
 
 BASE = 0x1000_0000
+pytestmark = pytest.mark.usefixtures("small_blocks")
 
 
 @st.composite
@@ -114,6 +116,11 @@ def test_names_appear_when_areas_are_wide() -> None:
     assert texts == ["area0"]
 
 
+def test_every_look_of_a_lens_has_the_colour_of_a_kind() -> None:
+    known = {*LOOKS, "success", "warning", "error"}
+    assert {look.like for look in LENS_LOOKS.values()} <= known
+
+
 def test_every_kind_has_its_own_letter() -> None:
     letters = [look.letter.lower() for look in LOOKS.values()]
     assert len(set(letters)) == len(letters)
@@ -166,3 +173,57 @@ def test_heights_are_the_parts(gaps: list[tuple[int, int]], shift: int, first: i
 def test_parts_carry_their_names() -> None:
     runs = divided([(0, 15), (15, 15), (300, 64)]).runs(BASE, 1, 400)
     assert [run.text for run in runs if run.text] == ["part0", "part15", "part300"]
+
+
+@given(snapshots(), st.integers(0, 200), st.integers(8, 20), st.sampled_from([None, "bpf", ">8K"]))
+def test_running_totals_say_what_walking_says(
+    snapshot: Snapshot, page: int, shift: int, wanted: str | None
+) -> None:
+    cell, start = 1 << shift, (BASE + page * PAGE) >> shift << shift
+    index = CellIndex(snapshot, Paint(filter=parse_filter(wanted or "")))
+    walked = index.cells(start, cell, 32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("execmem_tui.view.cells._WALK", -1)
+        added = index.cells(start, cell, 32)
+    plain = [evolve(each, edge=False) for each in walked]
+    assert [evolve(each, edge=False) for each in added] == plain
+
+
+def test_an_edge_stands_where_an_area_begins() -> None:
+    index = CellIndex(History(make_layout(), [make_area(0, 3), make_area(4, 3)]).snapshot())
+    cells = index.cells(BASE, PAGE, 9)
+    assert [cell.edge for cell in cells] == [True, *[False] * 3, True, *[False] * 4]
+
+
+def test_a_filter_dims_what_is_not_asked_for() -> None:
+    areas = [make_area(0, 3), make_area(4, 3, kind=ExecmemType.KPROBES)]
+    index = CellIndex(History(make_layout(), areas).snapshot(), Paint(filter=parse_filter("bpf")))
+    cells = index.cells(BASE, 4 * PAGE, 2)
+    assert [(cell.kind, cell.dim) for cell in cells] == [("bpf", False), ("kprobes", True)]
+
+
+def test_free_space_outside_every_window_is_forbidden() -> None:
+    index = CellIndex(History(make_layout()).snapshot())
+    reach = ReachWindow(None, None, ((BASE, BASE + 4 * PAGE),))
+    assert [cell.kind for cell in index.cells(BASE, 4 * PAGE, 2, reach)] == [FREE, FORBIDDEN]
+    assert reach.borders == (BASE, BASE + 4 * PAGE)
+
+
+def test_the_programs_that_a_capture_names_cut_a_pack() -> None:
+    inside = ((BASE, "bpf_prog_one"), (BASE + 6 * PAGE, "bpf_prog_two"))
+    pack = evolve(make_area(0, 16), owner="bpf_prog_pack", inside=inside)
+    index = CellIndex(History(make_layout(), [pack]).snapshot())
+    runs = index.runs(BASE, PAGE // 4, 64)
+    assert [run.text for run in runs if run.text] == ["bpf_prog_one", "bpf_prog_two"]
+    assert [at for at, cell in enumerate(index.cells(BASE, PAGE // 4, 64)) if cell.edge] == [0]
+    edges = [run.cell.edge for run in runs for _ in range(run.width)]
+    assert [at for at, edge in enumerate(edges) if edge] == [0, 24], "each program has its edge"
+
+
+def test_the_image_is_drawn_once_where_no_area_stands_for_it() -> None:
+    layout = evolve(make_layout(), symbols={"_text": BASE, "_end": BASE + 4 * PAGE})
+    index = CellIndex(History(layout).snapshot())
+    assert [cell.kind for cell in index.cells(BASE, 2 * PAGE, 3)] == ["kernel", "kernel", FREE]
+    own = evolve(make_area(0, 2, kind=None, guard=False), owner="kernel image")
+    index = CellIndex(History(layout, [own]).snapshot())
+    assert [cell.kind for cell in index.cells(BASE, 2 * PAGE, 3)] == ["kernel", FREE, FREE]

@@ -1,0 +1,105 @@
+"""Names in a row: the owner once for a group of neighbours, one letter for each region."""
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from itertools import groupby
+from typing import Final
+
+from attrs import frozen
+
+from execmem_tui.model.units import Address
+
+LEAST: Final = 4
+"""Letters below which a part of a name tells nothing."""
+
+REGION_LETTERS: Final = {
+    "MOD_TEXT": "t",
+    "MOD_DATA": "d",
+    "MOD_RODATA": "r",
+    "MOD_RO_AFTER_INIT": "a",
+    "MOD_INIT_TEXT": "T",
+    "MOD_INIT_DATA": "D",
+    "MOD_INIT_RODATA": "R",
+}
+
+
+class Ink(StrEnum):
+    """How a text is written."""
+
+    NONE = ""
+    NAME = "name"
+    REGION = "region"
+    """Dim."""
+
+
+@frozen
+class Named:
+    """Something that may carry a name in a row."""
+
+    start: Address
+    first: int
+    """Column that it fills first, behind its edge; may lie outside its own beginning."""
+    stop: int
+    owner: str
+    region: str = ""
+
+
+@frozen
+class Label:
+    """A text and the column of its first letter."""
+
+    column: int
+    text: str
+    ink: Ink
+
+
+def labels(named: Sequence[Named], full: Sequence[bool]) -> Iterator[Label]:
+    """Yield what is written into a row.
+
+    Args:
+        named: what lies in the row, ascending.
+        full: of each column, whether a text may be written there.
+    """
+    for owner, group in groupby(named, key=lambda each: each.owner):
+        members = list(group)
+        free = [_room(each, full) for each in members]
+        best = _best(owner, free)
+        across = _across(members, full) if best is None else 0
+        if across >= min(LEAST, len(owner)):
+            yield Label(members[0].first + 1, _cut(owner, across), Ink.NAME)
+            continue
+        for number, (member, room) in enumerate(zip(members, free, strict=True)):
+            at = member.first + 1
+            if number == best:
+                text = _cut(owner, room)
+                yield Label(at, text, Ink.NAME)
+                at += len(text) + 1
+            letter = REGION_LETTERS.get(member.region, "")
+            if letter and at <= member.first + room:
+                yield Label(at, letter, Ink.REGION)
+
+
+def _room(each: Named, full: Sequence[bool]) -> int:
+    """Return how many letters fit behind the edge of something."""
+    columns = full[each.first : each.stop]
+    return max(0, (columns.index(False) if False in columns else len(columns)) - 1)
+
+
+def _best(owner: str, free: list[int]) -> int | None:
+    """Return which of a group carries the name: the first with room for all of it, else the widest."""
+    for number, room in enumerate(free):
+        if room >= len(owner):
+            return number
+    widest = max(range(len(free)), key=free.__getitem__)
+    return widest if free[widest] >= LEAST else None
+
+
+def _across(members: Sequence[Named], full: Sequence[bool]) -> int:
+    """Return how many letters fit across a whole group, over the edges inside it."""
+    return _room(Named(0, members[0].first, members[-1].stop, ""), full)
+
+
+def _cut(owner: str, room: int) -> str:
+    if len(owner) <= room:
+        return owner
+    return owner[:room] if room <= LEAST else owner[: room - 1] + "…"

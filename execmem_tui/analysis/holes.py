@@ -10,24 +10,11 @@ from attrs import frozen
 
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.blocks import Block
-from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
+from execmem_tui.model.intervals import Interval
+from execmem_tui.model.meters import Meter, meters_of
+from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
-
-
-@frozen(kw_only=True)
-class Meter:
-    """One type's share of address space, in bytes; guards count as used."""
-
-    used: Bytes
-    """Live areas of the type, wherever they lie."""
-    lazy: Bytes
-    """Freed and not yet purged, of any owner, inside the type's windows."""
-    free: Bytes
-    """Free inside the type's windows; where they overlap, once."""
-    largest_hole: Bytes
-    """The longest free run inside one window: the largest padded request that would fit without a
-    purge."""
 
 
 class _Gaps:
@@ -221,27 +208,6 @@ class HoleIndex:
         return None
 
 
-def windows(entry: ExecmemRange) -> tuple[tuple[Address, Address], ...]:
-    """Return the windows of a range: preferred, and fallback where there is one.
-
-    None where it is unknown.
-    """
-    found = [(entry.start, entry.end)] if entry.end > entry.start else []
-    if entry.has_fallback:
-        found.append((entry.fallback_start, entry.fallback_end))
-    return tuple(found)
-
-
-def _union(pairs: tuple[tuple[Address, Address], ...]) -> list[tuple[Address, Address]]:
-    merged: list[tuple[Address, Address]] = []
-    for start, end in sorted(pairs):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
-    return merged
-
-
 @frozen
 class Tally:
     """What the areas of one type come to, wherever they lie. Guards count."""
@@ -292,16 +258,12 @@ class _Lazy:
 
 def meters(snapshot: Snapshot, index: HoleIndex | None = None) -> dict[ExecmemType, Meter]:
     """Return the meter of every type."""
+    blocks = snapshot.areas.blocks
+
+    def lazy(windows: tuple[Interval, ...]) -> Bytes:
+        within = _Lazy(windows)
+        return sum(block.find(within) for block in blocks)
+
     holes = HoleIndex(snapshot) if index is None else index
-    tally = tallies(snapshot)
-    found = {}
-    for kind in ExecmemType:
-        pairs = windows(snapshot.layout.range_of(kind))
-        lazy = _Lazy(pairs)
-        found[kind] = Meter(
-            used=tally[kind].used,
-            lazy=sum(block.find(lazy) for block in snapshot.areas.blocks),
-            free=sum(holes.free(start, end) for start, end in _union(pairs)),
-            largest_hole=max((holes.largest(start, end) for start, end in pairs), default=0),
-        )
-    return found
+    used = {kind: tally.used for kind, tally in tallies(snapshot).items()}
+    return meters_of(snapshot.layout, holes, used, lazy)

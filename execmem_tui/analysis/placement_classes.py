@@ -19,10 +19,11 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from execmem_tui.analysis.holes import HoleIndex, windows
+from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import call_reach, count_module_text
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.history import History
+from execmem_tui.model.intervals import union
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType
 from execmem_tui.model.reach import ReachKind
@@ -124,13 +125,8 @@ def _allowed(layout: Layout, start: Address, end: Address) -> tuple[Address, Add
 
     Their own windows and vmalloc's; (0, 0) if none.
     """
-    own = windows(layout.range_of(ExecmemType.MODULE_TEXT))
-    pieces: list[tuple[Address, Address]] = []
-    for low, high in sorted((*own, (layout.vmalloc_start, layout.vmalloc_end))):
-        if pieces and low <= pieces[-1][1]:
-            pieces[-1] = pieces[-1][0], max(high, pieces[-1][1])
-        else:
-            pieces.append((low, high))
+    own = layout.range_of(ExecmemType.MODULE_TEXT).windows
+    pieces = union((*own, (layout.vmalloc_start, layout.vmalloc_end)))
     page = layout.page_size
     clipped = [
         (align_up(max(low, start), page), align_down(min(high, end), page)) for low, high in pieces

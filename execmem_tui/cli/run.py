@@ -239,7 +239,7 @@ def run(args: argparse.Namespace) -> int:
     from execmem_tui.scenarios.runner import Runner, limited_work
     from execmem_tui.view.scenario_text import run_lines
 
-    outcome = Runner(scenario, settings, recording=False, work=limited_work(args.limit)).run()
+    outcome = Runner(scenario, settings, with_map=False, work=limited_work(args.limit)).run()
     if args.json:
         write_json(RunDocument(**run_keys(outcome)))
     else:
@@ -255,7 +255,7 @@ def _print_map(scenario: "Scenario", settings: "Settings", limit: int | None) ->
     from execmem_tui.sources.scenario_play import ScenarioPlay
     from execmem_tui.view.plain import plain_map
 
-    play = ScenarioPlay(scenario, settings, limited_work(limit, recording=True))
+    play = ScenarioPlay(scenario, settings, limited_work(limit, with_map=True))
     play.play_all()
     write_lines(["", *plain_map(play.history.snapshot(), settings.describe(), width=100)])
 

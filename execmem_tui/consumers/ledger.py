@@ -3,11 +3,12 @@
 Records in, events with whole areas out.
 """
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Iterator
+from typing import Final, Self
 
-from attrs import define, evolve, frozen
+from attrs import define, evolve
 
+from execmem_tui.consumers.observers import Observer, Request
 from execmem_tui.mm.journal import (
     AllocVmapArea,
     FreeVmapAreaNoflush,
@@ -21,7 +22,7 @@ from execmem_tui.mm.journal import (
     RoxPopulate,
 )
 from execmem_tui.mm.vmalloc import Purge
-from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.areas import Area, AreaState, Part
 from execmem_tui.model.events import (
     Allocated,
     CacheChanged,
@@ -30,6 +31,7 @@ from execmem_tui.model.events import (
     Freed,
     HazardFound,
     Noted,
+    PermissionsChanged,
     Purged,
 )
 from execmem_tui.model.layouts import Layout
@@ -39,61 +41,119 @@ from execmem_tui.model.units import Address, Bytes, format_size
 ROX_OWNER: Final = "ROX cache"
 
 
-@frozen(kw_only=True)
-class Request:
-    """What was asked, and what came of it."""
-
-    kind: ExecmemType | None
-    size: Bytes
-    owner: str
-    region: str | None
-    detail: str
-    result: Address | None
-
-
 @define
 class _Turn:
     """One batch of records being booked."""
 
     request: Request | None
-    time: float | None
     quiet: bool
     failed: list[AllocVmapArea]
     last: AllocVmapArea | None = None
 
 
-class Ledger:
-    """Every area by its start: live, lazy, pooled and cache-free."""
+class Ledger(Observer):
+    """Every area by its start (live, lazy, pooled and cache-free), and the events that led there.
+
+    Args:
+        layout: of the machine.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
-        self.areas: dict[Address, Area] = {area.start: area for area in layout.early_areas}
-        self._free_ends: dict[Address, Address] = {}
+        self.by_start: dict[Address, Area] = {area.start: area for area in layout.early_areas}
+        self.free_ends: dict[Address, Address] = {}
         """Of cache-free pieces that are not the last of their block: end -> start."""
+        self.records: list[Record] = []
+        """Of the call that is under way."""
+        self.events: list[Event] = []
 
-    def clone(self) -> "Ledger":
+    def clone(self) -> Self:
         """Return an equal ledger."""
-        copy = Ledger.__new__(Ledger)
-        copy.__dict__.update(
-            self.__dict__, areas=dict(self.areas), _free_ends=dict(self._free_ends)
-        )
+        copy = self.__class__(self.layout)
+        copy.by_start = dict(self.by_start)
+        copy.free_ends = dict(self.free_ends)
+        copy.records = list(self.records)
+        copy.events = list(self.events)
         return copy
 
+    def areas(self) -> Iterator[Area]:
+        """Yield everything on the map now, in no order."""
+        return iter(self.by_start.values())
+
+    def area_at(self, start: Address) -> Area | None:
+        """Return the area that starts at `start`, or None."""
+        return self.by_start.get(start)
+
+    def take_events(self) -> list[Event]:
+        """Return the events since the last call, and forget them."""
+        events, self.events = self.events, []
+        return events
+
+    def append(self, record: Record, /) -> None:
+        """Keep a record until its call is over: only then its owner is known."""
+        self.records.append(record)
+
+    def ended(self, request: Request | None, *, quiet: bool = True) -> None:
+        """Turn the records of a call into events.
+
+        A purge that moved nothing is left out unless it was asked for.
+        """
+        records, self.records = self.records, []
+        self.events += self.book(records, request, quiet=quiet)
+
+    def occupied(self, area: Area) -> None:
+        """Put another user's area on the map."""
+        self.by_start[area.start] = area
+        self.events.append(Allocated(added=(area,), area=area, requested=area.size))
+
+    def permissions_changed(self, start: Address, size: Bytes, permissions: str) -> None:
+        """Tell of set_memory_*()."""
+        self.events.append(PermissionsChanged(start=start, size=size, permissions=permissions))
+
+    def relabelled(
+        self, start: Address, owner: str | None, region: str | None, detail: str | None
+    ) -> None:
+        """Give an area another owner, region or detail."""
+        area = self.by_start[start]
+        self._relabel(
+            area,
+            evolve(
+                area,
+                owner=area.owner if owner is None else owner,
+                region=area.region if region is None else region,
+                detail=area.detail if detail is None else detail,
+            ),
+        )
+
+    def divided(self, start: Address, parts: tuple[Part, ...], detail: str) -> None:
+        """Tell what is used inside the area at `start`: kprobe slots, BPF programs."""
+        area = self.by_start[start]
+        self._relabel(area, evolve(area, parts=parts, detail=detail))
+
+    def _relabel(self, area: Area, changed: Area) -> None:
+        if changed != area:
+            self.by_start[area.start] = changed
+            message = f"{changed.name}: {changed.detail}"
+            self.events.append(Noted(message=message, removed=(area,), added=(changed,)))
+
+    def noted(self, message: str, *, mark: bool) -> None:
+        """Add a remark to the stream."""
+        self.events.append(Noted(message=message, mark=mark))
+
     def book(
-        self, records: Iterable[Record], request: Request | None, *, time: float | None, quiet: bool
+        self, records: Iterable[Record], request: Request | None, *, quiet: bool
     ) -> list[Event]:
         """Apply `records` in order and return their events.
 
         `request` is the call that caused them, if it allocates.
         """
-        turn = _Turn(request, time, quiet, [])
+        turn = _Turn(request, quiet, [])
         events: list[Event] = []
         for record in records:
             events.extend(self._book_one(record, turn))
         if request is not None and request.result is None:
             events.append(
                 Failed(
-                    time=time,
                     type=request.kind,
                     requested=request.size,
                     owner=request.owner,
@@ -107,45 +167,37 @@ class Ledger:
             case AllocVmapArea():
                 events = self._attempt(record, turn)
             case FreeVmapAreaNoflush():
-                events = self._lazy(record, turn)
+                events = self._lazy(record)
             case PurgeVmapAreaLazy():
                 events = self._purged(record, turn)
             case RoxPopulate():
-                events = [
-                    CacheChanged(
-                        time=turn.time, populated=True, start=record.start, size=record.size
-                    )
-                ]
+                events = [CacheChanged(populated=True, start=record.start, size=record.size)]
             case RoxAlloc():
                 events = self._carved(record, turn)
             case RoxFree():
-                events = self._returned(record, turn)
+                events = self._returned(record)
             case RoxClean():
-                events = [
-                    CacheChanged(
-                        time=turn.time, populated=False, start=record.start, size=record.size
-                    )
-                ]
+                events = [CacheChanged(populated=False, start=record.start, size=record.size)]
             case Hazard():
-                events = [HazardFound(time=turn.time, rule=record.rule, message=record.message)]
+                events = [HazardFound(rule=record.rule, message=record.message)]
             case PercpuAreas():
                 added = tuple(
                     Area(start=start, size=end - start, owner="percpu chunk")
                     for start, end in record.areas
                 )
-                events = [self._change(Noted(time=turn.time, message="percpu chunk", added=added))]
+                events = [self._change(Noted(message="percpu chunk", added=added))]
         return events
 
     def _change(self, event: Event) -> Event:
         """Apply an event's own difference to the map."""
         for area in event.removed:
-            del self.areas[area.start]
+            del self.by_start[area.start]
             if area.state is AreaState.CACHE_FREE:
-                self._free_ends.pop(area.end, None)
+                self.free_ends.pop(area.end, None)
         for area in event.added:
-            self.areas[area.start] = area
+            self.by_start[area.start] = area
             if area.state is AreaState.CACHE_FREE and not area.guard:
-                self._free_ends[area.end] = area.start
+                self.free_ends[area.end] = area.start
         return event
 
     def _attempt(self, record: AllocVmapArea, turn: _Turn) -> list[Event]:
@@ -154,7 +206,6 @@ class Ledger:
             turn.failed.append(record)
             return [
                 Failed(
-                    time=turn.time,
                     type=None if request is None else request.kind,
                     requested=0 if request is None else request.size,
                     owner=None if request is None else request.owner,
@@ -168,7 +219,7 @@ class Ledger:
         turn.last = record
         if request is None:
             return []
-        gone = self.areas.get(record.start)
+        gone = self.by_start.get(record.start)
         removed = () if gone is None else (gone,)
         page = self.layout.page_size
         area = Area(
@@ -186,7 +237,6 @@ class Ledger:
                 area, type=None, owner=ROX_OWNER, region=None, state=AreaState.CACHE_FREE
             )
             event: Event = Noted(
-                time=turn.time,
                 message="address space for a ROX block",
                 removed=removed,
                 added=(block,),
@@ -194,7 +244,6 @@ class Ledger:
         elif record.start == request.result:
             reason = self._why_fallback(turn) if area.window is Window.FALLBACK else ""
             event = Allocated(
-                time=turn.time,
                 removed=removed,
                 added=(area,),
                 area=area,
@@ -204,7 +253,6 @@ class Ledger:
         else:
             held = evolve(area, detail="pages could not be had")
             event = Noted(
-                time=turn.time,
                 message="address space without pages",
                 removed=removed,
                 added=(held,),
@@ -232,29 +280,25 @@ class Ledger:
             f"{start:x}-{end:x}" for start, end in windows
         )
 
-    def _lazy(self, record: FreeVmapAreaNoflush, turn: _Turn) -> list[Event]:
-        area = self.areas.get(record.start)
+    def _lazy(self, record: FreeVmapAreaNoflush) -> list[Event]:
+        area = self.by_start.get(record.start)
         if area is None:
             return []
         lazy = evolve(area, state=AreaState.LAZY, parts=None)
         if area.state is AreaState.CACHE_FREE:
             return [
-                self._change(
-                    Noted(
-                        time=turn.time, message="ROX block is lazy", removed=(area,), added=(lazy,)
-                    )
-                )
+                self._change(Noted(message="ROX block is lazy", removed=(area,), added=(lazy,)))
             ]
-        return [self._change(Freed(time=turn.time, removed=(area,), added=(lazy,), area=area))]
+        return [self._change(Freed(removed=(area,), added=(lazy,), area=area))]
 
     def _purged(self, record: PurgeVmapAreaLazy, turn: _Turn) -> list[Event]:
         removed, added = [], []
         for start, _ in (*record.given_back, *record.decayed):
-            area = self.areas.get(start)
+            area = self.by_start.get(start)
             if area is not None:
                 removed.append(area)
         for start, _ in record.pooled:
-            area = self.areas.get(start)
+            area = self.by_start.get(start)
             if area is not None:
                 removed.append(area)
                 added.append(evolve(area, state=AreaState.POOLED))
@@ -265,7 +309,6 @@ class Ledger:
         return [
             self._change(
                 Purged(
-                    time=turn.time,
                     removed=tuple(removed),
                     added=tuple(added),
                     kind=record.kind,
@@ -277,7 +320,7 @@ class Ledger:
     def _carved(self, record: RoxAlloc, turn: _Turn) -> list[Event]:
         request = turn.request
         assert request is not None
-        free = self.areas[record.start]
+        free = self.by_start[record.start]
         whole = record.size == free.size
         piece = Area(
             start=record.start,
@@ -297,7 +340,6 @@ class Ledger:
         return [
             self._change(
                 Allocated(
-                    time=turn.time,
                     removed=(free,),
                     added=(piece, *rest),
                     area=piece,
@@ -306,14 +348,13 @@ class Ledger:
             )
         ]
 
-    def _returned(self, record: RoxFree, turn: _Turn) -> list[Event]:
-        piece = self.areas[record.start]
+    def _returned(self, record: RoxFree) -> list[Event]:
+        piece = self.by_start[record.start]
         if record.pending:
             waiting = evolve(piece, detail="free is pending: set_memory failed")
             return [
                 self._change(
                     Noted(
-                        time=turn.time,
                         message="ROX free is pending",
                         removed=(piece,),
                         added=(waiting,),
@@ -328,7 +369,7 @@ class Ledger:
             owner=ROX_OWNER,
             state=AreaState.CACHE_FREE,
         )
-        after = None if piece.guard else self.areas.get(piece.end)
+        after = None if piece.guard else self.by_start.get(piece.end)
         if after is not None and after.state is AreaState.CACHE_FREE:
             removed.append(after)
             free = evolve(free, size=free.size + after.size, guard=after.guard)
@@ -336,13 +377,11 @@ class Ledger:
         if before is not None:
             removed.insert(0, before)
             free = evolve(free, start=before.start, size=before.size + free.size)
-        return [
-            self._change(Freed(time=turn.time, removed=tuple(removed), added=(free,), area=piece))
-        ]
+        return [self._change(Freed(removed=tuple(removed), added=(free,), area=piece))]
 
     def _free_before(self, start: Address) -> Area | None:
-        before = self._free_ends.get(start)
-        return None if before is None else self.areas[before]
+        before = self.free_ends.get(start)
+        return None if before is None else self.by_start[before]
 
 
 def _start(area: Area) -> Address:

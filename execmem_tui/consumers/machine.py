@@ -1,18 +1,17 @@
-"""One simulated kernel: a layout, the exact allocator, and events that carry whole areas."""
+"""One simulated kernel: a layout, the exact allocator, and observers who are told what happens."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from attrs import evolve
-
-from execmem_tui.consumers.ledger import Ledger, Request
+from execmem_tui.consumers.ledger import Ledger
+from execmem_tui.consumers.observers import Observer, Request
 from execmem_tui.consumers.reasons import why_unused
 from execmem_tui.mm.execmem import Execmem, TypeRange
-from execmem_tui.mm.journal import Record
+from execmem_tui.mm.journal import Journal, Record
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
-from execmem_tui.model.areas import Area, AreaState, Part
+from execmem_tui.model.areas import Area, Part
 from execmem_tui.model.errors import UsageError
-from execmem_tui.model.events import Event, Noted, PermissionsChanged
+from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.rules import JitMemory
@@ -38,8 +37,28 @@ _NAMES: Final = {
 }
 
 
+class _Journal:
+    """Hands every record of the allocator to every observer."""
+
+    def __init__(self, observers: Sequence[Observer]) -> None:
+        self._observers = observers
+
+    def append(self, record: Record, /) -> None:
+        for observer in self._observers:
+            observer.append(record)
+
+
 class Machine:
-    """A freshly booted kernel that takes requests and tells what they did."""
+    """A freshly booted kernel that takes requests and tells its observers what they did.
+
+    Args:
+        layout: where everything may live.
+        cpus: possible CPUs.
+        online: online CPUs; None: all.
+        nr_cpus_config: CONFIG_NR_CPUS.
+        seed: of whatever is random.
+        observers: who is told; the first also says what is where. None: a ledger alone.
+    """
 
     def __init__(
         self,
@@ -49,10 +68,11 @@ class Machine:
         online: int | None = None,
         nr_cpus_config: int = 8192,
         seed: int = 0,
+        observers: Sequence[Observer] | None = None,
     ) -> None:
+        self.observers = tuple(observers) if observers is not None else (Ledger(layout),)
         self.layout = layout
         self.seed = seed
-        self._records: list[Record] = []
         vmalloc = Vmalloc(
             rules=layout.rules,
             page_size=layout.page_size,
@@ -63,7 +83,7 @@ class Machine:
             nr_cpus_config=nr_cpus_config,
             early_areas=[(area.start, area.end) for area in layout.early_areas],
             word_bits=layout.word_bits,
-            journal=self._records,
+            journal=_journal(self.observers),
         )
         ranges = {
             int(kind): TypeRange(
@@ -78,23 +98,24 @@ class Machine:
         }
         self.execmem = Execmem(vmalloc, ranges, rox_compiled=layout.capability.execmem_rox)
         self.execmem.set_memory_purges = layout.set_memory_purges
-        self._ledger = Ledger(layout)
-        self._events: list[Event] = []
-        self._counts: dict[ExecmemType, int] = {}
-        self.time: float | None = None
+        vmalloc.skip_idle_purges = not any(observer.idle_purges for observer in self.observers)
+        self.taken: set[Address] = set()
+        """Starts of executable memory that was not given back."""
+        self.numbers: dict[ExecmemType, int] = {}
+        """How many were named so far, by type."""
+        self.fail_in = 0
+        """The n-th request from now finds no pages; 0: none."""
 
     def clone(self) -> "Machine":
         """Return an equal machine that shares nothing that changes."""
         copy = Machine.__new__(Machine)
-        records: list[Record] = []
-        copy.__dict__.update(
-            self.__dict__,
-            _records=records,
-            execmem=self.execmem.clone(records),
-            _ledger=self._ledger.clone(),
-            _events=list(self._events),
-            _counts=dict(self._counts),
-        )
+        copy.layout = self.layout
+        copy.seed = self.seed
+        copy.observers = tuple(observer.clone() for observer in self.observers)
+        copy.execmem = self.execmem.clone(_journal(copy.observers))
+        copy.taken = set(self.taken)
+        copy.numbers = dict(self.numbers)
+        copy.fail_in = self.fail_in
         return copy
 
     @property
@@ -108,16 +129,15 @@ class Machine:
 
     def areas(self) -> Iterator[Area]:
         """Yield everything on the map now, in no order."""
-        return iter(self._ledger.areas.values())
+        return self.observers[0].areas()
 
     def area_at(self, start: Address) -> Area | None:
         """Return the area that starts at `start`."""
-        return self._ledger.areas.get(start)
+        return self.observers[0].area_at(start)
 
     def take_events(self) -> list[Event]:
         """Return the events since the last call, and forget them."""
-        events, self._events = self._events, []
-        return events
+        return [event for observer in self.observers for event in observer.take_events()]
 
     def usual_size(self, kind: ExecmemType) -> Bytes:
         """What the consumer typically asks for.
@@ -143,7 +163,7 @@ class Machine:
         Allocate, change permissions, let deferred work run.
         """
         if owner is None:
-            self._counts[kind] = number = self._counts.get(kind, 0) + 1
+            self.numbers[kind] = number = self.numbers.get(kind, 0) + 1
             owner = f"{_NAMES[kind]} {number}"
         start = self.exec_alloc(kind, size, owner=owner)
         if start is not None and not self.layout.range_of(kind).rox_cached:
@@ -170,8 +190,19 @@ class Machine:
 
         The address, or None after both windows failed.
         """
+        for observer in self.observers:
+            observer.begun(kind)
+        areas = self.execmem.areas
+        struck, before = self.fail_in == 1, areas.page_alloc_fails
+        areas.page_alloc_fails = before or struck
         start = self.execmem.alloc_rw(kind, size) if rw else self.execmem.alloc(kind, size)
-        self._book(
+        areas.page_alloc_fails = before
+        # a piece of the ROX cache needs no pages: the fault waits for a request that does
+        if self.fail_in and not (struck and start is not None):
+            self.fail_in -= 1
+        if start is not None:
+            self.taken.add(start)
+        self._end(
             Request(kind=kind, size=size, owner=owner, region=region, detail=detail, result=start)
         )
         return start
@@ -182,11 +213,11 @@ class Machine:
         Raises:
             UsageError: nothing that can be freed starts there.
         """
-        area = self._ledger.areas.get(start)
-        if area is None or area.state is not AreaState.LIVE or area.type is None:
+        if start not in self.taken:
             raise UsageError(f"nothing to free at {hex_address(start, self.layout.word_bits)}")
+        self.taken.discard(start)
         self.execmem.free(start)
-        self._book(None)
+        self._end(None)
 
     def vmalloc(self, size: Bytes, *, owner: str, align: int = 1, flags: int = 0) -> Address | None:
         """Allocate in the general vmalloc window.
@@ -198,7 +229,7 @@ class Machine:
             size, align, layout.vmalloc_start, layout.vmalloc_end, flags
         )
         start = None if area is None else area.start
-        self._book(Request(kind=None, size=size, owner=owner, region=None, detail="", result=start))
+        self._end(Request(kind=None, size=size, owner=owner, region=None, detail="", result=start))
         return start
 
     def vfree(self, start: Address) -> None:
@@ -211,27 +242,26 @@ class Machine:
         if area is None:
             raise UsageError(f"nothing to free at {hex_address(start, self.layout.word_bits)}")
         self.execmem.areas.vfree(area)
-        self._book(None)
+        self._end(None)
 
     def set_memory(self, start: Address, size: Bytes, permissions: str) -> None:
         """set_memory_*(): purges aliases first where the architecture does."""
         calls = self.layout.capability.rox_calls if permissions == "rox" else 1
         for _ in range(calls):
             self.execmem.set_memory()
-        self._book(None)
-        self._events.append(
-            PermissionsChanged(time=self.time, start=start, size=size, permissions=permissions)
-        )
+        self._end(None)
+        for observer in self.observers:
+            observer.permissions_changed(start, size, permissions)
 
     def purge(self, kind: str = "aliases") -> None:
         """Purge lazy areas: aliases, drain, reclaim or shrink."""
         self.execmem.vmalloc.purge(Purge(kind))
-        self._book(None, quiet=False)
+        self._end(None, quiet=False)
 
     def run_deferred(self) -> None:
         """Run queued work: cleanups, drain, retries and the cleaner of the ROX cache."""
         self.execmem.run_deferred()
-        self._book(None)
+        self._end(None)
 
     def relabel(
         self,
@@ -242,48 +272,58 @@ class Machine:
         detail: str | None = None,
     ) -> None:
         """Give an area another owner, region or detail."""
-        area = self._ledger.areas[start]
-        changed = evolve(
-            area,
-            owner=area.owner if owner is None else owner,
-            region=area.region if region is None else region,
-            detail=area.detail if detail is None else detail,
-        )
-        if changed != area:
-            self._ledger.areas[start] = changed
-            self._events.append(
-                Noted(
-                    time=self.time,
-                    message=f"{changed.name}: {changed.detail}",
-                    removed=(area,),
-                    added=(changed,),
-                )
-            )
+        for observer in self.observers:
+            observer.relabelled(start, owner, region, detail)
 
     def divide(self, start: Address, parts: tuple[Part, ...], detail: str) -> None:
         """Tell what is used inside the area at `start`: kprobe slots, BPF programs."""
-        area = self._ledger.areas[start]
-        changed = evolve(area, parts=parts, detail=detail)
-        if changed != area:
-            self._ledger.areas[start] = changed
-            self._events.append(
-                Noted(
-                    time=self.time,
-                    message=f"{changed.name}: {detail}",
-                    removed=(area,),
-                    added=(changed,),
-                )
-            )
+        for observer in self.observers:
+            observer.divided(start, parts, detail)
 
     def note(self, message: str, *, mark: bool = False) -> None:
         """Add a remark to the stream."""
-        self._events.append(Noted(time=self.time, message=message, mark=mark))
+        for observer in self.observers:
+            observer.noted(message, mark=mark)
 
-    def _book(self, request: Request | None, *, quiet: bool = True) -> None:
-        """Turn the allocator's records into events.
+    def occupy(self, start: Address, end: Address, owner: str) -> None:
+        """Take exactly [start, end), its last page as guard, for another user of vmalloc space.
 
-        A purge that moved nothing is left out unless it was asked for.
+        Raises:
+            UsageError: not all of it is free, or it is no whole number of pages.
         """
-        records = list(self._records)
-        self._records.clear()
-        self._events.extend(self._ledger.book(records, request, time=self.time, quiet=quiet))
+        page = self.layout.page_size
+        whole = not (start % page or end % page) and end - start >= 2 * page
+        if not whole or self.execmem.vmalloc.occupy(start, end, page) is None:
+            raise UsageError(
+                f"cannot take {start:#x}-{end:#x}: it is not free, or not at least two whole pages"
+            )
+        area = Area(start=start, size=end - start - page, guard=page, owner=owner)
+        for observer in self.observers:
+            observer.occupied(area)
+
+    def force_fallback(self, *, on: bool) -> None:
+        """Refuse the preferred windows of all types that have a second one, or use them again.
+
+        Raises:
+            UsageError: no type here has a second window.
+        """
+        if not any(entry.has_fallback for entry in self.layout.types.values()):
+            raise UsageError(
+                f"{self.layout.arch} {self.layout.variant} has no fallback range to force"
+            )
+        for kind, entry in self.layout.types.items():
+            fallback = entry.fallback_start, entry.fallback_end
+            first = fallback if on and entry.has_fallback else (entry.start, entry.end)
+            second = (0, 0) if on and entry.has_fallback else fallback
+            self.execmem.ranges[int(kind)] = TypeRange(
+                *first, *second, entry.alignment, entry.rox_cached
+            )
+
+    def _end(self, request: Request | None, *, quiet: bool = True) -> None:
+        for observer in self.observers:
+            observer.ended(request, quiet=quiet)
+
+
+def _journal(observers: tuple[Observer, ...]) -> Journal:
+    """Return where the allocator writes; one observer alone needs nobody between."""
+    return observers[0] if len(observers) == 1 else _Journal(observers)

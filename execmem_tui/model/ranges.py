@@ -4,6 +4,7 @@ from enum import IntEnum, StrEnum
 
 from attrs import frozen
 
+from execmem_tui.model.intervals import Interval
 from execmem_tui.model.units import Address, Bytes
 
 
@@ -85,6 +86,13 @@ class ExecmemRange:
     def rox_cached(self) -> bool:
         """Whether allocations come from the ROX cache (7.1, x86-64)."""
         return EXECMEM_ROX_CACHE in self.flags
+
+    @property
+    def windows(self) -> tuple[Interval, ...]:
+        """The preferred window, and the fallback window where there is one; () where unknown."""
+        preferred = ((self.start, self.end),) if self.end > self.start else ()
+        fallback = ((self.fallback_start, self.fallback_end),) if self.has_fallback else ()
+        return (*preferred, *fallback)
 
     def window_of(self, start: Address) -> Window | None:
         """Return the window that an area starting at `start` lies in.

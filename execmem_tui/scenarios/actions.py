@@ -11,7 +11,6 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.reach import ReachKind, Verdict
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import steps
-from execmem_tui.scenarios.meters import meters, windows
 from execmem_tui.scenarios.state import MAX_REQUESTS, State
 
 Action = Callable[[State, Any], Iterator[None]]
@@ -93,11 +92,11 @@ def _fail(state: State, step: steps.Fail) -> Iterator[None]:
 def _fill(state: State, step: steps.Fill) -> Iterator[None]:
     """Fill until the type's windows are used to the percentage, or nothing fits any more."""
     machine = state.machine
-    pairs = windows(state.machine.layout.range_of(step.fill))
+    pairs = machine.layout.range_of(step.fill).windows
     room = max(pairs[-1][1], pairs[0][1]) - min(pairs[0][0], pairs[-1][0]) if pairs else 0
     least = room * (1 - step.to / 100)
     mine = state.owners.setdefault(step.owner, [])
-    free = meters(machine)[step.fill.name]["free"]
+    free = state.meter(step.fill).free
     state.count = 0
     if (free - least) // step.size > MAX_REQUESTS:
         raise UsageError(
@@ -108,7 +107,7 @@ def _fill(state: State, step: steps.Fill) -> Iterator[None]:
         start = machine.request(step.fill, step.size, owner=step.owner)
         if start is None:
             break
-        free -= machine.held[start].footprint
+        free -= state.counts.held[start].footprint
         mine.append((start, True))
         state.count += 1
         yield

@@ -93,7 +93,7 @@ def compare(
     base = scenario.settings if settings is None else settings
     turned = base.changed(changes)
     before, after = (
-        Runner(scenario, each, recording=False, work=limited_work(limit)).run()
+        Runner(scenario, each, with_map=False, work=limited_work(limit)).run()
         for each in (base, turned)
     )
     labels = dict.fromkeys((*base.hypothetical(), *turned.hypothetical()))

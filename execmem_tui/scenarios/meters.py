@@ -1,78 +1,61 @@
-"""The meters of a running machine, read from its allocator.
-
-The same numbers as those of a snapshot, without a map.
-"""
+"""The meters of a running machine, read from its allocator: those of a snapshot, without a map."""
 
 from collections.abc import Iterator
 
-from execmem_tui.model.ranges import ExecmemRange, ExecmemType
+from execmem_tui.consumers.counts import Counts
+from execmem_tui.consumers.machine import Machine
+from execmem_tui.model.intervals import Interval
+from execmem_tui.model.meters import Meter, meters_of
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes
-from execmem_tui.scenarios.machine import CountingMachine
-
-Pieces = list[tuple[Address, Address]]
 
 
-def windows(entry: ExecmemRange) -> Pieces:
-    """Return the windows of a range: preferred, and fallback where there is one."""
-    found = [(entry.start, entry.end)] if entry.end > entry.start else []
-    if entry.has_fallback:
-        found.append((entry.fallback_start, entry.fallback_end))
-    return found
-
-
-def free_pieces(machine: CountingMachine) -> Pieces:
-    """Return the free pieces ascending.
+class FreePieces:
+    """The free pieces of a machine, ascending.
 
     The kernel image is none, also where no vmap area covers it.
     """
-    image = machine.layout.image
-    found: Pieces = []
-    for start, end in machine.execmem.vmalloc.space:
-        if image is None or end <= image[0] or image[1] <= start:
-            found.append((start, end))
-            continue
-        found += [piece for piece in ((start, image[0]), (image[1], end)) if piece[0] < piece[1]]
-    return found
+
+    def __init__(self, machine: Machine) -> None:
+        image = machine.layout.image
+        self._pieces: list[Interval] = []
+        for start, end in machine.execmem.vmalloc.space:
+            if image is None or end <= image[0] or image[1] <= start:
+                self._pieces.append((start, end))
+                continue
+            around = (start, image[0]), (image[1], end)
+            self._pieces += [piece for piece in around if piece[0] < piece[1]]
+
+    def within(self, start: Address, end: Address) -> Iterator[Bytes]:
+        """Yield the bytes of each free run of [start, end)."""
+        return (
+            min(last, end) - max(first, start)
+            for first, last in self._pieces
+            if first < end and last > start
+        )
+
+    def free(self, start: Address, end: Address) -> Bytes:
+        """Return the free bytes of [start, end)."""
+        return sum(self.within(start, end))
+
+    def largest(self, start: Address, end: Address) -> Bytes:
+        """Return the longest free run of [start, end) in bytes."""
+        return max(self.within(start, end), default=0)
 
 
-def _within(pieces: Pieces, start: Address, end: Address) -> Iterator[Bytes]:
-    return (
-        min(last, end) - max(first, start) for first, last in pieces if first < end and last > start
-    )
-
-
-def _joined(pairs: Pieces) -> Pieces:
-    merged: Pieces = []
-    for start, end in sorted(pairs):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = merged[-1][0], max(end, merged[-1][1])
-        else:
-            merged.append((start, end))
-    return merged
-
-
-def meters(machine: CountingMachine) -> dict[str, dict[str, Bytes]]:
-    """Return used, lazy, free and largest_hole of every type, bytes."""
-    pieces = free_pieces(machine)
+def meters(machine: Machine, counts: Counts) -> dict[ExecmemType, Meter]:
+    """Return the meter of every type; `counts` are of `machine`."""
     used = dict.fromkeys(ExecmemType, 0)
-    for held in machine.held.values():
+    for held in counts.held.values():
         if held.kind is not None:
             used[held.kind] += held.footprint
-    lazy = [(area.start, area.end - area.start) for area in machine.execmem.vmalloc.lazy()]
-    found: dict[str, dict[str, Bytes]] = {}
-    known: dict[tuple[tuple[Address, Address], ...], dict[str, Bytes]] = {}
-    for kind in ExecmemType:
-        pairs = windows(machine.layout.range_of(kind))
-        key = tuple(pairs)
-        if key not in known:
-            known[key] = {
-                "lazy": sum(
-                    size for at, size in lazy if any(start <= at < end for start, end in pairs)
-                ),
-                "free": sum(sum(_within(pieces, start, end)) for start, end in _joined(pairs)),
-                "largest_hole": max(
-                    (size for pair in pairs for size in _within(pieces, *pair)), default=0
-                ),
-            }
-        found[kind.name] = {"used": used[kind], **known[key]}
-    return found
+    waiting = list(machine.execmem.vmalloc.lazy())
+
+    def lazy(windows: tuple[Interval, ...]) -> Bytes:
+        return sum(
+            area.end - area.start
+            for area in waiting
+            if any(low <= area.start < high for low, high in windows)
+        )
+
+    return meters_of(machine.layout, FreePieces(machine), used, lazy)

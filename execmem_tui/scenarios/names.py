@@ -10,7 +10,7 @@ from typing import Final
 from execmem_tui.consumers.load_sequence import HOTPATCH, INITS
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.scenarios.expressions import Value
-from execmem_tui.scenarios.meters import free_pieces, meters, windows
+from execmem_tui.scenarios.meters import FreePieces
 from execmem_tui.scenarios.settings import RANGE_KEYS
 from execmem_tui.scenarios.state import State
 
@@ -50,7 +50,7 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
     )
     yield "failed_loads", "module loads that failed", lambda s: s.failed_loads
     yield "wasted", "address space that duplicate loads took, bytes", lambda s: s.wasted
-    yield "peak", "most address space that was held at once, bytes", lambda s: s.machine.peak
+    yield "peak", "most address space that was held at once, bytes", lambda s: s.counts.peak
     yield "packs", "BPF program packs", lambda s: len(s.kernel.bpf.packs.packs)
     yield "bpf.programs", "BPF programs JITed now", lambda s: len(s.kernel.bpf.programs)
     yield "bpf.charged", "bytes charged against bpf_jit_limit", lambda s: s.kernel.bpf.charged
@@ -58,7 +58,7 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
     yield "insn_pages", "kprobe instruction pages", lambda s: len(s.kernel.kprobes.insn.pages)
     yield "optinsn_pages", "pages of optimised kprobes", _optinsn
     yield "trampolines", "ftrace trampoline pages", lambda s: len(s.kernel.ftrace.pages)
-    yield "rox.blocks", "blocks of the ROX cache", lambda s: len(s.machine.tally.blocks)
+    yield "rox.blocks", "blocks of the ROX cache", lambda s: len(s.counts.blocks)
     yield (
         "rox.free",
         "free bytes inside the ROX cache",
@@ -69,7 +69,7 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
         "busy bytes inside the ROX cache",
         lambda s: sum(end - start for start, end in s.machine.execmem.cache.busy.items()),
     )
-    yield "areas.total", "live areas, other vmalloc users included", lambda s: len(s.machine.held)
+    yield "areas.total", "live areas, other vmalloc users included", lambda s: len(s.counts.held)
     yield (
         "lazy",
         "bytes freed and not yet purged, anywhere",
@@ -95,14 +95,14 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
     )
     yield "page_size", "bytes of a page", _page
     yield "image.size", "bytes of the kernel image", _image
-    yield "last.failed", "whether the newest request got no memory", lambda s: s.machine.last.failed
+    yield "last.failed", "whether the newest request got no memory", lambda s: s.counts.last.failed
     yield (
         "last.start",
         "address that the newest request got, or none",
-        lambda s: s.machine.last.start,
+        lambda s: s.counts.last.start,
     )
-    yield "last.size", "bytes of the newest request", lambda s: s.machine.last.size
-    yield "last.window", "'preferred', 'fallback' or none", lambda s: _word(s.machine.last.window)
+    yield "last.size", "bytes of the newest request", lambda s: s.counts.last.size
+    yield "last.window", "'preferred', 'fallback' or none", lambda s: _word(s.counts.last.window)
     yield "last.count", "requests of the newest step that succeeded", lambda s: s.count
     yield "last.errno", "error of the newest BPF load, 0 for none", lambda s: s.errno
     yield "last.distance", "reach: target minus origin, bytes", lambda s: s.distance
@@ -150,11 +150,11 @@ def read(state: State, name: str) -> Value:
 
 
 def _counter(state: State, key: str) -> int:
-    return int(getattr(state.machine.counters, key))
+    return int(getattr(state.counts.counters, key))
 
 
 def _meter(state: State, kind: ExecmemType, key: str) -> int:
-    return meters(state.machine)[kind.name][key]
+    return int(getattr(state.meter(kind), key))
 
 
 def _range(state: State, kind: ExecmemType, key: str) -> int:
@@ -166,29 +166,25 @@ def _word(window: Window | None) -> str | None:
 
 
 def _areas(state: State, kind: ExecmemType | None) -> int:
-    return sum(held.kind is kind for held in state.machine.held.values())
+    return sum(held.kind is kind for held in state.counts.held.values())
 
 
 def _bytes(state: State, kind: ExecmemType | None) -> int:
-    return sum(held.footprint for held in state.machine.held.values() if held.kind is kind)
+    return sum(held.footprint for held in state.counts.held.values() if held.kind is kind)
 
 
 def _fallback(state: State, kind: ExecmemType) -> int:
     return sum(
-        held.kind is kind and held.window is Window.FALLBACK for held in state.machine.held.values()
+        held.kind is kind and held.window is Window.FALLBACK for held in state.counts.held.values()
     )
 
 
 def _pieces(state: State, start: int, end: int) -> list[int]:
-    return [
-        min(last, end) - max(first, start)
-        for first, last in free_pieces(state.machine)
-        if first < end and last > start
-    ]
+    return list(FreePieces(state.machine).within(start, end))
 
 
 def _holes(state: State, kind: ExecmemType) -> int:
-    return sum(len(_pieces(state, *pair)) for pair in windows(state.machine.layout.range_of(kind)))
+    return sum(len(_pieces(state, *pair)) for pair in state.machine.layout.range_of(kind).windows)
 
 
 def _vmalloc_holes(state: State) -> list[int]:

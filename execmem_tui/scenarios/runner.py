@@ -3,15 +3,19 @@
 Steps in, events, expectations and numbers out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
 from attrs import frozen
 
 from execmem_tui.consumers.catalogue import open_catalogue
+from execmem_tui.consumers.counts import Counts
 from execmem_tui.consumers.kernel import Kernel
+from execmem_tui.consumers.ledger import Ledger
+from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.modules import Modules
+from execmem_tui.consumers.observers import Observer
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
@@ -24,7 +28,6 @@ from execmem_tui.scenarios.actions import RAW, Action
 from execmem_tui.scenarios.consumer_actions import CONSUMERS
 from execmem_tui.scenarios.expressions import ExpressionError, Value
 from execmem_tui.scenarios.growth import GrownCatalogue
-from execmem_tui.scenarios.machine import CountingMachine
 from execmem_tui.scenarios.meters import meters
 from execmem_tui.scenarios.names import read
 from execmem_tui.scenarios.scenario import Scenario
@@ -48,7 +51,7 @@ class Played:
 
     step: steps.Step
     events: tuple[Event, ...]
-    """What it did to the map; empty without a recording."""
+    """What it did to the map; empty where only counts are kept."""
     expectations: tuple[Expectation, ...]
     """What it checked."""
 
@@ -92,15 +95,16 @@ OUTCOME_NAMES: Final = (
 """Named values that every outcome tells."""
 
 
-def boot(settings: Settings, *, recording: bool = True) -> Kernel:
+def boot(settings: Settings, layout: Layout, observers: Sequence[Observer]) -> Kernel:
     """Return the freshly booted kernel of `settings`.
 
-    Raises:
-        UsageError: there is no such kernel.
+    Args:
+        settings: of the kernel.
+        layout: theirs.
+        observers: who is told what it does.
     """
-    layout = settings.layout()
     knobs = settings.knobs
-    machine = CountingMachine(layout, cpus=settings.cpus, seed=settings.seed, recording=recording)
+    machine = Machine(layout, cpus=settings.cpus, seed=settings.seed, observers=observers)
     machine.execmem.areas.pmd_mappings_supported = knobs.huge_pages
     kernel = Kernel(
         layout,
@@ -115,10 +119,10 @@ def boot(settings: Settings, *, recording: bool = True) -> Kernel:
     return kernel
 
 
-def limited_work(limit: int | None = None, *, recording: bool = False) -> Work:
+def limited_work(limit: int | None = None, *, with_map: bool = False) -> Work:
     """Return the counter of one run: `limit`, else `MAP_LIMIT` for a run with a map and `RUN_LIMIT` without."""
     if limit is None:
-        limit = MAP_LIMIT if recording else RUN_LIMIT
+        limit = MAP_LIMIT if with_map else RUN_LIMIT
     return Work(
         limit,
         what="steps and requests",
@@ -130,7 +134,7 @@ class StepError(UsageError):
     """A step that cannot be done; names its file and line."""
 
 
-def modules_of(settings: Settings, machine: CountingMachine) -> Modules:
+def modules_of(settings: Settings, machine: Machine) -> Modules:
     """Return the loader of `machine`.
 
     It has no catalogue where none knows the architecture's modules.
@@ -149,8 +153,11 @@ class Runner:
     Args:
         scenario: what to play.
         settings: on which kernel; None: the scenario's own.
-        recording: keep a map and its events; without, only counts.
+        with_map: keep a map and its events; without, only counts, several times faster.
         work: counts and limits what is done, and may stop it; None: `limited_work`.
+
+    Raises:
+        UsageError: there is no such kernel.
     """
 
     def __init__(
@@ -158,19 +165,20 @@ class Runner:
         scenario: Scenario,
         settings: Settings | None = None,
         *,
-        recording: bool = True,
+        with_map: bool = True,
         work: Work | None = None,
     ) -> None:
         self.scenario = scenario
-        self.work = limited_work(recording=recording) if work is None else work
+        self.work = limited_work(with_map=with_map) if work is None else work
         self.settings = scenario.settings if settings is None else settings
-        self.kernel = boot(self.settings, recording=recording)
-        machine = self.kernel.machine
-        assert isinstance(machine, CountingMachine)
-        self._machine = machine
-        machine.tally.work = self.work
-        self.kernel.loader = modules_of(self.settings, machine)
-        self._state = State(self.kernel, machine, self.settings)
+        layout = self.settings.layout()
+        counts = Counts(layout, self.work)
+        observers = (Ledger(layout), counts) if with_map else (counts,)
+        self.kernel = boot(self.settings, layout, observers)
+        self._machine = self.kernel.machine
+        self._counts = counts
+        self.kernel.loader = modules_of(self.settings, self._machine)
+        self._state = State(self.kernel, counts, self.settings)
         self._random = Random(f"{scenario.name}/{self.settings.seed}")
         self._expectations: list[Expectation] = []
         self._checked = 0
@@ -205,7 +213,7 @@ class Runner:
                 self._machine.note(
                     f"{'holds' if found.passed else 'FAILS'}: {found.text}; it is {found.got}"
                 )
-            events = tuple(self.kernel.take_events()) if self._machine.recording else ()
+            events = tuple(self.kernel.take_events())
             yield Played(step=step, events=events, expectations=fresh)
 
     def run(self) -> Outcome:
@@ -221,8 +229,11 @@ class Runner:
             settings=self.settings,
             passed=all(found.passed for found in self._expectations),
             expectations=tuple(self._expectations),
-            counters=self._machine.counters,
-            meters=meters(self._machine),
+            counters=self._counts.counters,
+            meters={
+                kind.name: asdict(meter)
+                for kind, meter in meters(self._machine, self._counts).items()
+            },
             values={name: read(self._state, name) for name in OUTCOME_NAMES},
         )
 
@@ -254,9 +265,9 @@ class Runner:
 
     def _repeat(self, step: steps.Repeat) -> Iterator[None]:
         for _ in range(step.repeat):
-            before = self._machine.counters.failures
+            before = self._counts.counters.failures
             yield from self._all(step.steps)
-            if step.until_failure and self._machine.counters.failures > before:
+            if step.until_failure and self._counts.counters.failures > before:
                 return
 
     def _concurrently(self, step: steps.Concurrently) -> None:
@@ -274,7 +285,7 @@ class Runner:
 
     def _expect(self, step: steps.Expect) -> None:
         for comparison in step.expect:
-            self.work.spend(1 + len(self._machine.held) // _LOOKED_AT)
+            self.work.spend(1 + len(self._counts.held) // _LOOKED_AT)
             try:
                 passed, got = comparison.check(lambda name: read(self._state, name))
             except ExpressionError as error:

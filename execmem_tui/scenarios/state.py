@@ -8,11 +8,15 @@ from typing import Final
 
 from attrs import define, field
 
+from execmem_tui.consumers.counts import Counts
 from execmem_tui.consumers.kernel import Kernel
+from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.modules import Modules
 from execmem_tui.model.errors import UsageError
+from execmem_tui.model.meters import Meter
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes
-from execmem_tui.scenarios.machine import CountingMachine
+from execmem_tui.scenarios.meters import meters
 from execmem_tui.scenarios.settings import Settings
 
 MAX_REQUESTS: Final = 1_000_000
@@ -24,7 +28,8 @@ class State:
     """One run."""
 
     kernel: Kernel
-    machine: CountingMachine
+    counts: Counts
+    """Of `machine`."""
     settings: Settings
     concurrent: bool = False
     """Several CPUs are at it."""
@@ -47,6 +52,15 @@ class State:
     """Address space that duplicate loads took."""
     requests: int = 0
     """Requests so far, of whatever consumer."""
+
+    @property
+    def machine(self) -> Machine:
+        """The kernel's allocator."""
+        return self.kernel.machine
+
+    def meter(self, kind: ExecmemType) -> Meter:
+        """Return the meter of a type now."""
+        return meters(self.machine, self.counts)[kind]
 
     @property
     def modules(self) -> Modules:

@@ -106,7 +106,7 @@ def parse_seeds(text: str) -> range:
 
 def draw(scenario: Scenario, settings: Settings, seed: int, work: Work | None = None) -> Draw:
     """Run one draw; `work` counts and limits it."""
-    outcome = Runner(scenario, settings.with_seed(seed), recording=False, work=work).run()
+    outcome = Runner(scenario, settings.with_seed(seed), with_map=False, work=work).run()
     return Draw(
         seed=seed,
         passed=outcome.passed,

@@ -21,8 +21,10 @@ from execmem_tui.arch import resolve
 from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.cli.main import main
 from execmem_tui.consumers.catalogue import open_catalogue
+from execmem_tui.consumers.ledger import Ledger
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.modules import Modules, Steps
+from execmem_tui.consumers.observers import Observer
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import Alloc, Free, Other, Purge, TraceLine, parse_trace
 from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
@@ -210,25 +212,17 @@ def test_a_load_cut_by_the_beginning_is_not_claimed(tmp_path: Path) -> None:
     assert check.checked["loader sequence"] == 170
 
 
-class Tracer:
+class Tracer(Observer):
     """Writes down what a simulated machine does as a trace would."""
 
-    def __init__(self, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
         self.lines: list[TraceLine] = []
         self.task = "insmod-1"
-        book = machine._book
-
-        def hear(*args, **options) -> None:  # type: ignore[no-untyped-def]
-            for record in machine._records:
-                self._write(record)
-            book(*args, **options)
-
-        monkeypatch.setattr(machine, "_book", hear)
 
     def say(self, name: str, text: str) -> None:
         self.lines.append(Other(len(self.lines), 0.0, self.task, 0, name, text))
 
-    def _write(self, record: Record) -> None:
+    def append(self, record: Record, /) -> None:
         at = len(self.lines), 0.0, self.task, 0
         match record:
             case AllocVmapArea():
@@ -260,14 +254,12 @@ class Tracer:
         ("x86", "7.1", None),
     ],
 )
-def test_simulated_loads_are_exact(
-    arch: str, kernel: str, variant: str | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_simulated_loads_are_exact(arch: str, kernel: str, variant: str | None) -> None:
     layout = resolve(arch, kernel, variant)
     catalogue = open_catalogue(arch, kernel)
     assert catalogue is not None
-    machine = Machine(layout)
-    tracer = Tracer(machine, monkeypatch)
+    tracer = Tracer()
+    machine = Machine(layout, observers=(Ledger(layout), tracer))
     modules = Modules(machine, catalogue)
     names = [*catalogue.closure("ext4"), *catalogue.closure("xfs")]
     names += catalogue.closure("amdgpu") if "amdgpu" in catalogue else ()
@@ -346,12 +338,12 @@ def _delay_purges(lines: list[TraceLine], random: Random) -> None:
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_texts_of_racing_loads_are_found(late: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_of_racing_loads_are_found(late: bool) -> None:
     layout = resolve("x86", "7.1")
     catalogue = open_catalogue("x86", "7.1")
     assert catalogue is not None
-    machine = Machine(layout)
-    tracer = Tracer(machine, monkeypatch)
+    tracer = Tracer()
+    machine = Machine(layout, observers=(Ledger(layout), tracer))
     modules = Modules(machine, catalogue, batch=1000)
     truths = {}
     marks = []

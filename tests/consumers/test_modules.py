@@ -3,7 +3,6 @@
 Sequences as in traces, failures, duplicates, nothing left behind.
 """
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -13,42 +12,39 @@ from hypothesis import strategies as st
 from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
 from execmem_tui.arch import resolve
 from execmem_tui.consumers.catalogue import open_catalogue
+from execmem_tui.consumers.ledger import Ledger
 from execmem_tui.consumers.load_sequence import HOTPATCH
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.modules import COPY, RELOCATE, Modules, Outcome
+from execmem_tui.consumers.observers import Observer
 from execmem_tui.mm.journal import AllocVmapArea, PurgeVmapAreaLazy, Record, RoxPopulate
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Freed, PermissionsChanged
 from execmem_tui.model.ranges import ExecmemType, Window
 
-Listen = Callable[[Machine], list[Record]]
+
+class Listener(Observer):
+    """Hears everything the allocator writes into its journal."""
+
+    def __init__(self) -> None:
+        self.heard: list[Record] = []
+
+    def append(self, record: Record, /) -> None:
+        self.heard.append(record)
 
 
 def modules(
-    arch: str = "x86", kernel: str = "7.1", *, duplicates_wait: bool = True, batch: int = 1
+    arch: str = "x86",
+    kernel: str = "7.1",
+    *others: Observer,
+    duplicates_wait: bool = True,
+    batch: int = 1,
 ) -> Modules:
     layout = resolve(arch, kernel)
     catalogue = open_catalogue(arch, kernel)
-    return Modules(Machine(layout), catalogue, duplicates_wait=duplicates_wait, batch=batch)
-
-
-@pytest.fixture
-def listen(monkeypatch: pytest.MonkeyPatch) -> Listen:
-    """Everything the allocator writes into its journal."""
-
-    def start(machine: Machine) -> list[Record]:
-        heard: list[Record] = []
-        book = machine._book
-
-        def hear(*args, **options) -> None:  # type: ignore[no-untyped-def]
-            heard.extend(machine._records)
-            book(*args, **options)
-
-        monkeypatch.setattr(machine, "_book", hear)
-        return heard
-
-    return start
+    machine = Machine(layout, observers=(Ledger(layout), *others))
+    return Modules(machine, catalogue, duplicates_wait=duplicates_wait, batch=batch)
 
 
 def live(found: Modules) -> list[Area]:
@@ -88,11 +84,10 @@ CASES = [
 
 
 @pytest.mark.parametrize(("arch", "kernel", "name"), CASES)
-def test_a_load_makes_the_steps_that_traces_show(
-    arch: str, kernel: str, name: str, listen: Listen
-) -> None:
-    found = modules(arch, kernel)
-    machine, layout = found.machine, found.machine.layout
+def test_a_load_makes_the_steps_that_traces_show(arch: str, kernel: str, name: str) -> None:
+    listener = Listener()
+    found = modules(arch, kernel, listener)
+    layout = found.machine.layout
     window = layout.vmalloc_start, layout.vmalloc_end
     text = layout.range_of(ExecmemType.MODULE_TEXT)
     separate = (text.start, text.end) != window
@@ -107,18 +102,20 @@ def test_a_load_makes_the_steps_that_traces_show(
     )
     assert found.catalogue is not None
     module = found.catalogue[name]
-    heard = listen(machine)
+    listener.heard.clear()
     assert found.load(name, with_deps=False) is Outcome.LOADED
     labels, sizes = rules.requests(module)
     asked = [
-        each.size for each in heard if isinstance(each, AllocVmapArea) and each.align <= 1 << 20
+        each.size
+        for each in listener.heard
+        if isinstance(each, AllocVmapArea) and each.align <= 1 << 20
     ]
     assert asked == sizes
     expected = rules.steps(module)
     after_init = "p" if layout.set_memory_purges and "MOD_RO_AFTER_INIT" in module.sizes else ""
     if not separate:
         expected += "A" * labels.count(COMPANION)
-    steps = letters(heard, window, separate=separate)
+    steps = letters(listener.heard, window, separate=separate)
     assert steps == expected + after_init
     regions = sorted(str(area.region) for area in live(found))
     assert regions == sorted([*module.sizes, *([HOTPATCH] if module.ftrace_tramp else [])])

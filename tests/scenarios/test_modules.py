@@ -19,7 +19,7 @@ from tests.scenarios.test_runner import played, run, scenario
 def test_counts_equal_those_of_the_map(name: str) -> None:
     found = open_scenario(name)
     outcome, snapshot = played(found)
-    assert outcome == Runner(found, recording=False).run()
+    assert outcome == Runner(found, with_map=False).run()
     assert outcome.counters == snapshot.counters
     assert outcome.meters == {kind.name: asdict(meter) for kind, meter in meters(snapshot).items()}
 
@@ -117,4 +117,4 @@ def test_what_cannot_be_loaded(arch: str, name: str, message: str) -> None:
 
 def test_lists_are_those_of_the_catalogue() -> None:
     found = scenario('[[steps]]\nload = "@cloud-vm"\n[[steps]]\nexpect = "loaded == 69"\n')
-    assert Runner(found, recording=False).run().passed
+    assert Runner(found, with_map=False).run().passed

@@ -70,7 +70,7 @@ def scenario(text: str, arch: str = "arm64", kernel: str = "7.1") -> Scenario:
 
 
 def run(text: str, arch: str = "arm64", kernel: str = "7.1") -> Outcome:
-    return Runner(scenario(text, arch, kernel), recording=False).run()
+    return Runner(scenario(text, arch, kernel), with_map=False).run()
 
 
 def played(found: Scenario) -> tuple[Outcome, Snapshot]:
@@ -85,7 +85,7 @@ def played(found: Scenario) -> tuple[Outcome, Snapshot]:
 @pytest.mark.parametrize("arch", ["arm64", "x86", "arm", "s390", "riscv", "mips"])
 def test_counts_equal_those_of_the_map(arch: str, kernel: str) -> None:
     found = scenario(MIXED, arch, kernel)
-    quiet = Runner(found, recording=False).run()
+    quiet = Runner(found, with_map=False).run()
     outcome, snapshot = played(found)
     assert quiet == outcome
     assert outcome.counters == snapshot.counters
@@ -98,7 +98,7 @@ def test_counts_equal_those_of_the_map(arch: str, kernel: str) -> None:
 def test_shipped_counts_equal_those_of_the_map(name: str) -> None:
     found = open_scenario(name)
     outcome, snapshot = played(found)
-    assert outcome == Runner(found, recording=False).run()
+    assert outcome == Runner(found, with_map=False).run()
     assert outcome.counters == snapshot.counters
     assert outcome.meters == {kind.name: asdict(meter) for kind, meter in meters(snapshot).items()}
 
@@ -211,7 +211,7 @@ def test_faults_as_knobs() -> None:
     )
 
     def turned(**changes: str) -> Outcome:
-        return Runner(found, found.settings.changed(changes), recording=False).run()
+        return Runner(found, found.settings.changed(changes), with_map=False).run()
 
     assert turned().counters.fallbacks == 0
     assert turned(force_fallback="on").counters.fallbacks == 5

@@ -23,7 +23,7 @@ def test_steps_are_played_one_by_one() -> None:
     ]
     assert marks == [step.text for step in scenario.steps]
     assert "No failure: only the first attempt found no room." in marks
-    assert play.outcome == Runner(scenario, recording=False).run()
+    assert play.outcome == Runner(scenario, with_map=False).run()
 
 
 def test_a_step_can_be_taken_back_on_the_map() -> None:

@@ -11,7 +11,7 @@ from execmem_tui.analysis.trace_verify import TraceVerdict, make_replay, replay_
 from execmem_tui.analysis.wrong_rules import self_test
 from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.cli.main import main
-from execmem_tui.files import packed
+from execmem_tui.files import packed, regular
 from execmem_tui.files.packed import read_lines
 from execmem_tui.model.errors import InputError
 from tests.benchmarks.long_trace import write_run
@@ -139,13 +139,13 @@ def test_lost_events_are_stated_and_explain(
 
 def test_a_trace_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: Counter[str] = Counter()
-    unpacked = packed.unpacked
+    open_file = regular.open_file
 
-    def counted(raw: IO[bytes]) -> IO[bytes]:
-        opened[Path(raw.name).name] += 1
-        return unpacked(raw)
+    def counted(path: Path) -> IO[bytes]:
+        opened[path.name] += 1
+        return open_file(path)
 
-    monkeypatch.setattr(packed, "unpacked", counted)
+    monkeypatch.setattr(packed, "open_file", counted)
     verify_trace(TRACES / "amd64-7.2.13-kaslr")
     assert opened["trace.txt.xz"] == 2
 

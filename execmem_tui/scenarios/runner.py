@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
-from attrs import frozen
+from attrs import asdict, frozen
 
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.counts import Counts

@@ -23,6 +23,8 @@ COMMANDS: Final = (
     "capture",
     "keys",
     "help",
+    "completion",
+    "man",
 )
 """Anything else on the command line opens the application."""
 

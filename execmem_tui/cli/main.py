@@ -119,6 +119,10 @@ def main(argv: list[str] | None = None) -> int:
     if arguments[:1] in (["-V"], ["--version"]) and sys.stdout is not None:
         sys.stdout.write(f"execmem-tui {__version__}\n")
         return 0
+    if "_ARGCOMPLETE" in os.environ:
+        from execmem_tui.cli.completion import complete
+
+        complete()
     # Start-up makes many objects that stay; the default would scan them a hundred times.
     gc.set_threshold(50_000, 20, 20)
     if "live" in arguments:

@@ -106,6 +106,10 @@ class Ledger(Observer):
         self.by_start[area.start] = area
         self.events.append(Allocated(added=(area,), area=area, requested=area.size))
 
+    def adopted(self, area: Area) -> None:
+        """Put an area on the map that nothing led to."""
+        self.by_start[area.start] = area
+
     def permissions_changed(self, start: Address, size: Bytes, permissions: str) -> None:
         """Tell of set_memory_*()."""
         self.events.append(PermissionsChanged(start=start, size=size, permissions=permissions))

@@ -1,6 +1,6 @@
 """One simulated kernel: a layout, the exact allocator, and observers who are told what happens."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from execmem_tui.consumers.ledger import Ledger
@@ -9,7 +9,8 @@ from execmem_tui.consumers.reasons import why_unused
 from execmem_tui.mm.execmem import Execmem, TypeRange
 from execmem_tui.mm.journal import Journal, Record
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
-from execmem_tui.model.areas import Area, Part
+from execmem_tui.mm.vmap_node import VM_FLUSH_RESET_PERMS
+from execmem_tui.model.areas import Area, AreaState, Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
@@ -134,6 +135,32 @@ class Machine:
     def area_at(self, start: Address) -> Area | None:
         """Return the area that starts at `start`."""
         return self.observers[0].area_at(start)
+
+    def adopt(self, areas: Iterable[Area]) -> None:
+        """Take over what another kernel has on its map, without events. Only for a machine that has nothing yet.
+
+        Raises:
+            UsageError: two of the areas overlap.
+        """
+        vmalloc = self.execmem.vmalloc
+        journal, vmalloc.journal = vmalloc.journal, None
+        for area in areas:
+            taken = vmalloc.occupy(area.start, area.end, area.guard)
+            if taken is None:
+                where = hex_address(area.start, self.layout.word_bits)
+                raise UsageError(f"{where} is in two areas at once")
+            for observer in self.observers:
+                observer.adopted(area)
+            if area.state is AreaState.LAZY:
+                vmalloc.release(taken)
+            elif area.state is AreaState.POOLED:
+                del vmalloc.busy[area.start]
+                pages = area.footprint // self.layout.page_size
+                vmalloc.nodes[0].park(pages, area.start, area.end)
+            elif area.type is not None:
+                taken.flags = VM_FLUSH_RESET_PERMS
+                self.taken.add(area.start)
+        vmalloc.journal = journal
 
     def take_events(self) -> list[Event]:
         """Return the events since the last call, and forget them."""

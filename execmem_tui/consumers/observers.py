@@ -47,6 +47,9 @@ class Observer:
     def occupied(self, area: Area) -> None:
         """Another user of vmalloc space took an area."""
 
+    def adopted(self, area: Area) -> None:
+        """An area is there from the beginning: another kernel's map goes on here."""
+
     def permissions_changed(self, start: Address, size: Bytes, permissions: str) -> None:
         """set_memory_*() was called."""
 

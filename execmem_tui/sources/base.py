@@ -1,14 +1,18 @@
 """What every source is to a screen or a report."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
 from execmem_tui.history import History
+from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes
+from execmem_tui.sources.commands import Again
+from execmem_tui.sources.preview import Preview
 
 
 class SourceKind(StrEnum):
@@ -132,6 +136,30 @@ class Commanded(Protocol):
         """Load modules and make requests until one spills into the fallback range, or fails.
 
         Raises UsageError where the window is too large for that.
+        """
+
+    def preview_load(self, name: str) -> Preview:
+        """Say where the regions of a module and of what it needs would lie; nothing happens yet.
+
+        Raises UsageError if there is no such module, or it is loaded.
+        """
+
+    def preview_allocate(self, kind: ExecmemType, size: Bytes, count: int = 1) -> Preview:
+        """Say where `count` requests of `size` bytes would lie; nothing happens yet.
+
+        Raises UsageError where nobody allocates this type, or the size or count makes no sense.
+        """
+
+    def needed_by(self, module: str) -> tuple[str, ...]:
+        """Return a module and what it depends on; nothing where no such module is known."""
+
+    def why_not_unload(self, owner: str) -> str:
+        """Return "" or why a module cannot be unloaded at the cursor's step."""
+
+    def make_room(self, areas: Sequence[Area], again: Again) -> None:
+        """Give areas back, modules whole and with what uses them, and make a request again.
+
+        Raises UsageError if one of them cannot be given back.
         """
 
     def free(self, address: Address) -> None:

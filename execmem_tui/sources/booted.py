@@ -20,7 +20,8 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.units import Address, Bytes
-from execmem_tui.sources.simulation import Command, Simulation, checked_cpus
+from execmem_tui.sources.commands import Command
+from execmem_tui.sources.simulation import Simulation, checked_cpus
 
 CPUS: Final = 8
 """Possible CPUs of the profiles."""

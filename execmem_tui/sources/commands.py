@@ -1,7 +1,9 @@
 """What a simulated kernel can be told by hand: load a module, register a probe, remove a program."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
+
+from attrs import frozen
 
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.modules import Outcome
@@ -16,6 +18,17 @@ PROGRAM_SIZE: Final[Bytes] = 1024
 Command = Callable[[Kernel], object]
 
 
+@frozen(kw_only=True)
+class Again:
+    """A request to be made once more."""
+
+    kind: ExecmemType
+    size: Bytes
+    owner: str
+    module: str | None = None
+    """Of a module's region: the module, which is loaded anew."""
+
+
 def load_module(name: str) -> Command:
     """Return the command that loads a module, and what it depends on, and frees its init memory."""
 
@@ -24,6 +37,57 @@ def load_module(name: str) -> Command:
         outcome = kernel.modules.load(name)
         if outcome is Outcome.EXISTS:
             raise UsageError(f"{name} is loaded already")
+        kernel.modules.run_init_frees()
+
+    return command
+
+
+def why_not_unload(kernel: Kernel, owner: str) -> str:
+    """Return "" if `owner` is a loaded module that nobody uses, else why it cannot be unloaded."""
+    loaded = kernel.modules.loaded
+    if owner not in loaded:
+        return f"{owner} is no loaded module"
+    users = [name for name, each in loaded.items() if owner in each.module.deps]
+    if not users:
+        return ""
+    more = f" and {len(users) - 2} more" if len(users) > 2 else ""
+    return f"{', '.join(users[:2])}{more} {'use' if len(users) > 1 else 'uses'} it"
+
+
+def unload_with_users(kernel: Kernel, owner: str) -> None:
+    """Unload a module, and before it all that use it.
+
+    Raises:
+        UsageError: it is not loaded.
+    """
+    loaded = kernel.modules.loaded
+    for name in reversed([name for name, each in loaded.items() if owner in each.module.deps]):
+        if name in loaded:
+            unload_with_users(kernel, name)
+    kernel.modules.unload(owner)
+
+
+def make_room(areas: Sequence[Area], again: Again) -> Command:
+    """Return the command that gives `areas` back and then makes a request again.
+
+    A loaded module goes whole, and what uses it with it; anything else is freed by its address.
+    """
+
+    def command(kernel: Kernel) -> None:
+        owners = dict.fromkeys(area.owner or "" for area in areas)
+        kernel.machine.note(f"make room for {again.owner}", mark=True)
+        for area in areas:
+            owner = area.owner or ""
+            if owner in kernel.modules.loaded:
+                unload_with_users(kernel, owner)
+            elif kernel.machine.area_at(area.start) == area:
+                kernel.machine.release(area.start)
+        if again.module is None or again.module in owners:
+            kernel.machine.request(again.kind, again.size, owner=again.owner)
+            return
+        if again.module in kernel.modules.loaded:
+            unload_with_users(kernel, again.module)
+        kernel.modules.load(again.module)
         kernel.modules.run_init_frees()
 
     return command

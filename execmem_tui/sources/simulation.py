@@ -1,6 +1,7 @@
 """The simulator as a source: commands in, groups of events out, undo and redo without limit."""
 
-from collections.abc import Callable, Iterable, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from execmem_tui.arch import resolve
@@ -8,17 +9,24 @@ from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.modules import Modules
 from execmem_tui.history import History
-from execmem_tui.model.areas import AreaState
+from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
 from execmem_tui.sources.base import SourceKind
-from execmem_tui.sources.commands import insert, load_module, remove
+from execmem_tui.sources.commands import (
+    Again,
+    Command,
+    insert,
+    load_module,
+    make_room,
+    remove,
+    why_not_unload,
+)
 from execmem_tui.sources.fill import fill, why_not_fill
-
-Command = Callable[[Kernel], object]
+from execmem_tui.sources.preview import Preview, preview
 
 _CHECKPOINT_EVERY: Final = 64
 """Commands between two copies of the kernel: an undo replays at most this many."""
@@ -41,6 +49,7 @@ class Simulation:
         nodes: possible NUMA nodes.
         packs: BPF program packs; None is what the architecture does.
         catalogue: sizes of modules; None: the architecture's own, where there is one.
+        areas: what is there from the beginning, beside the layout's early areas.
     """
 
     kind = SourceKind.SIMULATE
@@ -54,10 +63,12 @@ class Simulation:
         nodes: int = 1,
         packs: bool | None = None,
         catalogue: Catalogue | None = None,
+        areas: Iterable[Area] = (),
     ) -> None:
         self.title = f"simulated {layout.arch} {layout.kernel} {layout.variant}"
         """What is simulated, in one line."""
         self._kernel = Kernel(layout, cpus=cpus, seed=seed, nodes=nodes, packs=packs)
+        self._kernel.machine.adopt(areas)
         if catalogue is not None:
             self._kernel.loader = Modules(self._kernel.machine, catalogue)
         self._history = History(layout, self._kernel.machine.areas())
@@ -124,6 +135,11 @@ class Simulation:
         Raises:
             UsageError: nobody allocates this type here, or the size or count makes no sense.
         """
+        self.do(self._request(kind, size, count, owner))
+
+    def _request(
+        self, kind: ExecmemType, size: Bytes | None, count: int, owner: str | None
+    ) -> Command:
         reason = self.why_not_allocate(kind)
         if reason:
             raise UsageError(reason)
@@ -139,7 +155,7 @@ class Simulation:
                 if kernel.machine.request(kind, wanted, owner=name) is None:
                     break
 
-        self.do(command)
+        return command
 
     def loadable(self) -> tuple[str, ...]:
         """Return the modules that can be loaded by name; () where no catalogue has this kernel."""
@@ -204,6 +220,47 @@ class Simulation:
 
         self.do(command)
 
+    def preview_load(self, name: str) -> Preview:
+        """Say where the regions of a module and of what it needs would lie.
+
+        Raises:
+            UsageError: there is no such module, or it is loaded.
+        """
+        return preview(self._kernel_here(), load_module(name))
+
+    def preview_allocate(self, kind: ExecmemType, size: Bytes, count: int = 1) -> Preview:
+        """Say where `count` requests would lie.
+
+        Raises:
+            UsageError: nobody allocates this type here, or the size or count makes no sense.
+        """
+        return preview(self._kernel_here(), self._request(kind, size, count, None))
+
+    def needed_by(self, module: str) -> tuple[str, ...]:
+        """Return a module and what it depends on; nothing where no such module is known."""
+        catalogue = self._kernel.modules.catalogue
+        known = catalogue is not None and module in catalogue
+        return catalogue.closure(module) if catalogue is not None and known else ()
+
+    def why_not_unload(self, owner: str) -> str:
+        """Return "" or why a module cannot be unloaded at the cursor's step."""
+        return why_not_unload(self._kernel_here(), owner)
+
+    def make_room(self, areas: Sequence[Area], again: Again) -> None:
+        """Give areas back, modules whole, and make a request again: one undoable command.
+
+        Raises:
+            UsageError: one of them cannot be given back.
+        """
+        self.do(make_room(tuple(areas), again))
+
+    def _kernel_here(self) -> Kernel:
+        """Return the kernel as it is after the command that the cursor is in; not to be changed."""
+        if self._history.at_end:
+            return self._kernel
+        count = bisect_left(self._steps, self._history.step)
+        return self._kernel if count >= len(self._commands) else self._kernel_after(count)
+
     def _return_to_cursor(self) -> None:
         if self._history.at_end:
             return
@@ -218,11 +275,15 @@ class Simulation:
 
     def _rebuild(self, count: int) -> None:
         """Bring the kernel to the state after the first `count` commands."""
+        self._kernel = self._kernel_after(count)
+
+    def _kernel_after(self, count: int) -> Kernel:
         nearest = max(at for at in self._checkpoints if at <= count)
-        self._kernel = self._checkpoints[nearest].clone()
+        kernel = self._checkpoints[nearest].clone()
         for command in self._commands[nearest:count]:
-            command(self._kernel)
-            self._kernel.take_events()
+            command(kernel)
+            kernel.take_events()
+        return kernel
 
 
 def open_simulation(

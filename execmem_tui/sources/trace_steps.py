@@ -116,7 +116,7 @@ class TraceEvents:
             return Failed(
                 time=line.time,
                 type=kind,
-                requested=line.size,
+                requested=line.size - self._guard(line.size),
                 owner=line.task,
                 reason=text,
                 attempt=True,
@@ -129,15 +129,18 @@ class TraceEvents:
         if window is not None:
             self._loading[line.task].append(line.start)
         reason = self._failed.pop(line.task, "")
-        guard = self.layout.page_size if line.size > self.layout.page_size else 0
         return Allocated(
             time=line.time,
             area=pieces[0],
-            requested=line.size - guard,
+            requested=line.size - self._guard(line.size),
             reason=reason or "the request asked for the fallback range",
             removed=stale,
             added=pieces,
         )
+
+    def _guard(self, size: int) -> int:
+        """Return the guard within a traced size: all but areas of one page have one."""
+        return self.layout.page_size if size > self.layout.page_size else 0
 
     def _window(self, line: Alloc) -> Window | None:
         entry = self.layout.range_of(ExecmemType.MODULE_TEXT)
@@ -173,7 +176,7 @@ class TraceEvents:
             if len(known) == 1 and known[0].type is None and kind is not None:
                 return (evolve(known[0], type=kind, window=window),)
             return tuple(known)
-        guard = self.layout.page_size if size > self.layout.page_size else 0
+        guard = self._guard(size)
         detail = "executable memory of an unknown consumer" if kind is not None else ""
         return (
             Area(

@@ -1,0 +1,377 @@
+"""Why an area lies where it lies, where a request would go, and who is in its way.
+
+Answered from a snapshot alone, so that it holds for the simulator, a trace and a capture alike: the
+order is the kernel's (mm/vmalloc.c: alloc_vmap_area, 6.12 and 7.1; mm/execmem.c: execmem_vmalloc):
+the lowest hole of the preferred window, after a purge once more, then the same in the fallback
+window. What the kernel really did is compared with it where it is known.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from enum import StrEnum
+from operator import attrgetter
+
+from attrs import evolve, frozen
+
+from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.analysis.room import Room, Shortage, room_in
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.events import Allocated, Event, Failed, Purged
+from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.model.units import Address, Bytes, align_up
+
+_START = attrgetter("start")
+_GIVEN_BACK = (AreaState.LAZY, AreaState.POOLED)
+
+_Obstacle = tuple[Address, Address, Area | None]
+"""Start, end, and the area if it could go; None for what has to stay."""
+
+
+class Passed(StrEnum):
+    """Why a piece of address space was not taken."""
+
+    TAKEN = "taken"
+    """It was: the lowest hole that fits."""
+    TOO_SMALL = "too small"
+    MISALIGNED = "too small once aligned"
+    LAZY = "freed, waits for a purge"
+    POOLED = "kept for requests of its size"
+
+
+@frozen(kw_only=True)
+class Look:
+    """One piece that was looked at."""
+
+    start: Address
+    end: Address
+    passed: Passed
+    short_by: Bytes = 0
+    """What it lacks, bytes."""
+
+
+@frozen(kw_only=True)
+class Try:
+    """One search of one window."""
+
+    window: Window
+    start: Address
+    end: Address
+    after_purge: bool
+    looks: tuple[Look, ...]
+    """Ascending, as a search for the lowest match passes them; the last is the taken one."""
+    room: Room
+    found: Address | None
+
+
+@frozen(kw_only=True)
+class InTheWay:
+    """The cheapest run of areas whose going makes room for a request."""
+
+    areas: tuple[Area, ...]
+    """Live areas of execmem, ascending, nothing else between them."""
+    cost: Bytes
+    """Their address space, guards included."""
+    leaves: Bytes
+    """The hole that is there once they are gone."""
+
+    @property
+    def owners(self) -> tuple[str, ...]:
+        """Who would have to go, the first by address first; areas of nobody known are left out."""
+        return tuple(dict.fromkeys(area.owner for area in self.areas if area.owner))
+
+
+@frozen(kw_only=True)
+class Why:
+    """The whole answer."""
+
+    type: ExecmemType
+    requested: Bytes
+    need: Bytes
+    """The padded request: whole pages and the guard page."""
+    tries: tuple[Try, ...]
+    shortage: Shortage
+    """Of the preferred window, purged."""
+    in_the_way: InTheWay | None
+    """In the preferred window; None where the request fits there, or nothing that could go would help."""
+    actual: Area | None = None
+    """What the kernel gave, where it is known."""
+    owner: str | None = None
+    time: float | None = None
+    purged: Purged | None = None
+    """The purge that the request waited for, where one is known."""
+
+    @property
+    def found(self) -> Address | None:
+        """Where it goes; None: it fails."""
+        return self.tries[-1].found
+
+    @property
+    def preferred(self) -> Try:
+        """The last search of the preferred window."""
+        return next(each for each in reversed(self.tries) if each.window is Window.PREFERRED)
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the kernel did what this says, as far as it is known."""
+        return self.actual is None or self.actual.start == self.found
+
+
+def ask(
+    snapshot: Snapshot,
+    kind: ExecmemType,
+    requested: Bytes,
+    needed: Collection[str] = (),
+) -> Why:
+    """Say where a request would go now, and why.
+
+    Args:
+        snapshot: the state before the request.
+        kind: who asks.
+        requested: bytes, as asked.
+        needed: owners that the asker cannot do without: they are in nobody's way.
+    """
+    layout, page = snapshot.layout, snapshot.layout.page_size
+    entry = layout.range_of(kind)
+    need = align_up(max(requested, 1), page) + page
+    align = max(entry.alignment, page)
+    purged = evolve(snapshot, areas=tuple(_not_given_back(snapshot.areas)))
+    tries: list[Try] = []
+    windows = [(Window.PREFERRED, entry.start, entry.end)]
+    if entry.has_fallback:
+        windows.append((Window.FALLBACK, entry.fallback_start, entry.fallback_end))
+    for window, start, end in windows:
+        # before it tries the other window, a request purges and tries once more (alloc_vmap_area)
+        for state in (purged,) if tries else (snapshot, purged):
+            tries.append(
+                _search(state, window, start, end, need, align, after_purge=state is purged)
+            )
+            if tries[-1].found is not None:
+                break
+        if tries[-1].found is not None:
+            break
+    near = next(each for each in reversed(tries) if each.window is Window.PREFERRED)
+    return Why(
+        type=kind,
+        requested=requested,
+        need=need,
+        tries=tuple(tries),
+        shortage=Shortage.NONE if near.found is not None else near.room.shortage(need),
+        in_the_way=(
+            None
+            if near.found is not None
+            else in_the_way(purged, entry.start, entry.end, need, align, needed)
+        ),
+    )
+
+
+def _not_given_back(areas: Sequence[Area]) -> Iterator[Area]:
+    return (area for area in areas if area.state not in _GIVEN_BACK)
+
+
+def _search(
+    snapshot: Snapshot,
+    window: Window,
+    start: Address,
+    end: Address,
+    need: Bytes,
+    align: Bytes,
+    *,
+    after_purge: bool,
+) -> Try:
+    holes = HoleIndex(snapshot)
+    looks: list[Look] = []
+    found: Address | None = None
+    for low, high in holes.within(start, end):
+        at = align_up(low, align)
+        if at + need <= high:
+            found = at
+            looks.append(Look(start=low, end=high, passed=Passed.TAKEN))
+            break
+        small = high - low < need
+        looks.append(
+            Look(
+                start=low,
+                end=high,
+                passed=Passed.TOO_SMALL if small else Passed.MISALIGNED,
+                short_by=need - (high - low) if small else at + need - high,
+            )
+        )
+    last = end if found is None else found
+    looks += [
+        Look(
+            start=area.start,
+            end=area.end,
+            passed=Passed.LAZY if area.state is AreaState.LAZY else Passed.POOLED,
+        )
+        for area in snapshot.between(start, last)
+        if area.state in _GIVEN_BACK
+    ]
+    looks.sort(key=_START)
+    return Try(
+        window=window,
+        start=start,
+        end=end,
+        after_purge=after_purge,
+        looks=tuple(looks),
+        room=room_in(snapshot.layout, holes, start, end),
+        found=found,
+    )
+
+
+def in_the_way(
+    snapshot: Snapshot,
+    start: Address,
+    end: Address,
+    need: Bytes,
+    align: Bytes = 1,
+    needed: Collection[str] = (),
+) -> InTheWay | None:
+    """Return the cheapest run of execmem areas whose going leaves a hole of `need` bytes in [start, end).
+
+    Exact: a window slides over the areas once; of equal costs the fewest areas, then the lowest.
+    The kernel image and other users of vmalloc space cannot go. None if nothing helps.
+
+    Args:
+        snapshot: the state; what is lazy or pooled counts as in use.
+        start: of the window.
+        end: of the window, exclusive.
+        need: bytes of the padded request.
+        align: power of two.
+        needed: owners that have to stay.
+    """
+    best: tuple[Bytes, int, Address] | None = None
+    answer: tuple[Sequence[Area], Bytes] = ((), 0)
+    for areas, edges in _runs(_obstacles(snapshot, start, end, needed), start, end):
+        totals = [0]
+        for area in areas:
+            totals.append(totals[-1] + area.footprint)
+        last = 0
+        for first in range(len(areas)):
+            last = max(last, first)
+            base = align_up(edges[first][0], align)
+            while last < len(areas) and base + need > edges[last + 1][1]:
+                last += 1
+            if last == len(areas):
+                break
+            cost = totals[last + 1] - totals[first]
+            rank = (cost, last + 1 - first, areas[first].start)
+            if best is None or rank < best:
+                best = rank
+                answer = areas[first : last + 1], edges[last + 1][1] - edges[first][0]
+    if best is None:
+        return None
+    return InTheWay(areas=tuple(answer[0]), cost=best[0], leaves=answer[1])
+
+
+def _runs(
+    obstacles: Iterable[_Obstacle], start: Address, end: Address
+) -> Iterator[tuple[list[Area], list[tuple[Address, Address]]]]:
+    """Yield stretches of areas that could go, each with the free gaps around its areas.
+
+    Gap n lies before area n, the last one after the last area: one more than there are areas.
+    """
+    stretch: list[Area] = []
+    gaps: list[tuple[Address, Address]] = []
+    at = start
+    for low, high, area in obstacles:
+        if area is not None and low >= at:
+            gaps.append((at, low))
+            stretch.append(area)
+        else:
+            yield stretch, [*gaps, (at, max(at, low))]
+            stretch, gaps = [], []
+        at = max(at, high)
+    yield stretch, [*gaps, (at, max(at, end))]
+
+
+def _obstacles(
+    snapshot: Snapshot, start: Address, end: Address, needed: Collection[str]
+) -> Iterator[_Obstacle]:
+    """Yield all that is in use, ascending."""
+    found: list[_Obstacle] = [
+        (area.start, area.end, area if _could_go(area) and area.owner not in needed else None)
+        for area in snapshot.between(start, end)
+    ]
+    image = snapshot.layout.image
+    if image is not None and image[0] < end and image[1] > start:
+        found.append((*image, None))
+        found.sort(key=_first)
+    return iter(found)
+
+
+def _first(obstacle: _Obstacle) -> Address:
+    return obstacle[0]
+
+
+def _could_go(area: Area) -> bool:
+    return area.state is AreaState.LIVE and area.type is not None
+
+
+def why(history: History, step: int, needed: Collection[str] = ()) -> Why | None:
+    """Explain the allocation, failure or failed attempt that led to `step`.
+
+    None where the event is something else, or of no execmem type.
+
+    Args:
+        history: whose cursor stays.
+        step: right after the event.
+        needed: owners that the asker cannot do without; it never stands in its own way.
+    """
+    event = history.peek(step).event
+    if isinstance(event, Allocated):
+        kind, requested, owner = event.area.type, event.requested, event.area.name
+        needed = {*needed, event.area.owner or owner}
+    elif isinstance(event, Failed):
+        kind, requested, owner = event.type, event.requested, event.owner or ""
+    else:
+        return None
+    if kind is None or history.layout.range_of(kind).end <= history.layout.range_of(kind).start:
+        return None
+    first, purged = _beginning(history, step)
+    return evolve(
+        ask(history.peek(first), kind, requested, needed),
+        actual=event.area if isinstance(event, Allocated) else None,
+        owner=owner,
+        time=event.time,
+        purged=purged,
+    )
+
+
+def _beginning(history: History, step: int) -> tuple[int, Purged | None]:
+    """Return the step before the first attempt of the request that led to `step`, and its purge.
+
+    An attempt that fails is followed by a purge, a second attempt and the other window
+    (alloc_vmap_area: retry): all of these are one request.
+    """
+    events = history.events(history.first_step, step)
+    wanted = _padded(events[-1], history.layout.page_size)
+    purged: Purged | None = None
+    begin = at = len(events) - 1
+    while at > 0:
+        event = events[at - 1]
+        if isinstance(event, Failed) and event.attempt:
+            if _padded(event, history.layout.page_size) != wanted:
+                break
+            begin = at - 1
+        elif not isinstance(event, Purged):
+            break
+        at -= 1
+    for event in events[begin:-1]:
+        if isinstance(event, Purged) and purged is None:
+            purged = event
+    return history.first_step + begin, purged
+
+
+def _padded(event: Event, page: Bytes) -> Bytes:
+    return align_up(event.requested, page) if isinstance(event, Allocated | Failed) else 0
+
+
+def placed_at(history: History, area: Area) -> int | None:
+    """Return the newest step up to the cursor that allocated what lies at an area's start, or None."""
+    events = history.events(history.first_step)
+    for index in range(len(events) - 1, -1, -1):
+        event = events[index]
+        if isinstance(event, Allocated) and any(each.start == area.start for each in event.added):
+            return history.first_step + index + 1
+    return None

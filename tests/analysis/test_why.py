@@ -1,0 +1,299 @@
+"""Why here, where next, who is in the way: against the simulator, brute force and a real exhausted window."""
+
+from itertools import pairwise
+
+import pytest
+from attrs import evolve
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from execmem_tui.analysis.room import Shortage
+from execmem_tui.analysis.why import Passed, ask, in_the_way, placed_at, why
+from execmem_tui.arch import resolve
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.events import Allocated, Failed
+from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.snapshots import Counters, Snapshot
+from execmem_tui.sources.booted import open_booted
+from execmem_tui.sources.commands import Again
+from execmem_tui.sources.simulation import Simulation, open_simulation
+from execmem_tui.sources.what_if import what_if
+from tests.layouts import PAGE, make_area, make_layout
+from tests.recorded import exhausted
+
+KIB, MIB = 1 << 10, 1 << 20
+TEXT = ExecmemType.MODULE_TEXT
+BASE = 0x1000_0000
+
+
+@pytest.fixture(scope="module")
+def trace() -> History:
+    return exhausted()
+
+
+def snap(*areas: Area, pages: int = 32) -> Snapshot:
+    return Snapshot(
+        layout=make_layout(pages=pages),
+        step=0,
+        steps=0,
+        areas=tuple(sorted(areas, key=lambda area: area.start)),
+        counters=Counters(),
+    )
+
+
+@pytest.mark.parametrize("step", [4680, 4681])
+def test_the_spill_of_sctp_on_the_exhausted_arm64(trace: History, step: int) -> None:
+    found = why(trace, step)
+    assert found is not None
+    assert found.shortage is Shortage.EXHAUSTED
+    assert found.preferred.room.free == found.preferred.room.largest == 180 * KIB
+    assert found.preferred.room.short_by(found.need) == 100 * KIB
+    assert found.in_the_way is not None
+    assert found.in_the_way.owners == ("bnxt_en",)
+    assert found.in_the_way.cost == 144 * KIB
+    assert found.in_the_way.leaves == 324 * KIB
+    assert [each.window for each in found.tries] == [
+        Window.PREFERRED,
+        Window.PREFERRED,
+        Window.FALLBACK,
+    ]
+    assert [each.after_purge for each in found.tries] == [False, True, True]
+    assert found.agrees
+    assert found.purged is not None
+    assert found.time == pytest.approx(55.9488, abs=0.0002)
+
+
+def test_a_fragmented_window_names_the_few_that_pin_it(trace: History) -> None:
+    found = ask(trace.peek(35_500), TEXT, 20 * MIB)
+    assert found.shortage is Shortage.FRAGMENTED
+    assert found.preferred.room.free > 20 * MIB > found.preferred.room.largest
+    assert found.in_the_way is not None
+    assert len(found.in_the_way.areas) == 11
+    assert found.in_the_way.cost == 200 * KIB
+    assert found.in_the_way.leaves / MIB == pytest.approx(20.93, abs=0.01)
+
+
+@pytest.mark.parametrize(("step", "size"), [(4680, 276 * KIB), (35_500, 20 * MIB)])
+def test_what_is_named_makes_room_in_the_simulator(trace: History, step: int, size: int) -> None:
+    snapshot = trace.peek(step)
+    found = ask(snapshot, TEXT, size)
+    assert found.in_the_way is not None
+    simulation = what_if(snapshot, "a trace")
+    assert set(snapshot.areas) <= set(simulation.history.snapshot().areas)
+    again = Again(kind=TEXT, size=size, owner="again")
+    simulation.make_room((), again)
+    assert _window_of(simulation, "again") in (Window.FALLBACK, None)
+    simulation.history.undo()
+    simulation.make_room(found.in_the_way.areas, again)
+    assert _window_of(simulation, "again") is Window.PREFERRED
+    assert simulation.history.undo()
+    assert simulation.history.step == 0
+
+
+def _window_of(simulation: Simulation, owner: str) -> Window | None:
+    areas = simulation.history.snapshot().areas
+    return next((area.window for area in areas if area.owner == owner), None)
+
+
+def test_every_placement_of_the_trace_is_where_it_is_said_to_go(trace: History) -> None:
+    checked = 0
+    events = trace.events(0, trace.steps)
+    for index in range(0, trace.steps, 331):
+        event = events[index]
+        if isinstance(event, Allocated) and event.area.type is not None:
+            found = why(trace, index + 1)
+            assert found is not None
+            assert found.agrees, event.text
+            checked += 1
+    assert checked > 20
+
+
+def test_only_placements_and_failures_have_a_reason(trace: History) -> None:
+    steps = {type(event).__name__: step for step, event in enumerate(trace.events(0, 300), 1)}
+    assert why(trace, steps["Noted"]) is None
+    assert why(trace, steps["Freed"]) is None
+    blank = next(
+        step
+        for step, event in enumerate(trace.events(0, 300), 1)
+        if not isinstance(event, Failed | Allocated)
+    )
+    assert why(trace, blank) is None
+
+
+def test_where_an_area_was_placed_is_found_again(trace: History) -> None:
+    trace.seek(5000)
+    area = next(area for area in trace.snapshot().areas if area.name == "sctp.text")
+    assert placed_at(trace, area) == 4681
+    assert placed_at(trace, evolve(area, start=area.start + 1)) is None
+    trace.seek(4680)
+    assert placed_at(trace, area) is None
+    trace.seek(trace.steps)
+
+
+def test_holes_are_passed_in_order_each_with_its_reason() -> None:
+    areas = [
+        make_area(2, 3, guard=False),
+        evolve(make_area(5, 2, guard=False), state=AreaState.LAZY),
+        evolve(make_area(7, 1, guard=False), state=AreaState.POOLED),
+        make_area(8, 2, guard=False),
+    ]
+    found = ask(snap(*areas), TEXT, 3 * PAGE)
+    looks = found.tries[0].looks
+    assert [(look.start - BASE) // PAGE for look in looks] == [0, 5, 7, 10]
+    assert [look.passed for look in looks] == [
+        Passed.TOO_SMALL,
+        Passed.LAZY,
+        Passed.POOLED,
+        Passed.TAKEN,
+    ]
+    assert looks[0].short_by == 2 * PAGE
+    assert found.found == BASE + 10 * PAGE
+    assert found.shortage is Shortage.NONE
+    assert found.in_the_way is None
+
+
+def test_what_is_lazy_counts_only_after_the_purge() -> None:
+    lazy = evolve(make_area(0, 8, guard=False), state=AreaState.LAZY)
+    found = ask(snap(lazy, make_area(8, 24, guard=False)), TEXT, 7 * PAGE)
+    assert [each.found for each in found.tries] == [None, BASE]
+    assert [each.after_purge for each in found.tries] == [False, True]
+    full = ask(snap(make_area(0, 32, guard=False)), TEXT, PAGE)
+    assert [each.found for each in full.tries] == [None, None]  # it purges whatever there is
+
+
+def test_alignment_passes_a_hole_that_is_large_enough() -> None:
+    layout = make_layout(pages=32)
+    entry = evolve(layout.range_of(TEXT), alignment=8 * PAGE)
+    snapshot = evolve(
+        snap(make_area(0, 1, guard=False), make_area(7, 1, guard=False)),
+        layout=evolve(layout, types={**layout.types, TEXT: entry}),
+    )
+    found = ask(snapshot, TEXT, 3 * PAGE)
+    first = found.tries[0].looks[0]
+    assert first.passed is Passed.MISALIGNED
+    assert first.short_by == (8 + 4 - 7) * PAGE
+    assert found.found == BASE + 8 * PAGE
+
+
+@st.composite
+def crowds(draw: st.DrawFn) -> list[Area]:
+    areas, page = [], 0
+    while page < 30:
+        page += draw(st.integers(0, 3))
+        pages = draw(st.integers(1, 3))
+        if page + pages > 32:
+            break
+        kind = draw(st.sampled_from([ExecmemType.BPF, ExecmemType.MODULE_TEXT, None]))
+        area = make_area(page, pages, kind=kind, guard=False)
+        state = draw(st.sampled_from([AreaState.LIVE, AreaState.LIVE, AreaState.CACHE_FREE]))
+        areas.append(evolve(area, state=state))
+        page += pages
+    return areas
+
+
+@given(crowds(), st.integers(1, 20), st.sampled_from([1, 4]))
+@settings(max_examples=300, deadline=None)
+def test_the_cheapest_run_is_what_trying_all_runs_finds(
+    areas: list[Area], need: int, align: int
+) -> None:
+    end = BASE + 32 * PAGE
+    found = in_the_way(snap(*areas), BASE, end, need * PAGE, align * PAGE)
+    best: tuple[int, int, int] | None = None
+    for first in range(len(areas)):
+        for last in range(first, len(areas)):
+            run = areas[first : last + 1]
+            if any(area.type is None or area.state is not AreaState.LIVE for area in run):
+                continue
+            low = areas[first - 1].end if first else BASE
+            high = areas[last + 1].start if last + 1 < len(areas) else end
+            if -(-low // (align * PAGE)) * align * PAGE + need * PAGE <= high:
+                rank = (sum(area.footprint for area in run), len(run), run[0].start)
+                best = rank if best is None else min(best, rank)
+    if best is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert (found.cost, len(found.areas), found.areas[0].start) == best
+        assert found.leaves >= need * PAGE
+        assert all(one.end <= two.start for one, two in pairwise(found.areas))
+
+
+def test_who_is_needed_is_not_in_the_way() -> None:
+    cheap, dear = make_area(4, 1, guard=False), make_area(20, 2, guard=False)
+    areas = (cheap, dear, make_area(12, 1, kind=None, guard=False))
+    found = in_the_way(snap(*areas), BASE, BASE + 32 * PAGE, 12 * PAGE)
+    assert found is not None
+    assert found.owners == (cheap.owner,)
+    found = in_the_way(snap(*areas), BASE, BASE + 32 * PAGE, 12 * PAGE, needed=("area4",))
+    assert found is not None
+    assert found.owners == (dear.owner,)
+
+
+@given(st.lists(st.tuples(st.integers(1, 40), st.booleans()), max_size=40), st.integers(1, 60))
+@settings(max_examples=40, deadline=None)
+def test_the_simulator_goes_where_it_is_said_to_go(
+    steps: list[tuple[int, bool]], request: int
+) -> None:
+    simulation = open_simulation("arm64", "7.1", None, "off")
+    live: list[int] = []
+    for pages, frees in steps:
+        if frees and live:
+            simulation.free(live.pop(pages % len(live)))
+        else:
+            simulation.allocate(TEXT, pages * MIB // 4)
+            event = _placement(simulation)
+            if event is not None:
+                live.append(event.area.start)
+    expected = ask(simulation.history.snapshot(), TEXT, request * MIB)
+    simulation.allocate(TEXT, request * MIB)
+    actual = _placement(simulation)
+    assert (None if actual is None else actual.area.start) == expected.found
+
+
+def _placement(simulation: Simulation) -> Allocated | None:
+    events = simulation.history.group()
+    return next((event for event in events if isinstance(event, Allocated)), None)
+
+
+def test_a_module_that_spilled_fits_once_those_in_its_way_are_gone() -> None:
+    booted = open_booted("arm64")
+    booted.fill()
+    history = booted.history
+    group = history.group()
+    index = next(
+        i for i, event in enumerate(group) if isinstance(event, Allocated) and event.fallback
+    )
+    found = why(history, history.step - len(group) + index + 1, booted.needed_by("ath12k"))
+    assert found is not None
+    assert found.actual is not None
+    assert found.in_the_way is not None
+    assert not set(found.in_the_way.owners) & set(booted.needed_by("ath12k"))
+    assert booted.why_not_unload("sunrpc") == "lockd, nfs and 4 more use it"
+    assert booted.why_not_unload("nosuch") == "nosuch is no loaded module"
+    assert booted.why_not_unload("ath12k") == ""
+    before = history.snapshot().areas
+    booted.make_room(
+        found.in_the_way.areas,
+        Again(kind=TEXT, size=found.requested, owner="ath12k", module="ath12k"),
+    )
+    text = next(area for area in history.snapshot().areas if area.name == "ath12k.text")
+    assert text.window is Window.PREFERRED
+    assert history.undo()
+    assert history.snapshot().areas == before
+
+
+def test_a_failure_is_explained_by_both_windows() -> None:
+    simulation = open_simulation("arm64", "7.1", None, "off")
+    simulation.allocate(TEXT, 3 << 30)
+    step = next(
+        step
+        for step, event in enumerate(simulation.history.events(), 1)
+        if isinstance(event, Failed) and not event.attempt
+    )
+    found = why(simulation.history, step)
+    assert found is not None
+    assert found.found is None
+    windows = [Window.PREFERRED, Window.PREFERRED, Window.FALLBACK]
+    assert [each.window for each in found.tries] == windows
+    assert resolve("arm64").range_of(TEXT).fallback_start == found.tries[2].start

@@ -1,0 +1,117 @@
+"""*Why* in words: each line names its number, its window and its reason."""
+
+import pytest
+from attrs import evolve
+
+from execmem_tui.analysis.why import Look, Passed, Why, ask, why
+from execmem_tui.arch import resolve
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area
+from execmem_tui.model.events import Purged
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.snapshots import Counters, Snapshot
+from execmem_tui.sources.simulation import open_simulation
+from execmem_tui.view.why_text import look_text, looks, why_lines, why_title
+from tests.layouts import make_area, make_layout
+from tests.recorded import exhausted
+
+MIB = 1 << 20
+TEXT = ExecmemType.MODULE_TEXT
+
+
+@pytest.fixture(scope="module")
+def trace() -> History:
+    return exhausted()
+
+
+def explained(history: History, step: int) -> Why:
+    found = why(history, step)
+    assert found is not None
+    return found
+
+
+def test_the_spill_of_sctp(trace: History) -> None:
+    found = explained(trace, 4681)
+    assert why_title(found) == "sctp.text, 276K + guard, 55.949 s"
+    assert why_lines(trace.layout, found) == [
+        "near   180K left, 1 hole, 100K short: EXHAUSTED, not fragmented",
+        "purge  gave back 1 area, none of it here",
+        "took   far ffff800002f00000: calls to the kernel through a PLT",
+        "way    bnxt_en.data 76K · rodata 52K · ro_after_init 4K → would leave 324K",
+    ]
+
+
+def test_a_fragmented_window(trace: History) -> None:
+    found = ask(trace.peek(35_500), TEXT, 20 * MIB)
+    assert why_title(found) == "a request of MODULE_TEXT, 20M + guard"
+    lines = why_lines(trace.layout, found)
+    assert lines[0].endswith("27 holes, the largest 17.2M, 2.8M short: FRAGMENTED, not exhausted")
+    assert lines[1] == "purge  gives back nothing that helps"
+    assert lines[2] == "goes   far ffff800007793000"
+    assert lines[3].startswith("way    configfs ")
+    assert lines[3].endswith("200K in 11 areas → would leave 20.9M")
+
+
+def test_a_placement_that_is_no_surprise(trace: History) -> None:
+    assert why_lines(trace.layout, explained(trace, 4682)) == [
+        "near   the first hole takes it; 180K left",
+        "took   near ffff80007ffd3000: the lowest hole that fits",
+    ]
+    passed = why_lines(trace.layout, ask(trace.peek(35_500), TEXT, MIB))
+    assert passed[0] == "near   2 lower holes are passed over"
+
+
+def test_what_disagrees_says_so(trace: History) -> None:
+    found = explained(trace, 4682)
+    assert found.actual is not None
+    moved = evolve(found, actual=evolve(found.actual, start=found.actual.start + 4096))
+    assert "but    the rules give ffff80007ffd3000" in "\n".join(why_lines(trace.layout, moved))
+
+
+def test_the_purge_says_how_much_of_it_was_here(trace: History) -> None:
+    found = explained(trace, 4681)
+    here = Area(start=found.preferred.start, size=4096)
+    for purged, text in (
+        (Purged(kind="reclaim", purged=0), "gave back nothing: nothing was lazy"),
+        (
+            Purged(kind="reclaim", purged=2, removed=(here, here)),
+            "gave back 2 areas, 2 of them here",
+        ),
+    ):
+        assert text in why_lines(trace.layout, evolve(found, purged=purged))[1]
+
+
+def test_a_failure_and_an_architecture_with_one_window() -> None:
+    simulation = open_simulation("arm64", "7.1", None, "off")
+    found = ask(simulation.history.snapshot(), TEXT, 3 << 30)
+    lines = why_lines(simulation.history.layout, found)
+    assert lines[2] == "goes   nowhere: it FAILS, the far window has no hole either"
+    assert lines[3] == "way    no module whose going would make room"
+    layout = resolve("riscv")
+    empty = Snapshot(layout=layout, step=0, steps=0, areas=(), counters=Counters())
+    lines = why_lines(layout, ask(empty, TEXT, 4 << 30))
+    assert lines[0].startswith("window ")
+    assert lines[2] == "goes   nowhere: it FAILS"
+
+
+def test_alignment_is_named_where_room_is_not_the_reason() -> None:
+    layout = make_layout(pages=15)
+    entry = evolve(layout.range_of(TEXT), alignment=8 * 4096)
+    layout = evolve(layout, types={**layout.types, TEXT: entry})
+    areas = (make_area(0, guard=False), make_area(14, guard=False))
+    snapshot = Snapshot(layout=layout, step=0, steps=0, areas=areas, counters=Counters())
+    line = why_lines(layout, ask(snapshot, TEXT, 7 * 4096))[0]
+    assert line.endswith("none aligned to 32K")
+
+
+def test_what_was_looked_at_comes_in_order_with_words(trace: History) -> None:
+    found = list(looks(ask(trace.peek(35_500), TEXT, MIB)))
+    assert [text for _, text in found] == [
+        "324K: too small by 704K",
+        "24K: too small by 1004K",
+        "17.2M: takes it, at its lower end",
+    ]
+    lazy = Look(start=0, end=8192, passed=Passed.LAZY)
+    assert look_text(lazy) == "8K: freed, waits for a purge"
+    aligned = Look(start=0, end=8192, passed=Passed.MISALIGNED, short_by=4096)
+    assert look_text(aligned) == "8K: too small once aligned by 4K"

@@ -3,9 +3,11 @@
 Sizes, layers, what headless imports may load, what lies at the top.
 """
 
+import ast
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -88,3 +90,68 @@ def test_the_import_contracts_hold() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+
+
+def _architecture_names() -> set[str]:
+    from execmem_tui.arch import architecture, architectures
+
+    return {name for each in architectures() for name in (each, *architecture(each).aliases)} - {
+        "generic"
+    }
+
+
+def _named_in(node: ast.AST) -> set[str]:
+    return {
+        each.value
+        for each in ast.walk(node)
+        if isinstance(each, ast.Constant) and isinstance(each.value, str)
+    }
+
+
+def test_outside_arch_no_line_compares_an_architecture_s_name() -> None:
+    names = _architecture_names()
+    found = []
+    for path in MODULES:
+        if path.is_relative_to(PACKAGE / "arch"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.expr | ast.pattern):
+                continue
+            compares = isinstance(node, ast.Compare | ast.MatchValue)
+            begins = (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in ("startswith", "endswith")
+            )
+            if (compares or begins) and _named_in(node) & names:
+                found.append(f"{path.relative_to(PACKAGE)}:{node.lineno}")
+    assert found == []
+
+
+def test_an_architecture_is_one_file() -> None:
+    from execmem_tui.arch import SHARED, architectures
+
+    files = {path.stem for path in (PACKAGE / "arch").glob("*.py")} - {"__init__"}
+    assert files == {*SHARED, *architectures()}
+    for name in architectures():
+        module = import_module(f"execmem_tui.arch.{name}")
+        assert module.ARCH.name == name
+
+
+def test_every_field_of_a_capability_is_read() -> None:
+    from attrs import fields
+
+    from execmem_tui.model.capability import Capability, KprobeSlot
+
+    code = "".join(
+        path.read_text(encoding="utf-8")
+        for path in MODULES
+        if not path.is_relative_to(PACKAGE / "arch") and path.name != "capability.py"
+    )
+    unread = [
+        each.name
+        for kind in (Capability, KprobeSlot)
+        for each in fields(kind)
+        if not re.search(rf"\.{each.name}\b", code)
+    ]
+    assert unread == []

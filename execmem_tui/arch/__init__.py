@@ -20,14 +20,14 @@ from execmem_tui.model.layouts import Derivation, Layout
 from execmem_tui.model.rules import canonical, rules_of
 from execmem_tui.model.text import printable
 
-_SHARED: Final = ("base", "boot", "estimates", "execmem_init")
+SHARED: Final = ("base", "boot", "estimates", "execmem_init")
 _EXAMPLE: Final = ("example", "on-example")
 
 
 def architectures() -> tuple[str, ...]:
     """Return the names of all architectures, sorted."""
     return tuple(
-        sorted(module.name for module in iter_modules(__path__) if module.name not in _SHARED)
+        sorted(module.name for module in iter_modules(__path__) if module.name not in SHARED)
     )
 
 

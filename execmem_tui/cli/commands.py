@@ -14,6 +14,7 @@ from execmem_tui.cli.parser import Parser
 COMMANDS: Final = (
     "map",
     "ranges",
+    "kernels",
     "verify",
     "whatis",
     "run",

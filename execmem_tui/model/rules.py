@@ -329,6 +329,7 @@ class Rules:
         "an old BPF trampoline stays until every task has left it",
         "kernel/bpf/trampoline.c: bpf_trampoline_update (derived)",
         *_since("7.2.13", after="7.2"),
+        scope=_X86,
     )
     clean_and_dirty_packs: bool | None = _rule(
         "clean and dirty BPF packs (IBPB)",

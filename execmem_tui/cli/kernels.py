@@ -1,0 +1,113 @@
+"""``execmem-tui kernels``: which rule holds from which kernel on, and where that was read."""
+
+import argparse
+from typing import Any
+
+from execmem_tui.arch import find
+from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.model.rules import (
+    MODELS,
+    READ,
+    Rule,
+    Rules,
+    canonical,
+    differences,
+    rules,
+    rules_of,
+    value_text,
+)
+from execmem_tui.view.kernels_table import difference_lines, kernel_lines, rules_lines
+
+HELP = "which rule holds from which kernel on"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add a version, or two to compare."""
+    parser.add_argument("version", nargs="?", help="the rules of one kernel: 6.14, 7.3.4")
+    parser.add_argument(
+        "--diff", nargs=2, metavar=("A", "B"), help="what differs between two kernels: 6.12 7.3"
+    )
+    parser.add_argument("--arch", help="only the rules that concern this architecture")
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the record, one kernel's rules, or what differs between two."""
+    arch = None if args.arch is None else find(args.arch)[0].name
+    chosen = tuple(rule for rule in rules() if rule.concerns(arch))
+    if args.diff is not None:
+        before, after = (rules_of(canonical(text)) for text in args.diff)
+        if args.json:
+            write_json(_difference_document(before, after, arch))
+        else:
+            write_lines(difference_lines(before, after, arch))
+    elif args.version is not None:
+        record = rules_of(canonical(args.version))
+        if args.json:
+            write_json(_kernel_document(chosen, record, arch))
+        else:
+            write_lines(kernel_lines(chosen, record, arch))
+    elif args.json:
+        write_json(_record_document(chosen))
+    else:
+        write_lines(rules_lines(chosen))
+    return 0
+
+
+def _record_document(chosen: tuple[Rule, ...]) -> dict[str, Any]:
+    return {
+        "models": list(MODELS),
+        "read": list(READ),
+        "rules": [
+            {
+                "name": rule.name,
+                "what": rule.what,
+                "source": rule.source,
+                "architectures": list(rule.scope),
+                "steps": [
+                    {
+                        "since": step.since or None,
+                        "after": step.after or None,
+                        "value": value_text(step.value),
+                    }
+                    for step in rule.steps
+                ],
+            }
+            for rule in chosen
+        ],
+    }
+
+
+def _kernel_document(chosen: tuple[Rule, ...], record: Rules, arch: str | None) -> dict[str, Any]:
+    return {
+        "kernel": record.kernel,
+        "model": record.model,
+        "sentence": record.sentence(arch),
+        "values": [
+            {
+                "name": rule.name,
+                "value": value_text(getattr(record, rule.name)),
+                "known": rule.name not in record.unknown,
+            }
+            for rule in chosen
+        ],
+    }
+
+
+def _difference_document(before: Rules, after: Rules, arch: str | None) -> dict[str, Any]:
+    return {
+        "before": before.kernel,
+        "after": after.kernel,
+        "differences": [
+            {
+                "name": rule.name,
+                "what": rule.what,
+                "source": rule.source,
+                "before": value_text(old),
+                "after": value_text(new),
+                "known": rule.name not in before.unknown | after.unknown,
+            }
+            for rule, old, new in differences(before, after)
+            if rule.concerns(arch)
+        ],
+    }

@@ -1,0 +1,84 @@
+"""``kernels``: the record as a table, one kernel's rules, the difference of two; documents under their schema."""
+
+import json
+from importlib.resources import files
+from typing import Any
+
+import jsonschema
+import pytest
+
+from execmem_tui.cli.main import main
+from execmem_tui.model.rules import MODELS, READ, rules
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    assert main(["kernels", *arguments, "--json"]) == 0
+    loaded: dict[str, Any] = json.loads(capsys.readouterr().out)
+    schema = json.loads((files("execmem_tui") / "cli" / "schemas" / "kernels.json").read_text())
+    jsonschema.validate(loaded, schema)
+    return loaded
+
+
+def lines(capsys: pytest.CaptureFixture[str], *arguments: str) -> list[str]:
+    assert main(["kernels", *arguments]) == 0
+    return capsys.readouterr().out.splitlines()
+
+
+def test_the_record_names_rule_version_and_source(capsys: pytest.CaptureFixture[str]) -> None:
+    table = lines(capsys)
+    assert table[0].split() == ["RULE", "SINCE", "VALUE", "WHAT", "SOURCE"]
+    row = next(line for line in table if line.startswith("vmap_nodes"))
+    assert "6.9" in row
+    assert row.endswith("mm/vmalloc.c: vmap_init_nodes")
+    assert {line.split()[0] for line in table[1:]} == {rule.name for rule in rules()}
+    gap = next(line for line in table if line.startswith("failed_start"))
+    assert "after 6.12, by 6.16" in gap
+
+
+def test_the_record_as_a_document(capsys: pytest.CaptureFixture[str]) -> None:
+    found = document(capsys)
+    assert found["models"] == list(MODELS)
+    assert found["read"] == list(READ)
+    cached = next(rule for rule in found["rules"] if rule["name"] == "rox_types")
+    assert cached["architectures"] == ["x86"]
+    assert [step["since"] for step in cached["steps"]] == [None, "6.15", "6.17", "7.3"]
+    assert cached["steps"][-1]["value"] == "MODULE_TEXT KPROBES FTRACE BPF"
+
+
+def test_two_kernels_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = lines(capsys, "--diff", "6.12", "7.3")
+    assert rows[0].split()[1:3] == ["6.12.107", "7.3.4"]
+    found = {row["name"]: row for row in document(capsys, "--diff", "6.12", "7.3")["differences"]}
+    assert (found["rox_types"]["before"], found["rox_types"]["known"]) == ("none", True)
+    assert "execmem" not in found
+    assert not {
+        row["name"]: row for row in document(capsys, "--diff", "6.12", "6.14")["differences"]
+    }["decay_empties_short"]["known"]
+
+
+def test_equal_kernels_say_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lines(capsys, "--diff", "7.1", "7.1.13") == ["7.1.8 and 7.1.13 follow the same rules"]
+
+
+def test_only_what_concerns_an_architecture(capsys: pytest.CaptureFixture[str]) -> None:
+    names = {
+        row["name"]
+        for row in document(capsys, "--diff", "6.12", "7.3", "--arch", "aarch64")["differences"]
+    }
+    assert "rox_types" not in names
+    assert "arm64_simulates_nop" in names
+
+
+def test_one_kernel_marks_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    table = lines(capsys, "6.14", "--arch", "x86")
+    assert next(line for line in table if line.startswith("failed_start")).split()[1] == "errno?"
+    assert next(line for line in table if line.startswith("vmap_nodes")).split()[1] == "yes"
+    assert table[-1].startswith("rules of 7.1.8, but 6.14 differs in ")
+    found = document(capsys, "6.14")
+    assert {row["name"] for row in found["values"] if not row["known"]} >= {"failed_start"}
+    assert not any("?" in line for line in lines(capsys, "7.1", "--arch", "arm64")[1:])
+
+
+def test_a_version_that_is_none_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kernels", "next"]) == 2
+    assert "not a kernel version" in capsys.readouterr().err

@@ -1,10 +1,11 @@
 """``execmem-tui kernels``: which rule holds from which kernel on, and where that was read."""
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
 
 from execmem_tui.arch import find
 from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.model.documents import document
 from execmem_tui.model.rules import (
     MODELS,
     READ,
@@ -18,6 +19,77 @@ from execmem_tui.model.rules import (
 )
 from execmem_tui.view.kernels_table import difference_lines, kernel_lines, rules_lines
 
+
+@document
+class StepDocument:
+    """One value of a rule; `since` null is from the oldest kernel on, `after` is set where only bounds are known."""
+
+    since: str | None
+    after: str | None
+    value: str
+
+
+@document
+class RecordedRule:
+    """The history of one rule; no architectures means all."""
+
+    name: str
+    what: str
+    source: str
+    architectures: Sequence[str]
+    steps: Sequence[StepDocument]
+
+
+@document
+class RecordDocument:
+    """The record of rules, and the kernels that it was read from."""
+
+    models: Sequence[str]
+    read: Sequence[str]
+    rules: Sequence[RecordedRule]
+
+
+@document
+class ValueDocument:
+    """A rule's value for one kernel, and whether that is known or the next read kernel's."""
+
+    name: str
+    value: str
+    known: bool
+
+
+@document
+class KernelDocument:
+    """The rules of one kernel."""
+
+    kernel: str
+    model: str
+    sentence: str
+    values: Sequence[ValueDocument]
+
+
+@document
+class RuleDifference:
+    """A rule in which two kernels differ."""
+
+    name: str
+    what: str
+    source: str
+    before: str
+    after: str
+    known: bool
+
+
+@document
+class KernelDiffDocument:
+    """What differs between two kernels."""
+
+    before: str
+    after: str
+    differences: Sequence[RuleDifference]
+
+
+DOCUMENTS = (RecordDocument, KernelDocument, KernelDiffDocument)
 HELP = "which rule holds from which kernel on"
 
 
@@ -54,60 +126,60 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _record_document(chosen: tuple[Rule, ...]) -> dict[str, Any]:
-    return {
-        "models": list(MODELS),
-        "read": list(READ),
-        "rules": [
-            {
-                "name": rule.name,
-                "what": rule.what,
-                "source": rule.source,
-                "architectures": list(rule.scope),
-                "steps": [
-                    {
-                        "since": step.since or None,
-                        "after": step.after or None,
-                        "value": value_text(step.value),
-                    }
+def _record_document(chosen: tuple[Rule, ...]) -> RecordDocument:
+    return RecordDocument(
+        models=MODELS,
+        read=READ,
+        rules=[
+            RecordedRule(
+                name=rule.name,
+                what=rule.what,
+                source=rule.source,
+                architectures=rule.scope,
+                steps=[
+                    StepDocument(
+                        since=step.since or None,
+                        after=step.after or None,
+                        value=value_text(step.value),
+                    )
                     for step in rule.steps
                 ],
-            }
+            )
             for rule in chosen
         ],
-    }
+    )
 
 
-def _kernel_document(chosen: tuple[Rule, ...], record: Rules, arch: str | None) -> dict[str, Any]:
-    return {
-        "kernel": record.kernel,
-        "model": record.model,
-        "sentence": record.sentence(arch),
-        "values": [
-            {
-                "name": rule.name,
-                "value": value_text(getattr(record, rule.name)),
-                "known": rule.name not in record.unknown,
-            }
+def _kernel_document(chosen: tuple[Rule, ...], record: Rules, arch: str | None) -> KernelDocument:
+    return KernelDocument(
+        kernel=record.kernel,
+        model=record.model,
+        sentence=record.sentence(arch),
+        values=[
+            ValueDocument(
+                name=rule.name,
+                value=value_text(getattr(record, rule.name)),
+                known=rule.name not in record.unknown,
+            )
             for rule in chosen
         ],
-    }
+    )
 
 
-def _difference_document(before: Rules, after: Rules, arch: str | None) -> dict[str, Any]:
-    return {
-        "before": before.kernel,
-        "after": after.kernel,
-        "differences": [
-            {
-                "name": rule.name,
-                "what": rule.what,
-                "source": rule.source,
-                "before": value_text(old),
-                "after": value_text(new),
-                "known": rule.name not in before.unknown | after.unknown,
-            }
+def _difference_document(before: Rules, after: Rules, arch: str | None) -> KernelDiffDocument:
+    return KernelDiffDocument(
+        before=before.kernel,
+        after=after.kernel,
+        differences=[
+            RuleDifference(
+                name=rule.name,
+                what=rule.what,
+                source=rule.source,
+                before=value_text(old),
+                after=value_text(new),
+                known=rule.name not in before.unknown | after.unknown,
+            )
             for rule, old, new in differences(before, after)
             if rule.concerns(arch)
         ],
-    }
+    )

@@ -59,13 +59,17 @@ def open_file(path: Path) -> IO[bytes]:
         InputError: it is no file: a FIFO, a device, a socket, a folder.
         OSError: it cannot be opened.
     """
-    handle = os.open(path, _FLAGS)
+    file = open(path, "rb", opener=_at_once)  # noqa: SIM115 - the caller closes it
     try:
-        _check_kind(handle, path)
+        _check_kind(file.fileno(), path)
     except BaseException:
-        os.close(handle)
+        file.close()
         raise
-    return os.fdopen(handle, "rb")
+    return file
+
+
+def _at_once(name: str, flags: int) -> int:
+    return os.open(name, flags | _FLAGS)
 
 
 def _check_kind(handle: int, path: Path) -> None:

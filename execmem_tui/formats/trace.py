@@ -104,7 +104,8 @@ text behind the time.
 """
 
 _LINE: Final = re.compile(
-    r"\s*(.{1,40}?)(?:-|\s+)(\d+)(?:/\d+)?\s+(?:\([^)]*\)\s+)?\[(\d+)\]\s+(?:\S+\s+)?(\d+\.\d+):\s+(?:\w+:)?(\w+):\s*(.*)"
+    r"\s*(\S.{0,39}?)(?:-|\s+)(\d{1,10})(?:/\d{1,10})?\s+(?:\([^)]*\)\s+)?\[(\d{1,6})\]\s+(?:\S+\s+)?(\d{1,12}\.\d{1,9}):"
+    r"\s+(?:\w+:)?(\w+):\s*(.*)"
 )
 """tracefs `trace` (TASK-PID, perhaps (TGID), flags), `trace-cmd report` (no flags), `perf script`
 (TASK PID, system:event)."""
@@ -126,11 +127,13 @@ _PROBED_PURGE: Final = re.compile(r"\(__purge_vmap_area_lazy\+0x0/")
 _EVENT: Final = re.compile(r"\s*(?:\w+:)?(\w+):\s*(.*)")
 """What `_LINE` has behind the time."""
 _LOST: Final = re.compile(
-    r"CPU:\d+ \[(?:LOST )?(?:(\d+) )?EVENTS(?:"
-    r" DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d+)"
+    r"CPU:\d{1,6} \[(?:LOST )?(?:(\d{1,18}) )?EVENTS(?:"
+    r" DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d{1,18})\b"
 )
 """Where the kernel does not know how many, at least one."""
-_ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\s+#P:(\d+)")
+_ENTRIES: Final = re.compile(
+    r"# entries-in-buffer/entries-written: (\d{1,18})/(\d{1,18})\s+#P:(\d{1,6})\b"
+)
 
 _ASKED: Final = "alloc_vmap_area: va_start: "
 _FREED: Final = "free_vmap_area_noflush: va_start=0x"
@@ -158,6 +161,11 @@ _SECONDS, _MICROSECONDS = slice(-6), slice(-6, None)
 """A head with its time up to the microseconds, and those: all lines of a second share the first."""
 
 _MAX_TASK: Final = 40
+_LONGEST: Final = 8 << 10
+"""Characters of a line: what is printed at once is a page (include/linux/trace_seq.h: TRACE_SEQ_SIZE)."""
+_TOP: Final = 1 << 64
+_PAGE: Final = 4096
+"""The smallest page there is; vmap areas are whole pages (mm/vmalloc.c: alloc_vmap_area)."""
 _REMEMBERED: Final = 1 << 13
 """How many different texts of a kind are remembered, so that memory does not grow with a trace."""
 _T = TypeVar("_T")
@@ -255,7 +263,11 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
                 start, tail = rest[_ASK_START], rest[_ASK_TAIL]
                 if tail not in requests:
                     start, tail = _cut(rest[_BEHIND_ASK])
-                if tail in requests and rest[_ASK_WORDS] == _ASKED and (at := decimal[start]) >= 0:
+                if (
+                    tail in requests
+                    and rest[_ASK_WORDS] == _ASKED
+                    and 0 <= (at := decimal[start]) <= _TOP - requests[tail][0]
+                ):
                     yield ALLOC, number, place, head, at, requests[tail]
                     continue
             elif kind == "f":
@@ -359,7 +371,7 @@ class _Parser:
 
     def take(self, number: int, text: str) -> Iterator[TraceLine]:
         """Yield what any line says."""
-        found = _LINE.match(text)
+        found = _LINE.match(text) if len(text) <= _LONGEST else None
         self._first = self._first or number
         if found is None:
             self._foreign += 1
@@ -455,7 +467,8 @@ class _Probes:
         elif (back := _PROBED_RETURN.match(rest)) is not None:
             asked = self._calls.pop(task, None)
             if asked is not None:
-                yield Alloc(*where, int(back[1] or "0", 16), *asked, back[1] is None)
+                alloc = Alloc(*where, int(back[1] or "0", 16), *asked, back[1] is None)
+                yield alloc if _is_sound(alloc) else _other(where, name, rest)
         elif (free := _PROBED_FREE.match(rest)) is not None:
             yield Free(*where, int(free[1], 16), 0)
         elif _PROBED_PURGE.match(rest) is not None:
@@ -465,6 +478,8 @@ class _Probes:
 
 
 def _special(number: int, text: str) -> Lost | Header | None:
+    if len(text) > _LONGEST:
+        return None
     lost = _LOST.search(text)
     if lost is not None:
         return Lost(number, int(lost[1] or lost[2] or 1))
@@ -482,9 +497,22 @@ def _alloc(where: _Where, rest: str) -> Alloc | None:
     if match is None:
         return None
     start, size, align, vstart, vend, failed = match.groups()
-    return Alloc(
+    alloc = Alloc(
         *where, int(start), int(size), int(align), int(vstart, 16), int(vend, 16), failed == "1"
     )
+    return alloc if _is_sound(alloc) else None
+
+
+def _is_sound(alloc: Alloc) -> bool:
+    """Whether a kernel can have printed this.
+
+    Sizes of no whole pages and odd alignments are refused before the event (mm/vmalloc.c:
+    alloc_vmap_area), and no area reaches beyond the end of the address space.
+    """
+    whole = alloc.size > 0 and alloc.size % _PAGE == 0 and max(alloc.size, alloc.align) < _TOP
+    aligned = alloc.align > 0 and alloc.align & (alloc.align - 1) == 0
+    placed = 0 < alloc.start <= _TOP - alloc.size and alloc.start % _PAGE == 0
+    return whole and aligned and (alloc.failed or placed)
 
 
 def _free(where: _Where, rest: str) -> Free | None:

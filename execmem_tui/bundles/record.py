@@ -18,7 +18,7 @@ from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.manifest import Manifest, StatedRange, toml_text
 from execmem_tui.formats.procfiles import parse_version
 from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
-from execmem_tui.kernel.kcore import Ranges, read_ranges
+from execmem_tui.kernel.kcore import SYMBOL, Ranges, read_ranges
 from execmem_tui.kernel.tracefs import TraceInstance
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.facts import MACHINES
@@ -230,11 +230,8 @@ def _known_ranges(
     if not phases:
         return {}, None
     symbols = (each for phase in phases for each in phase.evidence.symbols)
-    info = next((each.address for each in symbols if each.name == "execmem_info"), None)
-    ranges = read_ranges(collector.proc / "kcore", info)
-    if not ranges:
-        collector.lack(
-            "ranges",
-            "/proc/kcore or the symbol execmem_info is not readable: they are derived from what is",
-        )
-    return ranges, phases_layout(phases, arch or None, run_windows(run), ranges)
+    places = (each.address for each in symbols if each.name == SYMBOL)
+    found = read_ranges(collector.proc / "kcore", places)
+    if found.why:
+        collector.lack("ranges", f"{found.why}: they are derived from what can be read")
+    return found.ranges, phases_layout(phases, arch or None, run_windows(run), found.ranges)

@@ -1,7 +1,7 @@
 """Op scripts (``vmalloc-vectors/1``): allocator operations and the addresses a kernel returned for them."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -16,20 +16,27 @@ from execmem_tui.model.rules import parse_version
 
 FORMAT: Final = "vmalloc-vectors/1"
 _MAX_LINE: Final = 1 << 20
+_MAX_SHIFT: Final = 48
+"""Bits: nothing is aligned to more than a terabyte's hundredfold."""
+_MAX_GROUPS: Final = 256
+"""Groups of a percpu chunk (mm/percpu.c: pcpu_nr_groups, one for each node of NUMA)."""
+_MAX_SPAN: Final = 1 << 48
+_MAX_KNOB: Final = 1 << 16
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {
-    # letters: i id, n number, h hex or null, s text, d object, l list, b boolean, * anything
+    # letters: i id, n number, k shift, h hex or null, s text, d object of numbers, w list of bytes,
+    # l list of hex or null, b boolean, * anything
     "cpu": ("n",),
     "knobs": ("d",),
     "area": ("i", "n", "n", "n", "h"),
     "vmalloc": ("i", "n", "n", "n", "n", "h"),
-    "vmarea": ("i", "n", "n", "n", "n", "n", "h"),
+    "vmarea": ("i", "n", "n", "k", "n", "n", "h"),
     "release": ("i", "n", "n"),
     "vfree": ("i", "n", "n"),
     "purge": ("s", "n", "n"),
     "works": ("n", "n"),
     "map_ram": ("i", "n", "h"),
     "unmap_ram": ("i", "n", "n"),
-    "percpu": ("i", "n", "l", "l", "*"),
+    "percpu": ("i", "n", "w", "w", "l"),
     "percpu_free": ("i", "n"),
     "range": ("n", "h", "h", "h", "h", "n", "b"),
     "exec_alloc": ("i", "n", "n", "h"),
@@ -39,6 +46,30 @@ _FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "free_list": ("n", "s"),
     "cache": ("*", "*"),
 }
+
+
+def _is_number(value: Any, end: int) -> bool:
+    return type(value) is int and 0 <= value < end
+
+
+_GOOD: Final[dict[str, Callable[[Any], bool]]] = {
+    "i": lambda value: _is_number(value, 1 << 64),
+    "n": lambda value: _is_number(value, 1 << 64),
+    "k": lambda value: _is_number(value, _MAX_SHIFT + 1),
+    "s": lambda value: isinstance(value, str),
+    "d": lambda value: (
+        isinstance(value, dict) and all(_is_number(each, _MAX_KNOB) for each in value.values())
+    ),
+    "w": lambda value: (
+        isinstance(value, list)
+        and 0 < len(value) <= _MAX_GROUPS
+        and all(_is_number(each, _MAX_SPAN) for each in value)
+    ),
+    "l": lambda value: value is None,
+    "b": lambda value: isinstance(value, bool),
+    "*": lambda _: True,
+}
+"""Whether a value is what a letter of `_FIELDS` says, where that is not read into something else."""
 
 
 @frozen(kw_only=True)
@@ -130,20 +161,11 @@ class OpScript:
             raise InputError(self.path, self.line, "not JSON") from error
 
     def _field(self, kind: str, index: int, letter: str, value: Any) -> Any:
-        good = True
-        if letter in "in":
-            good = isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 1 << 64
-        elif letter == "h":
+        if letter == "h":
             return None if value is None else self._hex(value)
-        elif letter == "s":
-            good = isinstance(value, str)
-        elif letter == "d":
-            good = isinstance(value, dict) and all(isinstance(item, int) for item in value.values())
-        elif letter == "l":
-            good = isinstance(value, list)
-        elif letter == "b":
-            good = isinstance(value, bool)
-        if not good:
+        if letter == "l" and isinstance(value, list):
+            return [self._hex(each) for each in value]
+        if not _GOOD[letter](value):
             raise InputError(
                 self.path, self.line, f"field {index} of {kind} is not what it should be"
             )

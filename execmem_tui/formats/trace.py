@@ -11,6 +11,7 @@ from itertools import accumulate, islice, pairwise
 from typing import Any, Final, NamedTuple, TypeVar
 
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.numbers import decimal
 from execmem_tui.model.text import printable
 
 EVERYTHING: Final = -1
@@ -127,13 +128,11 @@ _PROBED_PURGE: Final = re.compile(r"\(__purge_vmap_area_lazy\+0x0/")
 _EVENT: Final = re.compile(r"\s*(?:\w+:)?(\w+):\s*(.*)")
 """What `_LINE` has behind the time."""
 _LOST: Final = re.compile(
-    r"CPU:\d{1,6} \[(?:LOST )?(?:(\d{1,18}) )?EVENTS(?:"
-    r" DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d{1,18})\b"
+    r"CPU:\d{1,6} \[(?:LOST )?(?:(\d+) )?EVENTS(?:"
+    r" DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d+)"
 )
 """Where the kernel does not know how many, at least one."""
-_ENTRIES: Final = re.compile(
-    r"# entries-in-buffer/entries-written: (\d{1,18})/(\d{1,18})\s+#P:(\d{1,6})\b"
-)
+_ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\s+#P:(\d+)")
 
 _ASKED: Final = "alloc_vmap_area: va_start: "
 _FREED: Final = "free_vmap_area_noflush: va_start=0x"
@@ -375,7 +374,7 @@ class _Parser:
         self._first = self._first or number
         if found is None:
             self._foreign += 1
-            other = _special(number, text)
+            other = self._special(number, text)
             if other is not None:
                 yield other
             elif text.strip() and not text.startswith("#"):
@@ -392,6 +391,24 @@ class _Parser:
             yield from self._probes.take(where, name, rest)
         else:
             yield _other(where, name, rest)
+
+    def _special(self, number: int, text: str) -> Lost | Header | None:
+        if len(text) > _LONGEST:
+            return None
+        lost = _LOST.search(text)
+        if lost is not None:
+            return Lost(number, self._count(number, lost[1] or lost[2] or "1"))
+        head = _ENTRIES.match(text)
+        if head is None:
+            return None
+        kept, written, cpus = (self._count(number, each) for each in head.groups())
+        return Header(number, written, kept, cpus)
+
+    def _count(self, number: int, text: str) -> int:
+        value = decimal(text)
+        if value is None:
+            raise InputError(self._path, number, "a number longer than any that a kernel prints")
+        return value
 
     def _vmalloc(self, where: _Where, name: str, text: str) -> Alloc | Free | Purge:
         self._probes.native = True
@@ -475,16 +492,6 @@ class _Probes:
             yield Purge(*where, 0, 0, EVERYTHING)
         else:
             yield _other(where, name, rest)
-
-
-def _special(number: int, text: str) -> Lost | Header | None:
-    if len(text) > _LONGEST:
-        return None
-    lost = _LOST.search(text)
-    if lost is not None:
-        return Lost(number, int(lost[1] or lost[2] or 1))
-    head = _ENTRIES.match(text)
-    return None if head is None else Header(number, int(head[2]), int(head[1]), int(head[3]))
 
 
 def _other(where: _Where, name: str, rest: str) -> Other:

@@ -18,7 +18,7 @@ from execmem_tui.formats.procfiles import Lines, Symbol, parse_kallsyms
 from execmem_tui.formats.trace import parse_trace
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
 from execmem_tui.history import History
-from execmem_tui.kernel.kcore import read_ranges
+from execmem_tui.kernel.kcore import SYMBOL, read_ranges
 from execmem_tui.kernel.tracefs import TRACING, TraceInstance
 from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.areas import Area
@@ -72,10 +72,8 @@ class Live:
         phase = self._read()
         machine = os.uname().machine
         facts = evolve(phase.facts, arch=phase.facts.arch or MACHINES.get(machine, machine))
-        info = next(
-            (each.address for each in phase.evidence.symbols if each.name == "execmem_info"), None
-        )
-        layout = recognise(evolve(facts, ranges=read_ranges(proc / "kcore", info)))
+        places = (each.address for each in phase.evidence.symbols if each.name == SYMBOL)
+        layout = recognise(evolve(facts, ranges=read_ranges(proc / "kcore", places).ranges))
         self._layout = evolve(
             layout,
             notes=(*layout.notes, *notes, *_notes(phase.info, self._refused)),

@@ -1,0 +1,72 @@
+"""What should be a file is one, or is refused without waiting."""
+
+import errno
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from execmem_tui.files.regular import is_descriptor, named, open_file, read_bounded, user_path
+from execmem_tui.model.errors import InputError, UsageError
+
+
+def test_a_file_is_opened(tmp_path: Path) -> None:
+    file = tmp_path / "f"
+    file.write_bytes(b"text")
+    with open_file(file) as opened:
+        assert opened.read() == b"text"
+        assert opened.name == str(file) or opened.name == file
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
+    fifo, sock = tmp_path / "fifo", tmp_path / "sock"
+    os.mkfifo(fifo)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(sock))
+    with pytest.raises(InputError, match="fifo: a FIFO, where a file is wanted"):
+        open_file(fifo)
+    with pytest.raises(InputError, match="/dev/zero: a device"):
+        open_file(Path("/dev/zero"))
+    with pytest.raises(OSError, match="Is a directory"):
+        open_file(tmp_path)
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - the number says it
+        open_file(sock)
+    assert caught.value.errno == errno.ENXIO
+
+
+def test_a_descriptor_of_a_pipe_is_meant() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"through a pipe")
+    os.close(writer)
+    with open_file(Path(f"/dev/fd/{reader}")) as opened:
+        assert os.get_blocking(opened.fileno())
+        assert opened.read() == b"through a pipe"
+    os.close(reader)
+    assert is_descriptor(Path("/dev/stdin"))
+    assert is_descriptor(Path("/proc/self/fd/3"))
+    assert not is_descriptor(Path("/dev/fd/x"))
+    assert not is_descriptor(Path("/tmp/fd/3"))  # noqa: S108 - nothing is there
+
+
+def test_small_files_are_bounded(tmp_path: Path) -> None:
+    file = tmp_path / "meta.toml"
+    file.write_bytes(b"x" * 10)
+    assert read_bounded(file, 10) == b"x" * 10
+    with pytest.raises(InputError, match="more than 9 bytes"):
+        read_bounded(file, 9)
+
+
+def test_errors_while_reading_name_the_file() -> None:
+    with pytest.raises(OSError, match="Input/output error: '/proc/self/mem'") as caught:
+        read_bounded(Path("/proc/self/mem"), 10)
+    assert caught.value.filename == "/proc/self/mem"
+    assert isinstance(named(PermissionError(13, "no"), Path("x")), PermissionError)
+
+
+def test_paths_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert user_path("~/x") == Path("/home/me/x")
+    assert user_path("~nosuchuser/x") == Path("~nosuchuser/x")
+    with pytest.raises(UsageError, match="no path"):
+        user_path("a\0b")

@@ -1,0 +1,95 @@
+"""Packed files: the same bytes as Python's own readers, in bounded pieces; bombs are refused."""
+
+import bz2
+import gzip
+import io
+import lzma
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pytest
+import zstandard
+
+from execmem_tui.files.packed import read_lines
+from execmem_tui.files.unpack import FREE, HEAD, RATIO, Unpacker, UnpackError, is_packed
+from execmem_tui.model.errors import InputError
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": lambda data: gzip.compress(data, mtime=0),
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zst": zstandard.ZstdCompressor(level=3).compress,
+}
+TEXT = b"".join(b"line %d %x\n" % (number, number * 7919) for number in range(30_000))
+
+
+def unpacked(data: bytes) -> bytes:
+    return io.BufferedReader(Unpacker(io.BytesIO(data), data[:HEAD])).read()
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_every_kind_unpacks(kind: str) -> None:
+    pack = PACKERS[kind]
+    assert is_packed(pack(TEXT)[:HEAD])
+    assert unpacked(pack(TEXT)) == TEXT
+    assert unpacked(pack(TEXT[:100]) + pack(TEXT[100:])) == TEXT  # frame after frame
+    assert unpacked(pack(b"")) == b""
+    noise = Random(0).randbytes(200_000)
+    assert unpacked(pack(noise)) == noise
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_cut_or_damaged_stream_is_refused(kind: str) -> None:
+    data = PACKERS[kind](TEXT)
+    with pytest.raises(UnpackError, match="ends too early"):
+        unpacked(data[:-5])
+    with pytest.raises(UnpackError, match="cannot be unpacked"):
+        unpacked(data + b"junk behind it")
+    if kind == "zst":  # without a checksum, a changed byte may be another text
+        return
+    broken = bytearray(data)
+    broken[len(data) // 2] ^= 0xFF
+    with pytest.raises(UnpackError):
+        unpacked(bytes(broken))
+
+
+def test_padding_behind_the_last_frame_is_none() -> None:
+    assert unpacked(gzip.compress(TEXT, mtime=0) + bytes(1024)) == TEXT
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_a_bomb_is_refused_in_bounded_memory(kind: str) -> None:
+    data = PACKERS[kind](b"0" * (FREE + (8 << 20)))
+    assert len(data) * RATIO < FREE
+    reader = io.BufferedReader(Unpacker(io.BytesIO(data), data[:HEAD]))
+    tracemalloc.start()
+    taken, refusal = 0, ""
+    try:
+        while piece := reader.read1(1 << 16):
+            taken += len(piece)
+    except UnpackError as error:
+        refusal = error.title
+    assert refusal == "unpacks to more than 100 times its size, which no kernel's text does"
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert taken <= FREE
+    assert most < 12 << 20  # zstd's own window apart, which is not Python's
+
+
+def test_what_is_free_may_be_one_character(tmp_path: Path) -> None:
+    line = b"x" * 1000 + b"\n"
+    packed = tmp_path / "f.gz"
+    packed.write_bytes(gzip.compress(line * 1000, mtime=0))
+    assert sum(1 for _ in read_lines(packed)) == 1000
+    packed.write_bytes(gzip.compress(line * 20_000, mtime=0))
+    with pytest.raises(InputError, match=r"f.gz:\d+: unpacks to more than 100 times"):
+        list(read_lines(packed))
+
+
+def test_a_decoder_may_not_ask_for_all_memory() -> None:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
+    data = lzma.compress(b"text", filters=filters)
+    with pytest.raises(UnpackError, match="emory"):
+        unpacked(data)

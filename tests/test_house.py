@@ -155,3 +155,20 @@ def test_every_field_of_a_capability_is_read() -> None:
         if not re.search(rf"\.{each.name}\b", code)
     ]
     assert unread == []
+
+
+def test_formats_can_reach_nothing_but_text() -> None:
+    """A parser that opens, forks or asks the clock could not be given any text by a test."""
+    libraries = {"attrs", "collections", "enum", "itertools", "json", "re", "tomllib", "typing"}
+    pure = libraries | {"execmem_tui"}
+    for path in sorted((PACKAGE / "formats").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found = {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found = {str(node.module).partition(".")[0]}
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                found = {node.func.id} & {"open", "input", "print"}
+            else:
+                continue
+            assert found <= pure, f"{path.name}:{node.lineno}"

@@ -35,8 +35,8 @@ class Provenance(StrEnum):
     DERIVED = "derived"
     """Computed from symbols and configuration of that machine."""
     ASSUMED = "assumed"
-    """Computed like a derived one, with an input that nothing told: a default of the architecture
-    instead, or a draw at boot estimated from the areas that were seen; a note states its bounds."""
+    """As `DERIVED`, but with a default of the architecture, or with a draw of KASLR estimated from
+    the areas seen; a note states the bounds of a draw."""
     UNKNOWN = "unknown"
     """Not known; start and end are 0."""
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -10,38 +9,29 @@ from typing import Any, Final
 from attrs import evolve, frozen
 
 from execmem_tui.bundles.manifest import read_manifest
+from execmem_tui.bundles.phase_facts import facts_of
+from execmem_tui.bundles.run_folder import VMALLOCINFO
 from execmem_tui.files.packed import find_file, read_lines
-from execmem_tui.files.regular import open_file, read_bounded
-from execmem_tui.formats.dmesg import Banner, CommandLine, Message, findings, parse_dmesg
+from execmem_tui.files.regular import open_file
+from execmem_tui.formats.dmesg import findings, parse_dmesg
 from execmem_tui.formats.manifest import Manifest
 from execmem_tui.formats.procfiles import (
     SectionLine,
     Symbol,
-    parse_config,
     parse_kallsyms,
-    parse_meminfo,
     parse_modules,
     parse_sections,
-    parse_uname,
-    parse_version,
 )
-from execmem_tui.formats.toml import parse_toml
-from execmem_tui.formats.trace import trace_windows
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.kernel.proc_tree import find_near
-from execmem_tui.machines.iomem import image_symbols_from_iomem
 from execmem_tui.machines.manifest_layout import stated_layout, stated_ranges
 from execmem_tui.machines.recognise import recognise
-from execmem_tui.model.facts import MACHINES, SYMBOLS, Facts
+from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
-from execmem_tui.owners.executable import executable, open_executable
-from execmem_tui.owners.hashed import open_addresses, revealed
 
-VMALLOCINFO: Final = "vmallocinfo"
-_MAX_META: Final = 1 << 20
 WHY: Final = {
     Pointers.HASHED: (
         "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with"
@@ -64,66 +54,6 @@ class Phase:
     """What the kernel log says of failures."""
     manifest: Manifest | None = None
     """Of the bundle that it comes from."""
-
-
-def run_windows(run: Path) -> tuple[tuple[int, int], ...]:
-    """Return the windows (vstart, vend) that the trace of a run asks for.
-
-    Only a folder with a meta.toml is a run; a trace that lies in another may be of any boot.
-    """
-    trace = find_file(run, "trace.txt") if (run / "meta.toml").is_file() else None
-    return () if trace is None else tuple(trace_windows(read_lines(trace)))
-
-
-def phase_folders(path: Path) -> list[Path]:
-    """Return the phase folders of a run, in the order of meta.toml, else by name."""
-    found = {
-        folder.name: folder
-        for folder in sorted(path.iterdir())
-        if folder.is_dir() and find_file(folder, VMALLOCINFO)
-    }
-    names = run_meta(path).get("phases")
-    told = (
-        dict.fromkeys(each for each in names if isinstance(each, str))
-        if isinstance(names, list)
-        else ()
-    )
-    ordered = [name for name in told if name in found]
-    return [found[name] for name in [*ordered, *(name for name in found if name not in ordered)]]
-
-
-def run_meta(path: Path) -> dict[str, Any]:
-    """Return a run's meta.toml, {} where there is none."""
-    file = path / "meta.toml"
-    if not file.is_file():
-        return {}
-    return parse_toml(str(file), read_bounded(file, _MAX_META), _MAX_META)
-
-
-def seen_facts(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
-    """Return the facts that real addresses give."""
-    if info.pointers is not Pointers.REAL:
-        page = page_size_of(info) or 4096
-        known = revealed(info.entries, evidence, page) if info.pointers is Pointers.HASHED else []
-        return {
-            "addresses": tuple(open_addresses(info, evidence, page)),
-            "executable": open_executable(evidence, page) | executable(known, evidence),
-        }
-    percpu = [
-        entry.end for entry in info.entries if (entry.caller or "").startswith("pcpu_get_vm_areas")
-    ]
-    return {
-        "addresses": tuple(entry.start for entry in info.entries),
-        "executable": executable(info.entries, evidence),
-        "percpu_end": max(percpu, default=None),
-    }
-
-
-def page_size_of(info: Vmallocinfo) -> int | None:
-    """Return the page size that most lines tell: an area of n pages is n + 1 pages long."""
-    told = Counter(entry.size // (entry.pages + 1) for entry in info.entries if entry.pages)
-    size = told.most_common(1)[0][0] if told else 0
-    return size if size in (4096, 8192, 16384, 65536) else None
 
 
 def read_phase(
@@ -173,7 +103,7 @@ def read_phase(
         name=printable(folder.name, 60),
         info=info,
         evidence=evidence,
-        facts=_facts(folder, info, evidence, log),
+        facts=facts_of(folder, info, evidence, log),
         findings=tuple(findings(log)),
         manifest=read_manifest(folder.parent),
     )
@@ -190,46 +120,6 @@ def _section_tree(modules: Path, refused: set[str] | None) -> Iterator[SectionLi
         if re.fullmatch(r"0x[0-9a-f]{1,16}", text):
             module, section = printable(file.parent.parent.name, 80), printable(file.name, 120)
             yield SectionLine(module=module, section=section, address=int(text, 16))
-
-
-def _facts(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[Message]) -> Facts:
-    def lines(name: str) -> Any:
-        file = find_near(folder, name)
-        return iter(()) if file is None else read_lines(file)
-
-    meminfo = parse_meminfo(lines("meminfo"))
-    meta = run_meta(folder) or run_meta(folder.parent)
-    banner = next((each for each in log if isinstance(each, Banner)), None)
-    version = parse_version(lines("version"))
-    if version is None and banner is not None:
-        version = banner.release, banner.rest
-    uname = parse_uname(lines("uname")) if version is None else None
-    release = version or uname or (_text(meta.get("kernel")), "")
-    arch = _text(meta.get("arch")) or (MACHINES.get(uname[1]) if uname is not None else None)
-    booted = next((each.text for each in log if isinstance(each, CommandLine)), "")
-    known = {
-        each.name: each.address
-        for each in evidence.symbols
-        if each.name in SYMBOLS and each.address
-    }
-    image = image_symbols_from_iomem(lines("iomem"), known)
-    return Facts(
-        arch=arch,
-        release=release[0],
-        compiler="" if version is None else version[1],
-        cmdline=" ".join(text for _, text in lines("cmdline")) or booted,
-        config=parse_config(lines("config.txt")) or parse_config(lines("config")),
-        symbols={**known, **image},
-        image_from_iomem="_end" in image,
-        vmalloc_total=meminfo.get("VmallocTotal"),
-        highmem="HighTotal" in meminfo if meminfo else None,
-        page_size=page_size_of(info),
-        **seen_facts(info, evidence),
-    )
-
-
-def _text(value: object) -> str | None:
-    return printable(value, 60) if isinstance(value, str) else None
 
 
 def phases_layout(

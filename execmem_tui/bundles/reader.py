@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from execmem_tui.bundles.manifest import check_manifest
-from execmem_tui.bundles.phase import phase_folders
+from execmem_tui.bundles.run_folder import phase_folders
 from execmem_tui.bundles.trace_run import find_trace
 from execmem_tui.files.archive import Parts, is_archive, members
 from execmem_tui.files.packed import find_file, read_lines
@@ -117,28 +117,43 @@ def locate(folder: Path) -> Path:
         if _is_known(here):
             return here
         inside = sorted(here.iterdir())
-        found = [each for each in inside if each.is_dir() and _is_known(each)]
-        if len(found) > 1:
-            names = ", ".join(printable(each.name, 40) for each in found[:10])
-            raise InputError(
-                str(here), None, f"holds more than one capture: {names}", hint="name one: PATH/NAME"
-            )
-        if found:
-            return found[0]
-        files = [each for each in inside if each.is_file() and not each.name.startswith(".")]
-        traces = [each for each in files if _is_trace(each)] if len(files) <= _MAX_PROBED else []
-        if traces or len(inside) == len(files) == 1:
-            return (traces or files)[0]
-        deeper = [each for each in inside if each.is_dir()]
-        if len(deeper) != 1:
+        folders = [each for each in inside if each.is_dir()]
+        found = _only_known(here, folders) or _only_file(inside)
+        if found is not None:
+            return found
+        if len(folders) != 1:
             break
-        here = deeper[0]
+        here = folders[0]
     raise InputError(
         str(folder),
         None,
         "not a capture: no vmallocinfo and no trace in it",
         hint="a capture folder, or a /proc/vmallocinfo",
     )
+
+
+def _only_known(here: Path, folders: list[Path]) -> Path | None:
+    """Return the one of the `folders` in `here` that is a capture, or None.
+
+    Raises:
+        InputError: several are.
+    """
+    found = [each for each in folders if _is_known(each)]
+    if len(found) > 1:
+        names = ", ".join(printable(each.name, 40) for each in found[:10])
+        raise InputError(
+            str(here), None, f"holds more than one capture: {names}", hint="name one: PATH/NAME"
+        )
+    return found[0] if found else None
+
+
+def _only_file(inside: list[Path]) -> Path | None:
+    """Return the first trace among what a folder holds, or the file that is alone in it, or None."""
+    files = [each for each in inside if each.is_file() and not each.name.startswith(".")]
+    traces = [each for each in files if _is_trace(each)] if len(files) <= _MAX_PROBED else []
+    if traces:
+        return traces[0]
+    return files[0] if len(inside) == len(files) == 1 else None
 
 
 def _is_trace(file: Path) -> bool:

@@ -12,7 +12,8 @@ from attrs import evolve
 from execmem_tui import __version__
 from execmem_tui.bundles.anonymise import DROPPED, anonymise
 from execmem_tui.bundles.collector import PROC, Collector, Host, look_at
-from execmem_tui.bundles.phase import WHY, phases_layout, read_phase, run_windows
+from execmem_tui.bundles.phase import WHY, phases_layout, read_phase
+from execmem_tui.bundles.run_folder import run_windows
 from execmem_tui.bundles.writer import check_target, write_bundle
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.manifest import Manifest, StatedRange, toml_text

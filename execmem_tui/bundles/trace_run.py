@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
-from execmem_tui.bundles.phase import page_size_of, phase_folders, run_meta
+from execmem_tui.bundles.phase_facts import page_size_of
+from execmem_tui.bundles.run_folder import phase_folders, run_meta
 from execmem_tui.bundles.trace_scan import TraceScan, scan_trace
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.procfiles import parse_version
@@ -179,31 +180,38 @@ def _beginning(
     trace: Path, scan: TraceScan, infos: list[tuple[str, Vmallocinfo]], phase: str | None
 ) -> Beginning:
     """Choose boot where the trace goes back so far, else the first snapshot taken while it ran."""
-    first = scan.first_alloc
-    assert first is not None
     if phase is not None:
         infos = [pair for pair in infos if pair[0] == phase]
         if not infos:
             raise InputError(str(trace), None, f"no snapshot {phase} with real addresses beside it")
-    elif scan.overwritten == 0:
-        begun = scan.marks.get(infos[0][0], {}).get("begin") if infos else None
-        if (begun is not None and first.line < begun) or (
-            begun is None and first.time < _BOOT_SECONDS
-        ):
-            return Beginning(name="boot")
+    elif _goes_back_to_boot(scan, infos):
+        return Beginning(name="boot")
     for name, info in infos:
         marks = scan.marks.get(name, {})
         if "begin" in marks and "end" in marks:
-            native = scan.native and first.line < marks["begin"]
-            line = _moment(trace, info, marks["begin"], marks["end"], native=native)
-        elif phase is not None:
+            return _at_snapshot(trace, scan, name, info)
+        if phase is not None:
             raise InputError(str(trace), None, f"no markers of the snapshot {phase} in the trace")
-        else:
-            continue
-        lazy = tuple((entry.start, entry.end) for entry in info.entries if entry.lazy)
-        busy = tuple((entry.start, entry.end) for entry in info.entries if not entry.lazy)
-        return Beginning(name=name, line=line, busy=busy, lazy=lazy)
     return Beginning(name="")
+
+
+def _goes_back_to_boot(scan: TraceScan, infos: list[tuple[str, Vmallocinfo]]) -> bool:
+    """Whether nothing was overwritten and the trace begins before the first snapshot, or early."""
+    first = scan.first_alloc
+    if first is None or scan.overwritten:
+        return False
+    begun = scan.marks.get(infos[0][0], {}).get("begin") if infos else None
+    return first.time < _BOOT_SECONDS if begun is None else first.line < begun
+
+
+def _at_snapshot(trace: Path, scan: TraceScan, name: str, info: Vmallocinfo) -> Beginning:
+    marks, first = scan.marks[name], scan.first_alloc
+    # only then do all lines from the first marker on have vmalloc events of the kernel's own
+    native = scan.native and first is not None and first.line < marks["begin"]
+    line = _moment(trace, info, marks["begin"], marks["end"], native=native)
+    lazy = tuple((entry.start, entry.end) for entry in info.entries if entry.lazy)
+    busy = tuple((entry.start, entry.end) for entry in info.entries if not entry.lazy)
+    return Beginning(name=name, line=line, busy=busy, lazy=lazy)
 
 
 def _moment(trace: Path, info: Vmallocinfo, begin: int, end: int, *, native: bool) -> int:

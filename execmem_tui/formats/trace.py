@@ -127,6 +127,8 @@ _PROBED_FREE: Final = re.compile(r"\(free_vmap_area_noflush\+0x0/\S+\) va_start=
 _PROBED_PURGE: Final = re.compile(r"\(__purge_vmap_area_lazy\+0x0/")
 _EVENT: Final = re.compile(r"\s*(?:\w+:)?(\w+):\s*(.*)")
 """What `_LINE` has behind the time."""
+_SIMPLE: Final = re.compile(r"[^(\s]|\Z").match
+"""Whether an event's text cannot be a probe's and has no blank that a full look would take off."""
 _LOST: Final = re.compile(
     r"CPU:\d{1,6} \[(?:LOST )?(?:(\d+) )?EVENTS(?:"
     r" DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d+)"
@@ -229,14 +231,14 @@ def event_of(line: TraceLine) -> Event:
     return HEADER, line.line, ("", 0), said, 0, None
 
 
-def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through here, a call costs
+def trace_events(  # noqa: C901 - every line of a trace comes through here, a call costs
     path: str, lines: Iterable[tuple[int, str]], *, native: bool = False
 ) -> Iterator[Event]:
     """Yield what `parse_trace` yields, read no further than most need, at a fraction of the time."""
     parser = _Parser(path, native=native)
     moments, requests, pages = parser.moments, parser.requests, parser.pages
-    decimal, hexadecimal = _Numbers(10), _Numbers(16)
-    counts, purges, names = parser.counts, parser.purges, parser.names
+    decimal, hexadecimal, names = _Numbers(10), parser.hexadecimal, parser.names
+    purges = parser.purges
     for number, text in lines:
         head, _, rest = text.partition(": ")
         place = moments.get(head[_SECONDS])
@@ -245,19 +247,9 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
         if place is not None:
             kind = rest[:1]
             if kind == "p":
-                if rest in purges:
-                    yield PURGE, number, place, head, 0, purges[rest]
+                if (more := purges.get(rest) or parser.known_purge(rest)) is not None:
+                    yield PURGE, number, place, head, 0, more
                     continue
-                low, high, tail = rest[_PURGE_LOW], rest[_PURGE_HIGH], rest[_PURGE_TAIL]
-                if (
-                    tail in counts
-                    and rest[_PURGE_WORDS] == _PURGED
-                    and rest[_PURGE_TO] == _PURGED_TO
-                ):
-                    more = hexadecimal[low], hexadecimal[high], counts[tail]
-                    if more[0] >= 0 <= more[1]:
-                        yield PURGE, number, place, head, 0, more
-                        continue
             elif kind == "a":
                 start, tail = rest[_ASK_START], rest[_ASK_TAIL]
                 if tail not in requests:
@@ -281,14 +273,10 @@ def trace_events(  # noqa: C901, PLR0912 - every line of a trace comes through h
                     yield FREE, number, place, head, at, pages[tail]
                     continue
             name, _, tail = rest.partition(": ")
-            if name in names and tail[:1] != "(" and not tail[:1].isspace():
+            if name in names and _SIMPLE(tail):
                 yield OTHER, number, place, head, 0, rest
                 continue
-            line = parser.rest((number, _time(head), *place), rest)
-            if line is not None:
-                yield event_of(line)
-                continue
-        yield from map(event_of, parser.take(number, text))
+        yield from parser.unknown(number, text, head, place, rest)
 
 
 class _Numbers(dict[str, int]):
@@ -332,6 +320,7 @@ class _Parser:
         self.counts: dict[str, int] = {}
         self.purges: dict[str, tuple[int, int, int]] = {}
         self.names: set[str] = set()
+        self.hexadecimal = _Numbers(16)
 
     def place(self, head: str) -> Place | None:
         """Return the task and the CPU of a line with this up to its time, where that can be read in one way only."""
@@ -343,6 +332,24 @@ class _Parser:
         if len(micros) == 6:
             _keep(self.moments, head[_SECONDS], known)
         return known
+
+    def known_purge(self, rest: str) -> tuple[int, int, int] | None:
+        """Return start, end and count of a purge whose text is known but for its addresses, else None."""
+        count = self.counts.get(rest[_PURGE_TAIL])
+        if count is None or rest[_PURGE_WORDS] != _PURGED or rest[_PURGE_TO] != _PURGED_TO:
+            return None
+        low, high = self.hexadecimal[rest[_PURGE_LOW]], self.hexadecimal[rest[_PURGE_HIGH]]
+        return (low, high, count) if low >= 0 <= high else None
+
+    def unknown(
+        self, number: int, text: str, head: str, place: Place | None, rest: str
+    ) -> Iterator[Event]:
+        """Yield what a line says that has a part not seen before; the next one like it is known."""
+        line = None if place is None else self.rest((number, _time(head), *place), rest)
+        if line is None:
+            yield from map(event_of, self.take(number, text))
+        else:
+            yield event_of(line)
 
     def rest(self, where: _Where, rest: str) -> TraceLine | None:
         """Return what stands behind the time of a line, where that is one line and can be read in one way only."""

@@ -5,17 +5,9 @@ from pathlib import Path
 
 from attrs import evolve
 
-from execmem_tui.bundles.phase import (
-    VMALLOCINFO,
-    WHY,
-    Phase,
-    page_size_of,
-    phase_folders,
-    phases_layout,
-    read_phase,
-    run_windows,
-    seen_facts,
-)
+from execmem_tui.bundles.phase import WHY, Phase, phases_layout, read_phase
+from execmem_tui.bundles.phase_facts import page_size_of, seen_facts
+from execmem_tui.bundles.run_folder import VMALLOCINFO, phase_folders, run_windows
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
 from execmem_tui.history import History

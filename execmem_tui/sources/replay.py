@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from execmem_tui.bundles.manifest import read_manifest
-from execmem_tui.bundles.phase import Phase, phase_folders, phases_layout, read_phase
+from execmem_tui.bundles.phase import Phase, phases_layout, read_phase
+from execmem_tui.bundles.run_folder import phase_folders
 from execmem_tui.bundles.trace_run import TraceRun, reading_trace_run
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.trace import (

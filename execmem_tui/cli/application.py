@@ -6,9 +6,10 @@ import sys
 
 from execmem_tui import __version__
 from execmem_tui.cli.commands import COMMANDS
+from execmem_tui.cli.config import Config, user_config
 from execmem_tui.cli.output import talk
 from execmem_tui.cli.source_options import add_source_arguments, open_source
-from execmem_tui.model.errors import UsageError
+from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
 
 HELP = "the application"
@@ -23,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--theme", help="name of a theme: execmem-dark, execmem-light, … or one of your own"
     )
+    parser.add_argument(
+        "--config", metavar="FILE", help="settings to use instead of your config.toml"
+    )
+    parser.set_defaults(kaslr=None)  # so that a config.toml can say it
     parser.add_argument(
         "-V",
         "--version",
@@ -65,6 +70,8 @@ def refuse_typo(source: str | None) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the source on the screen; into a pipe or on a dumb terminal, print the plain map."""
     refuse_typo(args.source[0] if args.source else None)
+    config = user_config(args.config)
+    _fill_in(args, config)
     screen = has_terminal()
     source = open_source(args, follow=screen, booted=not args.empty)
     if not screen:
@@ -79,5 +86,20 @@ def run(args: argparse.Namespace) -> int:
     if args.scenario is not None:
         source.history.seek(0)  # it is there to be played
     from execmem_tui.tui.app import run_app  # Textual: 250 ms, only now
+    from execmem_tui.tui.themes import UnknownThemeError
 
-    return run_app(source, theme=args.theme)
+    try:
+        return run_app(source, theme=args.theme or config.theme, keymap=config.keys)
+    except UnknownThemeError as error:
+        if args.theme is not None or config.theme_at is None:
+            raise
+        raise InputError(*config.theme_at, error.title, hint=error.hint) from None
+
+
+def _fill_in(args: argparse.Namespace, config: Config) -> None:
+    """Start with what `config` says, where the command line says nothing of what to start with."""
+    named = (args.source, args.scenario, args.arch, args.kernel, args.variant, args.kaslr)
+    if not any(named) and args.cpus is None and not args.empty and not args.set:
+        for name, value in config.start.items():
+            setattr(args, name, value)
+    args.kaslr = args.kaslr or "off"

@@ -42,7 +42,7 @@ def parse_toml(path: str, data: bytes, limit: int) -> dict[str, Any]:
         table = tomllib.loads(text)
         _check_numbers(table)
     except tomllib.TOMLDecodeError as error:
-        raise _syntax_error(path, str(error)) from None
+        raise _syntax_error(path, str(error), text) from None
     except RecursionError:
         raise InputError(path, None, "nested too deeply") from None
     except ValueError:
@@ -63,9 +63,11 @@ def _check_numbers(value: object) -> None:
         raise ValueError("too long")
 
 
-def _syntax_error(path: str, message: str) -> InputError:
+def _syntax_error(path: str, message: str, text: str) -> InputError:
     what, _, place = message.rpartition(" (at ")
     words = place.rstrip(")").replace(",", "").split()
     if len(words) == 4 and words[0] == "line":
         return InputError(path, int(words[1]), printable(what), column=int(words[3]))
+    if place == "end of document)":
+        return InputError(path, len(text.splitlines()) or 1, printable(what))
     return InputError(path, None, printable(message))

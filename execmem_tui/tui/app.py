@@ -7,7 +7,7 @@ widgets (map) or in classes that act on a `Stage`: kernel, time, sources, where 
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,7 +19,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
-from execmem_tui.model.errors import ExecmemTuiError, UsageError
+from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Followed, Source, SourceKind
@@ -32,13 +32,20 @@ from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.main import MainScreen
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.stage import Severity
-from execmem_tui.tui.themes import DEFAULT, SIXTEEN_COLOURS, MapTheme, shipped, users
+from execmem_tui.tui.themes import (
+    DEFAULT,
+    SIXTEEN_COLOURS,
+    MapTheme,
+    UnknownThemeError,
+    shipped,
+    users,
+)
 from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.pane import PaneView
 from execmem_tui.tui.widgets.time import TimeStrip
-from execmem_tui.view.actions import ACTIONS
+from execmem_tui.view.actions import ACTIONS, rebound
 from execmem_tui.view.viewport import Viewport
 
 
@@ -47,7 +54,6 @@ def _given() -> Any:
 
 
 _NOTES_TOLD = 2
-_HINTS = tuple(action for action in ACTIONS if action.footer)
 
 
 class ExecmemApp(App[int]):
@@ -82,7 +88,10 @@ class ExecmemApp(App[int]):
     interval: reactive[float] = reactive(1.0)
     """Seconds between two reads of it."""
 
-    def __init__(self, source: Source, *, theme: str | None = None) -> None:
+    def __init__(
+        self, source: Source, *, theme: str | None = None, keymap: Mapping[str, str] | None = None
+    ) -> None:
+        self.actions = rebound(keymap or {})
         self._themes: dict[str, MapTheme] = {DEFAULT: next(shipped(DEFAULT))}
         super().__init__()
         self.register_theme(self._themes[DEFAULT].theme)
@@ -90,6 +99,8 @@ class ExecmemApp(App[int]):
         dark = self.current_theme.dark
         self.update_classes({"-dark-mode": dark, "-light-mode": not dark}, update=False)
         self.stylesheet.set_variables(self.get_css_variables())
+        if keymap:
+            self.set_keymap(dict(keymap))
         self.set_reactive(ExecmemApp.source, source)
         self.set_reactive(ExecmemApp.shown, Shown(source.history.snapshot()))
         self.set_reactive(ExecmemApp.palette, Palette(self, letters=self.letters))
@@ -121,7 +132,7 @@ class ExecmemApp(App[int]):
         if len(self._themes) == 1:
             self.call_after_refresh(self.load_themes)
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._paint))
-        self.main.hints = _HINTS
+        self.main.hints = tuple(action for action in self.actions if action.footer)
         self.following = isinstance(self.source, Followed)
         self.call_after_refresh(self._tell_notes)
 
@@ -157,7 +168,7 @@ class ExecmemApp(App[int]):
             self.load_themes()
         if wanted not in self.available_themes:
             names = ", ".join(sorted(self._themes))
-            raise UsageError(f"no theme {printable(wanted)!r}", hint=f"there are: {names}")
+            raise UnknownThemeError(f"no theme {printable(wanted)!r}", hint=f"there are: {names}")
         return wanted
 
     def load_themes(self) -> None:
@@ -373,8 +384,13 @@ class ExecmemApp(App[int]):
                 )
 
 
-def run_app(source: Source, *, theme: str | None = None) -> int:
-    """Show `source` until the user leaves; return the exit code."""
-    app = ExecmemApp(source, theme=theme)
+def run_app(
+    source: Source, *, theme: str | None = None, keymap: Mapping[str, str] | None = None
+) -> int:
+    """Show `source` until the user leaves; return the exit code.
+
+    `keymap` gives actions other keys.
+    """
+    app = ExecmemApp(source, theme=theme, keymap=keymap)
     result = app.run()
     return app.return_code or (result or 0)

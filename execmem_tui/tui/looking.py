@@ -84,7 +84,17 @@ class LookActions:
         folder = files("execmem_tui") / "tui" / "help"
         pages = [(folder / name).read_text(encoding="utf-8") for name in ("map.md", "words.md")]
         self._stage.ask(
-            HelpSheet("\n\n".join([pages[0], DetailMap.HELP, "## Keys", keys_markdown(), pages[1]]))
+            HelpSheet(
+                "\n\n".join(
+                    [
+                        pages[0],
+                        DetailMap.HELP,
+                        "## Keys",
+                        keys_markdown(self._stage.actions),
+                        pages[1],
+                    ]
+                )
+            )
         )
 
     def action_ranges(self) -> None:

@@ -9,6 +9,7 @@ from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.jobs import Job
 from execmem_tui.tui.shown import Shown
+from execmem_tui.view.actions import Action
 
 Severity = Literal["information", "warning", "error"]
 
@@ -28,6 +29,8 @@ class Stage(Protocol):
     """Whether the events are being played."""
     following: bool
     """Whether the running kernel is read again and again."""
+    actions: tuple[Action, ...]
+    """All actions, with the user's keys."""
     interval: float
     """Seconds between two reads of it."""
 

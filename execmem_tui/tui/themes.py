@@ -1,6 +1,5 @@
 """Themes as TOML files: shipped ones, then the user's. Colours live there and nowhere in Python."""
 
-import os
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -11,8 +10,9 @@ from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
 from execmem_tui.files.regular import read_bounded
+from execmem_tui.files.user import config_root
 from execmem_tui.formats.toml import parse_toml
-from execmem_tui.model.errors import InputError
+from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.view.kinds import LOOKS
 
@@ -27,6 +27,10 @@ KIND_NAMES: Final = (
     "reach-direct",
     "reach-plt",
 )
+
+
+class UnknownThemeError(UsageError):
+    """There is no theme of that name."""
 
 
 @frozen(kw_only=True)
@@ -48,8 +52,7 @@ def theme_root() -> Path:
 
 def user_root() -> Path:
     """Return the folder of the user's own themes."""
-    config = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(config) / "execmem-tui" / "themes"
+    return config_root() / "themes"
 
 
 def read_theme(path: Path) -> MapTheme:

@@ -3,10 +3,10 @@
 Keys, footer, palette, help and the manual's tables come from here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 
 @frozen(kw_only=True)
@@ -192,10 +192,24 @@ def spelled(keys: str) -> str:
     return " ".join(_SPELLED.get(key, key) for key in keys.split(","))
 
 
-def keys_markdown() -> str:
+def keysyms(keys: str) -> str:
+    """Return keys in the registry's spelling, of which a person may have written some as they look.
+
+    Separated by blanks or commas; a comma itself is ``comma``.
+    """
+    names = {look: name for name, look in _SPELLED.items()}
+    return ",".join(names.get(key, key) for key in keys.replace(",", " ").split())
+
+
+def rebound(keymap: Mapping[str, str]) -> tuple[Action, ...]:
+    """Return all actions, some with a user's keys (action -> keys) instead of the default ones."""
+    return tuple(evolve(action, keys=keymap.get(action.id, action.keys)) for action in ACTIONS)
+
+
+def keys_markdown(actions: Sequence[Action] = ACTIONS) -> str:
     """Return the manual's table of keys."""
     lines = ["| key | does |", "|---|---|"]
-    lines += [f"| `{spelled(action.keys)}` | {action.help} |" for action in _grouped()]
+    lines += [f"| `{spelled(action.keys)}` | {action.help} |" for action in _grouped(actions)]
     return "\n".join(lines)
 
 
@@ -212,6 +226,6 @@ def keys_text() -> list[str]:
     return lines
 
 
-def _grouped() -> Iterator[Action]:
+def _grouped(actions: Sequence[Action]) -> Iterator[Action]:
     for group in GROUPS:
-        yield from (action for action in ACTIONS if action.group == group)
+        yield from (action for action in actions if action.group == group)

@@ -38,9 +38,11 @@ QUESTIONS: Final[tuple[Question, ...]] = (
     ftrace_pages.by_caller,
     bpf_programs.by_caller,
     kprobe_pages.by_caller,
-    # Last: /sys/module keeps the addresses of init sections after their memory was freed and given
+    # Nearly last: /sys/module keeps the addresses of init sections after their memory was freed and given
     # to others (kernel/module/main.c: do_free_init, kernel/module/sysfs.c).
     module_regions.by_init_sections,
+    # Nothing names it, but inside the module ranges the loader asks for nobody but modules.
+    module_regions.by_caller,
 )
 """In the order of how much an answer is worth; the first that is not no counts."""
 
@@ -121,14 +123,13 @@ def _owned(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
 
 
 def _unknown(layout: Layout, area: Area) -> Area:
-    caller = area.called_by
-    if caller not in module_regions.EXECMEM_CALLERS:
+    if area.called_by not in module_regions.EXECMEM_CALLERS:
         return area
-    kinds = (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA)
-    what = "module memory" if caller in module_regions.CALLERS else "executable memory"
-    inside = any(layout.may_hold(kind, area.start) for kind in kinds)
+    known = layout.range_of(ExecmemType.MODULE_TEXT).end != 0
     note = (
-        f"{what} of an unknown owner" if inside else "page array of a big area with the same caller"
+        "page array of a big area with the same caller, or a module's file"
+        if known
+        else "module memory of an unknown owner: the module area is not known"
     )
     return evolve(area, detail=f"{area.detail} {note}".strip())
 

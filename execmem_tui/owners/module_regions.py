@@ -14,8 +14,11 @@ from execmem_tui.owners.sections import CORE, is_combined, is_init, kind_of, vot
 from execmem_tui.owners.shared_areas import split_combined
 
 CALLERS: Final = (
-    "load_module", "move_module", "layout_and_allocate", "module_memory_alloc", "init_module_from_file", "module_alloc",
+    "load_module", "move_module", "layout_and_allocate", "module_memory_alloc", "module_alloc", "module_alloc_update_bounds",
+    "module_alloc_update_bounds_rx", "module_alloc_update_bounds_rw", "init_module_from_file", "module_init_section",
 )  # fmt: skip
+"""The module loader's own functions, of every age (kernel/module.c up to 5.17, kernel/module/main.c):
+the innermost that the compiler did not inline is what /proc/vmallocinfo names."""
 EXECMEM_CALLERS: Final = ("execmem_alloc", "execmem_alloc_rw", "execmem_vmalloc", *CALLERS)
 """They ask for modules and for others: alone they name nobody."""
 _OF_OTHERS: Final = frozenset((*bpf_programs.CALLERS, *kprobe_pages.CALLERS, *ftrace_pages.CALLERS))
@@ -56,6 +59,21 @@ def by_init_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Ar
     if len(exact) != 1 or area.called_by in _OF_OTHERS:
         return []
     return _of_sections(layout, area, exact[0], init_kept=found.init_kept)
+
+
+def by_caller(layout: Layout, area: Area, _: AreaEvidence) -> list[Area]:
+    """Return the area as some module's if the loader asked for it inside the module ranges, else [].
+
+    Which module, and whether it is text or data, is not known. Outside the ranges it is the page
+    array of a big area, or the buffer of a module's file.
+    """
+    if area.called_by not in EXECMEM_CALLERS:
+        return []
+    for kind in (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA):
+        if layout.range_of(kind).window_of(area.start) is not None:
+            what = "module" if area.called_by in CALLERS else "executable"
+            return [layout.typed(area, kind, None, detail=f"{what} memory of an unknown owner")]
+    return []
 
 
 def _of_sections(

@@ -3,14 +3,15 @@
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Final
 
 from attrs import frozen
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Areas, AreaShelf
-from execmem_tui.model.events import Event
+from execmem_tui.model.events import Event, Noted
+from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.units import Address
@@ -65,6 +66,7 @@ class History:
         self._limit = limit
         self._spacing = spacing
         self._snapshot: Snapshot | None = None
+        self._hidden: list[tuple[int, Hidden]] = []
 
     @property
     def step(self) -> int:
@@ -121,6 +123,11 @@ class History:
         self._events.extend(events)
         added = len(self._events) - before
         if added:
+            self._hidden += [
+                (self._dropped + number, event.hidden)
+                for number, event in enumerate(self._events[before:], before + 1)
+                if isinstance(event, Noted) and event.hidden is not None
+            ]
             self._boundaries.append(self.steps)
             self._snapshot = None
             if was_at_end and follow:
@@ -157,6 +164,8 @@ class History:
         del self._boundaries[index + 1 :]
         while self._checkpoints[-1].step > self.steps:
             self._checkpoints.pop()
+        while self._hidden and self._hidden[-1][0] > self.steps:
+            self._hidden.pop()
         self._snapshot = None
         return self.step
 
@@ -202,8 +211,13 @@ class History:
                 areas=self._shelf.areas(),
                 counters=self._counters,
                 event=self._events[self._cursor - 1] if self._cursor else None,
+                hidden=self._hidden_at(self.step),
             )
         return self._snapshot
+
+    def _hidden_at(self, step: int) -> Hidden:
+        index = bisect_right(self._hidden, step, key=itemgetter(0))
+        return self._hidden[index - 1][1] if index else NOTHING_HIDDEN
 
     def _move(self, cursor: int) -> None:
         if cursor == self._cursor:

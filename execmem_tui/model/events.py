@@ -8,6 +8,7 @@ be undone as well as done.
 from attrs import frozen
 
 from execmem_tui.model.areas import Area
+from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.units import Address, Bytes, format_size
 
@@ -166,6 +167,8 @@ class Noted(Event):
     reset: bool = False
     """The map was read anew here (a phase, a live refresh): `removed` and `added` are the
     difference."""
+    hidden: Hidden | None = None
+    """With `reset`: the areas whose place that reading did not tell."""
 
     @property
     def text(self) -> str:

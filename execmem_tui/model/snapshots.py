@@ -7,6 +7,7 @@ from attrs import evolve, field, frozen
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Areas, as_areas
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, Purged
+from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import Address
 
@@ -54,6 +55,8 @@ class Snapshot:
     counters: Counters
     event: Event | None = None
     """The event that led to this step."""
+    hidden: Hidden = NOTHING_HIDDEN
+    """Areas that are there and whose place is not known: where there are any, no hole is known."""
 
     def index_at(self, address: Address) -> int:
         """Return the index of the first area that ends after `address` (len(areas) if none)."""

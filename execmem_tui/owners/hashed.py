@@ -9,7 +9,7 @@ places is placed.
 
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -18,14 +18,24 @@ from attrs import evolve, frozen
 from execmem_tui.formats.procfiles import SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
 from execmem_tui.model.areas import Area
+from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden, HiddenArea
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes, align_down, align_up
-from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages
+from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages, module_regions
 from execmem_tui.owners.attribute import attribute, with_names
 from execmem_tui.owners.evidence import BPF, FTRACE, KPROBES, Evidence
 from execmem_tui.owners.sections import kind_of, region_of
 
+_TYPE_OF: Final = {
+    **dict.fromkeys(module_regions.EXECMEM_CALLERS, ExecmemType.MODULE_TEXT),
+    **dict.fromkeys(kprobe_pages.CALLERS, ExecmemType.KPROBES),
+    **dict.fromkeys(ftrace_pages.CALLERS, ExecmemType.FTRACE),
+    **dict.fromkeys(bpf_programs.CALLERS, ExecmemType.BPF),
+}
+"""Whose memory a caller's is; of a module, whether text or data is not known."""
+_LOADER: Final = frozenset(module_regions.CALLERS)
+_MAY_MISS: Final = 4
 _ENOUGH: Final = 3
 """Places in which a chain must fit before its addresses are believed."""
 _MOVED: Final = ".static_call_sites"
@@ -60,6 +70,33 @@ def phase_areas(layout: Layout, info: Vmallocinfo, evidence: Evidence) -> list[A
     return areas
 
 
+def hidden_of(info: Vmallocinfo, evidence: Evidence, page_size: Bytes) -> Hidden:
+    """Return the areas of a snapshot whose place is not known, nothing where addresses are real.
+
+    A list without any line was refused: how many areas there are is not known then.
+    """
+    if info.pointers is Pointers.REAL:
+        return NOTHING_HIDDEN
+    placed: set[int] = set()
+    if info.pointers is Pointers.HASHED:
+        placed = {entry.line for entry in revealed(info.entries, evidence, page_size)}
+    return Hidden(
+        tuple(
+            HiddenArea(entry.size, called_by(entry), _TYPE_OF.get(called_by(entry)))
+            for entry in info.entries
+            if entry.line not in placed
+        ),
+        complete=bool(info.entries),
+    )
+
+
+def called_by(entry: VmallocEntry) -> str:
+    """Return the function that an entry names, without offset, or what else it is."""
+    if entry.lazy:
+        return "unpurged vm_area"
+    return (entry.caller or "unknown").partition("+")[0]
+
+
 def revealed(
     entries: Sequence[VmallocEntry], evidence: Evidence, page_size: Bytes
 ) -> list[VmallocEntry]:
@@ -67,15 +104,18 @@ def revealed(
     bases = sorted({*_region_bases(evidence.sections, page_size).values()})
     trampoline = _trampoline(entries, evidence, page_size)
     placed = []
-    for chain in _chains(entries):
+    chains = list(_chains(entries))
+    for chain in chains:
         votes = _votes(chain, bases, trampoline)
         (start, count), (_, second) = [*votes.most_common(2), (0, 0), (0, 0)][:2]
         if count >= _ENOUGH and count >= 2 * second and _fits(chain, start, bases):
             placed.append((count, start, chain))
     placed.sort(key=lambda each: -each[0])
+    settled = [(start, chain) for _, start, chain in placed]
+    settled += _by_modules(chains, {id(chain) for _, chain in settled}, evidence, page_size)
     found: list[VmallocEntry] = []
     taken: list[tuple[Address, Address]] = []
-    for _, start, chain in placed:
+    for start, chain in settled:
         span = (start, start + chain.length)
         if any(low < span[1] and span[0] < high for low, high in taken):
             continue
@@ -96,6 +136,70 @@ def open_addresses(info: Vmallocinfo, evidence: Evidence, page_size: Bytes) -> l
         symbol.address
         for symbol in evidence.symbols
         if symbol.module is not None and symbol.address
+    ]
+
+
+def _by_modules(
+    chains: Sequence[_Chain], done: set[int], evidence: Evidence, page_size: Bytes
+) -> list[tuple[Address, _Chain]]:
+    """Return the (start, chain) that text bases and sizes of /proc/modules leave one place for.
+
+    Before 6.4 a module is one area of exactly the size that /proc/modules tells
+    (kernel/module.c: move_module; commit ac3b43283923 made it seven). That it is so here shows in
+    the sizes: at least half of the loader's areas must have one. What was placed takes its bases
+    away from the others, until nothing more follows.
+    """
+    size_at = {
+        module.base: align_up(module.size, page_size) + page_size
+        for module in evidence.modules
+        if module.base
+    }
+    known = set(size_at.values())
+    loaded = [entry for chain in chains for entry in chain.entries if called_by(entry) in _LOADER]
+    if not size_at or sum(entry.size in known for entry in loaded) * 2 < len(loaded):
+        return []
+    open_chains = [
+        chain
+        for chain in chains
+        if id(chain) not in done and any(called_by(each) in _LOADER for each in chain.entries)
+    ]
+    settled: list[tuple[Address, _Chain]] = []
+    free = dict(size_at)
+    while True:
+        told = [(chain, _places(chain, free, size_at)) for chain in open_chains]
+        sure = [(places[0], chain) for chain, places in told if len(places) == 1]
+        if not sure:
+            return settled
+        for start, chain in sure:
+            open_chains.remove(chain)
+            ends = {start + offset for offset in chain.offsets}
+            if ends & free.keys() or not ends & size_at.keys():
+                settled.append((start, chain))
+                for base in ends:
+                    free.pop(base, None)
+
+
+def _places(
+    chain: _Chain, free: Mapping[Address, Bytes], size_at: Mapping[Address, Bytes]
+) -> list[Address]:
+    """Return where a chain can begin: each of the loader's areas on a base of its size.
+
+    One in four may have none: the init memory of a module that is just being loaded. No base may
+    fall inside the chain without beginning an area of it.
+    """
+    votes: Counter[Address] = Counter()
+    asked = 0
+    for entry, offset in zip(chain.entries, chain.offsets, strict=True):
+        if called_by(entry) in _LOADER:
+            asked += 1
+            votes.update(base - offset for base, size in free.items() if size == entry.size)
+    enough = asked - asked // _MAY_MISS
+    offsets = set(chain.offsets)
+    return [
+        start
+        for start, count in votes.items()
+        if count >= enough
+        and all(base - start in offsets for base in size_at if start <= base < start + chain.length)
     ]
 
 

@@ -17,7 +17,7 @@ from execmem_tui.model.events import Noted
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
-from execmem_tui.owners.hashed import phase_areas
+from execmem_tui.owners.hashed import hidden_of, phase_areas
 from execmem_tui.sources.base import Recording, SourceKind
 
 
@@ -98,6 +98,7 @@ def _capture(
             message=message,
             mark=True,
             reset=True,
+            hidden=hidden_of(phase.info, phase.evidence, layout.page_size),
             removed=tuple(area for area in before if area not in new),
             added=tuple(area for area in areas if area not in old),
         )

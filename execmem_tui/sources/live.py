@@ -28,7 +28,7 @@ from execmem_tui.model.facts import MACHINES
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 from execmem_tui.owners.attribute import grouped
-from execmem_tui.owners.hashed import not_overlapping, phase_areas
+from execmem_tui.owners.hashed import hidden_of, not_overlapping, phase_areas
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.trace_steps import TraceEvents
 
@@ -159,7 +159,13 @@ class Live:
         removed, added = sorted(old - new, key=_start), sorted(new - old, key=_start)
         if removed or added:
             message += f": {len(added)} areas appeared, {len(removed)} went"
-        return Noted(message=message, reset=True, removed=tuple(removed), added=tuple(added))
+        return Noted(
+            message=message,
+            reset=True,
+            removed=tuple(removed),
+            added=tuple(added),
+            hidden=hidden_of(phase.info, phase.evidence, self._layout.page_size),
+        )
 
 
 def _moving_symbols(path: str, lines: Lines) -> list[Symbol]:

@@ -3,10 +3,11 @@
 import pytest
 
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine
-from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
+from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.model.areas import AreaState
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.owners.evidence import Evidence
-from execmem_tui.owners.hashed import phase_areas, revealed
+from execmem_tui.owners.hashed import hidden_of, phase_areas, revealed
 from tests.layouts import make_layout
 
 NAMES = (".text", ".data", ".rodata", ".data..ro_after_init", ".init.text")
@@ -78,3 +79,95 @@ def test_a_chain_that_fits_two_places_nearly_as_well_stays_unplaced(
     sections = _sections("one", base, first) + _sections("two", other, 3)
     found = revealed(info.entries, Evidence(sections=sections), 4096)
     assert [entry.start for entry in found] == ([base + each for each in OFFSETS] if placed else [])
+
+
+def old_kernel(*chains: tuple[tuple[int, str], ...]) -> list[VmallocEntry]:
+    """A hashed file: in each chain, areas of (pages, caller) that touch."""
+    lines = []
+    hashes = iter(range(0x1111, 0x100000, 0x111))
+    for chain in chains:
+        at = next(hashes)
+        for pages, caller in chain:
+            end = next(hashes)
+            lines.append(
+                f"0x{at:016x}-0x{end:016x} {pages * 4096} {caller}+0x1/0x2 pages={pages - 1} vmalloc"
+            )
+            at = end
+    info = parse_vmallocinfo("x", enumerate(lines, 1))
+    assert info.pointers is Pointers.HASHED
+    return list(info.entries)
+
+
+def modules(*told: tuple[str, int, int]) -> Evidence:
+    """Modules of (name, pages without guard, page of the base)."""
+    return Evidence(
+        modules=[
+            ModuleLine(name=name, size=pages * 4096, state="Live", base=0x1000_0000 + page * 4096)
+            for name, pages, page in told
+        ]
+    )
+
+
+def pages_of(entries: list[VmallocEntry], evidence: Evidence) -> list[int]:
+    found = revealed(entries, evidence, 4096)
+    return sorted((each.start - 0x1000_0000) // 4096 for each in found)
+
+
+LOAD = "layout_and_allocate"
+
+
+def test_before_6_4_size_and_base_of_a_module_place_a_chain() -> None:
+    """A chain of sizes 3, 5 fits one place, where a module of 2 pages is followed by one of 4."""
+    entries = old_kernel(((3, LOAD), (5, LOAD)), ((3, LOAD), (9, "vmap")))
+    evidence = modules(("a", 2, 10), ("b", 4, 13), ("c", 2, 40))
+    # the first chain takes page 10 away, so that the other chain has one place left
+    assert pages_of(entries, evidence) == [10, 13, 40, 43]
+
+
+def test_two_places_are_no_place() -> None:
+    entries = old_kernel(((3, LOAD), (9, "vmap")))
+    assert pages_of(entries, modules(("a", 2, 10), ("b", 2, 40))) == []
+
+
+def test_a_base_inside_a_chain_that_begins_no_area_refutes_it() -> None:
+    entries = old_kernel(((3, LOAD), (9, "vmap")))
+    assert pages_of(entries, modules(("a", 2, 10), ("b", 99, 15))) == []
+    assert pages_of(entries, modules(("a", 2, 10), ("b", 99, 25))) == [10, 13]
+
+
+def test_one_in_four_of_the_loaders_areas_may_have_no_module() -> None:
+    """The init memory of a module that is just being loaded is in no line of /proc/modules."""
+    told = [("a", 2, 10), ("b", 4, 13), ("c", 6, 18)]
+    with_init = old_kernel(((3, LOAD), (5, LOAD), (7, LOAD), (2, LOAD)))
+    assert pages_of(with_init, modules(*told)) == [10, 13, 18, 25]
+    with_two = old_kernel(((3, LOAD), (5, LOAD), (2, LOAD), (2, LOAD)))
+    assert pages_of(with_two, modules(*told[:2])) == []
+
+
+def test_since_6_4_sizes_of_proc_modules_place_nothing() -> None:
+    """The size there sums seven areas, so it fits the loader's areas by chance alone."""
+    entries = old_kernel(((3, LOAD), (5, LOAD), (4, LOAD)))
+    assert pages_of(entries, modules(("a", 2, 10))) == []
+
+
+def test_hidden_areas_are_counted_by_caller_and_type() -> None:
+    lines = [
+        "0x(ptrval)-0x(ptrval)    8192 load_module+0xc0c/0x2c0c pages=1 vmalloc",
+        "0x(ptrval)-0x(ptrval)   12288 start_kernel+0x4e0/0x690 pages=2 vmalloc",
+        "0x(ptrval)-0x(ptrval)   12288 start_kernel+0x4e0/0x690 pages=2 vmalloc",
+    ]
+    hidden = hidden_of(parse_vmallocinfo("x", enumerate(lines, 1)), Evidence(), 4096)
+    assert [(each.caller, each.count, each.size, each.type) for each in hidden.by_caller()] == [
+        ("start_kernel", 2, 24576, None),
+        ("load_module", 1, 8192, ExecmemType.MODULE_TEXT),
+    ]
+    assert hidden.of_type([ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA]) == (1, 8192)
+    assert (hidden.count, hidden.size, hidden.complete) == (3, 32768, True)
+
+
+def test_nothing_is_hidden_where_addresses_are_real_and_a_refused_list_is_not_empty() -> None:
+    real = parse_vmallocinfo("x", [(1, "0x10000000-0x10002000 8192 load_module+0x1/0x2 pages=1")])
+    assert not hidden_of(real, Evidence(), 4096)
+    refused = Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=())
+    assert hidden_of(refused, Evidence(), 4096)
+    assert not hidden_of(refused, Evidence(), 4096).complete

@@ -1,0 +1,73 @@
+"""What is known of areas whose addresses are hidden: how many and how large, by who asked for them."""
+
+from collections.abc import Iterable, Sequence
+
+from attrs import frozen
+
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.units import Bytes
+
+
+@frozen
+class HiddenArea:
+    """One area without a place; its size includes the guard page, as /proc/vmallocinfo counts it."""
+
+    size: Bytes
+    caller: str
+    type: ExecmemType | None = None
+    """Whose memory the caller says it is; None for other users of vmalloc space."""
+
+
+@frozen(kw_only=True)
+class HiddenShare:
+    """What one caller has of it."""
+
+    caller: str
+    count: int
+    size: Bytes
+    type: ExecmemType | None
+
+
+@frozen
+class Hidden:
+    """The areas of one moment whose place is not known: neither free nor freed, only not seen."""
+
+    areas: Sequence[HiddenArea] = ()
+    complete: bool = True
+    """All of them are counted; not where the kernel refuses the list itself."""
+
+    def __bool__(self) -> bool:
+        return bool(self.areas) or not self.complete
+
+    @property
+    def count(self) -> int:
+        """Areas."""
+        return len(self.areas)
+
+    @property
+    def size(self) -> Bytes:
+        """Bytes of all, guards included."""
+        return sum(area.size for area in self.areas)
+
+    def of_type(self, kinds: Iterable[ExecmemType]) -> tuple[int, Bytes]:
+        """Return (areas, bytes) of those that callers say are of one of the types."""
+        wanted = set(kinds)
+        found = [area.size for area in self.areas if area.type in wanted]
+        return len(found), sum(found)
+
+    def by_caller(self) -> list[HiddenShare]:
+        """Return the shares, most bytes first."""
+        shares: dict[tuple[str, ExecmemType | None], list[int]] = {}
+        for area in self.areas:
+            share = shares.setdefault((area.caller, area.type), [0, 0])
+            share[0] += 1
+            share[1] += area.size
+        return [
+            HiddenShare(caller=caller, count=count, size=size, type=kind)
+            for (caller, kind), (count, size) in sorted(
+                shares.items(), key=lambda each: (-each[1][1], each[0][0])
+            )
+        ]
+
+
+NOTHING_HIDDEN = Hidden()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
+from execmem_tui.analysis.holes import HoleIndex, meters
 from execmem_tui.model.areas import Area, AreaState, Part, PartState
 from execmem_tui.model.documents import (
     ABSENT,
@@ -15,9 +16,11 @@ from execmem_tui.model.documents import (
     document,
     hexes,
 )
+from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.ranges import ExecmemRange, Provenance, Window
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance, Window
 from execmem_tui.model.rules import rules_of, value_text
+from execmem_tui.model.snapshots import Snapshot
 
 
 @document
@@ -94,7 +97,9 @@ class PartDocument:
 class AreaDocument:
     """One area; `end` includes the guard, `size` does not.
 
-    ``parts`` only where its consumer divides it.
+    But the size of a module that lies in one area of /proc/vmallocinfo (before 6.4, or where its
+    region is not known) is what that file counts, with the guard. ``parts`` only where its consumer
+    divides it.
     """
 
     start: Hex
@@ -124,12 +129,36 @@ class CountersDocument:
 
 @document
 class MeterDocument:
-    """One type's share of address space, in bytes."""
+    """One type's share of address space, in bytes; null where addresses are hidden.
+
+    ``largest_hole`` is the preferred window's.
+    """
 
     used: Count
     lazy: Count
-    free: Count
-    largest_hole: Count
+    free: Count | None
+    largest_hole: Count | None
+
+
+@document
+class HiddenShareDocument:
+    """What one caller has of the areas whose place is not known."""
+
+    caller: str
+    count: Count
+    bytes_: Count
+    type: TypeName | None
+    owner: str | None
+
+
+@document
+class HiddenDocument:
+    """Areas that are there and whose place is not known; guards count."""
+
+    count: Count
+    bytes_: Count
+    complete: bool
+    by_caller: Sequence[HiddenShareDocument]
 
 
 def range_document(entry: ExecmemRange) -> RangeDocument:
@@ -199,7 +228,7 @@ def area_keys(area: Area) -> dict[str, Any]:
     return {
         "start": hex(area.start),
         "end": hex(area.end),
-        "size": area.size,
+        "size": area.footprint if _whole_module(area) else area.size,
         "guard": area.guard,
         "type": None if area.type is None else area.type.name,
         "owner": area.owner,
@@ -210,6 +239,49 @@ def area_keys(area: Area) -> dict[str, Any]:
         "detail": area.detail,
         "parts": ABSENT if area.parts is None else [part_document(part) for part in area.parts],
     }
+
+
+def _whole_module(area: Area) -> bool:
+    return (
+        area.type in (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA)
+        and area.region is None
+        and area.caller is not None
+    )
+
+
+def meter_documents(snapshot: Snapshot) -> dict[str, MeterDocument]:
+    """Return the meter of every type, by its name."""
+    holes = HoleIndex(snapshot)
+    hidden = bool(snapshot.hidden)
+    found = {}
+    for kind, meter in meters(snapshot, holes).items():
+        entry = snapshot.layout.range_of(kind)
+        found[kind.name] = MeterDocument(
+            used=meter.used + snapshot.hidden.of_type([kind])[1],
+            lazy=meter.lazy,
+            free=None if hidden else meter.free,
+            largest_hole=None if hidden else holes.largest(entry.start, entry.end),
+        )
+    return found
+
+
+def hidden_document(hidden: Hidden) -> HiddenDocument:
+    """Return what is known of hidden areas."""
+    return HiddenDocument(
+        count=hidden.count,
+        bytes_=hidden.size,
+        complete=hidden.complete,
+        by_caller=[
+            HiddenShareDocument(
+                caller=each.caller,
+                count=each.count,
+                bytes_=each.size,
+                type=None if each.type is None else each.type.name,
+                owner=None,
+            )
+            for each in hidden.by_caller()
+        ],
+    )
 
 
 def area_document(area: Area) -> AreaDocument:

@@ -8,17 +8,21 @@ from attrs import asdict
 from execmem_tui.analysis.documents import (
     AreaDocument,
     CountersDocument,
+    HiddenDocument,
     LayoutDocument,
     MeterDocument,
+    RulesDocument,
     area_document,
+    hidden_document,
     layout_document,
+    meter_documents,
+    rules_document,
 )
-from execmem_tui.analysis.holes import meters
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.cli.terminal import columns
 from execmem_tui.model.areas import AreaState
-from execmem_tui.model.documents import Count, TypeName, document
+from execmem_tui.model.documents import ABSENT, Absent, Added, Count, TypeName, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Source
@@ -35,6 +39,9 @@ class MapDocument:
     pooled: Sequence[AreaDocument]
     counters: CountersDocument
     meters: Mapping[TypeName, MeterDocument]
+    hidden: Added[HiddenDocument]
+    notes: Added[Sequence[str]]
+    rules: RulesDocument | Absent = ABSENT
 
 
 DOCUMENTS = (MapDocument,)
@@ -81,7 +88,8 @@ def map_document(snapshot: Snapshot) -> MapDocument:
         areas=[area_document(area) for area in others],
         pooled=[area_document(area) for area in pooled],
         counters=CountersDocument(**asdict(snapshot.counters)),
-        meters={
-            kind.name: MeterDocument(**asdict(each)) for kind, each in meters(snapshot).items()
-        },
+        meters=meter_documents(snapshot),
+        hidden=hidden_document(snapshot.hidden),
+        notes=snapshot.layout.notes,
+        rules=rules_document(snapshot.layout),
     )

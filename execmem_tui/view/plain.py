@@ -4,8 +4,10 @@ import textwrap
 from collections.abc import Iterator
 
 from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Counters, Snapshot
+from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size, hex_address
 from execmem_tui.view.cells import CellIndex, lane_cells
 from execmem_tui.view.kinds import FALLBACK, LEGEND, LOOKS, letter
@@ -15,6 +17,7 @@ from execmem_tui.view.sentence import sentence
 from execmem_tui.view.viewport import Viewport
 
 _DETAIL_ROWS = 16
+_CALLERS = 6
 
 
 def lane_text(index: CellIndex, lane: Lane, width: int, favour: tuple[str, ...] = ()) -> str:
@@ -90,6 +93,22 @@ def counters_text(counters: Counters) -> str:
     return f"{first}  fallbacks {counters.fallbacks}  purges {counters.purges}"
 
 
+def hidden_lines(hidden: Hidden, width: int) -> list[str]:
+    """Return what is known of areas without a place: they are neither free nor drawn."""
+    if not hidden:
+        return []
+    if not hidden.complete:
+        return [
+            "hidden: the kernel refuses the list of areas; what is not drawn is unknown, not free"
+        ]
+    shares = [
+        f"{printable(each.caller, 60)} {each.count} {format_size(each.size)}"
+        for each in hidden.by_caller()[:_CALLERS]
+    ]
+    head = f"hidden: {hidden.count} areas, {format_size(hidden.size)}, whose place is not known, so"
+    return textwrap.wrap(f"{head} no hole is either. By caller: {', '.join(shares)}", width)
+
+
 def plain_map(
     snapshot: Snapshot, title: str, *, width: int = 100, panes: tuple[int, ...] = (1, 2, 3, 4)
 ) -> list[str]:
@@ -109,6 +128,7 @@ def plain_map(
         f"{heading(layout)} · {title} · step {snapshot.step}/{snapshot.steps}",
         counters_text(counters),
         *textwrap.wrap(sentence(snapshot, holes=holes).text, width),
+        *hidden_lines(snapshot.hidden, width),
         "",
     ]
     models = pane_models(snapshot, holes)

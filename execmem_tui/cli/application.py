@@ -72,28 +72,46 @@ def run(args: argparse.Namespace) -> int:
     refuse_typo(args.source[0] if args.source else None)
     config = user_config(args.config)
     _fill_in(args, config)
-    screen = has_terminal()
-    source = open_source(args, follow=screen, booted=not args.empty)
-    if not screen:
+    if not has_terminal():
         from execmem_tui.cli.map import print_map
 
+        source = open_source(args, booted=not args.empty)
         talk(
             "execmem-tui: no terminal to draw on; this is the plain map (see also: execmem-tui map"
             " --help)"
         )
         print_map(source)
         return 0
-    if args.scenario is not None:
-        source.history.seek(0)  # it is there to be played
-    from execmem_tui.tui.app import run_app  # Textual: 250 ms, only now
-    from execmem_tui.tui.themes import UnknownThemeError
+    from execmem_tui.tui.themes import UnknownThemeError  # Textual: 250 ms, only now
 
     try:
-        return run_app(source, theme=args.theme or config.theme, keymap=config.keys)
+        return _run_screen(args, config)
     except UnknownThemeError as error:
         if args.theme is not None or config.theme_at is None:
             raise
         raise InputError(*config.theme_at, error.title, hint=error.hint) from None
+
+
+def _run_screen(args: argparse.Namespace, config: Config) -> int:
+    """Paint first, then read what was named; a simulation is there at once."""
+    from execmem_tui.tui.app import run_app, run_opening
+
+    theme = args.theme or config.theme
+    if args.scenario is not None:
+        if args.source:
+            raise UsageError("a scenario and a SOURCE do not go together")
+        from execmem_tui.sources.scenario_play import read_scenario
+
+        opener = read_scenario(args.scenario)
+        return run_opening(printable(args.scenario), opener, theme=theme, keymap=config.keys)
+    if args.source:
+        from execmem_tui.sources.opening import read_path
+
+        opener = read_path(args.source, phase=args.phase, arch=args.arch, follow=True)
+        name = printable(" ".join(args.source))
+        return run_opening(name, opener, theme=theme, keymap=config.keys)
+    source = open_source(args, booted=not args.empty)
+    return run_app(source, theme=theme, keymap=config.keys)
 
 
 def _fill_in(args: argparse.Namespace, config: Config) -> None:

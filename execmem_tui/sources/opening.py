@@ -78,9 +78,9 @@ def read_path(
         with spooled(names[0]) as file, on_disk(file) as found:
             yield from _read_found(found, phase, arch)
     elif names[0].endswith(".toml"):
-        from execmem_tui.sources.scenario_play import play_scenario  # 60 ms, only for scenarios
+        from execmem_tui.sources.scenario_play import read_scenario  # 60 ms, only for scenarios
 
-        yield Progress(fraction=1.0, source=play_scenario(names[0]))
+        yield from read_scenario(names[0])
     else:
         with on_disk(user_path(names[0])) as found:
             yield from _read_found(found, phase, arch)

@@ -1,7 +1,7 @@
 """A scenario as a source: each step played is one group of the history, and a mark on it."""
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 
 from execmem_tui.history import History
 from execmem_tui.model.work import Work
@@ -10,7 +10,7 @@ from execmem_tui.scenarios.runner import Outcome, Played, Runner
 from execmem_tui.scenarios.scenario import Scenario
 from execmem_tui.scenarios.settings import Settings
 from execmem_tui.scenarios.steps import Say
-from execmem_tui.sources.base import SourceKind
+from execmem_tui.sources.base import Progress, SourceKind
 
 
 class ScenarioPlay:
@@ -103,3 +103,20 @@ def play_scenario(
     play = ScenarioPlay(scenario, scenario.settings.changed(changes or {}), work)
     play.play_all()
     return play
+
+
+def read_scenario(name: str) -> Generator[Progress, None, None]:
+    """Play a scenario of the library, or a file, and say after each step how far it has come.
+
+    For a screen that paints first; the last `Progress` has the source, played to its end.
+
+    Raises:
+        UsageError: there is none of that name, or a step cannot be done.
+        InputError: the file is broken.
+    """
+    play = ScenarioPlay(open_scenario(name))
+    steps, played = len(play.scenario.steps), 0
+    while play.advance() is not None:
+        played += 1
+        yield Progress(fraction=played / steps)
+    yield Progress(fraction=1.0, source=play)

@@ -7,9 +7,9 @@ widgets (map) or in classes that act on a `Stage`: kernel, time, sources, where 
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
@@ -19,14 +19,15 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
+from execmem_tui.files.regular import user_path
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Followed, Source, SourceKind
+from execmem_tui.sources.base import Followed, Progress, Source, SourceKind
 from execmem_tui.tui.jobs import Job
 from execmem_tui.tui.kernel import KernelActions
 from execmem_tui.tui.looking import LookActions
-from execmem_tui.tui.opening import OpenActions
+from execmem_tui.tui.opening import OpenActions, nothing
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.main import MainScreen
@@ -89,7 +90,12 @@ class ExecmemApp(App[int]):
     """Seconds between two reads of it."""
 
     def __init__(
-        self, source: Source, *, theme: str | None = None, keymap: Mapping[str, str] | None = None
+        self,
+        source: Source,
+        *,
+        theme: str | None = None,
+        keymap: Mapping[str, str] | None = None,
+        opening: tuple[str, Iterator[Progress]] | None = None,
     ) -> None:
         self.actions = rebound(keymap or {})
         self._themes: dict[str, MapTheme] = {DEFAULT: next(shipped(DEFAULT))}
@@ -112,6 +118,10 @@ class ExecmemApp(App[int]):
         self._follower: Timer | None = None
         self._opening: Job | None = None
         self._reading: Job | None = None
+        self._first = opening
+        self._opened: Source | None = None
+        self.failure: Exception | None = None
+        """Why the first source could not be opened."""
         self._early: list[events.Key] = []
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -133,6 +143,9 @@ class ExecmemApp(App[int]):
             self.call_after_refresh(self.load_themes)
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._paint))
         self.main.hints = tuple(action for action in self.actions if action.footer)
+        if self._first is not None:
+            self.main.waiting = True
+            self.work(*self._first)
         self.following = isinstance(self.source, Followed)
         self.call_after_refresh(self._tell_notes)
 
@@ -242,12 +255,30 @@ class ExecmemApp(App[int]):
         self.copy_to_clipboard(text)
         self.say(f"copied {text}")
 
-    def work(self, title: str, opener: Callable[[Job], Source]) -> None:
-        """Open a source off the event loop and show it; what was being opened is dropped."""
+    def work(self, name: str, opener: Iterator[Progress]) -> None:
+        """Open a source off the event loop and show it as soon as there is one.
+
+        What was being opened before is dropped.
+        """
         if self._opening is not None:
             self._opening.stop()
-        self.say(f"opening {printable(title, 80)} …")
-        self._opening = Job(self, title, opener).start()
+        self._opened = None
+        self.main.fraction = 0.0
+        self.main.work = f"opening {printable(name, 80)}"
+        self._opening = Job(self, "open", opener).start()
+
+    def action_stop(self) -> None:
+        """Stop what is being opened; where nothing was shown before, leave."""
+        if self._opening is None:
+            return
+        self._opening.stop()
+        self._end_opening()
+        if self.main.waiting:
+            self.exit(0)
+
+    def _end_opening(self) -> None:
+        self._opening = self._opened = None
+        self.main.work = ""
 
     # What moves by itself
 
@@ -255,8 +286,12 @@ class ExecmemApp(App[int]):
         """Start or stop the player."""
         if self._player is not None:
             self._player.stop()
-        self._player = self.set_interval(PLAY_INTERVAL, self.time.tick) if self.playing else None
+        self._player = self.set_interval(PLAY_INTERVAL, self._tick) if self.playing else None
         self._show_moving()
+
+    def _tick(self) -> None:
+        with self.guarded():
+            self.time.tick()
 
     def watch_following(self) -> None:
         """Begin or cease to read the running kernel."""
@@ -278,27 +313,74 @@ class ExecmemApp(App[int]):
         """Read the running kernel once, unless a read is under way."""
         source = self.source
         if isinstance(source, Followed) and self._reading is None:
-            self._reading = Job(self, "read", lambda _: source.read()).start()
+            self._reading = Job(self, "read", (source.read() for _ in range(1))).start()
+
+    def on_job_brought(self, message: Job.Brought) -> None:
+        """Show what a job brought."""
+        with self.guarded():
+            if message.job is self._opening:
+                self._show_progress(message.thing)
+            elif message.job is self._reading and self.source.history.append(message.thing):
+                self.show_step()
+
+    def _show_progress(self, progress: Progress) -> None:
+        self.main.fraction = progress.fraction
+        if progress.source is None:
+            return
+        if self._opened is None:
+            # A trace begins at its beginning, however much of it is read already.
+            progress.source.history.extend(progress.events, follow=False)
+            if progress.source.kind is SourceKind.SCENARIO:
+                progress.source.history.seek(0)  # it is there to be played
+            self._opened = progress.source
+            self.main.waiting = False
+            self.show_source(progress.source)
+        elif progress.events:
+            self._opened.history.extend(progress.events, follow=False)
+            if self._opened is self.source:
+                self.show_step()
 
     def on_job_ended(self, message: Job.Ended) -> None:
-        """Show what a job brought."""
+        """Say what went wrong with a job, if anything did."""
         if message.job is self._opening:
-            self._opening = None
-            if isinstance(message.error, Exception):
-                self._say_error(message.error)
-            else:
-                self.show_source(message.result)
+            self._end_opening()
+            if message.error is not None and self.main.waiting:
+                self.failure = message.error
+                self.exit(2)
+                return
         elif message.job is self._reading:
             self._reading = None
             if message.error is not None:
                 self.following = False
-                self._say_error(message.error)
-            elif message.result and self.source.history.append(message.result):
-                self.show_step()
+        else:
+            return
+        if message.error is not None:
+            self.show_error(message.error)
 
-    def _say_error(self, error: Exception) -> None:
-        text = str(error) if isinstance(error, ExecmemTuiError | OSError) else repr(error)
-        self.say(printable(text, 500), severity="error")
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Show what is raised inside, and go on."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - the application must outlive its faults
+            self.show_error(error)
+
+    def show_error(self, error: Exception) -> None:
+        """Say what was expected to go wrong at times; show a sheet for what was not."""
+        if isinstance(error, ExecmemTuiError | OSError):
+            self.say(printable(str(error), 500), severity="error")
+            return
+        from execmem_tui.tui.screens.sheets import ErrorSheet
+
+        self.push_screen(ErrorSheet(error))
+
+    def on_main_screen_broke(self, message: MainScreen.Broke) -> None:
+        """An action broke: show it and go on."""
+        self.show_error(message.error)
+
+    def on_dialog_broke(self, message: Dialog.Broke) -> None:
+        """What a dialog asked for broke: show it and go on."""
+        self.show_error(message.error)
 
     def _tell_notes(self) -> None:
         """Say what is not known of a real kernel, and why."""
@@ -359,11 +441,12 @@ class ExecmemApp(App[int]):
         """Write to the path `line`; an existing file is not overwritten.
 
         Raises:
+            UsageError: it is no path.
             OSError: it cannot be written.
         """
         from execmem_tui.view.plain import plain_map
 
-        path = Path(line).expanduser()
+        path = user_path(line)
         with path.open("x", encoding="utf-8") as file:
             if path.suffix == ".svg":
                 file.write(self.export_screenshot())
@@ -393,4 +476,29 @@ def run_app(
     """
     app = ExecmemApp(source, theme=theme, keymap=keymap)
     result = app.run()
+    return app.return_code or (result or 0)
+
+
+def run_opening(
+    name: str,
+    opener: Iterator[Progress],
+    *,
+    theme: str | None = None,
+    keymap: Mapping[str, str] | None = None,
+) -> int:
+    """Paint first, then open a source and show it; return the exit code.
+
+    Args:
+        name: of what is opened, printable.
+        opener: reads it.
+        theme: name of a theme.
+        keymap: gives actions other keys.
+
+    Raises:
+        ExecmemTuiError, OSError: it cannot be opened.
+    """
+    app = ExecmemApp(nothing(name), theme=theme, keymap=keymap, opening=(name, opener))
+    result = app.run()
+    if app.failure is not None:
+        raise app.failure
     return app.return_code or (result or 0)

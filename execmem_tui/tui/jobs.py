@@ -5,7 +5,8 @@ of a FIFO that nobody writes to, or a scenario of 10^9 steps, would keep the pro
 daemon thread dies with the process, and a stopped job is forgotten whatever it still does.
 """
 
-from collections.abc import Callable
+import ctypes
+from collections.abc import Generator, Iterator
 from threading import Event, Thread
 from typing import Any
 
@@ -13,36 +14,40 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 
-class JobStopped(Exception):  # noqa: N818 - no error: somebody asked for it
-    """The job was told to stop; raised inside it by `Job.check`."""
+class JobStopped(SystemExit):
+    """Somebody asked the job to stop.
+
+    Raised inside its thread. A `SystemExit`, so that no ``except Exception`` on the way takes it
+    for an error, and that Python lets the thread end without a word.
+    """
 
 
 class Job:
-    """One piece of work. `work` gets the job, for `check` and `tell`."""
+    """One piece of work: an iterator, run to its end in a thread; each thing it yields is a message.
+
+    Args:
+        owner: gets the messages.
+        title: one printable line.
+        work: what to run. It must touch nothing that another thread uses.
+    """
+
+    class Brought(Message):
+        """The work yielded something."""
+
+        def __init__(self, job: "Job", thing: Any) -> None:
+            super().__init__()
+            self.job = job
+            self.thing = thing
 
     class Ended(Message):
-        """The work is done or failed: one of `result` and `error` is set, unless it was stopped."""
+        """The work is done, or failed if there is an `error`; a stopped job says nothing."""
 
-        def __init__(self, job: "Job", result: Any, error: Exception | None) -> None:
+        def __init__(self, job: "Job", error: Exception | None) -> None:
             super().__init__()
             self.job = job
-            self.result = result
             self.error = error
 
-    class Progressed(Message):
-        """The work got on."""
-
-        def __init__(self, job: "Job", fraction: float) -> None:
-            super().__init__()
-            self.job = job
-            self.fraction = fraction
-            """0 to 1."""
-
-        def can_replace(self, message: Message) -> bool:
-            """Only the newest matters."""
-            return isinstance(message, Job.Progressed) and message.job is self.job
-
-    def __init__(self, owner: MessagePump, title: str, work: Callable[["Job"], Any]) -> None:
+    def __init__(self, owner: MessagePump, title: str, work: Iterator[Any]) -> None:
         self.title = title
         self._owner = owner
         self._work = work
@@ -55,42 +60,41 @@ class Job:
         return self
 
     def stop(self) -> None:
-        """Ask the work to end; whatever it brings from here on is dropped."""
+        """End the work; whatever it brings from here on is dropped.
+
+        Not all of it can ask whether to go on: one step of a scenario may be 10^9 requests. Python
+        raises the exception at the thread's next bytecode; a thread that waits in the kernel gets
+        it when it wakes, and burns nothing until then.
+        """
         self._stop.set()
+        if self._thread.is_alive() and self._thread.ident is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread.ident), ctypes.py_object(JobStopped)
+            )
 
     @property
     def stopped(self) -> bool:
         """Whether somebody asked it to end."""
         return self._stop.is_set()
 
-    def check(self) -> None:
-        """Raise if the job was stopped. Cheap: to be called in every loop of long work.
-
-        Raises:
-            JobStopped: it was.
-        """
-        if self._stop.is_set():
-            raise JobStopped
-
-    def tell(self, fraction: float) -> None:
-        """Say how far the work has got, from 0 to 1; may be called from its thread."""
-        self.check()
-        self._owner.post_message(self.Progressed(self, fraction))
-
-    def join(self) -> None:
-        """Wait for the thread; for tests."""
-        self._thread.join()
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait for the thread, at most `timeout` seconds; return whether it has ended. For tests."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     def _run(self) -> None:
+        error: Exception | None = None
         try:
-            result = self._work(self)
+            for thing in self._work:
+                if self._stop.is_set():
+                    return
+                self._owner.post_message(self.Brought(self, thing))
         except JobStopped:
             return
-        except Exception as error:  # noqa: BLE001 - handed to the owner, who shows it
-            self._post(None, error)
-        else:
-            self._post(result, None)
-
-    def _post(self, result: Any, error: Exception | None) -> None:
-        if not self.stopped:
-            self._owner.post_message(self.Ended(self, result, error))
+        except Exception as problem:  # noqa: BLE001 - handed to the owner, who shows it
+            error = problem
+        finally:
+            if isinstance(self._work, Generator):
+                self._work.close()  # files and temporary folders go now, not when it is collected
+        if not self._stop.is_set():
+            self._owner.post_message(self.Ended(self, error))

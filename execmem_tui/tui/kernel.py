@@ -7,10 +7,12 @@ from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.events import Allocated, Failed, HazardFound
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.units import Address, Bytes
+from execmem_tui.model.units import Bytes
 from execmem_tui.sources.base import Commanded
 from execmem_tui.tui.shown import pane_type
 from execmem_tui.tui.stage import Stage
+from execmem_tui.view.area_list import area_entries
+from execmem_tui.view.finding import Entry
 
 
 class KernelActions:
@@ -96,7 +98,7 @@ class KernelActions:
 
     def action_insert(self) -> None:
         """Let the consumer of the focused pane ask for memory; for the loader, choose a module."""
-        from execmem_tui.tui.screens.dialogs import FindDialog
+        from execmem_tui.tui.screens.chooser import Chooser
 
         source = self._source
         kind = pane_type(self._stage.pane)
@@ -109,10 +111,11 @@ class KernelActions:
                 "no catalogue of modules for this architecture and kernel", severity="warning"
             )
             return
-        lines = [(name, number) for number, name in enumerate(names)]
         self._stage.ask(
-            FindDialog(
-                "Load a module", lines, lambda number: self.do(partial(source.load, names[number]))
+            Chooser(
+                "Load a module",
+                [Entry(name) for name in names],
+                lambda index: self.do(partial(source.load, names[index])),
             )
         )
 
@@ -126,19 +129,19 @@ class KernelActions:
 
     def action_free_as(self) -> None:
         """Choose what to free by name."""
-        from execmem_tui.tui.screens.dialogs import FindDialog
+        from execmem_tui.tui.screens.chooser import Chooser
 
         source = self._source
-        names = [
-            (f"{area.name}  {area.start:x}", area.start)
+        areas = [
+            area
             for area in self._stage.shown.snapshot.areas
             if area.type is not None and area.state is AreaState.LIVE
         ]
 
-        def go(address: Address) -> None:
-            self.do(partial(source.free, address))
+        def go(index: int) -> None:
+            self.do(partial(source.free, areas[index].start))
 
-        self._stage.ask(FindDialog("Free", names, go))
+        self._stage.ask(Chooser("Free", area_entries(areas), go))
 
     def action_purge(self) -> None:
         """Purge lazy areas now."""

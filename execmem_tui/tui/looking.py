@@ -5,6 +5,7 @@ from importlib.resources import files
 from execmem_tui.model.units import Address, hex_address, parse_address
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.actions import keys_markdown
+from execmem_tui.view.area_list import area_entries
 
 
 class LookActions:
@@ -64,13 +65,14 @@ class LookActions:
 
     def action_find(self) -> None:
         """Find an area by a part of its name."""
-        from execmem_tui.tui.screens.dialogs import FindDialog
+        from execmem_tui.tui.screens.chooser import Chooser
 
-        names = [
-            (f"{area.name}  {area.start:x}", area.start)
-            for area in self._stage.shown.snapshot.areas
-        ]
-        self._stage.ask(FindDialog("Find", names, self.find_address))
+        areas = self._stage.shown.snapshot.areas
+        self._stage.ask(
+            Chooser(
+                "Find", area_entries(areas), lambda index: self.find_address(areas[index].start)
+            )
+        )
 
     def find_address(self, address: Address) -> None:
         """Show an address in the pane that can: the one of its area, else the focused one."""

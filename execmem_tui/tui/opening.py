@@ -1,20 +1,35 @@
 """Which source comes next: choose a machine, play a scenario, open a path."""
 
-from collections.abc import Callable
-from functools import partial
-
-from execmem_tui.sources.base import Source
-from execmem_tui.tui.jobs import Job
+from execmem_tui.files.regular import user_path
+from execmem_tui.history import History
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
+from execmem_tui.sources.base import Recording, Source, SourceKind
 from execmem_tui.tui.stage import Stage
+from execmem_tui.view.finding import Entry
 
 
-def _first_step(name: str) -> Source:
-    """Play a scenario and return to its beginning."""
-    from execmem_tui.sources.scenario_play import play_scenario
-
-    play = play_scenario(name)
-    play.history.seek(0)
-    return play
+def nothing(name: str) -> Source:
+    """Return what is there before the first source is read: no kernel, no areas, a title."""
+    unknown = ExecmemRange(start=0, end=0, provenance=Provenance.UNKNOWN)
+    layout = Layout(
+        id="",
+        kernel="",
+        arch="",
+        variant="",
+        kaslr="",
+        word_bits=64,
+        page_size=4096,
+        pmd_size=2 << 20,
+        vmalloc_start=0,
+        vmalloc_end=0,
+        modules_vaddr=None,
+        modules_end=None,
+        symbols={},
+        macros={},
+        types=dict.fromkeys(ExecmemType, unknown),
+    )
+    return Recording(SourceKind.CAPTURE, f"opening {name}", History(layout))
 
 
 class OpenActions:
@@ -43,29 +58,26 @@ class OpenActions:
         self._stage.ask(AskLine("Open", self.open, what=what))
 
     def open(self, line: str) -> None:
-        """Open a path off the event loop."""
-        from execmem_tui.sources.opening import open_path
+        """Open a path off the event loop.
 
-        self._stage.work(line, _alone(partial(open_path, line, follow=True)))
+        Raises:
+            UsageError: it is no path.
+        """
+        from execmem_tui.sources.opening import read_path
+
+        user_path(line)  # said in the dialog, not after it has gone
+        self._stage.work(line, read_path(line, follow=True))
 
     def action_scenario(self) -> None:
         """List the scenarios; play one."""
         from execmem_tui.scenarios.reader import library, open_scenario
-        from execmem_tui.tui.screens.dialogs import FindDialog
+        from execmem_tui.sources.scenario_play import read_scenario
+        from execmem_tui.tui.screens.chooser import Chooser
 
         names = list(library())
-        lines = [
-            (f"{name}: {open_scenario(name).title}", number) for number, name in enumerate(names)
-        ]
+        entries = [Entry(name, open_scenario(name).title) for name in names]
 
         def go(number: int) -> None:
-            self._stage.work(names[number], _alone(partial(_first_step, names[number])))
+            self._stage.work(names[number], read_scenario(names[number]))
 
-        self._stage.ask(FindDialog("Play a scenario", lines, go))
-
-
-def _alone(opener: Callable[[], Source]) -> Callable[[Job], Source]:
-    def work(_: Job) -> Source:
-        return opener()
-
-    return work
+        self._stage.ask(Chooser("Play a scenario", entries, go))

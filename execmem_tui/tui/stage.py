@@ -1,13 +1,12 @@
 """What the keys act on: the application as its actions see it, small enough to fake in a test."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import Any, Literal, Protocol
 
 from textual.screen import Screen
 
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Source
-from execmem_tui.tui.jobs import Job
+from execmem_tui.sources.base import Progress, Source
 from execmem_tui.tui.shown import Shown
 from execmem_tui.view.actions import Action
 
@@ -56,5 +55,5 @@ class Stage(Protocol):
     def copy(self, text: str) -> None:
         """Put a text on the clipboard, and say so."""
 
-    def work(self, title: str, opener: Callable[[Job], Source]) -> None:
-        """Open a source off the event loop and show it."""
+    def work(self, name: str, opener: Iterator[Progress]) -> None:
+        """Open a source off the event loop and show it as soon as there is one."""

@@ -139,8 +139,8 @@ class TimeActions:
         from execmem_tui.tui.screens.sheets import EventLog
 
         history = self._stage.source.history
-        events = list(enumerate(history.events(0, history.steps), history.first_step + 1))
-        self._stage.ask(EventLog(events, self.seek))
+        events = history.events(0, history.steps)
+        self._stage.ask(EventLog(events, history.first_step + 1, history.step, self.seek))
 
 
 def _is_failure(event: Event) -> bool:

@@ -176,6 +176,7 @@ ACTIONS: Final = (
     _action("export", "e", "Export", "write the map as text, or as a picture (.svg)", APP),
     _action("copy_address", "y", "Copy", "copy the cursor's address", APP),
     _action("help", "question_mark", "Help", "this help", APP, footer=True),
+    _action("stop", "escape", "Stop", "stop what is being opened; leave a list or a sheet", APP),
     _action("quit", "q", "Quit", "leave", APP, footer=True),
 )
 GROUPS: Final = (MAP, MOVE, KERNEL, TIME, LOOK, APP)

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+from textual._wait import wait_for_idle
 from textual.pilot import Pilot
 
 from execmem_tui.sources.simulation import Simulation, open_simulation
@@ -21,10 +22,13 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
 
 
 async def settle(app: ExecmemApp) -> None:
-    """Wait for what is opened or read off the event loop."""
+    """Wait for what is opened or read off the event loop, and show it."""
     for job in (app._opening, app._reading):
         if job is not None:
-            await asyncio.to_thread(job.join)
+            assert await asyncio.to_thread(job.join, 60)
+    for _ in range(3):  # messages of the thread, then what they cause
+        await asyncio.sleep(0)
+        await wait_for_idle(0)
 
 
 def shown_text(app: ExecmemApp) -> str:

@@ -48,6 +48,13 @@ class Dialog(ModalScreen[None], Generic[Told]):
             super().__init__()
             self.dialog = dialog
 
+    class Broke(Message):
+        """What should be done raised something that nobody expected."""
+
+        def __init__(self, error: Exception) -> None:
+            super().__init__()
+            self.error = error
+
     def __init__(self, title: str, do: Callable[[Told], None], hints: str = "Esc leaves") -> None:
         super().__init__()
         self._title = title
@@ -91,6 +98,8 @@ class Dialog(ModalScreen[None], Generic[Told]):
         except OSError as error:
             self.wrong(error.strerror or str(error))
             return
+        except Exception as error:  # noqa: BLE001 - a fault of ours: shown in full, and life goes on
+            self.app.post_message(self.Broke(error))
         self.action_leave()
 
     def action_leave(self) -> None:

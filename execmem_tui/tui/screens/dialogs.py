@@ -1,20 +1,17 @@
-"""Small questions: an allocation, a line of text, a choice from a list."""
+"""Small questions: an allocation, a line of text."""
 
 from collections.abc import Callable
-from typing import ClassVar
 
 from attrs import frozen
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.widgets import Button, Input, Label, OptionList, Select
-from textual.widgets.option_list import Option
+from textual.widgets import Button, Input, Label, Select
 
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Bytes, format_size, parse_size
-from execmem_tui.tui.screens.dialog import LEAVE, Dialog
+from execmem_tui.tui.screens.dialog import Dialog
 
 
 @frozen
@@ -122,63 +119,3 @@ class AskLine(Dialog[str]):
             self.tell(line)
         else:
             self.wrong("nothing was typed")
-
-
-class FindDialog(Dialog[int]):
-    """Find something by a part of its line; the list narrows while one types."""
-
-    DEFAULT_CSS = "FindDialog OptionList { height: auto; max-height: 16; border: none; }"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *LEAVE,
-        Binding("down", "pick(1)", "Next", priority=True),
-        Binding("up", "pick(-1)", "Previous", priority=True),
-    ]
-    MOST = 200
-
-    def __init__(self, title: str, lines: list[tuple[str, int]], do: Callable[[int], None]) -> None:
-        super().__init__(title, do, "↑ ↓ Enter · Esc leaves")
-        self._lines = lines
-        self._found: list[tuple[str, int]] = []
-
-    def fields(self) -> ComposeResult:
-        """A field and the list."""
-        yield Input(id="line", compact=True)
-        yield OptionList(id="found", markup=False)
-
-    def on_mount(self) -> None:
-        """Show the first at once."""
-        self.narrow("")
-
-    @on(Input.Changed)
-    def changed(self, event: Input.Changed) -> None:
-        """Narrow the list."""
-        self.narrow(event.value.lower())
-
-    def narrow(self, part: str) -> None:
-        """List what contains `part`."""
-        self._found = [entry for entry in self._lines if part in entry[0].lower()][: self.MOST]
-        listing = self.query_one(OptionList)
-        listing.clear_options()
-        listing.add_options([Option(line) for line, _ in self._found])
-        if self._found:
-            listing.highlighted = 0
-
-    def action_pick(self, step: int) -> None:
-        """Move in the list without leaving the field."""
-        listing = self.query_one(OptionList)
-        if self._found:
-            listing.highlighted = ((listing.highlighted or 0) + step) % len(self._found)
-
-    @on(Input.Submitted)
-    def accept(self) -> None:
-        """Hand over the number of the highlighted line."""
-        highlighted = self.query_one(OptionList).highlighted
-        if highlighted is None or not self._found:
-            self.wrong("nothing matches")
-            return
-        self.tell(self._found[highlighted][1])
-
-    @on(OptionList.OptionSelected)
-    def chosen(self, event: OptionList.OptionSelected) -> None:
-        """Hand over the number of the clicked line."""
-        self.tell(self._found[event.option_index][1])

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -14,6 +15,7 @@ from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown, commanded
+from execmem_tui.tui.widgets.bar import Bar
 from execmem_tui.tui.widgets.hints import Hints
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.map import DetailMap
@@ -44,6 +46,8 @@ class MainScreen(Screen[None]):
         display: block; layer: sheet; dock: right; width: 44; background: $surface;
     }
     MainScreen.no-side SidePanel { display: none; }
+    MainScreen.waiting #body, MainScreen.waiting TimeStrip, MainScreen.waiting Legend { display: none; }
+    MainScreen.waiting Bar { dock: bottom; }
     MainScreen.maximised PaneView { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -61,6 +65,13 @@ class MainScreen(Screen[None]):
         for action in ACTIONS
     ]
 
+    class Broke(Message):
+        """An action raised something."""
+
+        def __init__(self, error: Exception) -> None:
+            super().__init__()
+            self.error = error
+
     source: reactive[Source | None] = reactive(None)
     """What feeds the map."""
     shown: reactive[Shown | None] = reactive(None)
@@ -77,6 +88,12 @@ class MainScreen(Screen[None]):
     """The styles of the theme."""
     moving: reactive[bool] = reactive(False)
     """Whether time moves by itself."""
+    work: reactive[str] = reactive("")
+    """What is being done off the event loop, "" for nothing."""
+    fraction: reactive[float] = reactive(0.0)
+    """How far it has come, 0 to 1."""
+    waiting: reactive[bool] = reactive(False, toggle_class="waiting")
+    """There is nothing to show yet."""
     hints: reactive[tuple[Action, ...]] = reactive(())
     """The keys that are hinted at."""
 
@@ -88,6 +105,7 @@ class MainScreen(Screen[None]):
         """Build the screen from top to bottom."""
         cls = MainScreen
         yield TitleLine().data_bind(cls.source, cls.shown, playing=cls.moving)
+        yield Bar().data_bind(cls.work, cls.fraction, cls.palette)
         yield Sentence().data_bind(cls.source, cls.shown)
         with Horizontal(id="body"):
             with Vertical(id="left"):
@@ -131,9 +149,12 @@ class MainScreen(Screen[None]):
         for doer in self.doers:
             action = getattr(doer, f"action_{name}", None)
             if action is not None:
-                done = action()
-                if isawaitable(done):
-                    await done
+                try:
+                    done = action()
+                    if isawaitable(done):
+                        await done
+                except Exception as error:  # noqa: BLE001 - the application shows it and goes on
+                    self.app.post_message(self.Broke(error))
                 return
         raise LookupError(name)
 

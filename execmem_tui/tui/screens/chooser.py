@@ -1,0 +1,119 @@
+"""One chooser for everything that has a name: modules, areas, symbols, scenarios."""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.fuzzy import FuzzySearch
+from textual.widgets import Input
+
+from execmem_tui.tui.screens.dialog import LEAVE, Dialog
+from execmem_tui.tui.widgets.line_list import LineList
+from execmem_tui.view.finding import Entry, nearest, rank
+
+
+class Chooser(Dialog[int]):
+    """Choose one of many: the list narrows while one types, the best first.
+
+    Args:
+        title: in the border.
+        entries: what there is to choose from.
+        do: gets the index of the entry.
+        begin: the index highlighted at first.
+        watch: called with the index of what is highlighted, None for nothing.
+    """
+
+    DEFAULT_CSS = """
+    Chooser #box { height: 20; }
+    Chooser LineList { height: 1fr; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *LEAVE,
+        Binding("down", "pick(1)", "Next", priority=True),
+        Binding("up", "pick(-1)", "Previous", priority=True),
+        Binding("pagedown", "pick(10)", "Next page", priority=True),
+        Binding("pageup", "pick(-10)", "Previous page", priority=True),
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        entries: Sequence[Entry],
+        do: Callable[[int], None],
+        *,
+        hints: str = "↑ ↓ choose · Enter · Esc leaves",
+        watch: Callable[[int | None], None] | None = None,
+    ) -> None:
+        super().__init__(title, do, hints)
+        self._entries = entries
+        self._found: list[int] = []
+        self._search = FuzzySearch()
+        self._watch = watch
+
+    def fields(self) -> ComposeResult:
+        """A field and the list."""
+        yield Input(id="line", compact=True, placeholder=f"type to find, of {len(self._entries)}")
+        yield LineList(id="found")
+
+    def on_mount(self) -> None:
+        """Show all at first."""
+        self.lines.can_focus = False
+        self.narrow("")
+
+    @property
+    def lines(self) -> LineList:
+        """The list."""
+        return self.query_one(LineList)
+
+    @on(Input.Changed)
+    def changed(self, event: Input.Changed) -> None:
+        """Narrow the list."""
+        self.narrow(event.value)
+
+    def narrow(self, query: str) -> None:
+        """List what matches, and say so where nothing does."""
+        self._found = rank(query, self._entries, lambda one, two: self._search.match(one, two)[0])
+        self.wrong("")
+        empty = "there is nothing to choose from"
+        if query.strip():
+            close = nearest(query, self._entries)
+            empty = f"nothing matches {query}" + (f"; there is {close}" if close else "")
+        self.lines.fill(len(self._found), self._line, empty=empty)
+
+    def _line(self, index: int) -> Text:
+        entry = self._entries[self._found[index]]
+        line = Text(entry.name)
+        if entry.detail:
+            line.append(f"  {entry.detail}", "dim")
+        return line
+
+    def on_line_list_highlighted(self, message: LineList.Highlighted) -> None:
+        """Tell who watches."""
+        if self._watch is not None:
+            self._watch(self._found[message.index] if self._found else None)
+
+    def action_pick(self, step: int) -> None:
+        """Move in the list without leaving the field."""
+        count = len(self._found)
+        if count and abs(step) == 1:
+            self.lines.highlighted = (self.lines.highlighted + step) % count
+        elif count:
+            self.lines.highlighted += step
+
+    @on(Input.Submitted)
+    def accept(self) -> None:
+        """Hand over what is highlighted; say so where nothing is, and stay."""
+        if self._found:
+            self.tell(self._found[self.lines.highlighted])
+            return
+        query = self.query_one(Input).value
+        close = nearest(query, self._entries)
+        self.wrong(f"nothing matches {query}" + (f"; did you mean {close}?" if close else ""))
+
+    def on_line_list_chosen(self, message: LineList.Chosen) -> None:
+        """Hand over what was clicked."""
+        if self._found:
+            self.tell(self._found[message.index])

@@ -1,0 +1,165 @@
+"""A list of lines to choose from, drawn a line at a time.
+
+Textual's OptionList wraps and measures every option whenever its width changes: 0.1 s for a few
+thousand, and a crash where the terminal is narrower than its own gutter. Here only what is in sight
+is made, however long the list is.
+"""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.style import Style
+from rich.text import Text
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+Row = Callable[[int], str | Text]
+"""Makes the text of a row, printable."""
+
+
+class LineList(ScrollView, can_focus=True):
+    """Rows, one of them highlighted; Enter or a click chooses."""
+
+    DEFAULT_CSS = """
+    LineList { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    LineList > .line-list--here { background: $accent 35%; text-style: bold; }
+    LineList:focus > .line-list--here { background: $accent; color: $background; text-style: bold; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"line-list--here"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("pageup", "page(-1)", "Page up", show=False),
+        Binding("pagedown", "page(1)", "Page down", show=False),
+        Binding("home", "edge(0)", "First", show=False),
+        Binding("end", "edge(1)", "Last", show=False),
+        Binding("enter", "choose", "Choose", show=False),
+    ]
+
+    highlighted: reactive[int] = reactive(0)
+    """The row that Enter chooses."""
+
+    class Chosen(Message):
+        """A row was chosen."""
+
+        def __init__(self, lines: "LineList", index: int) -> None:
+            super().__init__()
+            self.lines = lines
+            self.index = index
+
+    class Highlighted(Message):
+        """Another row is highlighted."""
+
+        def __init__(self, lines: "LineList", index: int) -> None:
+            super().__init__()
+            self.lines = lines
+            self.index = index
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the newest matters."""
+            return isinstance(message, LineList.Highlighted) and message.lines is self.lines
+
+    def __init__(
+        self,
+        *,
+        id: str | None = None,  # noqa: A002 - Textual's own name
+        empty: str = "nothing",
+    ) -> None:
+        super().__init__(id=id)
+        self._count = 0
+        self._row: Row = str
+        self._empty = empty
+
+    @property
+    def count(self) -> int:
+        """Rows there are."""
+        return self._count
+
+    def fill(self, count: int, row: Row, highlighted: int = 0, *, empty: str | None = None) -> None:
+        """Show other rows.
+
+        Args:
+            count: of rows.
+            row: makes the text of one, when it is drawn.
+            highlighted: which is, at first.
+            empty: what to say where there are none.
+        """
+        self._count, self._row = count, row
+        if empty is not None:
+            self._empty = empty
+        self.virtual_size = Size(1, max(count, 1))
+        self.set_reactive(LineList.highlighted, max(0, min(highlighted, count - 1)))
+        self._show_highlighted()
+        self.refresh()
+        self.post_message(self.Highlighted(self, self.highlighted))
+
+    def validate_highlighted(self, index: int) -> int:
+        """Stay among the rows."""
+        return max(0, min(index, self._count - 1))
+
+    def watch_highlighted(self) -> None:
+        """Keep it in sight."""
+        self._show_highlighted()
+        self.refresh()
+        self.post_message(self.Highlighted(self, self.highlighted))
+
+    def on_resize(self) -> None:
+        """Keep it in sight."""
+        self._show_highlighted()
+
+    def _show_highlighted(self) -> None:
+        height, top = self.size.height, self.scroll_offset.y
+        if height and not top <= self.highlighted < top + height:
+            above = self.highlighted < top
+            target = self.highlighted if above else self.highlighted - height + 1
+            self.scroll_to(y=target, animate=False, force=True, immediate=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there are rows, where the height is automatic."""
+        del container, viewport, width
+        return max(self._count, 1)
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line."""
+        width, index = self.size.width, self.scroll_offset.y + y
+        style = self.rich_style
+        if not self._count and y == 0:
+            line = Text(self._empty, style=Style(dim=True))
+        elif index < self._count:
+            row = self._row(index)
+            line = Text(row) if isinstance(row, str) else row
+            if index == self.highlighted:
+                style += self.get_component_rich_style("line-list--here")
+        else:
+            return Strip.blank(width, style)
+        strip = Strip(line.render(self.app.console)).adjust_cell_length(width)
+        return strip.crop(0, width).apply_style(style)
+
+    def action_move(self, by: int) -> None:
+        """Move by rows."""
+        self.highlighted += by
+
+    def action_page(self, by: int) -> None:
+        """Move by what is in sight."""
+        self.highlighted += by * max(1, self.size.height - 1)
+
+    def action_edge(self, end: int) -> None:
+        """Go to the first or last row."""
+        self.highlighted = self._count - 1 if end else 0
+
+    def action_choose(self) -> None:
+        """Choose the highlighted row."""
+        if self._count:
+            self.post_message(self.Chosen(self, self.highlighted))
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose a row."""
+        index = self.scroll_offset.y + event.get_content_offset_capture(self).y
+        if 0 <= index < self._count:
+            self.highlighted = index
+            self.action_choose()

@@ -1,0 +1,234 @@
+"""What killed the application once, or kept it for ever: none of it does."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from execmem_tui.model.events import Event
+from execmem_tui.sources.base import Progress
+from execmem_tui.sources.simulation import Simulation
+from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.jobs import Job
+from execmem_tui.tui.screens.dialog import Dialog
+from execmem_tui.tui.screens.sheets import ErrorSheet
+from tests.tui.driving import make_app, press, settle, shown_text
+
+
+@pytest.mark.parametrize("key", ["A", "g", "slash", "F", "e", "o", "i", "s", "c", "t"])
+async def test_enter_twice_in_one_write(key: str, tmp_path: Path) -> None:
+    """Fault 31: the second Enter found a screen that was gone."""
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a", key)
+        dialog = app.screen
+        assert isinstance(dialog, Dialog)
+        if key == "e":
+            app.screen.query_one(Input).value = str(tmp_path / "x.txt")
+        elif key == "s":
+            app.screen.query_one(Input).value = "arm64-64k-bpf"
+        await pilot.press("enter", "enter", "enter")
+        await pilot.pause()
+        assert app.is_running
+        assert app.main.is_attached
+        await press(pilot, "escape", "escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_dialog_leaves_once() -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "g")
+        dialog = app.screen
+        assert isinstance(dialog, Dialog)
+        done: list[object] = []
+        dialog._do = done.append
+        dialog.tell("0")
+        dialog.tell("0")
+        dialog.action_leave()
+        await pilot.pause()
+        assert done == ["0"]
+        assert len(app.screen_stack) == 1
+
+
+async def shown(pilot: Pilot[Any], app: ExecmemApp, key: str, text: str) -> str:
+    await press(pilot, key)
+    app.screen.query_one(Input).value = text
+    await press(pilot, "enter")
+    await settle(app)
+    await pilot.pause()
+    return shown_text(app)
+
+
+async def test_what_names_no_path_is_an_error() -> None:
+    """Fault 32."""
+    app = make_app()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        assert "a path holds no NUL" in await shown(pilot, app, "e", "a\0b")
+        assert isinstance(app.screen, Dialog)
+        await press(pilot, "escape")
+        assert "a path holds no NUL" in await shown(pilot, app, "o", "a\0b")
+        assert isinstance(app.screen, Dialog)
+        await press(pilot, "escape")
+        assert "No such file" in await shown(pilot, app, "e", "~nosuchuser/x")
+        await press(pilot, "escape")
+        assert "No such file" in await shown(pilot, app, "o", "~nosuchuser/x")
+        assert isinstance(app.source, Simulation)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 10])
+@pytest.mark.parametrize("key", ["slash", "A", "c", "g", "question_mark", "E", "T"])
+async def test_dialogs_hold_at_any_width(width: int, key: str) -> None:
+    """Fault 34."""
+    app = make_app()
+    async with app.run_test(size=(width, 24)) as pilot:
+        await press(pilot, key)
+        assert app.is_running
+        assert len(app.screen_stack) == 2
+        await press(pilot, "escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_terminal_of_one_cell_and_back() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a", "v", "slash")
+        for width, height in ((1, 1), (2, 2), (300, 80), (1, 1), (120, 40)):
+            await pilot.resize_terminal(width, height)
+            await pilot.pause()
+        await press(pilot, "escape", "a")
+        assert app.is_running
+        assert app.shown.snapshot.counters.allocations == 2
+
+
+async def test_a_fifo_is_refused(tmp_path: Path) -> None:
+    """Fault 33."""
+    os.mkfifo(tmp_path / "pipe")
+    app = make_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        assert "a FIFO, where a file is wanted" in await shown(
+            pilot, app, "o", str(tmp_path / "pipe")
+        )
+
+
+async def test_a_read_that_never_returns_is_given_up() -> None:
+    """Fault 33: a thread that waits in the kernel is forgotten."""
+    ends = os.pipe()
+
+    def waits() -> Iterator[Progress]:
+        os.read(ends[0], 1)
+        yield Progress(fraction=1.0)
+
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.work("the pipe", waits())
+        job = app._opening
+        assert job is not None
+        await pilot.pause()
+        assert "opening the pipe" in shown_text(app)
+        await press(pilot, "escape")
+        assert app._opening is None
+        assert job.stopped
+        assert "opening" not in shown_text(app)
+    assert job._thread.daemon  # Python waits for no daemon when it ends
+    assert not job.join(0)
+    os.close(ends[1])
+    assert job.join(10)
+    os.close(ends[0])
+
+
+def test_a_job_that_never_asks_is_stopped_at_its_next_bytecode() -> None:
+    """Fault 33: one step of a scenario may be 10^9 requests."""
+
+    def burns() -> Iterator[int]:
+        while True:
+            pass
+        yield 0
+
+    app = make_app()
+    job = Job(app, "burn", burns()).start()
+    job.stop()
+    assert job.join(10)
+
+
+async def test_a_scenario_without_end_is_stopped(tmp_path: Path) -> None:
+    scenario = tmp_path / "long.toml"
+    scenario.write_text(
+        'title = "long"\narch = "arm64"\n'
+        '[[steps]]\nrepeat = 1000000\nsteps = [{ repeat = 1000, steps = [{ alloc = "MODULE_TEXT", size = 4096 }] }]\n'
+    )
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "o")
+        app.screen.query_one(Input).value = str(scenario)
+        await press(pilot, "enter")
+        job = app._opening
+        assert job is not None
+        assert not job.join(0.05), shown_text(app)
+        await press(pilot, "escape")
+        assert job.join(10)
+
+
+async def test_a_fault_of_an_action_is_shown_and_life_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app()
+
+    def broken() -> None:
+        raise ZeroDivisionError("by \x1b[31mzero")
+
+    async with app.run_test(size=(120, 40)) as pilot:
+        monkeypatch.setattr(app.kernel, "action_purge", broken)
+        await press(pilot, "a", "p")
+        assert isinstance(app.screen, ErrorSheet)
+        assert "by \\x1b[31mzero" in shown_text(app)
+        await press(pilot, "escape", "a")
+        assert app.shown.snapshot.counters.allocations == 2
+
+
+async def test_a_fault_of_what_a_dialog_asks_for_is_shown() -> None:
+    app = make_app()
+
+    def broken(_: str) -> None:
+        raise ZeroDivisionError("in a dialog")
+
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "g")
+        dialog = app.screen
+        assert isinstance(dialog, Dialog)
+        dialog._do = broken
+        await press(pilot, "1", "enter")
+        assert isinstance(app.screen, ErrorSheet)
+        await press(pilot, "escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_fault_of_a_job_is_shown() -> None:
+    app = make_app()
+
+    def broken() -> Iterator[Event]:
+        raise ZeroDivisionError("in a job")
+        yield
+
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.work("x", broken())  # type: ignore[arg-type]
+        await settle(app)
+        await pilot.pause()
+        assert isinstance(app.screen, ErrorSheet)
+        assert "in a job" in shown_text(app)
+
+
+async def test_what_is_typed_ahead_waits_for_the_dialog() -> None:
+    """Fault 30: keys that followed a command at once went to the map."""
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for key in "g1234":
+            app.simulate_key(key)
+        await pilot.pause()
+        await pilot.pause()
+        assert app.screen.query_one(Input).value == "1234"
+        assert app.pane == 1

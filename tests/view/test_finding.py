@@ -1,0 +1,70 @@
+"""Exact before prefix before part before fuzzy."""
+
+import time
+
+import pytest
+
+from execmem_tui.view.finding import Entry, nearest, rank
+
+NAMES = ["freevxfs", "ocfs2", "xfs", "xfs_scrub", "dm_xfs", "xtables_fuse_set", "ext4"]
+ENTRIES = [Entry(name) for name in NAMES]
+
+
+def letters(query: str, name: str) -> float:
+    """A stand-in for the matcher: shorter is better."""
+    return len(query) / len(name)
+
+
+def names(query: str, entries: list[Entry] = ENTRIES) -> list[str]:
+    return [entries[index].name for index in rank(query, entries, letters)]
+
+
+def test_the_order() -> None:
+    assert names("xfs") == ["xfs", "xfs_scrub", "dm_xfs", "freevxfs", "xtables_fuse_set"]
+    assert names("XFS ")[0] == "xfs"
+
+
+def test_no_query_is_everything_in_its_order() -> None:
+    assert names("") == NAMES
+    assert names("  ") == NAMES
+
+
+def test_nothing_matches() -> None:
+    assert names("zzz") == []
+    assert nearest("ext5", ENTRIES) == "ext4"
+    assert nearest("qqqq", ENTRIES) == ""
+
+
+def test_details_come_after_names() -> None:
+    entries = [Entry("one", "two"), Entry("two"), Entry("a two"), Entry("tower of one")]
+    assert names("two", entries)[:3] == ["two", "a two", "one"]
+
+
+def test_fuzzy_only_where_better_ones_are_few() -> None:
+    many = [Entry(f"snd_{number}") for number in range(60)] + [Entry("s_n_d")]
+    assert "s_n_d" not in names("snd", many)
+    assert "s_n_d" in names("snd", many[30:])
+
+
+def test_a_name_made_to_be_matched_in_every_way_costs_nothing() -> None:
+    asked: list[str] = []
+
+    def score(query: str, name: str) -> float:
+        asked.append(f"{query} {name}")
+        return 1.0
+
+    entries = [Entry("ab" * 40), Entry("aabb")]
+    assert rank("aaaaaaaaaabbbbbbbbbb", entries, score) == [0]
+    assert asked == []
+
+
+@pytest.mark.parametrize("query", ["ba", "xz"])
+def test_letters_in_the_wrong_order_do_not_match(query: str) -> None:
+    assert rank(query, [Entry("a_b"), Entry("z_x")], letters) == []
+
+
+def test_a_catalogue_is_ranked_while_one_types() -> None:
+    entries = [Entry(f"module_{number:x}_{number * 7919 % 4403:x}") for number in range(4400)]
+    start = time.process_time()
+    rank("m1", entries, letters)
+    assert time.process_time() - start < 0.5

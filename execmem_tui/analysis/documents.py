@@ -19,7 +19,7 @@ from execmem_tui.model.documents import (
 from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance, Window
-from execmem_tui.model.rules import rules_of, value_text
+from execmem_tui.model.rules import Rules, rules_of, value_text
 from execmem_tui.model.snapshots import Snapshot
 
 
@@ -55,7 +55,7 @@ class RuleDocument:
 
 @document
 class RulesDocument:
-    """Which rules apply where the kernel is none that is known in full."""
+    """Which rules apply; those that differ from the model's, and those that are not known."""
 
     model: str
     differs: Sequence[RuleDocument]
@@ -196,15 +196,12 @@ def layout_document(layout: Layout) -> LayoutDocument:
         macros=hexes(layout.macros),
         types={kind.name: range_document(entry) for kind, entry in layout.types.items()},
         notes=layout.notes,
-        rules=rules_document(layout),
+        rules=rules_told(layout),
     )
 
 
-def rules_document(layout: Layout) -> RulesDocument | Absent:
-    """Return which rules apply, or ABSENT where the kernel is one that is known in full."""
-    rules = layout.rules
-    if not rules.sentence(layout.arch):
-        return ABSENT
+def rules_document(rules: Rules, arch: str | None) -> RulesDocument:
+    """Return which rules apply."""
     model = rules_of(rules.model)
     differs = [
         RuleDocument(
@@ -213,14 +210,21 @@ def rules_document(layout: Layout) -> RulesDocument | Absent:
             value=value_text(getattr(rules, each.name)),
             of_model=value_text(getattr(model, each.name)),
         )
-        for each in rules.differing(layout.arch)
+        for each in rules.differing(arch)
     ]
     return RulesDocument(
         model=rules.model,
         differs=differs,
-        unknown=[each.name for each in rules.not_known(layout.arch)],
+        unknown=[each.name for each in rules.not_known(arch)],
         read=not rules.newer_than_read,
     )
+
+
+def rules_told(layout: Layout) -> RulesDocument | Absent:
+    """Return which rules apply to a layout, or ABSENT where its kernel is one that is known in full."""
+    if not layout.rules.sentence(layout.arch):
+        return ABSENT
+    return rules_document(layout.rules, layout.arch)
 
 
 def area_keys(area: Area) -> dict[str, Any]:

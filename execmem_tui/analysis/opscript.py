@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
+from execmem_tui.analysis.documents import rules_document
 from execmem_tui.analysis.verify_documents import (
     FirstDifferenceDocument,
     VerifyDocument,
@@ -22,7 +23,7 @@ from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.documents import plain
 from execmem_tui.model.errors import InputError
-from execmem_tui.model.rules import rules_of
+from execmem_tui.model.rules import Rules, rules_of
 
 _T = TypeVar("_T")
 _UNCHECKED = ("cpu", "knobs", "range")
@@ -53,6 +54,7 @@ class OpScriptResult:
     windows: dict[str, tuple[int, int]]
     """``start-end`` of the requested window -> (checked, exact)."""
     first_difference: Mismatch | None
+    rules: Rules
 
     def document(self) -> dict[str, Any]:
         """Return the JSON document of ``verify`` without its ``schema`` key."""
@@ -73,6 +75,7 @@ class OpScriptResult:
                 classes=counts(self.classes),
                 causes={f"unexplained: {name}": count for name, count in missed.items()},
                 windows=counts(self.windows),
+                rules=rules_document(self.rules, None),
                 first_difference=None
                 if first is None
                 else FirstDifferenceDocument(
@@ -113,10 +116,11 @@ class OpReplay:
 
     def __init__(self, path: str, header: OpHeader) -> None:
         self.path = path
+        self.rules = rules_of(header.kernel)
         self.header = header
         self.line = 1
         vmalloc = Vmalloc(
-            rules=rules_of(header.kernel),
+            rules=self.rules,
             page_size=header.page_size,
             vmalloc_start=header.vmalloc_start,
             vmalloc_end=header.vmalloc_end,
@@ -393,4 +397,5 @@ class _Tally:
             classes={kind: (self._checked[kind], self._exact[kind]) for kind in self._checked},
             windows=self._windows,
             first_difference=self._first,
+            rules=self._replay.rules,
         )

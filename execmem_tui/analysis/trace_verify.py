@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from execmem_tui.analysis.documents import rules_document
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_setup import loader_check
 from execmem_tui.analysis.loads import LoaderMiss
@@ -21,6 +22,7 @@ from execmem_tui.analysis.verify_documents import (
     TraceDocument,
     counts,
 )
+from execmem_tui.arch import name_of
 from execmem_tui.bundles.trace_run import TraceRun, read_trace_run
 from execmem_tui.files.trace_events import read_events
 from execmem_tui.formats.trace import Event
@@ -83,6 +85,7 @@ class TraceVerdict:
                 causes=causes,
                 windows=counts(windows),
                 first_difference=self._first_difference(),
+                rules=rules_document(rules_told(self.run.kernel), name_of(self.run.arch)),
                 kernel=self.run.kernel,
                 cpus=self.run.cpus,
                 begins=self.run.begins.name or None,

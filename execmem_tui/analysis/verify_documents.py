@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from execmem_tui.analysis.documents import RulesDocument
 from execmem_tui.analysis.replay_results import Held
 from execmem_tui.model.documents import ABSENT, Absent, Added, Count, Hex, Json, document
 
@@ -76,6 +77,7 @@ class VerifyDocument:
     causes: Mapping[str, Count]
     windows: Mapping[str, CountsDocument]
     first_difference: FirstDifferenceDocument | None
+    rules: Added[RulesDocument]
 
 
 @document

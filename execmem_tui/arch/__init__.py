@@ -63,6 +63,14 @@ def find(name: str) -> tuple[Architecture, str | None]:
     )
 
 
+def name_of(machine: str) -> str | None:
+    """Return the architecture that a machine's own word for it means, or None where nobody calls one that."""
+    try:
+        return find(machine)[0].name
+    except UnknownLayoutError:
+        return None
+
+
 def _find_variant(arch: Architecture, name: str | None, implied: str | None) -> Variant:
     wanted = name or implied or arch.default_variant
     for variant in arch.variants:

@@ -16,7 +16,7 @@ from execmem_tui.analysis.documents import (
     hidden_document,
     layout_document,
     meter_documents,
-    rules_document,
+    rules_told,
 )
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
@@ -91,5 +91,5 @@ def map_document(snapshot: Snapshot) -> MapDocument:
         meters=meter_documents(snapshot),
         hidden=hidden_document(snapshot.hidden),
         notes=snapshot.layout.notes,
-        rules=rules_document(snapshot.layout),
+        rules=rules_told(snapshot.layout),
     )

@@ -95,6 +95,14 @@ def _self_test(args: argparse.Namespace, path: Path) -> int:
     return 0 if any(rule.classes for rule in rules) else 1
 
 
+def _rules_text(rules: dict[str, Any]) -> str:
+    words = [f"rules of {rules['model']}"]
+    words += [f"{each['what']}: {each['value']}" for each in rules["differs"]]
+    if rules["unknown"]:
+        words.append(f"not known for this kernel: {', '.join(rules['unknown'])}")
+    return "; ".join(words)
+
+
 def _print(args: argparse.Namespace, document: dict[str, Any]) -> None:
     if args.json:
         write_json(document)
@@ -103,7 +111,7 @@ def _print(args: argparse.Namespace, document: dict[str, Any]) -> None:
     counts = (
         f"{document['checked']} checked, {differ} differ, {document['unexplained']} unexplained"
     )
-    write_lines([f"{printable(document['source'])}: {counts}"])
+    write_lines([f"{printable(document['source'])}: {counts}", _rules_text(document["rules"])])
     rows = [
         (name, str(entry["checked"]), str(entry["checked"] - entry["exact"]))
         for name, entry in document["classes"].items()

@@ -8,15 +8,17 @@ from typing import ClassVar
 from execmem_tui.analysis.documents import (
     AreaDocument,
     PartDocument,
+    RulesDocument,
     area_document,
     part_document,
+    rules_told,
 )
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import verdicts
-from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.model.areas import Area, AreaState
-from execmem_tui.model.documents import Count, Hex, TypeName, document
+from execmem_tui.model.documents import ABSENT, Absent, Count, Hex, TypeName, document
 from execmem_tui.model.ranges import Window
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
@@ -85,6 +87,7 @@ class WhatisDocument:
     hole: HoleDocument | None
     distance: int | None
     reach: Sequence[ReachDocument]
+    rules: RulesDocument | Absent = ABSENT
 
 
 DOCUMENTS = (WhatisDocument,)
@@ -109,6 +112,9 @@ def run(args: argparse.Namespace) -> int:
         write_json(whatis_document(snapshot, address))
     else:
         write_lines([_line(snapshot, address)])
+        said = snapshot.layout.rules.sentence(snapshot.layout.arch)
+        if said:
+            talk(f"execmem-tui: {said}")
     return 1 if _place(snapshot, address) is Place.HOLE else 0
 
 
@@ -140,6 +146,7 @@ def whatis_document(snapshot: Snapshot, address: Address) -> WhatisDocument:
         else HoleDocument(start=hex(hole[0]), end=hex(hole[1]), size=hole[1] - hole[0]),
         distance=distance(layout, address),
         reach=[ReachDocument(name=each.name, verdict=verdict) for each, verdict in reach],
+        rules=rules_told(layout),
     )
 
 

@@ -41,6 +41,8 @@ READ: Final = (
 """Kernels whose sources were read for these rules."""
 
 _METADATA: Final = "execmem_tui.rule"
+_NAMED: Final = 3
+"""How many rules one line names."""
 _NUMBER: Final = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,5}))?(?![\d])")
 _VMALLOC: Final = "mm/vmalloc.c"
 _EXECMEM: Final = "mm/execmem.c"
@@ -238,11 +240,6 @@ class Rules:
         "non-blocking vmalloc, without purge or notifier",
         f"{_VMALLOC}: alloc_vmap_area",
         *_since("6.19"),
-    )
-    pages_may_be_fewer: bool = _rule(
-        "pages= may be smaller than the area",
-        f"{_VMALLOC}: vrealloc",
-        *_since("7.2"),
     )
     rox_types: frozenset[ExecmemType] = _rule(
         "types in the ROX cache",
@@ -472,6 +469,11 @@ class Rules:
     optimizer_thread: bool = _rule(
         "the kprobe optimizer is a thread", "kernel/kprobes.c: kprobe_optimizer", *_since("7.0")
     )
+    pages_may_be_fewer: bool = _rule(
+        "pages= may be smaller than the area",
+        f"{_VMALLOC}: vrealloc",
+        *_since("7.2"),
+    )
     range_message: str = _rule(
         "text of a range that is full",
         f"{_VMALLOC}: alloc_vmap_area, __vmalloc_node_range (patch of June 2024)",
@@ -516,22 +518,35 @@ class Rules:
         """Return the rules whose value for this version is not known, for one architecture or all."""
         return tuple(rule for rule in rules() if rule.name in self.unknown and rule.concerns(arch))
 
+    @property
+    def short(self) -> str:
+        """The version without what a distribution adds: 7.2.13 of 7.2.13+deb14-amd64."""
+        found = _NUMBER.match(self.kernel)
+        assert found is not None
+        return found[0]
+
     def sentence(self, arch: str | None = None) -> str:
         """Say in one line which rules apply, "" where the kernel is one of the models."""
-        if self.kernel == self.model:
+        if self.short == self.model:
             return ""
         parts = [f"rules of {self.model}"]
-        differing = self.differing(arch)
-        unknown = self.not_known(arch)
+        differing, unknown = self.differing(arch), self.not_known(arch)
         if differing:
-            words = "; ".join(rule.what for rule in differing)
-            parts = [f"rules of {self.model}, but {self.kernel} differs in {words}"]
+            words = _some(differing, f"kernels --diff {self.model} {self.short}")
+            parts = [f"rules of {self.model}; {self.short} differs in {words}"]
         if unknown:
-            words = "; ".join(rule.what for rule in unknown)
-            parts.append(f"not known for {self.kernel}: {words}")
+            words = _some(unknown, f"kernels {self.short}")
+            parts.append(f"Not known for {self.short}: {words}")
         if self.newer_than_read:
-            parts.append(f"nothing newer than {READ[-1]} was read")
+            parts.append(f"Nothing newer than {READ[-1]} was read")
         return ". ".join(parts)
+
+
+def _some(found: tuple[Rule, ...], command: str) -> str:
+    """Name the first few rules, and the command that names all."""
+    words = "; ".join(rule.what for rule in found[:_NAMED])
+    more = len(found) - _NAMED
+    return f"{words} and {more} more (execmem-tui {command})" if more > 0 else words
 
 
 def parse_version(text: str) -> Version:

@@ -127,6 +127,7 @@ def plain_map(
     lines = [
         f"{heading(layout)} · {title} · step {snapshot.step}/{snapshot.steps}",
         counters_text(counters),
+        *textwrap.wrap(layout.rules.sentence(layout.arch), width),
         *textwrap.wrap(sentence(snapshot, holes=holes).text, width),
         *hidden_lines(snapshot.hidden, width),
         "",

@@ -2,6 +2,7 @@
 
 import json
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -73,7 +74,7 @@ def test_one_kernel_marks_what_is_not_known(capsys: pytest.CaptureFixture[str]) 
     table = lines(capsys, "6.14", "--arch", "x86")
     assert next(line for line in table if line.startswith("failed_start")).split()[1] == "errno?"
     assert next(line for line in table if line.startswith("vmap_nodes")).split()[1] == "yes"
-    assert table[-1].startswith("rules of 7.1.8, but 6.14 differs in ")
+    assert table[-1].startswith("rules of 7.1.8; 6.14 differs in ")
     found = document(capsys, "6.14")
     assert {row["name"] for row in found["values"] if not row["known"]} >= {"failed_start"}
     assert not any("?" in line for line in lines(capsys, "7.1", "--arch", "arm64")[1:])
@@ -82,3 +83,30 @@ def test_one_kernel_marks_what_is_not_known(capsys: pytest.CaptureFixture[str]) 
 def test_a_version_that_is_none_is_bad_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["kernels", "next"]) == 2
     assert "not a kernel version" in capsys.readouterr().err
+
+
+def test_map_whatis_ranges_and_verify_say_which_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    simulated = ["--arch", "x86", "--kernel", "7.3.4"]
+    for command in (["map"], ["whatis", "ffffffff81000000"], ["ranges"]):
+        assert main([*command, *simulated, "--json"]) == 0
+        loaded = json.loads(capsys.readouterr().out)
+        told = (loaded["layouts"][0] if "layouts" in loaded else loaded)["rules"]
+        assert told["model"] == "7.1.8"
+        assert {"rule": "rox_types"}.items() <= told["differs"][0].items()
+        assert main([*command, *simulated]) == 0
+        streams = capsys.readouterr()
+        text = " ".join((streams.out + streams.err).split())
+        assert "rules of 7.1.8; 7.3.4 differs in types in the ROX cache; " in text
+        assert main([*command, *simulated[:3], "7.1", "--json"]) == 0
+        loaded = json.loads(capsys.readouterr().out)
+        assert "rules" not in loaded
+        assert "rules" not in loaded.get("layouts", [{}])[0]
+
+
+def test_verify_names_its_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    vector = str(Path(__file__).parents[1] / "data" / "vectors" / "dev-00-vmap-7.1.jsonl.gz")
+    assert main(["verify", vector, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["rules"]
+    assert (told["model"], told["read"]) == ("7.1.8", True)
+    assert main(["verify", vector]) == 0
+    assert "\nrules of 7.1.8" in capsys.readouterr().out

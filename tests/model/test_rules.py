@@ -151,10 +151,12 @@ def test_a_rule_concerns_its_architectures() -> None:
 
 
 def test_the_sentence_says_what_differs_what_is_unknown_and_what_is_too_new() -> None:
-    assert rules_of("7.3.4").sentence("x86").startswith("rules of 7.1.8, but 7.3.4 differs in ")
+    assert rules_of("7.3.4").sentence("x86").startswith("rules of 7.1.8; 7.3.4 differs in ")
     assert "types in the ROX cache" in rules_of("7.3.4").sentence("x86")
-    assert "not known for 6.14.0: decay empties" in rules_of("6.14.0").sentence("x86")
-    assert rules_of("7.5").sentence().endswith(f"nothing newer than {READ[-1]} was read")
+    assert "Not known for 6.14.0: decay empties" in rules_of("6.14.0").sentence("x86")
+    assert rules_of("6.14.0").sentence("x86").endswith(" more (execmem-tui kernels 6.14.0)")
+    assert "(execmem-tui kernels --diff 7.1.8 7.3.4)" in rules_of("7.3.4-rc1").sentence("x86")
+    assert rules_of("7.5").sentence().endswith(f"Nothing newer than {READ[-1]} was read")
     assert rules_of("6.12.63").sentence() == "rules of 6.12.107"
 
 

@@ -68,6 +68,9 @@ class History:
         self._snapshot: Snapshot | None = None
         self._hidden: list[tuple[int, Hidden]] = []
 
+    def __repr__(self) -> str:
+        return f"<History {self.layout.id} step {self.step}/{self.steps}>"
+
     @property
     def step(self) -> int:
         """The step of the cursor; 0 is before the first event ever."""

@@ -57,7 +57,7 @@ def test_the_core_loads_neither_textual_nor_rich() -> None:
     code = (
         "import sys, importlib\n"
         f"for name in {core!r}: importlib.import_module(name)\n"
-        "import execmem_tui.history\n"
+        "import execmem_tui.history, execmem_tui.api\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('textual', 'rich')])"
     )
     done = subprocess.run(

@@ -6,6 +6,7 @@ The allocator against the addresses that the kernels' own routines returned.
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeVar
 
 from attrs import frozen
@@ -86,6 +87,11 @@ class OpScriptResult:
             )
         )
         return document
+
+
+def is_opscript(path: Path) -> bool:
+    """Whether a path is named like an op script."""
+    return not path.is_dir() and path.name.removesuffix(".gz").endswith(".jsonl")
 
 
 def _shown(value: Any) -> Any:

@@ -37,10 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay the source; 1 if a certain answer differs and nothing explains it."""
     path = user_path(args.source)
-    if path.is_dir() or not path.name.removesuffix(".gz").endswith(".jsonl"):
-        return _trace(args, path)
-    from execmem_tui.analysis.opscript import replay_opscript
+    from execmem_tui.analysis.opscript import is_opscript, replay_opscript
 
+    if not is_opscript(path):
+        return _trace(args, path)
     result = replay_opscript(str(path))
     _print(args, result.document())
     return 0 if result.exact == result.checked else 1

@@ -1,5 +1,6 @@
-"""Where the user's own files lie."""
+"""Where the user's own files lie, and the shipped themes."""
 
+from importlib.resources import files
 from pathlib import Path
 
 
@@ -12,3 +13,12 @@ def config_root() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("execmem-tui", appauthor=False)
+
+
+def theme_root() -> Path:
+    """Return the folder of the shipped themes.
+
+    Inside the package in a wheel, at the top of a checkout.
+    """
+    inside = Path(str(files("execmem_tui"))) / "themes"
+    return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "themes"

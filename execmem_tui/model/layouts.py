@@ -27,7 +27,7 @@ class Derivation:
     """file: symbol, and the version where versions differ."""
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, repr=False)
 class Layout:
     """Where executable memory may live on one machine. Addresses and sizes are bytes."""
 
@@ -65,6 +65,9 @@ class Layout:
     image_symbols: tuple[tuple[Address, str], ...] = field(default=(), repr=False)
     """What begins where in the kernel image, ascending, as far as a capture tells. Names are
     printable."""
+
+    def __repr__(self) -> str:
+        return f"<Layout {self.id}>"
 
     @property
     def known(self) -> bool:

@@ -39,7 +39,7 @@ class Counters:
         return self
 
 
-@frozen(kw_only=True, eq=False)
+@frozen(kw_only=True, eq=False, repr=False)
 class Snapshot:
     """One step of a history.
 
@@ -57,6 +57,10 @@ class Snapshot:
     """The event that led to this step."""
     hidden: Hidden = NOTHING_HIDDEN
     """Areas that are there and whose place is not known: where there are any, no hole is known."""
+
+    def __repr__(self) -> str:
+        areas = f"{len(self.areas)} area{'' if len(self.areas) == 1 else 's'}"
+        return f"<Snapshot {self.layout.id} step {self.step}/{self.steps}: {areas}>"
 
     def index_at(self, address: Address) -> int:
         """Return the index of the first area that ends after `address` (len(areas) if none)."""

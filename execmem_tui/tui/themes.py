@@ -1,7 +1,6 @@
 """Themes as TOML files: shipped ones, then the user's. Colours live there and nowhere in Python."""
 
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +9,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
 from execmem_tui.files.regular import read_bounded
-from execmem_tui.files.user import config_root
+from execmem_tui.files.user import config_root, theme_root
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
@@ -39,15 +38,6 @@ class MapTheme:
 
     theme: Theme
     letters: bool
-
-
-def theme_root() -> Path:
-    """Return the folder of the shipped themes.
-
-    Inside the package in a wheel, at the top of a checkout.
-    """
-    inside = Path(str(files("execmem_tui"))) / "themes"
-    return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "themes"
 
 
 def user_root() -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from textual.color import Color, Lab, rgb_to_lab
 
+from execmem_tui.files.user import theme_root
 from execmem_tui.model.errors import InputError
 from execmem_tui.tui.themes import (
     DEFAULT,
@@ -14,7 +15,6 @@ from execmem_tui.tui.themes import (
     MapTheme,
     read_theme,
     shipped,
-    theme_root,
     users,
 )
 from execmem_tui.view.kinds import FREE, GUARD, LOOKS

@@ -10,12 +10,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO, Final
 
 from attrs import frozen
 
 from execmem_tui.files.packed import MAX_UNPACKED, read_blocks
+from execmem_tui.files.private import private_folder
 from execmem_tui.files.regular import open_file
 from execmem_tui.formats.pasted import Kind, Pasted, sort_pasted
 from execmem_tui.model.errors import InputError
@@ -73,8 +73,8 @@ def spooled(name: str) -> Iterator[Path]:
         OSError: it cannot be read.
     """
     title = "stdin" if name in _STDIN_NAMES else "pipe"
-    with TemporaryDirectory(prefix="execmem-tui-") as private:
-        target = Path(private) / title
+    with private_folder() as private:
+        target = private / title
         if name in _STDIN_NAMES:
             _spool(sys.stdin.buffer, target, title)
         else:
@@ -176,8 +176,8 @@ def admitted(files: Sequence[Path], names: Sequence[str] | None = None) -> Itera
         notes.extend(pasted.notes)
     if Kind.VMALLOCINFO not in together:
         raise _refuse(files[0], called[0], sorted_texts[0])
-    with TemporaryDirectory(prefix="execmem-tui-") as private:
-        folder = Path(private) / files[0].name
+    with private_folder() as private:
+        folder = private / files[0].name
         folder.mkdir()
         for kind, found in together.items():
             (folder / kind.value).write_text("\n".join(found) + "\n", encoding="utf-8")

@@ -6,7 +6,6 @@ Also finds what in a folder is meant: one of a report's thousands of files.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from execmem_tui.bundles.manifest import check_manifest
@@ -14,6 +13,7 @@ from execmem_tui.bundles.run_folder import phase_folders
 from execmem_tui.bundles.trace_run import find_trace
 from execmem_tui.files.archive import Parts, is_archive, members
 from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.files.private import private_folder
 from execmem_tui.formats.trace import looks_like_trace
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
@@ -67,8 +67,8 @@ def on_disk(path: Path) -> Iterator[Path]:
             raise InputError(str(archive), None, "not an archive: nothing is inside it")
         yield archive
         return
-    with TemporaryDirectory(prefix="execmem-tui-") as private:
-        root = Path(private) / archive.name
+    with private_folder() as private:
+        root = private / archive.name
         try:
             _unpack(archive, root)
             for folder in (root, *sorted(each for each in root.iterdir() if each.is_dir())):

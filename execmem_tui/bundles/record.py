@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, Protocol
 
 from attrs import evolve
@@ -16,6 +15,7 @@ from execmem_tui.bundles.phase import WHY, phases_layout, read_phase
 from execmem_tui.bundles.run_folder import run_windows
 from execmem_tui.bundles.writer import check_target, write_bundle
 from execmem_tui.files.packed import read_lines
+from execmem_tui.files.private import private_folder
 from execmem_tui.formats.manifest import Manifest, StatedRange, toml_text
 from execmem_tui.formats.procfiles import parse_version
 from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
@@ -71,8 +71,8 @@ def capture(
     """
     check_target(target)
     host = look_at(proc)
-    with TemporaryDirectory(prefix="execmem-tui-") as private:
-        run = Path(private)
+    with private_folder() as private:
+        run = private
         collector = Collector(proc, run)
         phases = (ALONE,) if seconds is None else (BEGIN, END)
         if seconds is None:

@@ -168,7 +168,7 @@ def test_an_instance_that_cannot_be_read_is_removed(
         return real(path, flags, mode, dir_fd=dir_fd)
 
     monkeypatch.setattr(os, "open", refuse)
-    with pytest.raises(UsageError, match="cannot trace: Permission denied"):
+    with pytest.raises(UsageError, match="tracefs cannot be used"):
         TraceInstance(tracing, proc)
     assert instances(tracing) == []
 

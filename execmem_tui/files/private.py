@@ -1,0 +1,92 @@
+"""Private folders for what is unpacked or collected, and the removal of those that killed runs left.
+
+They hold kernel addresses. Whoever made one holds a lock on a file in it for as long as it runs, and
+the kernel drops that lock however the maker ends; so a folder whose lock can be had is a left one.
+Process numbers would not tell: another PID namespace may share the place.
+"""
+
+import contextlib
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import gettempdir, mkdtemp
+from typing import Final
+
+try:
+    import fcntl
+except ImportError:  # Windows: folders of killed runs stay there
+    fcntl = None  # type: ignore[assignment]
+
+_PREFIX: Final = "execmem-tui-"
+_LOCK: Final = ".lock"
+_CONTENT: Final = "content"
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """Yield an empty folder that only its owner may read, and remove it; first what killed runs left.
+
+    Raises:
+        OSError: there is no room for one.
+    """
+    remove_left()
+    made = Path(mkdtemp(prefix=_PREFIX))
+    try:
+        with _locked(made):
+            inside = made / _CONTENT
+            inside.mkdir()
+            yield inside
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def _locked(made: Path) -> Iterator[None]:
+    """Hold the lock of a folder. It gets its name when it is held: no other run sees it free."""
+    if fcntl is None:
+        yield
+        return
+    new = made / f"{_LOCK}-new"
+    with new.open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        new.rename(made / _LOCK)
+        yield
+
+
+def remove_left(place: Path | None = None) -> list[Path]:
+    """Remove the folders of this user that killed runs left; return them.
+
+    Args:
+        place: where to look; where temporary files go, if left out.
+    """
+    if fcntl is None:
+        return []
+    removed = []
+    try:
+        found = sorted(Path(place or gettempdir()).glob(f"{_PREFIX}*"))
+    except OSError:  # nothing can be seen there; the folder that is made next will say why
+        return []
+    for folder in found:
+        if _is_left(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            removed.append(folder)
+    return removed
+
+
+def _is_left(folder: Path) -> bool:
+    """Whether a folder is ours, a real one, and nobody holds its lock. Nothing is followed."""
+    assert fcntl is not None
+    with contextlib.suppress(OSError):
+        status = folder.lstat()
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+            return False
+        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(handle)
+        return True
+    return False

@@ -1,0 +1,189 @@
+"""How the command line ends: closed and full outputs, odd encodings and widths, signals, faults of one's own."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from execmem_tui.__main__ import end_in_order
+from execmem_tui.cli.main import main
+from execmem_tui.cli.terminal import WIDEST, columns, sane_columns
+
+RANGES = [sys.executable, "-m", "execmem_tui", "ranges", "--arch", "arm64"]
+
+
+def shell(command: str, **more: str) -> subprocess.CompletedProcess[bytes]:
+    words = " ".join(RANGES)
+    return subprocess.run(
+        ["sh", "-c", command.format(ranges=words)],
+        capture_output=True,
+        check=False,
+        env={**os.environ, **more},
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("arguments", ["", "--json", "--help"])
+def test_a_full_disk_is_said(arguments: str) -> None:
+    done = shell(f"{{ranges}} {arguments} >/dev/full")
+    assert (done.returncode, done.stderr) == (
+        2,
+        b"execmem-tui: standard output: No space left on device\n",
+    )
+
+
+def test_a_closed_output_is_said_and_a_closed_pipe_is_not() -> None:
+    done = shell("{ranges} >&-")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"execmem-tui: standard output is closed\n")
+    done = shell("{ranges} 2>&- <&-")
+    assert (done.returncode, done.stdout[:4]) == (0, b"arm6")
+    done = shell("{{ {ranges} --all; echo $? >&2; }} | true")
+    assert done.stderr in (b"0\n", b"")
+
+
+def test_an_encoding_without_our_signs() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "execmem_tui", "map", "--arch", "arm64"],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"},
+    )
+    assert done.stdout.startswith(b"arm64 - 7.1")
+    assert b"+-128M branch" in done.stdout
+    assert done.stdout.isascii()
+
+
+def test_sizes_that_no_terminal_has_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"COLUMNS": "99999999999", "LINES": "-1", "HOME": "/"}
+    sane_columns(environment)
+    assert environment == {"HOME": "/"}
+    for odd in ("0", "x", "٣", "10001", "9" * 5000):
+        environment = {"COLUMNS": odd}
+        sane_columns(environment)
+        assert environment == {}
+    environment = {"COLUMNS": "10000", "LINES": "1"}
+    sane_columns(environment)
+    assert environment == {"COLUMNS": "10000", "LINES": "1"}
+    assert [columns(asked) for asked in (-5, 0, 1, 80, 10**9)] == [1, 1, 1, 80, WIDEST]
+    monkeypatch.setenv("COLUMNS", "90")
+    assert columns() == 90
+
+
+def test_narrow_terminals(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width in range(1, 6):
+        monkeypatch.setenv("COLUMNS", str(width))
+        assert main(["map", "--arch", "riscv"]) == 0
+        with pytest.raises(SystemExit):
+            main(["map", "--help"])
+    assert capsys.readouterr().err == ""
+
+
+def test_a_fault_of_ones_own_is_no_finding(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> int:
+        raise AssertionError("\x1b[31mthis should not be")
+
+    monkeypatch.setattr("execmem_tui.cli.keys.run", broken)
+    assert main(["keys"]) == 70
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "a fault of execmem-tui" in err
+    assert "report it with this line: AssertionError: \\x1b[31mthis should not be" in err
+    monkeypatch.setenv("EXECMEM_TUI_DEBUG", "1")
+    assert main(["keys"]) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (OSError(errno.EIO, "Input/output error"), 2, "execmem-tui: Input/output error\n"),
+        (
+            OSError(errno.EIO, "Input/output error", "a\x1bb"),
+            2,
+            "execmem-tui: a\\x1bb: Input/output error\n",
+        ),
+        (MemoryError(), 2, "execmem-tui: not enough memory for this\n"),
+        (BrokenPipeError(), 0, ""),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_what_the_system_says(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+    code: int,
+    said: str,
+) -> None:
+    def broken(_: object) -> int:
+        raise error
+
+    monkeypatch.setattr("execmem_tui.cli.keys.run", broken)
+    assert main(["keys"]) == code
+    assert capsys.readouterr().err == said
+
+
+def test_a_complaint_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["keys", "\x1b]0;x\x07\u202e"])
+    err = capsys.readouterr().err
+    assert "\\x1b]0;x\\x07\\u202e" in err
+    assert "\x1b" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_in_order(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    try:
+        end_in_order()
+        with pytest.raises(SystemExit) as end:
+            signal.raise_signal(number)
+        assert end.value.code == 128 + number
+        signal.signal(number, signal.SIG_IGN)  # nohup
+        end_in_order()
+        assert signal.getsignal(number) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+        signal.signal(number, before)
+
+
+def test_a_hangup_removes_what_was_taken(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys\n"
+        "import execmem_tui.__main__ as door\n"
+        "from execmem_tui.cli import keys\n"
+        "from execmem_tui.files.private import private_folder\n"
+        "def run(args):\n"
+        "    with private_folder():\n"
+        "        os.kill(os.getpid(), signal.SIGHUP)\n"
+        "    return 0\n"
+        "keys.run = run\n"
+        "sys.argv = ['execmem-tui', 'keys']\n"
+        "sys.exit(door.main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        capture_output=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGHUP, b"")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["~nosuchuser/x", "a\0b", "/dev/zero"])
+@pytest.mark.parametrize("command", ["map", "verify", "run"])
+def test_paths_that_are_none(capsys: pytest.CaptureFixture[str], command: str, path: str) -> None:
+    assert main([command, path]) == 2
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err.startswith("execmem-tui: ")

@@ -16,10 +16,10 @@ from attrs import define, field, frozen
 
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.manifest import Missing
+from execmem_tui.kernel.linux import PROC
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
 
-PROC: Final = Path("/proc")
 _COPIED: Final = ("modules", "meminfo")
 _ONCE: Final = ("version", "cmdline", "iomem")
 _TRACING: Final = (

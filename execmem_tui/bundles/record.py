@@ -10,7 +10,7 @@ from attrs import evolve
 
 from execmem_tui import __version__
 from execmem_tui.bundles.anonymise import DROPPED, anonymise
-from execmem_tui.bundles.collector import PROC, Collector, Host, look_at
+from execmem_tui.bundles.collector import Collector, Host, look_at
 from execmem_tui.bundles.phase import WHY, phases_layout, read_phase
 from execmem_tui.bundles.run_folder import run_windows
 from execmem_tui.bundles.writer import check_target, write_bundle
@@ -20,6 +20,7 @@ from execmem_tui.formats.manifest import Manifest, StatedRange, toml_text
 from execmem_tui.formats.procfiles import parse_version
 from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
 from execmem_tui.kernel.kcore import SYMBOL, Ranges, read_ranges
+from execmem_tui.kernel.linux import PROC, refuse_elsewhere
 from execmem_tui.kernel.tracefs import TraceInstance
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.facts import MACHINES
@@ -65,10 +66,12 @@ def capture(
         start_trace: makes the tracefs instance; for tests.
 
     Raises:
+        SourceError: this is no Linux.
         UsageError: the target's name is no good, events cannot be recorded, or addresses cannot be
             shifted.
         OSError: the bundle cannot be written.
     """
+    refuse_elsewhere(proc)
     check_target(target)
     host = look_at(proc)
     with private_folder() as private:

@@ -19,6 +19,7 @@ from execmem_tui.formats.trace import parse_trace
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
 from execmem_tui.history import History
 from execmem_tui.kernel.kcore import SYMBOL, read_ranges
+from execmem_tui.kernel.linux import PROC, refuse_elsewhere
 from execmem_tui.kernel.tracefs import TRACING, TraceInstance
 from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.areas import Area
@@ -44,13 +45,15 @@ class Live:
         tracing: where tracefs is mounted, or None to read /proc alone.
 
     Raises:
+        SourceError: this is no Linux.
         InputError: what is there is not what a kernel prints.
         OSError: procfs cannot be read at all.
     """
 
     kind = SourceKind.LIVE
 
-    def __init__(self, proc: Path = Path("/proc"), tracing: Path | None = None) -> None:
+    def __init__(self, proc: Path = PROC, tracing: Path | None = None) -> None:
+        refuse_elsewhere(proc)
         self._proc = proc
         self._seen: dict[str, str] = {}
         self._trace: TraceInstance | None = None

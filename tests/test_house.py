@@ -49,6 +49,7 @@ def test_the_core_loads_neither_textual_nor_rich() -> None:
         "machines",
         "owners",
         "bundles",
+        "replay",
         "sources",
         "analysis",
         "view",

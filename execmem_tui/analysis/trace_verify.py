@@ -13,9 +13,6 @@ from execmem_tui.analysis.documents import rules_document
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_setup import loader_check
 from execmem_tui.analysis.loads import LoaderMiss
-from execmem_tui.analysis.replay import Replay
-from execmem_tui.analysis.replay_results import Miss, Place, ReplayResults
-from execmem_tui.analysis.request_classes import Unknown
 from execmem_tui.analysis.verify_documents import (
     FirstDifferenceDocument,
     PlaceDocument,
@@ -26,9 +23,10 @@ from execmem_tui.arch import name_of
 from execmem_tui.bundles.trace_run import TraceRun, read_trace_run
 from execmem_tui.files.trace_events import read_events
 from execmem_tui.formats.trace import Event
-from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.model.documents import plain
-from execmem_tui.model.rules import Rules, rules_told
+from execmem_tui.model.rules import rules_told
+from execmem_tui.replay.model import Replay, make_replay
+from execmem_tui.replay.results import Miss, Place, ReplayResults
 
 _FOUND: Final = ("checked", "exact", "unclaimed", "misses", "fallback_loads")
 """What a check of the loader knows at last."""
@@ -127,39 +125,6 @@ def _places(places: tuple[Place, ...]) -> list[PlaceDocument]:
     return [
         PlaceDocument(start=hex(start), end=hex(end), state=state) for start, end, state in places
     ]
-
-
-def make_replay(
-    run: TraceRun,
-    model: type[Vmalloc] = Vmalloc,
-    *,
-    rules: Rules | None = None,
-) -> Replay:
-    """Return a replay that stands where the trace begins.
-
-    `model`, and `rules` instead of the run's, are for wrong models.
-    """
-    rules = rules_told(run.kernel) if rules is None else rules
-    several = rules.vmap_nodes and run.word_bits == 64
-    nodes = run.cpus if several else 1
-    unknown = Unknown.NOTHING
-    if not run.begins.name:
-        unknown = Unknown.STATE
-    elif nodes > 1 and not run.begins.from_boot:
-        unknown = Unknown.POOLS
-    return Replay(
-        rules=rules,
-        page_size=run.page_size,
-        window=run.window,
-        cpus=nodes,
-        busy=run.begins.busy,
-        lazy=run.begins.lazy,
-        percpu=run.percpu,
-        word_bits=run.word_bits,
-        unknown=unknown,
-        shaped=run.begins.from_boot,
-        model=model,
-    )
 
 
 @frozen

@@ -7,8 +7,7 @@ from typing import Final
 
 from attrs import evolve, frozen
 
-from execmem_tui.analysis.replay_results import ReplayResults
-from execmem_tui.analysis.trace_verify import make_replay, replay_run
+from execmem_tui.analysis.trace_verify import replay_run
 from execmem_tui.analysis.wrong_loader import wrong_loads
 from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.files.packed import read_lines
@@ -18,6 +17,8 @@ from execmem_tui.mm.rbtree import FreeArea, refresh
 from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import VmapArea, VmapNode
 from execmem_tui.model.rules import PurgeOrder, Rules, rules_told
+from execmem_tui.replay.model import make_replay
+from execmem_tui.replay.results import ReplayResults
 
 
 class _Wrong(Vmalloc):

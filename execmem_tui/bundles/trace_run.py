@@ -8,19 +8,23 @@ from typing import Any, Final
 
 from attrs import evolve, frozen
 
+from execmem_tui.arch import resolve
 from execmem_tui.bundles.phase_facts import page_size_of
 from execmem_tui.bundles.run_folder import phase_folders, run_meta
 from execmem_tui.bundles.trace_scan import TraceScan, scan_trace
+from execmem_tui.bundles.unseen import mended, seen_between
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.procfiles import parse_version
 from execmem_tui.formats.trace import Alloc, Free, parse_trace
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.machines.vmap_nodes import vmap_nodes
-from execmem_tui.model.errors import InputError
+from execmem_tui.model.errors import InputError, UnknownLayoutError
+from execmem_tui.model.layouts import Layout
 
 _CHUNK: Final = ("pcpu_create_chunk", "pcpu_mem_zalloc", "pcpu_alloc_chunk")
 """Callers of what a percpu chunk allocates beside its areas; inlining decides which name is seen."""
 _PERCPU: Final = "pcpu_get_vm_areas"
+_FOREVER: Final = 1 << 62
 _BOOT_SECONDS: Final = 3.0
 """A trace without any snapshot that begins earlier than this is taken to begin with the kernel."""
 
@@ -105,8 +109,12 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
     )
     if not scan.windows:
         raise InputError(str(trace), None, "no alloc_vmap_area event in this trace")
-    meta = run_meta(folder)
     begins = _beginning(trace, scan, infos, phase)
+    meta = run_meta(folder)
+    kernel = str(meta.get("kernel") or _release(folder) or "7.1")
+    arch = str(meta.get("arch", ""))
+    if begins.name and not begins.from_boot:
+        begins = _mended(trace, scan, infos, begins, _layout(arch, kernel))
     early, percpu = _unseen(infos, scan.order, begins)
     if begins.from_boot:
         begins = evolve(begins, busy=early)
@@ -115,8 +123,8 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
     window = max(scan.windows, key=lambda pair: (pair[1] - pair[0], scan.windows[pair]))
     return TraceRun(
         path=trace,
-        kernel=str(meta.get("kernel") or _release(folder) or "7.1"),
-        arch=str(meta.get("arch", "")),
+        kernel=kernel,
+        arch=arch,
         page_size=page_size,
         cpus=vmap_nodes((info.entries for _, info in infos), page_size) or _cpus(meta, scan),
         word_bits=64 if window[1] >= 1 << 32 else 32,
@@ -212,6 +220,34 @@ def _at_snapshot(trace: Path, scan: TraceScan, name: str, info: Vmallocinfo) -> 
     lazy = tuple((entry.start, entry.end) for entry in info.entries if entry.lazy)
     busy = tuple((entry.start, entry.end) for entry in info.entries if not entry.lazy)
     return Beginning(name=name, line=line, busy=busy, lazy=lazy)
+
+
+def _layout(arch: str, kernel: str) -> Layout | None:
+    try:
+        return resolve(arch, kernel)
+    except UnknownLayoutError:
+        return None
+
+
+def _mended(
+    trace: Path,
+    scan: TraceScan,
+    infos: list[tuple[str, Vmallocinfo]],
+    begins: Beginning,
+    layout: Layout | None,
+) -> Beginning:
+    """Add what was taken, freed and purged between the snapshot and the first event."""
+    names = [name for name, _ in infos]
+    at = names.index(begins.name)
+    following, end = None, _FOREVER
+    for name, info in infos[at + 1 :]:
+        if "end" in scan.marks.get(name, {}):
+            following, end = info.entries, scan.marks[name]["end"]
+            break
+    lines = parse_trace(str(trace), read_lines(trace))
+    seen = seen_between(lines, begins.busy, begins.line, end)
+    start = mended(layout, infos[at][1].entries, following, seen)
+    return evolve(begins, busy=start.busy, lazy=start.lazy)
 
 
 def _moment(trace: Path, info: Vmallocinfo, begin: int, end: int, *, native: bool) -> int:

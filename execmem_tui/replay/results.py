@@ -22,8 +22,10 @@ class Cause(StrEnum):
     """What explains a wrong prediction."""
 
     OTHER_POOL = "another CPU's pool"
+    DECAY_AHEAD = "pools decayed by a purge under way"
     PURGE_AHEAD = "a purge took effect before its event"
     SHRINKER = "pools emptied by the shrinker"
+    PURGES_AHEAD = "two purges took effect before their events"
     LOST = "events were lost before it"
 
 

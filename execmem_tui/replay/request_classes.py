@@ -4,10 +4,10 @@ from enum import StrEnum
 
 from attrs import define
 
-from execmem_tui.analysis.replay_results import ClassCount, ReplayResults
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea
 from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
+from execmem_tui.replay.results import ClassCount, ReplayResults
 
 Asked = tuple[int, int, int, int, bool]
 """Size, align, vstart, vend and whether it failed, as in the event."""

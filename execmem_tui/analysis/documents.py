@@ -40,6 +40,8 @@ class RangeDocument:
     pool_eligible: bool
     used: bool
     used_by: str
+    function: Added[str | None]
+    decided_by: Added[str | None]
     provenance: Added[Provenance]
 
 
@@ -177,6 +179,8 @@ def range_document(entry: ExecmemRange) -> RangeDocument:
         pool_eligible=entry.pool_eligible,
         used=entry.used,
         used_by=entry.used_by,
+        function=entry.function or None,
+        decided_by=entry.decided_by or None,
         provenance=entry.provenance,
     )
 

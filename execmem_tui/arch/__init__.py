@@ -20,7 +20,7 @@ from execmem_tui.model.layouts import Derivation, Layout
 from execmem_tui.model.rules import canonical, rules_of
 from execmem_tui.model.text import printable
 
-SHARED: Final = ("base", "boot", "estimates", "execmem_init")
+SHARED: Final = ("base", "boot", "callers", "estimates", "execmem_init")
 _EXAMPLE: Final = ("example", "on-example")
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.arch.estimates import Pair, is_as_measured
 from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.facts import Facts
@@ -49,6 +50,10 @@ class Arm(Architecture):
     }
     default_variant = "v7-3g-highmem"
     boot_source = "arch/arm/mm/init.c"
+    overrides = Overrides(
+        module_alloc="arch/arm/kernel/module.c: the module area, then vmalloc with ARM_MODULE_PLTS",
+        setup="arch/arm/mm/init.c",
+    )
     log_marks = (
         r"\(Flattened Device Tree\)",
         r"\[<[0-9a-f]{8}>\] \(\w+(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?\) from ",

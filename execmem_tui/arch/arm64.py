@@ -7,6 +7,7 @@ from attrs import evolve
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.arch.estimates import Pair, areas_in, named, with_module_range, with_windows
 from execmem_tui.model.areas import KERNEL_OWNER, Area
 from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
@@ -77,6 +78,13 @@ class Arm64(Architecture):
     set_memory_purges = True
     widest_module_window = 2 * GIB
     boot_source = _INIT
+    overrides = Overrides(
+        module_alloc="arch/arm64/kernel/module.c: 128M, then 2G with ARM64_MODULE_PLTS",
+        insn_page_window="arch/arm64/kernel/probes/kprobes.c: the vmalloc area, PAGE_KERNEL_ROX",
+        bpf_jit_alloc_exec="arch/arm64/net/bpf_jit_comp.c: vmalloc()",
+        setup="arch/arm64/mm/init.c",
+        insn_page="arch/arm64/kernel/probes/kprobes.c",
+    )
     log_marks = (r"\bpstate: [0-9a-f]{8}", r"\blr : \w+\+0x", r"\bx29: [0-9a-f]{16}")
     refusal = "overflow in relocation type"
     relocations: ClassVar[Mapping[int, str]] = {
@@ -309,11 +317,11 @@ class Arm64(Architecture):
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
         """FTRACE has no user: call ops need no trampolines."""
-        del boot
+        packs = boot.rules.packs_beyond_x86
         return {
             ExecmemType.MODULE_TEXT: TEXT_USER,
             ExecmemType.KPROBES: "alloc_insn_page + set_memory_rox",
-            ExecmemType.BPF: "prog packs and trampolines",
+            ExecmemType.BPF: "prog packs and trampolines" if packs else "an area for each program",
             ExecmemType.MODULE_DATA: DATA_USER,
         }
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from attrs import evolve
 
 from execmem_tui.arch.boot import Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.arch.estimates import (
     Pair,
     is_as_measured,
@@ -71,11 +72,19 @@ class Architecture:
     vmalloc_advice: ClassVar[str] = ""
     """What the parameter vmalloc= does here; "" where the architecture has none."""
 
+    overrides: ClassVar[Overrides] = Overrides()
+    """Its own versions of the functions that execmem replaced, and the file of its hook."""
+
     # What a capture tells of such a machine, for `machines.recognise`.
     constant_windows: ClassVar[bool] = False
     """Module windows are constants: a request for another window is not theirs."""
     widest_module_window: ClassVar[Bytes | None] = None
     """A request for a wider one is no module's; None where there is no such bound."""
+
+    def overrides_of(self, variant: Variant) -> Overrides:
+        """Return its own versions of what execmem replaced, for one variant."""
+        del variant
+        return self.overrides
 
     def place(self, boot: Boot) -> None:
         """Define VMALLOC_START, VMALLOC_END, MODULES_VADDR, MODULES_END (where they exist) and the image's symbols."""

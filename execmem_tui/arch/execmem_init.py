@@ -7,6 +7,7 @@ from attrs import evolve
 
 from execmem_tui.arch.base import NOBODY, Architecture
 from execmem_tui.arch.boot import Boot, Given
+from execmem_tui.arch.callers import caller
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 
@@ -63,13 +64,21 @@ def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
             " loaded"
         )
     users = dict(arch.used_by(boot))
+    capability = arch.capability(boot.variant, boot.rules)
     types: dict[ExecmemType, ExecmemRange] = {}
     for kind in ExecmemType:
         own = given.get(kind)
         inherited = own is None
         entry = _resolved(boot, kind, own or default, users, inherited=inherited)
         types[kind] = entry = entry if told else evolve(entry, provenance=Provenance.UNKNOWN)
+        asked = caller(kind, boot.rules, capability, arch.overrides_of(boot.variant))
+        if asked is not None:
+            types[kind] = entry = evolve(
+                entry, function=asked.function, decided_by=asked.decided_by
+            )
         where = _INHERIT if inherited else f"{arch.boot_source.split(';')[0]}: execmem_arch_setup"
+        if not boot.rules.execmem:
+            where = entry.decided_by or "nobody asks"
         formula = "copied from MODULE_TEXT" if inherited else "given by the architecture"
         boot.steps.append((f"{kind.name}.start", entry.start, formula, where))
         boot.steps.append((f"{kind.name}.end", entry.end, formula, where))
@@ -77,7 +86,6 @@ def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
             boot.steps.append((f"{kind.name}.fallback_start", entry.fallback_start, formula, where))
             boot.steps.append((f"{kind.name}.fallback_end", entry.fallback_end, formula, where))
     early = arch.early_areas(boot)
-    capability = arch.capability(boot.variant, boot.rules)
     boot.check_overrides()
     variant, macros = boot.variant, boot.macros
     return Layout(

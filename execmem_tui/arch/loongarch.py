@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import KIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
@@ -24,6 +25,10 @@ class LoongArch(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"loong64": None, "loongarch64": None}
     default_variant = "la64-16k-3level"
     boot_source = "arch/loongarch/mm/init.c"
+    overrides = Overrides(
+        module_alloc="arch/loongarch/kernel/module.c: the module area",
+        setup="arch/loongarch/mm/init.c",
+    )
     log_marks = (r"\bERA: [0-9a-f]{16}", r"\bPRMD: ", r"\bESTAT: ")
     refusal = "jump offset"
     relocations: ClassVar[Mapping[int, str]] = {66: "R_LARCH_B26"}

@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import KIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
@@ -21,6 +22,10 @@ class Mips(Architecture):
     default_variant = "mips64-16k-sym32"
     constant_windows = True
     boot_source = "arch/mips/mm/init.c"
+    overrides = Overrides(
+        module_alloc="arch/mips/kernel/module.c: the module area",
+        setup="arch/mips/mm/init.c",
+    )
     log_marks = (r"\bepc   : [0-9a-f]{8,16}", r"\bPrId  : ")
     refusal = "relocation overflow"
     relocations: ClassVar[Mapping[int, str]] = {4: "R_MIPS_26"}

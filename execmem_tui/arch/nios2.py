@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
@@ -21,6 +22,10 @@ class Nios2(Architecture):
     default_variant = "default"
     constant_windows = True
     boot_source = "arch/nios2/mm/init.c"
+    overrides = Overrides(
+        module_alloc="arch/nios2/kernel/module.c: kmalloc()",
+        setup="arch/nios2/mm/init.c",
+    )
     variants = (
         Variant(
             name="default",

@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
@@ -41,6 +42,10 @@ class Parisc(Architecture):
     default_variant = "parisc64"
     constant_windows = True
     boot_source = "arch/parisc/mm/init.c"
+    overrides = Overrides(
+        module_alloc="arch/parisc/kernel/module.c: the vmalloc area, PAGE_KERNEL_RWX",
+        setup="arch/parisc/mm/init.c",
+    )
     log_marks = (r"\bIASQ: [0-9a-f]", r"\bIAOQ: ")
     variants = tuple(
         Variant(

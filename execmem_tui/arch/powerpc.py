@@ -7,8 +7,11 @@ fit.
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
+from attrs import evolve
+
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
@@ -191,6 +194,11 @@ class PowerPC(Architecture):
     }
     default_variant = "ppc64-radix-64k"
     boot_source = "arch/powerpc/mm/mem.c"
+    overrides = Overrides(
+        module_alloc="arch/powerpc/kernel/module.c: the vmalloc area",
+        insn_page="arch/powerpc/kernel/kprobes.c",
+        setup="arch/powerpc/mm/mem.c",
+    )
     log_marks = (
         r"\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\] \.?\w+\+0x",
         r"\bNIP \[[0-9a-f]{8,16}\]",
@@ -215,6 +223,16 @@ class PowerPC(Architecture):
         _variant32("8xx", 1280, 128 * MIB, 5 * MIB, 10 * MIB, modules=32 * MIB),
         _variant32("85xx", 1056, 512 * MIB, 10 * MIB, 20 * MIB, modules=0, pmd=2 * MIB),
     )
+
+    def overrides_of(self, variant: Variant) -> Overrides:
+        """32-bit book3s and 8xx have a module area, and keep the data of modules out of it."""
+        if not variant.config.get("CONFIG_MODULES_SIZE"):
+            return self.overrides
+        return evolve(
+            self.overrides,
+            module_alloc="arch/powerpc/kernel/module.c: 32M below _etext, then the module area",
+            module_data="kernel/module/main.c: vzalloc (ARCH_WANTS_MODULES_DATA_IN_VMALLOC)",
+        )
 
     def place(self, boot: Boot) -> None:
         """The vmalloc area, and on book3s32 and 8xx the module area below PAGE_OFFSET."""
@@ -330,11 +348,13 @@ class PowerPC(Architecture):
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
         """FTRACE has no user."""
-        del boot
+        packs = boot.rules.packs_beyond_x86
         return {
             ExecmemType.MODULE_TEXT: TEXT_USER,
             ExecmemType.KPROBES: "insn slots",
-            ExecmemType.BPF: "prog packs (7.1: trampolines too)",
+            ExecmemType.BPF: "prog packs (7.1: trampolines too)"
+            if packs
+            else "an area for each program",
             ExecmemType.MODULE_DATA: DATA_USER,
         }
 

@@ -10,6 +10,7 @@ from attrs import evolve
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.arch.estimates import (
     Pair,
     areas_in,
@@ -39,6 +40,14 @@ class RiscV(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"riscv64": None, "riscv32": "rv32"}
     default_variant = "rv64-sv48"
     boot_source = "arch/riscv/mm/init.c"
+    overrides = Overrides(
+        module_alloc="arch/riscv/kernel/module.c: 2G below _end",
+        insn_page_window=(
+            "arch/riscv/kernel/probes/kprobes.c: the vmalloc area, PAGE_KERNEL_READ_EXEC"
+        ),
+        bpf_jit_alloc_exec="arch/riscv/net/bpf_jit_core.c: the 128M below the image",
+        setup="arch/riscv/mm/init.c",
+    )
     log_marks = (r"\bepc : \w+\+0x", r"\bstatus: [0-9a-f]{16} badaddr: ")
     refusal = "32-bit offset"
     refused_reach = "R_RISCV_CALL"
@@ -176,11 +185,11 @@ class RiscV(Architecture):
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
         """FTRACE has no user: call ops need no trampolines."""
-        del boot
+        packs = boot.rules.packs_beyond_x86
         return {
             ExecmemType.MODULE_TEXT: TEXT_USER,
             ExecmemType.KPROBES: "insn slots",
-            ExecmemType.BPF: "prog packs and trampolines",
+            ExecmemType.BPF: "prog packs and trampolines" if packs else "an area for each program",
             ExecmemType.MODULE_DATA: DATA_USER,
         }
 

@@ -7,6 +7,7 @@ from attrs import evolve
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.arch.estimates import Pair, is_as_measured, offset_by_pages, with_module_range
 from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.facts import Facts
@@ -30,6 +31,11 @@ class S390(Architecture):
     aliases: ClassVar[Mapping[str, str | None]] = {"s390x": None}
     default_variant = "s390x"
     boot_source = "arch/s390/mm/init.c"
+    overrides = Overrides(
+        module_alloc="arch/s390/kernel/module.c: the module area, PAGE_KERNEL_EXEC",
+        setup="arch/s390/mm/init.c",
+        insn_page="arch/s390/kernel/kprobes.c",
+    )
     log_marks = (r"\bKrnl PSW : ", r"\bKrnl GPRS: ")
     variants = (
         Variant(

@@ -5,6 +5,7 @@ from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import KIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
@@ -22,6 +23,10 @@ class Sparc(Architecture):
     default_variant = "sparc64"
     constant_windows = True
     boot_source = "arch/sparc/mm/execmem.c"
+    overrides = Overrides(
+        module_alloc="arch/sparc/kernel/module.c: the module area",
+        setup="arch/sparc/mm/execmem.c",
+    )
     log_marks = (r"\bTSTATE: [0-9a-f]{16}", r"\bTPC: ")
     variants = (
         Variant(

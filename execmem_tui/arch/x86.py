@@ -10,6 +10,7 @@ from attrs import evolve
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
+from execmem_tui.arch.callers import Overrides
 from execmem_tui.arch.estimates import (
     Pair,
     named,
@@ -91,6 +92,11 @@ class X86(Architecture):
     default_variant = "x86_64-4level"
     set_memory_purges = True
     boot_source = _INIT
+    overrides = Overrides(
+        module_alloc="arch/x86/kernel/module.c: the module area, moved by a draw at its first call",
+        setup="arch/x86/mm/init.c",
+        insn_page="arch/x86/kernel/kprobes/core.c",
+    )
     log_marks = (r"\bRIP: 0010:", r"\bEIP: 0060:", r"\bCR2: [0-9a-f]{8}", r"\b(?:x86|ia32)_\w+\+0x")
     refusal = "overflow in relocation type"
     relocations: ClassVar[Mapping[int, str]] = {

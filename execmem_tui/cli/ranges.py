@@ -135,10 +135,14 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         write_json(RangesDocument(layouts=[layout_document(layout) for layout in layouts]))
         return 0
-    from execmem_tui.view.ranges_table import layout_lines  # what the JSON does not need: 10 ms
+    # what the JSON does not need: 10 ms
+    from execmem_tui.view.callers_table import callers_lines
+    from execmem_tui.view.ranges_table import layout_lines
 
     for index, layout in enumerate(layouts):
         write_lines(([""] if index else []) + layout_lines(layout, kinds))
+        if args.type is None:
+            write_lines(["", *callers_lines(layout)])
     return 0
 
 
@@ -241,13 +245,20 @@ def _text(value: object) -> str:
 def _diff(args: argparse.Namespace) -> int:
     before, after = _short(args.diff[0]), _short(args.diff[1])
     found = differences(before, after)
+    from execmem_tui.view.callers_table import FIELDS, compared_callers_lines
     from execmem_tui.view.ranges_table import columns
 
     if args.json:
-        rows = [DifferenceDocument(field=name, before=old, after=new) for name, old, new in found]
-        write_json(LayoutsDiffDocument(before=before.id, after=after.id, differences=rows))
+        documents = [
+            DifferenceDocument(field=name, before=old, after=new) for name, old, new in found
+        ]
+        write_json(LayoutsDiffDocument(before=before.id, after=after.id, differences=documents))
     elif found:
-        write_lines(columns(found, ("FIELD", before.id, after.id)))
+        callers = compared_callers_lines(before, after)
+        rows = [row for row in found if row[0].rpartition(".")[2] not in FIELDS]
+        write_lines([*callers, ""] if callers else [])
+        equal = [f"the ranges of {before.id} and {after.id} are equal"]
+        write_lines(columns(rows, ("FIELD", before.id, after.id)) if rows else equal)
     else:
         write_lines([f"{before.id} and {after.id} are equal"])
     return 0

@@ -75,6 +75,10 @@ class ExecmemRange:
     used: bool = True
     """Somebody on this architecture and kernel allocates the type."""
     used_by: str = ""
+    function: str = ""
+    """What its user calls, down to the allocator; "" where nobody allocates it."""
+    decided_by: str = ""
+    """``file: symbol`` of who says where it lies."""
     provenance: Provenance = Provenance.DEFINED
 
     @property

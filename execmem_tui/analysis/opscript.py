@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 from attrs import frozen
 
-from execmem_tui.analysis.documents import rules_document
+from execmem_tui.analysis.layout_documents import (
+    rules_document,
+)
 from execmem_tui.analysis.verify_documents import (
     FirstDifferenceDocument,
     VerifyDocument,

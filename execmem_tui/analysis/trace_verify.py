@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from attrs import frozen
 
-from execmem_tui.analysis.documents import rules_document
+from execmem_tui.analysis.layout_documents import rules_document
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_setup import loader_check
 from execmem_tui.analysis.loads import LoaderMiss

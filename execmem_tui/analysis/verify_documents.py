@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from execmem_tui.analysis.documents import RulesDocument
+from execmem_tui.analysis.layout_documents import (
+    RulesDocument,
+)
 from execmem_tui.model.documents import ABSENT, Absent, Added, Count, Hex, Json, document
 from execmem_tui.replay.results import Held
 

@@ -9,13 +9,15 @@ from execmem_tui.analysis.documents import (
     AreaDocument,
     CountersDocument,
     HiddenDocument,
-    LayoutDocument,
     MeterDocument,
-    RulesDocument,
     area_document,
     hidden_document,
-    layout_document,
     meter_documents,
+)
+from execmem_tui.analysis.layout_documents import (
+    LayoutDocument,
+    RulesDocument,
+    layout_document,
     rules_told,
 )
 from execmem_tui.cli.output import write_json, write_lines

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from execmem_tui.analysis.documents import LayoutDocument, layout_document
+from execmem_tui.analysis.layout_documents import LayoutDocument, layout_document
 from execmem_tui.arch import explain, find, layout_ids, resolve, resolve_id
 from execmem_tui.cli.lens_documents import (
     BootLinesDocument,

@@ -8,12 +8,14 @@ from typing import ClassVar
 from execmem_tui.analysis.documents import (
     AreaDocument,
     PartDocument,
-    RulesDocument,
     area_document,
     part_document,
-    rules_told,
 )
 from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.analysis.layout_documents import (
+    RulesDocument,
+    rules_told,
+)
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source

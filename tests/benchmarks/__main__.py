@@ -2,9 +2,10 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 
 from tests.benchmarks.in_process import cursor_move_p50
-from tests.benchmarks.processes import first_paint_ratio, headless_ratio, verify_ratio
+from tests.benchmarks.processes import command_ratio, first_paint_ratio, verify_ratio
 
 
 def cursor_move_ms() -> float:
@@ -22,8 +23,17 @@ def two_cpus() -> float:
     return verify_ratio("arm64-7.2.13-nokaslr")
 
 
+def _command(budget: float, *arguments: str) -> tuple[str, Callable[[], float], float, str]:
+    name = f"{' '.join(arguments)} against python -c pass, CPU"
+    return name, partial(command_ratio, *arguments), budget, "times"
+
+
 BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
-    ("ranges --json against python -c pass, CPU", headless_ratio, 8.0, "times"),
+    _command(2.5, "--version"),
+    _command(5.0, "ranges", "--arch", "arm64", "--json"),
+    _command(8.0, "map"),
+    _command(8.0, "whatis", "ffff80007b000000"),
+    _command(15.0, "run", "laptop-arm64"),
     ("first paint against a bare Textual app", first_paint_ratio, 1.5, "times"),
     (
         "verify of 1,000,000 events of one CPU against a loop that splits each line",

@@ -74,12 +74,12 @@ def paired(first: list[float], second: list[float]) -> float:
     return ratios[len(ratios) // 2]
 
 
-def headless_ratio(runs: int = 9) -> float:
-    """``ranges --arch arm64 --json`` against ``python -c pass``, CPU time."""
-    ranges = [sys.executable, "-m", "execmem_tui.cli.main", "ranges", "--arch", "arm64", "--json"]
+def command_ratio(*arguments: str, runs: int = 9) -> float:
+    """A command against ``python -c pass``, CPU time."""
+    command = [sys.executable, "-m", "execmem_tui", *arguments]
     bare = [sys.executable, "-c", "pass"]
-    cpu_seconds(ranges)
-    pairs = [(cpu_seconds(ranges), cpu_seconds(bare)) for _ in range(runs)]
+    cpu_seconds(command)
+    pairs = [(cpu_seconds(command), cpu_seconds(bare)) for _ in range(runs)]
     return paired([pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 

@@ -45,7 +45,7 @@ from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.pane import PaneView
-from execmem_tui.tui.widgets.time import TimeStrip
+from execmem_tui.tui.widgets.time import Sought
 from execmem_tui.view.actions import ACTIONS, rebound
 from execmem_tui.view.viewport import Viewport
 
@@ -399,9 +399,11 @@ class ExecmemApp(App[int]):
         """Focus a pane that was clicked, and go there."""
         self.look.focus_pane(message.number, message.address)
 
-    def on_time_strip_sought(self, message: TimeStrip.Sought) -> None:
-        """Go to a step that was clicked."""
+    def on_sought(self, message: Sought) -> None:
+        """Go to a moment that was chosen, and to the address where one was chosen with it."""
         self.time.seek(message.step)
+        if message.address is not None:
+            self.look_at(message.address)
 
     def on_events_view_chosen(self, message: EventsView.Chosen) -> None:
         """Go to an event that was clicked."""

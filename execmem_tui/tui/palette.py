@@ -32,6 +32,9 @@ class Palette:
         self.muted = Style(dim=True)
         self.strong = Style(bold=True)
         self.cursor = Style(reverse=True, bold=True)
+        self.cursor_mark = Style(
+            bold=True, color=None if app.no_color else Color.parse(variables["accent"]).rich_color
+        )
         self.alarm = (
             Style(bold=True, reverse=True)
             if self._plain
@@ -58,6 +61,10 @@ class Palette:
                 )
             self._styles[key] = style
         return style
+
+    def colour(self, name: str) -> Color:
+        """Return the colour of a look."""
+        return self._colours[name]
 
     def swatch(self, name: str) -> tuple[str, Style]:
         """Return the letter of a kind and its style, for legends."""

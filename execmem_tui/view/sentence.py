@@ -162,7 +162,8 @@ def _state(snapshot: Snapshot, holes: HoleIndex) -> Sentence:
         )
         return Sentence(f"{text}.", text)
     room = room_in(layout, holes, entry.start, entry.end)
-    taken, size = format_size(room.taken), format_size(room.size)
+    size = format_size(room.size)
+    taken = _taken(room)
     if room.size > _ENDLESS:
         return Sentence(
             f"Module code may lie anywhere in {size}: {taken} are taken, the rest is free.",
@@ -171,8 +172,14 @@ def _state(snapshot: Snapshot, holes: HoleIndex) -> Sentence:
     near = "near the kernel" if entry.has_fallback else "for modules"
     return Sentence(
         f"{_must(layout, entry)}: {taken} of {size} are taken, {_left(room)}.",
-        f"{taken} of {size} {near} are taken, {_left(room)}.",
+        f"{taken[0].upper()}{taken[1:]} of {size} {near} are taken, {_left(room)}.",
     )
+
+
+def _taken(room: Room) -> str:
+    """``18.6M``; ``nearly all`` where that rounds to the size of the window and is not."""
+    taken = format_size(room.taken)
+    return "nearly all" if room.free and taken == format_size(room.size) else taken
 
 
 def _must(layout: Layout, entry: ExecmemRange) -> str:

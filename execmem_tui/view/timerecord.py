@@ -90,6 +90,8 @@ class TimeRecord:
         pairs = {pair for kind in types for pair in history.layout.range_of(kind).windows}
         self.windows = tuple(_without(history.layout.image, union(pairs)))
         """Where areas are looked at: the kernel image, which never changes, is left out."""
+        self.version = 0
+        """Another one whenever anything changed."""
         self._read_anew()
 
     def _read_anew(self) -> None:
@@ -162,6 +164,7 @@ class TimeRecord:
         return any(each.start <= start and end <= each.end for each in self.stretches)
 
     def _take(self, events: Sequence[Event]) -> None:
+        self.version += 1
         step, every = self.step, self._every
         due = self.steps[-1] + every
         for event in events:

@@ -105,7 +105,9 @@ def test_how_the_pieces_are_told() -> None:
     assert "70M are left in 2 pieces, the largest 40M" in sentence(snap(middle)).text
     low = filler(NEAR.start + PAGE, 10 * MIB)
     assert "70M are left, almost all in one piece" in sentence(snap(low)).text
-    assert "nothing is left" in sentence(snap(nearly_full(0))).text
+    assert "80M of 80M are taken, nothing is left" in sentence(snap(nearly_full(0))).text
+    assert "nearly all of 80M are taken, 8K are left" in sentence(snap(nearly_full(8 * KIB))).text
+    assert sentence(snap(nearly_full(8 * KIB))).short.startswith("Nearly all of 80M near the")
 
 
 def test_an_unknown_window_is_said_to_be_unknown() -> None:

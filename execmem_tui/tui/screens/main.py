@@ -115,7 +115,7 @@ class MainScreen(Screen[None]):
                     cls.source, cls.shown, cls.pane, cls.origin, cls.palette
                 )
             yield SidePanel().data_bind(cls.source, cls.shown, cls.origin, cls.address, cls.palette)
-        yield TimeStrip().data_bind(cls.source, cls.shown, cls.palette)
+        yield TimeStrip().data_bind(cls.source, cls.shown, cls.pane, cls.palette)
         yield Legend().data_bind(cls.palette)
         yield Hints().data_bind(cls.palette, actions=cls.hints)
 

@@ -1,4 +1,4 @@
-"""What there is to say about this step, in a sentence."""
+"""The one sentence under the title: the largest text on the screen."""
 
 from rich.text import Text
 from textual.reactive import reactive
@@ -6,13 +6,16 @@ from textual.widgets import Static
 
 from execmem_tui.sources.base import Captioned, Source
 from execmem_tui.tui.shown import Shown
+from execmem_tui.view import sentence
+from execmem_tui.view.sentence import Sentence as Said
 
 
 class Sentence(Static):
-    """The caption of a scenario, or the newest event."""
+    """How things stand, until something happens: then what happened; a scenario's own caption."""
 
     DEFAULT_CSS = """
     Sentence { height: auto; max-height: 30%; color: $foreground; text-style: bold; padding: 0 1; }
+    Sentence.alarm { color: $error; }
     """
 
     source: reactive[Source | None] = reactive(None)
@@ -20,11 +23,39 @@ class Sentence(Static):
     shown: reactive[Shown | None] = reactive(None, layout=True)
     """The models of the step."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._begun: int | None = None
+        """The step that the source was opened at, while nothing has happened since."""
+        self._told: tuple[Shown, Said] | None = None
+
+    def watch_source(self) -> None:
+        """Begin with how things stand."""
+        self._begun = None if self.source is None else self.source.history.step
+        self._told = None
+
+    def said(self) -> Said | None:
+        """Return what there is to say; None where there is nothing, or the source has its own words."""
+        if self.shown is None or self.source is None or isinstance(self.source, Captioned):
+            return None
+        if self._told is None or self._told[0] is not self.shown:
+            step = self.shown.snapshot.step
+            if step != self._begun:
+                self._begun = None
+            said = (
+                sentence.sentence(self.shown.snapshot, holes=self.shown.holes)
+                if step == self._begun
+                else sentence.said(self.source.history)
+            )
+            self._told = self.shown, said
+        return self._told[1]
+
     def render(self) -> Text:
-        """Return the sentence."""
-        if self.shown is None or self.source is None:
-            return Text("")
-        if isinstance(self.source, Captioned):
+        """Return the sentence, in as many words as there is room for."""
+        said = self.said()
+        self.set_class(said is not None and said.alarm, "alarm")
+        if said is not None:
+            return Text(said.fit(self.size.width), no_wrap=True)
+        if self.shown is not None and isinstance(self.source, Captioned):
             return Text(self.source.caption(self.shown.snapshot.step))
-        event = self.shown.snapshot.event
-        return Text(self.source.title if event is None else event.text, no_wrap=True)
+        return Text("")

@@ -1,53 +1,278 @@
-"""The time strip: where among the events the screen is."""
+"""The time strip: what was in use when, where among the events the screen is, and a click goes there."""
 
-from rich.text import Text
+from typing import Final
+
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
+from textual.geometry import Size
 from textual.message import Message
-from textual.reactive import reactive
-from textual.widgets import Static
+from textual.reactive import reactive, var
+from textual.strip import Strip
+from textual.widget import Widget
 
+from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.time_ink import TimeInk
+from execmem_tui.view.panes import PANES
+from execmem_tui.view.timeline import (
+    PLAYHEAD,
+    SIGNS,
+    count_bars,
+    fill_bars,
+    gutter,
+    mark_columns,
+    strip_height,
+    where,
+)
+from execmem_tui.view.timemap import Mark, MarkKind, Scale, TimeMap, marks
+from execmem_tui.view.timerecord import TimeRecord
+
+_GUTTER: Final = 7
+_ALARMS: Final = (MarkKind.SPILL_BEGINS, MarkKind.SPILL_ENDS, MarkKind.FAILURE)
 
 
-class TimeStrip(Static):
-    """One line as long as the history, with a playhead; a click goes there."""
+class Sought(Message):
+    """A moment was chosen, and an address where the place tells one."""
 
-    DEFAULT_CSS = "TimeStrip { height: 1; padding: 0 1; }"
+    def __init__(self, step: int, address: Address | None = None) -> None:
+        super().__init__()
+        self.step = step
+        self.address = address
 
-    source: reactive[Source | None] = reactive(None)
+
+class Times:
+    """The records of one source, one a pane, made when they are first looked at."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._records: dict[int, TimeRecord] = {}
+
+    def record(self, pane: int) -> TimeRecord:
+        """Return the record of a pane, up to the newest event."""
+        record = self._records.get(pane)
+        if record is None:
+            record = self._records[pane] = TimeRecord(self.source.history, PANES[pane - 1][1])
+        else:
+            record.follow()
+        return record
+
+
+class TimeView(Widget):
+    """What the strip and the map of time have in common: a record in lines and columns, and a playhead."""
+
+    source: var[Source | None] = var(None)
     """What feeds the map."""
     shown: reactive[Shown | None] = reactive(None)
     """The models of the step."""
+    pane: reactive[int] = reactive(1)
+    """The pane whose windows are shown, 1 to 4."""
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
+    scale: reactive[Scale] = reactive(Scale.EVENTS)
+    """What the columns divide evenly."""
 
-    class Sought(Message):
-        """A step was chosen on the strip."""
+    GUTTER = _GUTTER
+    """Columns before the first column of time."""
 
-        def __init__(self, step: int) -> None:
-            super().__init__()
-            self.step = step
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own word
+        super().__init__(id=id)
+        self._times: Times | None = None
+        self._ink: TimeInk | None = None
+        self._map: TimeMap | None = None
+        self._key: tuple[object, ...] = ()
+        self._marks: dict[int, Mark] = {}
 
-    def render(self) -> Text:
-        """Return the line: what has been, the playhead, what is still to come."""
-        text = Text(no_wrap=True, overflow="crop")
-        if self.shown is None or self.palette is None:
-            return text
-        snapshot = self.shown.snapshot
-        room = max(1, self.size.width - len("TIME "))
-        at = (room - 1) * snapshot.step // max(1, snapshot.steps)
-        text.append("TIME ", self.palette.strong)
-        text.append("━" * at + "●", self.palette.strong)
-        text.append("─" * (room - 1 - at), self.palette.muted)
-        return text
+    @property
+    def record(self) -> TimeRecord | None:
+        """The record of the pane, up to the newest event; None before there is a source."""
+        if self.source is None:
+            return None
+        if self._times is None or self._times.source is not self.source:
+            self._times = Times(self.source)
+        return self._times.record(self.pane)
 
-    def on_click(self, event: events.Click) -> None:
-        """Go to the step under the pointer."""
-        if self.shown is None:
+    @property
+    def ink(self) -> TimeInk | None:
+        """The colours of the theme."""
+        if self.palette is not None and (
+            self._ink is None or self._ink.palette is not self.palette
+        ):
+            self._ink = TimeInk(self.palette)
+        return self._ink
+
+    def map_lines(self) -> int:
+        """Return how many lines of the widget show addresses."""
+        raise NotImplementedError
+
+    def time_map(self) -> TimeMap | None:
+        """Return the record in this widget's lines and columns; made anew only if something changed."""
+        record = self.record
+        if record is None or not self.size.width:
+            return None
+        columns = max(1, self.size.width - self.GUTTER)
+        lines = max(1, self.map_lines())
+        key = (record, record.version, lines, columns, self.scale)
+        if self._map is None or key != self._key:
+            self._key = key
+            self._map = TimeMap(record, lines, columns, self.scale)
+            self._marks = mark_columns(self._map, marks(record))
+        return self._map
+
+    def marks_by_column(self) -> dict[int, Mark]:
+        """Return the mark that each column shows, if any."""
+        return self._marks
+
+    def playhead(self, shown: TimeMap) -> int:
+        """Return the column of the step that the screen shows."""
+        return 0 if self.shown is None else shown.column_of(self.shown.snapshot.step)
+
+    def cells_of(self, shown: TimeMap, half: int) -> list[Segment]:
+        """Return the cells of the line whose upper half row is `half`, with the playhead."""
+        ink = self.ink
+        if ink is None:
+            return []
+        head = self.playhead(shown)
+        segments: list[Segment] = []
+        run, style = "", Style()
+        pairs = zip(shown.cells[half], shown.cells[half + 1], strict=True)
+        for column, (upper, lower) in enumerate(pairs):
+            if column == head:
+                char, look = PLAYHEAD, ink.head(upper, future=False)
+            else:
+                char, look = ink.cell(upper, lower, future=column > head)
+            if look != style and run:
+                segments.append(Segment(run, style))
+                run = ""
+            style = look
+            run += char
+        segments.append(Segment(run, style))
+        return segments
+
+    def mark_segments(self, shown: TimeMap) -> list[Segment]:
+        """Return the line of marks: signs where something changes, bars where spills are many."""
+        palette = self.palette
+        if palette is None:
+            return []
+        bars, head = count_bars(shown.spills), self.playhead(shown)
+        segments = []
+        for column in range(shown.columns):
+            mark = self._marks.get(column)
+            style = palette.muted if mark and mark.kind not in _ALARMS else palette.alarm
+            if column == head:
+                segments.append(Segment(PLAYHEAD, palette.cursor_mark))
+            elif mark is not None:
+                segments.append(Segment(SIGNS[mark.kind], style))
+            else:
+                segments.append(Segment(bars[column], style))
+        return segments
+
+    def seek_at(self, column: int, line: int | None) -> None:
+        """Choose the moment of a column, and the address of a line."""
+        shown = self.time_map()
+        if shown is None:
             return
-        room = max(2, self.size.width - len("TIME ") - 2)
-        column = event.get_content_offset_capture(self).x - len("TIME ")
-        steps = self.shown.snapshot.steps
-        self.post_message(self.Sought(min(max(0, steps * column // (room - 1)), steps)))
+        step = shown.steps[min(max(column, 0), shown.columns - 1)]
+        record = self.record
+        if record is not None and column <= 0:
+            step = record.first_step
+        self.post_message(Sought(step, None if line is None else shown.address_at(line)))
+
+
+class TimeStrip(TimeView):
+    """One to six lines as long as the history."""
+
+    DEFAULT_CSS = "TimeStrip { height: auto; padding: 0 1; }"
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Take one line of a small terminal and up to six of a large one."""
+        del container, width
+        return strip_height(viewport.height)
+
+    def map_lines(self) -> int:
+        """All but the rule and the marks."""
+        return max(1, self.size.height - 2)
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line on the widget's own ground."""
+        return self.draw(y).apply_style(self.rich_style)
+
+    def draw(self, y: int) -> Strip:
+        """Return one line: rule, addresses over time, marks; or the bars of a single line."""
+        width, palette, shown = self.size.width, self.palette, self.time_map()
+        if palette is None or shown is None or self.shown is None:
+            return Strip.blank(width)
+        if self.size.height == 1:
+            return self._bars(shown, palette)
+        if y == 0:
+            return self._rule(palette)
+        if y == self.size.height - 1:
+            label = Segment(f"{'▲ ✗':<{_GUTTER}}", palette.muted)
+            return Strip([label, *self.mark_segments(shown)]).adjust_cell_length(width)
+        return self._line(shown, palette, y - 1)
+
+    def _line(self, shown: TimeMap, palette: Palette, number: int) -> Strip:
+        width = self.size.width
+        if number >= len(shown.lines) or self.shown is None:
+            return Strip.blank(width)
+        line = shown.lines[number]
+        layout, kind = self.shown.snapshot.layout, PANES[self.pane - 1][1][0]
+        label = Segment(gutter(layout, kind, line, _GUTTER), palette.muted)
+        if line.fold:
+            text = f"{line.text} ".ljust(shown.columns, "⋯")
+            return Strip([label, Segment(text, palette.muted)]).adjust_cell_length(width)
+        half = 2 * sum(not each.fold for each in shown.lines[:number])
+        return Strip([label, *self.cells_of(shown, half)]).adjust_cell_length(width)
+
+    def _rule(self, palette: Palette) -> Strip:
+        width, record = self.size.width, self.record
+        if record is None or self.shown is None:
+            return Strip.blank(width)
+        snapshot = self.shown.snapshot
+        words = where(record, snapshot.step, snapshot.counters)
+        room = max(0, width - _GUTTER - 2)
+        text = words if len(words) <= room else words[: max(0, room - 1)] + "…"
+        rest = max(0, width - _GUTTER - len(text) - 1)
+        return Strip(
+            [
+                Segment("━ TIME ", palette.strong),
+                Segment(text),
+                Segment(" " + "━" * rest, palette.muted),
+            ]
+        ).adjust_cell_length(width)
+
+    def _bars(self, shown: TimeMap, palette: Palette) -> Strip:
+        """Return the single line of a small terminal."""
+        bars, head = fill_bars(shown), self.playhead(shown)
+        segments = [Segment(f"{'TIME':<{_GUTTER}}", palette.strong)]
+        for column, bar in enumerate(bars):
+            mark = self._marks.get(column)
+            if column == head:
+                segments.append(Segment(PLAYHEAD, palette.cursor_mark))
+            elif mark is not None and mark.kind in _ALARMS:
+                segments.append(Segment(SIGNS[mark.kind], palette.alarm))
+            else:
+                style = palette.alarm if shown.spills[column] else Style()
+                segments.append(Segment(bar, palette.muted if column > head else style))
+        return Strip(segments).adjust_cell_length(self.size.width)
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """Go to the moment under the pointer, and follow the pointer from there."""
+        self.capture_mouse()
+        self._seek_to(event)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Seek while the button is down."""
+        if self.app.mouse_captured is self:
+            self._seek_to(event)
+
+    def on_mouse_up(self) -> None:
+        """Let go."""
+        self.release_mouse()
+
+    def _seek_to(self, event: events.MouseEvent) -> None:
+        at = event.get_content_offset_capture(self)
+        line = at.y - 1 if self.size.height > 1 else None
+        self.seek_at(at.x - _GUTTER, line)

@@ -1,0 +1,137 @@
+"""What the lines of time say: bars of use, spills by column, marks, and words for where one is."""
+
+from collections.abc import Sequence
+from math import isnan
+from typing import Final
+
+from execmem_tui.history import History
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.snapshots import Counters
+from execmem_tui.model.units import Address, format_size, hex_address
+from execmem_tui.view.kinds import EIGHTHS
+from execmem_tui.view.timemap import FULL, Mark, MarkKind, Scale, TimeLine, TimeMap, name_at
+from execmem_tui.view.timerecord import TimeRecord
+from execmem_tui.view.why_text import window_word
+
+SIGNS: Final = {
+    MarkKind.SPILL_BEGINS: "▲",
+    MarkKind.SPILL_ENDS: "△",
+    MarkKind.FAILURE: "✗",
+    MarkKind.PURGE: "◇",
+    MarkKind.NAME: "'",
+}
+_RANK: Final = tuple(MarkKind)
+"""Where two marks fall on one column, the first of these is shown."""
+
+PLAYHEAD: Final = "┃"
+
+
+def strip_height(rows: int) -> int:
+    """Return how many of a terminal's `rows` the time strip takes: one on a small terminal, up to six."""
+    if rows < 36:
+        return 1
+    return min(6, max(4, rows // 10))
+
+
+def fill_bars(shown: TimeMap) -> str:
+    """Return one bar a column: how much of all that is shown was in use."""
+    if not shown.halves:
+        return " " * shown.columns
+    sizes = [half.end - half.start for half in shown.halves]
+    sums = [
+        sum(cell.eighths * size for cell, size in zip(column, sizes, strict=True))
+        for column in zip(*shown.cells, strict=True)
+    ]
+    most = max(sums)
+    if not most:
+        return " " * shown.columns
+    return "".join(EIGHTHS[-(-each * FULL // most)] for each in sums)
+
+
+def count_bars(counts: Sequence[int]) -> str:
+    """Return one bar a column for how often something happened; any at all shows."""
+    most = max(counts, default=0)
+    if not most:
+        return " " * len(counts)
+    return "".join(EIGHTHS[-(-count * FULL // most)] for count in counts)
+
+
+def mark_columns(shown: TimeMap, marks: Sequence[Mark]) -> dict[int, Mark]:
+    """Return the mark to show at each column that has any."""
+    found: dict[int, Mark] = {}
+    for mark in sorted(marks, key=lambda each: _RANK.index(each.kind)):
+        found.setdefault(shown.column_of(mark.step), mark)
+    return found
+
+
+def mark_near(shown: TimeMap, marks: Sequence[Mark], column: int) -> Mark | None:
+    """Return the mark that a column shows, or None."""
+    return mark_columns(shown, marks).get(column)
+
+
+def step_time(history: History, step: int) -> float | None:
+    """Return the seconds of the newest event up to `step` that has a time, or None."""
+    for event in reversed(history.events(max(history.first_step, step - _BACK), step)):
+        if event.time is not None:
+            return event.time
+    return None
+
+
+_BACK: Final = 256
+"""Events without a time in a row that are passed over: markers, lost events."""
+
+
+def where(record: TimeRecord, step: int, counters: Counters) -> str:
+    """Say at which moment one is: step and seconds, the phase, what happened so far."""
+    history = record.history
+    time = step_time(history, step)
+    at = f"step {step:,} of {history.steps:,}" + ("" if time is None else f" · {time:.3f} s")
+    name = name_at(record, step)
+    spilled = f"▲ {counters.fallbacks:,} spilled" if counters.fallbacks else "nothing spilled"
+    failed = f" · ✗ {counters.failures:,} failed" if counters.failures else ""
+    return f"{at}{f' · {name}' if name else ''} · {spilled}{failed}"
+
+
+def gutter(layout: Layout, kind: ExecmemType, line: TimeLine, width: int) -> str:
+    """Return what stands before a line: its address, or the word of its window where that is all that fits."""
+    digits = layout.word_bits // 4
+    if line.fold:
+        return "⋯".ljust(width)
+    if width > digits:
+        return hex_address(line.start, layout.word_bits).ljust(width)
+    window = layout.range_of(kind).window_of(line.start)
+    return ("" if window is None else window_word(layout, kind, window))[: width - 1].ljust(width)
+
+
+def scale_line(shown: TimeMap, record: TimeRecord, width: int) -> str:
+    """Return the line under the columns: steps or seconds where they are, as many as have room."""
+    seconds = {step: time for step, time, _ in record.samples()}
+    text = [" "] * width
+    at = 0
+    for column in range(0, shown.columns, max(1, shown.columns // max(1, width // 16))):
+        step = shown.steps[column]
+        time = seconds.get(step, float("nan"))
+        label = f"{step:,}" if shown.scale is Scale.EVENTS or isnan(time) else f"{time:.1f} s"
+        if column >= at and column + len(label) < width:
+            text[column : column + len(label)] = label
+            at = column + len(label) + 2
+    return "".join(text)
+
+
+def cell_words(layout: Layout, shown: TimeMap, half: int, column: int, record: TimeRecord) -> str:
+    """Say what one half row was at one column, for the line below the map."""
+    row, cell = shown.halves[half], shown.cells[half][column]
+    step = shown.steps[column]
+    time = step_time(record.history, step)
+    moment = f"step {step:,}" if time is None else f"{time:.3f} s"
+    size = format_size(row.end - row.start)
+    place = f"{_hex(layout, row.start)} + {size}"
+    if cell.kind is None:
+        return f"{moment}: {place}: nobody"
+    kind = f"{cell.kind.value}{', fallback' if cell.fallback else ''}"
+    return f"{moment}: {place}: {cell.eighths * 100 // FULL} % in use, mostly {kind}"
+
+
+def _hex(layout: Layout, address: Address) -> str:
+    return hex_address(address, layout.word_bits)

@@ -1,0 +1,112 @@
+"""The time strip: what it draws, and that a click is a moment and an address."""
+
+from textual.widgets import Static
+
+from execmem_tui.sources.base import Recording, SourceKind
+from execmem_tui.sources.booted import open_booted
+from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.widgets.sentence import Sentence
+from execmem_tui.tui.widgets.time import TimeStrip
+from tests.recorded import exhausted
+from tests.tui.driving import make_app, press, shown_text
+
+
+def trace_app(step: int = 0) -> ExecmemApp:
+    history = exhausted()
+    history.seek(step)
+    return ExecmemApp(Recording(SourceKind.REPLAY, "a trace", history), theme="execmem-dark")
+
+
+def strip_lines(app: ExecmemApp) -> list[str]:
+    strip = app.main.query_one(TimeStrip)
+    return [strip.render_line(y).text for y in range(strip.size.height)]
+
+
+def told(app: ExecmemApp) -> str:
+    return str(app.main.query_one(Sentence).render())
+
+
+async def test_one_line_at_80x24_with_the_use_over_time() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        [line] = strip_lines(app)
+        assert line.startswith("TIME")
+        assert "▁" in line
+        assert line.rstrip().endswith("┃")
+
+
+async def test_four_lines_at_120x40_six_at_most() -> None:
+    app = trace_app(4681)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        lines = strip_lines(app)
+        assert len(lines) == 4
+        assert "step 4,681 of 57,065 · 55.949 s · lab: insmod sctp begin · ▲ 1 spilled" in lines[0]
+        assert lines[1].startswith("far")
+        assert lines[2].startswith("near")
+        assert "▲" in lines[3]
+        await pilot.resize_terminal(120, 80)
+        await pilot.pause()
+        assert len(strip_lines(app)) == 6
+
+
+async def test_a_click_is_a_moment_and_an_address() -> None:
+    app = trace_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        strip = app.main.query_one(TimeStrip)
+        shown = strip.time_map()
+        assert shown is not None
+        column = shown.column_of(20_000)
+        await pilot.click(TimeStrip, offset=(1 + 7 + column, 2))
+        await pilot.pause()
+        assert app.source.history.step == shown.steps[column]
+        assert app.cursor == shown.lines[1].start
+        await pilot.click(TimeStrip, offset=(1 + 7, 0))  # the rule tells no address
+        await pilot.pause()
+        assert app.source.history.step == 0
+
+
+async def test_dragging_seeks_until_the_button_is_let_go() -> None:
+    app = trace_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.mouse_down(TimeStrip, offset=(30, 3))
+        await pilot.pause()
+        first = app.source.history.step
+        await pilot.hover(TimeStrip, offset=(60, 3))
+        await pilot.pause()
+        second = app.source.history.step
+        assert 0 < first < second
+        await pilot.mouse_up(TimeStrip, offset=(60, 3))
+        await pilot.hover(TimeStrip, offset=(90, 3))
+        await pilot.pause()
+        assert app.source.history.step == second
+
+
+async def test_the_sentence_begins_with_how_things_stand_and_tells_what_happens() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert told(app).startswith("Module code must lie near the kernel: 18.6M of 80M are taken")
+        assert "61.4M are left in one piece" in shown_text(app)
+        await press(pilot, "a")
+        assert told(app).startswith("module 1 64K: placed near the kernel; 61.4M are left")
+        await press(pilot, "u")
+        assert not app.main.query_one(Sentence).has_class("alarm")
+        app.source.fill()  # type: ignore[attr-defined]
+        app.show_step()
+        await pilot.pause()
+        assert "40K short: placed far away, every call through a PLT" in told(app)
+        assert app.main.query_one(Sentence).has_class("alarm")
+        assert isinstance(app.main.query_one(Sentence), Static)
+
+
+async def test_without_colour_the_strip_has_letters() -> None:
+    app = ExecmemApp(Recording(SourceKind.REPLAY, "a trace", exhausted()), theme="execmem-ansi")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        lines = strip_lines(app)
+        assert "X" in lines[1] or "x" in lines[1]
+        assert "D" in lines[2].upper()
+        assert "▀" not in "".join(lines)

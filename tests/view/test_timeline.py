@@ -1,0 +1,111 @@
+"""The words and bars beside address x time."""
+
+import pytest
+
+from execmem_tui.arch import resolve
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area
+from execmem_tui.model.events import Allocated, Noted
+from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.snapshots import Counters
+from execmem_tui.view.timeline import (
+    cell_words,
+    count_bars,
+    fill_bars,
+    gutter,
+    mark_columns,
+    scale_line,
+    step_time,
+    strip_height,
+    where,
+)
+from execmem_tui.view.timemap import Mark, MarkKind, Scale, TimeLine, TimeMap, marks
+from execmem_tui.view.timerecord import TimeRecord
+from tests.recorded import exhausted
+
+MIB = 1 << 20
+TEXT = ExecmemType.MODULE_TEXT
+TYPES = (TEXT, ExecmemType.MODULE_DATA)
+ARM64 = resolve("arm64")
+
+
+@pytest.fixture(scope="module")
+def record() -> TimeRecord:
+    return TimeRecord(exhausted(), TYPES)
+
+
+def test_the_strip_grows_with_the_terminal() -> None:
+    assert [strip_height(rows) for rows in (24, 35, 36, 40, 45, 50, 80)] == [1, 1, 4, 4, 4, 5, 6]
+
+
+def test_bars_are_relative_and_any_at_all_shows() -> None:
+    assert count_bars((0, 1, 50, 100)) == " ▁▄█"
+    assert count_bars((0, 0)) == "  "
+    assert count_bars(()) == ""
+
+
+def test_the_bars_of_use_rise_and_fall_with_the_trace(record: TimeRecord) -> None:
+    bars = fill_bars(TimeMap(record, 6, 100))
+    assert len(bars) == 100
+    assert bars[0] < bars[20] < bars[45]
+    assert bars[70] < bars[45]
+    empty = TimeRecord(History(ARM64), TYPES)
+    assert fill_bars(TimeMap(empty, 3, 5)) == "     "
+
+
+def test_marks_fall_on_their_columns_the_more_telling_first(record: TimeRecord) -> None:
+    shown = TimeMap(record, 6, 100)
+    found = mark_columns(shown, marks(record))
+    assert found[shown.column_of(4681)].kind is MarkKind.SPILL_BEGINS
+    same = [Mark(9, MarkKind.NAME, "n"), Mark(9, MarkKind.FAILURE, "f")]
+    assert mark_columns(shown, same)[shown.column_of(9)].text == "f"
+
+
+def test_where_one_is(record: TimeRecord) -> None:
+    words = where(record, 4681, Counters(fallbacks=1))
+    assert words == "step 4,681 of 57,065 · 55.949 s · lab: insmod sctp begin · ▲ 1 spilled"
+    words = where(record, 0, Counters(failures=2))
+    assert words == "step 0 of 57,065 · nothing spilled · ✗ 2 failed"
+
+
+def test_the_time_of_a_step_is_that_of_the_last_event_that_has_one() -> None:
+    history = History(ARM64)
+    history.append([Noted(message="a", time=2.5), Noted(message="b"), Noted(message="c")])
+    assert [step_time(history, step) for step in range(4)] == [None, 2.5, 2.5, 2.5]
+
+
+def test_the_gutter_says_the_address_or_the_window() -> None:
+    entry = ARM64.range_of(TEXT)
+    near = TimeLine(entry.start, entry.start + MIB, ())
+    assert gutter(ARM64, TEXT, near, 7) == "⋯      "
+    half = TimeMap(_one(entry.start), 1, 3).lines[0]
+    assert gutter(ARM64, TEXT, half, 7) == "near   "
+    assert gutter(ARM64, TEXT, half, 17) == f"{entry.start:x} "
+    far = TimeMap(_one(entry.fallback_start, Window.FALLBACK), 1, 3).lines[0]
+    assert gutter(ARM64, TEXT, far, 7) == "far    "
+
+
+def _one(start: int, window: Window = Window.PREFERRED) -> TimeRecord:
+    history = History(ARM64)
+    area = Area(start=start, size=MIB, type=TEXT, window=window)
+    history.append([Allocated(area=area, requested=1, added=(area,), time=1.5)])
+    return TimeRecord(history, TYPES)
+
+
+def test_the_scale_says_steps_or_seconds(record: TimeRecord) -> None:
+    steps = scale_line(TimeMap(record, 6, 100), record, 100)
+    assert len(steps) == 100
+    assert steps.split()[-1].replace(",", "").isdigit()
+    seconds = scale_line(TimeMap(record, 6, 100, Scale.SECONDS), record, 100)
+    assert seconds.count(" s") >= 3
+
+
+def test_a_cell_in_words(record: TimeRecord) -> None:
+    start = ARM64.range_of(TEXT).fallback_start
+    one = _one(start, Window.FALLBACK)
+    shown = TimeMap(one, 1, 2)
+    assert cell_words(ARM64, shown, 0, 1, one) == (
+        "1.500 s: ffff800003000000 + 512K: 100 % in use, mostly module, fallback"
+    )
+    assert cell_words(ARM64, shown, 0, 0, one).endswith("nobody")
+    assert "s: " in cell_words(ARM64, TimeMap(record, 6, 100), 0, 50, record)

@@ -174,6 +174,7 @@ def layout_ids() -> list[str]:
         f"{kernel}/{name}/{variant.name}/{mode}"
         for name in architectures()
         for variant in architecture(name).variants
+        if variant.listed
         for mode in variant.modes
         for kernel in variant.kernels
     ]

@@ -1,6 +1,6 @@
 """32-bit arm: 16 MiB below the image for everything, the vmalloc area as fallback."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
@@ -13,9 +13,11 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
-from execmem_tui.model.units import Bytes
+from execmem_tui.model.units import Address, Bytes
 
 _MEMORY: Final = "arch/arm/include/asm/memory.h"
+_BELOW: Final = {0xBF, 0x7F, 0x3F}
+"""The 16 MiB below each split of user and kernel space, by the address's top byte."""
 _MMU: Final = "arch/arm/mm/mmu.c: adjust_lowmem_bounds"
 
 
@@ -54,6 +56,10 @@ class Arm(Architecture):
         module_alloc="arch/arm/kernel/module.c: the module area, then vmalloc with ARM_MODULE_PLTS",
         setup="arch/arm/mm/init.c",
     )
+    banners = (
+        (r"\barm(?:eb|v\w+)?-[\w.-]*(?:gcc|clang|linux|eabi)|-armmp\b", "armhf"),
+        (r"-v[67]l?\+|[-.]armv[5-8]\w*|-(?:kirkwood|marvell|ixp4xx)\b", "armhf"),
+    )
     log_marks = (
         r"\(Flattened Device Tree\)",
         r"\[<[0-9a-f]{8}>\] \(\w+(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?\) from ",
@@ -89,6 +95,14 @@ class Arm(Architecture):
         _variant("v7-2g-highmem", 0x80000000, GIB, highmem=True),
         _variant("v7-1g-lowmem", 0x40000000, GIB, highmem=False),
     )
+
+    def named_by_addresses(
+        self, addresses: Sequence[Address], code: Sequence[Address]
+    ) -> str | None:
+        """Modules lie in the 16 MiB below the kernel, which is at 1, 2 or 3 GiB."""
+        below = {each >> 24 for each in code}
+        low = max(addresses) < 1 << 32 and len(below) == 1 and below <= _BELOW
+        return "armhf" if low else None
 
     def place(self, boot: Boot) -> None:
         """Modules below PAGE_OFFSET, vmalloc above high_memory."""
@@ -256,13 +270,26 @@ class Arm(Architecture):
         )
 
     def inputs(self, facts: Facts) -> Mapping[str, int]:
-        """PAGE_OFFSET, the highmem window, PLTs and the instruction set decide on the module area."""
+        """PAGE_OFFSET, the highmem window, PLTs and the instruction set decide on the module area.
+
+        PLTs for modules came in 4.1 (commit 7d485f647c1f), and VMALLOC_END moved from 0xff000000 in
+        4.4 (commit 6ff0966052c4).
+        """
         given = dict(super().inputs(facts))
+        if facts.config or facts.before(4, 1):
+            given["CONFIG_ARM_MODULE_PLTS"] = 0  # unless the configuration says y, below
+        if facts.before(4, 4):
+            given["VMALLOC_END"] = 0xFF000000
         try:
             given["CONFIG_PAGE_OFFSET"] = int(facts.config["CONFIG_PAGE_OFFSET"], 16)
         except (KeyError, ValueError):
+            below = {
+                start >> 24 for start, owner in facts.executable.items() if owner in ("", "module")
+            }
             if facts.text is not None:
                 given["CONFIG_PAGE_OFFSET"] = facts.text & 0xC0000000
+            elif len(below) == 1 and below <= _BELOW:
+                given["CONFIG_PAGE_OFFSET"] = (below.pop() + 1) << 24
         for option in ("CONFIG_HIGHMEM", "CONFIG_ARM_MODULE_PLTS", "CONFIG_THUMB2_KERNEL"):
             if option in facts.config:
                 given[option] = int(facts.config[option] == "y")
@@ -271,10 +298,19 @@ class Arm(Architecture):
         return given
 
     def measured_vmalloc(self, layout: Layout, facts: Facts, total: Bytes) -> Pair:
-        """VMALLOC_END is a constant, VMALLOC_START follows memory."""
+        """VMALLOC_END is a constant, VMALLOC_START follows memory, 8 MiB above its end.
+
+        Where areas lie below what follows from that, the machine has another constant: the lowest
+        of them is where vmalloc begins.
+        """
         if is_as_measured(layout, facts, total):
             return layout.vmalloc_start, layout.vmalloc_end
-        return layout.vmalloc_end - total, layout.vmalloc_end
+        start = layout.vmalloc_end - total
+        above = [each for each in facts.addresses if each >= (layout.modules_end or 0)]
+        lowest = min(above, default=start) & -(8 * MIB)
+        if lowest < start:
+            return lowest, lowest + total
+        return start, layout.vmalloc_end
 
 
 ARCH = Arm()

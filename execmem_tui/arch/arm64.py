@@ -85,6 +85,10 @@ class Arm64(Architecture):
         setup="arch/arm64/mm/init.c",
         insn_page="arch/arm64/kernel/probes/kprobes.c",
     )
+    banners = (
+        (r"\baarch64(?:_be)?-[\w.-]*(?:gcc|clang|linux)", "arm64"),
+        (r"[-.](?:arm64|aarch64)\b|-v8(?:-16k)?\+", "arm64"),
+    )
     log_marks = (r"\bpstate: [0-9a-f]{8}", r"\blr : \w+\+0x", r"\bx29: [0-9a-f]{16}")
     refusal = "overflow in relocation type"
     relocations: ClassVar[Mapping[int, str]] = {
@@ -131,6 +135,20 @@ class Arm64(Architecture):
             ),
         ),
     )
+
+    def named_by_addresses(
+        self, addresses: Sequence[Address], code: Sequence[Address]
+    ) -> str | None:
+        """The vmalloc area begins at the middle of the address space, or at that of 39 bits."""
+        del code
+        low = min(addresses)
+        # The same addresses: modules in the PLT window, and loongarch.
+        shared = any(
+            each >> 32 == 0xFFFF_8000 and each & 0xFFFF_FFFF < 0x7000_0000 for each in addresses
+        )
+        old = 0xFFFF_0000 <= low >> 32 < 0xFFFF_1000 or 0xFFFF_FF80 <= low >> 32 < 0xFFFF_FFC0
+        new = 0xFFFF_8000 <= low >> 32 < 0xFFFF_8800 or low >> 40 == 0xFFFF_C0
+        return "arm64" if old or (new and not shared) else None
 
     def place(self, boot: Boot) -> None:
         """Macros of memory.h and pgtable.h, then the image.

@@ -76,6 +76,9 @@ class Architecture:
     """Its own versions of the functions that execmem replaced, and the file of its hook."""
 
     # What a capture tells of such a machine, for `machines.recognise`.
+    banners: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """(regular expression, name or alias) of what stands in a version banner: the compiler's target,
+    or how a distribution calls its kernels."""
     constant_windows: ClassVar[bool] = False
     """Module windows are constants: a request for another window is not theirs."""
     widest_module_window: ClassVar[Bytes | None] = None
@@ -143,6 +146,18 @@ class Architecture:
         """Whether areas can lie at these addresses under a variant."""
         del variant, addresses
         return True
+
+    def named_by_addresses(
+        self, addresses: Sequence[Address], code: Sequence[Address]
+    ) -> str | None:
+        """Return the name or alias if only this architecture has areas at such addresses, else None.
+
+        Args:
+            addresses: starts of all areas; at least one.
+            code: of those, the ones that hold modules, by their callers.
+        """
+        del addresses, code
+        return None
 
     def is_told(self, layout: Layout, facts: Facts) -> bool:
         """Whether symbols and version leave nothing open but what is drawn."""

@@ -34,6 +34,8 @@ class Variant:
     kernels: tuple[str, ...] = MODELS
     """The models that have it."""
     notes: tuple[str, ...] = ()
+    listed: bool = True
+    """Among the layouts of ``ranges --all``; others are there for captures of such machines."""
 
 
 @frozen(kw_only=True)

@@ -59,8 +59,6 @@ class Generic(Architecture):
         "csky": "csky",
         "openrisc": "openrisc",
         "or1k": "openrisc",
-        "mipsel": "mips32-malta-4k",
-        "mips32": "mips32-malta-4k",
         "loongarch32": "loongarch32",
     }
     default_variant = "alpha"

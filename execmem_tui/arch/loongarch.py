@@ -29,6 +29,9 @@ class LoongArch(Architecture):
         module_alloc="arch/loongarch/kernel/module.c: the module area",
         setup="arch/loongarch/mm/init.c",
     )
+    banners = (
+        (r"\bloongarch64-[\w.-]*(?:gcc|clang|linux)|[-.](?:loong64|loongarch64)\b", "loong64"),
+    )
     log_marks = (r"\bERA: [0-9a-f]{16}", r"\bPRMD: ", r"\bESTAT: ")
     refusal = "jump offset"
     relocations: ClassVar[Mapping[int, str]] = {66: "R_LARCH_B26"}

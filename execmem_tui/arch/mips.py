@@ -1,6 +1,6 @@
 """mips, 64-bit with 32-bit symbols: modules in the compatibility segment above the image."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
@@ -10,15 +10,22 @@ from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
+from execmem_tui.model.units import Address
 
 _PGTABLE: Final = "arch/mips/include/asm/pgtable-64.h"
+_PGTABLE_32: Final = "arch/mips/include/asm/pgtable-32.h"
 
 
 class Mips(Architecture):
     """arch/mips."""
 
     name = "mips"
-    aliases: ClassVar[Mapping[str, str | None]] = {"mips64": None, "mips64el": None}
+    aliases: ClassVar[Mapping[str, str | None]] = {
+        "mips64": None,
+        "mips64el": None,
+        "mips32": "mips32-4k",
+        "mipsel": "mips32-4k",
+    }
     default_variant = "mips64-16k-sym32"
     constant_windows = True
     boot_source = "arch/mips/mm/init.c"
@@ -26,26 +33,56 @@ class Mips(Architecture):
         module_alloc="arch/mips/kernel/module.c: the module area",
         setup="arch/mips/mm/init.c",
     )
+    banners = (
+        (
+            r"\bmips64(?:el)?-[\w.-]*(?:gcc|clang|linux)|-(?:loongson-3|octeon|5kc-malta|mips64r2el)\b",
+            "mips64el",
+        ),
+        (r"\bmips(?:el|eb)?-[\w.-]*(?:gcc|clang|linux)|-4kc-malta\b", "mips32"),
+    )
     log_marks = (r"\bepc   : [0-9a-f]{8,16}", r"\bPrId  : ")
     refusal = "relocation overflow"
     relocations: ClassVar[Mapping[int, str]] = {4: "R_MIPS_26"}
-    variants = tuple(
+    variants = (
+        *tuple(
+            Variant(
+                name=f"mips64-{name}-sym32",
+                page_size=page,
+                pmd_size=pmd,
+                config={
+                    "MAP_BASE": 13835058055282163712,
+                    "table_bits": bits,
+                    "cpu_vmbits": 48,
+                    "fixmap_slots": 17,
+                },
+            )
+            for name, page, pmd, bits in (
+                ("4k", 4 * KIB, 2 * MIB, 40),
+                ("16k", 16 * KIB, 32 * MIB, 47),
+            )
+        ),
         Variant(
-            name=f"mips64-{name}-sym32",
-            page_size=page,
-            pmd_size=pmd,
-            config={
-                "MAP_BASE": 0xC000000000000000,
-                "table_bits": bits,
-                "cpu_vmbits": 48,
-                "fixmap_slots": 17,
-            },
-        )
-        for name, page, pmd, bits in (("4k", 4 * KIB, 2 * MIB, 40), ("16k", 16 * KIB, 32 * MIB, 47))
+            name="mips32-4k",
+            word_bits=32,
+            pmd_size=4 * MIB,
+            config={"MAP_BASE": 3221225472, "fixmap_slots": 17},
+            modes=("n/a",),
+            listed=False,
+        ),
     )
 
+    def named_by_addresses(
+        self, addresses: Sequence[Address], code: Sequence[Address]
+    ) -> str | None:
+        """XKSEG begins at c000… and holds vmalloc space."""
+        del code
+        return "mips64el" if min(addresses) >> 44 == 0xC0000 else None
+
     def place(self, boot: Boot) -> None:
-        """Vmalloc in XKSEG, modules from CKSSEG up to the fixmap."""
+        """Vmalloc in XKSEG, modules from CKSSEG up to the fixmap; with 32 bits one window for all."""
+        if boot.variant.word_bits == 32:
+            self._place_32(boot)
+            return
         page = boot.variant.page_size
         base = boot.macro(
             "MAP_BASE",
@@ -88,9 +125,41 @@ class Mips(Architecture):
         sizes = {"_stext": 0, "_etext": 0x800000, "_end": 0x1000000}
         boot.image(0xFFFFFFFF80100000, sizes, "load-y, in CKSEG0", "arch/mips/Makefile")
 
+    @staticmethod
+    def _place_32(boot: Boot) -> None:
+        page = boot.variant.page_size
+        boot.macro(
+            "VMALLOC_START", boot.config("MAP_BASE"), "MAP_BASE", f"{_PGTABLE_32}: VMALLOC_START"
+        )
+        fixmap = boot.macro(
+            "FIXADDR_START",
+            0xFFFE0000 - boot.config("fixmap_slots") * page,
+            "FIXADDR_TOP - FIXADDR_SIZE",
+            "arch/mips/include/asm/fixmap.h",
+        )
+        boot.macro(
+            "VMALLOC_END",
+            fixmap - 2 * page,
+            "FIXADDR_START - 2 * PAGE_SIZE",
+            f"{_PGTABLE_32}: VMALLOC_END",
+        )
+        sizes = {"_stext": 0, "_etext": 0x800000, "_end": 0x1000000}
+        boot.image(0x80100000, sizes, "load-y, in CKSEG0", "arch/mips/Makefile")
+
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
-        """arch/mips/mm/init.c: execmem_arch_setup, only where MODULES_VADDR is defined."""
+        """arch/mips/mm/init.c: execmem_arch_setup, only where MODULES_VADDR is defined.
+
+        Elsewhere the weak one gives all of vmalloc space (mm/execmem.c: __execmem_init).
+        """
         macros = boot.macros
+        if "MODULES_VADDR" not in macros:
+            return {
+                ExecmemType.MODULE_TEXT: Given(
+                    start=macros["VMALLOC_START"],
+                    end=macros["VMALLOC_END"],
+                    pgprot="PAGE_KERNEL_EXEC",
+                )
+            }
         given = Given(
             start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL"
         )

@@ -46,6 +46,10 @@ class Parisc(Architecture):
         module_alloc="arch/parisc/kernel/module.c: the vmalloc area, PAGE_KERNEL_RWX",
         setup="arch/parisc/mm/init.c",
     )
+    banners = (
+        (r"\bhppa64-|[-.]parisc64\b", "hppa64"),
+        (r"\bhppa[\d.]*-[\w.-]*(?:gcc|linux)|[-.]parisc\b", "hppa"),
+    )
     log_marks = (r"\bIASQ: [0-9a-f]", r"\bIAOQ: ")
     variants = tuple(
         Variant(

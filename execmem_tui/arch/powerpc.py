@@ -4,7 +4,7 @@
 fit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from attrs import evolve
@@ -16,6 +16,7 @@ from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
+from execmem_tui.model.units import Address
 
 _RADIX: Final = "arch/powerpc/include/asm/book3s/64/radix.h"
 _HASH: Final = "arch/powerpc/include/asm/book3s/64/hash-4k.h"
@@ -199,6 +200,14 @@ class PowerPC(Architecture):
         insn_page="arch/powerpc/kernel/kprobes.c",
         setup="arch/powerpc/mm/mem.c",
     )
+    banners = (
+        (r"\bp(?:ower)?pc64le-[\w.-]*(?:gcc|clang|linux)|[-.]p(?:ower)?pc64(?:le|el)\b", "ppc64el"),
+        (r"\bp(?:ower)?pc64-[\w.-]*(?:gcc|clang|linux)|[-.]p(?:ower)?pc64\b", "ppc64"),
+        (
+            r"\bp(?:ower)?pc-[\w.-]*(?:gcc|clang|linux)|[-.]powerpc(?:-smp)?\b|-PMacG[34]\b",
+            "ppc32",
+        ),
+    )
     log_marks = (
         r"\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\] \.?\w+\+0x",
         r"\bNIP \[[0-9a-f]{8,16}\]",
@@ -233,6 +242,13 @@ class PowerPC(Architecture):
             module_alloc="arch/powerpc/kernel/module.c: 32M below _etext, then the module area",
             module_data="kernel/module/main.c: vzalloc (ARCH_WANTS_MODULES_DATA_IN_VMALLOC)",
         )
+
+    def named_by_addresses(
+        self, addresses: Sequence[Address], code: Sequence[Address]
+    ) -> str | None:
+        """Hash and radix 64-bit kernels have vmalloc space at c008…."""
+        del code
+        return "ppc64el" if min(addresses) >> 48 == 0xC008 else None
 
     def place(self, boot: Boot) -> None:
         """The vmalloc area, and on book3s32 and 8xx the module area below PAGE_OFFSET."""

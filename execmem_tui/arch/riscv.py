@@ -3,7 +3,7 @@
 Modules in the 2 GiB below the image, BPF at the top of the same area, kprobes in vmalloc.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from attrs import evolve
@@ -25,7 +25,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
-from execmem_tui.model.units import Bytes
+from execmem_tui.model.units import Address, Bytes
 
 _PGTABLE: Final = "arch/riscv/include/asm/pgtable.h"
 _PAGE: Final = "arch/riscv/include/asm/page.h"
@@ -48,6 +48,7 @@ class RiscV(Architecture):
         bpf_jit_alloc_exec="arch/riscv/net/bpf_jit_core.c: the 128M below the image",
         setup="arch/riscv/mm/init.c",
     )
+    banners = ((r"\briscv64-[\w.-]*(?:gcc|clang|linux)|[-.]riscv64\b", "riscv64"),)
     log_marks = (r"\bepc : \w+\+0x", r"\bstatus: [0-9a-f]{16} badaddr: ")
     refusal = "32-bit offset"
     refused_reach = "R_RISCV_CALL"
@@ -96,6 +97,16 @@ class RiscV(Architecture):
             ),
         ),
     )
+
+    def named_by_addresses(
+        self, addresses: Sequence[Address], code: Sequence[Address]
+    ) -> str | None:
+        """Modules lie in the 2G below the image, which is linked at the top 2G."""
+        del code
+        high = max(addresses)
+        if min(addresses) >> 56 != 0xFF:
+            return None
+        return "riscv64" if high >> 32 == 0xFFFF_FFFF and not high & 0x8000_0000 else None
 
     def place(self, boot: Boot) -> None:
         """Vmalloc below PAGE_OFFSET.

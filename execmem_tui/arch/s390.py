@@ -1,6 +1,6 @@
 """s390: modules in the 2 GiB below the image, vmalloc below them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
 from attrs import evolve
@@ -15,7 +15,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import EXECMEM_KASAN_SHADOW, ExecmemType, Provenance
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
-from execmem_tui.model.units import Bytes
+from execmem_tui.model.units import Address, Bytes
 
 _STARTUP: Final = "arch/s390/boot/startup.c: setup_kernel_memory_layout"
 _INIT: Final = "arch/s390/mm/init.c: execmem_arch_setup"
@@ -36,6 +36,7 @@ class S390(Architecture):
         setup="arch/s390/mm/init.c",
         insn_page="arch/s390/kernel/kprobes.c",
     )
+    banners = ((r"\bs390x-[\w.-]*(?:gcc|clang|linux)|[-.]s390x\b", "s390x"),)
     log_marks = (r"\bKrnl PSW : ", r"\bKrnl GPRS: ")
     variants = (
         Variant(
@@ -53,6 +54,13 @@ class S390(Architecture):
             modes=("off", "on-example"),
         ),
     )
+
+    def named_by_addresses(
+        self, addresses: Sequence[Address], code: Sequence[Address]
+    ) -> str | None:
+        """Modules lie at the top of 41 or 42 bits of address space."""
+        del addresses
+        return "s390x" if code and all(each >> 36 == 0x3F for each in code) else None
 
     def place(self, boot: Boot) -> None:
         """Everything is counted down from the image."""

@@ -27,6 +27,7 @@ class Sparc(Architecture):
         module_alloc="arch/sparc/kernel/module.c: the module area",
         setup="arch/sparc/mm/execmem.c",
     )
+    banners = ((r"\bsparc64-[\w.-]*(?:gcc|linux)|[-.]sparc64(?:-smp)?\b", "sparc64"),)
     log_marks = (r"\bTSTATE: [0-9a-f]{16}", r"\bTPC: ")
     variants = (
         Variant(

@@ -97,6 +97,10 @@ class X86(Architecture):
         setup="arch/x86/mm/init.c",
         insn_page="arch/x86/kernel/kprobes/core.c",
     )
+    banners = (
+        (r"\bx86_64-[\w.-]*(?:gcc|clang|linux)|[-.](?:amd64|x86_64)\b", "amd64"),
+        (r"\bi[3-6]86-[\w.-]*(?:gcc|clang|linux)|-[3-6]86\b|[-.]i[3-6]86\b|-pae\b", "i386"),
+    )
     log_marks = (r"\bRIP: 0010:", r"\bEIP: 0060:", r"\bCR2: [0-9a-f]{8}", r"\b(?:x86|ia32)_\w+\+0x")
     refusal = "overflow in relocation type"
     relocations: ClassVar[Mapping[int, str]] = {
@@ -146,6 +150,16 @@ class X86(Architecture):
             ),
         ),
     )
+
+    def named_by_addresses(
+        self, addresses: Sequence[Address], code: Sequence[Address]
+    ) -> str | None:
+        """Modules lie in the top 2G, where only riscv has them too, and lower there."""
+        del code
+        high = max(addresses)
+        if min(addresses) >> 56 != 0xFF:  # mips has its modules in the top 2G too, but no more
+            return None
+        return "amd64" if high >> 32 == 0xFFFF_FFFF and high & 0x8000_0000 else None
 
     def place(self, boot: Boot) -> None:
         """The vmalloc and module areas, and the image."""

@@ -9,9 +9,10 @@ from typing import Final
 
 from attrs import evolve
 
-from execmem_tui.arch import architecture, find, resolve
+from execmem_tui.arch import architecture, architectures, find, resolve
 from execmem_tui.arch.base import Architecture
 from execmem_tui.arch.boot import Variant
+from execmem_tui.arch.estimates import with_module_range
 from execmem_tui.machines.trace_windows import read_from_requests, vmalloc_window
 from execmem_tui.model.errors import UnknownLayoutError, UsageError
 from execmem_tui.model.facts import SYMBOLS, Facts
@@ -19,19 +20,13 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.units import Address
 
-_COMPILERS: Final = (
-    ("aarch64", "arm64"), ("x86_64", "amd64"), ("i686", "i386"), ("i586", "i386"), ("arm-linux", "armhf"), ("riscv64", "riscv64"),
-    ("powerpc64", "ppc64el"), ("powerpc-", "powerpc"), ("s390x", "s390x"), ("loongarch64", "loong64"), ("mips64", "mips64el"),
-    ("mipsel", "mipsel"), ("sparc64", "sparc64"), ("hppa", "hppa"),
-)  # fmt: skip
-_RELEASES: Final = (
-    ("-arm64", "arm64"), ("-amd64", "amd64"), ("-686", "i386"), ("-armmp", "armhf"), ("-riscv64", "riscv64"),
-    ("-powerpc64le", "ppc64el"), ("-s390x", "s390x"), ("-loong64", "loong64"), ("-sparc64", "sparc64"),
-)  # fmt: skip
-"""What Debian calls its kernels; newer ones do not name the target in the compiler's name."""
+_BUILDER: Final = re.compile(r"\([^()\s@]*@[^()\s]*\)")
+"""Who built the kernel and where: a host's name says nothing of the target."""
 _FREE: Final = ("CONFIG_RANDOMIZE_MODULE_REGION_FULL", "CONFIG_NR_CPUS", "CONFIG_PAGE_OFFSET")
 """Options that no variant needs to share: they are inputs of their own, or change nothing without
 KASLR."""
+_COARSE: Final = 2 << 20
+"""Bounds that areas alone tell are rounded to so much."""
 _BIG: Final = ("-bigimage", "-bigtext")
 """Variants that differ from others in the size of the image alone, which symbols tell."""
 _PAGES: Final = (
@@ -67,34 +62,27 @@ def recognise(facts: Facts) -> Layout:
 
 
 def machine_name(facts: Facts) -> str | None:
-    """Return the architecture.
+    """Return the architecture, by its own name or an alias, or None where nothing tells it.
 
-    As told, by compiler or release, or by addresses that only one has.
+    As told, by the version banner (the compiler's target before the release's name), by the
+    configuration, or by addresses that only one has.
     """
     if facts.arch is not None:
         return facts.arch
-    told = [arch for word, arch in _COMPILERS if word in facts.compiler]
-    told += [arch for word, arch in _RELEASES if word in (facts.release or "")]
-    return told[0] if told else _from_addresses(facts.addresses)
-
-
-def _from_addresses(addresses: Sequence[Address]) -> str | None:
-    """Return the 64-bit architecture whose vmalloc and module areas the addresses lie in, or None."""
-    if not addresses or max(addresses) < 1 << 32:
+    every = [architecture(name) for name in architectures()]
+    for text in (_BUILDER.sub("", facts.compiler), facts.release or ""):
+        for arch in every:
+            for pattern, name in arch.banners:
+                if re.search(pattern, text):
+                    return name
+    told = [arch.name for arch in every if facts.config.get(f"CONFIG_{arch.name.upper()}") == "y"]
+    if len(told) == 1:
+        return told[0]
+    if not facts.addresses:
         return None
-    low, high = min(addresses), max(addresses)
-    if low >> 44 == 0xC0000:
-        return "mips64el"
-    if low >> 48 == 0xC008:
-        return "ppc64el"
-    if high >> 32 == 0xFFFF_FFFF:
-        return "amd64" if high & 0x8000_0000 else "riscv64"
-    # The same addresses: arm64 with modules in the PLT window, and loongarch.
-    shared = any(
-        each >> 32 == 0xFFFF_8000 and each & 0xFFFF_FFFF < 0x7000_0000 for each in addresses
-    )
-    arm64 = 0xFFFF_8000 <= low >> 32 < 0xFFFF_8800 or low >> 40 == 0xFFFF_C0
-    return "arm64" if arm64 and not shared else None
+    code = [start for start, owner in facts.executable.items() if owner in ("", "module")]
+    found = {arch.named_by_addresses(facts.addresses, code) for arch in every} - {None}
+    return found.pop() if len(found) == 1 else None
 
 
 def _resolved(name: str, facts: Facts) -> Layout:
@@ -132,10 +120,14 @@ def _variant(name: str, facts: Facts) -> str:
         (size for option, size in _PAGES if facts.config.get(option) == "y"), facts.page_size
     )
 
+    bits = variants[wanted].word_bits
+    if facts.addresses and max(facts.addresses) < 1 << 32:
+        bits = 32
+
     def fits(variant: Variant) -> tuple[int, ...]:
         layout = _candidate(name, variant, facts)
         return (
-            variant.word_bits == variants[wanted].word_bits,
+            variant.word_bits == bits,
             page is None or variant.page_size == page,
             _configured(variant, facts),
             _same_total(layout, facts),
@@ -233,25 +225,51 @@ def _read(layout: Layout, facts: Facts) -> Layout:
 
 
 def _checked(layout: Layout, facts: Facts) -> Layout:
-    """Take back what the areas contradict: a module's area outside of every module range."""
+    """Let the areas win where they contradict the ranges: modules outside of every module range.
+
+    The module range then is the window of its size, aligned to it, that holds the modules seen: the
+    module areas of arm64 up to 5.x are so. Where that holds them neither, it is widened to them.
+    """
     ranges = [layout.range_of(kind) for kind in (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA)]
     modules = [start for start, owner in facts.executable.items() if owner == "module"]
     outside = sum(all(entry.window_of(start) is None for entry in ranges) for start in modules)
+    if not modules:
+        # Callers alone: page arrays of big areas have the same, so that one inside is enough.
+        modules = [start for start, owner in facts.executable.items() if owner == ""]
+        inside = any(entry.window_of(start) is not None for start in modules for entry in ranges)
+        outside = 0 if inside else len(modules)
     if not outside or all(entry.provenance is Provenance.READ for entry in ranges):
         return layout
-    types = {
-        kind: (
-            entry
-            if entry.provenance is Provenance.READ
-            else evolve(entry, provenance=Provenance.ASSUMED)
-        )
-        for kind, entry in layout.types.items()
-    }
-    note = (
-        f"{outside} of {len(modules)} areas of modules lie outside the module ranges: those are not"
-        " quite this machine's"
+    entry = layout.range_of(ExecmemType.MODULE_TEXT)
+    low, high = _holding(entry, modules)
+    assumed = _labelled(layout, Provenance.ASSUMED)
+    moved = evolve(
+        entry,
+        start=low,
+        end=high,
+        fallback_start=0,
+        fallback_end=0,
+        provenance=Provenance.ASSUMED,
     )
-    return evolve(layout, types=types, notes=(*layout.notes, note))
+    note = (
+        f"{outside} of {len(modules)} areas of modules lie outside the module range that follows from"
+        f" version and configuration: {low:x}-{high:x} is assumed from the areas"
+    )
+    return with_module_range(assumed, moved, note)
+
+
+def _holding(entry: ExecmemRange, starts: Sequence[Address]) -> tuple[Address, Address]:
+    """Return the window for modules at `starts`, see `_checked`."""
+    low, high = min(starts), max(starts)
+    size = entry.end - entry.start
+    if size and not size & (size - 1):
+        begin = low & -size
+        if high < begin + size:
+            return begin, begin + size
+    near = entry.start - (1 << 31) <= low and high < entry.end + (1 << 31)
+    if size and near:
+        return min(low & -_COARSE, entry.start), max((high | (_COARSE - 1)) + 1, entry.end)
+    return low & -_COARSE, (high | (_COARSE - 1)) + 1
 
 
 def unknown_layout(facts: Facts, note: str) -> Layout:

@@ -8,6 +8,7 @@ from execmem_tui.formats.procfiles import ModuleLine, SectionLine
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.units import align_up
 from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages
 from execmem_tui.owners.evidence import AreaEvidence
 from execmem_tui.owners.sections import CORE, is_combined, is_init, kind_of, vote
@@ -87,7 +88,7 @@ def _of_sections(
 
 def _text_of(layout: Layout, area: Area, module: ModuleLine) -> Area:
     """Return the area as a module's text; as the whole module where it is as large as that."""
-    if area.size == module.size:
+    if area.size == align_up(module.size, layout.page_size):  # not rounded before 4.x
         detail = "code and data of the module in one area, as kernels before 6.4 have it"
         return layout.typed(area, ExecmemType.MODULE_TEXT, module.name, detail=detail)
     return layout.typed(area, ExecmemType.MODULE_TEXT, module.name, "MOD_TEXT")

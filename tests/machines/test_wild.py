@@ -89,12 +89,12 @@ def test_modules_above_and_below_the_16_mib_are_no_arm() -> None:
 
 
 def test_areas_win_over_a_range_that_holds_none_of_them() -> None:
-    """arm64 before 5.18: 128 MiB behind the BPF region, aligned to their size."""
-    start = 0xFFFF80000F080000
-    facts = Facts(arch="arm64", release="5.14.0", addresses=(start,), executable={start: ""})
+    """arm64 before 5.4: 128 MiB behind the KASAN shadow, aligned to their size."""
+    start = 0xFFFF000008080000
+    facts = Facts(arch="arm64", release="4.19.0", addresses=(start,), executable={start: ""})
     layout = recognise(facts)
     entry = layout.range_of(TEXT)
-    assert (entry.start, entry.end) == (0xFFFF800008000000, 0xFFFF800010000000)
+    assert (entry.start, entry.end) == (0xFFFF000008000000, 0xFFFF000010000000)
     assert entry.provenance is Provenance.ASSUMED
     assert "is assumed from the areas" in layout.notes[-1]
 

@@ -9,7 +9,6 @@ from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import align_up
-from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages
 from execmem_tui.owners.evidence import AreaEvidence
 from execmem_tui.owners.sections import CORE, is_combined, is_init, kind_of, vote
 from execmem_tui.owners.shared_areas import split_combined
@@ -22,7 +21,9 @@ CALLERS: Final = (
 the innermost that the compiler did not inline is what /proc/vmallocinfo names."""
 EXECMEM_CALLERS: Final = ("execmem_alloc", "execmem_alloc_rw", "execmem_vmalloc", *CALLERS)
 """They ask for modules and for others: alone they name nobody."""
-_OF_OTHERS: Final = frozenset((*bpf_programs.CALLERS, *kprobe_pages.CALLERS, *ftrace_pages.CALLERS))
+_RETURN_TRAMPOLINES: Final = ("rethook_trampoline", "kretprobe_trampoline")
+"""With a return probe on the loader, the caller is what the probe put in the place of the return
+address: arch_rethook_trampoline, __kretprobe_trampoline."""
 
 
 def by_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
@@ -46,7 +47,13 @@ def by_data_symbols(layout: Layout, area: Area, found: AreaEvidence) -> list[Are
 
 
 def by_init_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
-    """Return the area as init memory of a module whose init sections begin exactly with it, else []."""
+    """Return the area as init memory of a module whose init sections begin exactly with it, else [].
+
+    /sys/module keeps the addresses of init sections after their memory was freed and given to
+    others: it is a module's only where the loader asked for it, as far as that is told.
+    """
+    if not _may_be_the_loaders(area):
+        return []
     by_module: dict[str, list[SectionLine]] = defaultdict(list)
     for section in found.sections:
         if is_init(section.section, init_kept=found.init_kept):
@@ -57,9 +64,14 @@ def by_init_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Ar
         if min(each.address for each in sections) & -layout.page_size == area.start
         and max(each.address for each in sections) < area.start + area.size
     ]
-    if len(exact) != 1 or area.called_by in _OF_OTHERS:
+    if len(exact) != 1:
         return []
     return _of_sections(layout, area, exact[0], init_kept=found.init_kept)
+
+
+def _may_be_the_loaders(area: Area) -> bool:
+    caller = area.called_by
+    return not caller or caller in EXECMEM_CALLERS or caller.endswith(_RETURN_TRAMPOLINES)
 
 
 def by_caller(layout: Layout, area: Area, _: AreaEvidence) -> list[Area]:

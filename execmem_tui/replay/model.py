@@ -59,6 +59,12 @@ class Moved:
         """Return an equal one that shares nothing."""
         return Moved(list(self.freed), list(self.pooled), list(self.placed))
 
+    def clear(self) -> None:
+        """Forget it: somebody looked."""
+        self.freed.clear()
+        self.pooled.clear()
+        self.placed.clear()
+
     def __bool__(self) -> bool:
         """Whether there is anything."""
         return bool(self.freed or self.pooled or self.placed)

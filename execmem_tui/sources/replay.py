@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Generator
+from itertools import dropwhile
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +14,9 @@ from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.trace import (
     Alloc,
     Free,
+    full,
     parse_trace,
+    trace_events,
 )
 from execmem_tui.formats.vmallocinfo import Pointers
 from execmem_tui.history import History
@@ -25,6 +28,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.owners.attribute import attribute, grouped
+from execmem_tui.replay.model import make_replay
 from execmem_tui.sources.base import Progress, Recording, SourceKind
 from execmem_tui.sources.trace_steps import FOREVER, Known, TraceEvents, moment_of
 
@@ -80,14 +84,14 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
     history = History(layout, reader.begin(begins.busy, begins.lazy), limit=KEPT)
     source = Recording(SourceKind.REPLAY, printable(f"{folder.name}/{run.path.name}", 80), history)
     yield Progress(fraction=_LOOKING, source=source)
-    number, lines = 0, max(run.lines, 1)
+    lines = max(run.lines, 1)
     batch: list[Event] = []
-    for line in parse_trace(str(run.path), read_lines(run.path)):
-        number = line.line
-        if number > begins.line:
-            batch += reader.events(line)
+    replay = make_replay(run, watched=True)
+    events = trace_events(str(run.path), read_lines(run.path))
+    for event in replay.follow(dropwhile(lambda event: event[1] <= begins.line, events)):
+        batch += reader.events(full(event), replay.moved)
         if len(batch) >= _BATCH:
-            done = min(number / lines, 1.0)
+            done = min(event[1] / lines, 1.0)
             fraction = _LOOKING + (1 - _LOOKING) * done
             yield Progress(fraction=fraction, source=source, events=tuple(batch))
             batch.clear()

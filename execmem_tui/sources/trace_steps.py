@@ -2,7 +2,9 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from operator import attrgetter
 from typing import Final
 
 from attrs import define, evolve, field
@@ -10,11 +12,16 @@ from attrs import define, evolve, field
 from execmem_tui.formats.trace import Alloc, Free, Header, Lost, Other, Purge, TraceLine
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted, Purged
+from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
+from execmem_tui.replay.model import Moved
+from execmem_tui.sources.held_areas import HeldAreas
 
+_START = attrgetter("start")
+_PERCPU: Final = "pcpu_get_vm_areas"
 FOREVER: Final = 1 << 62
 """The line at which an area is freed that no trace frees."""
 
@@ -57,49 +64,47 @@ class TraceEvents:
         self.layout = layout
         self._known = Known() if known is None else known
         self._lives = {} if lives is None else lives
-        self._live: dict[Address, tuple[Area, ...]] = {}
-        self._lazy: dict[Address, tuple[Area, ...]] = {}
+        self._held = HeldAreas()
+        self._phase = 0
+        """The next snapshot that the trace comes to."""
+        self._waiting: dict[Address, None] = {}
+        """Starts of what is lazy, the first freed first."""
         self._loading: dict[str, list[Address]] = defaultdict(list)
         self._failed: dict[str, str] = {}
 
-    def begin(
-        self, busy: tuple[tuple[int, int], ...], lazy: tuple[tuple[int, int], ...]
-    ) -> list[Area]:
+    def begin(self, busy: Iterable[Interval], lazy: Iterable[Interval]) -> list[Area]:
         """Take the areas that exist before the first line and return them."""
         for start, end in busy:
-            self._live[start] = self._pieces(start, end - start, 0)
+            self._held.put(self._pieces(start, end - start, 0))
         for start, end in lazy:
-            area = Area(start=start, size=end - start, state=AreaState.LAZY)
-            self._lazy[start] = (area,)
-        held = (*self._live.values(), *self._lazy.values())
-        return [area for pieces in held for area in pieces]
+            self._held.put((Area(start=start, size=end - start, state=AreaState.LAZY),))
+            self._waiting[start] = None
+        return list(self._held)
 
     def areas(self) -> list[Area]:
         """Return what the lines so far left on the map, ascending."""
-        held = [area for pieces in (*self._live.values(), *self._lazy.values()) for area in pieces]
-        return sorted(held, key=_start)
+        return list(self._held)
 
     def sync(self, inside: dict[Address, list[Area]]) -> None:
         """Take the state of a snapshot: areas by the start of the vmap area that they lie in."""
-        self._live = {
-            start: tuple(areas)
-            for start, areas in inside.items()
-            if areas[0].state is not AreaState.LAZY
-        }
-        self._lazy = {
-            start: tuple(areas)
-            for start, areas in inside.items()
-            if areas[0].state is AreaState.LAZY
-        }
+        self._held.replace((start, tuple(areas)) for start, areas in inside.items())
+        lazy = (at for at, areas in inside.items() if areas[0].state is AreaState.LAZY)
+        self._waiting = dict.fromkeys(lazy)
 
-    def events(self, line: TraceLine) -> Iterator[Event]:
-        """Yield what a line does to the map."""
+    def events(self, line: TraceLine, moved: Moved | None = None) -> Iterator[Event]:
+        """Yield what a line does to the map.
+
+        Args:
+            line: of the trace.
+            moved: what it did besides, as a replay knows; None where no replay follows: then pools
+                are unknown, and a purge gives back what waited longest.
+        """
         if isinstance(line, Alloc):
-            yield self._alloc(line)
+            yield self._alloc(line, moved)
         elif isinstance(line, Free):
             yield from self._free(line)
         elif isinstance(line, Purge):
-            yield self._purge(line)
+            yield self._purge(line, moved)
         elif isinstance(line, Lost):
             yield Noted(
                 message=f"{line.events} events were lost here: what follows may be wrong", mark=True
@@ -107,7 +112,29 @@ class TraceEvents:
         elif not isinstance(line, Header):
             yield from self._other(line)
 
-    def _alloc(self, line: Alloc) -> Event:
+    def _moved(self, moved: Moved) -> tuple[list[Area], list[Area], int]:
+        """Apply what a replay knows; return the pieces that went and came, and how many were lazy."""
+        removed: list[Area] = []
+        added: list[Area] = []
+        lazy = 0
+        for start, _ in moved.freed:
+            pieces = self._held.pop(start)
+            removed += pieces
+            lazy += bool(pieces) and pieces[0].state is AreaState.LAZY
+            self._waiting.pop(start, None)
+        for start, _ in moved.pooled:
+            pieces = self._held.get(start)
+            if pieces:
+                parked = tuple(evolve(piece, state=AreaState.POOLED) for piece in pieces)
+                self._held.change(parked)
+                self._waiting.pop(start, None)
+                removed += pieces
+                added += parked
+                lazy += 1
+        moved.clear()
+        return removed, added, lazy
+
+    def _alloc(self, line: Alloc, moved: Moved | None) -> Event:
         window = self._window(line)
         if line.failed:
             text = f"no room for {format_size(line.size)} in {line.vstart:x}-{line.vend:x}"
@@ -124,8 +151,23 @@ class TraceEvents:
         pieces = self._pieces(
             line.start, line.size, line.line, self._lives.get(line.line, line.line), line
         )
-        stale = self._live.pop(line.start, ()) + self._lazy.pop(line.start, ())
-        self._live[line.start] = pieces
+        removed: tuple[Area, ...] = ()
+        added = pieces
+        if moved:
+            chunks = [self._pieces(low, high - low, line.line) for low, high in moved.placed]
+            gone, came, _ = self._moved(moved)
+            ended = [area for chunk in chunks for area in self._held.put(chunk)]
+            ended += self._held.put(pieces)
+            both = set(came) & set(ended)
+            removed = _ascending(area for area in (*gone, *ended) if area not in both)
+            added = _ascending(
+                area
+                for area in (*(each for each in came if each not in both), *pieces, *chain(*chunks))
+            )
+        else:
+            removed = self._held.put(pieces)
+        for area in removed:
+            self._waiting.pop(area.start, None)
         if window is not None:
             self._loading[line.task].append(line.start)
         reason = self._failed.pop(line.task, "")
@@ -134,8 +176,8 @@ class TraceEvents:
             area=pieces[0],
             requested=line.size - self._guard(line.size),
             reason=reason or "the request asked for the fallback range",
-            removed=stale,
-            added=pieces,
+            removed=removed,
+            added=added,
         )
 
     def _guard(self, size: int) -> int:
@@ -185,53 +227,100 @@ class TraceEvents:
         )
 
     def _free(self, line: Free) -> Iterator[Event]:
-        pieces = self._live.pop(line.start, None)
-        if pieces is None:
+        pieces = self._held.get(line.start)
+        if not pieces or pieces[0].state is not AreaState.LIVE:
             yield Noted(
                 time=line.time, message=f"free of {line.start:x}, allocated before this trace began"
             )
             return
-        last = pieces[-1]
         lazy = Area(
             start=line.start,
-            size=last.end - line.start,
+            size=pieces[-1].end - line.start,
             owner=pieces[0].owner,
             state=AreaState.LAZY,
         )
-        self._lazy[line.start] = (lazy,)
+        self._held.change((lazy,))
+        self._waiting[line.start] = None
         yield Freed(time=line.time, area=pieces[0], removed=pieces, added=(lazy,))
 
-    def _purge(self, line: Purge) -> Event:
+    def _purge(self, line: Purge, moved: Moved | None) -> Event:
+        if moved is not None:
+            removed, added, lazy = self._moved(moved) if moved else ([], [], 0)
+            return Purged(
+                time=line.time,
+                kind="unknown",
+                purged=lazy,
+                removed=_ascending(removed),
+                added=_ascending(added),
+            )
         gone = [
             start
-            for start, areas in self._lazy.items()
-            if line.purged < 0 or (line.start <= start and areas[-1].end <= line.end)
+            for start in self._waiting
+            if line.purged < 0
+            or (line.start <= start and self._held.get(start)[-1].end <= line.end)
         ]
         if line.purged >= 0:
             del gone[line.purged :]
-        removed = tuple(area for start in sorted(gone) for area in self._lazy.pop(start))
-        return Purged(time=line.time, kind="unknown", purged=len(gone), removed=removed)
+        for start in gone:
+            del self._waiting[start]
+        areas = tuple(area for start in sorted(gone) for area in self._held.pop(start))
+        return Purged(time=line.time, kind="unknown", purged=len(gone), removed=areas)
 
     def _other(self, line: Other) -> Iterator[Event]:
         if line.name == "module_load":
             name = line.text.split(" ")[0]
             yield from self._name(line, printable(name, 60))
         elif line.name in ("tracing_mark_write", "print"):
-            yield Noted(time=line.time, message=line.text, mark=True)
+            removed, added = self._told_anew(line.line)
+            yield Noted(time=line.time, message=line.text, mark=True, removed=removed, added=added)
         elif line.name == "module_free":
             yield Noted(time=line.time, message=f"module_free {line.text}")
+
+    def _told_anew(self, line: int) -> tuple[tuple[Area, ...], tuple[Area, ...]]:
+        """Take over what a snapshot that is complete at this line says of areas that live on.
+
+        Its ROX blocks are cut anew, packs hold other programs, and percpu chunks that nothing told
+        of are there.
+        """
+        removed: list[Area] = []
+        added: list[Area] = []
+        phases = self._known.phases
+        while self._phase < len(phases) and moment_of(phases[self._phase]) <= line:
+            for start, areas in phases[self._phase][2].items():
+                pieces, told = self._held.get(start), tuple(areas)
+                if told[0].state is not AreaState.LIVE or told[0].start != start:
+                    continue
+                if not pieces and told[0].called_by == _PERCPU:
+                    removed += self._held.put(told)
+                elif self._says_more(pieces, told):
+                    self._held.change(told)
+                    removed += pieces
+                else:
+                    continue
+                added += told
+            self._phase += 1
+        return _ascending(removed), _ascending(added)
+
+    @staticmethod
+    def _says_more(pieces: tuple[Area, ...], told: tuple[Area, ...]) -> bool:
+        """Whether a snapshot says other things of an area than the map does."""
+        if not pieces or pieces == told or pieces[0].state is not AreaState.LIVE:
+            return False
+        # of an area that it cannot name, the trace knows more: who asked for which window
+        named = len(told) > 1 or told[0].type is not None or told[0].owner is not None
+        return named and pieces[-1].end == told[-1].end
 
     def _name(self, line: Other, module: str) -> Iterator[Event]:
         """Give a loaded module's name to what its task allocated in the module window and no snapshot names."""
         before: list[Area] = []
         after: list[Area] = []
         for start in self._loading.pop(line.task, []):
-            pieces = self._live.get(start, ())
-            if len(pieces) == 1 and pieces[0].owner is None:
+            pieces = self._held.get(start)
+            if len(pieces) == 1 and pieces[0].owner is None and pieces[0].state is AreaState.LIVE:
                 named = evolve(pieces[0], owner=module, detail="by the task that loaded it")
                 before.append(pieces[0])
                 after.append(named)
-                self._live[start] = (named,)
+                self._held.change((named,))
         order = sorted(range(len(before)), key=lambda number: before[number].start)
         yield Noted(
             time=line.time,
@@ -241,5 +330,5 @@ class TraceEvents:
         )
 
 
-def _start(area: Area) -> Address:
-    return area.start
+def _ascending(areas: Iterable[Area]) -> tuple[Area, ...]:
+    return tuple(sorted(areas, key=_START))

@@ -1,0 +1,116 @@
+"""The map of a trace is what the kernel had: all that `verify` knows is shown."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from execmem_tui.files.packed import read_lines
+from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.intervals import Interval
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.sources.opening import open_path
+
+DATA: Final = Path(__file__).parents[1] / "data"
+CASES: Final = DATA / "replay-cases"
+_MARK: Final = re.compile(r"snapshot (\S+) (begin|end)$")
+_PAIR: Final = re.compile(r"([0-9a-f]+)-([0-9a-f]+)")
+
+State = dict[str, set[Interval]]
+"""What is free, lazy and pooled."""
+
+
+def kernel_states(run: str) -> dict[str, State]:
+    """Read the kernel's own lists, read from its memory while it was quiet, by phase."""
+    states: dict[str, State] = {}
+    state: State = defaultdict(set)
+    for _, line in read_lines(DATA / "traces" / run / "kernel_state.txt.xz"):
+        word, _, rest = line.partition(" ")
+        if word == "phase":
+            state = defaultdict(set)
+            states[rest] = state
+            continue
+        state[word] |= {(int(low, 16), int(high, 16)) for low, high in _PAIR.findall(rest)}
+    return states
+
+
+def shown_state(snapshot: Snapshot) -> State:
+    state: State = defaultdict(set)
+    at = 1
+    for area in snapshot.areas:
+        if area.start > at:
+            state["free"].add((at, area.start))
+        at = area.end
+        if area.state is AreaState.LAZY:
+            state["lazy"].add((area.start, area.end))
+        elif area.state is AreaState.POOLED:
+            state["pool"].add((area.start, area.end))
+    state["free"].add((at, (1 << 64) - 1))
+    return state
+
+
+@pytest.mark.parametrize("run", ["arm64-7.2.13-nokaslr", "amd64-7.2.13-kaslr"])
+def test_free_lazy_and_pooled_space_are_the_kernels_own(run: str) -> None:
+    history = open_path(str(DATA / "traces" / run / "trace.txt.xz")).history
+    marks: dict[str, dict[str, int]] = defaultdict(dict)
+    for step, event in enumerate(history.events(0, history.steps), 1):
+        found = _MARK.search(event.text)
+        if found is not None:
+            marks[found[1]][found[2]] = step
+    for phase, wanted in kernel_states(run).items():
+        # the kernel's lists were read at some moment between the two marks
+        steps = range(marks[phase]["begin"], marks[phase]["end"] + 1)
+        assert any(shown_state(history.seek(step)) == wanted for step in steps), phase
+        assert wanted["free"], phase
+
+
+def at(snapshot: Snapshot, address: int) -> Area:
+    area = snapshot.area_at(address)
+    assert area is not None
+    return area
+
+
+def overlaps(areas: Iterator[Area]) -> bool:
+    end = 0
+    for area in areas:
+        if area.start < end:
+            return True
+        end = area.end
+    return False
+
+
+def test_an_allocation_ends_whatever_it_overlaps() -> None:
+    history = open_path(str(CASES / "2-unseen-free" / "trace.txt")).history
+    for step in range(history.steps + 1):
+        assert not overlaps(iter(history.seek(step).areas)), step
+    assert at(history.seek(4), 0xFFFF800008008000).start == 0xFFFF800008005000
+
+
+def test_percpu_chunks_and_pools_are_on_the_map_of_a_replay() -> None:
+    source = open_path(str(CASES / "5-percpu-and-pool-on-the-replay-map" / "trace.txt"))
+    history = source.history
+    pooled = at(history.seek(history.steps - 1), 0xC008000000005000)
+    assert pooled.state is AreaState.POOLED
+    assert (pooled.start, pooled.end) == (0xC008000000005000, 0xC008000000009000)
+    last = history.seek(history.steps)
+    assert at(last, 0xC008000000005000).state is AreaState.LIVE  # the pool's head was taken
+    # three allocations, then the chunk that the last of them goes with
+    assert history.seek(2).area_at(0xC009FFFFFFFB0000) is None
+    chunk = at(history.seek(3), 0xC009FFFFFFFB0000)
+    assert chunk.called_by == "pcpu_get_vm_areas"
+
+
+def test_a_rox_block_is_cut_anew_at_every_snapshot() -> None:
+    history = open_path(str(CASES / "7-rox-block-on-the-replay-map" / "trace.txt")).history
+    step = next(
+        step
+        for step, event in enumerate(history.events(0, history.steps), 1)
+        if event.text.endswith("snapshot 2-two end")
+    )
+    assert at(history.seek(step - 1), 0xFFFFFFFFC0400010).owner == "one"
+    assert at(history.seek(step), 0xFFFFFFFFC0400010).owner == "two"
+    assert history.undo()
+    assert at(history.snapshot(), 0xFFFFFFFFC0400010).owner == "one"

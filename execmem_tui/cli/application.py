@@ -27,6 +27,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", help="settings to use instead of your config.toml"
     )
+    parser.add_argument("--step", type=int, metavar="N", help="begin at this step of its history")
+    parser.add_argument(
+        "--at", metavar="PLACE", help="begin at this address, symbol or module, as key g takes it"
+    )
     parser.set_defaults(kaslr=None)  # so that a config.toml can say it
     parser.add_argument(
         "-V",
@@ -94,24 +98,28 @@ def run(args: argparse.Namespace) -> int:
 
 def _run_screen(args: argparse.Namespace, config: Config) -> int:
     """Paint first, then read what was named; a simulation is there at once."""
-    from execmem_tui.tui.app import run_app, run_opening
+    from execmem_tui.tui.app import Opening, Start, run_app, run_opening
 
-    theme = args.theme or config.theme
+    theme, start = args.theme or config.theme, Start(step=args.step, at=args.at)
     if args.scenario is not None:
         if args.source:
             raise UsageError("a scenario and a SOURCE do not go together")
         from execmem_tui.sources.scenario_play import read_scenario
 
-        opener = read_scenario(args.scenario)
-        return run_opening(printable(args.scenario), opener, theme=theme, keymap=config.keys)
-    if args.source:
+        words: tuple[str, ...] = ("--scenario", args.scenario)
+        opening = Opening(printable(args.scenario), read_scenario(args.scenario), words)
+    elif args.source:
         from execmem_tui.sources.opening import read_path
 
+        words = tuple(args.source)
+        for name, value in (("--arch", args.arch), ("--phase", args.phase)):
+            words += (name, value) if value is not None else ()
         opener = read_path(args.source, phase=args.phase, arch=args.arch, follow=True)
-        name = printable(" ".join(args.source))
-        return run_opening(name, opener, theme=theme, keymap=config.keys)
-    source = open_source(args, booted=not args.empty)
-    return run_app(source, theme=theme, keymap=config.keys)
+        opening = Opening(printable(" ".join(args.source)), opener, words)
+    else:
+        source = open_source(args, booted=not args.empty)
+        return run_app(source, theme=theme, keymap=config.keys, start=start)
+    return run_opening(opening, theme=theme, keymap=config.keys, start=start)
 
 
 def _fill_in(args: argparse.Namespace, config: Config) -> None:

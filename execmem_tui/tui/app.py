@@ -7,11 +7,13 @@ widgets (map) or in classes that act on a `Stage`: kernel, time, sources, where 
 import asyncio
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any, ClassVar
 
+from attrs import frozen
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
@@ -19,11 +21,12 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
+from execmem_tui.files.memory import remember, remembered
 from execmem_tui.files.regular import user_path
-from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.model.errors import ExecmemTuiError, UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Followed, Progress, Source, SourceKind
+from execmem_tui.sources.base import Commanded, Followed, Progress, Source, SourceKind
 from execmem_tui.tui.jobs import Job
 from execmem_tui.tui.kernel import KernelActions
 from execmem_tui.tui.looking import LookActions
@@ -42,11 +45,12 @@ from execmem_tui.tui.themes import (
     users,
 )
 from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
+from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.pane import PaneView
 from execmem_tui.tui.widgets.time import Sought
-from execmem_tui.view.actions import ACTIONS, rebound
+from execmem_tui.view.actions import rebound
 from execmem_tui.view.viewport import Viewport
 
 
@@ -54,7 +58,28 @@ def _given() -> Any:
     raise AssertionError("given to the constructor")
 
 
-_NOTES_TOLD = 2
+_CARD = "try-card"
+"""What is remembered of the card of things to try."""
+
+
+@frozen
+class Opening:
+    """A source that is read after the first paint."""
+
+    name: str
+    """Printable."""
+    opener: Iterator[Progress]
+    words: tuple[str, ...]
+    """Of the command line that opens it."""
+
+
+@frozen(kw_only=True)
+class Start:
+    """Where to look at first."""
+
+    step: int | None = None
+    at: str | None = None
+    """A place as `g` takes it."""
 
 
 class ExecmemApp(App[int]):
@@ -66,6 +91,7 @@ class ExecmemApp(App[int]):
         (0, "-narrow"),
         (110, "-wide"),
         (160, "-very-wide"),
+        (240, "-huge"),
     ]
     BINDINGS: ClassVar[list[BindingType]] = []
     COMMAND_PALETTE_BINDING = "ctrl+p"
@@ -86,6 +112,8 @@ class ExecmemApp(App[int]):
     """Whether the events are being played."""
     following: reactive[bool] = reactive(False)
     """Whether the running kernel is read again and again."""
+    play_interval = PLAY_INTERVAL
+    """Seconds between two ticks of the player."""
     interval: reactive[float] = reactive(1.0)
     """Seconds between two reads of it."""
 
@@ -95,7 +123,8 @@ class ExecmemApp(App[int]):
         *,
         theme: str | None = None,
         keymap: Mapping[str, str] | None = None,
-        opening: tuple[str, Iterator[Progress]] | None = None,
+        opening: Opening | None = None,
+        start: Start | None = None,
     ) -> None:
         self.actions = rebound(keymap or {})
         self._themes: dict[str, MapTheme] = {DEFAULT: next(shipped(DEFAULT))}
@@ -119,7 +148,12 @@ class ExecmemApp(App[int]):
         self._opening: Job | None = None
         self._reading: Job | None = None
         self._first = opening
+        self._start = start
+        self.opened: Sequence[str] | None = None
+        self._before: tuple[Source, Sequence[str] | None] | None = None
+        """What was shown before, until something is done to what is shown now."""
         self._opened: Source | None = None
+        self._words: tuple[str, ...] = ()
         self.failure: Exception | None = None
         """Why the first source could not be opened."""
         self._early: list[events.Key] = []
@@ -142,12 +176,14 @@ class ExecmemApp(App[int]):
         if len(self._themes) == 1:
             self.call_after_refresh(self.load_themes)
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._paint))
-        self.main.hints = tuple(action for action in self.actions if action.footer)
+        self.main.actions = self.actions
+        self.main.offers = isinstance(self.source, Commanded) and _CARD not in remembered()
         if self._first is not None:
             self.main.waiting = True
-            self.work(*self._first)
+            self.work(self._first.name, self._first.opener, self._first.words)
+        else:
+            self.call_after_refresh(self._go_to_start)
         self.following = isinstance(self.source, Followed)
-        self.call_after_refresh(self._tell_notes)
 
     def _leave_on_signals(self) -> None:
         """Leave on SIGTERM and SIGHUP as on `q`, so that what a source took is given back.
@@ -224,16 +260,54 @@ class ExecmemApp(App[int]):
             self.shown = Shown(snapshot)
 
     def show_source(self, source: Source) -> None:
-        """Show another source from here on."""
+        """Show another source from here on; `u` brings back what was shown before."""
         self.following = self.playing = False
         if isinstance(self.source, Followed):
             self.source.close()
+        self._before = None if self._is_gone else (self.source, self.opened)
+        self.opened = None
+        self._show(source)
+
+    @property
+    def _is_gone(self) -> bool:
+        """Whether what is shown cannot be shown again: nothing yet, or a kernel no longer followed."""
+        return self.main.waiting or isinstance(self.source, Followed)
+
+    def _show(self, source: Source) -> None:
         self.origin = None
         self.pane = 1
         self.shown = Shown(source.history.snapshot())
         self.source = source
         self.following = isinstance(source, Followed)
-        self._tell_notes()
+
+    def show_before(self) -> bool:
+        """Show again what was shown before the source; False where that is no longer to be had."""
+        if self._before is None:
+            return False
+        source, self.opened = self._before
+        self._before = None
+        self._show(source)
+        self.say(f"back to {source.title}")
+        return True
+
+    def touched(self) -> None:
+        """Something was done to the source: from here on `u` takes that back."""
+        self._before = None
+
+    def _go_to_start(self) -> None:
+        """Go where the command line said, as soon as that is there."""
+        start, self._start = self._start, None
+        if start is None:
+            return
+        with self.guarded():
+            if start.step is not None:
+                self.time.seek(start.step)
+            if start.at is not None:
+                self.look.goto(start.at)
+
+    def seek_time(self, seconds: float) -> None:
+        """Go to the last event up to a time of the trace's clock."""
+        self.time.goto_time(seconds)
 
     def look_at(self, address: Address, *, pane: int | None = None) -> None:
         """Put the cursor on an address, in a pane."""
@@ -255,7 +329,7 @@ class ExecmemApp(App[int]):
         self.copy_to_clipboard(text)
         self.say(f"copied {text}")
 
-    def work(self, name: str, opener: Iterator[Progress]) -> None:
+    def work(self, name: str, opener: Iterator[Progress], words: Sequence[str]) -> None:
         """Open a source off the event loop and show it as soon as there is one.
 
         What was being opened before is dropped.
@@ -263,13 +337,18 @@ class ExecmemApp(App[int]):
         if self._opening is not None:
             self._opening.stop()
         self._opened = None
+        self._words = tuple(words)
         self.main.fraction = 0.0
         self.main.work = f"opening {printable(name, 80)}"
         self._opening = Job(self, "open", opener).start()
 
     def action_stop(self) -> None:
-        """Stop what is being opened; where nothing was shown before, leave."""
+        """Stop what is being opened; else leave a list, a sheet, the card of things to try.
+
+        Where nothing was shown before, leave the application.
+        """
         if self._opening is None:
+            self.main.dismiss_one()
             return
         self._opening.stop()
         self._end_opening()
@@ -286,7 +365,7 @@ class ExecmemApp(App[int]):
         """Start or stop the player."""
         if self._player is not None:
             self._player.stop()
-        self._player = self.set_interval(PLAY_INTERVAL, self._tick) if self.playing else None
+        self._player = self.set_interval(self.play_interval, self._tick) if self.playing else None
         self._show_moving()
 
     def _tick(self) -> None:
@@ -333,17 +412,22 @@ class ExecmemApp(App[int]):
             if progress.source.kind is SourceKind.SCENARIO:
                 progress.source.history.seek(0)  # it is there to be played
             self._opened = progress.source
-            self.main.waiting = False
             self.show_source(progress.source)
+            self.main.waiting = False
+            self.opened = self._words
         elif progress.events:
             self._opened.history.extend(progress.events, follow=False)
             if self._opened is self.source:
                 self.show_step()
+        step = None if self._start is None else self._start.step
+        if step is not None and self._opened.history.steps >= step:
+            self.call_after_refresh(self._go_to_start)
 
     def on_job_ended(self, message: Job.Ended) -> None:
         """Say what went wrong with a job, if anything did."""
         if message.job is self._opening:
             self._end_opening()
+            self.call_after_refresh(self._go_to_start)
             if message.error is not None and self.main.waiting:
                 self.failure = message.error
                 self.exit(2)
@@ -382,12 +466,6 @@ class ExecmemApp(App[int]):
         """What a dialog asked for broke: show it and go on."""
         self.show_error(message.error)
 
-    def _tell_notes(self) -> None:
-        """Say what is not known of a real kernel, and why."""
-        if self.source.kind not in (SourceKind.SIMULATE, SourceKind.SCENARIO):
-            for note in self.source.history.layout.notes[:_NOTES_TOLD]:
-                self.notify(note, title="note", severity="warning", markup=False, timeout=8)
-
     # Messages of widgets
 
     def on_detail_map_moved(self, message: DetailMap.Moved) -> None:
@@ -408,6 +486,14 @@ class ExecmemApp(App[int]):
     def on_events_view_chosen(self, message: EventsView.Chosen) -> None:
         """Go to an event that was clicked."""
         self.time.seek(message.step)
+
+    def on_area_list_chosen(self, message: AreaList.Chosen) -> None:
+        """Go to an area that was chosen."""
+        self.look.find_address(message.address)
+
+    def on_main_screen_card_closed(self) -> None:
+        """The card need not be shown again."""
+        remember(_CARD)
 
     async def on_event(self, event: events.Event) -> None:
         """Hold keys back while a dialog opens that will want them."""
@@ -436,32 +522,48 @@ class ExecmemApp(App[int]):
         from execmem_tui.tui.screens.dialogs import AskLine
 
         self.ask(
-            AskLine("Write to", self.export, "execmem-map.txt", what=".txt, or .svg for a picture")
+            AskLine(
+                "Write to", self.export, "execmem-map.txt", what=".txt: the map; .svg: a picture"
+            )
         )
 
     def export(self, line: str) -> None:
         """Write to the path `line`; an existing file is not overwritten.
 
         Raises:
-            UsageError: it is no path.
+            UsageError: it is no path, or its suffix says what cannot be written.
             OSError: it cannot be written.
         """
         from execmem_tui.view.plain import plain_map
 
         path = user_path(line)
+        if path.suffix not in ("", ".txt", ".svg"):
+            raise UsageError(
+                f"cannot write {printable(path.suffix, 20)}", hint=".txt is the map, .svg a picture"
+            )
+        lines = plain_map(self.shown.snapshot, self.source.title, width=120)
         with path.open("x", encoding="utf-8") as file:
-            if path.suffix == ".svg":
-                file.write(self.export_screenshot())
-            else:
-                text = plain_map(self.shown.snapshot, self.source.title, width=120)
-                file.write("\n".join(text) + "\n")
+            file.write("\n".join(lines) + "\n")
+        if path.suffix == ".svg":
+            # The dialog that asked for the path is still there; the picture is taken without it.
+            self.call_after_refresh(self._write_picture, path)
         self.say(f"wrote {printable(line)}")
+
+    def _write_picture(self, path: Path) -> None:
+        with self.guarded():
+            path.write_text(self.export_screenshot(), encoding="utf-8")
+
+    def action_suspend(self) -> None:
+        """Go to the background, as ctrl+z does everywhere."""
+        self.action_suspend_process()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Offer every action in the palette, beside Textual's own commands."""
         yield from super().get_system_commands(screen)
-        for action in ACTIONS:
-            if self.main.check_action("act", (action.id,)):
+        if screen is not self.main:
+            return  # over a dialog or a sheet nobody sees what the map does
+        for action in self.actions:
+            if not self.main.why_not(action.id):
                 yield SystemCommand(
                     f"{action.group}: {action.title}",
                     action.help,
@@ -470,36 +572,35 @@ class ExecmemApp(App[int]):
 
 
 def run_app(
-    source: Source, *, theme: str | None = None, keymap: Mapping[str, str] | None = None
+    source: Source,
+    *,
+    theme: str | None = None,
+    keymap: Mapping[str, str] | None = None,
+    start: Start | None = None,
 ) -> int:
     """Show `source` until the user leaves; return the exit code.
 
-    `keymap` gives actions other keys.
+    `keymap` gives actions other keys, `start` says where to look at first.
     """
-    app = ExecmemApp(source, theme=theme, keymap=keymap)
+    app = ExecmemApp(source, theme=theme, keymap=keymap, start=start)
     result = app.run()
     return app.return_code or (result or 0)
 
 
 def run_opening(
-    name: str,
-    opener: Iterator[Progress],
+    opening: Opening,
     *,
     theme: str | None = None,
     keymap: Mapping[str, str] | None = None,
+    start: Start | None = None,
 ) -> int:
     """Paint first, then open a source and show it; return the exit code.
-
-    Args:
-        name: of what is opened, printable.
-        opener: reads it.
-        theme: name of a theme.
-        keymap: gives actions other keys.
 
     Raises:
         ExecmemTuiError, OSError: it cannot be opened.
     """
-    app = ExecmemApp(nothing(name), theme=theme, keymap=keymap, opening=(name, opener))
+    source = nothing(opening.name)
+    app = ExecmemApp(source, theme=theme, keymap=keymap, opening=opening, start=start)
     result = app.run()
     if app.failure is not None:
         raise app.failure

@@ -36,6 +36,7 @@ class KernelActions:
         history = self._stage.source.history
         before = min(history.step, history.steps)
         command()
+        self._stage.touched()
         self._stage.show_step()
         self._tell(before)
 
@@ -143,13 +144,20 @@ class KernelActions:
 
         self._stage.ask(Chooser("Free", area_entries(areas), go))
 
+    def action_fill(self) -> None:
+        """Fill the module window until something spills or fails."""
+        self._stage.pane = 1
+        self.try_to(self._source.fill)
+
     def action_purge(self) -> None:
         """Purge lazy areas now."""
         self._source.purge()
         self._stage.show_step()
 
     def action_undo(self) -> None:
-        """Take back the last command."""
+        """Take back the last command; right after another source was shown, that."""
+        if self._stage.show_before():
+            return
         if self._stage.source.history.undo():
             self._stage.show_step()
         else:

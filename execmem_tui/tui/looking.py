@@ -1,11 +1,15 @@
 """Where one looks: panes, find, go to, reach origin, sheets."""
 
 from importlib.resources import files
+from textwrap import wrap
 
-from execmem_tui.model.units import Address, hex_address, parse_address
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.units import Address, hex_address
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.actions import keys_markdown
 from execmem_tui.view.area_list import area_entries
+from execmem_tui.view.places import parse_place
+from execmem_tui.view.repeat import command_line, simulated_words
 
 
 class LookActions:
@@ -56,11 +60,36 @@ class LookActions:
         self._stage.copy(text)
 
     def action_goto(self) -> None:
-        """Ask for an address and go there."""
+        """Ask for a place and go there."""
         from execmem_tui.tui.screens.dialogs import AskLine
 
-        self._stage.ask(
-            AskLine("Go to", lambda line: self._stage.look_at(parse_address(line)), what="address")
+        what = "address, symbol, module, +1M, -4K, @12.5 seconds"
+        self._stage.ask(AskLine("Go to", self.goto, what=what))
+
+    def goto(self, line: str) -> None:
+        """Go to a place or a moment, in the first pane whose map holds it.
+
+        Raises:
+            UsageError: it is none, or no map shows it.
+        """
+        shown = self._stage.shown
+        place = parse_place(line, shown.snapshot, self._stage.cursor)
+        if place.seconds is not None:
+            self._stage.seek_time(place.seconds)
+        if place.address is None:
+            return
+        focused = self._stage.pane
+        pane = shown.pane_of(place.address, focused)
+        for number in (pane, focused, 1, 2, 3, 4):
+            start, end = shown.span(number)
+            if start <= place.address < end:
+                self.focus_pane(number, place.address)
+                return
+        start, end = shown.span(focused)
+        bits = shown.snapshot.layout.word_bits
+        raise UsageError(
+            f"{hex_address(place.address, bits)} lies outside of every map",
+            hint=f"this one shows {hex_address(start, bits)} to {hex_address(end - 1, bits)}",
         )
 
     def action_find(self) -> None:
@@ -125,3 +154,23 @@ class LookActions:
         self._stage.ask(
             TextSheet([f"{kind.name} of {layout.id}", "", *explanation_lines(steps, kind)])
         )
+
+    def action_notes(self) -> None:
+        """Show what is not known of this source, and why."""
+        from execmem_tui.tui.screens.sheets import TextSheet
+
+        notes = self._stage.source.history.layout.notes
+        if not notes:
+            self._stage.say("Nothing to note: all that is shown is known.")
+            return
+        lines = [f"NOTES  {self._stage.source.title}", ""]
+        for number, note in enumerate(notes, 1):
+            lines += [*wrap(note, 100, initial_indent=f"{number:>2}  ", subsequent_indent="    ")]
+        self._stage.ask(TextSheet(lines))
+
+    def action_copy_command(self) -> None:
+        """Copy the command line that shows this again."""
+        snapshot, source = self._stage.shown.snapshot, self._stage.source
+        opened = self._stage.opened
+        words = simulated_words(snapshot, empty=False) if opened is None else opened
+        self._stage.copy(command_line(source.kind, words, snapshot, self._stage.cursor))

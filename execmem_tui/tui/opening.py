@@ -66,7 +66,7 @@ class OpenActions:
         from execmem_tui.sources.opening import read_path
 
         user_path(line)  # said in the dialog, not after it has gone
-        self._stage.work(line, read_path(line, follow=True))
+        self._stage.work(line, read_path(line, follow=True), [line])
 
     def action_scenario(self) -> None:
         """List the scenarios; play one."""
@@ -78,6 +78,7 @@ class OpenActions:
         entries = [Entry(name, open_scenario(name).title) for name in names]
 
         def go(number: int) -> None:
-            self._stage.work(names[number], read_scenario(names[number]))
+            name = names[number]
+            self._stage.work(name, read_scenario(name), ["--scenario", name])
 
         self._stage.ask(Chooser("Play a scenario", entries, go))

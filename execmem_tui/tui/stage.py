@@ -1,6 +1,6 @@
 """What the keys act on: the application as its actions see it, small enough to fake in a test."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, Protocol
 
 from textual.screen import Screen
@@ -33,12 +33,18 @@ class Stage(Protocol):
     interval: float
     """Seconds between two reads of it."""
 
+    opened: Sequence[str] | None
+    """The words of the command line that opened the source; None where its layout says them."""
+
     @property
     def cursor(self) -> Address:
         """The address under the cursor."""
 
     def show_step(self) -> None:
         """Show the step that the history is at."""
+
+    def seek_time(self, seconds: float) -> None:
+        """Go to the last event up to a time of the trace's clock."""
 
     def show_source(self, source: Source) -> None:
         """Show another source from here on."""
@@ -55,5 +61,14 @@ class Stage(Protocol):
     def copy(self, text: str) -> None:
         """Put a text on the clipboard, and say so."""
 
-    def work(self, name: str, opener: Iterator[Progress]) -> None:
-        """Open a source off the event loop and show it as soon as there is one."""
+    def work(self, name: str, opener: Iterator[Progress], words: Sequence[str]) -> None:
+        """Open a source off the event loop and show it as soon as there is one.
+
+        `words` are those of the command line that does the same.
+        """
+
+    def show_before(self) -> bool:
+        """Show again what was shown before the source; False where that is no longer to be had."""
+
+    def touched(self) -> None:
+        """Something was done to the source: from here on `u` takes that back."""

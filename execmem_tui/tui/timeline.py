@@ -6,7 +6,6 @@ from typing import Final
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Event, Failed, Noted
-from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Followed
 from execmem_tui.tui.shown import is_fallback
 from execmem_tui.tui.stage import Stage
@@ -85,26 +84,20 @@ class TimeActions:
             self._speed = min(max(int(self._speed * factor), 1), _FASTEST)
             self._stage.say(f"{round(self._speed / PLAY_INTERVAL)} events a second")
 
-    def action_goto_time(self) -> None:
-        """Go to a time of the trace, in seconds of its clock."""
-        from execmem_tui.tui.screens.dialogs import AskLine
-
-        self._stage.ask(AskLine("Go to time", self.goto_time, what="seconds of the trace's clock"))
-
-    def goto_time(self, line: str) -> None:
-        """Go to the last event up to a time.
+    def goto_time(self, wanted: float) -> None:
+        """Go to the last event up to a time, in seconds of the trace's clock.
 
         Raises:
-            UsageError: `line` is no number.
+            UsageError: nothing here has a time.
         """
-        try:
-            wanted = float(line)
-        except ValueError:
-            raise UsageError(f"no number of seconds: {printable(line, 40)}") from None
         history = self._stage.source.history
         times: list[float] = []
+        timed = False
         for event in history.events(0, history.steps):
+            timed = timed or event.time is not None
             times.append(event.time if event.time is not None else times[-1] if times else 0.0)
+        if not timed:
+            raise UsageError("nothing here has a time", hint="@12.5 is for traces")
         self.seek(history.first_step + bisect_right(times, wanted))
 
     def _jump(self, wanted: Callable[[Event], bool], what: str, *, forward: bool) -> None:

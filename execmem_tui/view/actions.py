@@ -49,7 +49,7 @@ ACTIONS: Final = (
     _action("pane_4", "4", "BPF", "focus the BPF pane", MAP),
     _action("next_pane", "tab", "Next pane", "focus the next pane", MAP),
     _action(
-        "maximise", "m", "Maximise", "give the detail map the whole screen, or give it back", MAP
+        "maximise", "M", "Maximise", "give the detail map the whole screen, or give it back", MAP
     ),
     _action("side", "v", "Side", "show or hide the side panel (a sheet on small terminals)", MAP),
     _action("left", "left,h", "Left", "one cell left", MOVE),
@@ -60,7 +60,7 @@ ACTIONS: Final = (
     _action("page_down", "pagedown", "Page down", "one screen down", MOVE),
     _action("next_area", "w", "Next area", "the next area", MOVE),
     _action("previous_area", "b", "Previous area", "the previous area", MOVE),
-    _action("zoom_in", "plus,equals_sign", "In", "zoom in about the cursor", MAP, footer=True),
+    _action("zoom_in", "plus", "In", "zoom in about the cursor", MAP, footer=True),
     _action("zoom_out", "minus", "Out", "zoom out about the cursor", MAP, footer=True),
     _action("whole", "0", "Whole", "the whole span of the pane", MAP),
     _action("fit", "z", "Fit", "zoom to the area under the cursor", MAP),
@@ -89,6 +89,15 @@ ACTIONS: Final = (
         "f",
         "Free",
         "free what is under the cursor: area, module, probe, program",
+        KERNEL,
+        footer=True,
+        commanded=True,
+    ),
+    _action(
+        "fill",
+        "B",
+        "Fill up",
+        "fill the module window until something spills into the fallback range, or fails",
         KERNEL,
         footer=True,
         commanded=True,
@@ -130,7 +139,6 @@ ACTIONS: Final = (
         "play half as fast; read the running kernel half as often",
         TIME,
     ),
-    _action("goto_time", "t", "Go to time", "go to a time of the trace, in seconds", TIME),
     _action(
         "next_fallback", "n", "Next fallback", "the next event that used a fallback range", TIME
     ),
@@ -146,7 +154,17 @@ ACTIONS: Final = (
         "previous_failure", "D", "Previous failure", "the previous attempt that found no room", TIME
     ),
     _action("find", "slash", "Find", "find an area by name", LOOK, footer=True),
-    _action("goto", "g", "Go to", "go to an address", LOOK),
+    _action(
+        "goto",
+        "g",
+        "Go to",
+        "go to an address, a symbol, a module, +1M, -4K, @12.5 (seconds)",
+        LOOK,
+    ),
+    _action("list", "L", "List", "the areas as a list beside the map, or close it", LOOK),
+    _action(
+        "notes", "exclamation_mark", "Notes", "what is not known of this source, and why", LOOK
+    ),
     _action(
         "origin", "r", "Origin", "count reach from the cursor, or from kernel text again", LOOK
     ),
@@ -175,8 +193,16 @@ ACTIONS: Final = (
     ),
     _action("export", "e", "Export", "write the map as text, or as a picture (.svg)", APP),
     _action("copy_address", "y", "Copy", "copy the cursor's address", APP),
+    _action(
+        "copy_command",
+        "Y",
+        "Copy command",
+        "copy the command line that shows this again",
+        APP,
+    ),
     _action("help", "question_mark", "Help", "this help", APP, footer=True),
     _action("stop", "escape", "Stop", "stop what is being opened; leave a list or a sheet", APP),
+    _action("suspend", "ctrl+z", "Suspend", "go to the background; fg comes back", APP),
     _action("quit", "q", "Quit", "leave", APP, footer=True),
 )
 GROUPS: Final = (MAP, MOVE, KERNEL, TIME, LOOK, APP)
@@ -185,6 +211,7 @@ _SPELLED: Final = {
     "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "greater_than_sign": ">",
     "less_than_sign": "<", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓",
+    "exclamation_mark": "!",
 }  # fmt: skip
 
 

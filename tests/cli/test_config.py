@@ -155,7 +155,8 @@ def test_a_theme_that_does_not_exist_is_told_with_its_place(
 def test_theme_and_keys_reach_the_application(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[tuple[str | None, object]] = []
 
-    def run_app(_source: Source, *, theme: str | None, keymap: object) -> int:
+    def run_app(_source: Source, *, theme: str | None, keymap: object, start: object) -> int:
+        assert start is not None
         given.append((theme, keymap))
         return 0
 
@@ -180,7 +181,7 @@ async def test_a_key_of_ones_own_does_the_action_and_the_old_one_does_not() -> N
         await pilot.press("ctrl+o")
         await pilot.pause()
         assert source.history.snapshot().counters.allocations == 1
-        assert ("allocate", "ctrl+o") in [(each.id, each.keys) for each in app.main.hints]
+        assert ("allocate", "ctrl+o") in [(each.action, each.key) for each in app.main.hints]
 
 
 def test_keys_are_written_as_they_look_or_by_name() -> None:

@@ -11,9 +11,11 @@ from execmem_tui.tui.app import ExecmemApp
 
 
 def make_app(simulation: Simulation | None = None) -> ExecmemApp:
-    return ExecmemApp(
+    app = ExecmemApp(
         simulation or open_simulation("arm64", "7.1", "va48-4k", "off"), theme="execmem-dark"
     )
+    app.play_interval = 1e6  # tests tick by hand
+    return app
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:

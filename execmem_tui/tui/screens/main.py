@@ -12,11 +12,12 @@ from textual.reactive import reactive
 from textual.screen import Screen
 
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Source
+from execmem_tui.sources.base import Commanded, Followed, Source
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.shown import Shown, commanded
+from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.bar import Bar
-from execmem_tui.tui.widgets.hints import Hints
+from execmem_tui.tui.widgets.hints import HintsLine
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.pane import PaneView
@@ -24,7 +25,10 @@ from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.tui.widgets.title import TitleLine
+from execmem_tui.tui.widgets.try_card import TryCard
 from execmem_tui.view.actions import ACTIONS, MOVE, Action
+from execmem_tui.view.availability import why_not
+from execmem_tui.view.hints import Hint, Situation, hints
 from execmem_tui.view.viewport import Viewport
 
 _BY_ID = {action.id: action for action in ACTIONS}
@@ -46,6 +50,9 @@ class MainScreen(Screen[None]):
         display: block; layer: sheet; dock: right; width: 44; background: $surface;
     }
     MainScreen.no-side SidePanel { display: none; }
+    MainScreen.-narrow AreaList.open { layer: sheet; dock: right; background: $surface; }
+    MainScreen.listing SidePanel { display: none; }
+    MainScreen.-huge.listing SidePanel { display: block; }
     MainScreen.waiting #body, MainScreen.waiting TimeStrip, MainScreen.waiting Legend { display: none; }
     MainScreen.waiting Bar { dock: bottom; }
     MainScreen.maximised PaneView { display: none; }
@@ -72,6 +79,9 @@ class MainScreen(Screen[None]):
             super().__init__()
             self.error = error
 
+    class CardClosed(Message):
+        """The card of things to try was closed."""
+
     source: reactive[Source | None] = reactive(None)
     """What feeds the map."""
     shown: reactive[Shown | None] = reactive(None)
@@ -94,8 +104,14 @@ class MainScreen(Screen[None]):
     """How far it has come, 0 to 1."""
     waiting: reactive[bool] = reactive(False, toggle_class="waiting")
     """There is nothing to show yet."""
-    hints: reactive[tuple[Action, ...]] = reactive(())
+    hints: reactive[tuple[Hint, ...]] = reactive(())
     """The keys that are hinted at."""
+    offers: reactive[bool] = reactive(False)
+    """Whether the card of things to try is there."""
+    actions: reactive[tuple[Action, ...]] = reactive(ACTIONS)
+    """All actions, with the user's keys."""
+    last: reactive[str] = reactive("")
+    """The action before."""
 
     def __init__(self, doers: Sequence[object]) -> None:
         super().__init__()
@@ -104,7 +120,7 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
         cls = MainScreen
-        yield TitleLine().data_bind(cls.source, cls.shown, playing=cls.moving)
+        yield TitleLine().data_bind(cls.source, cls.shown, cls.palette, playing=cls.moving)
         yield Bar().data_bind(cls.work, cls.fraction, cls.palette)
         yield Sentence().data_bind(cls.source, cls.shown)
         with Horizontal(id="body"):
@@ -114,10 +130,19 @@ class MainScreen(Screen[None]):
                 yield DetailMap(id="map").data_bind(
                     cls.source, cls.shown, cls.pane, cls.origin, cls.palette
                 )
-            yield SidePanel().data_bind(cls.source, cls.shown, cls.origin, cls.address, cls.palette)
+            yield AreaList().data_bind(cls.shown)
+            yield SidePanel().data_bind(
+                cls.source,
+                cls.shown,
+                cls.origin,
+                cls.address,
+                cls.palette,
+                cls.offers,
+                cls.actions,
+            )
         yield TimeStrip().data_bind(cls.source, cls.shown, cls.pane, cls.palette)
         yield Legend().data_bind(cls.palette)
-        yield Hints().data_bind(cls.palette, actions=cls.hints)
+        yield HintsLine().data_bind(cls.palette, cls.hints)
 
     def on_mount(self) -> None:
         """Keys go to the map at first."""
@@ -128,16 +153,26 @@ class MainScreen(Screen[None]):
         """The detail map."""
         return self.query_one("#map", DetailMap)
 
+    @property
+    def list(self) -> AreaList:
+        """The list of areas."""
+        return self.query_one(AreaList)
+
+    @property
+    def in_list(self) -> bool:
+        """Whether the list has the keys."""
+        return self.focused is not None and self.focused is self.list.lines
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave the keys that move to a list that has the focus; grey what the source cannot do."""
-        if action != "act":
+        """Leave to a list that has the focus the keys that it has a use for."""
+        if action != "act" or not self.in_list:
             return True
         wanted = _BY_ID[str(parameters[0])]
-        if wanted.group == MOVE and self.focused is not None and self.focused is not self.map:
-            return False
-        if wanted.commanded and (self.source is None or commanded(self.source) is None):
-            return None
-        return True
+        return wanted.group != MOVE and wanted.id not in AreaList.CLAIMS
+
+    def why_not(self, name: str) -> str:
+        """Return "" if an action does something now, else why not."""
+        return "" if self.source is None else why_not(_BY_ID[name], self.source)
 
     @property
     def doers(self) -> tuple[object, ...]:
@@ -145,23 +180,92 @@ class MainScreen(Screen[None]):
         return (self.map, self, *self._doers)
 
     async def action_act(self, name: str) -> None:
-        """Do an action of the registry."""
-        for doer in self.doers:
-            action = getattr(doer, f"action_{name}", None)
-            if action is not None:
-                try:
-                    done = action()
-                    if isawaitable(done):
-                        await done
-                except Exception as error:  # noqa: BLE001 - the application shows it and goes on
-                    self.app.post_message(self.Broke(error))
-                return
-        raise LookupError(name)
+        """Do an action of the registry, or say why it does nothing."""
+        reason = self.why_not(name)
+        if reason:
+            self.notify(reason, markup=False, timeout=4)
+            return
+        doer = next(doer for doer in self.doers if hasattr(doer, f"action_{name}"))
+        self.last = name
+        try:
+            done = getattr(doer, f"action_{name}")()
+            if isawaitable(done):
+                await done
+        except Exception as error:  # noqa: BLE001 - the application shows it and goes on
+            self.app.post_message(self.Broke(error))
 
-    async def on_hints_pressed(self, message: Hints.Pressed) -> None:
+    async def on_hints_line_pressed(self, message: HintsLine.Pressed) -> None:
         """Do what a hint says."""
-        if self.check_action("act", (message.action.id,)):
-            await self.action_act(message.action.id)
+        await self.action_act(message.action)
+
+    async def on_try_card_pressed(self, message: TryCard.Pressed) -> None:
+        """Do what a line of the card says."""
+        await self.action_act(message.action)
+
+    def watch_last(self) -> None:
+        """Hint at what goes on with it; the card has done its work once its advice was taken."""
+        if self.last in TryCard.KEYS:
+            self.close_card()
+        self._choose_hints()
+
+    def watch_shown(self) -> None:
+        """Hint at what can be done now."""
+        self._choose_hints()
+
+    def watch_source(self) -> None:
+        """Hint at what can be done with it."""
+        self.last = ""
+        self._choose_hints()
+
+    def on_descendant_focus(self) -> None:
+        """Hint at what the keys do now."""
+        self._choose_hints()
+
+    def close_card(self) -> None:
+        """Take the card of things to try away, for good."""
+        if self.offers:
+            self.offers = False
+            self.post_message(self.CardClosed())
+
+    def _choose_hints(self) -> None:
+        if self.source is None or self.shown is None or not self.is_mounted:
+            return
+        counters = self.shown.snapshot.counters
+        now = Situation(
+            focus="list" if self.in_list else "map",
+            commanded=isinstance(self.source, Commanded),
+            followed=isinstance(self.source, Followed),
+            timed=self.shown.snapshot.steps > 0,
+            spilled=counters.fallbacks > 0,
+            failed=counters.failures > 0,
+            last=self.last,
+        )
+        self.hints = hints(self.actions, now)
+
+    def action_list(self) -> None:
+        """Show the areas as a list, give it the keys, or close it."""
+        if self.in_list:
+            self._close_list()
+        else:
+            self.add_class("listing")
+            self.list.open(self.address)
+        self._choose_hints()
+
+    def _close_list(self) -> None:
+        self.remove_class("listing")
+        self.list.close()
+        self.map.focus()
+
+    def dismiss_one(self) -> None:
+        """Leave what Escape leaves: the list's keys, the list, the sheet, the card; one a press."""
+        if self.in_list:
+            self.map.focus()
+        elif self.list.has_class("open"):
+            self._close_list()
+        elif self.has_class("side-sheet"):
+            self.remove_class("side-sheet")
+        else:
+            self.close_card()
 
     def action_maximise(self) -> None:
         """Give the detail map all rows, or give them back."""

@@ -12,6 +12,8 @@ from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.reach import ReachPanel
+from execmem_tui.tui.widgets.try_card import TryCard
+from execmem_tui.view.actions import ACTIONS, Action
 
 
 class SidePanel(VerticalScroll, can_focus=False):
@@ -33,11 +35,17 @@ class SidePanel(VerticalScroll, can_focus=False):
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
 
+    offers: reactive[bool] = reactive(False)
+    """Whether the card of things to try is there."""
+    actions: reactive[tuple[Action, ...]] = reactive(ACTIONS)
+    """All actions, with the user's keys."""
+
     def compose(self) -> ComposeResult:
         """Headings and sections."""
         yield Static("REACH", classes="heading")
         yield ReachPanel().data_bind(SidePanel.shown, SidePanel.origin)
         yield Static("SELECTED", classes="heading")
         yield Inspector().data_bind(SidePanel.shown, SidePanel.origin, SidePanel.address)
+        yield TryCard().data_bind(SidePanel.offers, SidePanel.actions, SidePanel.palette)
         yield Static("EVENTS", classes="heading")
         yield EventsView().data_bind(SidePanel.source, SidePanel.shown, SidePanel.palette)

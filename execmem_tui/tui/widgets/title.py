@@ -1,20 +1,24 @@
-"""The title line: the product, what is being looked at, the step."""
+"""The title line: the product, what is being looked at, the moment."""
 
 from rich.text import Text
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from execmem_tui.sources.base import Source, SourceKind
+from execmem_tui.sources.base import Source
+from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown
-from execmem_tui.view.plain import heading
+from execmem_tui.view.title import NAME, title
 
 
 class TitleLine(Static):
-    """``execmem-tui  arm64 · 7.1.8 · va48-4k · KASLR off    simulate    step 42/42``."""
+    """``execmem-tui  simulated arm64 laptop after boot · 148 modules      ? help   ctrl+p all``."""
 
     DEFAULT_CSS = """
     TitleLine { height: 1; background: $panel; color: $foreground; padding: 0 1; }
+    TitleLine > .title--name { color: $accent; text-style: bold; }
+    TitleLine > .title--aside { color: $foreground 65%; }
     """
+    COMPONENT_CLASSES = {"title--name", "title--aside"}  # noqa: RUF012 - Textual's own form
 
     source: reactive[Source | None] = reactive(None)
     """What feeds the map."""
@@ -22,23 +26,34 @@ class TitleLine(Static):
     """The models of the step."""
     playing: reactive[bool] = reactive(False)
     """Whether time moves by itself."""
+    palette: reactive[Palette | None] = reactive(None)
+    """The styles of the theme."""
 
     def render(self) -> Text:
-        """Return the line, the title of the source shortened to the room there is."""
-        if self.shown is None or self.source is None:
-            return Text("execmem-tui")
-        snapshot = self.shown.snapshot
-        left = f"execmem-tui  {heading(snapshot.layout)}"
-        counters = snapshot.counters
-        spilled = f"  ▲{counters.fallbacks}" if counters.fallbacks else ""
-        failed = f"  ✗{counters.failures}" if counters.failures else ""
-        playing = "▶ " if self.playing else ""
-        step = f"step {snapshot.step}/{snapshot.steps}"
-        right = f"{playing}{self.source.kind}{spilled}{failed}  {step}  ? help"
-        width = self.size.width
-        middle = "" if self.source.kind is SourceKind.SIMULATE else self.source.title
-        room = width - len(left) - len(right) - 4
-        middle = middle[:room] if room > 8 else ""
-        left = left[: max(0, width - len(right) - 1)]
-        gap = max(1, width - len(left) - len(middle) - len(right) - 2)
-        return Text(f"{left}  {middle}{' ' * gap}{right}", no_wrap=True, overflow="crop")
+        """Return the line."""
+        name = self.get_component_rich_style("title--name")
+        if self.shown is None or self.source is None or self.palette is None:
+            return Text(NAME, name)
+        aside = self.get_component_rich_style("title--aside")
+        found = title(
+            self.shown.snapshot,
+            self.source.kind,
+            self.source.title,
+            self.size.width,
+            moving=self.playing,
+            notes=len(self.source.history.layout.notes),
+        )
+        right = Text()
+        for part in found.right:
+            alarm = part in (found.spilled, found.failed, found.notes)
+            style = self.palette.alarm if alarm else aside if part == found.help else ""
+            right.append("   ")
+            right.append(part, style)
+        left = Text()
+        left.append(found.name, name)
+        left.append("  ")
+        left.append(found.what)
+        left.append(" " * max(0, self.size.width - len(left) - len(right)))
+        left.append_text(right)
+        left.no_wrap, left.overflow = True, "crop"
+        return left

@@ -1,33 +1,63 @@
 """Three things to try, for somebody who sees the screen for the first time."""
 
 from rich.text import Text
+from textual import events
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
 from execmem_tui.tui.palette import Palette
+from execmem_tui.view.actions import Action, spelled
+
+_LINES = (
+    ("fill", "fill up until it spills"),
+    ("insert", "load a module by its name"),
+    ("scenario", "watch a machine fail"),
+)
 
 
 class TryCard(Static):
-    """Keys to begin with; it goes away at the first key."""
+    """Keys to begin with; it goes away when one of them is pressed, or on Escape."""
 
+    KEYS = frozenset(name for name, _ in _LINES)
+    """The actions it offers."""
     DEFAULT_CSS = """
-    TryCard { height: auto; border-left: outer $accent; padding: 0 1; }
+    TryCard { height: auto; border: round $accent; border-title-color: $accent; padding: 0 1; }
+    TryCard { border-title-style: bold; margin-top: 1; display: none; }
+    TryCard.offers { display: block; }
     """
 
-    LINES = (
-        ("a", "allocate where the modules lie"),
-        ("i", "load a module by its name"),
-        ("s", "watch a scenario"),
-    )
-
+    offers: reactive[bool] = reactive(False, toggle_class="offers")
+    """Whether it is there."""
+    actions: reactive[tuple[Action, ...]] = reactive(())
+    """All actions, with the user's keys."""
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
 
+    class Pressed(Message):
+        """A line was clicked."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    def on_mount(self) -> None:
+        """Say what it is."""
+        self.border_title = "TRY"
+
     def render(self) -> Text:
         """Return the lines."""
-        text = Text("TRY", no_wrap=True)
+        keys = {action.id: spelled(action.keys).split()[0] for action in self.actions}
+        text = Text(no_wrap=True)
         if self.palette is not None:
-            for key, what in self.LINES:
-                text.append(f"\n{key}  ", self.palette.strong)
-                text.append(what)
+            for name, what in _LINES:
+                text.append(f"{keys.get(name, ''):<3}", self.palette.strong)
+                text.append(f"{what}\n")
+        text.rstrip()
         return text
+
+    def on_click(self, event: events.Click) -> None:
+        """Do what a line says."""
+        at = event.get_content_offset_capture(self).y
+        if 0 <= at < len(_LINES):
+            self.post_message(self.Pressed(_LINES[at][0]))

@@ -1,0 +1,111 @@
+"""The areas as a list beside the map."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import Static
+
+from execmem_tui.model.areas import Area
+from execmem_tui.model.units import Address
+from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.widgets.line_list import LineList
+from execmem_tui.view.area_list import Order, area_line, count_line, listed
+
+
+class AreaList(Vertical):
+    """Every area on a line, sorted; Enter or a click goes there."""
+
+    HELP = "Enter goes to an area, `s` sorts otherwise, Escape returns to the map, `L` closes."
+    CLAIMS: ClassVar[frozenset[str]] = frozenset({"scenario"})
+    """Actions whose keys mean something else here."""
+    DEFAULT_CSS = """
+    AreaList { width: 46; border-left: solid $panel; display: none; }
+    AreaList.open { display: block; }
+    AreaList > #count { height: 1; color: $accent; text-style: bold; padding: 0 1; }
+    AreaList > LineList { padding: 0 1; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("s", "sort", "Sort")]
+
+    shown: reactive[Shown | None] = reactive(None)
+    """The models of the step."""
+    wanted: reactive[Callable[[Area], bool] | None] = reactive(None)
+    """Which areas are listed; None for all."""
+    order: reactive[Order] = reactive(Order.ADDRESS)
+    """What they are sorted by."""
+
+    class Chosen(Message):
+        """An area was chosen."""
+
+        def __init__(self, address: Address) -> None:
+            super().__init__()
+            self.address = address
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._areas: list[Area] = []
+
+    def compose(self) -> ComposeResult:
+        """How many there are, and they."""
+        yield Static(id="count", markup=False)
+        yield LineList(empty="no area")
+
+    @property
+    def lines(self) -> LineList:
+        """The lines."""
+        return self.query_one(LineList)
+
+    def watch_shown(self) -> None:
+        """List another step."""
+        self.refill()
+
+    def watch_wanted(self) -> None:
+        """List other areas."""
+        self.refill()
+
+    def watch_order(self) -> None:
+        """List them in another order."""
+        self.refill()
+
+    def refill(self, here: Address | None = None) -> None:
+        """List the areas, the highlighted one or that of `here` highlighted; nothing while closed."""
+        if self.shown is None or not self.has_class("open") or not self.is_mounted:
+            return
+        index = self.lines.highlighted
+        if here is None and index < len(self._areas):
+            here = self._areas[index].start
+        snapshot = self.shown.snapshot
+        self._areas = listed(snapshot, self.order, self.wanted)
+        at = next((at for at, area in enumerate(self._areas) if area.start == here), 0)
+        self.lines.fill(len(self._areas), self._line, at)
+        self.query_one("#count", Static).update(
+            count_line(len(self._areas), len(snapshot.areas), self.order)
+        )
+
+    def _line(self, index: int) -> str:
+        assert self.shown is not None
+        bits = self.shown.snapshot.layout.word_bits
+        return area_line(self._areas[index], bits, self.lines.size.width)
+
+    def open(self, here: Address | None) -> None:
+        """Be there, the area at `here` highlighted, and take the keys."""
+        self.add_class("open")
+        self.refill(here)
+        self.lines.focus()
+
+    def close(self) -> None:
+        """Go away."""
+        self.remove_class("open")
+
+    def action_sort(self) -> None:
+        """Sort by the next thing."""
+        self.order = self.order.next()
+
+    def on_line_list_chosen(self, message: LineList.Chosen) -> None:
+        """Go to an area."""
+        message.stop()
+        self.post_message(self.Chosen(self._areas[message.index].start))

@@ -1,0 +1,111 @@
+"""Which keys are hinted at: at most eight, chosen by what has the focus and what just happened."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from attrs import frozen
+
+from execmem_tui.view.actions import Action, spelled
+
+MOST: Final = 8
+
+
+@frozen
+class Hint:
+    """A key and what it does now."""
+
+    key: str
+    word: str
+    action: str | None = None
+    """What a click does; None where the key belongs to what has the focus."""
+
+
+@frozen(kw_only=True)
+class Situation:
+    """What the choice hangs on."""
+
+    focus: str = "map"
+    """What has the keys: map, list."""
+    commanded: bool = True
+    """The source takes commands."""
+    followed: bool = False
+    """The source grows by itself."""
+    timed: bool = False
+    """There is something to step through."""
+    spilled: bool = False
+    """Something used a fallback range up to here."""
+    failed: bool = False
+    last: str = ""
+    """The action before."""
+
+
+_WORDS: Final = {
+    "allocate": "allocate",
+    "fill": "fill up",
+    "insert": "load…",
+    "free": "free",
+    "undo": "undo",
+    "redo": "redo",
+    "next_fallback": "next spill",
+    "next_failure": "next failure",
+    "find": "find",
+    "goto": "go to",
+    "list": "list",
+    "origin": "origin",
+    "play": "play",
+    "step_on": "step",
+    "last_step": "next mark",
+    "scenario": "scenarios",
+    "choose": "machine",
+    "open": "open",
+    "maximise": "all panes",
+    "why": "why here",
+    "faster": "faster",
+    "quit": "quit",
+}
+_AFTER: Final[Mapping[str, tuple[str, ...]]] = {
+    "undo": ("redo", "undo"),
+    "redo": ("undo", "redo"),
+    "maximise": ("maximise",),
+    "next_fallback": ("next_fallback", "why"),
+    "previous_fallback": ("next_fallback", "why"),
+    "next_failure": ("next_failure", "why"),
+    "play": ("play", "faster"),
+    "allocate": ("allocate", "undo"),
+    "fill": ("why", "undo", "next_fallback"),
+    "insert": ("undo",),
+}
+"""The key that goes on with what was begun comes first."""
+
+
+def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
+    """Return the hints, the most useful first; those of keys that there are."""
+    if now.focus == "list":
+        return (
+            Hint("Enter", "go there"),
+            Hint("s", "sort"),
+            Hint("Esc", "back to the map", "stop"),
+            *_named(actions, ("list", "find", "quit")),
+        )
+    wanted = [*_AFTER.get(now.last, ())]
+    if now.commanded:
+        wanted += ["fill", "insert", "allocate"]
+        wanted += ["next_fallback"] if now.spilled else []
+        wanted += ["free", "undo"]
+    elif now.followed:
+        wanted += ["play", "list"]
+    elif now.timed:
+        wanted += ["play", "step_on", "last_step"]
+        wanted += ["next_fallback"] if now.spilled else []
+        wanted += ["next_failure"] if now.failed else []
+    wanted += ["find", "why", "list", "goto", "scenario", "choose", "open"]
+    return (*_named(actions, wanted)[: MOST - 1], *_named(actions, ("quit",)))
+
+
+def _named(actions: Sequence[Action], names: Sequence[str]) -> tuple[Hint, ...]:
+    by_id = {action.id: action for action in actions}
+    return tuple(
+        Hint(spelled(by_id[name].keys).split()[0], _WORDS[name], name)
+        for name in dict.fromkeys(names)
+        if name in by_id
+    )

@@ -1,0 +1,37 @@
+"""The command line that shows again what is shown now."""
+
+import shlex
+from collections.abc import Sequence
+
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.model.units import Address, hex_address
+from execmem_tui.sources.base import SourceKind
+
+
+def command_line(
+    kind: SourceKind, opened: Sequence[str], snapshot: Snapshot, cursor: Address
+) -> str:
+    """Return a command line for a shell.
+
+    Args:
+        kind: of the source.
+        opened: the words after ``execmem-tui`` that opened it.
+        snapshot: the step that is shown.
+        cursor: the address under the cursor.
+    """
+    words = ["execmem-tui", *opened]
+    if kind not in (SourceKind.SIMULATE, SourceKind.LIVE):
+        words += ["--step", str(snapshot.step)]
+    words += ["--at", hex_address(cursor, snapshot.layout.word_bits)]
+    return shlex.join(words)
+
+
+def simulated_words(snapshot: Snapshot, *, empty: bool) -> list[str]:
+    """Return the options that simulate a snapshot's machine."""
+    layout = snapshot.layout
+    kaslr = layout.kaslr.removeprefix("seed-").replace("on-example", "example")
+    words = ["--arch", layout.arch, "--kernel", layout.kernel.rpartition(".")[0] or layout.kernel]
+    words += ["--variant", layout.variant]
+    if kaslr not in ("off", "n/a", "unknown"):
+        words += ["--kaslr", kaslr]
+    return [*words, "--empty"] if empty else words

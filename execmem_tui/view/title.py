@@ -1,0 +1,79 @@
+"""What the title line says: the product, what is looked at, what went wrong, where in time."""
+
+from attrs import evolve, frozen
+
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.sources.base import SourceKind
+
+NAME = "execmem-tui"
+_HELP = "? help"
+_ALL = "ctrl+p all"
+
+
+@frozen(kw_only=True)
+class Title:
+    """The parts of the line, those at the right end in their order."""
+
+    name: str
+    what: str
+    spilled: str
+    failed: str
+    notes: str
+    moment: str
+    help: str
+
+    @property
+    def right(self) -> tuple[str, ...]:
+        """What stands at the right end, none of it empty."""
+        parts = (self.spilled, self.failed, self.notes, self.moment, self.help)
+        return tuple(part for part in parts if part)
+
+
+def title(
+    snapshot: Snapshot, kind: SourceKind, text: str, width: int, *, moving: bool, notes: int
+) -> Title:
+    """Return the line for `width` columns; what is least needed gives way first, help never.
+
+    Args:
+        snapshot: the step.
+        kind: of the source.
+        text: its title, printable.
+        width: columns.
+        moving: time moves by itself.
+        notes: how many things are to be noted.
+    """
+    layout, counters = snapshot.layout, snapshot.counters
+    machine = [layout.kernel, layout.variant]
+    machine += [f"KASLR {layout.kaslr}"] if layout.kaslr not in ("", "n/a", "unknown") else []
+    head = text if kind in (SourceKind.SIMULATE, SourceKind.SCENARIO) else f"{kind} {text}"
+    long = " · ".join([head, *(part for part in machine if part and part not in head)])
+    event = snapshot.event
+    time = "" if event is None or event.time is None else f" · {event.time:.3f} s"
+    play = "▶ " if moving else ""
+    moment = f"{play}step {snapshot.step:,}/{snapshot.steps:,}{time}" if snapshot.steps else play
+    found = Title(
+        name=NAME,
+        what="",
+        spilled=f"▲ {counters.fallbacks:,} spilled" if counters.fallbacks else "",
+        failed=f"✗ {counters.failures:,} failed" if counters.failures else "",
+        notes=f"! {notes}" if notes else "",
+        moment=moment.rstrip(),
+        help=f"{_HELP}   {_ALL}",
+    )
+    for what, change in (
+        (long, {}),
+        (head, {}),
+        (head, {"help": _HELP}),
+        (head, {"help": _HELP, "moment": f"{play}{snapshot.step:,}/{snapshot.steps:,}{time}"}),
+        ("", {"help": _HELP, "moment": ""}),
+        ("", {"help": _HELP, "moment": "", "notes": "", "spilled": "", "failed": ""}),
+    ):
+        fitted = evolve(found, what=what, **change)
+        if _width(fitted) <= width:
+            return fitted
+    return fitted
+
+
+def _width(found: Title) -> int:
+    left = len(found.name) + (2 + len(found.what) if found.what else 0)
+    return left + sum(len(part) + 3 for part in found.right)

@@ -1,0 +1,53 @@
+"""At most eight keys, the next one first."""
+
+from itertools import product
+
+import pytest
+
+from execmem_tui.view.actions import ACTIONS
+from execmem_tui.view.hints import MOST, Situation, hints
+
+
+@pytest.mark.parametrize("last", ["", *(action.id for action in ACTIONS)])
+def test_at_most_eight_and_none_twice(last: str) -> None:
+    for focus, commanded, followed, spilled in product(
+        ("map", "list"), (True, False), (True, False), (True, False)
+    ):
+        found = hints(
+            ACTIONS,
+            Situation(
+                focus=focus,
+                commanded=commanded,
+                followed=followed,
+                timed=True,
+                spilled=spilled,
+                failed=spilled,
+                last=last,
+            ),
+        )
+        assert 0 < len(found) <= MOST
+        assert len({hint.key for hint in found}) == len(found)
+        assert found[-1].word == "quit"
+
+
+def words(now: Situation) -> list[str]:
+    return [hint.word for hint in hints(ACTIONS, now)]
+
+
+def test_what_just_happened_puts_its_next_key_first() -> None:
+    assert words(Situation(last="undo"))[0] == "redo"
+    assert words(Situation(last="maximise"))[0] == "all panes"
+    assert words(Situation(last="next_fallback", spilled=True))[0] == "next spill"
+    assert words(Situation(commanded=False, timed=True, last="play"))[:2] == ["play", "faster"]
+
+
+def test_spills_are_hinted_at_where_there_are_some() -> None:
+    assert "next spill" not in words(Situation())
+    assert "next spill" in words(Situation(spilled=True))
+    assert "next failure" in words(Situation(commanded=False, timed=True, failed=True))
+
+
+def test_a_recording_is_not_offered_what_it_cannot_do() -> None:
+    offered = hints(ACTIONS, Situation(commanded=False, timed=True))
+    commanded = {action.id for action in ACTIONS if action.commanded}
+    assert not commanded & {hint.action for hint in offered}

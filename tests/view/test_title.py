@@ -1,0 +1,50 @@
+"""The title: help is never cut, what is least needed gives way first."""
+
+import pytest
+from attrs import evolve
+
+from execmem_tui.model.snapshots import Counters, Snapshot
+from execmem_tui.sources.base import SourceKind
+from execmem_tui.view.title import Title, title
+from tests.layouts import make_layout
+
+BUSY = Snapshot(
+    layout=make_layout(),
+    step=18393,
+    steps=141142,
+    areas=(),
+    counters=Counters(fallbacks=59, failures=3),
+)
+TEXT = "every Debian module, loaded in order"
+
+
+def at(width: int, snapshot: Snapshot = BUSY, notes: int = 2) -> Title:
+    return title(snapshot, SourceKind.REPLAY, TEXT, width, moving=True, notes=notes)
+
+
+@pytest.mark.parametrize("width", range(20, 300))
+def test_help_is_whole_and_all_fits(width: int) -> None:
+    found = at(width)
+    assert found.help.startswith("? help")
+    used = len(found.name) + (2 + len(found.what) if found.what else 0)
+    assert used + sum(len(part) + 3 for part in found.right) <= width
+
+
+def test_what_is_said_where_there_is_room() -> None:
+    found = at(200)
+    assert TEXT in found.what
+    assert found.what.startswith("replay ")
+    assert found.right == (
+        "▲ 59 spilled",
+        "✗ 3 failed",
+        "! 2",
+        "▶ step 18,393/141,142",
+        "? help   ctrl+p all",
+    )
+
+
+def test_nothing_is_said_of_what_is_not() -> None:
+    calm = evolve(BUSY, step=0, steps=0, counters=Counters())
+    assert title(calm, SourceKind.SIMULATE, "a machine", 120, moving=False, notes=0).right == (
+        "? help   ctrl+p all",
+    )

@@ -97,6 +97,9 @@ def offset_by_pages(layout: Layout, facts: Facts, at_rest: Address) -> Layout:
     moved = text is not None and text != at_rest
     page, bits = layout.page_size, layout.word_bits
     inside = areas_in(facts, entry.start, entry.end, *MODULE_USERS)
+    blocks = (
+        [each for each in inside if not each & (layout.pmd_size - 1)] if entry.rox_cached else []
+    )
     if (
         facts.kaslr_off
         or (inside and inside[0] == entry.start)
@@ -106,14 +109,16 @@ def offset_by_pages(layout: Layout, facts: Facts, at_rest: Address) -> Layout:
     first, last = entry.start + page, min([entry.start + _OFFSET_PAGES * page, *inside[:1]])
     start = inside[0] if inside and inside[0] <= entry.start + _OFFSET_PAGES * page else first
     seen = bool(inside) and start == inside[0]
+    lowest = (
+        f"{hex_address(start, bits)} is the lowest area seen" if seen else "no area was seen so low"
+    )
+    if blocks and blocks[0] == inside[0]:
+        # The first block of an empty window lies on the first PMD boundary at or above its start.
+        below = max(first, blocks[0] - layout.pmd_size + page)
+        lowest += f", a ROX block; from {hex_address(below, bits)} on if it is the first ever made"
     note = (
         f"KASLR: the module range begins at {hex_address(first, bits)} to"
-        f" {hex_address(last, bits)}; "
-        + (
-            f"{hex_address(start, bits)} is the lowest area seen"
-            if seen
-            else "no area was seen so low"
-        )
+        f" {hex_address(last, bits)}; {lowest}"
     )
     new = evolve(entry, start=start, provenance=Provenance.ASSUMED)
     return named(with_module_range(layout, new, note), "unknown")

@@ -4,7 +4,7 @@ Records in, events with whole areas out.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, Self
+from typing import Self
 
 from attrs import define, evolve
 
@@ -22,7 +22,7 @@ from execmem_tui.mm.journal import (
     RoxPopulate,
 )
 from execmem_tui.mm.vmalloc import Purge
-from execmem_tui.model.areas import Area, AreaState, Part
+from execmem_tui.model.areas import ROX_OWNER, Area, AreaState, Part
 from execmem_tui.model.events import (
     Allocated,
     CacheChanged,
@@ -37,8 +37,6 @@ from execmem_tui.model.events import (
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.units import Address, Bytes, format_size
-
-ROX_OWNER: Final = "ROX cache"
 
 
 @define

@@ -57,6 +57,14 @@ _BY_STATE = {
 }
 
 KERNEL_OWNER = "kernel image"
+ROX_OWNER = "ROX cache"
+"""Of a block, or of what of it belongs to nobody that is known."""
+
+
+_BY_OWNER: dict[str | None, AreaKind] = {
+    KERNEL_OWNER: AreaKind.KERNEL,
+    ROX_OWNER: AreaKind.ROX,
+}
 
 
 class PartState(StrEnum):
@@ -158,7 +166,7 @@ class Area:
             return _BY_STATE[self.state]
         if self.type is not None:
             return _BY_TYPE[self.type]
-        return AreaKind.KERNEL if self.owner == KERNEL_OWNER else AreaKind.OTHER
+        return _BY_OWNER.get(self.owner, AreaKind.OTHER)
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from attrs import evolve
 
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine
-from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.areas import ROX_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Bytes
@@ -20,6 +20,11 @@ from execmem_tui.owners.sections import CORE, boundaries, is_init, kind_of, regi
 _START = attrgetter("start")
 _UNKNOWN: Final = "free, or an unknown owner: /proc cannot tell"
 _NOBODY: Final = "block of the ROX cache: free, or text whose owner is not known"
+_NAMELESS: Final = (
+    "block of the ROX cache, no name known: packs of classic BPF have no symbol, and a free block"
+    " would have been given back"
+)
+"""Since BPF is cached, and the cleaner drops blocks that are free (mm/execmem.c: execmem_cache_clean)."""
 _OPEN_END: Final = "where it ends is not known"
 
 
@@ -86,10 +91,14 @@ def split_block(
         for symbol in symbols:
             area = Area(start=symbol.address & -page, size=page, caller=block.caller)
             pieces.append(as_page(layout, area, symbol))
+    if found.programs:
+        pieces.append(_programs(layout, block, found))
+    if not pieces and ExecmemType.BPF in layout.rules.rox_types:
+        return [evolve(block, owner=ROX_OWNER, detail=_NAMELESS)]
     if found.complete and ends_known:
-        rest = evolve(block, state=AreaState.CACHE_FREE, owner="ROX cache", detail=_UNKNOWN)
+        rest = evolve(block, state=AreaState.CACHE_FREE, owner=ROX_OWNER, detail=_UNKNOWN)
     else:
-        rest = evolve(block, detail=_NOBODY)
+        rest = evolve(block, owner=ROX_OWNER, detail=_NOBODY)
     return _tiled(rest, sorted(pieces, key=_START))
 
 
@@ -106,6 +115,16 @@ def _without_base(layout: Layout, found: AreaEvidence) -> list[ModuleLine]:
         ModuleLine(name=name, size=0, state="Live", base=address & -layout.page_size)
         for name, address in lowest.items()
     ]
+
+
+def _programs(layout: Layout, block: Area, found: AreaEvidence) -> Area:
+    """Return the part of a pack that programs are seen in; a pack shares a block only after a free."""
+    page = layout.page_size
+    addresses = [symbol.address for symbol in found.programs]
+    start = min(addresses) & -page
+    area = Area(start=start, size=(max(addresses) & -page) + page - start, caller=block.caller)
+    detail = f"{len(addresses)} programs in kallsyms; {_OPEN_END}"
+    return layout.typed(area, ExecmemType.BPF, "bpf_prog_pack", detail=detail)
 
 
 def _text(

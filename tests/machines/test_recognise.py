@@ -287,3 +287,40 @@ def test_iomem_tells_the_image_where_kallsyms_does_not() -> None:
     assert image_symbols_from_iomem(lines, {}) == {}
     hidden = [(1, "  00000000-00000000 : Kernel code"), (2, "  00000000-00000000 : Kernel data")]
     assert image_symbols_from_iomem(hidden, {"_text": 0xC0208000}) == {}
+
+
+def _cached(areas: dict[int, str], kernel: str = "7.3-rc7") -> Layout:
+    return recognise(
+        Facts(
+            arch="amd64",
+            release=kernel,
+            symbols={"_text": 0xFFFFFFFF9A000000, "_end": 0xFFFFFFFF9D000000},
+            addresses=tuple(sorted(areas)),
+            executable=areas,
+        )
+    )
+
+
+def test_a_rox_block_bounds_the_draw_and_an_uncached_area_tells_it() -> None:
+    """From 7.3 on the first area is a block: it tells one bit of the draw (arch/x86/mm/init.c)."""
+    base = 0xFFFFFFFFC0000000
+    block = _cached({base + 0x400000: "bpf", base + 0x600000: ""})
+    assert block.notes[-1].endswith(
+        "ffffffffc0400000 is the lowest area seen, a ROX block; from ffffffffc0201000 on if it is"
+        " the first ever made"
+    )
+    first = _cached({base + 0x200000: "bpf"})
+    assert "from ffffffffc0001000 on if it is" in first.notes[-1]
+    for layout in (block, first):
+        assert layout.range_of(TEXT).provenance is Provenance.ASSUMED
+    data = _cached({base + 0x2B7000: "module", base + 0x400000: "bpf"})
+    assert data.range_of(TEXT).start == base + 0x2B7000
+    assert "ROX block" not in data.notes[-1]
+
+
+def test_a_pack_that_is_not_cached_is_the_start() -> None:
+    base = 0xFFFFFFFFC0000000
+    layout = _cached({base + 0x1D2000: "bpf", base + 0x400000: ""}, "7.2.13")
+    assert layout.range_of(TEXT).start == base + 0x1D2000
+    assert layout.range_of(TEXT).provenance is Provenance.DERIVED
+    assert "the first BPF pack, which is made at boot" in layout.notes[-1]

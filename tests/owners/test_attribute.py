@@ -11,7 +11,7 @@ from execmem_tui.arch import resolve
 from execmem_tui.bundles.phase import phases_layout, read_phase
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
-from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.areas import ROX_OWNER, Area, AreaKind, AreaState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.owners.attribute import attribute
 from execmem_tui.owners.evidence import Evidence
@@ -90,7 +90,7 @@ def test_what_is_left_out_becomes_unknown_not_wrong(run: str, phase: str) -> Non
             area = starts.get(start)
             if (
                 area is None
-                or area.owner is None
+                or area.owner in (None, ROX_OWNER)  # of a block only that is known
                 or (area.owner, area.region) in ((owner, region), (owner, None))
             ):
                 continue
@@ -296,3 +296,45 @@ def test_executable_areas_are_told_by_claims_then_by_callers() -> None:
     sections = [SectionLine(module="m", section=".text", address=BASE + 8192)]
     found = executable(entries, Evidence(sections=sections))
     assert found == {BASE: "", BASE + 8192: "module", BASE + 16384: "probe"}
+
+
+_MODULES = [ModuleLine(name="elsewhere", size=0x1000, state="Live", base=BASE + 0x10000000)]
+"""So that it is known which modules there are."""
+
+
+@pytest.mark.parametrize(("kernel", "state"), [("7.2.13", "cache-free"), ("7.3-rc7", "live")])
+def test_a_block_without_a_name_may_be_a_pack_of_classic_bpf_from_7_3_on(
+    kernel: str, state: str
+) -> None:
+    text = _line(BASE, 0x201000, "execmem_alloc+0x1/0x2")
+    (block,) = _areas(text, Evidence(modules=_MODULES), kernel)
+    assert (block.owner, block.type, block.state.value) == (ROX_OWNER, None, state)
+    assert block.kind is AreaKind.ROX
+    assert ("no name known" in block.detail) is (state == "live")
+
+
+def test_programs_make_a_block_a_pack() -> None:
+    programs = [Symbol(address=BASE + 0x40, kind="t", name="bpf_prog_1", module="bpf")]
+    text = _line(BASE, 0x201000, "execmem_alloc+0x1/0x2")
+    (pack,) = _areas(text, Evidence(symbols=programs), "7.3")
+    assert (pack.owner, pack.type, pack.size) == ("bpf_prog_pack", ExecmemType.BPF, 0x200000)
+
+
+def test_programs_beside_probes_are_a_part_of_the_block() -> None:
+    symbols = [
+        Symbol(address=BASE, kind="t", name="kprobe_insn_page", module="__builtin__kprobes"),
+        Symbol(
+            address=BASE + 0x1000, kind="t", name="ftrace_trampoline", module="__builtin__ftrace"
+        ),
+        Symbol(address=BASE + 0x200040, kind="t", name="bpf_prog_1", module="bpf"),
+        Symbol(address=BASE + 0x201040, kind="t", name="bpf_prog_2", module="bpf"),
+    ]
+    text = _line(BASE, 0x401000, "execmem_alloc+0x1/0x2")
+    areas = _areas(text, Evidence(symbols=symbols), "7.3")
+    assert [(area.owner, area.start - BASE, area.size) for area in areas] == [
+        ("kprobe_insn_page", 0, 0x1000),
+        ("ftrace_trampoline", 0x1000, 0x1000),
+        (ROX_OWNER, 0x2000, 0x1FE000),
+        ("bpf_prog_pack", 0x200000, 0x2000),
+        (ROX_OWNER, 0x202000, 0x1FE000),
+    ]

@@ -87,6 +87,10 @@ class HoleIndex:
         ]
         sizes = (lead + gaps.totals[-1] for lead, gaps in zip(leads, self._inner, strict=True))
         self._totals = [0, *accumulate(sizes)]
+        counts = (
+            (lead > 0) + len(gaps.starts) for lead, gaps in zip(leads, self._inner, strict=True)
+        )
+        self._counts = [0, *accumulate(counts)]
 
     def _beside_image(self, start: Address, end: Address) -> Iterator[tuple[Address, Address]]:
         """Yield the parts of [start, end) that the kernel image leaves."""
@@ -165,6 +169,15 @@ class HoleIndex:
                 max((after - before for before, after in edges), default=0),
                 max(self._largest[first:stop], default=0),
             )
+        return found
+
+    def count(self, start: Address, end: Address) -> int:
+        """Return how many holes [start, end) has."""
+        found = 0
+        for low, high in self._beside_image(start, min(end, self._limit)):
+            first, stop = self._zones_inside(low, high)
+            found += sum(1 for _ in self._at_edges(low, high, first, stop))
+            found += self._counts[stop] - self._counts[first] if first < stop else 0
         return found
 
     def longest(self, start: Address, end: Address, most: int) -> list[tuple[Address, Address]]:

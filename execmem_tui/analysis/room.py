@@ -50,12 +50,11 @@ class Room:
 
 def room_in(layout: Layout, holes: HoleIndex, start: Address, end: Address) -> Room:
     """Measure the window [start, end)."""
-    sizes = [high - low for low, high in holes.within(start, end)]
     image = layout.image
     inside = 0 if image is None else max(0, min(image[1], end) - max(image[0], start))
     return Room(
         size=max(0, end - start - inside),
-        free=sum(sizes),
-        holes=len(sizes),
-        largest=max(sizes, default=0),
+        free=holes.free(start, end),
+        holes=holes.count(start, end),
+        largest=holes.largest(start, end),
     )

@@ -48,10 +48,10 @@ from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
 from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.map import DetailMap
-from execmem_tui.tui.widgets.pane import PaneView
+from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.time import Sought
 from execmem_tui.view.actions import rebound
-from execmem_tui.view.viewport import Viewport
+from execmem_tui.view.axis import MapView
 
 
 def _given() -> Any:
@@ -104,7 +104,7 @@ class ExecmemApp(App[int]):
     """The focused pane, 1 to 4."""
     origin: reactive[Address | None] = reactive(None)
     """Where reach counts from; None is kernel text."""
-    viewport: reactive[Viewport | None] = reactive(None)
+    viewport: reactive[MapView | None] = reactive(None)
     """What the detail map displays."""
     palette: reactive[Palette] = reactive(_given)
     """The styles of the theme."""
@@ -251,13 +251,13 @@ class ExecmemApp(App[int]):
     def cursor(self) -> Address:
         """The address under the cursor."""
         view = self.main.map.viewport
-        return self.shown.focus(self.pane)[0] if view is None else view.cursor
+        return self.shown.span(self.pane)[0] if view is None else view.cursor
 
     def show_step(self) -> None:
         """Show the step that the history is at."""
         snapshot = self.source.history.snapshot()
         if self.shown.snapshot is not snapshot:
-            self.shown = Shown(snapshot)
+            self.shown = Shown(snapshot, self.shown)
 
     def show_source(self, source: Source) -> None:
         """Show another source from here on; `u` brings back what was shown before."""
@@ -473,7 +473,7 @@ class ExecmemApp(App[int]):
         self.viewport = message.viewport
         self.main.address = message.viewport.cursor
 
-    def on_pane_view_chosen(self, message: PaneView.Chosen) -> None:
+    def on_panes_chosen(self, message: Panes.Chosen) -> None:
         """Focus a pane that was clicked, and go there."""
         self.look.focus_pane(message.number, message.address)
 

@@ -1,19 +1,34 @@
-"""Styles of cells, taken from the theme's variables once per theme and kept."""
+"""Styles of cells and words, taken from the theme's variables once per theme and kept."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Final
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
 
+from execmem_tui.model.areas import AreaKind
 from execmem_tui.model.reach import Verdict
-from execmem_tui.view.cells import Cell
-from execmem_tui.view.kinds import EIGHTHS, FALLBACK, FREE, GUARD, LOOKS, letter
+from execmem_tui.view.cells import Cell, Run
+from execmem_tui.view.kinds import EIGHTHS, FALLBACK, FORBIDDEN, FREE, GUARD, LOOKS, look
+from execmem_tui.view.labels import Ink
+from execmem_tui.view.marks import Mark
+from execmem_tui.view.words import Piece, Tone, Word, cell_letter
 
-SPILL = "▲"
-"""The mark of an area in a fallback range."""
+_SHADES: Final = {Verdict.DIRECT: "reach-direct", Verdict.PLT: "reach-plt"}
+_KERNEL: Final = AreaKind.KERNEL.value
+_GLYPHS: Final = {
+    _KERNEL: "░",
+    FORBIDDEN: "╱",
+    GUARD: "│",
+    AreaKind.LAZY.value: "╌",
+    AreaKind.POOLED.value: "╍",
+}
+"""What is drawn as a sign on free ground: it is not there to be looked at, or it is a kind of nothing."""
 
-_SHADES = {Verdict.DIRECT: "reach-direct", Verdict.PLT: "reach-plt"}
+_QUIET: Final = 0.5
+"""How far the image and what a filter leaves out go towards the background."""
 
 
 class Palette:
@@ -22,81 +37,154 @@ class Palette:
     def __init__(self, app: App[Any], *, letters: bool) -> None:
         variables = app.theme_variables
         self.letters = letters
+        self._plain = app.no_color
         self._colours = {
             name.removeprefix("execmem-"): Color.parse(value)
             for name, value in variables.items()
             if name.startswith("execmem-")
         }
-        self._styles: dict[tuple[str, ...], Style] = {}
-        self._plain = app.no_color
+        self._colours |= {
+            name: Color.parse(variables[name])
+            for name in ("accent", "success", "warning", "error", "foreground", "background")
+        }
+        self._styles: dict[tuple[object, ...], Style] = {}
         self.muted = Style(dim=True)
         self.strong = Style(bold=True)
         self.cursor = Style(reverse=True, bold=True)
-        self.cursor_mark = Style(
-            bold=True, color=None if app.no_color else Color.parse(variables["accent"]).rich_color
-        )
+        self.cursor_mark = self._coloured("accent", bold=True)
         self.alarm = (
             Style(bold=True, reverse=True)
             if self._plain
-            else Style(bold=True, color=self._rich(FALLBACK))
+            else Style(bold=True, color=self._colours[FALLBACK].rich_color)
         )
+        self._tones = {
+            Tone.PLAIN: Style(),
+            Tone.MUTED: self.muted,
+            Tone.STRONG: self.strong,
+            Tone.ACCENT: self._coloured("accent", bold=True),
+            Tone.ALARM: self.alarm,
+            Tone.GOOD: self._coloured("success"),
+            Tone.KERNEL: self.muted,
+        }
 
-    def _rich(self, name: str) -> str | None:
-        colour = self._colours.get(name)
-        return None if colour is None or self._plain else colour.rich_color.name
-
-    def _style(self, foreground: str | None, background: str, *, bold: bool = False) -> Style:
-        key = (foreground or "", background, "b" if bold else "")
-        style = self._styles.get(key)
-        if style is None:
-            ground = self._colours.get(background)
-            if self._plain or ground is None:
-                style = Style(bold=bold)
-            elif foreground is None:
-                ink = ground.get_contrast_text(1.0)
-                style = Style(color=ink.rich_color, bgcolor=ground.rich_color, bold=bold)
-            else:
-                style = Style(
-                    color=self._colours[foreground].rich_color, bgcolor=ground.rich_color, bold=bold
-                )
-            self._styles[key] = style
-        return style
+    def _coloured(self, name: str, *, bold: bool = False) -> Style:
+        colour = None if self._plain else self._colours[name].rich_color
+        return Style(color=colour, bold=bold)
 
     def colour(self, name: str) -> Color:
         """Return the colour of a look."""
-        return self._colours[name]
+        if name in self._colours:
+            return self._colours[name]
+        return self._colours[look(name).like]
+
+    def tone(self, tone: Tone) -> Style:
+        """Return the style of a word."""
+        return self._tones[tone]
+
+    def mark(self, mark: Mark) -> Style:
+        """Return the style of a mark beside the map."""
+        if mark is Mark.SPILL:
+            return self.alarm
+        if mark in (Mark.CURSOR, Mark.HIT):
+            return self._tones[Tone.ACCENT]
+        return Style() if mark is Mark.SEEN else self.muted
 
     def swatch(self, name: str) -> tuple[str, Style]:
-        """Return the letter of a kind and its style, for legends."""
+        """Return the sign of a look and its style, for legends."""
         if name == FREE:
-            return " ", self._style(None, FREE)
-        return LOOKS[name].letter, self._style(None, name, bold=True)
+            return " ", self._on(FREE)
+        if name in _GLYPHS and not self.letters:
+            return _GLYPHS[name], self._sign(name, FREE)
+        return look(name).letter, self._on(name, bold=True)
+
+    def segments(self, pieces: Iterable[Piece]) -> list[Segment]:
+        """Return a line as segments."""
+        return [
+            Segment(piece.text, self._tones[piece.tone])
+            if isinstance(piece, Word)
+            else self.run(piece)
+            for piece in pieces
+        ]
+
+    def run(self, run: Run) -> Segment:
+        """Return some cells, or the text in them."""
+        if run.text:
+            return Segment(run.text.ljust(run.width), self._ink(run))
+        char, style = self.cell(run.cell)
+        return Segment(char * run.width, style)
 
     def cell(self, cell: Cell) -> tuple[str, Style]:
         """Return the character and style of one cell."""
-        ground = _SHADES.get(cell.reach, FREE) if cell.reach is not None else FREE
         if self.letters:
-            char = LOOKS[FALLBACK].letter if cell.fallback else letter(cell.kind, cell.eighths)
-            name = FALLBACK if cell.fallback else cell.kind
-            if cell.kind == FREE:
-                return char, self.muted
-            return char, Style(
-                bold=True, reverse=True
-            ) if self._plain and cell.eighths == 8 else self._style(name, FREE)
+            return self._letter(cell)
+        ground = _SHADES.get(cell.reach, FREE) if cell.reach is not None else FREE
         if cell.kind == FREE:
-            return " ", self._style(None, ground)
-        if cell.kind == GUARD:
-            return "│", self._style(GUARD, FREE)
+            return " ", self._on(ground)
         name = FALLBACK if cell.fallback else cell.kind
-        if cell.eighths == 8:
-            return " ", self._style(None, name)
-        return EIGHTHS[cell.eighths], self._style(name, ground)
+        if name in _GLYPHS:
+            return _GLYPHS[name], self._sign(name, ground, dim=cell.dim)
+        if cell.eighths < 8:
+            return EIGHTHS[cell.eighths], self._sign(name, ground, dim=cell.dim)
+        if cell.edge:
+            return "▏", self._on(name, ink="background", dim=cell.dim)
+        return " ", self._on(name, dim=cell.dim)
 
-    def lane_cell(self, cell: Cell) -> tuple[str, Style]:
-        """Return a cell of a lane.
+    def _letter(self, cell: Cell) -> tuple[str, Style]:
+        if cell.edge:
+            return "|", self.muted
+        name = FALLBACK if cell.fallback else cell.kind
+        char = LOOKS[FORBIDDEN].letter if cell.kind == FORBIDDEN else cell_letter(cell)
+        if cell.kind in (FREE, FORBIDDEN) or cell.dim or self._plain:
+            return char, self.alarm if cell.fallback and self._plain else self.muted
+        return char, self._sign(name, FREE)
 
-        What lies in the fallback range is marked, however little of it there is.
-        """
-        if cell.fallback and not self.letters:
-            return SPILL, self._style(FALLBACK, FREE, bold=True)
-        return self.cell(cell)
+    def _ink(self, run: Run) -> Style:
+        """Return the style of a text over cells."""
+        name = FALLBACK if run.cell.fallback else run.cell.kind
+        region = run.ink is Ink.REGION
+        if self.letters:
+            return self.muted if region else self.strong
+        if run.cell.eighths == 0 or name in _GLYPHS:
+            return self._sign("foreground", FREE, dim=True)
+        return self._on(name, bold=not region, soft=region, dim=run.cell.dim)
+
+    def _on(
+        self,
+        name: str,
+        *,
+        ink: str = "",
+        bold: bool = False,
+        soft: bool = False,
+        dim: bool = False,
+    ) -> Style:
+        """Return the style of what fills a cell: a contrasting text on the look's colour."""
+        key = (name, ink, bold, soft, dim)
+        style = self._styles.get(key)
+        if style is None:
+            if self._plain:
+                style = Style(bold=bold, dim=soft or dim)
+            else:
+                ground = self.colour(name)
+                if dim:
+                    ground = ground.blend(self._colours[FREE], _QUIET)
+                text = self.colour(ink) if ink else ground.get_contrast_text(1.0)
+                if soft or (ink and ground.ansi is None):
+                    text = text.blend(ground, 0.35)
+                style = Style(color=text.rich_color, bgcolor=ground.rich_color, bold=bold)
+            self._styles[key] = style
+        return style
+
+    def _sign(self, name: str, ground: str, *, dim: bool = False) -> Style:
+        """Return the style of a sign in the look's colour on free ground."""
+        key = (name, ground, dim)
+        style = self._styles.get(key)
+        if style is None:
+            if self._plain:
+                style = Style(dim=dim)
+            else:
+                below, colour = self.colour(ground), self.colour(name)
+                if (dim or name == _KERNEL) and colour.ansi is None:
+                    colour = colour.blend(below, _QUIET)
+                style = Style(color=colour.rich_color, bgcolor=below.rich_color)
+            self._styles[key] = style
+        return style

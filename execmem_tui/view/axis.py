@@ -85,14 +85,15 @@ class Axis:
     Each address of the span lies in exactly one of them.
     """
 
-    ground: Ground = field(eq=False, repr=False)
+    ground: Ground = field(eq=id, repr=False)
     start: Address
     end: Address
     columns: int
     """Cells in a row."""
     cell: Bytes = SMALLEST_CELL
     cuts: tuple[Address, ...] = ()
-    """Where a fold must end although the ground goes on: borders of windows and of reach."""
+    """Where a fold of free space must end although the ground goes on, borders of windows and of
+    reach, or may end inside a row, edges of the image."""
     folded: bool = True
     """False draws to scale: every row is there."""
     opened: tuple[Address, Address] | None = None
@@ -194,10 +195,10 @@ class Axis:
         row = self.row_bytes
         start, end = -(-low // row) * row, high // row * row
         # whole rows where the stretch meets what is used, up to the very address at an edge
-        for edge in self._inner if found.kind is Kind.FREE else (self.start, self.end):
-            if low < edge <= address:
+        for edge in (self.start, self.end) if found.kind is Kind.AREA else self._inner:
+            if low <= edge <= address:
                 start = edge
-            elif address < edge < high:
+            elif address < edge <= high:
                 end = edge
                 break
         if found.kind is Kind.AREA:

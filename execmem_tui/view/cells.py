@@ -6,23 +6,24 @@ block of areas answers for the cells it lies in from running totals that it keep
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from operator import attrgetter
 from typing import Final
 
 from attrs import frozen
 
-from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaKind, Part, PartState
+from execmem_tui.model.areas import KERNEL_OWNER, Area, Part, PartState
 from execmem_tui.model.blocks import Block
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD
 from execmem_tui.view.labels import Ink, Label, Named, labels
 from execmem_tui.view.paint import DIMMED, IMAGE, KINDS, Paint, Piece
-from execmem_tui.view.panes import Lane
 
 _END = attrgetter("end")
+_BEGIN = attrgetter("start")
 _WALK: Final = 24
 """Areas of a block that are walked without asking whether its running totals would be cheaper."""
 
@@ -348,12 +349,12 @@ class CellIndex:
     ) -> list[Run]:
         """Return the row as runs, with edges and with the names of what is wide enough."""
         row, walked = self._row(start, cell, columns)
-        named = list(self._named(row, walked))
+        named = sorted(self._named(row, walked), key=_BEGIN)
         for each in named:
             row.begin(each.start)
         cells = self._cells(row, reach, favour)
         texts = {label.column: label for label in labels(named, cells_full(cells))}
-        return _runs(cells, texts)
+        return runs_of(cells, texts)
 
     def _named(self, row: _Row, walked: list[Piece]) -> Iterator[Named]:
         """Yield what may carry a name in this row, in columns that it fills."""
@@ -361,8 +362,8 @@ class CellIndex:
         guards = cell > self.page_size
         for piece in walked:
             area = piece.area
-            if area.kind is AreaKind.KERNEL:
-                continue
+            if piece.area.owner == KERNEL_OWNER:
+                continue  # its sections are named below, however many areas stand for it
             inside = [
                 (part.start, part.end, part.name)
                 for part in _parts_within(area, row.start, row.end)
@@ -371,12 +372,18 @@ class CellIndex:
                 for low, high, name in inside:
                     yield Named(low, *_columns(row, low, high), owner=name)
                 continue
+            name = area.owner or area.name
+            if row.start - piece.start > (len(name) + 1) * cell:
+                continue  # the row before had room for it
             yield Named(
                 piece.start,
                 *_columns(row, piece.start, piece.end if guards else piece.stop),
-                owner=area.owner or area.name,
+                owner=name,
                 region=area.region or "",
             )
+        for low, high, name in sections(self.snapshot.layout):
+            if row.start <= low < row.end:
+                yield Named(low, *_columns(row, low, high), owner=f"kernel {name}")
 
 
 def _symbols(area: Area, start: Address, end: Address) -> list[tuple[Address, Address, str]]:
@@ -393,9 +400,44 @@ def _symbols(area: Area, start: Address, end: Address) -> list[tuple[Address, Ad
     ]
 
 
+_SECTIONS: Final = (
+    ("_text", "text"),
+    ("_stext", "text"),
+    ("__start_rodata", "rodata"),
+    ("__init_begin", "init"),
+    ("_sdata", "data"),
+    ("__bss_start", "bss"),
+)
+"""Symbols of the linker scripts (arch/*/kernel/vmlinux.lds.S) and what begins there."""
+
+
+def sections(layout: Layout) -> list[tuple[Address, Address, str]]:
+    """Return (start, end, name) of the sections of the kernel image, ascending, as far as symbols tell."""
+    image = layout.image
+    if image is None:
+        return []
+    starts = {
+        layout.symbols[symbol]: name for symbol, name in _SECTIONS if symbol in layout.symbols
+    }
+    end = layout.symbols.get("_etext")
+    if end is not None and end < image[1]:
+        starts.setdefault(end, "rodata, data")
+    edges = sorted(at for at in starts if image[0] <= at < image[1])
+    found: list[tuple[Address, Address, str]] = []
+    for start, stop in pairwise([*edges, image[1]]):
+        if found and found[-1][2] == starts[start]:
+            found[-1] = found[-1][0], stop, starts[start]
+        else:
+            found.append((start, stop, starts[start]))
+    return found
+
+
 def _columns(row: _Row, low: Address, high: Address) -> tuple[int, int]:
-    """Return [first, stop) of the columns that [low, high) fills whole."""
-    first = max(0, -(-(low - row.start) // row.cell))
+    """Return [first, stop) of the columns that a text for [low, high) may take.
+
+    From behind the cell of its edge to the last that it fills whole.
+    """
+    first = 0 if low < row.start else (low - row.start) // row.cell + 1
     return first, max(first, min(row.columns, (high - row.start) // row.cell))
 
 
@@ -404,7 +446,9 @@ def cells_full(cells: list[Cell]) -> list[bool]:
     return [cell.eighths == 8 for cell in cells]
 
 
-def _runs(cells: list[Cell], texts: dict[int, Label]) -> list[Run]:
+def runs_of(cells: list[Cell], texts: dict[int, Label] | None = None) -> list[Run]:
+    """Return cells as runs of equal ones, and the texts written into them, by column."""
+    texts = texts or {}
     runs: list[Run] = []
     column = 0
     while column < len(cells):
@@ -443,19 +487,3 @@ def _free(address: Address, reach: ReachWindow | None) -> Cell:
 _FREE: Final = Cell(FREE, 0)
 _FORBIDDEN: Final = Cell(FORBIDDEN, 0)
 _FREE_BY_REACH: Final = {found: Cell(FREE, 0, reach=found) for found in (None, *Verdict)}
-
-
-def lane_cells(
-    index: CellIndex, lane: Lane, width: int, favour: tuple[str, ...] = ()
-) -> list[Cell]:
-    """Return the cells of a lane.
-
-    At most `width`, of equal size up to a byte, over the part that it shows.
-    """
-    span = lane.shown_end - lane.shown_start
-    width = max(1, min(width, span))
-    edges = [lane.shown_start + span * column // width for column in range(width + 1)]
-    return [
-        index.cells(edges[column], edges[column + 1] - edges[column], 1, None, favour)[0]
-        for column in range(width)
-    ]

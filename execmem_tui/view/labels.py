@@ -23,6 +23,11 @@ REGION_LETTERS: Final = {
 }
 
 
+def region_word(region: str | None) -> str:
+    """Return ``text`` for MOD_TEXT, ``init text`` for MOD_INIT_TEXT; "" where there is none."""
+    return "" if region is None else region.removeprefix("MOD_").lower().replace("_", " ")
+
+
 class Ink(StrEnum):
     """How a text is written."""
 
@@ -38,8 +43,9 @@ class Named:
 
     start: Address
     first: int
-    """Column that it fills first, behind its edge; may lie outside its own beginning."""
+    """Column of the first letter: behind its edge."""
     stop: int
+    """The column after the last that it fills whole."""
     owner: str
     region: str = ""
 
@@ -66,23 +72,23 @@ def labels(named: Sequence[Named], full: Sequence[bool]) -> Iterator[Label]:
         best = _best(owner, free)
         across = _across(members, full) if best is None else 0
         if across >= min(LEAST, len(owner)):
-            yield Label(members[0].first + 1, _cut(owner, across), Ink.NAME)
+            yield Label(members[0].first, _padded(_cut(owner, across), across), Ink.NAME)
             continue
         for number, (member, room) in enumerate(zip(members, free, strict=True)):
-            at = member.first + 1
+            at, end = member.first, member.first + room
             if number == best:
-                text = _cut(owner, room)
+                text = _padded(_cut(owner, room), room)
                 yield Label(at, text, Ink.NAME)
-                at += len(text) + 1
+                at += len(text)
             letter = REGION_LETTERS.get(member.region, "")
-            if letter and at <= member.first + room:
-                yield Label(at, letter, Ink.REGION)
+            if letter and at < end:
+                yield Label(at, _padded(letter, end - at), Ink.REGION)
 
 
 def _room(each: Named, full: Sequence[bool]) -> int:
     """Return how many letters fit behind the edge of something."""
     columns = full[each.first : each.stop]
-    return max(0, (columns.index(False) if False in columns else len(columns)) - 1)
+    return columns.index(False) if False in columns else len(columns)
 
 
 def _best(owner: str, free: list[int]) -> int | None:
@@ -97,6 +103,11 @@ def _best(owner: str, free: list[int]) -> int | None:
 def _across(members: Sequence[Named], full: Sequence[bool]) -> int:
     """Return how many letters fit across a whole group, over the edges inside it."""
     return _room(Named(0, members[0].first, members[-1].stop, ""), full)
+
+
+def _padded(text: str, room: int) -> str:
+    """Return a text with the blank that parts it from what follows, where there is room."""
+    return f"{text} " if len(text) < room else text
 
 
 def _cut(owner: str, room: int) -> str:

@@ -1,15 +1,19 @@
-"""The four panes: what each says about its consumer, and the lanes it draws."""
+"""The four panes: what each says about its consumer, and the windows that it draws."""
 
+from collections.abc import Iterator
+from itertools import takewhile
 from typing import Final
 
 from attrs import frozen
 
-from execmem_tui.analysis.holes import HoleIndex, meters
+from execmem_tui.analysis.holes import HoleIndex, tallies
+from execmem_tui.analysis.room import Room, Shortage, room_in
 from execmem_tui.consumers.reasons import why_unused
 from execmem_tui.model.areas import AreaState
+from execmem_tui.model.blocks import Block
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance, Window
 from execmem_tui.model.snapshots import Snapshot
-from execmem_tui.model.units import Address, Bytes, align_down, align_up, format_size, hex_address
+from execmem_tui.model.units import GIB, KIB, MIB, Address, Bytes, format_size, hex_address
 
 PANES: Final = (
     ("MODULE", (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA)),
@@ -20,39 +24,83 @@ PANES: Final = (
 """Title and types of each pane, in the order of the keys 1 to 4; the first type is what `a`
 allocates."""
 
-_FIT: Final = 64
-"""A lane of a range beyond `_HUGE` shows only the occupied part when that is smaller by this
-factor."""
+_SIZES: Final[dict[ExecmemType, tuple[Bytes, ...]]] = {
+    ExecmemType.MODULE_TEXT: (64 * KIB, 2 * MIB, 8 * MIB, 20 * MIB, 64 * MIB, 256 * MIB, GIB),
+    ExecmemType.KPROBES: (4 * KIB, 64 * KIB, 2 * MIB, 64 * MIB),
+    ExecmemType.FTRACE: (4 * KIB, 64 * KIB, 2 * MIB, 64 * MIB),
+    ExecmemType.BPF: (4 * KIB, 64 * KIB, 2 * MIB, 64 * MIB),
+}
+"""What may plausibly be asked for next: a small driver to amdgpu and beyond, a page of slots, a
+program of its own, a pack."""
 
-_HUGE: Final = 64 << 30
-"""Bytes: vmalloc windows of 64-bit machines, in which a lane of the whole would show nothing."""
+_ENDLESS: Final[Bytes] = 64 * GIB
+"""A window with so much in one piece takes whatever comes: counts would say nothing."""
+
+
+@frozen
+class Fit:
+    """How many requests of one size the holes of a window would still hold."""
+
+    size: Bytes
+    count: int
+
+
+@frozen(kw_only=True)
+class FitLine:
+    """What still fits, and the first plausible size that does not."""
+
+    fits: tuple[Fit, ...]
+    failing: Bytes | None
+    shortage: Shortage
+    room: Room
+
+    def text(self, width: int) -> str:
+        """Return ``fits 64K 699x · 2M 12x · 20M ✗ fragmented`` in at most `width` columns: the middle goes first."""
+        if self.room.largest >= _ENDLESS:
+            return _first_that_fits(width, f"fits anything: {format_size(self.room.largest)} free")
+        shown = list(self.fits)
+        while True:
+            words = [f"{format_size(fit.size)} {fit.count:,}×" for fit in shown]
+            bad = "" if self.failing is None else f"{format_size(self.failing)} ✗"
+            lines = [
+                "fits " + " · ".join([*words, *ending])
+                for ending in ([f"{bad} {self.shortage.value}"], [bad])
+                if bad
+            ] or ["fits " + " · ".join(words)]
+            found = _first_that_fits(width, *lines)
+            if found or not shown:
+                return found
+            del shown[len(shown) // 2]
+
+
+def _first_that_fits(width: int, *lines: str) -> str:
+    return next((line for line in lines if len(line) <= width), "")
+
+
+def fit_line(
+    snapshot: Snapshot, holes: HoleIndex, kind: ExecmemType, start: Address, end: Address
+) -> FitLine:
+    """Measure what a window still takes; a request is padded by its guard page."""
+    room = room_in(snapshot.layout, holes, start, end)
+    page = snapshot.layout.page_size
+    sizes = sorted({max(size, page) for size in _SIZES[kind]})
+    counted = (Fit(size, holes.fits(start, end, size + page)) for size in sizes)
+    fits = tuple(takewhile(lambda fit: fit.count, counted))
+    failing = sizes[len(fits)] if len(fits) < len(sizes) else None
+    shortage = Shortage.NONE if failing is None else room.shortage(failing + page)
+    return FitLine(fits=fits, failing=failing, shortage=shortage, room=room)
 
 
 @frozen(kw_only=True)
 class Lane:
-    """One line that draws a range, or the occupied part of it."""
+    """One window that a pane draws."""
 
     name: str
     window: Window
     start: Address
     end: Address
-    shown_start: Address
-    shown_end: Address
-
-    @property
-    def partial(self) -> bool:
-        """Whether only a part of the range is drawn."""
-        return (self.shown_start, self.shown_end) != (self.start, self.end)
-
-    @property
-    def scale(self) -> str:
-        """``2G``, or ``64M of 126T`` for a partial lane."""
-        whole = format_size(self.end - self.start)
-        return (
-            f"{format_size(self.shown_end - self.shown_start)} of {whole}"
-            if self.partial
-            else whole
-        )
+    empty: bool
+    """Nobody of the pane's types used it: of a fallback window, nothing spilled."""
 
 
 @frozen(kw_only=True)
@@ -62,17 +110,24 @@ class PaneModel:
     number: int
     title: str
     types: tuple[ExecmemType, ...]
+    window_text: str
+    """``128M near + 2G far``."""
     range_text: str
+    """The preferred window with its addresses."""
     areas: int
     """Live areas of the pane's types."""
     used: Bytes
-    largest_hole: Bytes
-    """In the preferred range."""
-    fallbacks: int
-    """Live areas in the fallback range."""
+    spilled: int
+    """Live areas in the fallback window."""
+    activations: int
+    """How often a fallback window was used so far, by whatever type; 0 for a pane without one."""
+    fit: FitLine | None
+    """Of the preferred window; None where that is unknown."""
     lanes: tuple[Lane, ...]
+    drawn_above: int
+    """Number of the pane that draws the same window, or 0."""
     message: str
-    """Why there is nothing to draw, or ""."""
+    """Why nobody uses it, or ""."""
 
     @property
     def favour(self) -> tuple[str, ...]:
@@ -80,99 +135,124 @@ class PaneModel:
         return () if self.number == 1 else (self.title.lower(),)
 
     @property
+    def counted(self) -> str:
+        """``543 areas 18.6M``, or ``–`` where there are none."""
+        if not self.areas:
+            return "–"
+        return f"{self.areas:,} area{'' if self.areas == 1 else 's'} {format_size(self.used)}"
+
+    @property
+    def alarm(self) -> str:
+        """``▲ 39 spilled``, and how often so far where some of it is gone again; "" if it never happened."""
+        words = [f"▲ {self.spilled:,} spilled"] if self.spilled else []
+        if self.activations > self.spilled:
+            words.append(f"△ {self.activations:,} so far")
+        return " ".join(words)
+
+    @property
     def summary(self) -> str:
-        """``34 areas 12.3M  hole 64.1M  ▲3 fallback``."""
-        if not self.lanes:
-            return ""
-        words = (
-            f"{self.areas} area{'' if self.areas == 1 else 's'} {format_size(self.used)}  hole"
-            f" {format_size(self.largest_hole)}"
-        )
-        return f"{words}  ▲{self.fallbacks} fallback" if self.fallbacks else words
+        """What the plain map says: areas, bytes, what spilled, what fits."""
+        fit = "" if self.fit is None else self.fit.text(60)
+        return "  ".join(part for part in (self.counted, self.alarm, fit) if part)
 
 
-def _lane(
-    snapshot: Snapshot,
-    name: str,
-    window: Window,
-    start: Address,
-    end: Address,
-    types: tuple[ExecmemType, ...],
-) -> Lane:
-    shown_start, shown_end = start, end
-    image = snapshot.layout.image
-    own = [area for area in snapshot.between(start, end) if area.type in types]
-    if own:
-        low, high = own[0].start, max(area.end for area in own)
-    elif image is not None and start <= image[0] < end:
-        low, high = image
-    else:
-        low, high = start, end
-    span = max(high - low, snapshot.layout.pmd_size)
-    if end - start > _HUGE and span * _FIT < end - start:
-        unit = 1 << (span - 1).bit_length()
-        shown_start = max(start, align_down(low, unit // 8))
-        shown_end = min(end, align_up(max(high, shown_start + 1), unit // 8))
-        shown_end = min(end, max(shown_end, shown_start + unit))
-    return Lane(
-        name=name, window=window, start=start, end=end, shown_start=shown_start, shown_end=shown_end
-    )
+def _own(block: Block) -> tuple[tuple[Address, Address] | None, ...]:
+    """Return the hull of each type's areas in a block."""
+    found: list[tuple[Address, Address] | None] = [None] * len(ExecmemType)
+    for area in block.areas:
+        if area.type is not None and area.state is AreaState.LIVE:
+            hull = found[area.type]
+            found[area.type] = (
+                (area.start, area.end) if hull is None else (hull[0], max(hull[1], area.end))
+            )
+    return tuple(found)
+
+
+def _hulls(snapshot: Snapshot, types: tuple[ExecmemType, ...]) -> Iterator[tuple[Address, Address]]:
+    for block in snapshot.areas.blocks:
+        own = block.find(_own)
+        for kind in types:
+            hull = own[kind]
+            if hull is not None:
+                yield hull
 
 
 def _lane_name(snapshot: Snapshot, entry: ExecmemRange) -> str:
     layout = snapshot.layout
     if (entry.start, entry.end) == (layout.vmalloc_start, layout.vmalloc_end):
         return "vmalloc"
-    return "direct" if entry.end - entry.start <= layout.capability.direct_window else "modules"
+    small = entry.end - entry.start <= layout.capability.direct_window
+    return "near" if entry.has_fallback or small else "modules"
+
+
+def _lanes(
+    snapshot: Snapshot, types: tuple[ExecmemType, ...], areas: int, spilled: int
+) -> Iterator[Lane]:
+    entry = snapshot.layout.range_of(types[0])
+    if entry.end <= entry.start:
+        if areas:
+            start, end = pane_span(snapshot, types)
+            yield Lane(name="seen", window=Window.PREFERRED, start=start, end=end, empty=False)
+        return
+    yield Lane(
+        name=_lane_name(snapshot, entry),
+        window=Window.PREFERRED,
+        start=entry.start,
+        end=entry.end,
+        empty=areas == spilled,
+    )
+    if entry.has_fallback:
+        yield Lane(
+            name="far",
+            window=Window.FALLBACK,
+            start=entry.fallback_start,
+            end=entry.fallback_end,
+            empty=not spilled,
+        )
 
 
 def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[PaneModel, ...]:
     """Return the models of the four panes."""
     holes = HoleIndex(snapshot) if index is None else index
-    measured = meters(snapshot, holes)
-    counts = dict.fromkeys(ExecmemType, 0)
-    spilled = dict.fromkeys(ExecmemType, 0)
-    for area in snapshot.areas:
-        if area.type is not None and area.state is AreaState.LIVE:
-            counts[area.type] += 1
-            spilled[area.type] += area.window is Window.FALLBACK
-    models = []
+    counted = tallies(snapshot)
+    models: list[PaneModel] = []
     for number, (title, types) in enumerate(PANES, 1):
         entry = snapshot.layout.range_of(types[0])
-        message = "" if any(counts[kind] for kind in types) else _message(snapshot, types[0])
-        lanes: list[Lane] = []
-        if not message and entry.end <= entry.start:
-            start, end = pane_span(snapshot, types)
-            lanes.append(_lane(snapshot, "seen", Window.PREFERRED, start, end, types))
-        elif not message:
-            name = _lane_name(snapshot, entry)
-            lanes.append(_lane(snapshot, name, Window.PREFERRED, entry.start, entry.end, types))
-            if entry.has_fallback:
-                lanes.append(
-                    _lane(
-                        snapshot,
-                        "fallback",
-                        Window.FALLBACK,
-                        entry.fallback_start,
-                        entry.fallback_end,
-                        types,
-                    )
-                )
+        areas = sum(counted[kind].areas for kind in types)
+        spilled = sum(counted[kind].spilled for kind in types)
+        message = "" if areas else _message(snapshot, types[0])
+        lanes = () if message else tuple(_lanes(snapshot, types, areas, spilled))
+        same = (
+            other.number
+            for other in models
+            if other.lanes and windows_of(other) == [(lane.start, lane.end) for lane in lanes]
+        )
+        fit = None
+        if not message and entry.end > entry.start:
+            fit = fit_line(snapshot, holes, types[0], entry.start, entry.end)
         models.append(
             PaneModel(
                 number=number,
                 title=title,
                 types=types,
+                window_text=_window_text(entry),
                 range_text=_range_text(snapshot, entry),
-                areas=sum(counts[kind] for kind in types),
-                used=sum(measured[kind].used for kind in types),
-                largest_hole=holes.largest(entry.start, entry.end),
-                fallbacks=sum(spilled[kind] for kind in types),
-                lanes=tuple(lanes),
+                areas=areas,
+                used=sum(counted[kind].used for kind in types),
+                spilled=spilled,
+                activations=snapshot.counters.fallbacks if entry.has_fallback and areas else 0,
+                fit=fit,
+                lanes=lanes,
+                drawn_above=next(same, 0),
                 message=message,
             )
         )
     return tuple(models)
+
+
+def windows_of(model: PaneModel) -> list[tuple[Address, Address]]:
+    """Return the windows that a pane draws."""
+    return [(lane.start, lane.end) for lane in model.lanes]
 
 
 def _message(snapshot: Snapshot, kind: ExecmemType) -> str:
@@ -182,6 +262,17 @@ def _message(snapshot: Snapshot, kind: ExecmemType) -> str:
             return "range unknown: this kernel's architecture or version does not tell"
         return why_unused(snapshot.layout, kind) or "range unknown"
     return why_unused(snapshot.layout, kind)
+
+
+def _window_text(entry: ExecmemRange) -> str:
+    if entry.end <= entry.start:
+        return "window unknown"
+    size = format_size(entry.end - entry.start)
+    known = "" if entry.provenance in (Provenance.DEFINED, Provenance.READ) else entry.provenance
+    if not entry.has_fallback:
+        return f"{size} ({known})" if known else size
+    far = format_size(entry.fallback_end - entry.fallback_start)
+    return f"{size} near + {far} far" + (f" ({known})" if known else "")
 
 
 def _range_text(snapshot: Snapshot, entry: ExecmemRange) -> str:
@@ -208,22 +299,8 @@ def pane_span(snapshot: Snapshot, types: tuple[ExecmemType, ...]) -> tuple[Addre
     edges = [(entry.start, entry.end)] if entry.end > entry.start else []
     if entry.has_fallback:
         edges.append((entry.fallback_start, entry.fallback_end))
-    own = [area for area in snapshot.areas if area.type in types]
-    if own:
-        edges.append((own[0].start, max(area.end for area in own)))
+    edges += _hulls(snapshot, types)
     if not edges:
-        areas = snapshot.areas
-        return (
-            (areas[0].start, max(area.end for area in areas))
-            if areas
-            else (0, snapshot.layout.page_size)
-        )
+        blocks = snapshot.areas.blocks
+        edges = [(block.start, block.end) for block in blocks] or [(0, snapshot.layout.page_size)]
     return min(start for start, _ in edges), max(end for _, end in edges)
-
-
-def pane_focus(snapshot: Snapshot, model: PaneModel) -> tuple[Address, Address]:
-    """Return the part that the detail map shows at first: the preferred lane as it is drawn."""
-    if not model.lanes:
-        return pane_span(snapshot, model.types)
-    lane = model.lanes[0]
-    return lane.shown_start, lane.shown_end

@@ -3,76 +3,47 @@
 import textwrap
 from collections.abc import Iterator
 
-from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.text import printable
-from execmem_tui.model.units import Address, format_size, hex_address
-from execmem_tui.view.cells import CellIndex, lane_cells
-from execmem_tui.view.kinds import FALLBACK, LEGEND, LOOKS, letter
-from execmem_tui.view.panes import Lane, PaneModel, pane_focus, pane_models
-from execmem_tui.view.rulers import reach_lines, reach_model
+from execmem_tui.model.units import format_size, hex_address
+from execmem_tui.view.kinds import LEGEND
+from execmem_tui.view.lane import lane_shape, lane_text
+from execmem_tui.view.panes import PaneModel
+from execmem_tui.view.reach import reach_lines
+from execmem_tui.view.rows import MapRows
 from execmem_tui.view.sentence import sentence
-from execmem_tui.view.viewport import Viewport
+from execmem_tui.view.shown import Shown
+from execmem_tui.view.words import plain_text
 
 _DETAIL_ROWS = 16
 _CALLERS = 6
 
 
-def lane_text(index: CellIndex, lane: Lane, width: int, favour: tuple[str, ...] = ()) -> str:
-    """Return one lane as letters; a cell that holds an area of the fallback range shows ``X``."""
-    cells = lane_cells(index, lane, width, favour)
-    return "".join(
-        LOOKS[FALLBACK].letter if cell.fallback else letter(cell.kind, cell.eighths)
-        for cell in cells
-    )
-
-
-def row_text(
-    index: CellIndex, start: Address, cell: int, columns: int, favour: tuple[str, ...]
-) -> str:
-    """Return one row of the detail map as letters."""
-    cells = index.cells(start, cell, columns, None, favour)
-    return "".join(
-        LOOKS[FALLBACK].letter if here.fallback else letter(here.kind, here.eighths)
-        for here in cells
-    )
-
-
-def _pane_lines(index: CellIndex, model: PaneModel, width: int) -> Iterator[str]:
+def _pane_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
     yield f"{model.number} {model.title:<8} {model.range_text}  {model.summary}".rstrip()
     if model.message:
         yield f"    {model.message}"
+    if model.drawn_above:
+        yield f"    the window of {model.drawn_above}"
+        return
+    image = shown.snapshot.layout.image
     for lane in model.lanes:
-        yield (
-            f"  {lane.name:<9}[{lane_text(index, lane, max(16, width - 26), model.favour)}]"
-            f" {lane.scale}"
-        )
+        shape = lane_shape(lane.start, lane.end, max(16, width - 18), shown.holes, image)
+        text = lane_text(shown.kinds, shape, lane.window, model.favour)
+        yield f"  {lane.name:<8}[{text}] {format_size(lane.end - lane.start)}"
 
 
-def _detail_lines(index: CellIndex, model: PaneModel, width: int) -> Iterator[str]:
-    snapshot = index.snapshot
-    start, end = pane_focus(snapshot, model)
-    view = Viewport.whole(start, end, max(32, width - 18), _DETAIL_ROWS)
-    bits = snapshot.layout.word_bits
-    yield f"{model.title}: {format_size(view.cell)} a cell, {format_size(view.row_bytes)} a row"
-    alike, before = 0, ""
-    margin = " " * (bits // 4)
-    for row in range(view.rows):
-        at = view.row_start(row)
-        if at >= end:
-            break
-        text = row_text(index, at, view.cell, view.columns, model.favour)
-        if text == before and len(set(text)) == 1:
-            alike += 1
-            continue
-        if alike:
-            yield f"{margin} (and {alike} like it)"
-        alike, before = 0, text
-        yield f"{hex_address(at, bits)} {text}"
-    if alike:
-        yield f"{margin} (and {alike} like it)"
+def _detail_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
+    bits = shown.snapshot.layout.word_bits
+    view = shown.view(model.number, max(32, width - 18), _DETAIL_ROWS)
+    axis = view.axis
+    yield f"{model.title}: {format_size(axis.cell)} a cell, {format_size(axis.row_bytes)} a row"
+    rows = MapRows(shown=shown, number=model.number, window=shown.window(model.number, None))
+    for line in view.lines():
+        text = plain_text(rows.pieces(axis, line))
+        yield f"{hex_address(line.start, bits)} {text}".rstrip()
 
 
 def legend_text() -> str:
@@ -122,28 +93,24 @@ def plain_map(
     """
     width = max(60, width)
     layout = snapshot.layout
-    index, holes = CellIndex(snapshot), HoleIndex(snapshot)
+    shown = Shown(snapshot)
     counters = snapshot.counters
     lines = [
         f"{heading(layout)} · {title} · step {snapshot.step}/{snapshot.steps}",
         counters_text(counters),
         *textwrap.wrap(layout.rules.sentence(layout.arch), width),
-        *textwrap.wrap(sentence(snapshot, holes=holes).text, width),
+        *textwrap.wrap(sentence(snapshot, holes=shown.holes).text, width),
         *hidden_lines(snapshot.hidden, width),
         "",
     ]
-    models = pane_models(snapshot, holes)
-    for model in models:
-        lines += _pane_lines(index, model, width)
-    reach = reach_model(snapshot, None)
+    for model in shown.panes:
+        lines += _pane_lines(shown, model, width)
+    reach = shown.reach(None)
     if reach is not None:
-        lines += [
-            "",
-            "REACH",
-            *(f"  {line}" for line in reach_lines(reach, min(width - 2, 60), layout.image, most=9)),
-        ]
-    for model in models:
+        panel = reach_lines(reach, shown.kinds, shown.holes, min(width - 2, 60))
+        lines += ["", "REACH", *(f"  {plain_text(line)}".rstrip() for line in panel)]
+    for model in shown.panes:
         if model.number in panes and model.areas:
-            lines += ["", *_detail_lines(index, model, width)]
+            lines += ["", *_detail_lines(shown, model, width)]
     lines += ["", legend_text(), *(f"note: {note}" for note in layout.notes)]
     return lines

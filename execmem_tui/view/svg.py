@@ -6,16 +6,18 @@ from html import escape
 from itertools import groupby
 from typing import Final
 
-from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.files.user import config_root, theme_root
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
-from execmem_tui.view.cells import Cell, CellIndex, lane_cells
+from execmem_tui.model.units import format_size
+from execmem_tui.view.cells import Cell
 from execmem_tui.view.kinds import FALLBACK, FREE, LEGEND, look
-from execmem_tui.view.panes import Lane, PaneModel, pane_models
+from execmem_tui.view.lane import Piece, lane_cells, lane_shape
+from execmem_tui.view.panes import Lane, PaneModel
 from execmem_tui.view.plain import heading
 from execmem_tui.view.sentence import sentence
+from execmem_tui.view.shown import Shown
 
 _CELL: Final = 6
 """Pixels of a cell."""
@@ -23,6 +25,8 @@ _LANE: Final = 24
 """Pixels of a full cell's height; an eighth is three."""
 _LINE: Final = 18
 _LEFT: Final = 84
+_SMALL: Final = " font-size='9'"
+"""So small the letters of a lane's words are as wide as its cells."""
 _FONT: Final = "font-family='ui-monospace, monospace' font-size='12'"
 
 
@@ -69,11 +73,22 @@ class _Picture:
             f"<rect x='{x}' y='{y}' width='{width}' height='{height}' fill='{fill}'/>"
         )
 
-    def lane(self, lane: Lane, cells: list[Cell]) -> None:
-        """Draw a lane: height is occupancy, colour and letter are the kind."""
+    def lane(self, lane: Lane, drawn: list[tuple[Piece, list[Cell]]]) -> None:
+        """Draw a lane: height is occupancy, colour and letter are the kind; words stand for folds."""
         self._write(lane.name, 8, self.y + 16, "foreground")
-        self._rect(_LEFT, self.y, len(cells) * _CELL, _LANE, FREE)
         x = _LEFT
+        for piece, cells in drawn:
+            width = piece.columns * _CELL
+            if piece.fold is None:
+                self._rect(x, self.y, width, _LANE, FREE)
+                self._cells(x, cells)
+            else:
+                self._write(piece.text, x + 2, self.y + 16, "foreground", _SMALL)
+            x += width
+        self._write(format_size(lane.end - lane.start), x + 8, self.y + 16, "foreground")
+        self.y += _LANE + 4
+
+    def _cells(self, x: int, cells: list[Cell]) -> None:
         for (kind, eighths), group in groupby(cells, lambda cell: (_kind(cell), cell.eighths)):
             width = len(list(group)) * _CELL
             if eighths:
@@ -82,8 +97,6 @@ class _Picture:
                 if width >= 2 * _CELL and eighths >= 5:
                     self._write(look(kind).letter, x + 2, self.y + _LANE - 7, "background")
             x += width
-        self._write(lane.scale, x + 8, self.y + 16, "foreground")
-        self.y += _LANE + 4
 
     def legend(self) -> None:
         """Draw a square, the letter and the name of every kind."""
@@ -108,14 +121,16 @@ def _coloured(kind: str) -> str:
     return look(kind).like or kind
 
 
-def _pane(picture: _Picture, index: CellIndex, model: PaneModel, columns: int) -> None:
+def _pane(picture: _Picture, shown: Shown, model: PaneModel, columns: int) -> None:
     picture.y += 6
     title = f"{model.number} {model.title}  {model.range_text}  {model.summary}"
     picture.text(title.rstrip(), bold=True)
     if model.message:
         picture.text(model.message, _LEFT)
+    image = shown.snapshot.layout.image
     for lane in model.lanes:
-        picture.lane(lane, lane_cells(index, lane, columns, model.favour))
+        shape = lane_shape(lane.start, lane.end, columns, shown.holes, image)
+        picture.lane(lane, lane_cells(shown.kinds, shape, lane.window, model.favour))
 
 
 def svg_map(
@@ -133,15 +148,15 @@ def svg_map(
         UsageError: there is no such theme.
     """
     palette = colours(theme)
-    index, holes = CellIndex(snapshot), HoleIndex(snapshot)
+    shown = Shown(snapshot)
     picture = _Picture(palette, _LEFT + columns * _CELL + 110)
     head = f"{heading(snapshot.layout)} · {title} · step {snapshot.step}/{snapshot.steps}"
-    said = sentence(snapshot, holes=holes).text
+    said = sentence(snapshot, holes=shown.holes).text
     picture.text(head, bold=True)
     for line in textwrap.wrap(said, picture.width // 8):
         picture.text(line)
-    for model in pane_models(snapshot, holes):
-        _pane(picture, index, model, columns)
+    for model in shown.panes:
+        _pane(picture, shown, model, columns)
     picture.legend()
     height = picture.y + 8
     begin = (

@@ -56,6 +56,7 @@ def test_free_and_largest_agree_with_a_set_of_pages(
     assert list(index.within(low * PAGE, high * PAGE)) == holes
     sizes = sorted((end - start for start, end in holes), reverse=True)
     assert index.largest(low * PAGE, high * PAGE) == max(sizes, default=0)
+    assert index.count(low * PAGE, high * PAGE) == len(holes)
     longest = index.longest(low * PAGE, high * PAGE, 3)
     assert longest == sorted(longest)
     assert set(longest) <= set(holes)

@@ -21,7 +21,9 @@ from execmem_tui.arch import architectures, resolve
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.sources.simulation import open_simulation
-from execmem_tui.view.rulers import reach_lines, reach_model
+from execmem_tui.view.reach import reach_lines
+from execmem_tui.view.shown import Shown
+from execmem_tui.view.words import width_of
 
 MIB = 1 << 20
 PAIRS = [
@@ -85,13 +87,15 @@ def test_every_architecture_has_a_panel(name: str) -> None:
     if not simulation.why_not_allocate(ExecmemType.MODULE_TEXT):
         simulation.allocate(ExecmemType.MODULE_TEXT, count=3)
     snapshot = simulation.history.snapshot()
-    model = reach_model(snapshot, None)
+    shown = Shown(snapshot)
+    model = shown.reach(None)
     assert model is not None
     counts = model.counts
     if snapshot.layout.reach:
         assert counts.direct + counts.plt + counts.unreachable == 3
-    for line in reach_lines(model, 36, snapshot.layout.image, most=9):
-        assert len(line) <= 36
+    for width in (24, 36, 64):
+        for line in reach_lines(model, shown.kinds, shown.holes, width):
+            assert width_of(line) <= width
 
 
 def test_loongarch_always_takes_the_plt() -> None:

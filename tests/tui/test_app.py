@@ -13,7 +13,7 @@ from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.widgets.map import DetailMap
-from execmem_tui.tui.widgets.pane import PaneView
+from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.view.actions import ACTIONS
@@ -39,7 +39,7 @@ async def test_allocate_in_each_pane(size: tuple[int, int]) -> None:
         text = shown_text(app)
         assert "MODULE" in text
         assert "no trampolines on arm64" in text
-        assert "◆" in text
+        assert "◀" in text, "the mark of the cursor"
 
 
 async def test_a_fallback_is_unmistakable() -> None:
@@ -49,15 +49,11 @@ async def test_a_fallback_is_unmistakable() -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await press(pilot, "a")
         assert app.cursor == 0xFFFF800003000000
-        assert app.shown.pane(1).fallbacks == 1
+        assert app.shown.pane(1).spilled == 1
         text = shown_text(app)
-        assert "▲1 fallback" in text
+        assert "▲ 1 spilled" in text
         assert "FALLBACK at ffff800003000000" in text
-        assert [
-            line
-            for line in text.splitlines()
-            if "fallback" in line and "▲" in line.partition("fallback")[2]
-        ]
+        assert [line for line in text.splitlines() if line.startswith(" ▲far")]
         titles = [notification.title for notification in app._notifications]
         assert titles == ["▲ FALLBACK at ffff800003000000"]
 
@@ -137,8 +133,8 @@ async def test_zoom_keeps_the_cursor_and_whole_shows_all() -> None:
         await press(pilot, "0")
         view = app.main.map.viewport
         assert view is not None
-        assert view.top <= view.start
-        assert view.bottom >= view.end
+        assert view.top == view.axis.start
+        assert view.bottom == view.axis.end
 
 
 async def test_choose_another_layout() -> None:
@@ -190,20 +186,20 @@ async def test_the_mouse_selects_pans_and_zooms() -> None:
         await pilot.pause()
         view = detail.viewport
         assert view is not None
-        assert app.cursor == view.address_at(30 - 17, 4)
-        cell = view.cell
-        await pilot.click(PaneView, offset=(60, 1))
+        assert app.cursor == view.address_at(30 - detail.margin, 4)
+        cell = view.axis.cell
+        await pilot.click(Panes, offset=(30, 1))
         await pilot.pause()
         lane = app.shown.pane(1).lanes[0]
         assert lane.start <= app.cursor < lane.end
         assert detail.viewport is not None
-        assert detail.viewport.cell == cell
+        assert detail.viewport.axis.cell == cell
         app.look_at(0xFFFF80007B000000)
         await pilot.pause()
         column, row = detail.viewport.cursor_place
-        await pilot.click(detail, offset=(column + 17, row + 1), times=2)
+        await pilot.click(detail, offset=(column + detail.margin, row + 1), times=2)
         await pilot.pause()
-        assert detail.viewport.cell < cell
+        assert detail.viewport.axis.cell < cell
 
 
 async def test_reach_origin_and_side_sheet() -> None:
@@ -215,7 +211,7 @@ async def test_reach_origin_and_side_sheet() -> None:
         assert panel.display
         await press(pilot, "r")
         assert app.origin == 0xFFFF80007B000000
-        assert "from the cursor" in shown_text(app)
+        assert "from module 1" in shown_text(app)
         await press(pilot, "r")
         assert app.origin is None
 
@@ -289,7 +285,7 @@ async def test_arm_spills_and_says_so() -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.pause()
         assert any(area.window is Window.FALLBACK for area in app.shown.snapshot.areas)
-        assert "▲1 fallback" in shown_text(app)
+        assert "▲ 1 spilled" in shown_text(app)
 
 
 async def test_a_trace_is_replayed_with_speed_time_marks_and_failures(tmp_path: Path) -> None:

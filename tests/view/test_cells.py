@@ -112,7 +112,7 @@ def test_free_space_is_shaded_by_reach() -> None:
 
 def test_names_appear_when_areas_are_wide() -> None:
     index = CellIndex(History(make_layout(), [make_area(0, 8)]).snapshot())
-    texts = [run.text for run in index.runs(BASE, 1024, 64) if run.text]
+    texts = [run.text.strip() for run in index.runs(BASE, 1024, 64) if run.text]
     assert texts == ["area0"]
 
 
@@ -172,7 +172,7 @@ def test_heights_are_the_parts(gaps: list[tuple[int, int]], shift: int, first: i
 
 def test_parts_carry_their_names() -> None:
     runs = divided([(0, 15), (15, 15), (300, 64)]).runs(BASE, 1, 400)
-    assert [run.text for run in runs if run.text] == ["part0", "part15", "part300"]
+    assert [run.text.strip() for run in runs if run.text] == ["part0", "part15", "part300"]
 
 
 @given(snapshots(), st.integers(0, 200), st.integers(8, 20), st.sampled_from([None, "bpf", ">8K"]))
@@ -214,7 +214,7 @@ def test_the_programs_that_a_capture_names_cut_a_pack() -> None:
     pack = evolve(make_area(0, 16), owner="bpf_prog_pack", inside=inside)
     index = CellIndex(History(make_layout(), [pack]).snapshot())
     runs = index.runs(BASE, PAGE // 4, 64)
-    assert [run.text for run in runs if run.text] == ["bpf_prog_one", "bpf_prog_two"]
+    assert [run.text.strip() for run in runs if run.text] == ["bpf_prog_one", "bpf_prog_two"]
     assert [at for at, cell in enumerate(index.cells(BASE, PAGE // 4, 64)) if cell.edge] == [0]
     edges = [run.cell.edge for run in runs for _ in range(run.width)]
     assert [at for at, edge in enumerate(edges) if edge] == [0, 24], "each program has its edge"

@@ -20,7 +20,7 @@ from execmem_tui.tui.widgets.bar import Bar
 from execmem_tui.tui.widgets.hints import HintsLine
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.map import DetailMap
-from execmem_tui.tui.widgets.pane import PaneView
+from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.time import TimeStrip
@@ -28,8 +28,8 @@ from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.tui.widgets.try_card import TryCard
 from execmem_tui.view.actions import ACTIONS, MOVE, Action
 from execmem_tui.view.availability import why_not
+from execmem_tui.view.axis import MapView
 from execmem_tui.view.hints import Hint, Situation, hints
-from execmem_tui.view.viewport import Viewport
 
 _BY_ID = {action.id: action for action in ACTIONS}
 
@@ -55,7 +55,7 @@ class MainScreen(Screen[None]):
     MainScreen.-huge.listing SidePanel { display: block; }
     MainScreen.waiting #body, MainScreen.waiting TimeStrip, MainScreen.waiting Legend { display: none; }
     MainScreen.waiting Bar { dock: bottom; }
-    MainScreen.maximised PaneView { display: none; }
+    MainScreen.maximised Panes { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -90,7 +90,7 @@ class MainScreen(Screen[None]):
     """The focused pane, 1 to 4."""
     origin: reactive[Address | None] = reactive(None)
     """Where reach counts from; None is kernel text."""
-    viewport: reactive[Viewport | None] = reactive(None)
+    viewport: reactive[MapView | None] = reactive(None)
     """What the detail map displays."""
     address: reactive[Address | None] = reactive(None)
     """The address under the cursor."""
@@ -125,8 +125,7 @@ class MainScreen(Screen[None]):
         yield Sentence().data_bind(cls.source, cls.shown)
         with Horizontal(id="body"):
             with Vertical(id="left"):
-                for number in (1, 2, 3, 4):
-                    yield PaneView(number).data_bind(cls.shown, cls.pane, cls.viewport, cls.palette)
+                yield Panes().data_bind(cls.shown, cls.pane, cls.viewport, cls.palette)
                 yield DetailMap(id="map").data_bind(
                     cls.source, cls.shown, cls.pane, cls.origin, cls.palette
                 )

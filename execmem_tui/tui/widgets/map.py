@@ -1,12 +1,11 @@
-"""The detail map of the focused pane.
-
-Rows of a round number of bytes, a cursor, names when zoomed in.
-"""
+"""The map of the focused pane: rows, folds, a cursor, names, and the whole axis at its right edge."""
 
 from collections.abc import Callable
+from typing import Final
 
 from attrs import evolve
 from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -14,33 +13,40 @@ from textual.reactive import reactive, var
 from textual.strip import Strip
 from textual.widget import Widget
 
-from execmem_tui.model.units import Address, format_size, hex_address
+from execmem_tui.model.areas import Area
+from execmem_tui.model.units import Address, format_size
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.shown import Shown
-from execmem_tui.view.cells import CellIndex, ReachWindow
-from execmem_tui.view.viewport import Viewport
+from execmem_tui.view.axis import Line, MapView, row_width
+from execmem_tui.view.marks import Mark, marks
+from execmem_tui.view.rows import MapRows, gutter
+from execmem_tui.view.shown import Extent, Shown
 
-_CACHE = 4096
+_CACHE: Final = 4096
 """Rows kept: some screens of panning and zooming back and forth."""
+
+_EXTENTS: Final = tuple(Extent)
 
 
 class DetailMap(Widget, can_focus=True):
-    """Draws one viewport of a `CellIndex`.
+    """Draws the lines of a folded axis.
 
-    Rows are cached by what they show, so a cursor move redraws two lines.
+    Rows are cached by what they show, so that an event redraws the rows it changed and a cursor
+    move those of two areas.
     """
 
     HELP = """\
-# Detail map
+# Map
 
-Each row is a round number of bytes, its address in the margin. **Height** is occupancy, **colour and letter** the kind,
-the **shade** of free space its reach: lighter is direct, tinted through a PLT entry, dark is out of reach.
-Guard pages show at a page a cell or nearer; zoomed in, areas carry their names. Inside kprobe pages and BPF packs the
-height is what is in use, and nearer still each slot and program carries its name.
+Each row is a round number of bytes, its address in the margin; digits that changed are bright. **Height** is occupancy,
+**colour and letter** the kind; an area begins at its edge `▏`, carries its owner once and a letter for each region
+(`t` text, `d` data, `r` rodata, `a` ro after init; capitals are init). The **shade** of free space is its reach: lighter
+is direct, tinted through a PLT entry, dark out of reach; `╱` no area of this type may lie there.
+A line of dots folds free space, or the rest of a long area; `enter` opens it. Guard pages show at a page a cell or nearer.
 
 Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from area to area, `z` fits the area,
-`0` shows the whole span. Click selects, the wheel pans, ctrl+wheel zooms, a double click fits.
+`0` goes round: what is used, the window to scale, everything to scale. Click selects, the wheel pans, ctrl+wheel zooms,
+a double click fits. The column at the right edge is the whole axis: `┃` in sight, `▲` spilled, `◀` the cursor.
 """
     DEFAULT_CSS = """
     DetailMap { height: 1fr; min-height: 3; }
@@ -51,18 +57,18 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
     shown: var[Shown | None] = var(None)
     """The models of the step."""
     pane: var[int] = var(1)
-    """The pane whose ranges are shown, 1 to 4."""
+    """The pane whose windows are shown, 1 to 4."""
     origin: var[Address | None] = var(None)
     """Where reach counts from; None is kernel text."""
     palette: var[Palette | None] = var(None)
     """The styles of the theme."""
-    viewport: reactive[Viewport | None] = reactive(None, repaint=False)
+    viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What is shown; None until the widget knows its size."""
 
     class Moved(Message):
         """Another part is shown, or the cursor is at another address."""
 
-        def __init__(self, viewport: Viewport) -> None:
+        def __init__(self, viewport: MapView) -> None:
             super().__init__()
             self.viewport = viewport
 
@@ -72,11 +78,15 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
-        self._index: CellIndex | None = None
-        self._reach: ReachWindow | None = None
-        self._favour: tuple[str, ...] = ()
-        self._word_bits = 64
-        self._cache: dict[tuple[int, int, int], Strip] = {}
+        self._rows: MapRows | None = None
+        self._lines: list[Line] = []
+        self._marks: list[Mark] = []
+        self._cache: dict[tuple[object, ...], Strip] = {}
+        self._extent = Extent.USED
+        self._fitted = True
+        """The zoom is the map's own choice: it is chosen anew when what is used outgrows it."""
+
+    # What is shown
 
     def watch_source(self) -> None:
         """Begin anew with another source."""
@@ -84,12 +94,11 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
 
     def watch_pane(self) -> None:
         """Show what the pane shows first."""
-        self._take_models()
         self._start_anew()
 
     def watch_origin(self) -> None:
         """Shade the free space anew."""
-        self._take_models()
+        self._take_step()
 
     def watch_palette(self) -> None:
         """Every row looks different."""
@@ -98,135 +107,207 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
 
     def watch_shown(self) -> None:
         """Show another step, the view where it is."""
-        self._take_models()
         if self.viewport is None:
             self._start_anew()
-        elif self.shown is not None:
-            start, end = self.shown.span(self.pane)
-            if (self.viewport.start, self.viewport.end) != (start, end):
-                view = evolve(self.viewport, start=start, end=max(end, start + 1))
-                self.viewport = view.settled()
+        else:
+            self._take_step()
 
-    def _take_models(self) -> None:
-        shown = self.shown
-        if shown is None:
+    def _take_rows(self) -> None:
+        if self.shown is not None:
+            origin = None if self.origin is None else self.shown.origin_at(self.origin)
+            window = self.shown.window(self.pane, origin)
+            self._rows = MapRows(shown=self.shown, number=self.pane, window=window)
+
+    def _take_step(self) -> None:
+        """Lay the axis over the new step; where the zoom was the map's own, choose it again if need be."""
+        shown, view = self.shown, self.viewport
+        if shown is None or view is None:
             return
-        self._index = shown.index
-        self._reach = shown.window(self.origin)
-        self._favour = shown.pane(self.pane).favour
-        self._word_bits = shown.snapshot.layout.word_bits
-        self._cache.clear()
+        self._take_rows()
+        start, end = shown.span(self.pane)
+        axis = evolve(
+            view.axis, ground=shown.ground, start=start, end=end, cuts=shown.cuts(self.pane)
+        )
+        if self._fitted and not axis.fits(start, end, view.rows):
+            fresh = shown.view(self.pane, self._columns, self._height, self._extent)
+            self.viewport = fresh.goto(view.cursor)
+        else:
+            self.viewport = view.on(axis)
+        self._look()
         self.refresh()
 
     def _start_anew(self) -> None:
         if self.shown is None or not self.size.width:
             return
-        view = Viewport.whole(*self.shown.span(self.pane), self._columns, self._rows)
-        self.viewport = view.fit(*self.shown.focus(self.pane))
+        self._extent, self._fitted = Extent.USED, True
+        self._take_rows()
+        self.viewport = self.shown.view(self.pane, self._columns, self._height)
+
+    # How it is laid out
 
     @property
-    def _margin(self) -> int:
-        return self._word_bits // 4 + 1
+    def _short(self) -> bool:
+        """Whether a shorter address makes room for longer rows."""
+        bits = 64 if self.shown is None else self.shown.snapshot.layout.word_bits
+        width = self.size.width - 1
+        full, short = row_width(width - bits // 4 - 1), row_width(width - 14)
+        return bits == 64 and short > full
+
+    @property
+    def margin(self) -> int:
+        """Columns of the addresses, and the one that marks the area under the cursor."""
+        bits = 64 if self.shown is None else self.shown.snapshot.layout.word_bits
+        return 14 if self._short else bits // 4 + 1
 
     @property
     def _columns(self) -> int:
-        return max(32, self.size.width - self._margin)
+        return max(32, self.size.width - self.margin - 1)
 
     @property
-    def _rows(self) -> int:
+    def _height(self) -> int:
         return max(1, self.size.height - 1)
-
-    def on_resize(self) -> None:
-        """Keep the cursor where it is."""
-        if self.viewport is None:
-            self._start_anew()
-        else:
-            self.viewport = self.viewport.resized(self._columns, self._rows)
-        self._cache.clear()
-
-    def watch_viewport(self, before: Viewport | None, after: Viewport | None) -> None:
-        """Redraw two lines where only the cursor moved, else all."""
-        if after is None:
-            return
-        if before != after:
-            self.post_message(self.Moved(after))
-        if before is None:
-            self.refresh()
-            return
-        same = (before.top, before.cell, before.columns, before.rows) == (
-            after.top,
-            after.cell,
-            after.columns,
-            after.rows,
-        )
-        if not same:
-            self.refresh()
-        else:
-            width = self.size.width
-            for view in (before, after):
-                self.refresh(Region(0, view.cursor_place[1] + 1, width, 1))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Take what there is."""
         del viewport, width
         return container.height
 
+    def on_resize(self) -> None:
+        """Keep the cursor where it is."""
+        if self.viewport is None:
+            self._start_anew()
+        elif self._fitted and self.shown is not None:
+            fresh = self.shown.view(self.pane, self._columns, self._height, self._extent)
+            self.viewport = fresh.goto(self.viewport.cursor)
+        else:
+            self.viewport = self.viewport.resized(self._columns, self._height)
+
+    def watch_viewport(self, before: MapView | None, after: MapView | None) -> None:
+        """Redraw the rows of two areas where only the cursor moved, else all."""
+        if after is None or before == after:
+            return
+        self.post_message(self.Moved(after))
+        lines, column = self._lines, self._marks
+        self._look()
+        if before is None or before.axis != after.axis or before.top != after.top:
+            self.refresh()
+            return
+        width = self.size.width
+        touched = {*self._under(before), *self._under(after)}
+        touched |= {
+            at
+            for at, (one, other) in enumerate(zip(column, self._marks, strict=False))
+            if one != other
+        }
+        if len(lines) != len(self._lines):
+            self.refresh()
+        for line in touched:
+            self.refresh(Region(0, line + 1, width, 1))
+
+    def _look(self) -> None:
+        """Find the lines in sight, and the marks beside them."""
+        view, shown = self.viewport, self.shown
+        if view is None or shown is None:
+            return
+        self._lines = view.lines()
+        seen = view.top, self._lines[-1].end
+        self._marks = marks(shown, self.pane, view.rows, seen, view.cursor)
+
+    def _area(self, view: MapView) -> Area | None:
+        return None if self.shown is None else self.shown.snapshot.area_at(view.cursor)
+
+    def _under(self, view: MapView) -> list[int]:
+        """Return the lines of the area under the cursor, or of the cursor alone."""
+        area = self._area(view)
+        start, end = (view.cursor, view.cursor + 1) if area is None else (area.start, area.end)
+        return [at for at, line in enumerate(self._lines) if line.start < end and start < line.end]
+
+    # How it is drawn
+
     def render_line(self, y: int) -> Strip:
-        """Return the title line or one row, with the cursor on it, on the widget's own background."""
+        """Return the title line or a line of the axis, on the widget's own background."""
         return self._line(y).apply_style(self.rich_style)
 
     def _line(self, y: int) -> Strip:
-        view, index, palette = self.viewport, self._index, self.palette
-        if view is None or index is None or palette is None:
-            return Strip.blank(self.size.width)
+        view, rows, palette = self.viewport, self._rows, self.palette
+        width = self.size.width
+        if view is None or rows is None or palette is None:
+            return Strip.blank(width)
         if y == 0:
-            seen = format_size(view.row_bytes * view.rows)
-            title = (
-                f"{format_size(view.cell)}/cell · {format_size(view.row_bytes)}/row · {seen} in"
-                " view"
-            )
-            return Strip([Segment(" " * self._margin + title, palette.muted)]).adjust_cell_length(
-                self.size.width
-            )
-        row = y - 1
-        start = view.row_start(row)
-        if row >= view.rows or start >= view.end or start + view.row_bytes <= view.start:
-            return Strip.blank(self.size.width)
-        strip = self._row(start, view, index, palette)
-        column, cursor_row = view.cursor_place
-        if cursor_row == row:
-            at = self._margin + column
-            strip = Strip.join(
-                [
-                    strip.crop(0, at),
-                    Strip([Segment("◆", palette.cursor)], 1),
-                    strip.crop(at + 1, self.size.width),
-                ]
-            )
-        return strip
+            return self._title(view, palette, width)
+        at = y - 1
+        if at >= len(self._lines):
+            return Strip.blank(width)
+        line = self._lines[at]
+        strip = self._row(line, view, rows, palette)
+        strip = self._with_cursor(strip, line, view, palette)
+        bits = rows.shown.snapshot.layout.word_bits
+        before = self._lines[at - 1] if at else None
+        same, changed = gutter(line, before, bits, short=self._short)
+        held = at in self._under(view)
+        space = " " * (self.margin - len(same) - len(changed) - 1)
+        edge = Strip(
+            [
+                Segment(same, palette.muted),
+                Segment(changed),
+                Segment(space),
+                Segment("▌" if held else " ", palette.cursor_mark),
+            ]
+        )
+        whole = Strip.join([edge, strip]).adjust_cell_length(width - 1)
+        mark = self._marks[at] if at < len(self._marks) else Mark.NONE
+        return Strip.join([whole, Strip([Segment(mark.value, palette.mark(mark))])])
 
-    def _row(self, start: Address, view: Viewport, index: CellIndex, palette: Palette) -> Strip:
-        key = (start, view.cell, view.columns)
+    def _title(self, view: MapView, palette: Palette, width: int) -> Strip:
+        axis = view.axis
+        words = f"{format_size(axis.cell)} a cell · {format_size(axis.row_bytes)} a row"
+        extent = {
+            Extent.USED: "what is used, the rest folded",
+            Extent.WINDOW: "the window to scale",
+            Extent.WHOLE: "everything to scale",
+        }[self._extent]
+        right = f"0: {extent} ─"
+        left = f"── {words} "
+        room = width - len(left) - len(right) - 1
+        text = f"{left}{'─' * room} {right}" if room > 0 else left.ljust(width, "─")
+        return Strip([Segment(text[:width], palette.muted)]).adjust_cell_length(width)
+
+    def _row(self, line: Line, view: MapView, rows: MapRows, palette: Palette) -> Strip:
+        axis = view.axis
+        key = (rows.seen(axis, line), line, axis.cell, axis.columns, rows.number, rows.window)
         strip = self._cache.get(key)
         if strip is None:
-            segments = [Segment(hex_address(start, self._word_bits)[-16:] + " ", palette.muted)]
-            for run in index.runs(start, view.cell, view.columns, self._reach, self._favour):
-                char, style = palette.cell(run.cell)
-                text = run.text + char * (run.width - len(run.text))
-                segments.append(Segment(text, style))
-            strip = Strip(segments).simplify().adjust_cell_length(self.size.width)
+            strip = Strip(palette.segments(rows.pieces(axis, line))).simplify()
             if len(self._cache) >= _CACHE:
                 self._cache.clear()
             self._cache[key] = strip
         return strip
 
+    def _with_cursor(self, strip: Strip, line: Line, view: MapView, palette: Palette) -> Strip:
+        """Underline what the area under the cursor takes of a line; turn the cursor's own cell round."""
+        area, cell = self._area(view), view.axis.cell
+        if line.fold is not None:
+            inside = line.start <= view.cursor < line.end
+            return strip.apply_style(palette.cursor) if inside else strip
+        if area is not None and area.start < line.end and line.start < area.end:
+            first = (max(area.start, line.start) - line.base) // cell
+            last = (min(area.end, line.end) - 1 - line.base) // cell + 1
+            strip = _styled(strip, first, last, Style(underline=True))
+        if line.start <= view.cursor < line.end:
+            column = (view.cursor - line.base) // cell
+            strip = _styled(strip, column, column + 1, palette.cursor)
+        return strip
+
+    # What moves it
+
     def on_click(self, event: events.Click) -> None:
-        """Put the cursor there; a double click fits the area."""
-        if self.viewport is None or event.y == 0:
+        """Put the cursor there; a double click fits the area, or opens the fold."""
+        view = self.viewport
+        if view is None or not 0 < event.y <= len(self._lines):
             return
-        column = event.x - self._margin
-        if 0 <= column < self.viewport.columns:
-            self.viewport = self.viewport.goto(self.viewport.address_at(column, event.y - 1))
+        column = event.x - self.margin
+        if 0 <= column < view.axis.columns:
+            self.viewport = view.goto(view.address_at(column, event.y - 1))
             if event.chain == 2:
                 self.fit_cursor()
 
@@ -244,27 +325,33 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
             return
         event.stop()
         if event.ctrl:
-            column = event.x - self._margin
-            if 0 <= column < view.columns and event.y > 0:
+            column = event.x - self.margin
+            if 0 <= column < view.axis.columns and event.y > 0:
                 view = view.goto(view.address_at(column, event.y - 1))
+            self._fitted = False
             self.viewport = view.zoomed(-direction)
         else:
             self.viewport = view.moved(0, 3 * direction)
 
     def fit_cursor(self) -> None:
-        """Zoom to the area under the cursor."""
-        view, index = self.viewport, self._index
-        if view is None or index is None:
+        """Zoom to the area under the cursor; open a fold."""
+        view = self.viewport
+        if view is None:
             return
-        area = index.snapshot.area_at(view.cursor)
+        if view.axis.line_at(view.cursor).fold is not None:
+            self.action_open_fold()
+            return
+        area = self._area(view)
         if area is not None:
-            self.viewport = view.fit(max(area.start, view.start), min(area.end, view.end))
+            self._fitted = False
+            start, end = max(area.start, view.axis.start), min(area.end, view.axis.end)
+            self.viewport = view.fit(start, end)
 
     def look_at(self, address: Address) -> None:
         """Put the cursor on `address`."""
         self._go(lambda view: view.goto(address))
 
-    def _go(self, change: Callable[[Viewport], Viewport]) -> None:
+    def _go(self, change: Callable[[MapView], MapView]) -> None:
         if self.viewport is not None:
             self.viewport = change(self.viewport)
 
@@ -294,23 +381,39 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
 
     def action_zoom_in(self) -> None:
         """Zoom in about the cursor."""
+        self._fitted = False
         self._go(lambda view: view.zoomed(1))
 
     def action_zoom_out(self) -> None:
         """Zoom out about the cursor."""
+        self._fitted = False
         self._go(lambda view: view.zoomed(-1))
 
     def action_whole(self) -> None:
-        """Show the whole span of the pane."""
-        self._go(lambda view: view.fit(view.start, view.end).goto(view.cursor))
+        """Show what is used; again, the window to scale; again, everything to scale."""
+        shown, view = self.shown, self.viewport
+        if shown is None or view is None:
+            return
+        if self._fitted:
+            self._extent = _EXTENTS[(_EXTENTS.index(self._extent) + 1) % len(_EXTENTS)]
+        self._fitted = True
+        fresh = shown.view(self.pane, self._columns, self._height, self._extent)
+        self.viewport = fresh.goto(view.cursor)
+        self.refresh()
 
     def action_fit(self) -> None:
         """Zoom to the area under the cursor."""
         self.fit_cursor()
 
+    def action_open_fold(self) -> None:
+        """Show the rows of the fold under the cursor; on a row, fold again what was opened."""
+        self._fitted = False
+        self._go(MapView.entered)
+
     def _neighbour(self, step: int) -> None:
         if self.viewport is not None and self.shown is not None:
-            area = self.shown.neighbour(self.viewport.cursor, step)
+            types = self.shown.pane(self.pane).types
+            area = self.shown.neighbour(self.viewport.cursor, step, types)
             if area is not None:
                 self.look_at(area.start)
 
@@ -321,3 +424,12 @@ Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from ar
     def action_previous_area(self) -> None:
         """Go to the previous area."""
         self._neighbour(-1)
+
+
+def _styled(strip: Strip, first: int, last: int, style: Style) -> Strip:
+    """Return a strip with some of its columns restyled."""
+    inside = strip.crop(first, last)
+    lit = Strip(
+        [Segment(text, style if under is None else under + style) for text, under, _ in inside]
+    )
+    return Strip.join([strip.crop(0, first), lit, strip.crop(last)])

@@ -43,7 +43,9 @@ class SidePanel(VerticalScroll, can_focus=False):
     def compose(self) -> ComposeResult:
         """Headings and sections."""
         yield Static("REACH", classes="heading")
-        yield ReachPanel().data_bind(SidePanel.shown, SidePanel.origin)
+        yield ReachPanel().data_bind(
+            SidePanel.shown, SidePanel.origin, SidePanel.address, SidePanel.palette
+        )
         yield Static("SELECTED", classes="heading")
         yield Inspector().data_bind(SidePanel.shown, SidePanel.origin, SidePanel.address)
         yield TryCard().data_bind(SidePanel.offers, SidePanel.actions, SidePanel.palette)

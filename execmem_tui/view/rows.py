@@ -1,0 +1,200 @@
+"""The lines of the map: rows of cells, folds in words, borders by name, and the gutter."""
+
+from typing import Final
+
+from attrs import field, frozen
+
+from execmem_tui.model.areas import Area
+from execmem_tui.model.blocks import Block
+from execmem_tui.model.reach import Verdict
+from execmem_tui.model.units import Address, align_up, format_size, hex_address
+from execmem_tui.view.axis import Axis, Kind, Line
+from execmem_tui.view.cells import Cell, ReachWindow, Run, sections
+from execmem_tui.view.kinds import FREE
+from execmem_tui.view.labels import Ink, region_word
+from execmem_tui.view.shown import Shown
+from execmem_tui.view.words import Piece, Tone, Word
+
+_REACH_WORDS: Final = {
+    Verdict.DIRECT: "direct",
+    Verdict.PLT: "through a PLT",
+    Verdict.UNREACHABLE: "out of reach",
+}
+_BLANK: Final = Cell(FREE, 0)
+
+
+@frozen
+class Border:
+    """Where a window or a reach begins or ends."""
+
+    address: Address
+    name: str
+
+
+def borders_of(shown: Shown, number: int, window: ReachWindow) -> tuple[Border, ...]:
+    """Return the named borders of a pane's map, ascending."""
+    found: dict[Address, list[str]] = {}
+    for lane in shown.pane(number).lanes:
+        found.setdefault(lane.start, []).append(f"{lane.name} window begins")
+        found.setdefault(lane.end, []).append(f"{lane.name} window ends")
+    if window.direct is not None:
+        page = snapshot_page(shown)
+        for edge, word in zip(window.direct, ("begins", "ends"), strict=True):
+            found.setdefault(align_up(edge, page), []).append(f"direct reach {word}")
+    return tuple(Border(address, ", ".join(found[address])) for address in sorted(found))
+
+
+@frozen(kw_only=True)
+class MapRows:
+    """Draws the lines of one pane's map at one step."""
+
+    shown: Shown
+    number: int
+    window: ReachWindow
+    borders: tuple[Border, ...] = field()
+
+    @borders.default
+    def _named(self) -> tuple[Border, ...]:
+        return borders_of(self.shown, self.number, self.window)
+
+    def seen(self, axis: Axis, line: Line) -> tuple[Block, ...] | str:
+        """Return what a line is drawn from: equal, and it looks the same."""
+        if line.fold is not None:
+            return self.fold_text(axis, line, axis.columns)
+        return self.shown.index.seen(line.start, line.end)
+
+    def pieces(self, axis: Axis, line: Line) -> list[Piece]:
+        """Return a line without its gutter, `axis.columns` wide."""
+        if line.fold is not None:
+            return fold_pieces(line, self.fold_text(axis, line, axis.columns), axis.columns)
+        favour = self.shown.pane(self.number).favour
+        runs = self.shown.index.runs(line.base, axis.cell, axis.columns, self.window, favour)
+        first = (line.start - line.base) // axis.cell
+        last = -(-(line.end - line.base) // axis.cell)
+        return [*self._cut(runs, axis, line, first, last)]
+
+    def _cut(self, runs: list[Run], axis: Axis, line: Line, first: int, last: int) -> list[Piece]:
+        """Blank what other lines or nobody shows, and write the names of borders into free cells."""
+        names = {
+            (border.address - line.base) // axis.cell: border.name
+            for border in self.borders
+            if line.start < border.address < line.end
+        }
+        pieces: list[Piece] = []
+        column = 0
+        for run in runs:
+            low, high = max(first - column, 0), min(last - column, run.width)
+            if low:
+                pieces.append(Word(" " * min(low, run.width)))
+            if low < high:
+                pieces += _named_run(run, low, high, column, names)
+            if high < run.width and low <= high:
+                pieces.append(Word(" " * (run.width - max(high, low))))
+            column += run.width
+        return pieces
+
+    def fold_text(self, axis: Axis, line: Line, width: int) -> str:
+        """Return what a fold says, in at most `width` columns."""
+        snapshot = self.shown.snapshot
+        if line.fold is Kind.IMAGE:
+            image = "kernel image"
+            named = [
+                f"{name} {format_size(end - start)}"
+                for start, end, name in sections(snapshot.layout)
+            ]
+            texts = [f"{image}: {' · '.join(named)}", image] if named else [image]
+        elif line.fold is Kind.AREA:
+            area = snapshot.area_at(line.start)
+            rows = (line.end - line.start) // axis.row_bytes
+            texts = [f"{rows:,} rows, all {area_words(area)}", area_words(area)]
+        else:
+            texts = self._free_texts(axis, line)
+        return next(
+            (text for text in texts if len(text) + 6 <= width), texts[-1][: max(width - 6, 0)]
+        )
+
+    def _free_texts(self, axis: Axis, line: Line) -> list[str]:
+        hole = self.shown.ground.stretch_at(line.start)
+        edges = (axis.start, *axis.cuts, axis.end)
+        low = max([hole.start, *(edge for edge in edges if edge <= line.start)])
+        high = min([hole.end, *(edge for edge in edges if edge >= line.end)])
+        size = format_size(high - low)
+        if self.window.forbidden(line.start):
+            who = self.shown.pane(self.number).title.lower()
+            return [f"{size} where no {who} memory may lie", f"{size} forbidden"]
+        lane = next(
+            (lane for lane in self.shown.pane(self.number).lanes if lane.start <= low < lane.end),
+            None,
+        )
+        page = snapshot_page(self.shown)
+        verdict = self.window.verdict(line.start)
+        reach = "" if verdict is None else f" · {_REACH_WORDS[verdict]}"
+        if lane is None:
+            return [f"{size} free{reach}"]
+        request = min(hole.end, lane.end) - max(hole.start, lane.start) - page
+        largest = f" · largest request {format_size(max(request, 0))}"
+        where = f"{size} of the far window, unused" if lane.name == "far" else f"{size} free"
+        if lane.name == "far" and not lane.empty:
+            where = f"{size} free in the far window"
+        return [f"{where}{reach}{largest}", f"{where}{reach}", where]
+
+
+def snapshot_page(shown: Shown) -> int:
+    """Return the page size, in bytes, of what is shown: a request is padded by one."""
+    return shown.snapshot.layout.page_size
+
+
+def area_words(area: Area | None) -> str:
+    """Return ``amdgpu text`` for an area."""
+    if area is None:
+        return "one area"
+    return f"{area.owner or area.name} {region_word(area.region)}".rstrip()
+
+
+def _named_run(run: Run, low: int, high: int, column: int, names: dict[int, str]) -> list[Piece]:
+    """Return a run's columns [low, high), with the borders that lie in it."""
+    pieces: list[Piece] = []
+    at = low
+    for border in sorted(names):
+        inside = border - column
+        if not at <= inside < high or run.text:
+            continue
+        if inside > at:
+            pieces.append(Run(run.cell, inside - at))
+        text = f"┃{names[border]}" if run.cell.eighths == 0 else "┃"
+        text = text[: high - inside]
+        pieces.append(Run(run.cell, len(text), text, Ink.REGION))
+        at = inside + len(text)
+    if at < high:
+        pieces.append(Run(run.cell, high - at, run.text[at:high], run.ink))
+    return pieces
+
+
+def fold_pieces(line: Line, text: str, width: int) -> list[Piece]:
+    """Return a fold: its words between dots, or in the kernel's hatch."""
+    if line.fold is Kind.IMAGE:
+        left = Run(Cell("kernel", 8), 2)
+        rest = max(0, width - len(text) - 4)
+        return [left, Word(f" {text} ", Tone.KERNEL), Run(Cell("kernel", 8), rest)]
+    return [Word(f"⋯ {text} ".ljust(width, "⋯")[:width], Tone.MUTED)]
+
+
+def gutter(
+    line: Line, before: Line | None, word_bits: int, *, short: bool = False
+) -> tuple[str, str]:
+    """Return the address of a line in two parts: what it shares with the line before, and what changed.
+
+    `short` leaves out the leading ``ffff`` of a 64-bit kernel address.
+    """
+    text = hex_address(line.start, word_bits)[-16:]
+    if short and text.startswith("ffff") and word_bits == 64:
+        text = "·" + text[4:]
+    if before is None:
+        return "", text
+    other = hex_address(before.start, word_bits)[-16:]
+    if short and other.startswith("ffff") and word_bits == 64:
+        other = "·" + other[4:]
+    same = 0
+    while same < len(text) and text[same] == other[same]:
+        same += 1
+    return text[:same], text[same:]

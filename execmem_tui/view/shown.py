@@ -1,0 +1,195 @@
+"""What a screen shows of one snapshot: models made when they are first asked for.
+
+Nothing is carried from step to step but what blocks of areas found out about themselves, so a model
+made after an event is the model made from scratch, for the price of the event.
+"""
+
+from enum import Enum
+from functools import cached_property
+from typing import Final
+
+from attrs import evolve
+
+from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.analysis.reach import Origin, TextCounter, kernel_origin
+from execmem_tui.model.areas import Area
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.model.units import Address, Bytes, align_up, hex_address
+from execmem_tui.view.axis import Axis, MapView, row_width
+from execmem_tui.view.cells import CellIndex, ReachWindow
+from execmem_tui.view.ground import MapGround
+from execmem_tui.view.labels import region_word
+from execmem_tui.view.paint import KINDS, Paint
+from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span
+from execmem_tui.view.reach import ReachModel, kernel_window, reach_model
+
+_NEAREST: Final[Bytes] = 256
+"""Bytes: a map that fits what is used goes no nearer by itself."""
+
+_COUNTERS: Final = 8
+"""Origins whose counts are kept."""
+
+
+class Extent(Enum):
+    """What `0` goes round: what is used with the rest folded, then the windows to scale."""
+
+    USED = "used"
+    WINDOW = "window"
+    WHOLE = "whole"
+
+
+class Shown:
+    """Everything derived from one snapshot.
+
+    Args:
+        snapshot: the step.
+        before: what was shown before it, whose counters go on.
+        paint: lens and filter of the map.
+    """
+
+    def __init__(
+        self, snapshot: Snapshot, before: "Shown | None" = None, paint: Paint = KINDS
+    ) -> None:
+        self.snapshot = snapshot
+        self.paint = paint
+        same = before is not None and before.snapshot.layout is snapshot.layout
+        self._counters: dict[Origin | None, TextCounter] = (
+            before._counters if before is not None and same else {}  # noqa: SLF001 - of its own kind
+        )
+
+    @cached_property
+    def index(self) -> CellIndex:
+        """What rows are drawn from, as lens and filter have it."""
+        return CellIndex(self.snapshot, self.paint)
+
+    @cached_property
+    def kinds(self) -> CellIndex:
+        """What lanes and the reach panel are drawn from: always the kinds."""
+        return self.index if self.paint == KINDS else CellIndex(self.snapshot)
+
+    @cached_property
+    def holes(self) -> HoleIndex:
+        """The free runs."""
+        return HoleIndex(self.snapshot)
+
+    @cached_property
+    def ground(self) -> MapGround:
+        """What the axis is laid over."""
+        return MapGround(self.snapshot, self.holes)
+
+    @cached_property
+    def panes(self) -> tuple[PaneModel, ...]:
+        """The models of the four panes."""
+        return pane_models(self.snapshot, self.holes)
+
+    def pane(self, number: int) -> PaneModel:
+        """Return the model of pane 1 to 4."""
+        return self.panes[number - 1]
+
+    def pane_of(self, address: Address, focused: int) -> int:
+        """Return the pane of the area at `address`: the focused one where none is its own."""
+        area = self.snapshot.area_at(address)
+        for number, (_, types) in enumerate(PANES, 1):
+            if area is not None and area.type in types:
+                return number
+        return focused
+
+    def span(self, number: int) -> tuple[Address, Address]:
+        """Return what the map of a pane may show."""
+        return pane_span(self.snapshot, PANES[number - 1][1])
+
+    def origin_at(self, address: Address | None) -> Origin | None:
+        """Return what reach counts from at an address, by its name; at None, the kernel image."""
+        layout = self.snapshot.layout
+        if address is None:
+            return self.start
+        area = self.snapshot.area_at(address)
+        image = layout.image
+        if image is not None and image[0] <= address < image[1]:
+            return kernel_origin(layout)
+        if area is not None and address < area.start + area.size:
+            name = area.owner or area.name
+            region = region_word(area.region)
+            return Origin(area.start, area.start + area.size, f"{name} {region}".rstrip())
+        return Origin(address, address + 1, hex_address(address, layout.word_bits))
+
+    @property
+    def start(self) -> Origin | None:
+        """What reach counts from at first: the kernel image, or its start where no more is known."""
+        layout = self.snapshot.layout
+        if layout.image is None and layout.text is not None:
+            return Origin(layout.text, layout.text + 1, "kernel text")
+        return kernel_origin(layout)
+
+    def reach(self, origin: Origin | None) -> ReachModel | None:
+        """Return the reach panel's model; None counts from the kernel image."""
+        if origin not in self._counters:
+            if len(self._counters) >= _COUNTERS:
+                self._counters.clear()
+            self._counters[origin] = TextCounter(self.snapshot.layout, origin)
+        start = self.start if origin is None else origin
+        return reach_model(self.snapshot, self._counters[origin], start)
+
+    def window(self, number: int, origin: Origin | None) -> ReachWindow:
+        """Return what free space is good for: for the types of a pane, and for calls from an origin."""
+        layout = self.snapshot.layout
+        start = self.start if origin is None else origin
+        found = kernel_window(layout, start) or ReachWindow(None, None)
+        entry = layout.range_of(PANES[number - 1][1][0])
+        return evolve(found, allowed=entry.windows or None)
+
+    def axis(self, number: int, columns: int, origin: Origin | None = None) -> Axis:
+        """Return the folded axis of a pane for so many terminal columns, at the nearest zoom."""
+        start, end = self.span(number)
+        return Axis(
+            ground=self.ground,
+            start=start,
+            end=end,
+            columns=row_width(columns),
+            cuts=self.cuts(number, origin),
+        )
+
+    def cuts(self, number: int, origin: Origin | None = None) -> tuple[Address, ...]:
+        """Return where a pane's axis is cut: borders of windows and of reach, edges of the image."""
+        page = self.snapshot.layout.page_size
+        borders = self.window(number, origin).borders
+        # a reach ends some bytes beside a page: a line of its own for those would say nothing
+        return tuple(
+            sorted({align_up(at, page) for at in (*borders, *(self.snapshot.layout.image or ()))})
+        )
+
+    def view(self, number: int, columns: int, rows: int, extent: Extent = Extent.USED) -> MapView:
+        """Return the map of a pane as it begins: the cursor on the first area of its types."""
+        axis = self.axis(number, columns)
+        model = self.pane(number)
+        start, end = axis.start, axis.end
+        if extent is Extent.WINDOW and model.lanes:
+            start, end = model.lanes[0].start, model.lanes[0].end
+        if extent is not Extent.USED:
+            axis = evolve(axis, folded=False)
+        page = self.snapshot.layout.page_size
+        view = MapView.at(axis, rows, start).fit(start, end, min(_NEAREST, page))
+        first = self.first_of(number)
+        return view if first is None else view.goto(first.start)
+
+    def first_of(self, number: int) -> Area | None:
+        """Return the lowest area of a pane's types that lies in its first window, else the lowest."""
+        types, lanes = PANES[number - 1][1], self.pane(number).lanes
+        if lanes:
+            for area in self.snapshot.between(lanes[0].start, lanes[0].end):
+                if area.type in types:
+                    return area
+        return next((area for area in self.snapshot.areas if area.type in types), None)
+
+    def neighbour(self, address: Address, step: int, types: tuple[object, ...] = ()) -> Area | None:
+        """Return the next (1) or previous (-1) area from `address`, or None.
+
+        Those of `types` come first: only where there are no more of them is it another's.
+        """
+        areas = self.snapshot.areas
+        at = areas.first_from(address + 1 if step > 0 else address)
+        rest = range(at, len(areas)) if step > 0 else range(at - 1, -1, -1)
+        found = next((areas[index] for index in rest if areas[index].type in types), None)
+        if found is None and len(rest):
+            found = areas[rest[0]]
+        return found

@@ -1,0 +1,61 @@
+"""Lines of coloured text, decided without a screen: words with a tone, cells, and both as plain text."""
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import TypeAlias
+
+from attrs import frozen
+
+from execmem_tui.view.cells import Cell, Run
+from execmem_tui.view.kinds import FALLBACK, FREE, LOOKS, letter
+
+
+class Tone(StrEnum):
+    """How a word is written. Themes say what each looks like."""
+
+    PLAIN = ""
+    MUTED = "muted"
+    STRONG = "strong"
+    ACCENT = "accent"
+    ALARM = "alarm"
+    GOOD = "good"
+    KERNEL = "kernel"
+
+
+@frozen
+class Word:
+    """A piece of text in one tone."""
+
+    text: str
+    tone: Tone = Tone.PLAIN
+
+
+Piece: TypeAlias = Word | Run
+"""What a line is made of."""
+
+
+def width_of(pieces: Iterable[Piece]) -> int:
+    """Return the columns that a line takes."""
+    return sum(len(each.text) if isinstance(each, Word) else each.width for each in pieces)
+
+
+def cell_letter(cell: Cell) -> str:
+    """Return the letter that stands for a cell where there is no colour."""
+    if cell.fallback:
+        return LOOKS[FALLBACK].letter
+    if cell.kind == FREE and cell.reach is not None:
+        return {"direct": ".", "plt": "~", "unreachable": "-"}[cell.reach.value]
+    return letter(cell.kind, cell.eighths)
+
+
+def plain_text(pieces: Iterable[Piece]) -> str:
+    """Return a line without colour: cells by their letters, an edge as ``|``."""
+    parts = []
+    for piece in pieces:
+        if isinstance(piece, Word):
+            parts.append(piece.text)
+        elif piece.text:
+            parts.append(piece.text.ljust(piece.width, cell_letter(piece.cell)))
+        else:
+            parts.append(("|" if piece.cell.edge else cell_letter(piece.cell)) * piece.width)
+    return "".join(parts)

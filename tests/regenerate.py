@@ -39,9 +39,13 @@ def _ten_keys() -> str:
     return "\n".join(["| key | does |", "|---|---|", *rows])
 
 
-def _commands() -> str:
+def _commands(*, short: bool = False) -> str:
+    """Return the table of commands; `short`: of each only what it is, not what it shows."""
+    ends = ":" if short else "\n"
     rows = ["| `execmem-tui [SOURCE]` | the application |"]
-    rows += [f"| `execmem-tui {name}` | {load(name).HELP} |" for name in COMMANDS]
+    rows += [
+        f"| `execmem-tui {name}` | {load(name).HELP.partition(ends)[0]} |" for name in COMMANDS
+    ]
     return "\n".join(["| command | what it answers |", "|---|---|", *rows])
 
 
@@ -63,7 +67,7 @@ def generated() -> dict[Path, str]:
     readme = README.read_text(encoding="utf-8")
     for name, content in (
         ("ten keys", _ten_keys()),
-        ("commands", _commands()),
+        ("commands", _commands(short=True)),
         ("pages", _pages()),
     ):
         readme = _between(readme, name, content)

@@ -24,6 +24,7 @@ COMMANDS: Final = (
     "capture",
     "keys",
     "help",
+    "serve",
     "completion",
     "man",
 )

@@ -17,6 +17,7 @@ from attrs import frozen
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
+from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
@@ -161,6 +162,15 @@ class ExecmemApp(App[int]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the default theme's kinds."""
         return {**super().get_theme_variable_defaults(), **self._themes[DEFAULT].theme.variables}
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return Textual's driver, or our own for a browser: it ends with its server."""
+        found = super().get_driver_class()
+        if found.__module__ != "textual.drivers.web_driver":
+            return found
+        from execmem_tui.tui.served import ServedDriver
+
+        return ServedDriver
 
     def get_default_screen(self) -> MainScreen:
         """Return the main screen, bound to the application's attributes."""

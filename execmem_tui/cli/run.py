@@ -160,7 +160,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         help=(
-            "run again with these knobs turned and show the differences: rox_cache, packs,"
+            "run again with these knobs turned and show the differences: rox_cache, rox_block, rox_flush, rox_exact_retry, packs,"
             " huge_pages, module_growth, idempotent_load, init_frees, bpf_jit_limit, fail_nth,"
             " force_fallback, fill, variant, kernel, kaslr, cpus, _end, …"
         ),

@@ -17,12 +17,32 @@ HOTPATCH: Final = "FTRACE_HOTPATCH"
 """s390: the EXECMEM_FTRACE area of one module (module_alloc_ftrace_hotpatch_trampolines)."""
 
 
-def areas_of(module: Module, page_size: Bytes) -> dict[str, Bytes]:
+_ONE_AREA: Final = {"MOD_TEXT": "core", "MOD_INIT_TEXT": "init"}
+"""What the two areas of a module before 6.4 are called (struct module: core_layout, init_layout)."""
+
+
+def area_name(region: str, *, split: bool) -> str:
+    """Return what the area that begins with `region` is called: the region, or core or init before 6.4."""
+    return region if split else _ONE_AREA.get(region, region)
+
+
+def areas_of(module: Module, page_size: Bytes, *, split: bool = True) -> dict[str, Bytes]:
     """Return region -> bytes as move_module() asks for them, in its order.
 
     S390's hotpatch area comes last.
+
+    Args:
+        module: whose.
+        page_size: bytes.
+        split: False before 6.4: two areas by the name of their first region, core and init, in
+            which every region is padded to a page (layout_sections under STRICT_MODULE_RWX).
     """
     sizes = {region: align_up(size, page_size) for region, size in module.sizes.items()}
+    if not split:
+        init = sum(size for region, size in sizes.items() if region in INITS)
+        core = sum(sizes.values()) - init
+        areas = {"MOD_TEXT": core, "MOD_INIT_TEXT": init}
+        sizes = {region: size for region, size in areas.items() if size}
     if module.ftrace_tramp:
         sizes[HOTPATCH] = align_up(module.ftrace_tramp, page_size)
     return sizes

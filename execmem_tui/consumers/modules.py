@@ -18,6 +18,7 @@ from execmem_tui.consumers.load_sequence import (
     HOTPATCH,
     INITS,
     TEXTS,
+    area_name,
     areas_of,
     formation,
     free_order,
@@ -301,7 +302,9 @@ class Modules:
             if not claimed:
                 return Outcome.EXISTS
         self.machine.note(f"load {module.name}")
-        loaded = LoadedModule(module, areas_of(module, self.machine.layout.page_size))
+        layout = self.machine.layout
+        sizes = areas_of(module, layout.page_size, split=layout.rules.split_modules)
+        loaded = LoadedModule(module, sizes)
         outcome = yield from self._move(loaded, plan)
         if outcome is Outcome.LOADED and not claimed:
             claimed = yield from self._claim(module.name)
@@ -388,7 +391,11 @@ class Modules:
         if machine.layout.range_of(kind).rox_cached:
             array = 0
         start = machine.exec_alloc(
-            kind, size, owner=name, region=region, rw=region != HOTPATCH and not array
+            kind,
+            size,
+            owner=name,
+            region=area_name(region, split=machine.layout.rules.split_modules),
+            rw=region != HOTPATCH and not array,
         )
         if start is None:
             return False

@@ -56,6 +56,13 @@ class Execmem:
         self.cache = RoxCache()
         self.set_memory_purges = False
         self.set_memory_fails = False
+        self.set_memory_calls = 0
+        """How often permissions were changed: each call flushes the TLB of every CPU."""
+
+    @property
+    def block_size(self) -> int:
+        """Bytes that a block of the ROX cache is a multiple of."""
+        return self.vmalloc.rules.rox_block or self.areas.pmd_size
 
     def clone(self, journal: Journal | None = None) -> "Execmem":
         """Return an equal machine that shares nothing that changes."""
@@ -65,6 +72,7 @@ class Execmem:
         copy.cache = self.cache.clone()
         copy.set_memory_purges = self.set_memory_purges
         copy.set_memory_fails = self.set_memory_fails
+        copy.set_memory_calls = self.set_memory_calls
         return copy
 
     @property
@@ -79,6 +87,7 @@ class Execmem:
 
         False if it fails.
         """
+        self.set_memory_calls += 1
         if self.set_memory_purges:
             self.vmalloc.purge(Purge.ALIASES)
         return not self.set_memory_fails
@@ -181,9 +190,11 @@ class Execmem:
         Rounded up to a PMD, else of the exact size where the kernel tries that
         (execmem_cache_populate).
         """
-        pmd_size, rules = self.areas.pmd_size, self.vmalloc.rules
-        rounded = (size + pmd_size - 1) & -pmd_size
-        align = max(entry.alignment, pmd_size) if rules.rox_always_aligned else entry.alignment
+        block, rules = self.block_size, self.vmalloc.rules
+        rounded = (size + block - 1) & -block
+        # a block that is no PMD gets no alignment from its huge mapping
+        aligned = rules.rox_always_aligned or block != self.areas.pmd_size
+        align = max(entry.alignment, block) if aligned else entry.alignment
         flags = VM_ALLOW_HUGE_VMAP | (VM_FLUSH_RESET_PERMS if rules.rox_blocks_flush else 0)
         area = self._from_vmalloc(entry, rounded, align, flags)
         if area is None and rules.rox_exact_retry:
@@ -242,7 +253,7 @@ class Execmem:
         They turn lazy and need somebody else's purge (execmem_cache_clean).
         """
         journal = self.vmalloc.journal
-        for start, end in self.cache.whole_blocks(self.areas.pmd_size):
+        for start, end in self.cache.whole_blocks(self.block_size):
             area = self.vmalloc.busy.get(start)
             if area is None or area.end - area.guard != end:
                 if journal is not None and not self.vmalloc.rules.rox_cleans_whole_areas:

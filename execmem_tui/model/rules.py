@@ -289,6 +289,17 @@ class Rules:
         Step("", False),
         scope=_X86,
     )
+    rox_block: int = _rule(
+        "bytes of a cache block, 0 for PMD_SIZE",
+        "hypothetical; asked for powerpc 8xx with 512 KiB on the mailing list in September 2024",
+        Step("", 0),
+        scope=_X86,
+    )
+    idempotent_load: bool = _rule(
+        "one load of a file at a time",
+        "kernel/module/main.c: idempotent",
+        *_since("6.5"),
+    )
     alloc_rw: Writable = _rule(
         "what execmem_alloc_rw() makes writable",
         f"{_EXECMEM}: execmem_alloc_rw",

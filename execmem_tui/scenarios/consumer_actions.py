@@ -55,8 +55,11 @@ def _load_one(state: State, name: str, step: steps.Load, *, asked: bool) -> Iter
         state.failed_loads += 1
     elif not modules.duplicates_wait:
         page = state.machine.layout.page_size
+        split = state.machine.layout.rules.split_modules
         state.failed_loads += 1
-        state.wasted += sum(size + page for size in areas_of(catalogue.module(name), page).values())
+        state.wasted += sum(
+            size + page for size in areas_of(catalogue.module(name), page, split=split).values()
+        )
     state.machine.run_deferred()
     if state.settings.knobs.init_frees:
         modules.run_init_frees()

@@ -69,6 +69,11 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
         "busy bytes inside the ROX cache",
         lambda s: sum(end - start for start, end in s.machine.execmem.cache.busy.items()),
     )
+    yield (
+        "set_memory",
+        "calls of set_memory_*(), each of which flushes the TLB of every CPU",
+        lambda s: s.machine.execmem.set_memory_calls,
+    )
     yield "areas.total", "live areas, other vmalloc users included", lambda s: len(s.counts.held)
     yield (
         "lazy",

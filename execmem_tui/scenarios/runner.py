@@ -144,7 +144,7 @@ def modules_of(settings: Settings, machine: Machine) -> Modules:
     if catalogue is not None and knobs.module_growth != 1:
         catalogue = GrownCatalogue(catalogue, knobs.module_growth)
     batch = 1 if knobs.init_frees else NEVER
-    return Modules(machine, catalogue, duplicates_wait=knobs.idempotent_load, batch=batch)
+    return Modules(machine, catalogue, duplicates_wait=layout.rules.idempotent_load, batch=batch)
 
 
 class Runner:

@@ -9,15 +9,12 @@ from execmem_tui.arch import resolve
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import EXECMEM_ROX_CACHE, ExecmemRange, ExecmemType
-from execmem_tui.model.rules import JitMemory, Writable
+from execmem_tui.model.rules import JitMemory, Rules, Writable
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
 
 RANGE_KEYS: Final = ("start", "end", "fallback_start", "fallback_end", "alignment")
 """What a scenario may say of a type's range; addresses and bytes."""
-
-_CACHED: Final = (ExecmemType.MODULE_TEXT, ExecmemType.KPROBES, ExecmemType.FTRACE)
-"""Types that x86-64 gives the ROX cache (arch/x86/mm/init.c: execmem_arch_setup, 7.1)."""
 
 _TRUE: Final = ("on", "yes", "true", "1")
 _FALSE: Final = ("off", "no", "false", "0")
@@ -28,6 +25,12 @@ class Knobs:
     """What can be turned without another kernel. None: as the architecture has it."""
 
     rox_cache: bool | None = None
+    rox_block: int | None = None
+    """Bytes that a block of the ROX cache is a multiple of: a power of two, PMD_SIZE everywhere."""
+    rox_flush: bool = False
+    """Dropped blocks are purged at once, as proposed after 7.3 (VM_FLUSH_RESET_PERMS)."""
+    rox_exact_retry: bool | None = None
+    """A block of the exact size is tried where none of whole PMDs fits; off as proposed after 7.3."""
     packs: bool | None = None
     """BPF program packs."""
     bpf_jit_limit: int | None = None
@@ -36,7 +39,7 @@ class Knobs:
     """2 MiB mappings can be had."""
     module_growth: float = 1.0
     """All module sections are so many times as big: KASAN, KCOV."""
-    idempotent_load: bool = True
+    idempotent_load: bool | None = None
     """One load of a module at a time (finit_module since 6.5); false: every CPU takes space before
     duplicates are noticed."""
     fail_nth: int | None = None
@@ -119,8 +122,27 @@ class Settings:
                 ]
             for other in followers:
                 types[other] = _restated(types[other], stated, layout)
-        layout = evolve(layout, types=types)
+        layout = evolve(layout, types=types, rules=self._turned(layout))
         return self._with_rox(layout)
+
+    def _turned(self, layout: Layout) -> Rules:
+        """Return the kernel's rules with the knobs that change one."""
+        knobs = self.knobs
+        if knobs.rox_block is not None and (
+            knobs.rox_block & (knobs.rox_block - 1) or knobs.rox_block < layout.page_size
+        ):
+            raise UsageError(
+                f"a block is a power of two of whole pages, not {knobs.rox_block} bytes"
+            )
+        turned: dict[str, Any] = {
+            "rox_block": knobs.rox_block,
+            "rox_blocks_flush": knobs.rox_flush or None,
+            "rox_exact_retry": knobs.rox_exact_retry,
+            "idempotent_load": knobs.idempotent_load,
+        }
+        return evolve(
+            layout.rules, **{name: value for name, value in turned.items() if value is not None}
+        )
 
     def _with_rox(self, layout: Layout) -> Layout:
         wanted = self.knobs.rox_cache
@@ -133,7 +155,7 @@ class Settings:
                 hint="rox_cache=on needs the code of 6.15 or later: kernel 7.1",
             )
         types = dict(layout.types)
-        for kind in _CACHED:
+        for kind in layout.rules.rox_types:
             entry = types[kind]
             flags = tuple(flag for flag in entry.flags if flag != EXECMEM_ROX_CACHE)
             types[kind] = evolve(
@@ -148,6 +170,12 @@ class Settings:
         found = []
         if self.knobs.rox_cache and not any(entry.rox_cached for entry in layout.types.values()):
             found.append(f"hypothetical: {layout.arch} {layout.kernel} has no ROX cache")
+        if self.knobs.rox_block not in (None, layout.pmd_size):
+            found.append("hypothetical: blocks of the ROX cache are multiples of PMD_SIZE")
+        if self.knobs.rox_flush:
+            found.append("hypothetical: a dropped ROX block is lazy until somebody else purges")
+        if self.knobs.rox_exact_retry is False and layout.rules.rox_exact_retry:
+            found.append("hypothetical: this kernel tries a block of the exact size too")
         if self.knobs.packs and layout.capability.bpf_alloc is not JitMemory.PACK:
             found.append(f"hypothetical: {layout.arch} {layout.kernel} has no BPF program packs")
         return tuple(found)
@@ -182,6 +210,7 @@ def _restated(entry: ExecmemRange, stated: Mapping[str, int], layout: Layout) ->
 KNOB_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "module_growth": values.factor,
     "bpf_jit_limit": values.size,
+    "rox_block": values.size,
     "fail_nth": values.count,
     "fill": values.percentage,
 }

@@ -201,3 +201,24 @@ def test_bpf_without_packs_gives_each_program_pages() -> None:
     assert first is not None
     assert second is not None
     assert second - first == 2 * 4096
+
+
+def test_before_6_4_a_module_is_two_areas() -> None:
+    """Core and init, in which every region is padded to a page."""
+    for version, areas in (("6.3", {"core", "init"}), ("6.4", None)):
+        started = Kernel(resolve("x86", version))
+        module = started.modules.catalogue
+        assert module is not None
+        sizes = {name: -(-size // 4096) * 4096 for name, size in module["kvm"].sizes.items()}
+        list(started.modules.load_steps("kvm"))
+        regions = {
+            area.region: area.size for area in started.machine.areas() if area.owner == "kvm"
+        }
+        if areas is None:
+            assert regions == sizes
+            continue
+        assert set(regions) == areas
+        init = sum(size for name, size in sizes.items() if name.startswith("MOD_INIT"))
+        assert regions == {"core": sum(sizes.values()) - init, "init": init}
+        started.modules.run_init_frees()
+        assert {area.region for area in started.machine.areas() if area.owner == "kvm"} == {"core"}

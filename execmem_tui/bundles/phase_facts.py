@@ -8,7 +8,13 @@ from typing import Any
 from execmem_tui.bundles.run_folder import run_meta
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.dmesg import Banner, CommandLine, Message
-from execmem_tui.formats.procfiles import parse_config, parse_meminfo, parse_uname, parse_version
+from execmem_tui.formats.procfiles import (
+    parse_config,
+    parse_meminfo,
+    parse_sysctl,
+    parse_uname,
+    parse_version,
+)
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo
 from execmem_tui.kernel.proc_tree import find_near
 from execmem_tui.machines.iomem import image_symbols_from_iomem
@@ -50,6 +56,7 @@ def facts_of(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[
         config=parse_config(lines("config.txt")) or parse_config(lines("config")),
         symbols={**known, **image},
         image_from_iomem="_end" in image,
+        bpf_jit_limit=parse_sysctl(lines("sysctl")).get("net.core.bpf_jit_limit"),
         vmalloc_total=meminfo.get("VmallocTotal"),
         highmem="HighTotal" in meminfo if meminfo else None,
         page_size=page_size_of(info),

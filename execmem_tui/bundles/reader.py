@@ -23,6 +23,7 @@ _NEAR: Final = 2
 _KNOWN: Final = frozenset((
     "vmallocinfo", "kallsyms", "modules", "sections", "version", "cmdline", "meminfo", "config", "config.txt", "dmesg",
     "dmesg.txt", "uname", "uname_-a", "trace", "trace.txt", "trace_stats_final", "iomem", "meta.toml", "manifest.toml",
+    "sysctl", "sysctl_-a",
 ))  # fmt: skip
 _NEEDED: Final = ("vmallocinfo", "trace", "trace.txt")
 _PACKED: Final = (".gz", ".xz", ".zst", ".bz2")

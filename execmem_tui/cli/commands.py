@@ -20,6 +20,8 @@ COMMANDS: Final = (
     "run",
     "scenarios",
     "diagnose",
+    "meters",
+    "regions",
     "diff",
     "capture",
     "keys",

@@ -126,6 +126,19 @@ def parse_meminfo(lines: Lines) -> dict[str, Bytes]:
     return found
 
 
+_SYSCTL: Final = re.compile(r"(?:/proc/sys/)?([\w./-]{1,120}?)\s*[:=]\s*(-?\d{1,18})\s*")
+
+
+def parse_sysctl(lines: Lines) -> dict[str, int]:
+    """Return the numbers of ``sysctl -a``, or of lines ``/proc/sys/NAME: VALUE``, by dotted name."""
+    found: dict[str, int] = {}
+    for _, text in lines:
+        match = _SYSCTL.fullmatch(text)
+        if match is not None:
+            found[match[1].replace("/", ".")] = int(match[2])
+    return found
+
+
 def parse_version(lines: Lines) -> tuple[str, str] | None:
     """Return (release, rest) of /proc/version, or None."""
     for _, text in lines:

@@ -10,6 +10,7 @@ _TREE: Final = {
     "dmesg": ("sos_commands/kernel/dmesg", "sos_commands/general/dmesg", "var/log/dmesg", "dmesg"),
     "uname": ("uname", "sos_commands/kernel/uname_-a"),
     "config": ("config",),
+    "sysctl": ("sos_commands/kernel/sysctl_-a", "sos_commands/sysctl/sysctl_-a"),
 }
 """Of a machine's tree, as sosreport collects it: where else a file may be."""
 

@@ -54,7 +54,13 @@ def recognise(facts: Facts) -> Layout:
         layout = _resolved(name, facts)
     except (UnknownLayoutError, UsageError) as error:
         return _read(unknown_layout(facts, f"{name}: {error.title}"), facts)
-    layout = evolve(layout, kernel=facts.release or "unknown", symbols=facts.image, early_areas=())
+    layout = evolve(
+        layout,
+        kernel=facts.release or "unknown",
+        symbols=facts.image,
+        early_areas=(),
+        bpf_jit_limit=facts.bpf_jit_limit,
+    )
     arch = architecture(layout.arch)
     layout = arch.estimate_draws(_labelled(layout, _certainty(layout, facts)), facts)
     layout = read_from_requests(layout, facts.windows)

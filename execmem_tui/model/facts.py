@@ -34,6 +34,8 @@ class Facts:
     symbols: Mapping[str, Address] = {}
     image_from_iomem: bool = False
     """`_end` is not a symbol but the last byte of the kernel's own memory in /proc/iomem."""
+    bpf_jit_limit: Bytes | None = None
+    """net.core.bpf_jit_limit, from sysctl."""
     vmalloc_total: Bytes | None = None
     """VMALLOC_END - VMALLOC_START in whole KiB, from /proc/meminfo."""
     highmem: bool | None = None

@@ -62,6 +62,8 @@ class Layout:
     rules: Rules = field(factory=lambda: rules_of(MODELS[-1]))
     """What this kernel does differently from others; knobs of a simulation may change it."""
     notes: tuple[str, ...] = ()
+    bpf_jit_limit: Bytes | None = None
+    """What BPF programs may take together (net.core.bpf_jit_limit); None where nobody said it."""
     image_symbols: tuple[tuple[Address, str], ...] = field(default=(), repr=False)
     """What begins where in the kernel image, ascending, as far as a capture tells. Names are
     printable."""

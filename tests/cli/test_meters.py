@@ -1,0 +1,131 @@
+"""Meters of windows: figures, forms of output, thresholds; and the true regions of modules."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from execmem_tui.analysis.window_meters import measured, value_of
+from execmem_tui.cli.main import main
+from execmem_tui.cli.regions import misleading, module_regions
+from execmem_tui.cli.schema import schema_of
+from execmem_tui.model.areas import Area
+from execmem_tui.model.hidden import Hidden, HiddenArea
+from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.snapshots import Counters, Snapshot
+from tests.layouts import PAGE, make_area, make_layout
+
+LINES = """\
+0xffffffffc0200000-0xffffffffc0202000    8192 load_module+0x1/0x2 pages=1 vmalloc
+0xffffffffc0204000-0xffffffffc0206000    8192 load_module+0x1/0x2 pages=1 vmalloc
+"""
+
+
+def snapshot(*areas: Area, hidden: Hidden | None = None) -> Snapshot:
+    return Snapshot(
+        layout=make_layout(pages=16),
+        step=0,
+        steps=0,
+        areas=areas,
+        counters=Counters(failures=3),
+        hidden=Hidden() if hidden is None else hidden,
+    )
+
+
+def test_holes_are_counted_by_the_power_of_two_that_fits() -> None:
+    """Of 16 pages 2 are taken at 2 and 2 at 7: holes of 2, 3 and 7 pages."""
+    found = measured(snapshot(make_area(2), make_area(7)))
+    window = found.types[ExecmemType.BPF].windows[Window.PREFERRED]
+    assert window.holes == {2 * PAGE: 2, 4 * PAGE: 1}
+    assert (window.free, window.largest_hole) == (12 * PAGE, 7 * PAGE)
+    assert window.fragmentation == round(1 - 7 / 12, 6)
+    assert found.bpf_jit_used == 2 * PAGE
+    assert value_of(found, "bpf.failures") == 3
+
+
+def test_one_hole_is_not_cut_up_and_none_has_no_fragmentation() -> None:
+    whole = measured(snapshot()).types[ExecmemType.BPF].windows[Window.PREFERRED]
+    assert whole.fragmentation == 0
+    full = measured(snapshot(make_area(0, 15))).types[ExecmemType.BPF].windows[Window.PREFERRED]
+    assert (full.free, full.fragmentation, full.holes) == (0, None, {})
+
+
+def test_where_areas_are_hidden_no_hole_is_known_but_what_is_used_is() -> None:
+    hidden = Hidden((HiddenArea(2 * PAGE, "bpf_jit_alloc_exec", ExecmemType.BPF),))
+    found = measured(snapshot(hidden=hidden))
+    meter = found.types[ExecmemType.BPF]
+    assert meter.used == 2 * PAGE
+    assert meter.pooled is None
+    assert meter.windows[Window.PREFERRED].largest_hole is None
+    assert value_of(found, "bpf.largest_hole") is None
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> str:
+    path = tmp_path / "vmallocinfo"
+    path.write_text(LINES)
+    return str(path)
+
+
+def test_thresholds(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["meters", source]) == 0
+    assert main(["meters", source, "--warn", "module.largest_hole<2M"]) == 0
+    assert main(["meters", source, "--warn", "module.largest_hole<2G"]) == 1
+    assert "WARNING module.largest_hole<2G" in capsys.readouterr().out
+    assert main(["meters", source, "--warn", "module.fallback.free>=0"]) == 0, "no such window"
+    for wrong in ("module.largest_hole", "module.colour<1", "attic.used>1", "bpf.used<many"):
+        assert main(["meters", source, "--warn", wrong]) == 2
+
+
+def test_forms(source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["meters", source, source, "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    from execmem_tui.cli import meters
+
+    jsonschema.validate(document, schema_of("meters", meters.DOCUMENTS))
+    assert [each["types"]["MODULE_TEXT"]["used"] for each in document["sources"]] == [16384] * 2
+    assert main(["meters", source, "--csv"]) == 0
+    head, first, *_ = capsys.readouterr().out.splitlines()
+    assert len(head.split(",")) == len(first.split(",")) == 12
+    assert main(["meters", source, "--prometheus"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum(line.startswith("# TYPE execmem_largest_hole_bytes") for line in lines) == 1
+    assert any(line.startswith("execmem_used_bytes{") and line.endswith(" 16384") for line in lines)
+
+
+def test_a_source_that_cannot_be_read_is_2_and_the_others_are_told(
+    source: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["meters", source, "/nowhere/at/all", "--json"]) == 2
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["sources"]) == 1
+    assert "/nowhere/at/all" in err
+
+
+def module(name: str, region: str, page: int, pages: int) -> Area:
+    kind = ExecmemType.MODULE_TEXT if region == "MOD_TEXT" else ExecmemType.MODULE_DATA
+    return Area(
+        start=0x1000_0000 + page * PAGE, size=pages * PAGE, type=kind, owner=name, region=region
+    )
+
+
+def test_a_range_of_proc_modules_that_holds_others_is_told() -> None:
+    """a: text of 1 page at 0 and data of 3 at 5, so /proc/modules says 4 pages from 0; b is at 2."""
+    state = snapshot(
+        module("a", "MOD_TEXT", 0, 1), module("b", "MOD_TEXT", 2, 1), module("a", "MOD_DATA", 5, 3)
+    )
+    found = misleading(module_regions(state))
+    assert [(each.module, each.others) for each in found] == [("a", ("b",))]
+    apart = snapshot(module("a", "MOD_TEXT", 0, 1), module("b", "MOD_TEXT", 1, 1))
+    assert misleading(module_regions(apart)) == []
+
+
+def test_regions_command(capsys: pytest.CaptureFixture[str]) -> None:
+    code = main(["regions", "--arch", "arm64", "--kaslr", "off", "--perf-map"])
+    lines = capsys.readouterr().out.splitlines()
+    assert code in (0, 1)
+    start, size, name = lines[0].split(" ", 2)
+    assert int(start, 16) == 0xFFFF80007B000000
+    assert int(size, 16) > 0
+    assert name.startswith("[")

@@ -68,13 +68,15 @@ class CountersDocument:
 class MeterDocument:
     """One type's share of address space, in bytes; null where addresses are hidden.
 
-    ``largest_hole`` is the preferred window's.
+    ``largest_hole`` is the preferred window's; ``at_most`` is there, and true, where pools that no
+    file shows may cut it.
     """
 
     used: Count
     lazy: Count
     free: Count | None
     largest_hole: Count | None
+    at_most: bool | Absent = ABSENT
 
 
 @document
@@ -136,6 +138,7 @@ def meter_documents(snapshot: Snapshot) -> dict[str, MeterDocument]:
             lazy=meter.lazy,
             free=None if hidden else meter.free,
             largest_hole=None if hidden else holes.largest(entry.start, entry.end),
+            at_most=True if snapshot.layout.cut_by_pools(kind) and not hidden else ABSENT,
         )
     return found
 

@@ -18,6 +18,7 @@ from execmem_tui.formats.manifest import Manifest
 from execmem_tui.formats.procfiles import (
     SectionLine,
     Symbol,
+    is_mapping_symbol,
     parse_kallsyms,
     parse_modules,
     parse_sections,
@@ -167,7 +168,7 @@ def image_symbols(evidence: Evidence) -> tuple[tuple[int, str], ...]:
             {
                 (each.address, each.name)
                 for each in evidence.symbols
-                if each.module is None and each.address
+                if each.module is None and each.address and not is_mapping_symbol(each.name)
             }
         )
     )

@@ -132,7 +132,15 @@ def run_keys(outcome: "Outcome") -> dict[str, Any]:
         "passed": outcome.passed,
         "expectations": [ExpectationDocument(**asdict(each)) for each in outcome.expectations],
         "counters": CountersDocument(**asdict(outcome.counters)),
-        "meters": {name: MeterDocument(**each) for name, each in outcome.meters.items()},
+        "meters": {
+            name: MeterDocument(
+                used=each["used"],
+                lazy=each["lazy"],
+                free=each["free"],
+                largest_hole=each["largest_hole"],
+            )
+            for name, each in outcome.meters.items()
+        },
         "values": outcome.values,
     }
 

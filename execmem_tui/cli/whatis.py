@@ -215,11 +215,13 @@ def _hole_words(snapshot: Snapshot, address: Address) -> list[str]:
     around = [f"behind {areas[at - 1].name}"] if at > 0 else []
     around += [f"before {areas[at].name}"] if at < len(areas) else []
     layout = snapshot.layout
-    kinds = [
-        kind.name for kind, entry in layout.types.items() if entry.window_of(address) is not None
-    ]
+    types = [kind for kind, entry in layout.types.items() if entry.window_of(address) is not None]
+    kinds = [kind.name for kind in types]
+    # in the window that pools serve, what nobody has may be parked in one, and nothing shows it
+    hidden = layout.pools_hidden and layout.vmalloc_start <= address < layout.vmalloc_end
+    free = "free, or in a node's pool: a hole of at most" if hidden else "free: a hole of"
     return [
-        f"free: a hole of {format_size(hole[1] - hole[0])}",
+        f"{free} {format_size(hole[1] - hole[0])}",
         *around,
         f"in the range of {', '.join(kinds)}" if kinds else "in no execmem range",
     ]

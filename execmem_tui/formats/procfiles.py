@@ -68,6 +68,15 @@ def _matches(
                 raise InputError(path, number, f"not a line of {what}")
 
 
+def is_mapping_symbol(name: str) -> bool:
+    """Whether a symbol marks what follows as code or data and names nothing.
+
+    include/linux/module_symbol.h: is_mapping_symbol. arm64 and arm have ``$x``, ``$a``, ``$t`` and
+    ``$d``; riscv and loongarch ``.L`` and ``L0``.
+    """
+    return name.startswith(("$", ".L", "L0"))
+
+
 def parse_kallsyms(path: str, lines: Lines) -> list[Symbol]:
     """Read /proc/kallsyms; foreign lines are skipped while they are few.
 

@@ -61,6 +61,8 @@ class Layout:
     """bpf_jit_alloc_exec_limit(): the bytes that net.core.bpf_jit_limit is half of."""
     rules: Rules = field(factory=lambda: rules_of(MODELS[-1]))
     """What this kernel does differently from others; knobs of a simulation may change it."""
+    pools_hidden: bool = False
+    """Nodes have pools, and what is in them cannot be seen: of a capture, no file of /proc tells."""
     notes: tuple[str, ...] = ()
     bpf_jit_limit: Bytes | None = None
     """What BPF programs may take together (net.core.bpf_jit_limit); None where nobody said it."""
@@ -75,6 +77,16 @@ class Layout:
     def known(self) -> bool:
         """Whether the architecture and its ranges could be told at all."""
         return self.variant != "unknown"
+
+    def cut_by_pools(self, kind: ExecmemType) -> bool:
+        """Whether pooled areas that nobody sees may lie in what looks like a hole for a type.
+
+        Pools take areas that were asked for in exactly the vmalloc window (mm/vmalloc.c:
+        node_alloc): where a type's window is that, its largest hole is "at most" so large.
+        """
+        return self.pools_hidden and (self.vmalloc_start, self.vmalloc_end) in (
+            self.types[kind].windows
+        )
 
     @property
     def text(self) -> Address | None:

@@ -11,7 +11,7 @@ from typing import Final
 
 from attrs import evolve
 
-from execmem_tui.formats.procfiles import Symbol
+from execmem_tui.formats.procfiles import Symbol, is_mapping_symbol
 from execmem_tui.formats.vmallocinfo import VmallocEntry
 from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
@@ -137,7 +137,9 @@ def _unknown(layout: Layout, area: Area) -> Area:
 def with_names(areas: Iterable[Area], symbols: Sequence[Symbol]) -> list[Area]:
     """Put into each area the names that begin in it: programs, or symbols of its module."""
     known = sorted(
-        (each.address, each.name, each.module) for each in symbols if each.module is not None
+        (each.address, each.name, each.module)
+        for each in symbols
+        if each.module is not None and not is_mapping_symbol(each.name)
     )
     addresses = [address for address, _, _ in known]
     named: list[Area] = []

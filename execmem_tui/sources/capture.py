@@ -86,7 +86,10 @@ def _capture(
             f"{skipped} line{'' if skipped == 1 else 's'} of vmallocinfo made no sense and were"
             " left out"
         )
-    history = History(evolve(layout, notes=(*layout.notes, *dict.fromkeys(told))))
+    hidden = layout.rules.vmap_nodes and layout.word_bits == 64
+    history = History(
+        evolve(layout, pools_hidden=hidden, notes=(*layout.notes, *dict.fromkeys(told)))
+    )
     before: tuple[Area, ...] = ()
     for phase in phases:
         areas = tuple(phase_areas(layout, phase.info, phase.evidence))

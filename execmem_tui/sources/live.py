@@ -79,6 +79,7 @@ class Live:
         layout = recognise(evolve(facts, ranges=read_ranges(proc / "kcore", places).ranges))
         self._layout = evolve(
             layout,
+            pools_hidden=layout.rules.vmap_nodes and layout.word_bits == 64,
             notes=(*layout.notes, *notes, *_notes(phase.info, self._refused)),
             image_symbols=image_symbols(phase.evidence),
         )

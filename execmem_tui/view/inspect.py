@@ -1,15 +1,20 @@
 """What the inspector says about the address under the cursor."""
 
+from typing import Final
+
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.model.areas import Area, AreaState, Part, PartState
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, format_size, hex_address
 
 _MARKS = {Verdict.DIRECT: "√", Verdict.PLT: "~", Verdict.UNREACHABLE: "✗"}
 _WORDS = {Verdict.DIRECT: "", Verdict.PLT: " through a PLT", Verdict.UNREACHABLE: " out of reach"}
+LONGEST_SYMBOL: Final = 64 << 10
+"""Bytes: no function of the kernel is longer."""
 
 
 def distance(layout: Layout, address: Address) -> int | None:
@@ -23,17 +28,26 @@ def distance(layout: Layout, address: Address) -> int | None:
 
 
 def inside_at(snapshot: Snapshot, address: Address) -> tuple[Address, str] | None:
-    """Return (start, name) of the program or symbol that begins at or below an address, in its area or in the image."""
+    """Return (start, name) of the program or symbol that begins at or below an address, in its area or in the image.
+
+    A symbol that is farther below than any function is long does not name the address: what lies
+    between is not among the symbols. Programs have no such limit.
+    """
     area = snapshot.area_at(address)
     if area is not None and area.type is not None:
         part = area.part_at(address)
         if part is not None:
             return part.start, part.name
-        return area.inside_at(address) if address < area.start + area.size else None
+        found = area.inside_at(address) if address < area.start + area.size else None
+        return found if area.type is ExecmemType.BPF else _near(found, address)
     image = snapshot.layout.image
     if image is not None and image[0] <= address < image[1]:
-        return snapshot.layout.image_symbol_at(address)
+        return _near(snapshot.layout.image_symbol_at(address), address)
     return None
+
+
+def _near(found: tuple[Address, str] | None, address: Address) -> tuple[Address, str] | None:
+    return found if found is not None and address - found[0] < LONGEST_SYMBOL else None
 
 
 def inspect_lines(

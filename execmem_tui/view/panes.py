@@ -53,20 +53,24 @@ class FitLine:
     failing: Bytes | None
     shortage: Shortage
     room: Room
+    at_most: bool
+    """Pools that nobody sees may have cut the holes."""
 
     def text(self, width: int) -> str:
         """Return ``fits 64K 699x · 2M 12x · 20M ✗ fragmented`` in at most `width` columns: the middle goes first."""
         if self.room.largest >= _ENDLESS:
-            return _first_that_fits(width, f"fits anything: {format_size(self.room.largest)} free")
+            free = f"{'at most ' if self.at_most else ''}{format_size(self.room.largest)} free"
+            return _first_that_fits(width, f"fits anything: {free}", "fits anything")
+        begins = "fits at most " if self.at_most else "fits "
         shown = list(self.fits)
         while True:
             words = [f"{format_size(fit.size)} {fit.count:,}×" for fit in shown]
             bad = "" if self.failing is None else f"{format_size(self.failing)} ✗"
             lines = [
-                "fits " + " · ".join([*words, *ending])
+                begins + " · ".join([*words, *ending])
                 for ending in ([f"{bad} {self.shortage.value}"], [bad])
                 if bad
-            ] or ["fits " + " · ".join(words)]
+            ] or [begins + " · ".join(words)]
             found = _first_that_fits(width, *lines)
             if found or not shown:
                 return found
@@ -88,7 +92,13 @@ def fit_line(
     fits = tuple(takewhile(lambda fit: fit.count, counted))
     failing = sizes[len(fits)] if len(fits) < len(sizes) else None
     shortage = Shortage.NONE if failing is None else room.shortage(failing + page)
-    return FitLine(fits=fits, failing=failing, shortage=shortage, room=room)
+    return FitLine(
+        fits=fits,
+        failing=failing,
+        shortage=shortage,
+        room=room,
+        at_most=snapshot.layout.cut_by_pools(kind),
+    )
 
 
 @frozen(kw_only=True)

@@ -19,18 +19,29 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 README: Final = ROOT / "README.md"
 PAGES: Final = ROOT / "execmem_tui" / "help"
 SCHEMAS: Final = ROOT / "execmem_tui" / "cli" / "schemas"
+MOVING: Final = ("spill.svg", "spill.gif")
+"""Pictures that move, the best first; while there is none, one that does not."""
 TEN_KEYS: Final = (
     "allocate",
+    "fill",
     "free",
     "undo",
     "step_on",
     "next_fallback",
-    "zoom_in",
     "find",
     "explain",
     "choose",
     "open",
 )
+
+
+def _picture() -> str:
+    names = [name for name in MOVING if (ROOT / "screenshots" / name).is_file()]
+    if names:
+        said = "the direct window of arm64 fills up, and the next module spills into the fallback"
+        return f"![{said}](screenshots/{names[0]})"
+    said = "arm64 after the direct window is full: the next module lies in the fallback range"
+    return f"![{said}](screenshots/arm64-fallback.svg)"
 
 
 def _ten_keys() -> str:
@@ -66,6 +77,7 @@ def generated() -> dict[Path, str]:
     """Return what each generated file should hold."""
     readme = README.read_text(encoding="utf-8")
     for name, content in (
+        ("picture", _picture()),
         ("ten keys", _ten_keys()),
         ("commands", _commands(short=True)),
         ("pages", _pages()),

@@ -1,11 +1,12 @@
 """The README and the pages of the manual stay true and short."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
-from execmem_tui.cli.commands import COMMANDS
+from execmem_tui.cli.commands import APPLICATION, COMMANDS, parser_of
 from execmem_tui.help import page, pages
 from tests.regenerate import README as README_FILE
 from tests.regenerate import ROOT, generated
@@ -58,13 +59,15 @@ def test_pictures_and_files_that_are_linked_exist() -> None:
 
 
 @pytest.mark.parametrize("text", [README, *map(page, pages())], ids=["README", *pages()])
-def test_every_command_line_that_is_shown_begins_with_a_command(text: str) -> None:
-    """`execmem-tui WORD` in the text names a command, a source or an option."""
-    shown = re.findall(r"^    (?:sudo )?execmem-tui (\S+)", text, re.MULTILINE)
-    for word in shown:
-        assert (
-            word in COMMANDS
-            or word == "live"
-            or word.startswith("--")
-            or any(mark in word for mark in "./")
-        ), word
+def test_every_command_line_that_is_shown_is_one(text: str) -> None:
+    """Its command exists and takes these options; what it names need not be there."""
+    shown = re.findall(
+        r"^    (?:sudo |[\w.]+ \| |eval \"\$\()?execmem-tui ([^\n>)]+)", text, re.MULTILINE
+    )
+    for line in shown:
+        words = shlex.split(line)
+        name = words.pop(0) if words[0] in COMMANDS else APPLICATION
+        parser_of(name).parse_args(words)
+        if name == APPLICATION and words and not words[0].startswith("-"):
+            assert words[0] == "live" or any(mark in words[0] for mark in "./"), line
+    assert shown or "    execmem-tui" not in text

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from operator import attrgetter
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.room import Room, Shortage, room_in
@@ -94,6 +94,8 @@ class Why:
     """Of the preferred window, purged."""
     in_the_way: InTheWay | None
     """In the preferred window; None where the request fits there, or nothing that could go would help."""
+    before: Snapshot = field(repr=False, eq=False)
+    """The state before the request."""
     actual: Area | None = None
     """What the kernel gave, where it is known."""
     owner: str | None = None
@@ -156,6 +158,7 @@ def ask(
         requested=requested,
         need=need,
         tries=tuple(tries),
+        before=snapshot,
         shortage=Shortage.NONE if near.found is not None else near.room.shortage(need),
         in_the_way=(
             None

@@ -10,6 +10,7 @@ from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 
+_MAPPING = re.compile(r"\$[adtx](\..*)?")
 _SYMBOL: Final = re.compile(r"([0-9a-f]{8,16}) (\S) (\S+)(?:\s+\[(\S+)\])?")
 _MODULE: Final = re.compile(
     r"(\S+) (\d{1,18}) (\d+|-) (\S+) (Live|Loading|Unloading) 0x([0-9a-f]{1,16})(?: \(\S*\))?\s*"
@@ -92,6 +93,14 @@ def parse_kallsyms(path: str, lines: Lines) -> list[Symbol]:
         )
         for match in _matches(path, lines, _SYMBOL, "/proc/kallsyms")
     ]
+
+
+def is_mapping_symbol(name: str) -> bool:
+    """Whether a name marks a change of code and data and is nobody's: ``$x``, ``$d.4``, ``.L12``.
+
+    The kernel skips them as well (include/linux/module_symbol.h: is_mapping_symbol).
+    """
+    return name.startswith((".L", "L0")) or _MAPPING.fullmatch(name) is not None
 
 
 def parse_modules(path: str, lines: Lines) -> list[ModuleLine]:

@@ -46,6 +46,7 @@ from execmem_tui.tui.themes import (
     users,
 )
 from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
+from execmem_tui.tui.why import WhyActions
 from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.map import DetailMap
@@ -144,6 +145,7 @@ class ExecmemApp(App[int]):
         self.time = TimeActions(self)
         self.look = LookActions(self)
         self.opens = OpenActions(self)
+        self.whys = WhyActions(self)
         self._player: Timer | None = None
         self._follower: Timer | None = None
         self._opening: Job | None = None
@@ -175,7 +177,7 @@ class ExecmemApp(App[int]):
     def get_default_screen(self) -> MainScreen:
         """Return the main screen, bound to the application's attributes."""
         cls = ExecmemApp
-        screen = MainScreen((self.kernel, self.time, self.look, self.opens, self))
+        screen = MainScreen((self.kernel, self.time, self.look, self.opens, self.whys, self))
         return screen.data_bind(
             cls.source, cls.shown, cls.pane, cls.origin, cls.viewport, cls.palette
         )

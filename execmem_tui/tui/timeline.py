@@ -6,9 +6,12 @@ from typing import Final
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Event, Failed, Noted
+from execmem_tui.model.units import format_size
 from execmem_tui.sources.base import Followed
 from execmem_tui.tui.shown import is_fallback
 from execmem_tui.tui.stage import Stage
+from execmem_tui.view.panes import PANES
+from execmem_tui.view.timerecord import peak
 
 PLAY_INTERVAL: Final = 0.2
 """Seconds between two ticks of the player."""
@@ -48,14 +51,11 @@ class TimeActions:
 
     def action_first_step(self) -> None:
         """Back to the previous mark, or the beginning."""
-        step = self._stage.source.history.find(_is_mark, forward=False)
-        self.seek(0 if step is None else step)
+        self._mark(forward=False)
 
     def action_last_step(self) -> None:
         """On to the next mark, or the end."""
-        history = self._stage.source.history
-        step = history.find(_is_mark)
-        self.seek(history.steps if step is None else step)
+        self._mark(forward=True)
 
     def action_play(self) -> None:
         """Play, or pause; a running kernel is followed, or not."""
@@ -100,10 +100,60 @@ class TimeActions:
             raise UsageError("nothing here has a time", hint="@12.5 is for traces")
         self.seek(history.first_step + bisect_right(times, wanted))
 
-    def _jump(self, wanted: Callable[[Event], bool], what: str, *, forward: bool) -> None:
-        step = self._stage.source.history.find(wanted, forward=forward)
+    def _mark(self, *, forward: bool) -> None:
+        """Go to the nearest mark; without one on the way to the end, which comes before going round."""
+        history = self._stage.source.history
+        step = history.find(_is_mark, forward=forward)
+        end = history.steps if forward else history.first_step
+        if step is None and history.step != end:
+            step = end
+        elif step is None:
+            step = self._around(_is_mark, "mark", forward=forward)
         if step is None:
-            self._stage.say(f"no {what} in that direction")
+            self._stage.say("nothing is marked here")
+        else:
+            self.seek(step)
+
+    def _around(self, wanted: Callable[[Event], bool], what: str, *, forward: bool) -> int | None:
+        """Return the nearest step with a wanted event, also beyond an end of the history, with a word then."""
+        history = self._stage.source.history
+        step = history.find(wanted, forward=forward)
+        if step is not None:
+            return step
+        events = history.events(history.first_step, history.steps)
+        order = range(len(events)) if forward else range(len(events) - 1, -1, -1)
+        index = next((at for at in order if wanted(events[at])), None)
+        if index is None:
+            return None
+        found = history.first_step + index + 1
+        if found == history.step:
+            self._stage.say(f"the only {what}")
+        else:
+            self._stage.say(f"past the {'last' if forward else 'first'} {what}: round again")
+        return found
+
+    def action_first(self) -> None:
+        """Before the first event."""
+        self.seek(self._stage.source.history.first_step)
+
+    def action_last(self) -> None:
+        """After the last event."""
+        self.seek(self._stage.source.history.steps)
+
+    def action_peak(self) -> None:
+        """The moment when most was in use in the windows of the focused pane."""
+        found = peak(self._stage.source.history, PANES[self._stage.pane - 1][1])
+        if found is None:
+            self._stage.say("nothing was ever in use here")
+        else:
+            self.seek(found[0])
+            self._stage.say(f"the peak: {format_size(found[1])} in use")
+
+    def _jump(self, wanted: Callable[[Event], bool], what: str, *, forward: bool) -> None:
+        step = self._around(wanted, what, forward=forward)
+        if step is None:
+            steps = self._stage.source.history.steps
+            self._stage.say(f"no {what} in all {steps:,} events")
             return
         self.seek(step)
         event = self._stage.shown.snapshot.event

@@ -112,11 +112,20 @@ ACTIONS: Final = (
         "first_step",
         "left_curly_bracket",
         "Previous mark",
-        "back to the previous mark, or the beginning",
+        "back to the previous mark or the beginning, then round",
         TIME,
     ),
     _action(
-        "last_step", "right_curly_bracket", "Next mark", "on to the next mark, or the end", TIME
+        "last_step",
+        "right_curly_bracket",
+        "Next mark",
+        "on to the next mark or the end, then round",
+        TIME,
+    ),
+    _action("first", "ctrl+home", "Begin", "before the first event", TIME),
+    _action("last", "ctrl+end", "End", "after the last event", TIME),
+    _action(
+        "peak", "circumflex_accent", "Peak", "the moment when most was in use in this pane", TIME
     ),
     _action(
         "play",
@@ -168,6 +177,21 @@ ACTIONS: Final = (
     _action(
         "origin", "r", "Origin", "count reach from the cursor, or from kernel text again", LOOK
     ),
+    _action(
+        "why",
+        "W",
+        "Why here",
+        "why the area under the cursor lies here, who is in the way, and what if they were not",
+        LOOK,
+    ),
+    _action(
+        "time_map",
+        "H",
+        "Time map",
+        "address x time in the place of the map, or the map again",
+        TIME,
+    ),
+    _action("seconds", "S", "Seconds", "divide time by seconds, or by events again", TIME),
     _action("log", "E", "Events", "the whole event log", LOOK),
     _action(
         "explain", "x", "Explain", "how the focused pane's range comes about, macro by macro", LOOK
@@ -208,6 +232,7 @@ ACTIONS: Final = (
 GROUPS: Final = (MAP, MOVE, KERNEL, TIME, LOOK, APP)
 
 _SPELLED: Final = {
+    "circumflex_accent": "^",
     "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "greater_than_sign": ">",
     "less_than_sign": "<", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓",

@@ -29,6 +29,9 @@ _APART: Final = 8
 _NEAR: Final[Bytes] = 2 * MIB
 """Gaps up to this are never left out."""
 
+_PAGE: Final = 1 << 12
+"""Rows are multiples of the smallest page: addresses in the margin end in zeros."""
+
 _GROWTH: Final = 16
 """A stretch is a multiple of this part of its size: while it grows, little is read anew."""
 
@@ -249,6 +252,29 @@ class TimeRecord:
         self.times = array("d", [self.times[at] for at in kept])
 
 
+def peak(history: History, types: Iterable[ExecmemType]) -> tuple[int, Bytes] | None:
+    """Return the step after which most was in use in the windows of `types`, and how much; None for nothing ever."""
+    pairs = {pair for kind in types for pair in history.layout.range_of(kind).windows}
+    spans = tuple(_without(history.layout.image, union(pairs)))
+
+    def inside(areas: Iterable[Area]) -> Bytes:
+        return sum(
+            area.size + area.guard
+            for area in areas
+            for low, high in spans
+            if low <= area.start < high and area.state is AreaState.LIVE
+        )
+
+    first = history.first_step
+    now = inside(history.peek(first).areas)
+    best = (now, -first)
+    for step, event in enumerate(history.events(first, history.steps), first + 1):
+        if event.removed or event.added:
+            now += inside(event.added) - inside(event.removed)
+            best = max(best, (now, -step))
+    return (-best[1], best[0]) if best[0] else None
+
+
 def _without(
     image: tuple[Address, Address] | None, spans: Iterable[tuple[Address, Address]]
 ) -> Iterator[tuple[Address, Address]]:
@@ -297,7 +323,7 @@ def _stretches(
             joined.append((start, end))
     grown = []
     for start, end in joined:
-        unit = max(1 << 12, (1 << (end - start).bit_length()) // _GROWTH)
+        unit = max(_PAGE, (1 << (end - start).bit_length()) // _GROWTH)
         limit = next((high for low, high in spans if low <= end - 1 < high), end)
         grown.append((start, min(start + align_up(end - start, unit), limit)))
     laid = union(grown)
@@ -305,5 +331,7 @@ def _stretches(
     first = 0
     for start, end in laid:
         rows = max(2, FINE_ROWS * (end - start) // total)
-        yield Stretch(start, end, first, rows, -(-(end - start) // rows))
+        size = align_up(-(-(end - start) // rows), _PAGE)
+        rows = max(2, -(-(end - start) // size))
+        yield Stretch(start, end, first, rows, size)
         first += rows

@@ -8,12 +8,12 @@ import pytest
 from attrs import evolve
 
 from execmem_tui.arch import resolve
-from execmem_tui.bundles.phase import phases_layout, read_phase
+from execmem_tui.bundles.phase import image_symbols, phases_layout, read_phase
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
 from execmem_tui.model.areas import ROX_OWNER, Area, AreaKind, AreaState
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.owners.attribute import attribute
+from execmem_tui.owners.attribute import attribute, with_names
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.executable import executable
 from execmem_tui.owners.sections import boundaries, region_of
@@ -338,3 +338,19 @@ def test_programs_beside_probes_are_a_part_of_the_block() -> None:
         ("bpf_prog_pack", 0x200000, 0x2000),
         (ROX_OWNER, 0x202000, 0x1FE000),
     ]
+
+
+def test_mapping_symbols_name_nothing() -> None:
+    """``$x`` marks where code begins; a place inside a module is not called that."""
+    area = Area(start=0x1000, size=0x2000, type=ExecmemType.MODULE_TEXT, owner="xfs")
+    symbols = [
+        Symbol(address=0x1000 + at, kind="t", name=name, module="xfs")
+        for at, name in enumerate(("$x", "$d.12", ".L4", "xfs_open", "$xy"))
+    ]
+    [named] = with_names([area], symbols)
+    assert [name for _, name in named.inside] == ["xfs_open", "$xy"]
+    image = [
+        Symbol(address=0x100 + at, kind="T", name=name, module=None)
+        for at, name in enumerate(("$x", "_text"))
+    ]
+    assert image_symbols(Evidence(symbols=image)) == ((0x101, "_text"),)

@@ -24,6 +24,7 @@ from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.time import TimeStrip
+from execmem_tui.tui.widgets.time_map import TimeMapView
 from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.tui.widgets.try_card import TryCard
 from execmem_tui.view.actions import ACTIONS, MOVE, Action
@@ -55,6 +56,9 @@ class MainScreen(Screen[None]):
     MainScreen.-huge.listing SidePanel { display: block; }
     MainScreen.waiting #body, MainScreen.waiting TimeStrip, MainScreen.waiting Legend { display: none; }
     MainScreen.waiting Bar { dock: bottom; }
+    MainScreen TimeMapView { display: none; }
+    MainScreen.time-map TimeMapView { display: block; }
+    MainScreen.time-map DetailMap { display: none; }
     MainScreen.maximised Panes { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -126,6 +130,9 @@ class MainScreen(Screen[None]):
         with Horizontal(id="body"):
             with Vertical(id="left"):
                 yield Panes().data_bind(cls.shown, cls.pane, cls.viewport, cls.palette)
+                yield TimeMapView(id="timemap").data_bind(
+                    cls.source, cls.shown, cls.pane, cls.palette
+                )
                 yield DetailMap(id="map").data_bind(
                     cls.source, cls.shown, cls.pane, cls.origin, cls.palette
                 )
@@ -265,6 +272,30 @@ class MainScreen(Screen[None]):
             self.remove_class("side-sheet")
         else:
             self.close_card()
+
+    @property
+    def time_map(self) -> TimeMapView:
+        """Address x time, which may take the map's place."""
+        return self.query_one(TimeMapView)
+
+    def action_time_map(self) -> None:
+        """Give the map's place to address x time, or take it back."""
+        self.toggle_class("time-map")
+        if self.has_class("time-map"):
+            self.time_map.focus()
+            self.call_after_refresh(self.time_map.begin, self.address or 0)
+        else:
+            self.map.focus()
+
+    def on_time_map_view_chosen(self) -> None:
+        """The map comes back where a moment and an address were chosen."""
+        self.remove_class("time-map")
+        self.map.focus()
+
+    def action_seconds(self) -> None:
+        """Divide time by seconds, or by events again, in the strip and in the map of time alike."""
+        self.time_map.toggle_scale()
+        self.query_one(TimeStrip).scale = self.time_map.scale
 
     def action_maximise(self) -> None:
         """Give the detail map all rows, or give them back."""

@@ -1,0 +1,106 @@
+"""*Why* as a sheet below the map: the holes light up one a key, and what is in the way can be tried without."""
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from execmem_tui.analysis.why import Look, Why
+from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.units import hex_address
+from execmem_tui.tui.why import Doing
+from execmem_tui.view.why_text import looks, why_lines, why_title
+
+
+class WhySheet(ModalScreen[None]):
+    """One answer, and the keys that go on from it."""
+
+    DEFAULT_CSS = """
+    WhySheet { align: center bottom; background: transparent; }
+    WhySheet > Static {
+        width: 100%; height: auto; max-height: 60%; background: $surface; padding: 0 1;
+        border: round $accent; border-title-color: $accent; border-title-style: bold;
+        border-subtitle-color: $foreground 70%;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,W", "dismiss(None)", "Back"),
+        Binding("n,space,right", "step(1)", "Next hole"),
+        Binding("N,left", "step(-1)", "Previous hole"),
+        Binding("enter", "who", "Who put it there"),
+        Binding("f", "attempt", "Try again without"),
+        Binding("u", "take_back", "Take back"),
+    ]
+
+    def __init__(self, layout: Layout, why: Why, doing: Doing) -> None:
+        super().__init__()
+        self._layout = layout
+        self._why = why
+        self._doing = doing
+        self._looks: list[tuple[Look, str]] = list(looks(why))
+        self._at: int | None = None
+        self._tried = ""
+
+    def compose(self) -> ComposeResult:
+        """One box."""
+        yield Static(id="why")
+
+    def on_mount(self) -> None:
+        """Say it."""
+        self._tell()
+
+    def _tell(self) -> None:
+        box = self.query_one("#why", Static)
+        box.border_title = f"W  {why_title(self._why)}"
+        hints = [f"n hole by hole ({len(self._looks):,})"] if self._looks else []
+        hints += ["Enter who put it there"] if self._doing.who is not None else []
+        if self._doing.attempt is not None:
+            hints += ["u take it back"] if self._tried else [f"f {self._doing.attempt_words}"]
+        box.border_subtitle = " · ".join((*hints, "Esc"))
+        text = Text(
+            "\n".join(why_lines(self._layout, self._why)), no_wrap=True, overflow="ellipsis"
+        )
+        if self._at is not None:
+            look, words = self._looks[self._at]
+            where = hex_address(look.start, self._layout.word_bits)
+            number = f"{self._at + 1:,} of {len(self._looks):,}"
+            text.append(f"\nhole   {number}: {where}, {words}", "bold")
+        if self._tried:
+            text.append(f"\ntried  {self._tried}", "bold")
+        box.update(text)
+
+    def action_step(self, by: int) -> None:
+        """Light up the next piece that was looked at, round and round."""
+        if not self._looks:
+            return
+        first = 0 if by > 0 else len(self._looks) - 1
+        self._at = first if self._at is None else (self._at + by) % len(self._looks)
+        self._doing.look_at(self._looks[self._at][0].start)
+        self._tell()
+
+    def action_who(self) -> None:
+        """Go to the event that placed what is in the way."""
+        if self._doing.who is not None:
+            self.dismiss()
+            self._doing.who()
+
+    def action_attempt(self) -> None:
+        """Do without what is in the way and try again; the answer stays in the sheet."""
+        if self._doing.attempt is None or self._tried:
+            return
+        try:
+            self._tried = self._doing.attempt()
+        except ExecmemTuiError as error:
+            self._tried = str(error)
+        self._tell()
+
+    def action_take_back(self) -> None:
+        """Undo the attempt."""
+        if self._tried:
+            self._tried = ""
+            self._doing.take_back()
+            self._tell()

@@ -1,0 +1,190 @@
+"""Address x time in the place of the map: a click, or Enter, is a moment and an address at once."""
+
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+
+from execmem_tui.model.units import Address
+from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.widgets.time import TimeView
+from execmem_tui.view.panes import PANES
+from execmem_tui.view.timeline import cell_words, gutter, scale_line
+from execmem_tui.view.timemap import Scale, TimeMap
+
+_GUTTER = 17
+
+
+class TimeMapView(TimeView, can_focus=True):
+    """Rows of addresses over columns of time, with a cursor of its own."""
+
+    HELP = """\
+# Address x time
+
+Each line is a piece of address space, each column a moment. **Colour** is who had most of it (orange: in the fallback
+window), **lightness** how much of it was in use. What is still to come is dim; `┃` is the step that the screen shows.
+Below: ▲ and △ begin and end a run of spills, ✗ is a failure, ◇ a purge that gave much back, `'` something that was named.
+
+Arrows move, Enter or a click goes to that moment and that address, `S` divides the columns by seconds, `H` leaves.
+"""
+    DEFAULT_CSS = "TimeMapView { height: 1fr; min-height: 4; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "move(-1, 0)", "earlier"),
+        Binding("right,l", "move(1, 0)", "later"),
+        Binding("up,k", "move(0, -1)", "up"),
+        Binding("down,j", "move(0, 1)", "down"),
+        Binding("pageup", "move(-10, 0)", "much earlier"),
+        Binding("pagedown", "move(10, 0)", "much later"),
+        Binding("enter", "choose", "go there"),
+    ]
+    GUTTER = _GUTTER
+
+    at: reactive[tuple[int, int]] = reactive((0, 0))
+    """Column and line of the cursor."""
+
+    class Chosen(Message):
+        """The map may come back: a moment and an address were chosen."""
+
+    def map_lines(self) -> int:
+        """All but the title, the marks, the scale and the words."""
+        return max(1, self.size.height - 4)
+
+    def on_show(self) -> None:
+        """Begin where the screen is."""
+        shown = self.time_map()
+        if shown is not None:
+            self.at = (self.playhead(shown), 0)
+
+    def begin(self, address: Address) -> None:
+        """Put the cursor on the moment that the screen shows, and on an address."""
+        shown = self.time_map()
+        if shown is not None:
+            self.at = (self.playhead(shown), shown.line_of(address) or 0)
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line on the widget's own ground."""
+        return self.draw(y).apply_style(self.rich_style)
+
+    def draw(self, y: int) -> Strip:
+        """Return one line: title, addresses over time, marks, scale, words."""
+        width, palette, shown = self.size.width, self.palette, self.time_map()
+        if palette is None or shown is None or self.shown is None:
+            return Strip.blank(width)
+        last = self.size.height - 1
+        if y == 0:
+            segments = self._title(shown, palette)
+        elif y == last - 2:
+            segments = [
+                Segment("marks".ljust(_GUTTER), palette.muted),
+                *self.mark_segments(shown),
+            ]
+        elif y == last - 1:
+            segments = self._scale(shown, palette)
+        elif y == last:
+            segments = self._words(shown, palette)
+        else:
+            segments = self._line(shown, palette, y - 1)
+        return Strip(segments).adjust_cell_length(width)
+
+    def _title(self, shown: TimeMap, palette: Palette) -> list[Segment]:
+        record = self.record
+        steps = 0 if record is None else record.step - record.first_step
+        what = f"{steps:,} events over {shown.columns} columns, by {shown.scale}"
+        words = f" ADDRESS × TIME  {what}"
+        hints = "Enter goes there · S events or seconds · H the map "
+        room = self.size.width - len(words) - len(hints)
+        segments = [Segment(words, palette.strong)]
+        if room > 0:
+            segments += [Segment(" " * room), Segment(hints, palette.muted)]
+        return segments
+
+    def _line(self, shown: TimeMap, palette: Palette, number: int) -> list[Segment]:
+        if number >= len(shown.lines) or self.shown is None:
+            return []
+        line, here = shown.lines[number], number == self.at[1]
+        layout, kind = self.shown.snapshot.layout, PANES[self.pane - 1][1][0]
+        style = palette.cursor_mark if here else palette.muted
+        label = Segment(gutter(layout, kind, line, _GUTTER), style)
+        if line.fold:
+            return [label, Segment(f"{line.text} ".ljust(shown.columns, "⋯"), style)]
+        half = 2 * sum(not each.fold for each in shown.lines[:number])
+        segments = [label, *self.cells_of(shown, half)]
+        return self._with_cursor(segments, palette) if here else segments
+
+    def _with_cursor(self, segments: list[Segment], palette: Palette) -> list[Segment]:
+        """Turn the one cell under the cursor over."""
+        at = _GUTTER + self.at[0]
+        strip = Strip(segments)
+        before, rest = strip.crop(0, at), strip.crop(at + 1)
+        return [*before, Segment("◆", palette.cursor), *rest]
+
+    def _scale(self, shown: TimeMap, palette: Palette) -> list[Segment]:
+        record = self.record
+        text = "" if record is None else scale_line(shown, record, shown.columns)
+        return [
+            Segment(str(shown.scale).ljust(_GUTTER), palette.muted),
+            Segment(text, palette.muted),
+        ]
+
+    def _words(self, shown: TimeMap, palette: Palette) -> list[Segment]:
+        column, line = self.at
+        record = self.record
+        if self.shown is None or record is None or line >= len(shown.lines):
+            return []
+        mark = self.marks_by_column().get(column)
+        told = f" · {mark.text}" if mark is not None else ""
+        if shown.lines[line].fold:
+            text = shown.lines[line].text
+        else:
+            half = 2 * sum(not each.fold for each in shown.lines[:line])
+            text = cell_words(
+                self.shown.snapshot.layout, shown, half, min(column, shown.columns - 1), record
+            )
+        return [Segment(f" {text}{told}", palette.strong)]
+
+    def action_move(self, columns: int, lines: int) -> None:
+        """Move the cursor."""
+        shown = self.time_map()
+        if shown is None or not shown.lines:
+            return
+        column, line = self.at
+        self.at = (
+            min(max(column + columns, 0), shown.columns - 1),
+            min(max(line + lines, 0), len(shown.lines) - 1),
+        )
+
+    def action_choose(self) -> None:
+        """Go to the moment and the address under the cursor."""
+        column, line = self.at
+        self.seek_at(column, line)
+        self.post_message(self.Chosen())
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor there, and go to that moment; a double click shows the map there."""
+        at = event.get_content_offset_capture(self)
+        shown = self.time_map()
+        if shown is None or not shown.lines:
+            return
+        column = min(max(at.x - _GUTTER, 0), shown.columns - 1)
+        self.at = column, min(max(at.y - 1, 0), len(shown.lines) - 1)
+        self.seek_at(*self.at)
+        if event.chain > 1:
+            self.post_message(self.Chosen())
+
+    def toggle_scale(self) -> None:
+        """Divide the columns by seconds, or by events again; the cursor keeps its moment."""
+        before = self.time_map()
+        self.scale = Scale.SECONDS if self.scale is Scale.EVENTS else Scale.EVENTS
+        after = self.time_map()
+        if before is None or after is None:
+            return
+        column = min(self.at[0], before.columns - 1)
+        here = column == self.playhead(before)
+        self.at = (
+            self.playhead(after) if here else after.column_of(before.steps[column]),
+            self.at[1],
+        )

@@ -1,0 +1,177 @@
+"""Keys of time: round the ends with a word, marks that are a scenario's steps, the peak."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from execmem_tui.arch import resolve
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area
+from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted
+from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.sources.base import Recording, SourceKind
+from execmem_tui.sources.scenario_play import play_scenario
+from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.timeline import TimeActions
+from execmem_tui.view.timerecord import peak
+from tests.recorded import exhausted
+
+MIB = 1 << 20
+ARM64 = resolve("arm64")
+NEAR = ARM64.range_of(ExecmemType.MODULE_TEXT)
+
+
+class FakeStage:
+    """A history, and what was said and looked at."""
+
+    def __init__(self, history: History) -> None:
+        self.source = Recording(SourceKind.REPLAY, "told", history)
+        self.shown = Shown(history.snapshot())
+        self.pane = 1
+        self.playing = False
+        self.said: list[str] = []
+        self.looked: list[int] = []
+
+    def show_step(self) -> None:
+        self.shown = Shown(self.source.history.snapshot())
+
+    def say(self, text: str, title: str = "", severity: str = "information") -> None:
+        del title, severity
+        self.said.append(text)
+
+    def look_at(self, address: int, *, pane: int | None = None) -> None:
+        del pane
+        self.looked.append(address)
+
+
+def area(at: int, *, fallback: bool = False, size: int = MIB) -> Area:
+    start = (NEAR.fallback_start if fallback else NEAR.start) + at * MIB
+    window = Window.FALLBACK if fallback else Window.PREFERRED
+    return Area(start=start, size=size, type=ExecmemType.MODULE_TEXT, window=window)
+
+
+def allocated(at: int, *, fallback: bool = False) -> Event:
+    one = area(at, fallback=fallback)
+    return Allocated(area=one, requested=MIB, added=(one,))
+
+
+def told(*events: Event, step: int = 0) -> tuple[FakeStage, TimeActions]:
+    history = History(ARM64)
+    history.append(events)
+    history.seek(step)
+    stage = FakeStage(history)
+    return stage, TimeActions(cast(Stage, stage))
+
+
+def steps(stage: FakeStage, do: Callable[[], Any], times: int) -> list[int]:
+    found = []
+    for _ in range(times):
+        do()
+        found.append(stage.source.history.step)
+    return found
+
+
+def test_fallbacks_go_round_both_ends_with_a_word() -> None:
+    events = [allocated(0), allocated(0, fallback=True), allocated(1), allocated(1, fallback=True)]
+    stage, time = told(*events)
+    assert steps(stage, time.action_next_fallback, 3) == [2, 4, 2]
+    assert stage.said == ["past the last fallback: round again"]
+    assert stage.looked[0] == NEAR.fallback_start
+    assert steps(stage, time.action_previous_fallback, 2) == [4, 2]
+    assert stage.said[-1] == "past the first fallback: round again"
+
+
+def test_from_the_end_the_next_fallback_is_the_first() -> None:
+    stage, time = told(allocated(0, fallback=True), allocated(0), step=2)
+    assert steps(stage, time.action_next_fallback, 2) == [1, 1]
+    assert stage.said[-1] == "the only fallback"
+
+
+def test_where_there_is_none_that_is_said_once_and_nothing_moves() -> None:
+    stage, time = told(allocated(0), allocated(1), step=1)
+    time.action_next_fallback()
+    time.action_previous_failure()
+    assert stage.said == ["no fallback in all 2 events", "no failure in all 2 events"]
+    assert stage.source.history.step == 1
+
+
+def test_attempts_that_failed_are_failures_to_look_at() -> None:
+    failed = Failed(type=None, requested=1, owner=None, reason="", attempt=True)
+    stage, time = told(allocated(0), failed)
+    assert steps(stage, time.action_next_failure, 1) == [2]
+
+
+def test_marks_end_at_the_ends_before_they_go_round() -> None:
+    mark = Noted(message="here", mark=True)
+    stage, time = told(allocated(0), mark, allocated(1), mark, allocated(2))
+    assert steps(stage, time.action_last_step, 4) == [2, 4, 5, 2]
+    assert steps(stage, time.action_first_step, 3) == [0, 4, 2]
+    assert stage.said == [
+        "past the last mark: round again",
+        "past the first mark: round again",
+    ]
+    stage, time = told(allocated(0), step=1)
+    time.action_last_step()
+    assert stage.said == ["nothing is marked here"]
+
+
+def test_the_marks_of_a_scenario_are_its_steps_and_not_its_modules() -> None:
+    play = play_scenario("laptop-arm64")
+    play.history.seek(0)
+    stage = FakeStage(play.history)
+    time = TimeActions(cast(Stage, stage))
+    reached = steps(stage, time.action_last_step, len(play.scenario.steps) + 1)
+    assert reached[-1] == play.history.steps
+    assert len(set(reached)) == len(play.scenario.steps) + 1
+
+
+def test_the_first_and_the_last_step() -> None:
+    stage, time = told(allocated(0), allocated(1), step=1)
+    assert steps(stage, time.action_last, 1) == [2]
+    assert steps(stage, time.action_first, 1) == [0]
+
+
+def test_the_peak_is_the_first_moment_of_most_use() -> None:
+    one = area(0)
+    freed = Freed(area=one, removed=(one,))
+    stage, time = told(allocated(0), allocated(1), freed, allocated(4), allocated(2, fallback=True))
+    time.action_peak()
+    assert stage.source.history.step == 5
+    assert stage.said == ["the peak: 3M in use"]
+    stage, time = told(Noted(message="nothing"))
+    time.action_peak()
+    assert stage.said == ["nothing was ever in use here"]
+
+
+def test_the_peak_of_the_exhausted_trace_is_what_a_snapshot_of_it_says() -> None:
+    history = exhausted()
+    found = peak(history, (ExecmemType.MODULE_TEXT,))
+    assert found is not None
+    step, size = found
+    entry = history.layout.range_of(ExecmemType.MODULE_TEXT)
+    image = history.layout.image
+    assert image is not None
+
+    def used(at: int) -> int:
+        areas = history.peek(at).between(entry.fallback_start, entry.fallback_end)
+        return sum(
+            each.footprint
+            for each in areas
+            if each.state.value == "live" and not image[0] <= each.start < image[1]
+        )
+
+    assert used(step) == size
+    assert all(used(at) <= size for at in range(1000, history.steps, 9000))
+
+
+@pytest.mark.parametrize("speed", [1, 2])
+def test_playing_stops_at_the_end(speed: int) -> None:
+    stage, time = told(allocated(0), allocated(1), allocated(2))
+    stage.playing = True
+    if speed > 1:
+        time.action_faster()
+    while stage.playing:
+        time.tick()
+    assert stage.source.history.at_end

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
+from execmem_tui.analysis.hidden_diff import LAZY, HiddenDifference, hidden_difference
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
@@ -20,6 +21,12 @@ class Basis(StrEnum):
     """Their addresses: the same boot, or boots that drew the same bases."""
     OFFSET = "offset"
     """Their offsets in the range of their type, or from the image: KASLR drew different bases."""
+    HASH = "hash"
+    """Their hashes and sizes: addresses are hidden, on both sides by the key of one boot."""
+    CALLER = "caller"
+    """Nothing: addresses are hidden. Counts and bytes of each caller can be compared."""
+    NOTHING = "nothing"
+    """Nothing at all: the kernel refused the list of areas."""
 
 
 @frozen(kw_only=True)
@@ -48,6 +55,7 @@ class OwnerChange:
     after: Bytes
     areas_before: int
     areas_after: int
+    """Of hidden areas the owner is the caller, and bytes are with guards, as the kernel lists them."""
 
     @property
     def change(self) -> Bytes:
@@ -74,6 +82,14 @@ class SourceDifference:
     loaded: tuple[str, ...]
     """BPF programs that are there now and were not, by name."""
     unloaded: tuple[str, ...]
+    came: int | None = None
+    went: int | None = None
+    """Where addresses are hidden: how many areas were allocated and freed, None where that is not known."""
+
+    @property
+    def comparable(self) -> bool:
+        """Whether areas can be paired, so that what is in no pair was allocated or freed."""
+        return self.basis in (Basis.ADDRESS, Basis.OFFSET)
 
     @property
     def grown(self) -> tuple[Pair, ...]:
@@ -85,8 +101,11 @@ def compare(before: Snapshot, after: Snapshot) -> SourceDifference:
     """Compare two snapshots.
 
     Areas at the same place with the same owner are the same area; of the rest, those whose owner
-    and region name one area on each side have moved.
+    and region name one area on each side have moved. Where one side hides addresses, callers are
+    compared and nothing is called allocated or freed.
     """
+    if before.hidden or after.hidden:
+        return _by_caller(hidden_difference(before, after))
     basis = _basis(before.layout, after.layout)
     left = [area for area in before.areas if area.state is AreaState.LIVE]
     right = [area for area in after.areas if area.state is AreaState.LIVE]
@@ -114,6 +133,32 @@ def compare(before: Snapshot, after: Snapshot) -> SourceDifference:
         owners=_owners(before.areas, after.areas),
         loaded=tuple(sorted((programs[1] - programs[0]).elements())),
         unloaded=tuple(sorted((programs[0] - programs[1]).elements())),
+    )
+
+
+def _by_caller(found: HiddenDifference) -> SourceDifference:
+    basis = Basis.HASH if found.same_boot else Basis.CALLER
+    return SourceDifference(
+        basis=basis if found.complete else Basis.NOTHING,
+        allocated=(),
+        freed=(),
+        changed=(),
+        moved=(),
+        owners=tuple(
+            OwnerChange(
+                owner=each.caller,
+                kind="lazy" if each.caller == LAZY else "other",
+                before=each.before,
+                after=each.after,
+                areas_before=each.areas_before,
+                areas_after=each.areas_after,
+            )
+            for each in found.callers
+        ),
+        loaded=(),
+        unloaded=(),
+        came=found.came,
+        went=found.went,
     )
 
 

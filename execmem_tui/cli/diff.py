@@ -14,7 +14,7 @@ from execmem_tui.analysis.diff import Basis, Pair, SourceDifference, compare
 from execmem_tui.analysis.documents import AreaDocument, area_document, area_keys
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.model.areas import Area
-from execmem_tui.model.documents import Count, document
+from execmem_tui.model.documents import Added, Count, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import Bytes, format_size, hex_address
@@ -29,6 +29,17 @@ _SAID = {
     Basis.OFFSET: (
         "the kernels lie at different bases (KASLR): compared by owner, and by offset in the range"
         " or from the image"
+    ),
+    Basis.HASH: (
+        "addresses are hidden: compared by hash and size, as both are of one boot; which areas"
+        " these are is not known"
+    ),
+    Basis.CALLER: (
+        "addresses are hidden on one side: what is hidden is not freed, so only counts and bytes of"
+        " each caller can be compared"
+    ),
+    Basis.NOTHING: (
+        "they cannot be compared: on one side the kernel refused the list of areas (/proc/vmallocinfo)"
     ),
 }
 
@@ -78,6 +89,9 @@ class DiffDocument:
     grown: Sequence[PairDocument]
     owners: Sequence[OwnerDocument]
     programs: ProgramsDocument
+    comparable: Added[bool]
+    came: Added[int | None]
+    went: Added[int | None]
 
 
 DOCUMENTS = (DiffDocument,)
@@ -144,6 +158,9 @@ def diff_document(found: SourceDifference, before: str, after: str) -> DiffDocum
         grown=[_pair_document(pair) for pair in found.grown],
         owners=[OwnerDocument(**asdict(each), change=each.change) for each in found.owners],
         programs=ProgramsDocument(loaded=found.loaded, unloaded=found.unloaded),
+        comparable=found.comparable,
+        came=found.came,
+        went=found.went,
     )
 
 
@@ -172,6 +189,8 @@ def _lines(
         _SAID[found.basis],
         ", ".join(f"{len(areas)} {word}" for word, areas in counts.items()),
     ]
+    if not found.comparable:
+        return [*lines[:3], *_hidden_lines(found)]
     if found.loaded or found.unloaded:
         lines.append(f"BPF programs: {len(found.loaded)} loaded, {len(found.unloaded)} unloaded")
     if found.owners:
@@ -179,6 +198,17 @@ def _lines(
     return lines + _area_lines(
         found, before.history.layout, after.history.layout, everything=everything
     )
+
+
+def _hidden_lines(found: SourceDifference) -> list[str]:
+    lines = []
+    if found.came is not None:
+        lines.append(f"{found.came} allocated, {found.went} freed")
+    if found.owners:
+        lines += ["", *_owner_lines(found)]
+    elif found.basis is not Basis.NOTHING:
+        lines.append("no caller's count or bytes differ")
+    return lines
 
 
 def _owner_lines(found: SourceDifference) -> list[str]:

@@ -2,7 +2,6 @@
 
 import argparse
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import ClassVar
 
 from execmem_tui.analysis.documents import (
@@ -16,11 +15,13 @@ from execmem_tui.analysis.layout_documents import (
     RulesDocument,
     rules_told,
 )
+from execmem_tui.analysis.places import Place, outside_words, place_of
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.documents import ABSENT, Absent, Count, Hex, TypeName, document
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import Window
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
@@ -28,21 +29,12 @@ from execmem_tui.model.units import Address, format_size, hex_address, parse_add
 from execmem_tui.view.inspect import distance, inside_at
 
 HELP = "owner, region, window, distance and reach of one address"
+_NOTHING = (Place.HOLE, Place.UNKNOWN, Place.OUTSIDE)
 _STATES = {
     AreaState.LAZY: "freed, waits for a purge",
     AreaState.POOLED: "freed, parked in a node's pool",
     AreaState.CACHE_FREE: "free piece of the ROX cache",
 }
-
-
-class Place(StrEnum):
-    """What an address falls on."""
-
-    AREA = "area"
-    GUARD = "guard"
-    """The guard page that ends an area."""
-    IMAGE = "image"
-    HOLE = "hole"
 
 
 @document
@@ -117,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         said = snapshot.layout.rules.sentence(snapshot.layout.arch)
         if said:
             talk(f"execmem-tui: {said}")
-    return 1 if _place(snapshot, address) is Place.HOLE else 0
+    return 1 if place_of(snapshot, address) in _NOTHING else 0
 
 
 def whatis_document(snapshot: Snapshot, address: Address) -> WhatisDocument:
@@ -131,7 +123,7 @@ def whatis_document(snapshot: Snapshot, address: Address) -> WhatisDocument:
     inside = inside_at(snapshot, address)
     text = layout.text
     reach = [] if text is None else verdicts(layout, address, text)
-    place = _place(snapshot, address)
+    place = place_of(snapshot, address)
     hole = HoleIndex(snapshot).at(address) if place is Place.HOLE else None
     return WhatisDocument(
         address=hex(address),
@@ -152,14 +144,6 @@ def whatis_document(snapshot: Snapshot, address: Address) -> WhatisDocument:
     )
 
 
-def _place(snapshot: Snapshot, address: Address) -> Place:
-    area = snapshot.area_at(address)
-    if area is not None:
-        return Place.AREA if address < area.start + area.size else Place.GUARD
-    image = snapshot.layout.image
-    return Place.IMAGE if image is not None and image[0] <= address < image[1] else Place.HOLE
-
-
 def _line(snapshot: Snapshot, address: Address) -> str:
     layout, area = snapshot.layout, snapshot.area_at(address)
     words = [hex_address(address, layout.word_bits)]
@@ -167,7 +151,7 @@ def _line(snapshot: Snapshot, address: Address) -> str:
     named = None if inside is None else f"{inside[1]}+{address - inside[0]:#x}"
     if area is not None:
         words += _area_words(area, address, named)
-    elif _place(snapshot, address) is Place.IMAGE:
+    elif place_of(snapshot, address) is Place.IMAGE:
         words.append("kernel image" if named is None else f"kernel image, {named}")
     else:
         words += _hole_words(snapshot, address)
@@ -208,6 +192,14 @@ def _area_words(area: Area, address: Address, named: str | None) -> list[str]:
 
 def _hole_words(snapshot: Snapshot, address: Address) -> list[str]:
     """Say that nothing known is there, how large the hole is, what lies around it and whose range it is in."""
+    place = place_of(snapshot, address)
+    if place is Place.OUTSIDE:
+        return [outside_words(snapshot.layout, address)]
+    if place is Place.UNKNOWN:
+        return [
+            "unknown: addresses are hidden, so something may be there",
+            *_range_words(snapshot.layout, address),
+        ]
     hole = HoleIndex(snapshot).at(address)
     if hole is None:
         return ["nothing known here"]
@@ -215,13 +207,18 @@ def _hole_words(snapshot: Snapshot, address: Address) -> list[str]:
     around = [f"behind {areas[at - 1].name}"] if at > 0 else []
     around += [f"before {areas[at].name}"] if at < len(areas) else []
     layout = snapshot.layout
-    types = [kind for kind, entry in layout.types.items() if entry.window_of(address) is not None]
-    kinds = [kind.name for kind in types]
     # in the window that pools serve, what nobody has may be parked in one, and nothing shows it
     hidden = layout.pools_hidden and layout.vmalloc_start <= address < layout.vmalloc_end
     free = "free, or in a node's pool: a hole of at most" if hidden else "free: a hole of"
     return [
         f"{free} {format_size(hole[1] - hole[0])}",
         *around,
-        f"in the range of {', '.join(kinds)}" if kinds else "in no execmem range",
+        *_range_words(snapshot.layout, address),
     ]
+
+
+def _range_words(layout: Layout, address: Address) -> list[str]:
+    kinds = [
+        kind.name for kind, entry in layout.types.items() if entry.window_of(address) is not None
+    ]
+    return [f"in the range of {', '.join(kinds)}" if kinds else "in no execmem range"]

@@ -16,6 +16,8 @@ class HiddenArea:
     caller: str
     type: ExecmemType | None = None
     """Whose memory the caller says it is; None for other users of vmalloc space."""
+    hash: int = 0
+    """What stands for its address: equal for equal addresses of one boot; 0 where nothing does."""
 
 
 @frozen(kw_only=True)

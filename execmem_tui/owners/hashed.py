@@ -82,7 +82,12 @@ def hidden_of(info: Vmallocinfo, evidence: Evidence, page_size: Bytes) -> Hidden
         placed = {entry.line for entry in revealed(info.entries, evidence, page_size)}
     return Hidden(
         tuple(
-            HiddenArea(entry.size, called_by(entry), _TYPE_OF.get(called_by(entry)))
+            HiddenArea(
+                entry.size,
+                called_by(entry),
+                _TYPE_OF.get(called_by(entry)),
+                entry.start if info.pointers is Pointers.HASHED else 0,
+            )
             for entry in info.entries
             if entry.line not in placed
         ),
@@ -126,17 +131,24 @@ def revealed(
 
 
 def open_addresses(info: Vmallocinfo, evidence: Evidence, page_size: Bytes) -> list[Address]:
-    """Return the addresses inside areas that are open, or follow, where vmallocinfo is hidden."""
+    """Return the addresses inside areas that are open, or follow, where vmallocinfo is hidden.
+
+    Per-CPU variables of modules are listed where their offsets fall in the kernel's own per-CPU data
+    (kernel/module/kallsyms.c: add_kallsyms, percpu sections): inside the image there are no areas.
+    """
     found = []
+    own = {each.name: each.address for each in evidence.symbols if each.module is None}
+    image = range(own.get("_text", own.get("_stext", 0)), own.get("_end", 0))
     if info.pointers is Pointers.HASHED:
         found = [entry.start for entry in revealed(info.entries, evidence, page_size)]
     found += [module.base for module in evidence.modules if module.base]
     found += [section.address for section in evidence.sections if section.address]
-    return found + [
+    found += [
         symbol.address
         for symbol in evidence.symbols
         if symbol.module is not None and symbol.address
     ]
+    return [address for address in found if address not in image]
 
 
 def _by_modules(

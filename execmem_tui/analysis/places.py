@@ -1,0 +1,61 @@
+"""What an address falls on: an area, its guard, the image, a hole, or what nobody here can know."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.model.units import Address
+
+
+class Place(StrEnum):
+    """What an address falls on."""
+
+    AREA = "area"
+    GUARD = "guard"
+    """The guard page that ends an area."""
+    IMAGE = "image"
+    HOLE = "hole"
+    """Free address space where areas are made."""
+    UNKNOWN = "unknown"
+    """Addresses are hidden: something may be there."""
+    OUTSIDE = "outside"
+    """Where no area is ever made: user space, the direct map, …"""
+
+
+def place_of(snapshot: Snapshot, address: Address) -> Place:
+    """Return what is at an address. What was not seen is unknown, not free."""
+    area = snapshot.area_at(address)
+    if area is not None:
+        return Place.AREA if address < area.start + area.size else Place.GUARD
+    layout = snapshot.layout
+    image = layout.image
+    if image is not None and image[0] <= address < image[1]:
+        return Place.IMAGE
+    windows = list(_windows(layout))
+    if windows and not any(start <= address < end for start, end in windows):
+        return Place.OUTSIDE
+    return Place.UNKNOWN if snapshot.hidden else Place.HOLE
+
+
+def _windows(layout: Layout) -> Iterator[tuple[Address, Address]]:
+    """Yield where areas are made, as far as that is known."""
+    if layout.vmalloc_end > layout.vmalloc_start:
+        yield layout.vmalloc_start, layout.vmalloc_end
+    for entry in layout.types.values():
+        if entry.end > entry.start:
+            yield entry.start, entry.end
+        if entry.has_fallback:
+            yield entry.fallback_start, entry.fallback_end
+
+
+def outside_words(layout: Layout, address: Address) -> str:
+    """Return what lies at an address outside the vmalloc and module areas."""
+    half = 1 << (layout.word_bits - 1)
+    low = layout.macros.get("PAGE_OFFSET", half) if layout.word_bits == 32 else half
+    start = min((start for start, _ in _windows(layout)), default=0)
+    if start < low and layout.word_bits == 64:  # s390: the kernel has an address space of its own
+        return "outside the vmalloc and module areas"
+    if address < min(low, start):
+        return "outside the vmalloc and module areas: user space"
+    return "outside the vmalloc and module areas: the direct map, or another part of the kernel's"

@@ -82,7 +82,10 @@ def hidden_difference(before: Snapshot, after: Snapshot) -> HiddenDifference:
 
 
 def _hashes(hidden: Hidden) -> "Counter[tuple[int, Bytes]]":
-    return Counter((area.hash, area.size) for area in hidden.areas if area.hash)
+    """Return the live areas: what waits for a purge was freed."""
+    return Counter(
+        (area.hash, area.size) for area in hidden.areas if area.hash and area.caller != LAZY
+    )
 
 
 def _callers(snapshot: Snapshot) -> dict[str, tuple[Bytes, int]]:

@@ -32,10 +32,14 @@ def place_of(snapshot: Snapshot, address: Address) -> Place:
     image = layout.image
     if image is not None and image[0] <= address < image[1]:
         return Place.IMAGE
+    if is_user_space(layout, address):
+        return Place.OUTSIDE
+    if snapshot.hidden:  # then the windows' own places may be only the usual ones
+        return Place.UNKNOWN
     windows = list(_windows(layout))
     if windows and not any(start <= address < end for start, end in windows):
         return Place.OUTSIDE
-    return Place.UNKNOWN if snapshot.hidden else Place.HOLE
+    return Place.HOLE
 
 
 def _windows(layout: Layout) -> Iterator[tuple[Address, Address]]:
@@ -51,11 +55,19 @@ def _windows(layout: Layout) -> Iterator[tuple[Address, Address]]:
 
 def outside_words(layout: Layout, address: Address) -> str:
     """Return what lies at an address outside the vmalloc and module areas."""
-    half = 1 << (layout.word_bits - 1)
-    low = layout.macros.get("PAGE_OFFSET", half) if layout.word_bits == 32 else half
-    start = min((start for start, _ in _windows(layout)), default=0)
-    if start < low and layout.word_bits == 64:  # s390: the kernel has an address space of its own
-        return "outside the vmalloc and module areas"
-    if address < min(low, start):
+    if is_user_space(layout, address):
         return "outside the vmalloc and module areas: user space"
     return "outside the vmalloc and module areas: the direct map, or another part of the kernel's"
+
+
+def is_user_space(layout: Layout, address: Address) -> bool:
+    """Whether an address is a program's: the lower half, on 32 bits what is below all that is the kernel's.
+
+    s390 alone has the kernel in the lower half: it has an address space of its own there.
+    """
+    half = 1 << (layout.word_bits - 1)
+    lowest = min((start for start, _ in _windows(layout)), default=0)
+    low = layout.macros.get("PAGE_OFFSET", half) if layout.word_bits == 32 else half
+    return address < (min(low, lowest) if layout.word_bits == 32 else low) and (
+        layout.word_bits == 32 or lowest >= half
+    )

@@ -3,6 +3,7 @@
 What cannot be read is noted with the reason, never left out silently.
 """
 
+import errno
 import os
 import re
 import shutil
@@ -14,9 +15,11 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.manifest import Missing
 from execmem_tui.kernel.linux import PROC
+from execmem_tui.kernel.proc_tree import find_config
+from execmem_tui.kernel.reasons import why_refused
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
 
@@ -123,7 +126,9 @@ class Collector:
         )
 
     def _config(self) -> Iterator[str]:
-        file = find_file(self.proc, "config") or self.root / "boot" / f"config-{self._release}"
+        file = find_config(self.proc, self._release)
+        if file is None:
+            raise FileNotFoundError(errno.ENOENT, "no config.gz, and none in /boot or /lib/modules")
         return (text for _, text in read_lines(file) if _CONFIG.match(text))
 
     def _sections(self) -> Iterator[str]:
@@ -143,9 +148,7 @@ class Collector:
 def _why(error: OSError | InputError) -> str:
     if isinstance(error, InputError):
         return error.message
-    if isinstance(error, PermissionError):
-        return f"{error.strerror}: it takes root"
-    return error.strerror or str(error)
+    return error.strerror or str(error) if error.errno == errno.ENOENT else why_refused(error)
 
 
 def needed_symbols(kallsyms: Path) -> Iterator[str]:

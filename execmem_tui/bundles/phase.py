@@ -1,10 +1,11 @@
 """One snapshot as read from its folder, and the layout that the snapshots of a run tell."""
 
+import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from attrs import evolve, frozen
 
@@ -25,6 +26,7 @@ from execmem_tui.formats.procfiles import (
 )
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.kernel.proc_tree import find_near
+from execmem_tui.kernel.reasons import why_refused
 from execmem_tui.machines.manifest_layout import stated_layout, stated_ranges
 from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.facts import Facts
@@ -32,15 +34,6 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
-
-WHY: Final = {
-    Pointers.HASHED: (
-        "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with"
-        " no_hash_pointers"
-    ),
-    Pointers.ZEROED: "addresses are zeroed: kernel.kptr_restrict is 2, or 1 without CAP_SYSLOG",
-    Pointers.NOT_READY: "addresses are (ptrval): read before the kernel could hash them",
-}
 
 
 @frozen(kw_only=True)
@@ -60,15 +53,15 @@ class Phase:
 def read_phase(
     folder: Path,
     symbols_of: Callable[[str, Iterable[tuple[int, str]]], list[Symbol]] = parse_kallsyms,
-    refused: set[str] | None = None,
+    refused: dict[str, str] | None = None,
 ) -> Phase:
     """Read one snapshot from its folder, which has a vmallocinfo.
 
     Args:
         folder: the snapshot's.
         symbols_of: reads its kallsyms.
-        refused: takes the names of files that may not be read, and they count as missing: /proc
-            without root.
+        refused: takes the files that cannot be read and why, and they count as missing: /proc
+            without root, or of a kernel that is locked down. None: that is an error.
 
     Raises:
         InputError: a file is broken.
@@ -77,18 +70,13 @@ def read_phase(
 
     def lines(name: str) -> Any:
         file = find_file(folder, name)
-        if file is not None and refused is not None and not os.access(file, os.R_OK):
-            refused.add(name)
-            file = None
-        return (str(folder / name), iter(())) if file is None else (str(file), read_lines(file))
+        if file is None:
+            return str(folder / name), iter(())
+        text = read_lines(file)
+        return str(file), text if refused is None else _readable(name, file, text, refused)
 
     path, text = lines(VMALLOCINFO)
-    hidden = refused is not None and VMALLOCINFO in refused
-    info = (
-        Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=())
-        if hidden
-        else parse_vmallocinfo(path, text)
-    )
+    info = _vmallocinfo(path, text, refused)
     symbols = symbols_of(*lines("kallsyms"))
     tree = folder.parent / "sys" / "module"
     sections = parse_sections(*lines("sections")) or list(_section_tree(tree, refused))
@@ -110,14 +98,45 @@ def read_phase(
     )
 
 
-def _section_tree(modules: Path, refused: set[str] | None) -> Iterator[SectionLine]:
+def _readable(
+    name: str, file: Path, lines: Iterable[tuple[int, str]], refused: dict[str, str]
+) -> Iterator[tuple[int, str]]:
+    """Yield the lines that can be read; an error ends them, and `refused` takes it."""
+    try:
+        if not os.access(file, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        yield from lines
+    except OSError as error:
+        refused[name] = why_refused(error)
+
+
+def _vmallocinfo(
+    path: str, lines: Iterable[tuple[int, str]], refused: dict[str, str] | None
+) -> Vmallocinfo:
+    """Return the list of areas; an empty one where it is refused: half of it would show holes that are none."""
+    if refused is None:
+        return parse_vmallocinfo(path, lines)
+    text = list(lines)
+    if not text:
+        refused.setdefault(VMALLOCINFO, "it is not there")
+    if VMALLOCINFO in refused:
+        return Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=())
+    return parse_vmallocinfo(path, text)
+
+
+def _section_tree(modules: Path, refused: dict[str, str] | None) -> Iterator[SectionLine]:
     """Yield what /sys/module/*/sections says, of a machine or of a tree that was copied from one."""
     for file in sorted(modules.glob("*/sections/*")):
-        if refused is not None and not os.access(file, os.R_OK):
-            refused.add("sections")
+        try:
+            with open_file(file) as opened:
+                text = opened.read(40).decode("ascii", "replace").strip()
+        except FileNotFoundError:  # unloaded meanwhile
+            continue
+        except OSError as error:
+            if refused is None:
+                raise
+            refused["sections"] = why_refused(error)
             return
-        with open_file(file) as opened:
-            text = opened.read(40).decode("ascii", "replace").strip()
         if re.fullmatch(r"0x[0-9a-f]{1,16}", text):
             module, section = printable(file.parent.parent.name, 80), printable(file.name, 120)
             yield SectionLine(module=module, section=section, address=int(text, 16))

@@ -11,14 +11,14 @@ from attrs import evolve
 from execmem_tui import __version__
 from execmem_tui.bundles.anonymise import DROPPED, anonymise
 from execmem_tui.bundles.collector import Collector, Host, look_at
-from execmem_tui.bundles.phase import WHY, phases_layout, read_phase
+from execmem_tui.bundles.phase import phases_layout, read_phase
 from execmem_tui.bundles.run_folder import run_windows
 from execmem_tui.bundles.writer import check_target, write_bundle
 from execmem_tui.files.packed import read_lines
 from execmem_tui.files.private import private_folder
 from execmem_tui.formats.manifest import Manifest, StatedRange, toml_text
 from execmem_tui.formats.procfiles import parse_version
-from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
+from execmem_tui.formats.vmallocinfo import WHY, Pointers, parse_vmallocinfo
 from execmem_tui.kernel.kcore import SYMBOL, Ranges, read_ranges
 from execmem_tui.kernel.linux import PROC, refuse_elsewhere
 from execmem_tui.kernel.tracefs import TraceInstance

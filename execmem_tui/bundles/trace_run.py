@@ -107,7 +107,8 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
     scan = yield from scan_trace(
         trace, {entry.start for _, info in infos for entry in info.entries}, numbered=bool(infos)
     )
-    if not scan.windows:
+    idle = not scan.windows
+    if idle and not infos:  # between two snapshots, nothing may have happened
         raise InputError(str(trace), None, "no alloc_vmap_area event in this trace")
     begins = _beginning(trace, scan, infos, phase)
     meta = run_meta(folder)
@@ -120,7 +121,11 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
         begins = evolve(begins, busy=early)
     page_size = meta.get("page_size")
     page_size = page_size if isinstance(page_size, int) else _page_size(infos)
-    window = max(scan.windows, key=lambda pair: (pair[1] - pair[0], scan.windows[pair]))
+    if idle:
+        usual = _layout(arch, kernel)
+        window = (0, 0) if usual is None else (usual.vmalloc_start, usual.vmalloc_end)
+    else:
+        window = max(scan.windows, key=lambda pair: (pair[1] - pair[0], scan.windows[pair]))
     return TraceRun(
         path=trace,
         kernel=kernel,

@@ -197,7 +197,7 @@ def _hole_words(snapshot: Snapshot, address: Address) -> list[str]:
         return [outside_words(snapshot.layout, address)]
     if place is Place.UNKNOWN:
         return [
-            "unknown: addresses are hidden, so something may be there",
+            f"unknown, something may be there: {snapshot.hidden.why or 'addresses are hidden'}",
             *_range_words(snapshot.layout, address),
         ]
     hole = HoleIndex(snapshot).at(address)

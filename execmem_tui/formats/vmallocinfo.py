@@ -37,6 +37,17 @@ class Pointers(StrEnum):
     """Read before the kernel's hash key was ready."""
 
 
+WHY: Final = {
+    Pointers.HASHED: (
+        "addresses are hashed: read as root with kernel.kptr_restrict=1, or boot with"
+        " no_hash_pointers"
+    ),
+    Pointers.ZEROED: "addresses are zeroed: kernel.kptr_restrict is 2, or 1 without CAP_SYSLOG",
+    Pointers.NOT_READY: "addresses are (ptrval): read before the kernel could hash them",
+}
+"""Why addresses are worth nothing, and which setting opens them."""
+
+
 @frozen(kw_only=True)
 class VmallocEntry:
     """One line. `end` and `size` include the guard."""

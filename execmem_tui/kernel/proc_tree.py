@@ -1,5 +1,6 @@
 """Where the files that belong to a snapshot lie: with it, in its run, or in a copied tree of a machine."""
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,28 @@ def find_near(folder: Path, name: str) -> Path | None:
         return next(
             (found for place in places if (found := find_file(place, name)) is not None), None
         )
-    return _in_tree(folder.parent, name) if folder.name == "proc" and folder != _LIVE else None
+    if folder == _LIVE:
+        return find_config(folder, os.uname().release) if name == "config" else None
+    return _in_tree(folder.parent, name) if folder.name == "proc" else None
+
+
+def find_config(proc: Path, release: str) -> Path | None:
+    """Return the configuration of a kernel: /proc/config.gz, or what its package put beside it.
+
+    Args:
+        proc: where procfs is; /boot and /lib are beside it.
+        release: of the kernel, as `uname -r` says it.
+    """
+    root = proc.parent
+    places = (
+        (proc, "config"),
+        (root / "boot", f"config-{release}"),
+        (root / "lib" / "modules" / release, "config"),
+        (root / "usr" / "lib" / "modules" / release, "config"),
+    )
+    safe = release and "/" not in release
+    found = (find_file(folder, name) for folder, name in (places if safe else places[:1]))
+    return next((each for each in found if each is not None), None)
 
 
 def _in_tree(root: Path, name: str) -> Path | None:

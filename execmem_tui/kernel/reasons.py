@@ -39,11 +39,11 @@ def lockdown(root: Path = _ROOT) -> str:
 def why_refused(error: OSError, root: Path = _ROOT) -> str:
     """Return one printable clause: what the system said, and what it takes."""
     if isinstance(error, PermissionError):
-        level = lockdown(root)
-        if level:
-            return f"the kernel is locked down ({level})"
         said = error.strerror or "not permitted"
-        return f"{said}, though this is root" if os.geteuid() == 0 else f"{said}: it takes root"
+        if os.geteuid() != 0:
+            return f"{said}: it takes root"
+        level = lockdown(root)
+        return f"the kernel is locked down ({level})" if level else f"{said}, though this is root"
     if error.errno in _NOT_THERE:
         return "it is not there"
     if error.errno == errno.EROFS:

@@ -26,7 +26,11 @@ _CHUNK: Final = 1 << 16
 
 def find_tracing(places: tuple[Path, ...] = (TRACING, _OLD_TRACING)) -> Path:
     """Return where tracefs is mounted; where it should be, if it is nowhere."""
-    return next((place for place in places if (place / "instances").is_dir()), places[0])
+    # a folder above may be closed for us, which Path.is_dir does not take
+    return next(
+        (place for place in places if os.path.isdir(place / "instances")),  # noqa: PTH112
+        places[0],
+    )
 
 
 class TraceInstance:
@@ -67,6 +71,9 @@ class TraceInstance:
         except OSError as error:
             self.close()
             raise UsageError("tracefs cannot be used", hint=why_refused(error)) from error
+        except BaseException:  # a signal: nobody has this yet to close it
+            self.close()
+            raise
 
     def mark(self, text: str) -> None:
         """Write a marker into the instance's buffer."""

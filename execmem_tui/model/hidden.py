@@ -37,6 +37,8 @@ class Hidden:
     areas: Sequence[HiddenArea] = ()
     complete: bool = True
     """All of them are counted; not where the kernel refuses the list itself."""
+    why: str = ""
+    """What hides them: a setting, a permission. Printable."""
 
     def __bool__(self) -> bool:
         return bool(self.areas) or not self.complete

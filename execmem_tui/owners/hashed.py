@@ -16,7 +16,7 @@ from typing import Final
 from attrs import evolve, frozen
 
 from execmem_tui.formats.procfiles import SectionLine, Symbol
-from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
+from execmem_tui.formats.vmallocinfo import WHY, Pointers, VmallocEntry, Vmallocinfo
 from execmem_tui.model.areas import Area
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden, HiddenArea
 from execmem_tui.model.layouts import Layout
@@ -70,10 +70,16 @@ def phase_areas(layout: Layout, info: Vmallocinfo, evidence: Evidence) -> list[A
     return areas
 
 
-def hidden_of(info: Vmallocinfo, evidence: Evidence, page_size: Bytes) -> Hidden:
+def hidden_of(info: Vmallocinfo, evidence: Evidence, page_size: Bytes, why: str = "") -> Hidden:
     """Return the areas of a snapshot whose place is not known, nothing where addresses are real.
 
     A list without any line was refused: how many areas there are is not known then.
+
+    Args:
+        info: the list.
+        evidence: what else is told.
+        page_size: bytes.
+        why: what refused the list; else its pointers tell.
     """
     if info.pointers is Pointers.REAL:
         return NOTHING_HIDDEN
@@ -92,6 +98,7 @@ def hidden_of(info: Vmallocinfo, evidence: Evidence, page_size: Bytes) -> Hidden
             if entry.line not in placed
         ),
         complete=bool(info.entries),
+        why=why or WHY[info.pointers],
     )
 
 

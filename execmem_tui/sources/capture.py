@@ -5,11 +5,11 @@ from pathlib import Path
 
 from attrs import evolve
 
-from execmem_tui.bundles.phase import WHY, Phase, phases_layout, read_phase
+from execmem_tui.bundles.phase import Phase, phases_layout, read_phase
 from execmem_tui.bundles.phase_facts import page_size_of, seen_facts
 from execmem_tui.bundles.run_folder import VMALLOCINFO, phase_folders, run_windows
 from execmem_tui.files.packed import find_file, read_lines
-from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
+from execmem_tui.formats.vmallocinfo import WHY, Pointers, parse_vmallocinfo
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError

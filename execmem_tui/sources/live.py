@@ -13,17 +13,19 @@ from typing import Final
 
 from attrs import evolve
 
-from execmem_tui.bundles.phase import WHY, Phase, image_symbols, read_phase
+from execmem_tui.bundles.phase import Phase, image_symbols, read_phase
+from execmem_tui.bundles.run_folder import VMALLOCINFO
 from execmem_tui.formats.procfiles import Lines, Symbol, parse_kallsyms
 from execmem_tui.formats.trace import parse_trace
-from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo
+from execmem_tui.formats.vmallocinfo import WHY, Pointers, VmallocEntry
 from execmem_tui.history import History
 from execmem_tui.kernel.kcore import SYMBOL, read_ranges
 from execmem_tui.kernel.linux import PROC, refuse_elsewhere
-from execmem_tui.kernel.tracefs import TRACING, TraceInstance
+from execmem_tui.kernel.reasons import why_refused
+from execmem_tui.kernel.tracefs import TraceInstance, find_tracing
 from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.areas import Area
-from execmem_tui.model.errors import UsageError
+from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Event, Noted
 from execmem_tui.model.facts import MACHINES
 from execmem_tui.model.text import printable
@@ -58,29 +60,29 @@ class Live:
         self._seen: dict[str, str] = {}
         self._trace: TraceInstance | None = None
         self._lines = 0
-        self._refused: set[str] = set()
+        self._refused: dict[str, str] = {}
+        """Files that cannot be read, and why."""
         notes = []
         if tracing is not None:
             try:
                 self._trace = TraceInstance(tracing, proc)
                 atexit.register(self.close)
             except UsageError as error:
-                notes.append(
-                    f"no events: {error.title}; {error.hint}"
-                    if error.hint
-                    else f"no events: {error.title}"
-                )
+                notes.append(f"no events, /proc alone: {error}")
         # After the instance was made: an area of the moment between is in both (`_shown`), the other
         # way round it would be in neither.
         phase = self._read()
         machine = os.uname().machine
         facts = evolve(phase.facts, arch=phase.facts.arch or MACHINES.get(machine, machine))
         places = (each.address for each in phase.evidence.symbols if each.name == SYMBOL)
-        layout = recognise(evolve(facts, ranges=read_ranges(proc / "kcore", places).ranges))
+        known = read_ranges(proc / "kcore", places)
+        layout = recognise(evolve(facts, ranges=known.ranges))
+        if known.why:
+            notes.append(f"ranges are not read from the kernel's memory: {known.why}")
         self._layout = evolve(
             layout,
             pools_hidden=layout.rules.vmap_nodes and layout.word_bits == 64,
-            notes=(*layout.notes, *notes, *_notes(phase.info, self._refused)),
+            notes=(*layout.notes, *notes, *_notes(phase, self._refused)),
             image_symbols=image_symbols(phase.evidence),
         )
         self._events = TraceEvents(self._layout)
@@ -105,15 +107,26 @@ class Live:
         """
         found: list[Event] = []
         if self._trace is not None:
-            lines = self._trace.read()
-            numbered = enumerate(lines, self._lines + 1)
-            self._lines += len(lines)
-            for line in parse_trace("trace_pipe", numbered):
-                found += map(self._shown, self._events.events(line))
+            found += self._traced(self._trace)
         if found or self._changed():
             event = self._refreshed(self._read(_moving_symbols), "read again")
             if event.removed or event.added:
                 found.append(event)
+        return found
+
+    def _traced(self, trace: TraceInstance) -> list[Event]:
+        """Return the events that came. A kernel whose events are not understood is followed by /proc alone."""
+        found: list[Event] = []
+        try:
+            lines = trace.read()
+            numbered = enumerate(lines, self._lines + 1)
+            self._lines += len(lines)
+            for line in parse_trace("trace_pipe", numbered):
+                found += map(self._shown, self._events.events(line))
+        except (InputError, OSError) as error:
+            self.close()
+            what = error.message if isinstance(error, InputError) else why_refused(error)
+            found.append(Noted(message=f"no more events, /proc alone from here: {what}"))
         return found
 
     def _shown(self, event: Event) -> Event:
@@ -162,13 +175,18 @@ class Live:
         old, self._areas = self._areas, new
         removed, added = sorted(old - new, key=_start), sorted(new - old, key=_start)
         if removed or added:
-            message += f": {len(added)} areas appeared, {len(removed)} went"
+            message += f": {_areas(len(added))} appeared, {len(removed)} went"
         return Noted(
             message=message,
             reset=True,
             removed=tuple(removed),
             added=tuple(added),
-            hidden=hidden_of(phase.info, phase.evidence, self._layout.page_size),
+            hidden=hidden_of(
+                phase.info,
+                phase.evidence,
+                self._layout.page_size,
+                self._refused.get(VMALLOCINFO, ""),
+            ),
         )
 
 
@@ -181,10 +199,21 @@ def _start(area: Area) -> int:
     return area.start
 
 
-def _notes(info: Vmallocinfo, refused: set[str]) -> list[str]:
-    """Say what is missing, and what is known of areas whose addresses are hidden: counts, sizes, runs."""
-    names = ", ".join(sorted(refused))
-    missing = [f"may not be read without root (CAP_DAC_READ_SEARCH): {names}"] if refused else []
+def _areas(count: int) -> str:
+    return f"{count} area{'' if count == 1 else 's'}"
+
+
+def _notes(phase: Phase, refused: dict[str, str]) -> list[str]:
+    """Say what is missing and why, and what is known of areas whose addresses are hidden: counts, sizes, runs."""
+    info = phase.info
+    reasons: dict[str, list[str]] = {}
+    for name, why in sorted(refused.items()):
+        reasons.setdefault(why, []).append(name)
+    missing = [f"cannot be read: {', '.join(names)}: {why}" for why, names in reasons.items()]
+    modules = phase.evidence.modules
+    if info.pointers is not Pointers.REAL and modules:
+        size = format_size(sum(each.size for each in modules))
+        missing.append(f"{len(modules)} modules of {size} in all, says /proc/modules")
     if info.pointers is Pointers.REAL or not info.entries:
         return missing
     notes = [*missing, WHY[info.pointers] + " (this tool changes nothing)"]
@@ -211,4 +240,4 @@ def _runs(entries: tuple[VmallocEntry, ...]) -> int:
 
 def open_live(*, trace: bool = False) -> Live:
     """Open the running kernel; `trace` also follows its events, as root."""
-    return Live(tracing=TRACING if trace else None)
+    return Live(tracing=find_tracing() if trace else None)

@@ -132,12 +132,14 @@ class PaneModel:
     activations: int
     """How often a fallback window was used so far, by whatever type; 0 for a pane without one."""
     fit: FitLine | None
-    """Of the preferred window; None where that is unknown."""
+    """Of the preferred window; None where that is unknown, or more areas are there than are seen."""
     lanes: tuple[Lane, ...]
     drawn_above: int
     """Number of the pane that draws the same window, or 0."""
     message: str
     """Why nobody uses it, or ""."""
+    hidden: bool = False
+    """More areas are there than are seen."""
 
     @property
     def favour(self) -> tuple[str, ...]:
@@ -146,10 +148,12 @@ class PaneModel:
 
     @property
     def counted(self) -> str:
-        """``543 areas 18.6M``, or ``–`` where there are none."""
+        """``543 areas 18.6M``, ``–`` where there are none; of hidden areas only what is seen is known."""
         if not self.areas:
-            return "–"
-        return f"{self.areas:,} area{'' if self.areas == 1 else 's'} {format_size(self.used)}"
+            return "unknown" if self.hidden else "–"
+        seen = " seen" if self.hidden else ""
+        areas = f"{self.areas:,} area{'' if self.areas == 1 else 's'}"
+        return f"{areas} {format_size(self.used)}{seen}"
 
     @property
     def alarm(self) -> str:
@@ -238,7 +242,7 @@ def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[Pan
             if other.lanes and windows_of(other) == [(lane.start, lane.end) for lane in lanes]
         )
         fit = None
-        if not message and entry.end > entry.start:
+        if not message and entry.end > entry.start and not snapshot.hidden:
             fit = fit_line(snapshot, holes, types[0], entry.start, entry.end)
         models.append(
             PaneModel(
@@ -255,6 +259,7 @@ def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[Pan
                 lanes=lanes,
                 drawn_above=next(same, 0),
                 message=message,
+                hidden=bool(snapshot.hidden),
             )
         )
     return tuple(models)

@@ -164,6 +164,9 @@ def _state(snapshot: Snapshot, holes: HoleIndex) -> Sentence:
     room = room_in(layout, holes, entry.start, entry.end)
     size = format_size(room.size)
     taken = _taken(room)
+    if snapshot.hidden:
+        text = f"at least {taken} of {size} are taken; what is left is not known"
+        return Sentence(f"{_must(layout, entry)}: {text}.", f"A{text[1:]}.")
     if room.size > _ENDLESS:
         return Sentence(
             f"Module code may lie anywhere in {size}: {taken} are taken, the rest is free.",

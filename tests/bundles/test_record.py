@@ -31,6 +31,7 @@ from execmem_tui.cli.whatis import whatis_document
 from execmem_tui.files.archive import members
 from execmem_tui.files.packed import find_file
 from execmem_tui.help import page
+from execmem_tui.kernel.proc_tree import find_config
 from execmem_tui.model import documents
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
@@ -534,3 +535,46 @@ def test_the_recipe_of_the_readme_runs_here(tmp_path: Path) -> None:
         check=True,
     )
     assert open_path(str(tmp_path / "a.tar.gz")).history.layout.kernel == os.uname().release
+
+
+def test_an_idle_trace_is_a_good_capture(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between two snapshots nothing was allocated: 0 checked, nothing wrong."""
+    run = tmp_path / "run"
+    for phase in ("0-begin", "1-end"):
+        folder = run / phase
+        folder.mkdir(parents=True)
+        (folder / "vmallocinfo").write_text(
+            "0xffff800080000000-0xffff800080002000    8192 a+0x1/0x2 vmalloc\n"
+        )
+    (run / "meta.toml").write_text(
+        'arch = "arm64"\nkernel = "7.1.8"\npage_size = 4096\nsmp = 1\nphases = ["0-begin", "1-end"]\n'
+    )
+    (run / "trace.txt").write_text(
+        "# tracer: nop\n  sh-1 [000] ..... 1.000000: tracing_mark_write: snapshot 0-begin end\n"
+    )
+    assert main(["verify", str(run)]) == 0
+    assert "0 checked, 0 differ, 0 unexplained" in capsys.readouterr().out
+    assert main(["verify", str(run / "trace.txt"), "--json"]) == 0
+    (tmp_path / "alone").mkdir()
+    alone = tmp_path / "alone" / "trace.txt"
+    alone.write_bytes((run / "trace.txt").read_bytes())
+    assert main(["verify", str(alone)]) == 2
+
+
+def test_the_configuration_beside_the_modules_is_taken(tmp_path: Path) -> None:
+    proc = tree(tmp_path, next(iter(MACHINES)))
+    (config,) = (proc.parent / "boot").iterdir()
+    release = config.name.removeprefix("config-")
+    place = proc.parent / "lib" / "modules" / release
+    place.mkdir(parents=True)
+    config.rename(place / "config")
+    bundle = tmp_path / "out.tar"
+    capture(bundle, proc=proc)
+    with tarfile.open(bundle) as tar:
+        assert "out/config.txt" in tar.getnames()
+    assert find_config(proc, release) == place / "config"
+    assert find_config(proc, "../" + release) is None
+    (place / "config").unlink()
+    assert find_config(proc, release) is None

@@ -85,5 +85,7 @@ def test_reasons_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "cmdline").write_text("lockdown=integrity\n")
     assert why_refused(denied, tmp_path) == "the kernel is locked down (integrity)"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert why_refused(denied, tmp_path) == "Permission denied: it takes root"
     assert why_refused(OSError(errno.ENOENT, "No such file"), tmp_path) == "it is not there"
     assert why_refused(OSError(errno.EIO, "Input/output error"), tmp_path) == "Input/output error"

@@ -5,7 +5,7 @@ What is read, what is followed, what is left behind.
 
 import gzip
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -196,6 +196,35 @@ def test_a_traced_area_that_is_shown_otherwise_can_be_freed(proc: Path, tracing:
     live.close()
 
 
+def test_a_list_that_cannot_be_read_to_its_end_is_unknown(
+    proc: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(file: Path) -> Iterator[tuple[int, str]]:
+        for number, line in read_lines(file):
+            if file.name == "vmallocinfo" and number == 3:
+                raise OSError(5, "Input/output error", str(file))
+            yield number, line
+
+    monkeypatch.setattr("execmem_tui.bundles.phase.read_lines", broken)
+    live = Live(proc)
+    hidden = live.history.snapshot().hidden
+    assert (hidden.complete, hidden.why) == (False, "Input/output error")
+    assert "cannot be read: vmallocinfo: Input/output error" in live.history.layout.notes
+    assert any("modules of" in note for note in live.history.layout.notes)
+
+
+def test_events_that_are_not_understood_end_and_the_map_goes_on(
+    proc: Path, tracing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Live(proc, tracing)
+    lines = ["a-1 [000] ..... 1.0: alloc_vmap_area: something of a later kernel"]
+    monkeypatch.setattr(TraceInstance, "read", lambda _: lines)
+    (event,) = live.read()
+    assert "no more events, /proc alone from here" in event.text
+    assert instances(tracing) == []
+    assert live.read() == []
+
+
 def test_no_root_no_areas_but_a_reason(tmp_path: Path) -> None:
     (tmp_path / "version").write_text("Linux version 7.1.8 (gcc) #1\n")
     (tmp_path / "vmallocinfo").write_text("0x0-0x0    8192 a+0x1/0x2\n")
@@ -214,8 +243,9 @@ def test_files_that_may_not_be_read_are_named_and_the_rest_is_shown(
     (tmp_path / "tracing").mkdir()
     live = Live(proc, tmp_path / "tracing")
     notes = live.history.layout.notes
-    assert any("may not be read without root" in note and "vmallocinfo" in note for note in notes)
-    assert any("no events: tracefs may not be read" in note for note in notes)
+    assert any(note.startswith("cannot be read: vmallocinfo: Permission denied") for note in notes)
+    assert any("no events, /proc alone: tracefs may not be read" in note for note in notes)
+    assert live.history.snapshot().hidden.why.startswith("Permission denied")
     assert any(area.type is ExecmemType.MODULE_TEXT for area in live.history.snapshot().areas)
     assert live.read() == []
 

@@ -63,6 +63,8 @@ class HoleIndex:
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
+        self.word = "not seen" if snapshot.hidden else "free"
+        """What a run without areas is: where addresses are hidden, something may be there."""
         self._image = snapshot.layout.image
         self._blocks = snapshot.areas.blocks
         self._limit = 1 << snapshot.layout.word_bits

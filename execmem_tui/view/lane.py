@@ -77,7 +77,13 @@ def lane_shape(
     longest are folded as make the cells smallest. Without `words` a fold is one column.
     """
     folds = [
-        Piece(low, high, 0, Kind.FREE, f"⋯ {format_size(high - low)} free ⋯" if words else "⋯")
+        Piece(
+            low,
+            high,
+            0,
+            Kind.FREE,
+            f"⋯ {format_size(high - low)} {holes.word} ⋯" if words else "⋯",
+        )
         for low, high in sorted(
             holes.longest(start, end, _FOLDS), key=lambda hole: hole[0] - hole[1]
         )

@@ -129,6 +129,8 @@ class MapRows:
         page = snapshot_page(self.shown)
         verdict = self.window.verdict(line.start)
         reach = "" if verdict is None else f" · {_REACH_WORDS[verdict]}"
+        if self.shown.snapshot.hidden:
+            return [f"{size} not seen{reach}"]
         if lane is None:
             return [f"{size} free{reach}"]
         request = min(hole.end, lane.end) - max(hole.start, lane.start) - page

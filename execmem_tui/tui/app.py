@@ -35,6 +35,7 @@ from execmem_tui.tui.opening import OpenActions, nothing
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.main import MainScreen
+from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.stage import Severity
 from execmem_tui.tui.themes import (
@@ -509,20 +510,20 @@ class ExecmemApp(App[int]):
 
     async def on_event(self, event: events.Event) -> None:
         """Hold keys back while a dialog opens that will want them."""
-        dialog = self.screen_stack[-1] if self.screen_stack else None
+        overlay = self.screen_stack[-1] if self.screen_stack else None
         if (
             isinstance(event, events.Key)
             and not event.is_forwarded
-            and isinstance(dialog, Dialog)
-            and not dialog.ready
+            and isinstance(overlay, Overlay)
+            and not overlay.ready
         ):
             self._early.append(event)
             return
         await super().on_event(event)
 
-    async def on_dialog_ready(self, message: Dialog.Ready) -> None:
+    async def on_overlay_ready(self, message: Overlay.Ready) -> None:
         """Give the dialog the keys that were typed ahead of it."""
-        message.dialog.ready = True
+        message.overlay.ready = True
         early, self._early = self._early, []
         for event in early:
             await self.on_event(event)

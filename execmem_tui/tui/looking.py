@@ -1,12 +1,10 @@
 """Where one looks: panes, find, go to, reach origin, sheets."""
 
-from importlib.resources import files
 from textwrap import wrap
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.units import Address, hex_address
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.actions import keys_markdown
 from execmem_tui.view.area_list import area_entries
 from execmem_tui.view.places import parse_place
 from execmem_tui.view.repeat import command_line, simulated_words
@@ -106,27 +104,6 @@ class LookActions:
     def find_address(self, address: Address) -> None:
         """Show an address in the pane that can: the one of its area, else the focused one."""
         self.focus_pane(self._stage.shown.pane_of(address, self._stage.pane), address)
-
-    def action_help(self) -> None:
-        """Help on the map, the keys and the words."""
-        from execmem_tui.tui.screens.sheets import HelpSheet
-        from execmem_tui.tui.widgets.map import DetailMap
-
-        folder = files("execmem_tui") / "tui" / "help"
-        pages = [(folder / name).read_text(encoding="utf-8") for name in ("map.md", "words.md")]
-        self._stage.ask(
-            HelpSheet(
-                "\n\n".join(
-                    [
-                        pages[0],
-                        DetailMap.HELP,
-                        "## Keys",
-                        keys_markdown(self._stage.actions),
-                        pages[1],
-                    ]
-                )
-            )
-        )
 
     def action_ranges(self) -> None:
         """Show the table of resolved ranges."""

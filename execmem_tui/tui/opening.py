@@ -6,7 +6,6 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.sources.base import Recording, Source, SourceKind
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.finding import Entry
 
 
 def nothing(name: str) -> Source:
@@ -50,6 +49,12 @@ class OpenActions:
 
         self._stage.ask(ChooseLayout(self._stage.shown.snapshot.layout, go))
 
+    def boot(self, arch: str) -> None:
+        """Simulate an architecture as Debian ships it, after boot."""
+        from execmem_tui.sources.booted import open_booted
+
+        self._stage.show_source(open_booted(arch, "7.1", None, "off"))
+
     def action_open(self) -> None:
         """Open a capture, a bundle, a trace, a /proc file, or the running kernel."""
         from execmem_tui.tui.screens.dialogs import AskLine
@@ -69,16 +74,14 @@ class OpenActions:
         self._stage.work(line, read_path(line, follow=True), [line])
 
     def action_scenario(self) -> None:
-        """List the scenarios; play one."""
+        """Browse the scenarios; play one."""
         from execmem_tui.scenarios.reader import library, open_scenario
+        from execmem_tui.tui.screens.scenarios import ScenarioBrowser
+
+        self._stage.ask(ScenarioBrowser([open_scenario(name) for name in library()], self.play))
+
+    def play(self, name: str) -> None:
+        """Play a scenario of the library off the event loop, and show its beginning."""
         from execmem_tui.sources.scenario_play import read_scenario
-        from execmem_tui.tui.screens.chooser import Chooser
 
-        names = list(library())
-        entries = [Entry(name, open_scenario(name).title) for name in names]
-
-        def go(number: int) -> None:
-            name = names[number]
-            self._stage.work(name, read_scenario(name), ["--scenario", name])
-
-        self._stage.ask(Chooser("Play a scenario", entries, go))
+        self._stage.work(name, read_scenario(name), ["--scenario", name])

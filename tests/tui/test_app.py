@@ -219,7 +219,7 @@ async def test_reach_origin_and_side_sheet() -> None:
 async def test_help_log_and_ranges_open_and_close() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
-        for key in ("question_mark", "E", "T", "x"):
+        for key in ("E", "T", "x"):
             await press(pilot, key)
             assert len(app.screen_stack) == 2, key
             await press(pilot, "escape")

@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.fuzzy import FuzzySearch
 from textual.widgets import Input
 
-from execmem_tui.tui.screens.dialog import LEAVE, Dialog
+from execmem_tui.tui.screens.dialog import Dialog
+from execmem_tui.tui.screens.overlay import LEAVE
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.finding import Entry, nearest, rank
 
@@ -84,7 +85,10 @@ class Chooser(Dialog[int]):
         self.lines.fill(len(self._found), self._line, empty=empty)
 
     def _line(self, index: int) -> Text:
-        entry = self._entries[self._found[index]]
+        return self.line_of(self._entries[self._found[index]])
+
+    def line_of(self, entry: Entry) -> Text:
+        """Return an entry as it is listed."""
         line = Text(entry.name)
         if entry.detail:
             line.append(f"  {entry.detail}", "dim")

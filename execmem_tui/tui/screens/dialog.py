@@ -1,24 +1,21 @@
 """What all dialogs have in common: the box, the errors inside it, and keys that lose nothing."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.text import printable
+from execmem_tui.tui.screens.overlay import Overlay
 
 Told = TypeVar("Told")
 
-LEAVE: list[BindingType] = [Binding("escape", "leave", "Leave")]
 
-
-class Dialog(ModalScreen[None], Generic[Told]):
+class Dialog(Overlay, Generic[Told]):
     """A question in a box. `do` gets the answer; what it raises is shown inside, and the box stays.
 
     Args:
@@ -39,14 +36,6 @@ class Dialog(ModalScreen[None], Generic[Told]):
     Dialog #wrong { color: $error; height: auto; display: none; }
     Dialog #wrong.says { display: block; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = LEAVE
-
-    class Ready(Message):
-        """The dialog takes keys from here on."""
-
-        def __init__(self, dialog: "Dialog[Any]") -> None:
-            super().__init__()
-            self.dialog = dialog
 
     class Broke(Message):
         """What should be done raised something that nobody expected."""
@@ -60,9 +49,6 @@ class Dialog(ModalScreen[None], Generic[Told]):
         self._title = title
         self._do = do
         self._hints = hints
-        self.ready = False
-        """Whether there is a field to type into; keys wait until then."""
-        self._finished = False
 
     def fields(self) -> ComposeResult:
         """Yield what is asked."""
@@ -76,10 +62,6 @@ class Dialog(ModalScreen[None], Generic[Told]):
             yield from self.fields()
             yield Static("", id="wrong", markup=False)
 
-    def on_screen_resume(self) -> None:
-        """Ask for what was typed ahead, now that a field has the focus."""
-        self.call_after_refresh(self.app.post_message, self.Ready(self))
-
     def wrong(self, text: str) -> None:
         """Say what is wrong, inside the box; an empty text takes it back."""
         label = self.query_one("#wrong", Static)
@@ -88,7 +70,7 @@ class Dialog(ModalScreen[None], Generic[Told]):
 
     def tell(self, told: Told) -> None:
         """Do it and leave; stay where it cannot be done."""
-        if self._finished:
+        if self.finished:
             return  # the second Enter of two in one write
         try:
             self._do(told)
@@ -101,9 +83,3 @@ class Dialog(ModalScreen[None], Generic[Told]):
         except Exception as error:  # noqa: BLE001 - a fault of ours: shown in full, and life goes on
             self.app.post_message(self.Broke(error))
         self.action_leave()
-
-    def action_leave(self) -> None:
-        """Leave, once."""
-        if not self._finished:
-            self._finished = True
-            self.dismiss()

@@ -17,6 +17,7 @@ from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.bar import Bar
+from execmem_tui.tui.widgets.help import HelpPanel
 from execmem_tui.tui.widgets.hints import HintsLine
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.map import DetailMap
@@ -52,8 +53,10 @@ class MainScreen(Screen[None]):
     }
     MainScreen.no-side SidePanel { display: none; }
     MainScreen.-narrow AreaList.open { layer: sheet; dock: right; background: $surface; }
-    MainScreen.listing SidePanel { display: none; }
-    MainScreen.-huge.listing SidePanel { display: block; }
+    MainScreen.-narrow HelpPanel.open { layer: sheet; dock: right; background: $surface; }
+    MainScreen.listing SidePanel, MainScreen.helping SidePanel { display: none; }
+    MainScreen.helping AreaList { display: none; }
+    MainScreen.-huge.listing SidePanel, MainScreen.-huge.helping SidePanel { display: block; }
     MainScreen.waiting #body, MainScreen.waiting TimeStrip, MainScreen.waiting Legend { display: none; }
     MainScreen.waiting Bar { dock: bottom; }
     MainScreen TimeMapView { display: none; }
@@ -137,6 +140,7 @@ class MainScreen(Screen[None]):
                     cls.source, cls.shown, cls.pane, cls.origin, cls.palette
                 )
             yield AreaList().data_bind(cls.shown)
+            yield HelpPanel().data_bind(cls.actions)
             yield SidePanel().data_bind(
                 cls.source,
                 cls.shown,
@@ -170,11 +174,11 @@ class MainScreen(Screen[None]):
         return self.focused is not None and self.focused is self.list.lines
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Leave to a list that has the focus the keys that it has a use for."""
-        if action != "act" or not self.in_list:
+        """Leave to a list or a text that has the focus the keys that it has a use for."""
+        if action != "act" or self.focused is None or self.focused is self.map:
             return True
         wanted = _BY_ID[str(parameters[0])]
-        return wanted.group != MOVE and wanted.id not in AreaList.CLAIMS
+        return wanted.group != MOVE and not (self.in_list and wanted.id in AreaList.CLAIMS)
 
     def why_not(self, name: str) -> str:
         """Return "" if an action does something now, else why not."""
@@ -257,6 +261,25 @@ class MainScreen(Screen[None]):
             self.list.open(self.address)
         self._choose_hints()
 
+    @property
+    def help(self) -> HelpPanel:
+        """What the keys do."""
+        return self.query_one(HelpPanel)
+
+    def action_help(self) -> None:
+        """Show what the keys do, beside the map, or close that."""
+        if self.help.has_class("open"):
+            self._close_help()
+        else:
+            self.add_class("helping")
+            self.help.open()
+        self._choose_hints()
+
+    def _close_help(self) -> None:
+        self.remove_class("helping")
+        self.help.close()
+        self.map.focus()
+
     def _close_list(self) -> None:
         self.remove_class("listing")
         self.list.close()
@@ -264,7 +287,9 @@ class MainScreen(Screen[None]):
 
     def dismiss_one(self) -> None:
         """Leave what Escape leaves: the list's keys, the list, the sheet, the card; one a press."""
-        if self.in_list:
+        if self.help.has_class("open"):
+            self._close_help()
+        elif self.in_list:
             self.map.focus()
         elif self.list.has_class("open"):
             self._close_list()

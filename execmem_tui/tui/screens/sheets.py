@@ -1,4 +1,4 @@
-"""Full-screen texts: help, the event log, the table of ranges."""
+"""Full-screen texts: the event log, notes, the table of ranges, faults."""
 
 from collections.abc import Callable, Sequence
 from traceback import format_exception
@@ -7,24 +7,24 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
-from textual.widgets import Footer, Markdown, Static
+from textual.containers import ScrollableContainer
+from textual.widgets import Footer, Static
 
 from execmem_tui.model.events import Event
 from execmem_tui.model.text import printable
+from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.tui.widgets.events import event_mark
 from execmem_tui.tui.widgets.line_list import LineList
 
-_LEAVE: list[BindingType] = [Binding("escape,q", "dismiss(None)", "Back")]
+_LEAVE: list[BindingType] = [Binding("escape,q", "leave", "Back")]
 
 
-class TextSheet(ModalScreen[None]):
+class TextSheet(Overlay):
     """Lines of plain text to scroll through."""
 
     DEFAULT_CSS = """
-    TextSheet VerticalScroll { background: $surface; padding: 0 1; }
-    TextSheet Static { width: auto; }
+    TextSheet ScrollableContainer { background: $surface; padding: 0 1; }
+    TextSheet Static { width: auto; min-width: 100%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = _LEAVE
 
@@ -34,31 +34,12 @@ class TextSheet(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The text and a footer."""
-        with VerticalScroll():
+        with ScrollableContainer():
             yield Static(Text("\n".join(self._lines), no_wrap=True))
         yield Footer()
 
 
-class HelpSheet(ModalScreen[None]):
-    """Help on what has focus, the keys, the words."""
-
-    DEFAULT_CSS = "HelpSheet VerticalScroll { background: $surface; padding: 0 1; }"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark", "dismiss(None)", "Back")
-    ]
-
-    def __init__(self, markdown: str) -> None:
-        super().__init__()
-        self._markdown = markdown
-
-    def compose(self) -> ComposeResult:
-        """The page and a footer."""
-        with VerticalScroll():
-            yield Markdown(self._markdown)
-        yield Footer()
-
-
-class EventLog(ModalScreen[None]):
+class EventLog(Overlay):
     """Every event so far; Enter jumps to its step."""
 
     DEFAULT_CSS = "EventLog LineList { background: $surface; }"
@@ -90,8 +71,9 @@ class EventLog(ModalScreen[None]):
 
     def on_line_list_chosen(self, message: LineList.Chosen) -> None:
         """Jump to the step."""
-        self.dismiss()
-        self._go(self._first + message.index)
+        if not self.finished:
+            self.action_leave()
+            self._go(self._first + message.index)
 
 
 class ErrorSheet(TextSheet):

@@ -1,0 +1,41 @@
+"""What lies over the main screen: dialogs and sheets. It leaves once, and takes keys when it is there."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import ModalScreen
+
+LEAVE: list[BindingType] = [Binding("escape", "leave", "Leave")]
+
+
+class Overlay(ModalScreen[None]):
+    """A screen over the main one. Keys that come before it is there wait in the application."""
+
+    BINDINGS: ClassVar[list[BindingType]] = LEAVE
+
+    class Ready(Message):
+        """The overlay takes keys from here on."""
+
+        def __init__(self, overlay: "Overlay") -> None:
+            super().__init__()
+            self.overlay = overlay
+
+    ready = False
+    """Whether keys find what they are for; they wait until then."""
+    _finished = False
+
+    def on_screen_resume(self) -> None:
+        """Ask for what was typed ahead, now that a field has the focus."""
+        self.call_after_refresh(self.app.post_message, self.Ready(self))
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is leaving: the second Enter or Escape of two in one write finds it so."""
+        return self._finished
+
+    def action_leave(self) -> None:
+        """Leave, once."""
+        if not self._finished:
+            self._finished = True
+            self.dismiss()

@@ -2,12 +2,12 @@
 
 import pytest
 
-from execmem_tui.formats.procfiles import ModuleLine, SectionLine
+from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo, parse_vmallocinfo
-from execmem_tui.model.areas import AreaState
+from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.owners.evidence import Evidence
-from execmem_tui.owners.hashed import hidden_of, phase_areas, revealed
+from execmem_tui.owners.hashed import hidden_of, not_overlapping, phase_areas, revealed
 from tests.layouts import make_layout
 
 NAMES = (".text", ".data", ".rodata", ".data..ro_after_init", ".init.text")
@@ -171,3 +171,81 @@ def test_nothing_is_hidden_where_addresses_are_real_and_a_refused_list_is_not_em
     refused = Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=())
     assert hidden_of(refused, Evidence(), 4096)
     assert not hidden_of(refused, Evidence(), 4096).complete
+
+
+def _hashed(*chains: tuple[int, ...]) -> tuple[VmallocEntry, ...]:
+    """Areas in chains: within one, where an area ends the next begins."""
+    lines = []
+    for number, sizes in enumerate(chains, 1):
+        ends = [number * 0x10000 + 0xA7 * place for place in range(len(sizes) + 1)]
+        lines += [
+            f"0x{low:016x}-0x{high:016x} {size:7d} execmem_alloc+0x1/0x2 pages=1 vmalloc"
+            for low, high, size in zip(ends, ends[1:], sizes, strict=False)
+        ]
+    return parse_vmallocinfo("x", enumerate(lines, 1)).entries
+
+
+def test_chains_that_touch_are_both_placed_and_of_two_at_one_place_the_better_told() -> None:
+    base, length = 0x1000_0000, sum(SIZES)
+    sections = _sections("one", base, 5) + _sections("two", base + length, 5)
+    both = revealed(_hashed(SIZES, SIZES[:4]), Evidence(sections=sections), 4096)
+    assert both == [], "two alike: either could be either"
+    other = (0x7000, 0x8000, 0x9000, 0xA000, 0xB000)
+    places = [sum(other[:number]) for number in range(len(other))]
+    second = [
+        SectionLine(module="two", section=name, address=base + length + at)
+        for name, at in zip(NAMES, places, strict=True)
+    ]
+    evidence = Evidence(sections=_sections("one", base, 5) + second)
+    touching = revealed(_hashed(SIZES, other), evidence, 4096)
+    assert sorted(entry.start for entry in touching) == [
+        *(base + at for at in OFFSETS),
+        *(base + length + at for at in places),
+    ]
+    alone = Evidence(sections=_sections("one", base, 5))
+    (*better,) = revealed(_hashed(SIZES[:3], SIZES), alone, 4096)
+    assert [entry.size for entry in better] == list(SIZES)
+
+
+@pytest.mark.parametrize(("strays", "placed"), [(1, True), (2, False)])
+def test_a_chain_with_many_bases_inside_its_areas_lies_elsewhere(
+    strays: int, *, placed: bool
+) -> None:
+    """A few sections may be stale, of init memory that was freed; three in four must begin an area."""
+    base = 0x1000_0000
+    inside = [
+        SectionLine(module=f"s{number}", section=".text", address=base + 0xB000 + 0x1000 * number)
+        for number in range(strays)
+    ]
+    evidence = Evidence(sections=[*_sections("one", base, 4), *inside])
+    assert bool(revealed(_hashed(SIZES[:4]), evidence, 4096)) is placed
+
+
+@pytest.mark.parametrize(("areas", "pages", "placed"), [(1, 1, True), (2, 1, False), (1, 2, False)])
+def test_a_trampoline_is_placed_only_where_there_is_one_of_both(
+    areas: int, pages: int, *, placed: bool
+) -> None:
+    """Of two pages and one area, or the other way round, nobody can say which is which."""
+    lines = [
+        f"0x{0xA000 + number:016x}-0x{0xB000 + number:016x}    8192 create_trampoline+0x1/0x2"
+        for number in range(areas)
+    ]
+    info = parse_vmallocinfo("x", enumerate(lines, 1))
+    symbols = [
+        Symbol(
+            address=0x1000_0000 + 0x1000 * number,
+            kind="t",
+            name="ftrace_trampoline",
+            module="__builtin__ftrace",
+        )
+        for number in range(pages)
+    ]
+    found = revealed(info.entries, Evidence(symbols=symbols), 4096)
+    assert [entry.start for entry in found] == ([0x1000_0000] if placed else [])
+
+
+def test_areas_that_touch_do_not_overlap() -> None:
+    here = [Area(start=0x2000, size=0x1000)]
+    touching = [Area(start=0x1000, size=0x1000), Area(start=0x3000, size=0x1000)]
+    across = [Area(start=0x1000, size=0x1001), Area(start=0x2FFF, size=1), here[0]]
+    assert list(not_overlapping(here, [*touching, *across])) == touching

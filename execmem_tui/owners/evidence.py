@@ -150,7 +150,7 @@ class AreaEvidence:
         """
         owners = {str(symbol.module) for symbol in self.code}
         kinds = {symbol.kind.lower() for symbol in self.code}
-        if len(owners) != 1 or "t" in kinds or not kinds <= set("dbgsrv"):
+        if len(owners) != 1 or not kinds <= set("dbgsrv"):  # "t" is text
             return None
         return owners.pop(), "MOD_DATA" if kinds & set("dbgs") else "MOD_RODATA"
 

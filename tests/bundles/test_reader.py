@@ -75,6 +75,30 @@ def test_a_bundle_with_a_trace_verifies_and_replays(
     assert open_path(str(alone)).kind is SourceKind.REPLAY
 
 
+def test_a_folder_is_gone_into_only_where_there_is_one_way(tmp_path: Path) -> None:
+    """Which of two folders was meant nobody can say; of many files not each is looked into."""
+    (tmp_path / "one" / "deep").mkdir(parents=True)
+    text = "# tracer: nop\n"
+    (tmp_path / "one" / "deep" / "some-trace").write_text(text)
+    assert locate(tmp_path).name == "some-trace"
+    (tmp_path / "two").mkdir()
+    with pytest.raises(InputError, match="not a capture"):
+        locate(tmp_path)
+    for number in range(39):
+        (tmp_path / "one" / "deep" / f"file{number}").write_text("x")
+    assert locate(tmp_path / "one").name == "some-trace"
+    (tmp_path / "one" / "deep" / "file39").write_text("x")
+    with pytest.raises(InputError, match="not a capture"):
+        locate(tmp_path / "one")
+
+
+def test_a_hidden_file_alone_is_not_what_was_meant(tmp_path: Path) -> None:
+    """File managers leave them everywhere."""
+    (tmp_path / ".DS_Store").write_text("# tracer: nop\n")
+    with pytest.raises(InputError, match="not a capture"):
+        locate(tmp_path)
+
+
 @pytest.mark.parametrize("name", ["..", "../..", "armhf-6.12.107/../..", "armhf-6.12.107/.."])
 def test_a_member_s_name_cannot_lead_out_of_its_archive(tmp_path: Path, name: str) -> None:
     """``ARCHIVE/..`` is a folder that exists: the private place that the archive is unpacked in."""

@@ -324,3 +324,15 @@ def test_a_pack_that_is_not_cached_is_the_start() -> None:
     assert layout.range_of(TEXT).start == base + 0x1D2000
     assert layout.range_of(TEXT).provenance is Provenance.DERIVED
     assert "the first BPF pack, which is made at boot" in layout.notes[-1]
+
+
+def test_iomem_without_root_or_of_another_boot_tells_nothing() -> None:
+    """Without root all addresses are 0; an image of more than 1 GiB is two boots mixed up."""
+    text = 0xFFFFFFFF81000000
+    symbols = {"_text": text}
+    zeros = "  00000000-00000000 : Kernel code"
+    assert image_symbols_from_iomem([(1, zeros)], symbols) == {}
+    fits = "  01000000-40ffffff : Kernel code"
+    assert image_symbols_from_iomem([(1, fits)], symbols) == {"_end": text + (1 << 30)}
+    beyond = "  01000000-41000000 : Kernel code"
+    assert image_symbols_from_iomem([(1, beyond)], symbols) == {}

@@ -69,15 +69,6 @@ def _matches(
                 raise InputError(path, number, f"not a line of {what}")
 
 
-def is_mapping_symbol(name: str) -> bool:
-    """Whether a symbol marks what follows as code or data and names nothing.
-
-    include/linux/module_symbol.h: is_mapping_symbol. arm64 and arm have ``$x``, ``$a``, ``$t`` and
-    ``$d``; riscv and loongarch ``.L`` and ``L0``.
-    """
-    return name.startswith(("$", ".L", "L0"))
-
-
 def parse_kallsyms(path: str, lines: Lines) -> list[Symbol]:
     """Read /proc/kallsyms; foreign lines are skipped while they are few.
 
@@ -98,7 +89,8 @@ def parse_kallsyms(path: str, lines: Lines) -> list[Symbol]:
 def is_mapping_symbol(name: str) -> bool:
     """Whether a name marks a change of code and data and is nobody's: ``$x``, ``$d.4``, ``.L12``.
 
-    The kernel skips them as well (include/linux/module_symbol.h: is_mapping_symbol).
+    The kernel skips them as well (include/linux/module_symbol.h: is_mapping_symbol). arm64 and arm
+    have ``$x``, ``$a``, ``$t`` and ``$d``; riscv and loongarch ``.L`` and ``L0``.
     """
     return name.startswith((".L", "L0")) or _MAPPING.fullmatch(name) is not None
 

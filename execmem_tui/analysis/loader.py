@@ -249,14 +249,19 @@ class LoaderCheck:
             plan = self._plans[name] = Plan(module, labels, sizes, self.rules.steps(module))
         return plan
 
-    def _judge_load(self, line: int, plan: Plan, task: TaskWindow) -> None:
-        sizes = [area.size for area in task.areas]
+    def _plan_of_this_build(self, plan: Plan, sizes: list[int]) -> Plan:
+        """Return the plan, or the other catalogue's where that one is right: from then on it is the first."""
         if sizes != plan.sizes and len(self._catalogues) > 1:
             module = self._catalogues[1][plan.module.name]
             if self.rules.requests(module)[1] == sizes:
                 self._catalogues.reverse()
                 self._plans.clear()
-                plan = self._plan(module.name) or plan
+                return self._plan(module.name) or plan
+        return plan
+
+    def _judge_load(self, line: int, plan: Plan, task: TaskWindow) -> None:
+        sizes = [area.size for area in task.areas]
+        plan = self._plan_of_this_build(plan, sizes)
         module, labels, expected = plan.module, plan.labels, plan.sizes
         first = 0
         if not self.rules.separate:

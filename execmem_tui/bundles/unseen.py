@@ -16,6 +16,7 @@ from execmem_tui.formats.vmallocinfo import VmallocEntry
 from execmem_tui.model.capability import FtraceMemory
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.units import Address
 from execmem_tui.owners import ftrace_pages, kprobe_pages
 
 _PERCPU = "pcpu_get_vm_areas"
@@ -86,32 +87,37 @@ def mended(
         seen: what the events between them name.
     """
     first = list(first)
-    busy = [(entry.start, entry.end) for entry in first if not entry.lazy]
-    lazy = tuple((entry.start, entry.end) for entry in first if entry.lazy)
+    busy = [entry for entry in first if not entry.lazy]
+    lazy = [entry for entry in first if entry.lazy]
     gone = set(seen.overlapped)
     new: list[VmallocEntry] = []
     if following is not None:
-        known = {entry.start for entry in first}
         later = [entry for entry in following if not entry.lazy]
-        there = {(entry.start, entry.end) for entry in later}
-        gone |= {area for area in busy if area not in there and area[0] not in seen.freed}
-        # percpu chunks have no event at all: the replay places them behind what they follow
-        new = [
-            entry
-            for entry in later
-            if entry.start not in known
-            and entry.start not in seen.allocated
-            and not (entry.caller or "").startswith(_PERCPU)
-        ]
+        there = set(_spans(later))
+        gone |= {area for area in _spans(busy) if area not in there and area[0] not in seen.freed}
+        new = _unseen(later, {entry.start for entry in first} | seen.allocated)
     if any(_purges(layout, entry) for entry in new):
-        lazy = ()
+        lazy = []
     return Start(
-        busy=(
-            *(area for area in busy if area not in gone),
-            *((entry.start, entry.end) for entry in new),
-        ),
-        lazy=lazy,
+        busy=(*(area for area in _spans(busy) if area not in gone), *_spans(new)),
+        lazy=tuple(_spans(lazy)),
     )
+
+
+def _spans(entries: Iterable[VmallocEntry]) -> list[Interval]:
+    return [(entry.start, entry.end) for entry in entries]
+
+
+def _unseen(later: Iterable[VmallocEntry], known: set[Address]) -> list[VmallocEntry]:
+    """Return the areas that came without an event.
+
+    percpu chunks never have one: the replay places them behind what they follow.
+    """
+    return [
+        entry
+        for entry in later
+        if entry.start not in known and not (entry.caller or "").startswith(_PERCPU)
+    ]
 
 
 def _purges(layout: Layout | None, entry: VmallocEntry) -> bool:

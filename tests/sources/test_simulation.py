@@ -205,11 +205,17 @@ def test_the_map_is_the_allocators_own_state(
         for start in (*cache.busy, *(start for start, _ in cache.free()))
         if (block := vmalloc.enclosing(start)) is not None
     }
-    live = dict(shown[AreaState.LIVE])
     plain = {area.start: area.end for area in vmalloc.busy.values() if area.start not in blocks}
-    pieces = {start: end for start, end in live.items() if start not in plain}
-    assert {start: end for start, end in live.items() if start in plain} == plain
-    assert set(pieces) == set(cache.busy)
-    assert all(pieces[start] - cache.busy[start] in (0, guard) for start in pieces)
+    assert_live(dict(shown[AreaState.LIVE]), plain, cache.busy, guard)
     for before, after in itertools.pairwise(areas):
         assert before.end <= after.start
+
+
+def assert_live(
+    live: dict[int, int], plain: dict[int, int], cached: dict[int, int], guard: int
+) -> None:
+    """What is shown as live: vmalloc's areas but for cache blocks, and the cache's busy pieces."""
+    pieces = {start: end for start, end in live.items() if start not in plain}
+    assert {start: end for start, end in live.items() if start in plain} == plain
+    assert set(pieces) == set(cached)
+    assert all(pieces[start] - cached[start] in (0, guard) for start in pieces)

@@ -20,6 +20,7 @@ _VALUES: Final = (
     ("BPF packs", "packs"),
     ("ROX blocks", "rox.blocks"),
     ("free bytes in the ROX cache", "rox.free"),
+    ("set_memory calls", "set_memory"),
     ("failed loads", "failed_loads"),
     ("bytes of failed loads", "wasted"),
     ("most bytes held at once", "peak"),

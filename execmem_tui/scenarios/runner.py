@@ -87,6 +87,7 @@ OUTCOME_NAMES: Final = (
     "trampolines",
     "rox.blocks",
     "rox.free",
+    "set_memory",
     "vmalloc.used",
     "failed_loads",
     "wasted",

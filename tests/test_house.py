@@ -50,6 +50,7 @@ def test_the_core_loads_neither_textual_nor_rich() -> None:
         "owners",
         "bundles",
         "replay",
+        "commands",
         "sources",
         "analysis",
         "view",

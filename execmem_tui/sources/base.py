@@ -6,13 +6,13 @@ from typing import Protocol, runtime_checkable
 
 from attrs import frozen
 
+from execmem_tui.commands.by_hand import Again
+from execmem_tui.commands.preview import Preview
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes
-from execmem_tui.sources.commands import Again
-from execmem_tui.sources.preview import Preview
 
 
 class SourceKind(StrEnum):

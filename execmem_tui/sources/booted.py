@@ -11,6 +11,7 @@ from typing import Final
 from attrs import frozen
 
 from execmem_tui.arch import resolve
+from execmem_tui.commands.by_hand import Command
 from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.modules import Modules
@@ -20,7 +21,6 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.units import Address, Bytes
-from execmem_tui.sources.commands import Command
 from execmem_tui.sources.simulation import Simulation, checked_cpus
 
 CPUS: Final = 8

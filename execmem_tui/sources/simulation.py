@@ -5,6 +5,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from execmem_tui.arch import resolve
+from execmem_tui.commands.by_hand import (
+    Again,
+    Command,
+    insert,
+    load_module,
+    make_room,
+    remove,
+    why_not_unload,
+)
+from execmem_tui.commands.fill import fill, why_not_fill
+from execmem_tui.commands.preview import Preview, preview
 from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.modules import Modules
@@ -16,17 +27,6 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
 from execmem_tui.sources.base import SourceKind
-from execmem_tui.sources.commands import (
-    Again,
-    Command,
-    insert,
-    load_module,
-    make_room,
-    remove,
-    why_not_unload,
-)
-from execmem_tui.sources.fill import fill, why_not_fill
-from execmem_tui.sources.preview import Preview, preview
 
 _CHECKPOINT_EVERY: Final = 64
 """Commands between two copies of the kernel: an undo replays at most this many."""

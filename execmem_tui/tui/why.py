@@ -6,11 +6,11 @@ from functools import partial
 from attrs import evolve, frozen
 
 from execmem_tui.analysis.why import Why, ask, placed_at, why
+from execmem_tui.commands.by_hand import Again
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Failed
 from execmem_tui.model.units import KIB, Address, Bytes
 from execmem_tui.sources.base import Commanded, Source
-from execmem_tui.sources.commands import Again
 from execmem_tui.sources.what_if import what_if, why_not_what_if
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.panes import PANES

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from execmem_tui.analysis.room import Shortage
 from execmem_tui.analysis.why import Passed, ask, in_the_way, placed_at, why
 from execmem_tui.arch import resolve
+from execmem_tui.commands.by_hand import Again
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Failed
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
-from execmem_tui.sources.commands import Again
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.sources.what_if import what_if
 from tests.layouts import PAGE, make_area, make_layout

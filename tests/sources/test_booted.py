@@ -3,13 +3,13 @@
 import pytest
 
 from execmem_tui.arch import architecture, architectures
+from execmem_tui.commands.fill import why_not_fill
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Failed
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.rules import JitMemory
 from execmem_tui.sources.booted import open_booted
-from execmem_tui.sources.fill import why_not_fill
 from execmem_tui.sources.scenario_play import play_scenario
 from execmem_tui.sources.simulation import Simulation
 

@@ -4,6 +4,8 @@ import pytest
 from attrs import evolve
 
 from execmem_tui.arch import resolve
+from execmem_tui.commands.by_hand import load_module
+from execmem_tui.commands.preview import preview
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.modules import Modules
@@ -13,8 +15,6 @@ from execmem_tui.model.events import Allocated
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
-from execmem_tui.sources.commands import load_module
-from execmem_tui.sources.preview import preview
 from execmem_tui.sources.simulation import open_simulation
 from execmem_tui.sources.what_if import what_if, why_not_what_if
 

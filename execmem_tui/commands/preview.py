@@ -2,11 +2,11 @@
 
 from attrs import frozen
 
+from execmem_tui.commands.by_hand import Command
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Allocated, Failed, Freed
 from execmem_tui.model.units import Address, Bytes, format_size
-from execmem_tui.sources.commands import Command
 
 
 @frozen(kw_only=True)

@@ -1,0 +1,1 @@
+"""What a simulated kernel can be told: load, remove, fill, and where something would lie."""

@@ -46,17 +46,21 @@ def _picture() -> str:
 
 def _ten_keys() -> str:
     actions = {action.id: action for action in ACTIONS}
-    rows = [f"| `{spelled(actions[name].keys)}` | {actions[name].help} |" for name in TEN_KEYS]
-    return "\n".join(["| key | does |", "|---|---|", *rows])
+    return "\n".join(
+        f"- `{spelled(actions[name].keys)}`: {actions[name].help}" for name in TEN_KEYS
+    )
 
 
-def _commands(*, short: bool = False) -> str:
-    """Return the table of commands; `short`: of each only what it is, not what it shows."""
-    ends = ":" if short else "\n"
+def _short_commands() -> str:
+    """Return a line for each command: what it is, not what all it shows."""
+    rows = ["- `execmem-tui [SOURCE]`: the application"]
+    rows += [f"- `execmem-tui {name}`: {load(name).HELP.partition(':')[0]}" for name in COMMANDS]
+    return "\n".join(rows)
+
+
+def _commands() -> str:
     rows = ["| `execmem-tui [SOURCE]` | the application |"]
-    rows += [
-        f"| `execmem-tui {name}` | {load(name).HELP.partition(ends)[0]} |" for name in COMMANDS
-    ]
+    rows += [f"| `execmem-tui {name}` | {load(name).HELP} |" for name in COMMANDS]
     return "\n".join(["| command | what it answers |", "|---|---|", *rows])
 
 
@@ -79,7 +83,7 @@ def generated() -> dict[Path, str]:
     for name, content in (
         ("picture", _picture()),
         ("ten keys", _ten_keys()),
-        ("commands", _commands(short=True)),
+        ("commands", _short_commands()),
         ("pages", _pages()),
     ):
         readme = _between(readme, name, content)

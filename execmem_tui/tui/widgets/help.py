@@ -1,7 +1,5 @@
 """Help beside the map: what the keys do, grouped, then the words."""
 
-from importlib.resources import files
-
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -9,6 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
 
+from execmem_tui.help import page
 from execmem_tui.view.actions import ACTIONS, Action
 from execmem_tui.view.help import help_groups
 
@@ -47,8 +46,7 @@ class HelpPanel(VerticalScroll, can_focus=True):
         for heading, lines in help_groups(self.actions, _WIDTH - 4):
             text = Text("\n").join(Text.assemble((keys, "bold"), what) for keys, what in lines)
             content += [Static(heading, classes="heading"), Static(text, classes="keys")]
-        words = files("execmem_tui") / "tui" / "help" / "words.md"
-        return [*content, Markdown(words.read_text(encoding="utf-8"))]
+        return [*content, Markdown(page("words"))]
 
     def close(self) -> None:
         """Go away."""

@@ -17,7 +17,8 @@ from execmem_tui.cli.source_options import (
     add_layout_arguments,
     parse_overrides,
 )
-from execmem_tui.model.documents import SignedHex, TypeName, document, plain
+from execmem_tui.cli.terminal import columns as page_columns
+from execmem_tui.model.documents import Count, SignedHex, TypeName, document, plain
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
@@ -70,8 +71,37 @@ class ExplanationDocument:
     steps: Sequence[StepDocument]
 
 
+@document
+class WindowDocument:
+    """One window as distances from the kernel image, bytes; `high` is exclusive."""
+
+    types: Sequence[TypeName]
+    fallback: bool
+    low: int
+    high: int
+
+
+@document
+class PictureRowDocument:
+    """One architecture; no window where they are not known, no reach where it is not relative."""
+
+    arch: str
+    variant: str
+    image: Count
+    reach: Sequence[int] | None
+    windows: Sequence[WindowDocument]
+
+
+@document
+class PictureDocument:
+    """``--picture``: every architecture by distance from the kernel."""
+
+    rows: Sequence[PictureRowDocument]
+
+
 DOCUMENTS = (
     RangesDocument,
+    PictureDocument,
     LayoutsDiffDocument,
     ExplanationDocument,
     PairReachDocument,
@@ -91,6 +121,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="every layout there is, or those of --arch, --kernel, --variant",
     )
+    parser.add_argument(
+        "--picture",
+        action="store_true",
+        help="all architectures on one page, by distance from the kernel",
+    )
+    parser.add_argument("--width", type=int, help="columns of the picture; the terminal's, or 100")
     parser.add_argument(
         "--type", help="only this type: MODULE_TEXT, KPROBES, FTRACE, BPF, MODULE_DATA"
     )
@@ -128,6 +164,8 @@ def run(args: argparse.Namespace) -> int:
         return _diff(args)
     if args.explain is not None:
         return _explain(args)
+    if args.picture:
+        return _picture(args)
     if args.dmesg is not None or args.reach is not None or args.proposed:
         return _lens(args)
     layouts = _layouts(args)
@@ -143,6 +181,38 @@ def run(args: argparse.Namespace) -> int:
         write_lines(([""] if index else []) + layout_lines(layout, kinds))
         if args.type is None:
             write_lines(["", *callers_lines(layout)])
+    return 0
+
+
+def _picture(args: argparse.Namespace) -> int:
+    from execmem_tui.view.picture import picture, picture_lines
+
+    rows = picture(args.kernel or DEFAULT_KERNEL)
+    if not args.json:
+        write_lines(picture_lines(rows, page_columns(args.width)))
+        return 0
+    write_json(
+        PictureDocument(
+            rows=[
+                PictureRowDocument(
+                    arch=row.arch,
+                    variant=row.variant,
+                    image=row.image,
+                    reach=row.reach,
+                    windows=[
+                        WindowDocument(
+                            types=[kind.name for kind in bar.types],
+                            fallback=bar.fallback,
+                            low=bar.low,
+                            high=bar.high,
+                        )
+                        for bar in row.bars
+                    ],
+                )
+                for row in rows
+            ]
+        )
+    )
     return 0
 
 

@@ -6,7 +6,8 @@ as they are, not as they were when a script was written.
 
 import argparse
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from execmem_tui.cli.commands import APPLICATION, COMMANDS, load, parser_of
@@ -60,12 +61,29 @@ def _pages() -> Iterable[str]:
     return (*pages(), *COMMANDS)
 
 
+def _themes() -> Iterable[str]:
+    from execmem_tui.files.user import config_root, theme_root
+
+    return (
+        path.stem
+        for root in (theme_root(), config_root() / "themes")
+        for path in root.glob("*.toml")
+    )
+
+
+def _live(others: Sequence[str]) -> Iterable[str]:
+    return (*others, "live")
+
+
+_SOURCES: Final = ("source", "sources", "files")
+"""Arguments that are files, or the running kernel."""
 _NAMES: Final[dict[str, Callable[[], Iterable[str]]]] = {
     "arch": _architectures,
     "type": _types,
     "explain": _types,
     "scenario": _scenarios,
     "page": _pages,
+    "theme": _themes,
     "kaslr": lambda: ("off", "example"),
 }
 """What completes an argument, by its ``dest``; all else is a file."""
@@ -108,8 +126,9 @@ def parser_for(line: str) -> argparse.ArgumentParser:
     for action in chosen._actions:  # noqa: SLF001 - argparse has no other list of them
         if action.dest in _NAMES:
             _complete(action, _NAMES[action.dest])
-        elif action.dest == "source" and chosen is parser:
-            _complete(action, lambda: (*COMMANDS, "live") if not word else (), files=files)
+        elif action.dest in _SOURCES:
+            first = COMMANDS if chosen is parser and not word else ()
+            _complete(action, partial(_live, first), files=files)
     return parser
 
 

@@ -26,7 +26,7 @@ def completed(line: str, folder: Path) -> list[str]:
         "COMP_POINT": str(len(line)),
     }
     subprocess.run([sys.executable, "-m", "execmem_tui"], env=environment, cwd=folder, check=True)
-    return [word.strip() for word in answer.read_text(encoding="utf-8").split("\v")]
+    return [word.strip() for word in answer.read_text(encoding="utf-8").split("\v") if word]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,11 @@ def completed(line: str, folder: Path) -> list[str]:
         ("execmem-tui ranges --expl", ["--explain"]),
         ("execmem-tui ranges --explain KP", ["KPROBES"]),
         ("execmem-tui map capt", ["captured.tar"]),
+        ("execmem-tui map ra", []),
+        ("execmem-tui map li", ["live"]),
+        ("execmem-tui diagnose li", ["live"]),
+        ("execmem-tui trace.txt ra", []),
+        ("execmem-tui --theme execmem-l", ["execmem-light"]),
         ("execmem-tui --kaslr ", ["off", "example"]),
     ],
 )

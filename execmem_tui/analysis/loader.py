@@ -3,20 +3,31 @@
 Requests, purges, deferred frees of init memory, unload.
 
 A load is what one task does up to its ``module_load`` event; what is freed after ``module_free`` is
-an unload. The steps of a task are kept as letters: A an area, p a purge, F a failed attempt, B a
-block of the ROX cache.
+an unload.
 """
 
-import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, cast
 
-from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
-from execmem_tui.analysis.loads import Load, LoaderMiss, Plan, TaskWindow
+from execmem_tui.analysis.init_frees import BATCHES, InitBatches
+from execmem_tui.analysis.loads import (
+    COMPANION,
+    FALLBACK,
+    ExpectedLoad,
+    Load,
+    LoaderMiss,
+    LoaderRules,
+    Step,
+    TaskWindow,
+    contains,
+    spelled,
+    straight,
+)
 from execmem_tui.analysis.rox_text import CachedText, RoxText
 from execmem_tui.analysis.verify_documents import LoaderDocument
 from execmem_tui.consumers.catalogue import Catalogue
+from execmem_tui.consumers.load_sequence import AFTER_INIT as AFTER_INIT_REGION
 from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
 from execmem_tui.formats.trace import (
     ALLOC,
@@ -44,8 +55,7 @@ _REMEMBERED: Final = 4096
 """Misses; more are only counted."""
 _TASKS: Final = 1024
 """Tasks watched at once."""
-_FALLBACK: Final = re.compile(r"FpF?A")
-_BLOCK: Final = re.compile(r"(?:FpF?)?Bp")
+AFTER_INIT: Final = "loader purge after init"
 
 
 class LoaderCheck:
@@ -84,15 +94,18 @@ class LoaderCheck:
         self._tasks: dict[str, TaskWindow] = {}
         self._loaded: dict[str, Load] = {}
         self._owners: dict[int, tuple[Load, str]] = {}
-        self._plans: dict[str, Plan] = {}
+        self._expected: dict[str, ExpectedLoad] = {}
         self._by_sizes: dict[tuple[int, ...], tuple[str, list[str]]] = {}
         self._lost = False
+        self._initialising: dict[str, Load] = {}
+        """The newest load of each task."""
+        self._batches = InitBatches()
 
     def watch(self, lines: Iterable[TraceLine]) -> Iterator[TraceLine]:
         """Take each line and pass it on."""
         return map(full, self.watch_events(map(event_of, lines)))
 
-    def watch_events(self, events: Iterable[Event]) -> Iterator[Event]:  # noqa: C901 - the hottest loop, a call costs
+    def watch_events(self, events: Iterable[Event]) -> Iterator[Event]:  # noqa: C901, PLR0912 - the hottest loop, a call costs
         """Take each event and pass it on."""
         tasks, owners, cached, separate = (
             self._tasks,
@@ -100,6 +113,7 @@ class LoaderCheck:
             self.rules.cached,
             self.rules.separate,
         )
+        initialising = self._initialising
         vstart, vend = self.rules.window
         new = tuple.__new__  # no time is asked for
         blocks: Collection[int] = () if self.rox is None else self.rox.seen_blocks
@@ -107,10 +121,12 @@ class LoaderCheck:
             kind, number, (task, cpu), _, start, said = event
             if kind == PURGE:
                 if task in tasks:
-                    tasks[task].step("p", number)
+                    tasks[task].step(Step.PURGE, number)
                 elif cached:
                     # text comes from the cache before the first area that the trace shows
-                    self._new_task(task).step("p", number)
+                    self._new_task(task).step(Step.PURGE, number)
+                if task in initialising:
+                    initialising[task].purges += 1
             elif kind == ALLOC:
                 if not separate or said[2] != vstart or said[3] != vend:
                     self._alloc(new(Alloc, (number, 0.0, task, cpu, start, *said)))
@@ -187,9 +203,9 @@ class LoaderCheck:
         elif task.freed:
             self._end_of_window(task, line.line)
         if line.failed:
-            task.step("F", line.line)
+            task.step(Step.FAILED, line.line)
         elif rules.cached and line.align >= rules.page_size * rules.page_size // 8:
-            task.step("B", line.line)
+            task.step(Step.BLOCK, line.line)
             task.last = line.size
             if self.rox is not None:
                 self.rox.block(line.line, line.start, line.size - rules.page_size)
@@ -204,13 +220,13 @@ class LoaderCheck:
         rules = self.rules
         if line.failed:
             return
-        if task.steps[-3:] == ["F", "p", "F"]:
+        if tuple(task.steps[-3:]) == FALLBACK[:3]:
             self._area(task, line)
             return
-        if task.steps[-1:] in (["A"], ["B"]):
+        if task.steps[-1:] in ([Step.AREA], [Step.BLOCK]):
             array = page_array(task.last - rules.page_size, rules.page_size, rules.word_bits)
             if array and line.size == array + rules.page_size:
-                if task.steps[-1] == "A":
+                if task.steps[-1] is Step.AREA:
                     task.areas.append(line)
                 return
         if not task.areas:
@@ -219,7 +235,7 @@ class LoaderCheck:
 
     def _area(self, task: TaskWindow, line: Alloc) -> None:
         self._owners.pop(line.start, None)
-        task.step("A", line.line)
+        task.step(Step.AREA, line.line)
         task.areas.append(line)
         task.last = line.size
         if len(task.areas) > 2 * _KEEP:
@@ -229,37 +245,39 @@ class LoaderCheck:
         words = line.text.split()
         task = self._tasks.setdefault(line.task, TaskWindow())
         name = words[0] if words else ""
-        plan = self._plan(name)
-        if plan is None:
+        expected = self._expect(name)
+        if expected is None:
             self.unclaimed["module not in the catalogue"] += 1
             if self.rox is not None:
                 self.rox.stranger(line.line)
         else:
-            self._judge_load(line.line, plan, task)
+            self._judge_load(line, expected, task)
         del self._tasks[line.task]
 
-    def _plan(self, name: str) -> Plan | None:
+    def _expect(self, name: str) -> ExpectedLoad | None:
         """Return what a load of a module does, None where it is in no catalogue."""
-        plan = self._plans.get(name)
-        if plan is None:
+        expected = self._expected.get(name)
+        if expected is None:
             module = self._catalogues[0].get(name)
             if module is None:
                 return None
             labels, sizes = self.rules.requests(module)
-            plan = self._plans[name] = Plan(module, labels, sizes, self.rules.steps(module))
-        return plan
+            steps = self.rules.steps(module)
+            expected = self._expected[name] = ExpectedLoad(module, labels, sizes, steps)
+        return expected
 
-    def _plan_of_this_build(self, plan: Plan, sizes: list[int]) -> Plan:
+    def _plan_of_this_build(self, plan: ExpectedLoad, sizes: list[int]) -> ExpectedLoad:
         """Return the plan, or the other catalogue's where that one is right: from then on it is the first."""
         if sizes != plan.sizes and len(self._catalogues) > 1:
             module = self._catalogues[1][plan.module.name]
             if self.rules.requests(module)[1] == sizes:
                 self._catalogues.reverse()
-                self._plans.clear()
-                return self._plan(module.name) or plan
+                self._expected.clear()
+                return self._expect(module.name) or plan
         return plan
 
-    def _judge_load(self, line: int, plan: Plan, task: TaskWindow) -> None:
+    def _judge_load(self, event: Other, plan: ExpectedLoad, task: TaskWindow) -> None:
+        line = event.line
         sizes = [area.size for area in task.areas]
         plan = self._plan_of_this_build(plan, sizes)
         module, labels, expected = plan.module, plan.labels, plan.sizes
@@ -274,7 +292,7 @@ class LoaderCheck:
             return
         same_regions = good or (self.near and len(sizes) == len(expected))
         self._count(good, line, module.name, self._kind, expected, sizes)
-        self.fallback_loads += "FpFA" in "".join(task.steps)
+        self.fallback_loads += contains(task.steps, FALLBACK)
         if same_regions or not self.near:
             self._judge_steps(line, plan, task)
         live = {}
@@ -285,21 +303,32 @@ class LoaderCheck:
                 for label, area in zip(labels, areas, strict=True)
                 if label != COMPANION
             }
-        load = Load(module.name, line, module, live)
-        self._loaded[module.name] = load
-        for region, start in live.items():
-            self._owners[start] = load, region
+        begun = task.areas[first].line if first < len(task.areas) else line
+        load = Load(module.name, line, module, live, task=event.task, begun=begun)
+        self._remember(load)
         if self.rox is not None:
             text, at, init_at, block, init_block = self._cached_text(load, task)
             self.rox.load(text, at, init_at, block=block, init_block=init_block)
 
-    def _judge_steps(self, line: int, plan: Plan, task: TaskWindow) -> None:
+    def _remember(self, load: Load) -> None:
+        """Wait for the end of its init, the frees of its init memory, and its unload."""
+        if len(self._initialising) > _TASKS:
+            self._initialising.clear()
+        self._initialising[load.task] = load
+        if self.rules.freed_after_init(load.live):
+            self._batches.loaded(load)
+        self._loaded[load.name] = load
+        for region, start in load.live.items():
+            self._owners[start] = load, region
+
+    def _judge_steps(self, line: int, plan: ExpectedLoad, task: TaskWindow) -> None:
         if not self.rules.separate:
             return
-        steps = "".join(task.steps)
-        plain = _FALLBACK.sub("A", _BLOCK.sub("", steps) if self.rules.cached else steps)
-        wanted = plan.steps
-        same = plain == wanted if self.rules.purges else plain.replace("p", "") == wanted
+        found = straight(task.steps, cached=self.rules.cached)
+        if not self.rules.purges:
+            found = [step for step in found if step is not Step.PURGE]
+        plain, wanted = spelled(found), spelled(plan.steps)
+        same = plain == wanted
         if not same and not self._whole and (wanted.endswith(plain) or plain.endswith(wanted)):
             self.unclaimed["purges of a load that began before the trace"] += 1
             return
@@ -315,9 +344,9 @@ class LoaderCheck:
         step = 0
         for region in areas:
             populated = False
-            while task.steps[step : step + 1] in (["B"], ["F"]):
-                populated = populated or task.steps[step] == "B"
-                step += 2 if task.steps[step + 1 : step + 2] == ["p"] else 1
+            while task.steps[step : step + 1] in ([Step.BLOCK], [Step.FAILED]):
+                populated = populated or task.steps[step] is Step.BLOCK
+                step += 2 if task.steps[step + 1 : step + 2] == [Step.PURGE] else 1
             if region in TEXTS:
                 at[region] = (task.lines[step] if step < len(task.lines) else load.line), populated
             else:
@@ -333,6 +362,7 @@ class LoaderCheck:
         self._end_of_window(task, line.line)
         load = self._loaded.pop(words[0] if words else "", None)
         if load is not None:
+            self._batches.forget(load)
             task.unloading = load
             task.unloaded = []
         elif self.rox is not None and words:
@@ -388,6 +418,9 @@ class LoaderCheck:
             self.rox.free_init(
                 load.name, line.line if task is None else _third_purge(task, line.line)
             )
+        if not load.freed:
+            self._judge_after_init(load, line.line)
+            self._judge_batch(load, line.line)
         load.freed.append(region)
         load.live.pop(region)
         same = load.freed_by in ("", line.task)
@@ -396,6 +429,24 @@ class LoaderCheck:
         if len(load.freed) == len(expected):
             good = same and load.freed == expected
             self._count(good, line.line, load.name, "loader init frees", expected, load.freed)
+
+    def _judge_after_init(self, load: Load, line: int) -> None:
+        """Init is over when its memory is freed: the purge of its last step was made."""
+        self._initialising.pop(load.task, None)
+        wanted = self.rules.after_init(load.module)
+        # init itself may purge as well; only of a module with such memory one is known to be due
+        if self.near or not self.rules.purges or AFTER_INIT_REGION not in load.module.sizes:
+            return
+        good = (load.purges > 0) == (wanted > 0)
+        said = f"{load.purges} purges"
+        self._count(good, line, load.name, AFTER_INIT, [f"{wanted} purges"], [said])
+
+    def _judge_batch(self, load: Load, line: int) -> None:
+        verdict = self._batches.freed(load)
+        if verdict is None or self._batches.raced:
+            return
+        expected, found = verdict
+        self._count(expected == found, line, load.name, BATCHES, [expected], [found])
 
     def _end_of_window(self, task: TaskWindow, line: int) -> None:
         """A window that ends without a load.
@@ -463,7 +514,7 @@ def _third_purge(task: TaskWindow, line: int) -> int:
         (
             at
             for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True)
-            if step == "p"
+            if step is Step.PURGE
         ),
         line,
     )

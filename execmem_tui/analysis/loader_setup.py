@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from execmem_tui.analysis.loader import LoaderCheck
-from execmem_tui.analysis.loader_rules import LoaderRules
+from execmem_tui.analysis.loads import LoaderRules
 from execmem_tui.analysis.rox_text import RoxText, Truth
 from execmem_tui.arch import resolve
 from execmem_tui.bundles.trace_run import TraceRun

@@ -7,8 +7,8 @@ from typing import Final
 from attrs import frozen
 
 from execmem_tui.analysis.loader import LoaderCheck
-from execmem_tui.analysis.loader_rules import LoaderRules
 from execmem_tui.analysis.loader_setup import loader_check
+from execmem_tui.analysis.loads import LoaderRules, Step
 from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.consumers.catalogue import REGIONS, Module
 from execmem_tui.formats.trace import TraceLine
@@ -38,8 +38,17 @@ class _NoGuards(LoaderRules):
 class _FewerPurges(LoaderRules):
     """Wrong on purpose: one permission change less."""
 
-    def steps(self, module: Module) -> str:
+    def steps(self, module: Module) -> list[Step]:
         return super().steps(module)[:-1]
+
+
+@frozen(kw_only=True)
+class _NothingAfterInit(LoaderRules):
+    """Wrong on purpose: what is read-only after init stays writable."""
+
+    def after_init(self, module: Module) -> int:
+        del module
+        return 0
 
 
 @frozen(kw_only=True)
@@ -98,6 +107,7 @@ WRONG_LOADER: Final[tuple[tuple[str, type[LoaderRules], type[RoxCache]], ...]] =
     ("loader: regions from last to first", _LastFirst, RoxCache),
     ("loader: no guard pages", _NoGuards, RoxCache),
     ("loader: one permission change less", _FewerPurges, RoxCache),
+    ("loader: no permission change after init", _NothingAfterInit, RoxCache),
     ("loader: init data is freed first", _InitDataFirst, RoxCache),
     ("loader: data is freed in its turn", _DataInItsTurn, RoxCache),
     ("ROX cache: the highest piece", LoaderRules, _HighestPiece),

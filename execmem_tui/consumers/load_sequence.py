@@ -13,6 +13,8 @@ TEXTS: Final = ("MOD_TEXT", "MOD_INIT_TEXT")
 """EXECMEM_MODULE_TEXT; all others are EXECMEM_MODULE_DATA."""
 INITS: Final = ("MOD_INIT_TEXT", "MOD_INIT_DATA", "MOD_INIT_RODATA")
 """Freed after init, in this order (do_free_init)."""
+AFTER_INIT: Final = "MOD_RO_AFTER_INIT"
+"""Made read-only when init is over (module_enable_rodata_ro_after_init)."""
 HOTPATCH: Final = "FTRACE_HOTPATCH"
 """s390: the EXECMEM_FTRACE area of one module (module_alloc_ftrace_hotpatch_trampolines)."""
 

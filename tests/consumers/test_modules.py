@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execmem_tui.analysis.loader_rules import COMPANION, LoaderRules
+from execmem_tui.analysis.loads import COMPANION, LoaderRules, spelled
 from execmem_tui.arch import resolve
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.ledger import Ledger
@@ -111,8 +111,9 @@ def test_a_load_makes_the_steps_that_traces_show(arch: str, kernel: str, name: s
         if isinstance(each, AllocVmapArea) and each.align <= 1 << 20
     ]
     assert asked == sizes
-    expected = rules.steps(module)
-    after_init = "p" if layout.set_memory_purges and "MOD_RO_AFTER_INIT" in module.sizes else ""
+    expected = spelled(rules.steps(module))
+    after_init = "p" * rules.after_init(module)
+    assert bool(after_init) == (layout.set_memory_purges and "MOD_RO_AFTER_INIT" in module.sizes)
     if not separate:
         expected += "A" * labels.count(COMPANION)
     steps = letters(listener.heard, window, separate=separate)

@@ -509,14 +509,10 @@ class ExecmemApp(App[int]):
         remember(_CARD)
 
     async def on_event(self, event: events.Event) -> None:
-        """Hold keys back while a dialog opens that will want them."""
-        overlay = self.screen_stack[-1] if self.screen_stack else None
-        if (
-            isinstance(event, events.Key)
-            and not event.is_forwarded
-            and isinstance(overlay, Overlay)
-            and not overlay.ready
-        ):
+        """Hold keys back while the screen or a dialog opens that will want them."""
+        top = self.screen_stack[-1] if self.screen_stack else None
+        opens = top is None or (isinstance(top, Overlay | MainScreen) and not top.ready)
+        if isinstance(event, events.Key) and not event.is_forwarded and opens:
             self._early.append(event)
             return
         await super().on_event(event)
@@ -524,6 +520,13 @@ class ExecmemApp(App[int]):
     async def on_overlay_ready(self, message: Overlay.Ready) -> None:
         """Give the dialog the keys that were typed ahead of it."""
         message.overlay.ready = True
+        await self._give_early_keys()
+
+    async def on_main_screen_ready(self) -> None:
+        """Give the screen the keys that were typed while the terminal was still dark."""
+        await self._give_early_keys()
+
+    async def _give_early_keys(self) -> None:
         early, self._early = self._early, []
         for event in early:
             await self.on_event(event)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -232,3 +233,23 @@ async def test_what_is_typed_ahead_waits_for_the_dialog() -> None:
         await pilot.pause()
         assert app.screen.query_one(Input).value == "1234"
         assert app.pane == 1
+
+
+async def test_what_is_typed_before_the_screen_is_there_waits_for_it() -> None:
+    """On a busy machine a user types before the first paint: the keys found no map and all died."""
+    app = make_app()
+
+    class Early(type(app)):  # type: ignore[misc]
+        """Types as soon as the application exists."""
+
+        def on_load(self) -> None:
+            for key in ("A", "enter", "enter"):
+                self.post_message(events.Key(key, None))
+
+    app.__class__ = Early
+    async with app.run_test(size=(120, 40)) as pilot:
+        await settle(app)
+        await pilot.pause()
+        assert app.main.ready
+        assert app.is_running
+        assert isinstance(app.screen, Dialog) or app.shown.snapshot.areas

@@ -86,6 +86,9 @@ class MainScreen(Screen[None]):
             super().__init__()
             self.error = error
 
+    class Ready(Message):
+        """The widgets are there: keys find what they act on."""
+
     class CardClosed(Message):
         """The card of things to try was closed."""
 
@@ -123,6 +126,8 @@ class MainScreen(Screen[None]):
     def __init__(self, doers: Sequence[object]) -> None:
         super().__init__()
         self._doers = doers
+        self.ready = False
+        """Whether the widgets are there."""
 
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
@@ -157,6 +162,8 @@ class MainScreen(Screen[None]):
     def on_mount(self) -> None:
         """Keys go to the map at first."""
         self.map.focus()
+        self.ready = True
+        self.post_message(self.Ready())
 
     @property
     def map(self) -> DetailMap:

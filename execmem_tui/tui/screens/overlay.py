@@ -27,7 +27,14 @@ class Overlay(ModalScreen[None]):
 
     def on_screen_resume(self) -> None:
         """Ask for what was typed ahead, now that a field has the focus."""
-        self.call_after_refresh(self.app.post_message, self.Ready(self))
+        self.call_after_refresh(self._tell_ready)
+
+    def _tell_ready(self) -> None:
+        """Say so once every field is mounted: a Select composes its list later than itself."""
+        if all(widget.is_mounted for widget in self.query("*")):
+            self.app.post_message(self.Ready(self))
+        else:
+            self.call_after_refresh(self._tell_ready)
 
     @property
     def finished(self) -> bool:

@@ -67,8 +67,8 @@ class Ground(Protocol):
 class Line:
     """One line of the map: a row, or a fold. Half-open [start, end), never empty.
 
-    Of a row, column 0 is at `base`, a multiple of the row's bytes; it begins later and ends sooner
-    where the span or a fold cuts it.
+    Of a row, column 0 is at `base`, a whole number of rows from the axis' anchor; it begins later
+    and ends sooner where the span or a fold cuts it.
     """
 
     start: Address
@@ -91,6 +91,8 @@ class Axis:
     columns: int
     """Cells in a row."""
     cell: Bytes = SMALLEST_CELL
+    anchor: Address = 0
+    """Where a row begins, and so every other: 0, or the round start of a window."""
     cuts: tuple[Address, ...] = ()
     """Where a fold of free space must end although the ground goes on, borders of windows and of
     reach, or may end inside a row, edges of the image."""
@@ -114,6 +116,14 @@ class Axis:
         """Bytes in a row."""
         return self.cell * self.columns
 
+    def _floor(self, address: Address) -> Address:
+        """Return where the row of `address` begins."""
+        return (address - self.anchor) // self.row_bytes * self.row_bytes + self.anchor
+
+    def _ceiling(self, address: Address) -> Address:
+        """Return where the next row begins, or `address` where one does."""
+        return self._floor(address + self.row_bytes - 1)
+
     def clipped(self, address: Address) -> Address:
         """Return the nearest address of the span."""
         return min(max(address, self.start), self.end - 1)
@@ -125,7 +135,7 @@ class Axis:
         if fold is not None:
             return fold
         row = self.row_bytes
-        base = address // row * row
+        base = self._floor(address)
         start, end = max(base, self.start), min(base + row, self.end)
         # folds of free space may begin and end inside a row, but only at a cut
         for cut in self._inner[1:-1]:
@@ -193,7 +203,7 @@ class Axis:
             return None
         low, high = found.start, found.end
         row = self.row_bytes
-        start, end = -(-low // row) * row, high // row * row
+        start, end = self._ceiling(low), self._floor(high)
         # whole rows where the stretch meets what is used, up to the very address at an edge
         for edge in (self.start, self.end) if found.kind is Kind.AREA else self._inner:
             if low <= edge <= address:
@@ -202,7 +212,7 @@ class Axis:
                 end = edge
                 break
         if found.kind is Kind.AREA:
-            start = (-(-start // row) + self.keep) * row
+            start = self._ceiling(start) + self.keep * row
         if not start <= address < end or end - start < self.least * row:
             return None
         if self.opened is not None and start < self.opened[1] and self.opened[0] < end:
@@ -288,7 +298,8 @@ class MapView:
         if line.fold is not None:
             cursor = line.end if columns > 0 else line.start - 1
         else:
-            cursor = (self.cursor // self.axis.cell + columns) * self.axis.cell
+            axis = self.axis
+            cursor = axis.anchor + ((self.cursor - axis.anchor) // axis.cell + columns) * axis.cell
         return evolve(self, cursor=cursor, column=None).settled().moved(0, rows)
 
     def _stepped(self, rows: int) -> "MapView":

@@ -370,11 +370,12 @@ class CellIndex:
             ] or _symbols(area, row.start, row.end)
             if inside and area.size >= 4 * cell:
                 for low, high, name in inside:
-                    yield Named(low, *_columns(row, low, high), owner=name)
+                    if not _named_above(row, low, name):
+                        yield Named(low, *_columns(row, low, high), owner=name)
                 continue
             name = area.owner or area.name
-            if row.start - piece.start > (len(name) + 1) * cell:
-                continue  # the row before had room for it
+            if _named_above(row, piece.start, name):
+                continue
             yield Named(
                 piece.start,
                 *_columns(row, piece.start, piece.end if guards else piece.stop),
@@ -384,6 +385,11 @@ class CellIndex:
         for low, high, name in sections(self.snapshot.layout):
             if row.start <= low < row.end:
                 yield Named(low, *_columns(row, low, high), owner=f"kernel {name}")
+
+
+def _named_above(row: _Row, start: Address, name: str) -> bool:
+    """Whether the row before had room for a name: it stands once."""
+    return row.start - start > (len(name) + 1) * row.cell
 
 
 def _symbols(area: Area, start: Address, end: Address) -> list[tuple[Address, Address, str]]:

@@ -1,11 +1,42 @@
 """What lies around an address of a snapshot, for the axis that folds it."""
 
+from bisect import bisect_right
+from operator import attrgetter, itemgetter
+
 from attrs import frozen
 
 from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.model.areas import Area
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
 from execmem_tui.view.axis import Kind, Stretch
+
+_START = attrgetter("start")
+
+
+def divided(area: Area) -> bool:
+    """Whether pieces of an area are known: slots, programs; of a module they would be its symbols."""
+    return area.parts is not None or bool(area.inside and area.region is None)
+
+
+def piece_at(area: Area, address: Address) -> tuple[Address, Address, str]:
+    """Return (start, end, name) of the piece of a divided area; name "" where it is unused.
+
+    Of a capture's piece the end is not known: it is drawn to where the next begins.
+    """
+    parts = area.parts
+    if parts is not None:
+        index = bisect_right(parts, address, key=_START) - 1
+        if index >= 0 and address < parts[index].end:
+            return parts[index].start, parts[index].end, parts[index].name
+        start = parts[index].end if index >= 0 else area.start
+        return start, parts[index + 1].start if index + 1 < len(parts) else area.end, ""
+    index = bisect_right(area.inside, address, key=itemgetter(0)) - 1
+    end = area.inside[index + 1][0] if index + 1 < len(area.inside) else area.end
+    if index < 0:
+        return area.start, end, ""
+    start, name = area.inside[index]
+    return start, end, name
 
 
 @frozen(eq=False)
@@ -18,7 +49,7 @@ class MapGround:
     def stretch_at(self, address: Address) -> Stretch:
         """Return the hole, the area (guard included) or the image that covers `address`.
 
-        An area that its consumer divides is as mixed as several: its pieces are worth their rows.
+        Of an area that its consumer divides, it is the piece there, or what is unused between two.
         """
         hole = self.holes.at(address)
         if hole is not None:
@@ -31,7 +62,9 @@ class MapGround:
         area = areas[index]
         before = index > 0 and areas[index - 1].end > area.start
         after = index + 1 < len(areas) and areas[index + 1].start < area.end
-        divided = area.parts is not None or (area.inside and area.region is None)
-        if before or after or divided or area.end <= address:
+        if before or after or area.end <= address:
             return Stretch(address, address + 1, Kind.MIXED)
+        if divided(area):
+            start, end, _ = piece_at(area, address)
+            return Stretch(start, end, Kind.AREA)
         return Stretch(area.start, area.end, Kind.AREA)

@@ -14,8 +14,8 @@ from execmem_tui.view.panes import Lane, PaneModel
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import Piece, Tone, Word, width_of
 
-_NAME: Final = 9
-_SCALE: Final = 6
+_NAME: Final = 10
+_SCALE: Final = 8
 _INSIDE: Final = 12
 """Columns that a lane inside a rule is worth, at least."""
 

@@ -7,6 +7,7 @@ scale.
 
 from collections.abc import Iterator
 from itertools import pairwise
+from textwrap import wrap
 from typing import Final
 
 from attrs import evolve, frozen
@@ -161,14 +162,18 @@ def _bands(layout: Layout, origin: Origin, limits: tuple[tuple[str, Reach], ...]
     while distance < high - low:
         edges |= {origin.start - distance, origin.end + distance}
         distance *= _FOUR
-    kept = _thinned(sorted(edge for edge in {*edges, *marks} if low <= edge <= high), pairs, marks)
+    kept = _thinned(
+        sorted(edge for edge in {*edges, *marks} if low <= edge <= high),
+        pairs,
+        {*marks, origin.start, origin.end},
+    )
     for start, end in pairwise(kept):
         away = start - origin.start if start < origin.start else max(0, start - origin.start)
         yield Band(start, end, away, marks.get(start, ""))
 
 
 def _thinned(
-    edges: list[Address], pairs: tuple[tuple[Address, Address], ...], marks: dict[Address, str]
+    edges: list[Address], pairs: tuple[tuple[Address, Address], ...], marks: set[Address]
 ) -> list[Address]:
     """Return the edges without those between two bands that no window touches."""
 
@@ -270,7 +275,8 @@ def reach_lines(
     ]
     lines += _axis_lines(model, index, holes, width, rows, cursor)
     lines += [[], *_verdict_lines(model, width)]
-    lines += [[Word(line[:width], Tone.MUTED)] for line in _notes(model, width)]
+    for note in _notes(model):
+        lines += [[Word(line, Tone.MUTED)] for line in wrap(note, width)]
     if model.rox:
         lines += [[], *_rox_lines(model, width)]
     return lines
@@ -385,7 +391,7 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
     yield words
 
 
-def _notes(model: ReachModel, width: int) -> Iterator[str]:
+def _notes(model: ReachModel) -> Iterator[str]:
     layout = model.snapshot.layout
     if layout.plt is None:
         yield "no PLT: what does not reach does not load"
@@ -393,28 +399,21 @@ def _notes(model: ReachModel, width: int) -> Iterator[str]:
         yield f"a far call costs a {layout.plt.word}, {layout.plt.entry_bytes} B"
     binding = next((reach for reach in layout.reach if reach.binding), call_reach(layout))
     if model.hull is not None and binding is not None and binding.kind is not ReachKind.ABSOLUTE:
-        yield from _apart(model.hull, binding, width)
+        yield _apart(model.hull, binding)
     if model.pages is not None:
         near, far = model.pages
-        yield f"pages in range at boot: {near:,} non-PLT,"
-        yield f"{far:,} PLT"
+        yield f"pages in range at boot: {near:,} non-PLT, {far:,} PLT"
 
 
-def _apart(hull: tuple[Address, Address], binding: Reach, width: int) -> Iterator[str]:
-    """Yield the halved rule: modules refer to each other, so the farthest two must reach each other."""
+def _apart(hull: tuple[Address, Address], binding: Reach) -> str:
+    """Return the halved rule: modules refer to each other, so the farthest two must reach each other."""
     low, high = hull
     if binding.kind is ReachKind.SEGMENT:
         same = binding.window(low) == binding.window(high - 1)
-        yield f"all modules in one 256M segment: {'yes' if same else 'NO'}"
-        return
+        return f"all modules in one 256M segment: {'yes' if same else 'NO'}"
     limit = format_size(binding.high + 1)
     verdict = "yes" if high - low <= binding.high else "NO"
-    text = f"any two modules at most {limit} apart: {verdict}, {format_size(high - low)}"
-    if len(text) <= width:
-        yield text
-    else:
-        yield f"any two modules at most {limit} apart:"
-        yield f"  {verdict}, {format_size(high - low)}"
+    return f"any two modules at most {limit} apart: {verdict}, {format_size(high - low)}"
 
 
 def _rox_lines(model: ReachModel, width: int, most: int = 5) -> Iterator[list[Piece]]:
@@ -429,6 +428,8 @@ def _rox_lines(model: ReachModel, width: int, most: int = 5) -> Iterator[list[Pi
     ]
     for block in sorted(blocks, key=lambda each: (each.used, each.start))[:most]:
         low = f"{block.start & 0xFFFFFFFF:08x} "
-        yield [Word(low, Tone.MUTED), Word(block.text[: width - len(low)])]
+        room = width - len(low)
+        text = block.text if len(block.text) <= room else block.text[: max(room - 1, 0)] + "…"
+        yield [Word(low, Tone.MUTED), Word(text)]
     if len(blocks) > most:
         yield [Word(f"… {len(blocks) - most} fuller ones"[:width], Tone.MUTED)]

@@ -10,6 +10,7 @@ from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import Address, align_up, format_size, hex_address
 from execmem_tui.view.axis import Axis, Kind, Line
 from execmem_tui.view.cells import Cell, ReachWindow, Run, sections
+from execmem_tui.view.ground import divided, piece_at
 from execmem_tui.view.kinds import FREE
 from execmem_tui.view.labels import Ink, region_word
 from execmem_tui.view.shown import Shown
@@ -106,7 +107,11 @@ class MapRows:
         elif line.fold is Kind.AREA:
             area = snapshot.area_at(line.start)
             rows = (line.end - line.start) // axis.row_bytes
-            texts = [f"{rows:,} rows, all {area_words(area)}", area_words(area)]
+            words = area_words(area)
+            if area is not None and divided(area):
+                name = piece_at(area, line.start)[2]
+                words = name or f"an unused part of {words}"
+            texts = [f"{rows:,} rows, all {words}", words]
         else:
             texts = self._free_texts(axis, line)
         return next(

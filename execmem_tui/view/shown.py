@@ -13,11 +13,12 @@ from attrs import evolve
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import Origin, TextCounter, kernel_origin
 from execmem_tui.model.areas import Area
+from execmem_tui.model.blocks import Block
 from execmem_tui.model.snapshots import Snapshot
-from execmem_tui.model.units import Address, Bytes, align_up, hex_address
+from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
 from execmem_tui.view.axis import Axis, MapView, row_width
 from execmem_tui.view.cells import CellIndex, ReachWindow
-from execmem_tui.view.ground import MapGround
+from execmem_tui.view.ground import MapGround, divided
 from execmem_tui.view.labels import region_word
 from execmem_tui.view.paint import KINDS, Paint
 from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span
@@ -26,8 +27,18 @@ from execmem_tui.view.reach import ReachModel, kernel_window, reach_model
 _NEAREST: Final[Bytes] = 256
 """Bytes: a map that fits what is used goes no nearer by itself."""
 
+_NEAREST_PIECES: Final[Bytes] = 64
+"""Nor than this where areas are divided: pieces of a page are what is to be seen then."""
+
+_ROUND: Final = MIB
+"""A window that begins at a multiple of so much has round rows from there on."""
+
 _COUNTERS: Final = 8
 """Origins whose counts are kept."""
+
+
+def _has_pieces(block: Block) -> bool:
+    return any(divided(area) for area in block.areas)
 
 
 class Extent(Enum):
@@ -146,8 +157,14 @@ class Shown:
             start=start,
             end=end,
             columns=row_width(columns),
+            anchor=self._anchor(number),
             cuts=self.cuts(number, origin),
         )
+
+    def _anchor(self, number: int) -> Address:
+        """Return where rows are counted from: the start of the pane's first window, if that is round."""
+        start = self.snapshot.layout.range_of(PANES[number - 1][1][0]).start
+        return start if start % _ROUND == 0 else 0
 
     def cuts(self, number: int, origin: Origin | None = None) -> tuple[Address, ...]:
         """Return where a pane's axis is cut: borders of windows and of reach, edges of the image."""
@@ -167,8 +184,9 @@ class Shown:
             start, end = model.lanes[0].start, model.lanes[0].end
         if extent is not Extent.USED:
             axis = evolve(axis, folded=False)
-        page = self.snapshot.layout.page_size
-        view = MapView.at(axis, rows, start).fit(start, end, min(_NEAREST, page))
+        divided = any(block.find(_has_pieces) for block in self.snapshot.areas.blocks)
+        finest = _NEAREST_PIECES if divided else _NEAREST
+        view = MapView.at(axis, rows, start).fit(start, end, finest)
         first = self.first_of(number)
         return view if first is None else view.goto(first.start)
 

@@ -97,6 +97,15 @@ def test_text_is_legible(theme: MapTheme) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "theme", [theme for theme in THEMES if not theme.letters], ids=lambda theme: theme.theme.name
+)
+def test_reach_is_told_by_the_shade_of_free_space(theme: MapTheme) -> None:
+    shades = {name: kinds(theme)[name] for name in ("free", "reach-plt", "reach-direct")}
+    for one, other in combinations(shades, 2):
+        assert contrast(shades[one], shades[other]) >= 1.5, (one, other)
+
+
 def test_the_sixteen_colour_theme_shows_letters() -> None:
     theme = next(theme for theme in THEMES if theme.theme.name == SIXTEEN_COLOURS)
     assert theme.letters

@@ -48,6 +48,7 @@ def axes(draw: st.DrawFn, *, opened: bool = True) -> Axis:
         end=draw(st.integers(start + 1, SPAN)),
         columns=draw(st.sampled_from([32, 48])),
         cell=1 << draw(st.integers(0, 8)),
+        anchor=draw(st.sampled_from([0, 0, 7, SPAN])),
         cuts=tuple(sorted(draw(st.sets(st.integers(0, SPAN), max_size=4)))),
         folded=draw(st.integers(0, 9)) > 0,
         keep=draw(st.integers(0, 3)),
@@ -96,7 +97,7 @@ def test_a_fold_hides_one_thing_and_at_least_two_rows(axis: Axis) -> None:
     row = axis.row_bytes
     for line in axis.lines(axis.start):
         if line.fold is None:
-            assert line.base == line.start // row * row
+            assert line.base == (line.start - axis.anchor) // row * row + axis.anchor
             assert line.end <= line.base + row
             continue
         found = axis.ground.stretch_at(line.start)

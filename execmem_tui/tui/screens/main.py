@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from inspect import isawaitable
 from typing import ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -32,6 +33,7 @@ from execmem_tui.view.actions import ACTIONS, MOVE, Action
 from execmem_tui.view.availability import why_not
 from execmem_tui.view.axis import MapView
 from execmem_tui.view.hints import Hint, Situation, hints
+from execmem_tui.view.split import side_width
 
 _BY_ID = {action.id: action for action in ACTIONS}
 
@@ -158,6 +160,15 @@ class MainScreen(Screen[None]):
         yield TimeStrip().data_bind(cls.source, cls.shown, cls.pane, cls.palette)
         yield Legend().data_bind(cls.palette)
         yield HintsLine().data_bind(cls.palette, cls.hints)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Give the side panel what the map's rows leave."""
+        width = side_width(event.size.width)
+        panel = self.query_one(SidePanel)
+        if width:
+            panel.styles.width = width
+        else:
+            panel.styles.clear_rule("width")
 
     def on_mount(self) -> None:
         """Keys go to the map at first."""

@@ -24,8 +24,11 @@ from execmem_tui.view.paint import DIMMED, IMAGE, KINDS, Paint, Piece
 
 _END = attrgetter("end")
 _BEGIN = attrgetter("start")
-_WALK: Final = 24
+_WALK: Final = 64
 """Areas of a block that are walked without asking whether its running totals would be cheaper."""
+
+_DENSE: Final = 8
+"""Areas in a cell from which on edges and names would say nothing: totals do."""
 
 
 class Coverage:
@@ -277,7 +280,7 @@ class CellIndex:
             if first and block.areas[first - 1].end > start:
                 first -= 1
             cells = (min(block.end, row.end) - max(block.start, start)) // cell + 1
-            if stop - first > max(_WALK, 2 * cells) and reached <= block.start:
+            if stop - first > max(_WALK, _DENSE * cells) and reached <= block.start:
                 row.add_block(block, covered)
             else:
                 pieces = block.find(self.paint)[first:stop]

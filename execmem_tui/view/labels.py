@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Final
 
 from attrs import frozen
@@ -66,11 +66,13 @@ def labels(named: Sequence[Named], full: Sequence[bool]) -> Iterator[Label]:
         named: what lies in the row, ascending.
         full: of each column, whether a text may be written there.
     """
-    for owner, group in groupby(named, key=lambda each: each.owner):
-        members = list(group)
+    groups = [list(group) for _, group in groupby(named, key=lambda each: each.owner)]
+    for members, after in pairwise([*groups, []]):
+        owner = members[0].owner
         free = [_room(each, full) for each in members]
         best = _best(owner, free)
-        across = _across(members, full) if best is None else 0
+        limit = after[0].first - 1 if after else len(full)
+        across = _across(members, full, limit) if best is None else 0
         if across >= min(LEAST, len(owner)):
             yield Label(members[0].first, _padded(_cut(owner, across), across), Ink.NAME)
             continue
@@ -100,9 +102,9 @@ def _best(owner: str, free: list[int]) -> int | None:
     return widest if free[widest] >= LEAST else None
 
 
-def _across(members: Sequence[Named], full: Sequence[bool]) -> int:
-    """Return how many letters fit across a whole group, over the edges inside it."""
-    return _room(Named(0, members[0].first, members[-1].stop, ""), full)
+def _across(members: Sequence[Named], full: Sequence[bool], limit: int) -> int:
+    """Return how many letters fit across a whole group, over the edges inside it, before the next one's edge."""
+    return _room(Named(0, members[0].first, min(members[-1].stop, limit), ""), full)
 
 
 def _padded(text: str, room: int) -> str:

@@ -337,31 +337,30 @@ def _axis_lines(
             Word("│", Tone.MUTED),
             *[
                 Word("◂" if here else " ", Tone.ACCENT),
-                Word(_room_text(model, holes, band)[: note - 1], Tone.MUTED),
+                Word(_room_text(model, holes, band, note - 1), Tone.MUTED),
             ][: 2 if note else 0],
         ]
 
 
-def _room_text(model: ReachModel, holes: HoleIndex, band: Band) -> str:
-    """Return what is free in a band, by the window that would be asked."""
+def _room_text(model: ReachModel, holes: HoleIndex, band: Band, width: int) -> str:
+    """Return what is free in a band by the window that would be asked, the nearest first, as far as it fits."""
     image = model.snapshot.layout.image
     if image is not None and image[0] <= band.start and band.end <= image[1]:
         return "kernel"
     pairs = model.window.allowed or ()
-    parts = []
     names = ("near", "far") if len(pairs) > 1 else ("free",)
-    near_free = 0
+    text, counted = "", 0
     for name, (low, high) in zip(names, pairs, strict=False):
         start, end = max(low, band.start), min(high, band.end)
-        if start < end:
-            free = holes.free(start, end)
-            if name == "far":
-                free -= near_free
-            else:
-                near_free = free
-            if free or name != "far":
-                parts.append(f"{format_size(free)} {name}")
-    return " ".join(parts)
+        if start >= end:
+            continue
+        # the windows overlap: what the near one has is not counted again
+        free = holes.free(start, end) - counted
+        counted += free
+        longer = f"{text} {_short(free)} {name}".strip()
+        if (free or name != "far") and len(longer) <= width:
+            text = longer
+    return text
 
 
 def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:

@@ -184,6 +184,7 @@ def test_running_totals_say_what_walking_says(
     walked = index.cells(start, cell, 32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("execmem_tui.view.cells._WALK", -1)
+        patch.setattr("execmem_tui.view.cells._DENSE", 0)
         added = index.cells(start, cell, 32)
     plain = [evolve(each, edge=False) for each in walked]
     assert [evolve(each, edge=False) for each in added] == plain

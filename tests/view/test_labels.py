@@ -36,6 +36,12 @@ def test_a_group_of_narrow_regions_is_named_across_them() -> None:
     assert written(*regions, width=9) == ".dm_mod ."
 
 
+def test_a_name_across_a_group_leaves_the_edge_of_the_next() -> None:
+    narrow = [Named(0, 0, 1, "drm_kms", DATA), Named(2, 2, 3, "drm_kms", DATA)]
+    line = written(*narrow, Named(5, 5, 5, "drm_kms", DATA), Named(6, 5, 14, "dlm", DATA), width=15)
+    assert line == "drm_.dlm d ...."
+
+
 @pytest.mark.parametrize(("stop", "shown"), [(4, ".t ....."), (5, ".abcd...")])
 def test_no_name_under_four_letters(stop: int, shown: str) -> None:
     assert written(Named(0, 1, stop, "abcdefgh", TEXT), width=8) == shown

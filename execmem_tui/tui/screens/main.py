@@ -33,6 +33,7 @@ from execmem_tui.view.actions import ACTIONS, MOVE, Action
 from execmem_tui.view.availability import why_not
 from execmem_tui.view.axis import MapView
 from execmem_tui.view.hints import Hint, Situation, hints
+from execmem_tui.view.legend import Sight
 from execmem_tui.view.split import side_width
 
 _BY_ID = {action.id: action for action in ACTIONS}
@@ -108,6 +109,8 @@ class MainScreen(Screen[None]):
     """The address under the cursor."""
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
+    sight: reactive[Sight] = reactive(Sight())
+    """What the map shows, for the legend."""
     moving: reactive[bool] = reactive(False)
     """Whether time moves by itself."""
     work: reactive[str] = reactive("")
@@ -158,8 +161,12 @@ class MainScreen(Screen[None]):
                 cls.actions,
             )
         yield TimeStrip().data_bind(cls.source, cls.shown, cls.pane, cls.palette)
-        yield Legend().data_bind(cls.palette)
+        yield Legend().data_bind(cls.sight, cls.palette)
         yield HintsLine().data_bind(cls.palette, cls.hints)
+
+    def on_detail_map_seen(self, message: DetailMap.Seen) -> None:
+        """Explain what is in sight."""
+        self.sight = message.sight
 
     def on_resize(self, event: events.Resize) -> None:
         """Give the side panel what the map's rows leave."""

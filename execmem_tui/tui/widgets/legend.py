@@ -1,31 +1,29 @@
-"""The legend: every letter and colour, always in sight."""
+"""The legend: what is in sight, and how to read it."""
 
-from rich.text import Text
 from textual.reactive import reactive
-from textual.widgets import Static
+from textual.strip import Strip
+from textual.widget import Widget
 
 from execmem_tui.tui.palette import Palette
-from execmem_tui.view.kinds import LEGEND
+from execmem_tui.view.legend import Sight, legend
 
 
-class Legend(Static):
-    """Swatches and their names; labels shorten where the line is narrow."""
+class Legend(Widget):
+    """One line of signs and their names; names shorten where the line is narrow."""
 
     DEFAULT_CSS = """
     Legend { height: 1; background: $panel; padding: 0 1; }
     """
 
+    sight: reactive[Sight] = reactive(Sight())
+    """What the map shows."""
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
 
-    def render(self) -> Text:
+    def render_line(self, y: int) -> Strip:
         """Return the line."""
-        line = Text(no_wrap=True, overflow="crop")
-        if self.palette is None:
-            return line
-        wide = self.size.width >= sum(len(look.label) + 4 for look in LEGEND)
-        for look in LEGEND:
-            char, style = self.palette.swatch(look.name)
-            line.append(char, style)
-            line.append(f" {look.label}  " if wide else f" {look.short} ")
-        return line
+        width = self.size.width
+        if y or self.palette is None:
+            return Strip.blank(width, self.rich_style)
+        segments = self.palette.segments(legend(self.sight, width))
+        return Strip(segments).adjust_cell_length(width).apply_style(self.rich_style)

@@ -18,6 +18,7 @@ from execmem_tui.model.units import Address, format_size
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Line, MapView, row_width
+from execmem_tui.view.legend import Sight, sight_of
 from execmem_tui.view.marks import Mark, marks
 from execmem_tui.view.rows import MapRows, gutter
 from execmem_tui.view.shown import Extent, Shown
@@ -76,12 +77,24 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             """Only the newest position matters."""
             return isinstance(message, DetailMap.Moved)
 
+    class Seen(Message):
+        """Other kinds of things are in sight."""
+
+        def __init__(self, sight: Sight) -> None:
+            super().__init__()
+            self.sight = sight
+
+        def can_replace(self, message: Message) -> bool:
+            """Only what is in sight now matters."""
+            return isinstance(message, DetailMap.Seen)
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self._rows: MapRows | None = None
         self._lines: list[Line] = []
         self._marks: list[Mark] = []
-        self._cache: dict[tuple[object, ...], Strip] = {}
+        self._cache: dict[tuple[object, ...], tuple[Strip, Sight]] = {}
+        self._sight = Sight()
         self._extent = Extent.USED
         self._fitted = True
         """The zoom is the map's own choice: it is chosen anew when what is used outgrows it."""
@@ -103,6 +116,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     def watch_palette(self) -> None:
         """Every row looks different."""
         self._cache.clear()
+        self._look()
         self.refresh()
 
     def watch_shown(self) -> None:
@@ -212,6 +226,14 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         self._lines = view.lines()
         seen = view.top, self._lines[-1].end
         self._marks = marks(shown, self.pane, view.rows, seen, view.cursor)
+        rows, palette = self._rows, self.palette
+        if rows is not None and palette is not None:
+            sight = Sight()
+            for line in self._lines:
+                sight |= self._row(line, view, rows, palette)[1]
+            if sight != self._sight:
+                self._sight = sight
+                self.post_message(self.Seen(sight))
 
     def _area(self, view: MapView) -> Area | None:
         return None if self.shown is None else self.shown.snapshot.area_at(view.cursor)
@@ -239,7 +261,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         if at >= len(self._lines):
             return Strip.blank(width)
         line = self._lines[at]
-        strip = self._row(line, view, rows, palette)
+        strip, _ = self._row(line, view, rows, palette)
         strip = self._with_cursor(strip, line, view, palette)
         bits = rows.shown.snapshot.layout.word_bits
         before = self._lines[at - 1] if at else None
@@ -272,16 +294,19 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         text = f"{left}{'─' * room} {right}" if room > 0 else left.ljust(width, "─")
         return Strip([Segment(text[:width], palette.muted)]).adjust_cell_length(width)
 
-    def _row(self, line: Line, view: MapView, rows: MapRows, palette: Palette) -> Strip:
+    def _row(
+        self, line: Line, view: MapView, rows: MapRows, palette: Palette
+    ) -> tuple[Strip, Sight]:
         axis = view.axis
         key = (rows.seen(axis, line), line, axis.cell, axis.columns, rows.number, rows.window)
-        strip = self._cache.get(key)
-        if strip is None:
-            strip = Strip(palette.segments(rows.pieces(axis, line))).simplify()
+        found = self._cache.get(key)
+        if found is None:
+            pieces = rows.pieces(axis, line)
+            found = Strip(palette.segments(pieces)).simplify(), sight_of(pieces)
             if len(self._cache) >= _CACHE:
                 self._cache.clear()
-            self._cache[key] = strip
-        return strip
+            self._cache[key] = found
+        return found
 
     def _with_cursor(self, strip: Strip, line: Line, view: MapView, palette: Palette) -> Strip:
         """Underline what the area under the cursor takes of a line; turn the cursor's own cell round."""

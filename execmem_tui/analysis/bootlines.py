@@ -1,6 +1,6 @@
-"""What arm64 says about its module windows at boot, computed and decoded (arch/arm64/mm/init.c.
+"""What arm64 says about its module windows at boot, computed and decoded.
 
-Module_init_info).
+arch/arm64/mm/init.c: module_init_info.
 """
 
 import re

@@ -1,6 +1,6 @@
-"""The part of execmem that is the same everywhere: inherit, validate, resolve (mm/execmem.c.
+"""The part of execmem that is the same everywhere: inherit, validate, resolve.
 
-Execmem_init).
+mm/execmem.c: execmem_init.
 """
 
 from attrs import evolve

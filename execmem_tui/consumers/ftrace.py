@@ -34,9 +34,9 @@ _REGS_EXTRA: Final = 133
 
 
 class Ftrace:
-    """The ftrace_ops of one kernel and the trampolines they own (arch/x86/kernel/ftrace.c.
+    """The ftrace_ops of one kernel and the trampolines they own.
 
-    Create_trampoline).
+    arch/x86/kernel/ftrace.c: create_trampoline.
     """
 
     def __init__(self, machine: Machine) -> None:

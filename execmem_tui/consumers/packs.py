@@ -1,6 +1,6 @@
-"""BPF program packs: big areas shared in chunks of 64 bytes (kernel/bpf/core.c.
+"""BPF program packs: big areas shared in chunks of 64 bytes.
 
-Bpf_prog_pack_alloc).
+kernel/bpf/core.c: bpf_prog_pack_alloc.
 """
 
 from collections.abc import Callable

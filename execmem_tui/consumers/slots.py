@@ -1,6 +1,6 @@
-"""The instruction-slot cache of kprobes: pages of equal slots (kernel/kprobes.c.
+"""The instruction-slot cache of kprobes: pages of equal slots.
 
-Struct kprobe_insn_cache).
+kernel/kprobes.c: struct kprobe_insn_cache.
 """
 
 from collections.abc import Callable

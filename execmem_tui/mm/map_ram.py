@@ -1,6 +1,6 @@
-"""vm_map_ram(): small mappings cut from per-CPU blocks of the vmalloc window (mm/vmalloc.c.
+"""vm_map_ram(): small mappings cut from per-CPU blocks of the vmalloc window.
 
-Struct vmap_block).
+mm/vmalloc.c: struct vmap_block.
 """
 
 from execmem_tui.mm.vmalloc import Vmalloc

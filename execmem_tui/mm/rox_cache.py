@@ -1,6 +1,6 @@
-"""The cache of read-only executable blocks (mm/execmem.c, 7.1.
+"""The cache of read-only executable blocks.
 
-X86-64 with STRICT_MODULE_RWX and PSE).
+mm/execmem.c, 7.1: x86-64 with STRICT_MODULE_RWX and PSE.
 
 Free and busy pieces are disjoint and shared by all cached types. Pieces of one block join when they
 touch; blocks never do, for a guard page lies between them. Two hazards of the 7.1 code are flagged

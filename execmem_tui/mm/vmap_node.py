@@ -1,6 +1,6 @@
-"""Bookkeeping nodes of vmalloc: lazy sets and size pools (mm/vmalloc.c.
+"""Bookkeeping nodes of vmalloc: lazy sets and size pools.
 
-Struct vmap_node, since 6.9).
+mm/vmalloc.c: struct vmap_node, since 6.9.
 """
 
 from collections import deque

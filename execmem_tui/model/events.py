@@ -32,9 +32,9 @@ class Event:
 
 @frozen(kw_only=True)
 class Allocated(Event):
-    """An allocation succeeded; `area` is what the caller got (in a ROX cache.
+    """An allocation succeeded; `area` is what the caller got.
 
-    Its piece of a block).
+    In a ROX cache it is its piece of a block.
     """
 
     area: Area

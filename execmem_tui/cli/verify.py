@@ -15,6 +15,7 @@ from execmem_tui.model.text import printable
 from execmem_tui.view.ranges_table import columns
 
 DOCUMENTS = (TraceDocument, SelfTestDocument)
+_RULES_NAMED = 3
 HELP = "predicted against actual addresses"
 
 
@@ -96,8 +97,11 @@ def _self_test(args: argparse.Namespace, path: Path) -> int:
 
 
 def _rules_text(rules: dict[str, Any]) -> str:
-    words = [f"rules of {rules['model']}"]
-    words += [f"{each['what']}: {each['value']}" for each in rules["differs"]]
+    differing = [f"{each['what']}: {each['value']}" for each in rules["differs"]]
+    words = [f"rules of {rules['model']}", *differing[:_RULES_NAMED]]
+    more = len(differing) - _RULES_NAMED
+    if more > 0:
+        words.append(f"{more} more that differ (--json)")
     if rules["unknown"]:
         words.append(f"not known for this kernel: {', '.join(rules['unknown'])}")
     return "; ".join(words)

@@ -104,6 +104,7 @@ class Vmalloc:
         "cpu",
         "drain_queued",
         "journal",
+        "newest_first",
         "nodes",
         "notifier_frees",
         "nr_cpus_config",
@@ -143,7 +144,10 @@ class Vmalloc:
         self.possible_cpus = possible_cpus
         self.online_cpus = possible_cpus if online_cpus is None else online_cpus
         self.nr_cpus_config = nr_cpus_config
-        self.ascending = rules.purge_order is PurgeOrder.ASCENDING
+        self.ascending = rules.purge_order is not PurgeOrder.DESCENDING
+        """A purge gives back in the order of its list."""
+        self.newest_first = rules.purge_order is PurgeOrder.NEWEST_FIRST
+        """That list has what was freed last at its head; later kernels sort it."""
         self.journal = journal
         self.cpu = 0
         self.notifier_frees = 0
@@ -182,6 +186,7 @@ class Vmalloc:
         copy.online_cpus = self.online_cpus
         copy.nr_cpus_config = self.nr_cpus_config
         copy.ascending = self.ascending
+        copy.newest_first = self.newest_first
         copy.journal = journal
         copy.cpu = self.cpu
         copy.notifier_frees = self.notifier_frees
@@ -213,7 +218,9 @@ class Vmalloc:
                 self.requests.clear()
             known = self.requests[key] = VmapRequest(
                 *key,
-                need=self.space.padded(size, align, vstart, vend),
+                need=size + align - 1
+                if self.rules.padded_search
+                else self.space.padded(size, align, vstart, vend),
                 pages=size // self.page_size,
                 owned=(
                     len(self.nodes) > 1
@@ -455,7 +462,10 @@ class Vmalloc:
                 for area in areas:
                     del node.lazy[area.start]
             if areas:
-                areas.sort(key=area_start)
+                if self.newest_first:
+                    areas.reverse()
+                else:
+                    areas.sort(key=area_start)
                 detached.append(areas)
         if len(detached) > 1:
             # the first nodes go to helpers, which are only waited for at the end
@@ -476,7 +486,8 @@ class Vmalloc:
         """Pool what is owned, then give the rest back descending (purge_vmap_node, reclaim_list_global).
 
         Descending because the list is walked ascending and each area put at its head; before 6.9
-        (72210662c5a2, "mm: vmalloc: offload free_vmap_area_lock lock") there was one sorted list.
+        (72210662c5a2, "mm: vmalloc: offload free_vmap_area_lock lock") there was one sorted list,
+        in 5.10 one that was not sorted.
         """
         local: list[VmapArea] = []
         page_size = self.page_size

@@ -1,10 +1,11 @@
 """Single rules of vmalloc and execmem, each in its smallest case."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from execmem_tui.mm.execmem import Execmem, TypeRange
+from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.journal import AllocVmapArea, Hazard, PurgeVmapAreaLazy
 from execmem_tui.mm.map_ram import MapRam
 from execmem_tui.mm.percpu import pcpu_get_vm_areas
@@ -207,3 +208,53 @@ def test_map_ram_space_inside_a_block_is_not_reused() -> None:
 @pytest.mark.parametrize(("size", "align"), [(0, 1), (PAGE + 1, 1), (PAGE, 3), (-PAGE, 1)])
 def test_senseless_requests_are_refused(size: int, align: int) -> None:
     assert make().alloc_vmap_area(size, align, START, END) is None
+
+
+class _Watched(FreeSpace):
+    """Tells in which order it was given what."""
+
+    __slots__ = ()
+    given: ClassVar[list[int]] = []
+
+    def give_back(self, start: int, end: int) -> None:
+        self.given.append((start - START) // PAGE)
+        super().give_back(start, end)
+
+
+class _WatchedVmalloc(Vmalloc):
+    __slots__ = ()
+    space_type = _Watched
+
+
+@pytest.mark.parametrize(
+    ("kernel", "order"), [("5.10.262", [0, 2]), ("6.1.187", [0, 2]), ("6.12.107", [2, 0])]
+)
+def test_a_purge_gives_back_in_the_order_of_its_time(kernel: str, order: list[int]) -> None:
+    vmalloc = _WatchedVmalloc(
+        rules=rules_of(kernel), page_size=PAGE, vmalloc_start=START, vmalloc_end=END
+    )
+    areas = [vmalloc.alloc_vmap_area(PAGE, 1, START, END) for _ in range(4)]
+    for area in (areas[2], areas[0]):
+        assert area is not None
+        vmalloc.release(area)
+    _Watched.given.clear()
+    vmalloc.purge(Purge.DRAIN)
+    assert _Watched.given == order
+
+
+def test_the_purge_list_of_5_10_is_not_sorted() -> None:
+    """What was freed last is given back first, wherever it lies."""
+    for kernel, order in (("5.10.262", [2, 0]), ("6.1.187", [0, 2])):
+        vmalloc = make(kernel)
+        areas = [vmalloc.alloc_vmap_area(PAGE, 1, START, END) for _ in range(4)]
+        for area in (areas[0], areas[2]):
+            assert area is not None
+            vmalloc.release(area)
+        found, _ = vmalloc.give_back(full=True)
+        assert [(area.start - START) // PAGE for area in found] == order
+
+
+def test_5_10_looks_for_a_page_more_than_an_exact_hole_has() -> None:
+    for kernel, need in (("5.10.262", 3 * PAGE - 1), ("6.1.187", 2 * PAGE)):
+        assert make(kernel).request(2 * PAGE, PAGE, START, END).need == need
+        assert make(kernel).request(2 * PAGE, 1, START, END).need == 2 * PAGE

@@ -10,7 +10,7 @@ from textual.widgets import Button, Input, Label, Select
 
 from execmem_tui.arch import architecture, architectures
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.rules import MODELS
+from execmem_tui.model.rules import MODELS, READ
 from execmem_tui.tui.screens.dialog import Dialog
 
 
@@ -41,7 +41,7 @@ class ChooseLayout(Dialog[Choice]):
         self._variant = (
             layout.variant if layout.variant in names else architecture(self._arch).default_variant
         )
-        self._kernel = layout.kernel if layout.kernel in MODELS else MODELS[-1]
+        self._kernel = layout.rules.short if layout.rules.short in READ else MODELS[-1]
         self._kaslr = (
             "off" if layout.kaslr in ("n/a", "unknown") else layout.kaslr.removeprefix("seed-")
         )
@@ -52,7 +52,7 @@ class ChooseLayout(Dialog[Choice]):
         lists = (
             ("Architecture", "arch", known, self._arch),
             ("Variant", "variant", self._variants(self._arch), self._variant),
-            ("Kernel", "kernel", [(name, name) for name in MODELS], self._kernel),
+            ("Kernel", "kernel", [(name, name) for name in READ], self._kernel),
         )
         for label, name, options, value in lists:
             with Horizontal():

@@ -1,0 +1,1 @@
+"""A fuzzer of everything that reads what strangers send; ``python -m tests.fuzz --help``."""

@@ -1,0 +1,291 @@
+"""What is fuzzed: parsers, whole commands in process, archives, trees of /proc."""
+
+import io
+import json
+import sys
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from attrs import frozen
+
+from execmem_tui.cli.main import main
+from execmem_tui.files.packed import read_lines
+from execmem_tui.files.user import theme_root
+from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.scenarios.reader import library, read_scenario
+from execmem_tui.tui.themes import read_theme
+from tests.fuzz.mutate import TOKENS, change
+from tests.packing import packed, tar_of
+from tests.test_hostile import PARSERS, SAMPLES, lines_of
+
+DATA: Final = Path(__file__).parents[1] / "data"
+_IN_PHASE: Final = ("vmallocinfo", "kallsyms", "modules", "sections", "meminfo")
+_LIBRARY: Final = tuple(library().values())
+_ADDRESSES: Final = ("bf000000", "ffffffffc0000000", "0", "ffffffffffffffff")
+_KINDS: Final = ("", ".gz", ".xz", ".zst", ".bz2")
+
+
+class FoundError(Exception):
+    """Something that must not be. The text says what."""
+
+
+@frozen
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+def run(arguments: list[str]) -> Ended:
+    """Run a command in this process, its streams caught."""
+    out, err = io.BytesIO(), io.BytesIO()
+    before = sys.stdout, sys.stderr
+    sys.stdout = io.TextIOWrapper(out, "utf-8", newline="\n")
+    sys.stderr = io.TextIOWrapper(err, "utf-8", newline="\n")
+    try:
+        try:
+            code = main(arguments)
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else 0
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return Ended(code, out.getvalue().decode(), err.getvalue().decode())
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def check(arguments: list[str], ended: Ended, allowed: tuple[int, ...] = (0, 1, 2)) -> None:
+    """Refuse another exit code, anything that steers a terminal, and JSON that is none."""
+    if ended.code not in allowed:
+        raise FoundError(f"exit code {ended.code}: {ended.err.strip()[-600:]}")
+    for name, text in (("stdout", ended.out), ("stderr", ended.err)):
+        odd = next((char for char in text if char != "\n" and not char.isprintable()), None)
+        if odd is not None:
+            raise FoundError(f"{odd!r} on {name}")
+    if ended.code == 2 and not ended.err:
+        raise FoundError("exit code 2 without a word")
+    if "--json" in arguments and ended.code != 2:
+        json.loads(ended.out, parse_constant=_refuse)
+
+
+def _refuse(name: str) -> None:
+    raise FoundError(f"{name} is no JSON")
+
+
+def _command(arguments: list[str]) -> None:
+    check(arguments, run(arguments))
+
+
+def _parser(random: Random, _: Path) -> None:
+    sample, parse = PARSERS[random.choice(sorted(PARSERS))]
+    data = change(SAMPLES[sample] if random.random() < 0.8 else _any_sample(random), random)
+    with suppress(ExecmemTuiError):
+        parse(lines_of(data))
+
+
+def _any_sample(random: Random) -> bytes:
+    return SAMPLES[random.choice(sorted(SAMPLES))]
+
+
+def _file(random: Random, place: Path) -> None:
+    """One file of some kind, to a command that opens anything."""
+    file = place / random.choice(("vmallocinfo", "trace.txt", "x", "log", "a b\x1b[1m", "é"))
+    file.write_bytes(change(_any_sample(random), random))
+    _command(_opening(random, str(file)))
+
+
+def _opening(random: Random, name: str) -> list[str]:
+    json_ = random.choice(([], ["--json"]))
+    return random.choice(
+        (
+            ["map", name, *json_],
+            ["map", name, "--width", str(random.choice((-1, 1, 80, 10**9)))],
+            ["map", name, "--arch", random.choice(("arm64", "x86", "armhf", "s390x"))],
+            ["whatis", random.choice(_ADDRESSES), name, *json_],
+            ["verify", name, *json_],
+            ["verify", name, "--self-test"],
+            ["diff", name, name, *json_],
+            ["diagnose", name, *json_],
+            [name],
+        )
+    )
+
+
+def _run_folder(random: Random, place: Path) -> Path:
+    """Lay out a run folder; one or two of its files are changed."""
+    root = place / "run"
+    phases = ("0-boot", "1-modules")[: random.randint(1, 2)]
+    broken = random.sample(sorted(SAMPLES), random.randint(1, 2))
+    for name, data in SAMPLES.items():
+        if name == "manifest.toml" and name not in broken and random.random() < 0.7:
+            continue
+        content = change(data, random) if name in broken else data
+        for folder in [root / phase for phase in phases] if name in _IN_PHASE else [root]:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+    return root
+
+
+def _folder(random: Random, place: Path) -> None:
+    root = _run_folder(random, place)
+    arguments = _opening(random, str(root))
+    if random.random() < 0.1:
+        arguments = ["diff", str(root), "--phases", "0-boot", "1-modules"]
+    _command(arguments)
+
+
+def _archive(random: Random, place: Path) -> None:
+    root = _run_folder(random, place)
+    if random.random() < 0.3:
+        data = _zip(root, random)
+    else:
+        data = packed(_tar(root, random), random.choice(_KINDS))
+    if random.random() < 0.7:
+        data = change(data, random)
+    bundle = place / "bundle"
+    bundle.write_bytes(data)
+    name = str(bundle) + random.choice(("", "", "", "/run", "/run/trace.txt", "/../x"))
+    _command(_opening(random, name))
+
+
+def _tar(root: Path, random: Random) -> bytes:
+    if random.random() < 0.5:
+        return tar_of(root)
+    buffer = io.BytesIO()
+    kind = random.choice((tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT))
+    with tarfile.open(fileobj=buffer, mode="w", format=kind) as tar:
+        for file in sorted(each for each in root.rglob("*") if each.is_file()):
+            info = tarfile.TarInfo(
+                random.choice(("run/", "/", "../", "r" * 120 + "/", "")) + file.name
+            )
+            info.size = file.stat().st_size
+            info.type = random.choice((tarfile.REGTYPE,) * 9 + (tarfile.SYMTYPE, tarfile.LNKTYPE))
+            info.linkname = "/etc/passwd"
+            if random.random() < 0.2:
+                info.pax_headers = {"comment": "x" * random.choice((1, 500, 9000))}
+            tar.addfile(info, io.BytesIO(file.read_bytes()))
+    return buffer.getvalue()
+
+
+def _zip(root: Path, random: Random) -> bytes:
+    buffer = io.BytesIO()
+    packing = random.choice(
+        (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA)
+    )
+    with zipfile.ZipFile(buffer, "w", packing) as made:
+        for file in sorted(each for each in root.rglob("*") if each.is_file()):
+            made.write(file, str(file.relative_to(root.parent)))
+    return buffer.getvalue()
+
+
+def _scenario(random: Random, place: Path) -> None:
+    data = change(random.choice(_LIBRARY).read_bytes(), random)
+    if random.random() < 0.5:
+        with suppress(ExecmemTuiError):
+            read_scenario(data, "case.toml", "case")
+        return
+    file = place / "case.toml"
+    file.write_bytes(data)
+    limit = ["--limit", "30000"]
+    _command(
+        random.choice(
+            (
+                ["run", str(file), *limit],
+                ["run", str(file), "--json", *limit],
+                ["run", str(file), "--against", "rox_cache=on", *limit],
+                ["run", str(file), "--seeds", "1..3", "--jobs", "1", *limit],
+            )
+        )
+    )
+
+
+def _theme(random: Random, place: Path) -> None:
+    file = place / "a.toml"
+    file.write_bytes(
+        change(random.choice(sorted(theme_root().glob("*.toml"))).read_bytes(), random)
+    )
+    with suppress(ExecmemTuiError):
+        name = read_theme(file).theme.name
+        if not name.isprintable():
+            raise FoundError(f"theme {name!r}")
+
+
+def _opscript(random: Random, place: Path) -> None:
+    source = random.choice(sorted((DATA / "vectors").glob("*.jsonl*")))
+    data = b"".join(
+        line.encode() + b"\n" for _, (_, line) in zip(range(400), read_lines(source), strict=False)
+    )
+    file = place / "script.jsonl"
+    file.write_bytes(change(data, random))
+    _command(["verify", str(file), *random.choice(([], ["--json"]))])
+
+
+def _tree(random: Random, place: Path) -> None:
+    """A /proc of another machine, captured, perhaps hidden, and looked at."""
+    proc = place / "proc"
+    broken = random.sample(sorted(SAMPLES), random.randint(1, 3))
+    for name in (*_IN_PHASE, "version", "kcore", "iomem", "cmdline", "config"):
+        data = SAMPLES.get(name, b"\x7fELF\x02\x01" + bytes(80))
+        file = proc / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(change(data, random) if name in broken or name == "kcore" else data)
+    bundle = place / "out.tar"
+    arguments = ["capture", "--proc", str(proc), "-o", str(bundle)]
+    arguments += random.choice(([], ["--anonymise"], ["--json"]))
+    _command(arguments)
+    if bundle.exists():
+        _command(_opening(random, str(bundle)))
+
+
+def _arguments(random: Random, _: Path) -> None:
+    """Senseless words on the command line."""
+    words = [
+        "--json",
+        "--arch",
+        "x86",
+        "--kernel",
+        "6.12",
+        "--kaslr",
+        "--set",
+        "--step",
+        "--cpus",
+        "-",
+        "live/x",
+    ]
+    odd = [token.decode("utf-8", "replace").replace("\0", "") for token in TOKENS]
+    command = random.choice(("map", "ranges", "whatis", "keys", "scenarios", "diff", "run"))
+    chosen = [random.choice((*words, *odd[:40])) for _ in range(random.randint(1, 4))]
+    arguments = [command, *(word for word in chosen if word != "-")]
+    ended = run(arguments)
+    check([word for word in arguments if word != "--json"], ended)
+
+
+CASES: Final[dict[str, tuple[int, Callable[[Random, Path], None]]]] = {
+    "parser": (30, _parser),
+    "file": (25, _file),
+    "folder": (12, _folder),
+    "archive": (12, _archive),
+    "scenario": (10, _scenario),
+    "opscript": (6, _opscript),
+    "tree": (5, _tree),
+    "theme": (4, _theme),
+    "arguments": (4, _arguments),
+}
+"""Name: how often, of each hundred or so, and what."""
+
+
+@contextmanager
+def quiet_collector() -> Iterator[None]:
+    """Keep the garbage collector's settings, which a command changes."""
+    import gc
+
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)

@@ -164,7 +164,8 @@ _SECONDS, _MICROSECONDS = slice(-6), slice(-6, None)
 _MAX_TASK: Final = 40
 _LONGEST: Final = 8 << 10
 """Characters of a line: what is printed at once is a page (include/linux/trace_seq.h: TRACE_SEQ_SIZE)."""
-_TOP: Final = 1 << 64
+_TOP: Final = (1 << 64) - 1
+"""No area reaches the last byte: addresses there are error codes."""
 _PAGE: Final = 4096
 """The smallest page there is; vmap areas are whole pages (mm/vmalloc.c: alloc_vmap_area)."""
 _REMEMBERED: Final = 1 << 13
@@ -257,7 +258,8 @@ def trace_events(  # noqa: C901 - every line of a trace comes through here, a ca
                 if (
                     tail in requests
                     and rest[_ASK_WORDS] == _ASKED
-                    and 0 <= (at := decimal[start]) <= _TOP - requests[tail][0]
+                    and 0 < (at := decimal[start]) <= _TOP - requests[tail][0]
+                    and not at % _PAGE
                 ):
                     yield ALLOC, number, place, head, at, requests[tail]
                     continue

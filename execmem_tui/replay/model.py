@@ -16,8 +16,9 @@ from attrs import define, field
 
 from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, LOST, PURGE, Alloc, Event, full
-from execmem_tui.mm.vmalloc import Vmalloc
-from execmem_tui.mm.vmap_node import NO_OWNER
+from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
+from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
+from execmem_tui.model.errors import InputError
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.rules import Rules, rules_told
 from execmem_tui.replay.request_classes import (
@@ -88,6 +89,7 @@ class Replay:
             answer are.
         watched: somebody looks at `moved` after every event, and empties it.
         model: the allocator; another for rules that are wrong on purpose.
+        name: of the trace, for errors.
     """
 
     def __init__(
@@ -105,7 +107,9 @@ class Replay:
         shaped: bool = True,
         watched: bool = False,
         model: type[Vmalloc] = Vmalloc,
+        name: str = "trace",
     ) -> None:
+        self.name = name
         lazy = tuple(lazy)
         self.vmalloc = model(
             rules=rules,
@@ -274,13 +278,21 @@ class Replay:
         if exact:
             vmalloc.settle(request, owner, start, hole)
         else:
-            for area in self.vmalloc.claim(request, owner, start):
+            for area in self._claimed(event[1], request, owner, start):
                 self._freed_at.pop(area.start, None)
         if start in self.percpu:
             for low, high in self.percpu.pop(start):
                 placed = self.vmalloc.occupy(low, high) is not None
                 if placed and self.moved is not None:
                     self.moved.placed.append((low, high))
+
+    def _claimed(self, line: int, request: VmapRequest, owner: int, start: int) -> list[VmapArea]:
+        """Take the address that the kernel had; return what cannot be there any more."""
+        bits = self.vmalloc.word_bits
+        if start + request.size >= 1 << bits:
+            what = f"an area at {start:x}, on a machine of {bits} bits"
+            raise InputError(self.name, line, what)
+        return self.vmalloc.claim(request, owner, start)
 
     def _differs(
         self,
@@ -434,4 +446,5 @@ def make_replay(
         shaped=run.begins.from_boot,
         watched=watched,
         model=model,
+        name=str(run.path),
     )

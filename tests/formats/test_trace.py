@@ -137,3 +137,44 @@ def test_no_control_character_gets_through() -> None:
 def test_any_text_parses_or_is_refused(lines: list[str]) -> None:
     with suppress(InputError):
         parse(*lines)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "va_start: 18446744073709551615 size=20480 align=4096 vstart=0x1 vend=0x2 failed=0",
+        "va_start: 4096 size=18446744073709551615 align=4096 vstart=0x1 vend=0x2 failed=0",
+        "va_start: 4096 size=0 align=4096 vstart=0x1 vend=0x2 failed=0",
+        "va_start: 4096 size=4095 align=4096 vstart=0x1 vend=0x2 failed=0",
+        "va_start: 4096 size=4096 align=3 vstart=0x1 vend=0x2 failed=0",
+        "va_start: 0 size=4096 align=1 vstart=0x1 vend=0x2 failed=0",
+        "va_start: 4097 size=4096 align=1 vstart=0x1 vend=0x2 failed=0",
+    ],
+)
+def test_events_that_no_kernel_prints_are_refused(said: str) -> None:
+    good = "a-1 [000] ..... 1.000000: alloc_vmap_area: va_start: 8192 size=4096 align=4096 vstart=0x1 vend=0x2 failed=0"
+    bad = f"a-1 [000] ..... 1.000000: alloc_vmap_area: {said}"
+    for before in ([], [good], [good, good]):  # the first of a kind is read by another road
+        lines = [*before, bad]
+        with pytest.raises(InputError, match=rf"f:{len(lines)}: "):
+            list(parse_trace("f", enumerate(lines, 1)))
+    failed = good.replace("failed=0", "failed=1").replace("8192", "18446744073709551604")
+    assert len(list(parse_trace("f", enumerate([good, failed], 1)))) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "CPU:0 [LOST " + "9" * 4400 + " EVENTS]",
+        "# entries-in-buffer/entries-written: " + "9" * 30 + "/1   #P:2",
+    ],
+)
+def test_numbers_without_end_are_refused(line: str) -> None:
+    with pytest.raises(InputError, match="f:1: a number longer"):
+        list(parse_trace("f", [(1, line)]))
+
+
+def test_long_lines_cost_little() -> None:
+    """Blanks and halves of a line without end: a pattern that goes back and forth would not end."""
+    lines = [" " * 60_000, "a-" + "1" * 60_000, ("a 1 " * 15_000), "PERF_RECORD_LOST " * 3800]
+    assert list(parse_trace("f", enumerate(lines, 1))) == []

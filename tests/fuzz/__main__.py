@@ -32,6 +32,7 @@ class HangError(BaseException):
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
+    del number, frame
     raise HangError
 
 

@@ -143,10 +143,8 @@ def _folder(random: Random, place: Path) -> None:
 
 def _archive(random: Random, place: Path) -> None:
     root = _run_folder(random, place)
-    if random.random() < 0.3:
-        data = _zip(root, random)
-    else:
-        data = packed(_tar(root, random), random.choice(_KINDS))
+    kind = random.choice((*_KINDS, ".zip"))
+    data = _zip(root, random) if kind == ".zip" else packed(_tar(root, random), kind)
     if random.random() < 0.7:
         data = change(data, random)
     bundle = place / "bundle"

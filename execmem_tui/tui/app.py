@@ -24,6 +24,7 @@ from textual.timer import Timer
 
 from execmem_tui.files.memory import remember, remembered
 from execmem_tui.files.regular import user_path
+from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
@@ -55,6 +56,8 @@ from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.time import Sought
 from execmem_tui.view.actions import rebound
 from execmem_tui.view.axis import MapView
+from execmem_tui.view.foretell import PAINT as PREVIEW
+from execmem_tui.view.foretell import foretold
 
 
 def _given() -> Any:
@@ -327,6 +330,15 @@ class ExecmemApp(App[int]):
         if pane is not None:
             self.pane = pane
         self.main.map.look_at(address)
+
+    def foretell(self, areas: Sequence[Area]) -> None:
+        """Show on the map, dashed, what would lie where; nothing for the map as it is."""
+        if not areas:
+            self.main.map.shown = self.shown
+            return
+        snapshot = foretold(self.shown.snapshot, areas)
+        self.main.map.shown = Shown(snapshot, self.shown, PREVIEW)
+        self.main.map.look_at(areas[0].start)
 
     def ask(self, dialog: Screen[Any]) -> None:
         """Show a dialog or a sheet."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import ExecmemTuiError
@@ -9,10 +10,15 @@ from execmem_tui.model.events import Allocated, Failed, HazardFound
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Bytes
 from execmem_tui.sources.base import Commanded
+from execmem_tui.sources.preview import Preview
 from execmem_tui.tui.shown import pane_type
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.area_list import area_entries
 from execmem_tui.view.finding import Entry
+
+TEXT: Final = ExecmemType.MODULE_TEXT
+_FORETOLD: Final = 1000
+"""Requests that a preview makes at most: it follows what is typed."""
 
 
 class KernelActions:
@@ -54,7 +60,7 @@ class KernelActions:
         allocated = [event for event in events if isinstance(event, Allocated)]
         spilled = [event for event in allocated if event.fallback]
         if allocated:
-            self._stage.look_at(allocated[-1].area.start)
+            self._stage.look_at((spilled[0] if spilled else allocated[-1]).area.start)
         if spilled:
             newest = spilled[-1]
             more = f" (and {len(spilled) - 1} more)" if len(spilled) > 1 else ""
@@ -95,7 +101,14 @@ class KernelActions:
 
         sizes = {kind: source.usual_size(kind) for kind in kinds}
         chosen = chosen if chosen in kinds else kinds[0]
-        self._stage.ask(AllocateDialog(kinds, chosen, sizes, go))
+
+        def watch(request: AllocateRequest) -> str:
+            count = min(request.count, _FORETOLD)
+            return self._foretell(
+                partial(source.preview_allocate, request.kind, request.size, count)
+            )
+
+        self._stage.ask(AllocateDialog(kinds, chosen, sizes, go, watch))
 
     def action_insert(self) -> None:
         """Let the consumer of the focused pane ask for memory; for the loader, choose a module."""
@@ -112,13 +125,26 @@ class KernelActions:
                 "no catalogue of modules for this architecture and kernel", severity="warning"
             )
             return
-        self._stage.ask(
-            Chooser(
-                "Load a module",
-                [Entry(name) for name in names],
-                lambda index: self.do(partial(source.load, names[index])),
-            )
+        chooser = Chooser(
+            "Load a module",
+            [Entry(name) for name in names],
+            lambda index: self.do(partial(source.load, names[index])),
+            watch=lambda index: chooser.note(
+                "" if index is None else self._foretell(partial(source.preview_load, names[index]))
+            ),
         )
+        self._stage.ask(chooser)
+
+    def _foretell(self, look: Callable[[], Preview]) -> str:
+        """Show where something would lie, and say how much that is, or why it cannot be."""
+        try:
+            found = look()
+        except ExecmemTuiError as error:
+            self._stage.foretell(())
+            return error.title
+        # a module's text is what one wants to see first
+        self._stage.foretell(sorted(found.areas, key=lambda area: area.type is not TEXT))
+        return found.text
 
     def action_free(self) -> None:
         """Free what is under the cursor."""

@@ -11,7 +11,17 @@ from textual.color import Color
 from execmem_tui.model.areas import AreaKind
 from execmem_tui.model.reach import Verdict
 from execmem_tui.view.cells import Cell, Run
-from execmem_tui.view.kinds import EIGHTHS, FALLBACK, FORBIDDEN, FREE, GUARD, LOOKS, look
+from execmem_tui.view.kinds import (
+    EIGHTHS,
+    FALLBACK,
+    FORBIDDEN,
+    FORETOLD,
+    FORETOLD_FAR,
+    FREE,
+    GUARD,
+    LOOKS,
+    look,
+)
 from execmem_tui.view.labels import Ink
 from execmem_tui.view.marks import Mark
 from execmem_tui.view.words import Piece, Tone, Word, cell_letter
@@ -24,6 +34,8 @@ _GLYPHS: Final = {
     GUARD: "│",
     AreaKind.LAZY.value: "╌",
     AreaKind.POOLED.value: "╍",
+    FORETOLD: "┅",
+    FORETOLD_FAR: "┅",
 }
 """What is drawn as a sign on free ground: it is not there to be looked at, or it is a kind of nothing."""
 

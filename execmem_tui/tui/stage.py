@@ -5,6 +5,7 @@ from typing import Any, Literal, Protocol
 
 from textual.screen import Screen
 
+from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Progress, Source
 from execmem_tui.tui.shown import Shown
@@ -51,6 +52,9 @@ class Stage(Protocol):
 
     def look_at(self, address: Address, *, pane: int | None = None) -> None:
         """Put the cursor on an address, in a pane."""
+
+    def foretell(self, areas: Sequence[Area]) -> None:
+        """Show on the map, dashed, what would lie where; nothing for the map as it is."""
 
     def ask(self, dialog: Screen[Any]) -> None:
         """Show a dialog or a sheet."""

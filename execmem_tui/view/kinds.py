@@ -22,6 +22,10 @@ class Look:
     """Drawn in the colour of this kind or of this variable of Textual's; "" has one of its own."""
 
 
+FORETOLD = "foretold"
+FORETOLD_FAR = "foretold-far"
+"""What is not there yet: a preview."""
+
 LOOKS: dict[str, Look] = {
     look.name: look
     for look in (
@@ -68,6 +72,8 @@ LENS_LOOKS: dict[str, Look] = {
         Look("moved", "M", "moved", "moved", like="ftrace"),
         Look("grown", "G", "grown", "grown", like="fallback"),
         Look("same", "=", "same", "same", like="guard"),
+        Look(FORETOLD, "?", "would lie here", "would lie", like="accent"),
+        Look(FORETOLD_FAR, "!", "would spill here", "would spill", like="fallback"),
     )
 }
 """What lenses other than the kinds show."""

@@ -29,6 +29,7 @@ class Chooser(Dialog[int]):
 
     DEFAULT_CSS = """
     Chooser #box { height: 20; }
+    Chooser.foretells #box { height: 12; }
     Chooser LineList { height: 1fr; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -53,6 +54,7 @@ class Chooser(Dialog[int]):
         self._found: list[int] = []
         self._search = FuzzySearch()
         self._watch = watch
+        self.set_class(watch is not None, "foretells")  # leaves the map in sight
 
     def fields(self) -> ComposeResult:
         """A field and the list."""

@@ -32,6 +32,8 @@ class Dialog(Overlay, Generic[Told]):
         border-subtitle-color: $foreground 70%;
         background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
     }
+    Dialog.foretells { align: right bottom; background: transparent; }
+    Dialog.foretells > #box { width: 64; }
     Dialog Label { height: 1; color: $foreground 70%; }
     Dialog #wrong { color: $error; height: auto; display: none; }
     Dialog #wrong.says { display: block; }
@@ -61,6 +63,11 @@ class Dialog(Overlay, Generic[Told]):
             box.border_subtitle = self._hints
             yield from self.fields()
             yield Static("", id="wrong", markup=False)
+
+    def note(self, text: str) -> None:
+        """Say something in the lower border, before the keys."""
+        box = self.query_one("#box", VerticalScroll)
+        box.border_subtitle = f"{printable(text, 60)} · {self._hints}" if text else self._hints
 
     def wrong(self, text: str) -> None:
         """Say what is wrong, inside the box; an empty text takes it back."""

@@ -39,8 +39,11 @@ class AllocateDialog(Dialog[AllocateRequest]):
         chosen: ExecmemType,
         sizes: dict[ExecmemType, Bytes],
         do: Callable[[AllocateRequest], None],
+        watch: Callable[[AllocateRequest], str] | None = None,
     ) -> None:
         super().__init__("Allocate", do, "Enter allocates · Tab next field · Esc leaves")
+        self._watch = watch
+        self.set_class(watch is not None, "foretells")  # leaves the map in sight
         self._kinds = kinds
         self._chosen = chosen
         self._sizes = sizes
@@ -79,21 +82,43 @@ class AllocateDialog(Dialog[AllocateRequest]):
             self._chosen = event.value
             self.query_one("#size", Input).value = format_size(self._sizes[event.value])
 
+    @on(Select.Changed)
+    @on(Input.Changed)
+    def foretell(self) -> None:
+        """Say what would come of it while it is typed; what cannot be read yet is no mistake yet."""
+        if self._watch is None:
+            return
+        try:
+            request = self._read()
+        except (ExecmemTuiError, ValueError):
+            self.note("")
+        else:
+            self.note(self._watch(request))
+
+    def _read(self) -> AllocateRequest:
+        """Return what the fields say.
+
+        Raises:
+            UsageError: no size.
+            ValueError: no count.
+        """
+        kind = self.query_one("#kind", Select).value
+        assert isinstance(kind, ExecmemType)  # a blank is not allowed
+        size = parse_size(self.query_one("#size", Input).value)
+        count = int(self.query_one("#count", Input).value or "0")
+        owner = self.query_one("#owner", Input).value.strip() or None
+        return AllocateRequest(kind, size, count, owner)
+
     @on(Button.Pressed, "#ok")
     @on(Input.Submitted)
     def accept(self) -> None:
         """Read the fields; say what is wrong with them and stay."""
-        kind = self.query_one("#kind", Select).value
         try:
-            size = parse_size(self.query_one("#size", Input).value)
-            count = int(self.query_one("#count", Input).value or "0")
+            request = self._read()
         except (ExecmemTuiError, ValueError) as error:
             self.wrong(str(error))
             return
-        if not isinstance(kind, ExecmemType):
-            return
-        owner = self.query_one("#owner", Input).value.strip() or None
-        self.tell(AllocateRequest(kind, size, count, owner))
+        self.tell(request)
 
 
 class AskLine(Dialog[str]):

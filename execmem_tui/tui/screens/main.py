@@ -347,6 +347,11 @@ class MainScreen(Screen[None]):
         self.time_map.toggle_scale()
         self.query_one(TimeStrip).scale = self.time_map.scale
 
+    def on_screen_resume(self) -> None:
+        """What a dialog foretold on the map is gone with it."""
+        if self.is_mounted and self.shown is not None:
+            self.map.shown = self.shown
+
     def action_maximise(self) -> None:
         """Give the detail map all rows, or give them back."""
         self.toggle_class("maximised")

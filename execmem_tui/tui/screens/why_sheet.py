@@ -5,18 +5,18 @@ from typing import ClassVar
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from execmem_tui.analysis.why import Look, Why
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import hex_address
+from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.tui.why import Doing
 from execmem_tui.view.why_text import looks, why_lines, why_title
 
 
-class WhySheet(ModalScreen[None]):
+class WhySheet(Overlay):
     """One answer, and the keys that go on from it."""
 
     DEFAULT_CSS = """
@@ -28,7 +28,7 @@ class WhySheet(ModalScreen[None]):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,W", "dismiss(None)", "Back"),
+        Binding("escape,q,W", "leave", "Back"),
         Binding("n,space,right", "step(1)", "Next hole"),
         Binding("N,left", "step(-1)", "Previous hole"),
         Binding("enter", "who", "Who put it there"),
@@ -85,7 +85,7 @@ class WhySheet(ModalScreen[None]):
     def action_who(self) -> None:
         """Go to the event that placed what is in the way."""
         if self._doing.who is not None:
-            self.dismiss()
+            self.action_leave()
             self._doing.who()
 
     def action_attempt(self) -> None:

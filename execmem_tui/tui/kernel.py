@@ -4,13 +4,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
+from execmem_tui.commands.preview import Preview
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.events import Allocated, Failed, HazardFound
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Bytes
 from execmem_tui.sources.base import Commanded
-from execmem_tui.sources.preview import Preview
 from execmem_tui.tui.shown import pane_type
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.area_list import area_entries

@@ -71,6 +71,15 @@ def name_of(machine: str) -> str | None:
         return None
 
 
+def machine_named(uname: str) -> str | None:
+    """Return the name by which `find` knows the machine that ``uname -m`` calls so, or None."""
+    for name in architectures():
+        known = architecture(name).machines
+        if uname in known:
+            return known[uname]
+    return None
+
+
 def _find_variant(arch: Architecture, name: str | None, implied: str | None) -> Variant:
     wanted = name or implied or arch.default_variant
     for variant in arch.variants:

@@ -50,6 +50,7 @@ class Arm(Architecture):
         "armel": "v6-3g-lowmem512",
         "armv6l": "v6-3g-lowmem512",
     }
+    machines: ClassVar[Mapping[str, str]] = {"armv7l": "armhf", "armv6l": "armhf"}
     default_variant = "v7-3g-highmem"
     boot_source = "arch/arm/mm/init.c"
     overrides = Overrides(

@@ -74,9 +74,15 @@ class Arm64(Architecture):
 
     name = "arm64"
     aliases: ClassVar[Mapping[str, str | None]] = {"aarch64": None}
+    machines: ClassVar[Mapping[str, str]] = {"aarch64": "arm64"}
     default_variant = "va48-4k"
     set_memory_purges = True
     widest_module_window = 2 * GIB
+    page_options: ClassVar[Mapping[str, Bytes]] = {
+        "CONFIG_ARM64_4K_PAGES": 4 * KIB,
+        "CONFIG_ARM64_16K_PAGES": 16 * KIB,
+        "CONFIG_ARM64_64K_PAGES": 64 * KIB,
+    }
     boot_source = _INIT
     overrides = Overrides(
         module_alloc="arch/arm64/kernel/module.c: 128M, then 2G with ARM64_MODULE_PLTS",

@@ -38,6 +38,8 @@ class Architecture:
     """As in ``arch/`` of the kernel tree."""
     aliases: ClassVar[Mapping[str, str | None]]
     """Names that distributions and uname use -> the variant they imply, or None for the default."""
+    machines: ClassVar[Mapping[str, str]] = {}
+    """What ``uname -m`` prints there -> the name that layouts are found by."""
     default_variant: ClassVar[str]
     """What Debian ships."""
     variants: ClassVar[tuple[Variant, ...]]
@@ -79,6 +81,8 @@ class Architecture:
     banners: ClassVar[tuple[tuple[str, str], ...]] = ()
     """(regular expression, name or alias) of what stands in a version banner: the compiler's target,
     or how a distribution calls its kernels."""
+    page_options: ClassVar[Mapping[str, Bytes]] = {}
+    """Options of its configuration that choose the page size."""
     constant_windows: ClassVar[bool] = False
     """Module windows are constants: a request for another window is not theirs."""
     widest_module_window: ClassVar[Bytes | None] = None

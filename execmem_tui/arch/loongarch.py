@@ -23,6 +23,7 @@ class LoongArch(Architecture):
 
     name = "loongarch"
     aliases: ClassVar[Mapping[str, str | None]] = {"loong64": None, "loongarch64": None}
+    machines: ClassVar[Mapping[str, str]] = {"loongarch64": "loong64"}
     default_variant = "la64-16k-3level"
     boot_source = "arch/loongarch/mm/init.c"
     overrides = Overrides(

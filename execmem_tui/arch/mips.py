@@ -26,6 +26,7 @@ class Mips(Architecture):
         "mips32": "mips32-4k",
         "mipsel": "mips32-4k",
     }
+    machines: ClassVar[Mapping[str, str]] = {"mips64": "mips64el", "mips": "mipsel"}
     default_variant = "mips64-16k-sym32"
     constant_windows = True
     boot_source = "arch/mips/mm/init.c"

@@ -19,6 +19,7 @@ class Nios2(Architecture):
 
     name = "nios2"
     aliases: ClassVar[Mapping[str, str | None]] = {}
+    machines: ClassVar[Mapping[str, str]] = {"nios2": "nios2"}
     default_variant = "default"
     constant_windows = True
     boot_source = "arch/nios2/mm/init.c"

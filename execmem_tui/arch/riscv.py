@@ -38,6 +38,7 @@ class RiscV(Architecture):
 
     name = "riscv"
     aliases: ClassVar[Mapping[str, str | None]] = {"riscv64": None, "riscv32": "rv32"}
+    machines: ClassVar[Mapping[str, str]] = {"riscv64": "riscv64"}
     default_variant = "rv64-sv48"
     boot_source = "arch/riscv/mm/init.c"
     overrides = Overrides(

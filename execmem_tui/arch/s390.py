@@ -29,6 +29,7 @@ class S390(Architecture):
 
     name = "s390"
     aliases: ClassVar[Mapping[str, str | None]] = {"s390x": None}
+    machines: ClassVar[Mapping[str, str]] = {"s390x": "s390x"}
     default_variant = "s390x"
     boot_source = "arch/s390/mm/init.c"
     overrides = Overrides(

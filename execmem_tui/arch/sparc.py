@@ -20,6 +20,7 @@ class Sparc(Architecture):
 
     name = "sparc"
     aliases: ClassVar[Mapping[str, str | None]] = {"sparc64": None, "sparc32": "sparc32"}
+    machines: ClassVar[Mapping[str, str]] = {"sparc64": "sparc64"}
     default_variant = "sparc64"
     constant_windows = True
     boot_source = "arch/sparc/mm/execmem.c"

@@ -89,6 +89,7 @@ class X86(Architecture):
         "i686": "x86_32-pae",
         "x86_32": "x86_32-pae",
     }
+    machines: ClassVar[Mapping[str, str]] = {"x86_64": "amd64", "i686": "i386", "i586": "i386"}
     default_variant = "x86_64-4level"
     set_memory_purges = True
     boot_source = _INIT

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from execmem_tui.arch import machine_named
 from execmem_tui.bundles.run_folder import run_meta
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.dmesg import Banner, CommandLine, Message
@@ -18,7 +19,7 @@ from execmem_tui.formats.procfiles import (
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo
 from execmem_tui.kernel.proc_tree import find_near
 from execmem_tui.machines.iomem import image_symbols_from_iomem
-from execmem_tui.model.facts import MACHINES, SYMBOLS, Facts
+from execmem_tui.model.facts import SYMBOLS, Facts
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.executable import executable, open_executable
@@ -80,7 +81,7 @@ def _kernel(
         return *version, arch
     uname = parse_uname(lines("uname"))
     if uname is not None:
-        return uname[0], "", arch or MACHINES.get(uname[1])
+        return uname[0], "", arch or machine_named(uname[1])
     return _text(meta.get("kernel")), "", arch
 
 

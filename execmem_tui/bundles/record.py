@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from attrs import evolve
 
 from execmem_tui import __version__
+from execmem_tui.arch import machine_named
 from execmem_tui.bundles.anonymise import DROPPED, anonymise
 from execmem_tui.bundles.collector import Collector, Host, look_at
 from execmem_tui.bundles.phase import phases_layout, read_phase
@@ -23,7 +24,6 @@ from execmem_tui.kernel.kcore import SYMBOL, Ranges, read_ranges
 from execmem_tui.kernel.linux import PROC, refuse_elsewhere
 from execmem_tui.kernel.tracefs import TraceInstance
 from execmem_tui.model.errors import InputError
-from execmem_tui.model.facts import MACHINES
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import Provenance
 from execmem_tui.model.text import printable
@@ -165,7 +165,7 @@ def _described(
     """Return the manifest of what was collected, without its files; hides it, if asked to."""
     run = collector.run
     kernel = _release(run)
-    arch = MACHINES.get(host.machine, host.machine)
+    arch = machine_named(host.machine) or host.machine
     _write_meta(run, arch, kernel, host, phases)
     ranges, layout = _known_ranges(collector, arch, phases)
     if layout is not None:

@@ -29,11 +29,6 @@ _COARSE: Final = 2 << 20
 """Bounds that areas alone tell are rounded to so much."""
 _BIG: Final = ("-bigimage", "-bigtext")
 """Variants that differ from others in the size of the image alone, which symbols tell."""
-_PAGES: Final = (
-    ("CONFIG_ARM64_4K_PAGES", 4096),
-    ("CONFIG_ARM64_16K_PAGES", 16384),
-    ("CONFIG_ARM64_64K_PAGES", 65536),
-)
 
 
 def recognise(facts: Facts) -> Layout:
@@ -123,7 +118,8 @@ def _variant(name: str, facts: Facts) -> str:
     wanted = implied or arch.default_variant
     variants = {variant.name: variant for variant in arch.variants}
     page = next(
-        (size for option, size in _PAGES if facts.config.get(option) == "y"), facts.page_size
+        (size for option, size in arch.page_options.items() if facts.config.get(option) == "y"),
+        facts.page_size,
     )
 
     bits = variants[wanted].word_bits

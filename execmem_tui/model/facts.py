@@ -13,13 +13,6 @@ from execmem_tui.model.units import Address, Bytes
 SYMBOLS: Final = ("_start", "_text", "_stext", "_etext", "_end")
 """The symbols of the image that ranges are computed from."""
 
-MACHINES: Final = {
-    "aarch64": "arm64", "x86_64": "amd64", "i686": "i386", "i586": "i386", "armv7l": "armhf", "armv6l": "armhf",
-    "ppc64le": "ppc64el", "ppc": "powerpc", "riscv64": "riscv64", "s390x": "s390x", "loongarch64": "loong64",
-    "mips64": "mips64el", "mips": "mipsel", "sparc64": "sparc64", "parisc64": "parisc64", "parisc": "hppa", "nios2": "nios2",
-}  # fmt: skip
-"""`uname -m` to the names that layouts are found by."""
-
 
 @frozen(kw_only=True)
 class Facts:

@@ -13,6 +13,7 @@ from typing import Final
 
 from attrs import evolve
 
+from execmem_tui.arch import machine_named
 from execmem_tui.bundles.phase import Phase, image_symbols, read_phase
 from execmem_tui.bundles.run_folder import VMALLOCINFO
 from execmem_tui.formats.procfiles import Lines, Symbol, parse_kallsyms
@@ -27,7 +28,6 @@ from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Event, Noted
-from execmem_tui.model.facts import MACHINES
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 from execmem_tui.owners.attribute import grouped
@@ -73,7 +73,7 @@ class Live:
         # way round it would be in neither.
         phase = self._read()
         machine = os.uname().machine
-        facts = evolve(phase.facts, arch=phase.facts.arch or MACHINES.get(machine, machine))
+        facts = evolve(phase.facts, arch=phase.facts.arch or machine_named(machine) or machine)
         places = (each.address for each in phase.evidence.symbols if each.name == SYMBOL)
         known = read_ranges(proc / "kcore", places)
         layout = recognise(evolve(facts, ranges=known.ranges))

@@ -27,3 +27,19 @@ def test_32_bit_loongarch_came_with_7_1() -> None:
     assert arch.resolve("loongarch32", "7.1").word_bits == 32
     with pytest.raises(UnknownLayoutError):
         arch.resolve("loongarch32", "6.12")
+
+
+@pytest.mark.parametrize(
+    ("uname", "name"),
+    [("aarch64", "arm64"), ("i586", "i386"), ("ppc64le", "ppc64el"), ("mips", "mipsel")],
+)
+def test_a_machine_is_known_by_what_uname_prints(uname: str, name: str) -> None:
+    assert arch.machine_named(uname) == name
+    assert arch.find(name)
+
+
+def test_every_machine_s_name_is_one_that_layouts_are_found_by() -> None:
+    for known in arch.architectures():
+        for name in arch.architecture(known).machines.values():
+            assert arch.find(name)[0].name in (known, "generic")
+    assert arch.machine_named("pdp11") is None

@@ -39,7 +39,7 @@ class Parisc(Architecture):
 
     name = "parisc"
     aliases: ClassVar[Mapping[str, str | None]] = {"hppa": "parisc32", "hppa64": "parisc64"}
-    machines: ClassVar[Mapping[str, str]] = {"parisc64": "parisc64", "parisc": "hppa"}
+    machines: ClassVar[Mapping[str, str]] = {"parisc64": "hppa64", "parisc": "hppa"}
     default_variant = "parisc64"
     constant_windows = True
     boot_source = "arch/parisc/mm/init.c"

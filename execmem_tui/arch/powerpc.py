@@ -193,7 +193,7 @@ class PowerPC(Architecture):
         "ppc": "ppc32-book3s",
         "ppc32": "ppc32-book3s",
     }
-    machines: ClassVar[Mapping[str, str]] = {"ppc64le": "ppc64el", "ppc": "powerpc"}
+    machines: ClassVar[Mapping[str, str]] = {"ppc64le": "ppc64el", "ppc": "ppc"}
     default_variant = "ppc64-radix-64k"
     boot_source = "arch/powerpc/mm/mem.c"
     overrides = Overrides(

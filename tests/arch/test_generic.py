@@ -43,3 +43,5 @@ def test_every_machine_s_name_is_one_that_layouts_are_found_by() -> None:
         for name in arch.architecture(known).machines.values():
             assert arch.find(name)[0].name in (known, "generic")
     assert arch.machine_named("pdp11") is None
+    for uname, bits in (("ppc", 32), ("ppc64le", 64), ("parisc", 32), ("parisc64", 64)):
+        assert arch.resolve(str(arch.machine_named(uname))).word_bits == bits

@@ -7,25 +7,27 @@ widgets (map) or in classes that act on a `Stage`: kernel, time, sources, where 
 import asyncio
 import signal
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from attrs import frozen
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import BindingType
+from textual.command import Provider
 from textual.driver import Driver
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
 
+from execmem_tui.analysis.reach import kernel_origin
 from execmem_tui.files.memory import remember, remembered
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
+from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Progress, Source, SourceKind
@@ -58,10 +60,17 @@ from execmem_tui.view.actions import rebound
 from execmem_tui.view.axis import MapView
 from execmem_tui.view.foretell import PAINT as PREVIEW
 from execmem_tui.view.foretell import foretold
+from execmem_tui.view.paint import KINDS, LensName, OwnerLens, Paint, ReachLens, parse_filter
 
 
 def _given() -> Any:
     raise AssertionError("given to the constructor")
+
+
+def _provider() -> type[Provider]:
+    from execmem_tui.tui.providers import Everything  # with the palette, not with the first paint
+
+    return Everything
 
 
 _CARD = "try-card"
@@ -101,6 +110,7 @@ class ExecmemApp(App[int]):
     ]
     BINDINGS: ClassVar[list[BindingType]] = []
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS = App.COMMANDS | {_provider}
 
     source: reactive[Source] = reactive(_given)
     """What feeds the map."""
@@ -110,6 +120,10 @@ class ExecmemApp(App[int]):
     """The focused pane, 1 to 4."""
     origin: reactive[Address | None] = reactive(None)
     """Where reach counts from; None is kernel text."""
+    lens: reactive[LensName] = reactive(LensName.KIND)
+    """What colour tells."""
+    filter: reactive[str] = reactive("")
+    """What is asked for, as typed; the rest is dimmed. "" asks for all."""
     viewport: reactive[MapView | None] = reactive(None)
     """What the detail map displays."""
     palette: reactive[Palette] = reactive(_given)
@@ -163,6 +177,7 @@ class ExecmemApp(App[int]):
         self._words: tuple[str, ...] = ()
         self.failure: Exception | None = None
         """Why the first source could not be opened."""
+        self._reach_lens: ReachLens | None = None
         self._early: list[events.Key] = []
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -183,7 +198,14 @@ class ExecmemApp(App[int]):
         cls = ExecmemApp
         screen = MainScreen((self.kernel, self.time, self.look, self.opens, self.whys, self))
         return screen.data_bind(
-            cls.source, cls.shown, cls.pane, cls.origin, cls.viewport, cls.palette
+            cls.source,
+            cls.shown,
+            cls.pane,
+            cls.origin,
+            cls.viewport,
+            cls.palette,
+            cls.lens,
+            cls.filter,
         )
 
     def on_mount(self) -> None:
@@ -273,7 +295,43 @@ class ExecmemApp(App[int]):
         """Show the step that the history is at."""
         snapshot = self.source.history.snapshot()
         if self.shown.snapshot is not snapshot:
-            self.shown = Shown(snapshot, self.shown)
+            self.shown = Shown(snapshot, self.shown, self._paint_for(snapshot))
+
+    def _paint_for(self, snapshot: Snapshot) -> Paint:
+        """Return lens and filter for a snapshot: the same object while they are the same."""
+        wanted = parse_filter(self.filter)
+        if self.lens is LensName.OWNER:
+            return Paint(lens=OwnerLens(), filter=wanted)
+        if self.lens is LensName.REACH:
+            layout = snapshot.layout
+            origin = self.shown.origin_at(self.origin) or kernel_origin(layout)
+            if origin is not None:
+                if self._reach_lens is None or self._reach_lens.origin != origin:
+                    self._reach_lens = ReachLens(layout, origin)
+                if self._reach_lens.layout is not layout:
+                    self._reach_lens = ReachLens(layout, origin)
+                return Paint(lens=self._reach_lens, filter=wanted)
+        return Paint(filter=wanted) if wanted else KINDS
+
+    def _paint_anew(self) -> None:
+        snapshot = self.shown.snapshot
+        self.shown = Shown(snapshot, self.shown, self._paint_for(snapshot))
+
+    def watch_lens(self) -> None:
+        """Colour the map anew."""
+        if self.is_running:
+            self._paint_anew()
+
+    def watch_filter(self) -> None:
+        """Dim anew what does not match, and list only what does."""
+        if self.is_running:
+            self._paint_anew()
+            self.main.wanted = parse_filter(self.filter)
+
+    def watch_origin(self) -> None:
+        """Reach is counted from elsewhere."""
+        if self.is_running and self.lens is LensName.REACH:
+            self._paint_anew()
 
     def show_source(self, source: Source) -> None:
         """Show another source from here on; `u` brings back what was shown before."""
@@ -292,7 +350,8 @@ class ExecmemApp(App[int]):
     def _show(self, source: Source) -> None:
         self.origin = None
         self.pane = 1
-        self.shown = Shown(source.history.snapshot())
+        snapshot = source.history.snapshot()
+        self.shown = Shown(snapshot, None, self._paint_for(snapshot))
         self.source = source
         self.following = isinstance(source, Followed)
 
@@ -584,19 +643,6 @@ class ExecmemApp(App[int]):
     def action_suspend(self) -> None:
         """Go to the background, as ctrl+z does everywhere."""
         self.action_suspend_process()
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Offer every action in the palette, beside Textual's own commands."""
-        yield from super().get_system_commands(screen)
-        if screen is not self.main:
-            return  # over a dialog or a sheet nobody sees what the map does
-        for action in self.actions:
-            if not self.main.why_not(action.id):
-                yield SystemCommand(
-                    f"{action.group}: {action.title}",
-                    action.help,
-                    partial(self.main.action_act, action.id),
-                )
 
 
 def run_app(

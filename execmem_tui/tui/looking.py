@@ -1,13 +1,18 @@
 """Where one looks: panes, find, go to, reach origin, sheets."""
 
 from textwrap import wrap
+from typing import Final
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.units import Address, hex_address
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.area_list import area_entries
+from execmem_tui.view.paint import LensName, parse_filter
 from execmem_tui.view.places import parse_place
 from execmem_tui.view.repeat import command_line, simulated_words
+
+LENSES: Final = (LensName.KIND, LensName.REACH, LensName.OWNER)
+"""What `V` goes round."""
 
 
 class LookActions:
@@ -151,3 +156,26 @@ class LookActions:
         opened = self._stage.opened
         words = simulated_words(snapshot, empty=False) if opened is None else opened
         self._stage.copy(command_line(source.kind, words, snapshot, self._stage.cursor))
+
+    def action_lens(self) -> None:
+        """Let colour tell the next thing."""
+        self._stage.lens = LENSES[(LENSES.index(self._stage.lens) + 1) % len(LENSES)]
+        self._stage.say(f"colour tells: {self._stage.lens}")
+
+    def action_filter(self) -> None:
+        """Ask what to show; the rest is dimmed, on the map and out of the list."""
+        from execmem_tui.tui.screens.dialogs import AskLine
+
+        what = "an owner, bpf, text, >64K, <4K, fallback, hole>2M; nothing shows all"
+        self._stage.ask(
+            AskLine("Filter", self.filter, self._stage.filter, what=what, may_be_empty=True)
+        )
+
+    def filter(self, text: str) -> None:
+        """Dim what does not match.
+
+        Raises:
+            UsageError: a size or a type cannot be read.
+        """
+        parse_filter(text)
+        self._stage.filter = text

@@ -10,6 +10,7 @@ from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Progress, Source
 from execmem_tui.tui.shown import Shown
 from execmem_tui.view.actions import Action
+from execmem_tui.view.paint import LensName
 
 Severity = Literal["information", "warning", "error"]
 
@@ -25,6 +26,10 @@ class Stage(Protocol):
     """The focused pane, 1 to 4."""
     origin: Address | None
     """Where reach counts from; None is kernel text."""
+    lens: LensName
+    """What colour tells."""
+    filter: str
+    """What is asked for, as typed; the rest is dimmed. "" asks for all."""
     playing: bool
     """Whether the events are being played."""
     following: bool

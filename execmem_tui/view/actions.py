@@ -162,6 +162,14 @@ ACTIONS: Final = (
     _action(
         "previous_failure", "D", "Previous failure", "the previous attempt that found no room", TIME
     ),
+    _action("lens", "V", "Lens", "what colour tells: kind, reach, owner; goes round", LOOK),
+    _action(
+        "filter",
+        "backslash",
+        "Filter",
+        "dim what does not match: an owner, a type, >64K, <4K, fallback, hole>2M",
+        LOOK,
+    ),
     _action("find", "slash", "Find", "find an area by name", LOOK, footer=True),
     _action(
         "goto",
@@ -237,6 +245,7 @@ _SPELLED: Final = {
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "greater_than_sign": ">",
     "less_than_sign": "<", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "exclamation_mark": "!",
+    "backslash": "\\",
 }  # fmt: skip
 
 

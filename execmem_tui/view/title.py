@@ -16,6 +16,8 @@ class Title:
 
     name: str
     what: str
+    view: str
+    """Lens and filter, where they are not what they are at first."""
     spilled: str
     failed: str
     notes: str
@@ -25,12 +27,19 @@ class Title:
     @property
     def right(self) -> tuple[str, ...]:
         """What stands at the right end, none of it empty."""
-        parts = (self.spilled, self.failed, self.notes, self.moment, self.help)
+        parts = (self.view, self.spilled, self.failed, self.notes, self.moment, self.help)
         return tuple(part for part in parts if part)
 
 
 def title(
-    snapshot: Snapshot, kind: SourceKind, text: str, width: int, *, moving: bool, notes: int
+    snapshot: Snapshot,
+    kind: SourceKind,
+    text: str,
+    width: int,
+    *,
+    moving: bool,
+    notes: int,
+    view: str = "",
 ) -> Title:
     """Return the line for `width` columns; what is least needed gives way first, help never.
 
@@ -41,6 +50,7 @@ def title(
         width: columns.
         moving: time moves by itself.
         notes: how many things are to be noted.
+        view: lens and filter in words.
     """
     layout, counters = snapshot.layout, snapshot.counters
     machine = [layout.kernel, layout.variant]
@@ -54,6 +64,7 @@ def title(
     found = Title(
         name=NAME,
         what="",
+        view=view,
         spilled=f"▲ {counters.fallbacks:,} spilled" if counters.fallbacks else "",
         failed=f"✗ {counters.failures:,} failed" if counters.failures else "",
         notes=f"! {notes}" if notes else "",
@@ -65,8 +76,10 @@ def title(
         (head, {}),
         (head, {"help": _HELP}),
         (head, {"help": _HELP, "moment": f"{play}{snapshot.step:,}/{snapshot.steps:,}{time}"}),
+        (head, {"help": _HELP, "moment": ""}),
+        (head, {"help": _HELP, "moment": "", "notes": "", "view": ""}),
         ("", {"help": _HELP, "moment": ""}),
-        ("", {"help": _HELP, "moment": "", "notes": "", "spilled": "", "failed": ""}),
+        ("", {"help": _HELP, "moment": "", "notes": "", "view": "", "spilled": "", "failed": ""}),
     ):
         fitted = evolve(found, what=what, **change)
         if _width(fitted) <= width:

@@ -125,11 +125,18 @@ class AskLine(Dialog[str]):
     """One line of text: an address, a path."""
 
     def __init__(
-        self, title: str, do: Callable[[str], None], value: str = "", *, what: str = ""
+        self,
+        title: str,
+        do: Callable[[str], None],
+        value: str = "",
+        *,
+        what: str = "",
+        may_be_empty: bool = False,
     ) -> None:
         super().__init__(title, do, "Enter · Esc leaves")
         self._value = value
         self._what = what
+        self._may_be_empty = may_be_empty
 
     def fields(self) -> ComposeResult:
         """The question and one field."""
@@ -140,7 +147,8 @@ class AskLine(Dialog[str]):
     @on(Input.Submitted)
     def accept(self, event: Input.Submitted) -> None:
         """Hand the line over."""
-        if line := event.value.strip():
+        line = event.value.strip()
+        if line or self._may_be_empty:
             self.tell(line)
         else:
             self.wrong("nothing was typed")

@@ -34,6 +34,7 @@ from execmem_tui.view.availability import why_not
 from execmem_tui.view.axis import MapView
 from execmem_tui.view.hints import Hint, Situation, hints
 from execmem_tui.view.legend import Sight
+from execmem_tui.view.paint import Filter, LensName
 from execmem_tui.view.split import side_width
 
 _BY_ID = {action.id: action for action in ACTIONS}
@@ -113,6 +114,12 @@ class MainScreen(Screen[None]):
     """What the map shows, for the legend."""
     moving: reactive[bool] = reactive(False)
     """Whether time moves by itself."""
+    lens: reactive[LensName] = reactive(LensName.KIND)
+    """What colour tells."""
+    filter: reactive[str] = reactive("")
+    """What is asked for, as typed."""
+    wanted: reactive[Filter | None] = reactive(None)
+    """What is asked for, read."""
     work: reactive[str] = reactive("")
     """What is being done off the event loop, "" for nothing."""
     fraction: reactive[float] = reactive(0.0)
@@ -137,7 +144,9 @@ class MainScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
         cls = MainScreen
-        yield TitleLine().data_bind(cls.source, cls.shown, cls.palette, playing=cls.moving)
+        yield TitleLine().data_bind(
+            cls.source, cls.shown, cls.palette, cls.lens, cls.filter, playing=cls.moving
+        )
         yield Bar().data_bind(cls.work, cls.fraction, cls.palette)
         yield Sentence().data_bind(cls.source, cls.shown)
         with Horizontal(id="body"):
@@ -149,7 +158,7 @@ class MainScreen(Screen[None]):
                 yield DetailMap(id="map").data_bind(
                     cls.source, cls.shown, cls.pane, cls.origin, cls.palette
                 )
-            yield AreaList().data_bind(cls.shown)
+            yield AreaList().data_bind(cls.shown, cls.wanted)
             yield HelpPanel().data_bind(cls.actions)
             yield SidePanel().data_bind(
                 cls.source,
@@ -162,7 +171,7 @@ class MainScreen(Screen[None]):
             )
         yield TimeStrip().data_bind(cls.source, cls.shown, cls.pane, cls.palette)
         yield Legend().data_bind(cls.sight, cls.palette)
-        yield HintsLine().data_bind(cls.palette, cls.hints)
+        yield HintsLine().data_bind(cls.hints)
 
     def on_detail_map_seen(self, message: DetailMap.Seen) -> None:
         """Explain what is in sight."""

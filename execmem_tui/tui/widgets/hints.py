@@ -1,24 +1,27 @@
 """The line of key hints at the bottom."""
 
+from typing import ClassVar
+
 from rich.text import Text
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from execmem_tui.tui.palette import Palette
 from execmem_tui.view.hints import Hint
 
 
 class HintsLine(Static):
     """A few keys and what they do; a click does it. None is ever cut: what does not fit is left out."""
 
-    DEFAULT_CSS = "HintsLine { height: 1; background: $panel; padding: 0 1; }"
+    DEFAULT_CSS = """
+    HintsLine { height: 1; background: $panel; padding: 0 1; }
+    HintsLine > .hints--key { color: $accent; text-style: bold; }
+    """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"hints--key"}
 
     hints: reactive[tuple[Hint, ...]] = reactive(())
     """What is hinted at, the most useful first."""
-    palette: reactive[Palette | None] = reactive(None)
-    """The styles of the theme."""
 
     class Pressed(Message):
         """A hint was clicked."""
@@ -41,10 +44,10 @@ class HintsLine(Static):
     def render(self) -> Text:
         """Return the line."""
         text = Text(no_wrap=True, overflow="crop")
-        if self.palette is not None:
-            for _, hint in self.placed():
-                text.append(hint.key, self.palette.strong)
-                text.append(f" {hint.word}   ")
+        key = self.get_component_rich_style("hints--key")
+        for _, hint in self.placed():
+            text.append(hint.key, key)
+            text.append(f" {hint.word}   ")
         return text
 
     def on_click(self, event: events.Click) -> None:

@@ -48,6 +48,6 @@ class SidePanel(VerticalScroll, can_focus=False):
         )
         yield Static("SELECTED", classes="heading")
         yield Inspector().data_bind(SidePanel.shown, SidePanel.origin, SidePanel.address)
-        yield TryCard().data_bind(SidePanel.offers, SidePanel.actions, SidePanel.palette)
+        yield TryCard().data_bind(SidePanel.offers, SidePanel.actions)
         yield Static("EVENTS", classes="heading")
         yield EventsView().data_bind(SidePanel.source, SidePanel.shown, SidePanel.palette)

@@ -4,9 +4,11 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widgets import Static
 
+from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown
+from execmem_tui.view.paint import LensName
 from execmem_tui.view.title import NAME, title
 
 
@@ -26,6 +28,10 @@ class TitleLine(Static):
     """The models of the step."""
     playing: reactive[bool] = reactive(False)
     """Whether time moves by itself."""
+    lens: reactive[LensName] = reactive(LensName.KIND)
+    """What colour tells."""
+    filter: reactive[str] = reactive("")
+    """What is asked for, as typed."""
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
 
@@ -42,6 +48,7 @@ class TitleLine(Static):
             self.size.width,
             moving=self.playing,
             notes=len(self.source.history.layout.notes),
+            view=self._view(),
         )
         right = Text()
         for part in found.right:
@@ -57,3 +64,8 @@ class TitleLine(Static):
         left.append_text(right)
         left.no_wrap, left.overflow = True, "crop"
         return left
+
+    def _view(self) -> str:
+        words = [] if self.lens is LensName.KIND else [f"lens {self.lens}"]
+        words += [f"\\ {printable(self.filter, 24)}"] if self.filter else []
+        return "  ".join(words)

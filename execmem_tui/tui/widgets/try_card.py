@@ -1,12 +1,13 @@
 """Three things to try, for somebody who sees the screen for the first time."""
 
+from typing import ClassVar
+
 from rich.text import Text
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from execmem_tui.tui.palette import Palette
 from execmem_tui.view.actions import Action, spelled
 
 _LINES = (
@@ -23,16 +24,17 @@ class TryCard(Static):
     """The actions it offers."""
     DEFAULT_CSS = """
     TryCard { height: auto; border: round $accent; border-title-color: $accent; padding: 0 1; }
-    TryCard { border-title-style: bold; margin-top: 1; display: none; }
+    TryCard { border-title-style: bold; display: none; dock: bottom; background: $surface; }
+    TryCard > .try--key { color: $accent; text-style: bold; }
     TryCard.offers { display: block; }
     """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"try--key"}
 
     offers: reactive[bool] = reactive(False, toggle_class="offers")
     """Whether it is there."""
     actions: reactive[tuple[Action, ...]] = reactive(())
     """All actions, with the user's keys."""
-    palette: reactive[Palette | None] = reactive(None)
-    """The styles of the theme."""
 
     class Pressed(Message):
         """A line was clicked."""
@@ -49,10 +51,10 @@ class TryCard(Static):
         """Return the lines."""
         keys = {action.id: spelled(action.keys).split()[0] for action in self.actions}
         text = Text(no_wrap=True)
-        if self.palette is not None:
-            for name, what in _LINES:
-                text.append(f"{keys.get(name, ''):<3}", self.palette.strong)
-                text.append(f"{what}\n")
+        style = self.get_component_rich_style("try--key")
+        for name, what in _LINES:
+            text.append(f"{keys.get(name, ''):<3}", style)
+            text.append(f"{what}\n")
         text.rstrip()
         return text
 

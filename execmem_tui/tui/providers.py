@@ -1,0 +1,111 @@
+"""What the command palette finds: keys, places, modules, machines, scenarios."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from execmem_tui.arch import architectures
+from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.model.units import hex_address
+from execmem_tui.sources.base import Commanded
+from execmem_tui.tui.screens.main import MainScreen
+from execmem_tui.view.actions import spelled
+from execmem_tui.view.places import parse_place
+
+if TYPE_CHECKING:
+    from execmem_tui.tui.app import ExecmemApp
+
+_LEAST: Final = 2
+"""Letters from which on the many names are searched."""
+
+_MOST: Final = 8
+"""Hits of one kind."""
+
+
+@frozen
+class _Offer:
+    text: str
+    help: str
+    do: Callable[[], object]
+
+
+class Everything(Provider):
+    """All that the main screen can do and show. Over a dialog or a sheet it offers nothing: what it does would not be seen."""
+
+    @property
+    def _app(self) -> "ExecmemApp":
+        from execmem_tui.tui.app import ExecmemApp
+
+        app = self.app
+        assert isinstance(app, ExecmemApp)
+        return app
+
+    async def discover(self) -> Hits:
+        """Yield every key that does something now."""
+        for offer in self._keys():
+            yield DiscoveryHit(offer.text, offer.do, help=offer.help)
+
+    async def search(self, query: str) -> Hits:
+        """Yield what matches."""
+        matcher = self.matcher(query)
+        for offer in self._keys():
+            score = matcher.match(offer.text)
+            if score > 0:
+                yield Hit(score, matcher.highlight(offer.text), offer.do, help=offer.help)
+        if len(query.strip()) < _LEAST or not isinstance(self.screen, MainScreen):
+            return
+        for offers in (self._places(query), self._modules(), self._machines(), self._scenarios()):
+            hits = [(matcher.match(offer.text), offer) for offer in offers]
+            hits = sorted((each for each in hits if each[0] > 0), key=lambda each: -each[0])
+            for score, offer in hits[:_MOST]:
+                yield Hit(score, matcher.highlight(offer.text), offer.do, help=offer.help)
+
+    def _keys(self) -> Iterator[_Offer]:
+        if not isinstance(self.screen, MainScreen):
+            return
+        for action in self._app.actions:
+            if not self._app.main.why_not(action.id):
+                text = f"{action.title.rstrip('…')}  {spelled(action.keys)}"
+                yield _Offer(text, action.help, partial(self._app.main.action_act, action.id))
+
+    def _places(self, query: str) -> Iterator[_Offer]:
+        """Yield where `query` leads, and the modules that are there."""
+        app, snapshot = self._app, self._app.shown.snapshot
+        try:
+            place = parse_place(query, snapshot, app.cursor)
+        except ExecmemTuiError:
+            place = None
+        if place is not None and place.address is not None:
+            at = hex_address(place.address, snapshot.layout.word_bits)
+            yield _Offer(f"Go to {query}", at, partial(self._go, query))
+        owners = {area.owner for area in snapshot.areas if area.owner}
+        for owner in sorted(owners - {query}):
+            yield _Offer(f"Go to {owner}", "what it has here", partial(self._go, owner))
+
+    def _go(self, place: str) -> None:
+        with self._app.guarded():
+            self._app.look.goto(place)
+
+    def _modules(self) -> Iterator[_Offer]:
+        source = self._app.source
+        if isinstance(source, Commanded):
+            for name in source.loadable():
+                do = partial(self._app.kernel.try_to, partial(source.load, name))
+                yield _Offer(f"Load {name}", "module", do)
+
+    def _machines(self) -> Iterator[_Offer]:
+        for name in architectures():
+            yield _Offer(f"Boot {name}", "simulate it", partial(self._boot, name))
+
+    def _boot(self, name: str) -> None:
+        with self._app.guarded():
+            self._app.opens.boot(name)
+
+    def _scenarios(self) -> Iterator[_Offer]:
+        from execmem_tui.scenarios.reader import library
+
+        for name in library():
+            yield _Offer(f"Play {name}", "scenario", partial(self._app.opens.play, name))

@@ -5,14 +5,17 @@ from functools import partial
 
 from attrs import evolve, frozen
 
+from execmem_tui.analysis.findings import findings
 from execmem_tui.analysis.why import Why, ask, placed_at, why
 from execmem_tui.commands.by_hand import Again
 from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Failed
 from execmem_tui.model.units import KIB, Address, Bytes
 from execmem_tui.sources.base import Commanded, Source
 from execmem_tui.sources.what_if import what_if, why_not_what_if
 from execmem_tui.tui.stage import Stage
+from execmem_tui.view.finding import Entry
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.sentence import said, sentence, telling
 
@@ -53,6 +56,24 @@ class WhyActions:
 
         layout = self._stage.shown.snapshot.layout
         self._stage.ask(WhySheet(layout, found, self._doing(found)))
+
+    def action_findings(self) -> None:
+        """List what is remarkable here; choosing one goes there."""
+        stage = self._stage
+        found = findings(stage.shown.snapshot, stage.source.history, stage.shown.holes)
+        if not found:
+            stage.say("nothing remarkable here")
+            return
+        from execmem_tui.tui.screens.chooser import Chooser
+
+        def go(index: int) -> None:
+            at = found[index].at
+            if at is None:
+                raise UsageError("this has no place on the map")
+            stage.look_at(at, pane=stage.shown.pane_of(at, stage.pane))
+
+        entries = [Entry(f"{each.category} {each.count:,}", each.text) for each in found]
+        stage.ask(Chooser("Findings", entries, go, hints="Enter goes there · Esc leaves"))
 
     def _failure(self) -> Why | None:
         """Return the answer for a failure that the screen tells of: it has no area to point at."""

@@ -193,6 +193,13 @@ ACTIONS: Final = (
         LOOK,
     ),
     _action(
+        "findings",
+        "asterisk",
+        "Findings",
+        "what is remarkable here: spills, holes pinned by little, writable code, …",
+        LOOK,
+    ),
+    _action(
         "time_map",
         "H",
         "Time map",
@@ -240,7 +247,7 @@ ACTIONS: Final = (
 GROUPS: Final = (MAP, MOVE, KERNEL, TIME, LOOK, APP)
 
 _SPELLED: Final = {
-    "circumflex_accent": "^",
+    "circumflex_accent": "^", "asterisk": "*",
     "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "greater_than_sign": ">",
     "less_than_sign": "<", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓",

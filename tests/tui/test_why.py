@@ -164,3 +164,19 @@ async def test_a_scenario_has_an_address_and_time_too() -> None:
         app.show_source(play)
         await press(pilot, "H")
         assert "events over" in shown_text(app)
+
+
+async def test_findings_are_listed_and_one_goes_there() -> None:
+    booted = open_booted("arm64")
+    booted.fill()
+    app = make_app(booted)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await press(pilot, "asterisk")
+        text = shown_text(app)
+        assert "fallback in use 1" in text
+        assert "window exhausted" in text
+        await press(pilot, "enter")
+        assert app.cursor == 0xFFFF800003000000
+        app.show_source(open_booted("arm64"))
+        await press(pilot, "asterisk")
+        assert "nothing remarkable here" in [each.message for each in app._notifications]

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from execmem_tui.cli.main import main
+from execmem_tui.kernel.linux import PROC, refuse_elsewhere
+from execmem_tui.model.errors import SourceError
 
 DATA = Path(__file__).parent / "data"
 LOST = """
@@ -72,6 +74,15 @@ def test_the_application_works() -> None:
         [sys.executable, "-c", LOST + APPLICATION], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_what_was_copied_from_a_proc_can_be_bundled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    refuse_elsewhere(Path("/copy/of/proc"))
+    with pytest.raises(SourceError):
+        refuse_elsewhere(PROC)
+    monkeypatch.setattr(sys, "platform", "linux")
+    refuse_elsewhere(PROC)
 
 
 @pytest.mark.parametrize("arguments", [["live"], ["map", "live"], ["capture", "-o", "x.tar"]])

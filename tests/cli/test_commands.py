@@ -249,7 +249,7 @@ def test_a_path_is_no_typo(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rangs").write_text("not a trace\n")
     assert main(["rangs"]) == 2
-    assert main(["./nowhere"]) == 2
+    assert main(["./rang"]) == 2
     assert main(["something-else"]) == 2
     assert "did you mean" not in capsys.readouterr().err
 

@@ -167,6 +167,24 @@ def test_an_orphan_ends(server: Server) -> None:
     assert ended(asyncio.run(session(server, close=False)))
 
 
+def test_other_sites_get_neither_page_nor_socket(server: Server) -> None:
+    import aiohttp
+
+    async def visit() -> list[int]:
+        async with aiohttp.ClientSession() as client:
+            found = []
+            for path, headers in (
+                ("/", {"Host": "evil.example"}),
+                ("/ws", {"Origin": "http://evil.example"}),
+                ("/", {}),
+            ):
+                async with client.get(f"{server.url}{path}", headers=headers) as answer:
+                    found.append(answer.status)
+            return found
+
+    assert asyncio.run(visit()) == [403, 403, 200]
+
+
 def test_ctrl_c_ends_the_server(server: Server) -> None:
     server.process.send_signal(signal.SIGINT)
     assert server.process.wait(PATIENCE) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from execmem_tui.arch import architectures
+from execmem_tui.cli import man
 from execmem_tui.cli.commands import APPLICATION, COMMANDS, parser_of
 from execmem_tui.cli.main import main
 from execmem_tui.help import pages
@@ -104,3 +105,7 @@ def test_the_manual_page_names_every_command_and_option(
         )
         assert done.stderr == ""
         assert "General Commands Manual" in done.stdout
+
+
+def test_troff_takes_no_line_for_a_request() -> None:
+    assert man._text(".TH a-b\n'x\\y…") == "\\&.TH a\\-b\n\\&'x\\ey\\[u2026]"

@@ -234,13 +234,13 @@ class History:
         while self._cursor < cursor:
             event = self._events[self._cursor]
             self._replace(event.removed, event.added)
-            self._counters = self._counters.counted(event)
+            self._counters = self._counters.counted((event,))
             self._cursor += 1
         while self._cursor > cursor:
             self._cursor -= 1
             event = self._events[self._cursor]
             self._replace(event.added, event.removed)
-            self._counters = self._counters.counted(event, -1)
+            self._counters = self._counters.counted((event,), -1)
         self._keep_checkpoint()
         self._snapshot = None
 
@@ -285,7 +285,7 @@ class History:
                     went.append(area)
             for area in added:
                 came.setdefault(area.start, []).append(area)
-            self._counters = self._counters.counted(event, 1 if forward else -1)
+        self._counters = self._counters.counted(events, 1 if forward else -1)
         self._replace(went, [area for areas in came.values() for area in areas])
         self._cursor = cursor
 

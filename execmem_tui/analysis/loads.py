@@ -54,6 +54,8 @@ def straight(steps: Sequence[Step], *, cached: bool) -> list[Step]:
         steps: as they were.
         cached: text comes from the ROX cache, which may have to take a block first.
     """
+    if _F not in steps and _B not in steps:  # most loads by far
+        return list(steps)
     table = (*(_POPULATING if cached else ()), *_DETOURS)
     plain: list[Step] = []
     at = 0
@@ -71,7 +73,7 @@ def straight(steps: Sequence[Step], *, cached: bool) -> list[Step]:
 
 def spelled(steps: Sequence[Step]) -> str:
     """Return steps as letters."""
-    return "".join(step.value for step in steps)
+    return "".join(steps)
 
 
 def contains(steps: Sequence[Step], wanted: tuple[Step, ...]) -> bool:

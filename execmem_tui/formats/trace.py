@@ -209,6 +209,14 @@ def full(event: Event) -> TraceLine:
     return tuple.__new__(Other, (*where, name, printable(text, 400)))
 
 
+def seconds_of(event: Event) -> float | None:
+    """Return the seconds of an event's line, None where it has none."""
+    said = event[3]
+    if isinstance(said, str):
+        return float(said[said.rfind(" ") + 1 :])
+    return float(said[1]) if event[0] <= OTHER else None
+
+
 def _time(head: str) -> float:
     return float(head[head.rfind(" ") + 1 :])
 

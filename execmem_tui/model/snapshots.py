@@ -1,8 +1,8 @@
 """A snapshot: everything a screen or a report may know about one step, immutable."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Areas, as_areas
@@ -22,21 +22,26 @@ class Counters:
     fallbacks: int = 0
     purges: int = 0
 
-    def counted(self, event: Event, sign: int = 1) -> "Counters":
-        """Return the counters with `event` added, or taken back with `sign` -1."""
-        if isinstance(event, Allocated):
-            return evolve(
-                self,
-                allocations=self.allocations + sign,
-                fallbacks=self.fallbacks + (sign if event.fallback else 0),
-            )
-        if isinstance(event, Freed):
-            return evolve(self, frees=self.frees + sign)
-        if isinstance(event, Purged):
-            return evolve(self, purges=self.purges + sign)
-        if isinstance(event, Failed) and not event.attempt:
-            return evolve(self, failures=self.failures + sign)
-        return self
+    def counted(self, events: Iterable[Event], sign: int = 1) -> "Counters":
+        """Return the counters with `events` added, or taken back with `sign` -1."""
+        allocations = frees = failures = fallbacks = purges = 0
+        for event in events:
+            if isinstance(event, Allocated):
+                allocations += 1
+                fallbacks += event.fallback
+            elif isinstance(event, Freed):
+                frees += 1
+            elif isinstance(event, Purged):
+                purges += 1
+            elif isinstance(event, Failed):
+                failures += not event.attempt
+        return Counters(
+            allocations=self.allocations + sign * allocations,
+            frees=self.frees + sign * frees,
+            failures=self.failures + sign * failures,
+            fallbacks=self.fallbacks + sign * fallbacks,
+            purges=self.purges + sign * purges,
+        )
 
 
 @frozen(kw_only=True, eq=False, repr=False)

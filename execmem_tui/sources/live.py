@@ -17,7 +17,7 @@ from execmem_tui.arch import machine_named
 from execmem_tui.bundles.phase import Phase, image_symbols, read_phase
 from execmem_tui.bundles.run_folder import VMALLOCINFO
 from execmem_tui.formats.procfiles import Lines, Symbol, parse_kallsyms
-from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace import trace_events
 from execmem_tui.formats.vmallocinfo import WHY, Pointers, VmallocEntry
 from execmem_tui.history import History
 from execmem_tui.kernel.kcore import SYMBOL, read_ranges
@@ -121,8 +121,10 @@ class Live:
             lines = trace.read()
             numbered = enumerate(lines, self._lines + 1)
             self._lines += len(lines)
-            for line in parse_trace("trace_pipe", numbered):
-                found += map(self._shown, self._events.events(line))
+            for line in trace_events("trace_pipe", numbered):
+                step = self._events.take(line)
+                if step is not None:
+                    found.append(self._shown(step))
         except (InputError, OSError) as error:
             self.close()
             what = error.message if isinstance(error, InputError) else why_refused(error)

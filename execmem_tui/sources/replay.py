@@ -1,8 +1,10 @@
 """A trace as a source: every event of it is a step on the map, markers and snapshots are marks."""
 
+import gc
 from bisect import bisect_left
-from collections.abc import Generator
-from itertools import dropwhile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +16,10 @@ from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.trace import (
     Alloc,
     Free,
-    full,
     parse_trace,
     trace_events,
 )
+from execmem_tui.formats.trace import Event as TraceEvent
 from execmem_tui.formats.vmallocinfo import Pointers
 from execmem_tui.history import History
 from execmem_tui.machines.manifest_layout import stated_layout
@@ -28,14 +30,9 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.owners.attribute import attribute, grouped
-from execmem_tui.replay.model import make_replay
+from execmem_tui.replay.model import Replay, make_replay
 from execmem_tui.sources.base import Progress, Recording, SourceKind
 from execmem_tui.sources.trace_steps import FOREVER, Known, TraceEvents, moment_of
-
-KEPT: Final = 200_000
-"""Events that the history keeps; older ones are dropped so that memory does not grow with the
-trace."""
-
 
 _BATCH: Final = 2000
 """Events that are handed on at once: some hundredths of a second to read, a few to show."""
@@ -81,21 +78,50 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
     begins = run.begins
     lives = _lives(run.path, [line for _, line, _ in known.phases]) if known.phases else {}
     reader = TraceEvents(layout, known, lives)
-    history = History(layout, reader.begin(begins.busy, begins.lazy), limit=KEPT)
+    history = History(layout, reader.begin(begins.busy, begins.lazy))
     source = Recording(SourceKind.REPLAY, printable(f"{folder.name}/{run.path.name}", 80), history)
     yield Progress(fraction=_LOOKING, source=source)
     lines = max(run.lines, 1)
-    batch: list[Event] = []
     replay = make_replay(run, watched=True)
     events = trace_events(str(run.path), read_lines(run.path))
-    for event in replay.follow(dropwhile(lambda event: event[1] <= begins.line, events)):
-        batch += reader.events(full(event), replay.moved)
-        if len(batch) >= _BATCH:
-            done = min(event[1] / lines, 1.0)
-            fraction = _LOOKING + (1 - _LOOKING) * done
-            yield Progress(fraction=fraction, source=source, events=tuple(batch))
-            batch.clear()
-    yield Progress(fraction=1.0, source=source, events=tuple(batch))
+    followed = replay.follow(dropwhile(lambda event: event[1] <= begins.line, events))
+    steps = _steps(followed, reader, replay)
+    while True:
+        with _collecting_later():
+            batch = list(islice(steps, _BATCH))
+        if not batch:
+            break
+        done = min(batch[-1][0] / lines, 1.0)
+        fraction = _LOOKING + (1 - _LOOKING) * done
+        found = tuple(event for _, event in batch)
+        yield Progress(fraction=fraction, source=source, events=found)
+    yield Progress(fraction=1.0, source=source)
+
+
+def _steps(
+    followed: Iterator[TraceEvent], reader: TraceEvents, replay: Replay
+) -> Iterator[tuple[int, Event]]:
+    """Yield the line and the event of each step."""
+    for line in followed:
+        event = reader.take(line, replay.moved)
+        if event is not None:
+            yield line[1], event
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """Look for garbage in circles only when a batch is done.
+
+    Nothing here makes any, and looking at a million events again and again takes a quarter of the
+    time. Outside a batch all is as before: others, a screen, may make some.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _bare(arch: str | None, kernel: str, windows: tuple[tuple[int, int], ...]) -> Layout:

@@ -2,14 +2,15 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import chain
 from operator import attrgetter
 from typing import Final
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
-from execmem_tui.formats.trace import Alloc, Free, Header, Lost, Other, Purge, TraceLine
+from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, HEADER, LOST, PURGE, seconds_of
+from execmem_tui.formats.trace import Event as TraceEvent
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted, Purged
 from execmem_tui.model.intervals import Interval
@@ -21,6 +22,8 @@ from execmem_tui.replay.model import Moved
 from execmem_tui.sources.held_areas import HeldAreas
 
 _START = attrgetter("start")
+_REQUESTS: Final = 1 << 12
+"""How many different requests are remembered."""
 _PERCPU: Final = "pcpu_get_vm_areas"
 FOREVER: Final = 1 << 62
 """The line at which an area is freed that no trace frees."""
@@ -48,6 +51,18 @@ def moment_of(phase: tuple[str, int, dict[Address, list[Area]]]) -> int:
     return phase[1]
 
 
+@frozen
+class _Request:
+    """What all requests that ask for the same have in common, for the map. Bytes."""
+
+    size: int
+    guard: int
+    window: Window | None
+    type: ExecmemType | None
+    """Where its window can be asked for by one kind of consumer only."""
+    failed: bool
+
+
 class TraceEvents:
     """Turns lines of a trace into events of the map.
 
@@ -71,6 +86,7 @@ class TraceEvents:
         """Starts of what is lazy, the first freed first."""
         self._loading: dict[str, list[Address]] = defaultdict(list)
         self._failed: dict[str, str] = {}
+        self._requests: dict[tuple[int, int, int, int, bool], _Request] = {}
 
     def begin(self, busy: Iterable[Interval], lazy: Iterable[Interval]) -> list[Area]:
         """Take the areas that exist before the first line and return them."""
@@ -91,26 +107,25 @@ class TraceEvents:
         lazy = (at for at, areas in inside.items() if areas[0].state is AreaState.LAZY)
         self._waiting = dict.fromkeys(lazy)
 
-    def events(self, line: TraceLine, moved: Moved | None = None) -> Iterator[Event]:
-        """Yield what a line does to the map.
+    def take(self, line: TraceEvent, moved: Moved | None = None) -> Event | None:
+        """Return what a line does to the map, None if that is nothing and nothing is to be said.
 
         Args:
             line: of the trace.
             moved: what it did besides, as a replay knows; None where no replay follows: then pools
                 are unknown, and a purge gives back what waited longest.
         """
-        if isinstance(line, Alloc):
-            yield self._alloc(line, moved)
-        elif isinstance(line, Free):
-            yield from self._free(line)
-        elif isinstance(line, Purge):
-            yield self._purge(line, moved)
-        elif isinstance(line, Lost):
-            yield Noted(
-                message=f"{line.events} events were lost here: what follows may be wrong", mark=True
-            )
-        elif not isinstance(line, Header):
-            yield from self._other(line)
+        kind = line[0]
+        if kind == PURGE:
+            return self._purge(line, moved)
+        if kind == ALLOC:
+            return self._alloc(line, moved)
+        if kind == FREE:
+            return self._free(line)
+        if kind == LOST:
+            text = f"{line[4]} events were lost here: what follows may be wrong"
+            return Noted(message=text, mark=True)
+        return None if kind == HEADER else self._other(line)
 
     def _moved(self, moved: Moved) -> tuple[list[Area], list[Area], int]:
         """Apply what a replay knows; return the pieces that went and came, and how many were lazy."""
@@ -134,73 +149,77 @@ class TraceEvents:
         moved.clear()
         return removed, added, lazy
 
-    def _alloc(self, line: Alloc, moved: Moved | None) -> Event:
-        window = self._window(line)
-        if line.failed:
-            text = f"no room for {format_size(line.size)} in {line.vstart:x}-{line.vend:x}"
-            self._failed[line.task] = text
-            kind = self._type(line)
+    def _alloc(self, line: TraceEvent, moved: Moved | None) -> Event:
+        number, task, start, asked = line[1], line[2][0], line[4], line[5]
+        request = self._requests.get(asked) or self._request(asked)
+        if request.failed:
+            text = f"no room for {format_size(request.size)} in {asked[2]:x}-{asked[3]:x}"
+            self._failed[task] = text
             return Failed(
-                time=line.time,
-                type=kind,
-                requested=line.size - self._guard(line.size),
-                owner=line.task,
+                time=seconds_of(line),
+                type=request.type,
+                requested=request.size,
+                owner=task,
                 reason=text,
                 attempt=True,
             )
-        pieces = self._pieces(
-            line.start, line.size, line.line, self._lives.get(line.line, line.line), line
-        )
-        removed: tuple[Area, ...] = ()
+        pieces = self._pieces(start, request.size, number, self._lives.get(number, number), request)
         added = pieces
         if moved:
-            chunks = [self._pieces(low, high - low, line.line) for low, high in moved.placed]
-            gone, came, _ = self._moved(moved)
-            ended = [area for chunk in chunks for area in self._held.put(chunk)]
-            ended += self._held.put(pieces)
-            both = set(came) & set(ended)
-            removed = _ascending(area for area in (*gone, *ended) if area not in both)
-            added = _ascending(
-                area
-                for area in (*(each for each in came if each not in both), *pieces, *chain(*chunks))
-            )
+            removed, added = self._alloc_and_more(pieces, number, moved)
         else:
             removed = self._held.put(pieces)
         for area in removed:
             self._waiting.pop(area.start, None)
-        if window is not None:
-            self._loading[line.task].append(line.start)
-        reason = self._failed.pop(line.task, "")
+        if request.window is not None:
+            self._loading[task].append(start)
+        reason = self._failed.pop(task, "") if self._failed else ""
         return Allocated(
-            time=line.time,
+            time=seconds_of(line),
             area=pieces[0],
-            requested=line.size - self._guard(line.size),
+            requested=request.size - request.guard,
             reason=reason or "the request asked for the fallback range",
             removed=removed,
             added=added,
         )
 
-    def _guard(self, size: int) -> int:
-        """Return the guard within a traced size: all but areas of one page have one."""
-        return self.layout.page_size if size > self.layout.page_size else 0
+    def _alloc_and_more(
+        self, pieces: tuple[Area, ...], number: int, moved: Moved
+    ) -> tuple[tuple[Area, ...], tuple[Area, ...]]:
+        """Put an area on the map for which other things moved; return what went and what came."""
+        chunks = [self._pieces(low, high - low, number) for low, high in moved.placed]
+        gone, came, _ = self._moved(moved)
+        ended = [area for chunk in chunks for area in self._held.put(chunk)]
+        ended += self._held.put(pieces)
+        both = set(came) & set(ended)  # parked and taken at once
+        removed = (area for area in (*gone, *ended) if area not in both)
+        kept = (area for area in came if area not in both)
+        return _ascending(removed), _ascending((*kept, *pieces, *chain(*chunks)))
 
-    def _window(self, line: Alloc) -> Window | None:
-        entry = self.layout.range_of(ExecmemType.MODULE_TEXT)
-        data = self.layout.range_of(ExecmemType.MODULE_DATA)
-        asked = (line.vstart, line.vend)
-        if asked in ((entry.start, entry.end), (data.start, data.end)):
-            return Window.PREFERRED
-        return Window.FALLBACK if asked == (entry.fallback_start, entry.fallback_end) else None
-
-    def _type(self, line: Alloc) -> ExecmemType | None:
-        """Return the type of a request where its window can be asked for by one kind of consumer only."""
-        if self._window(line) is None:
-            return None
+    def _request(self, asked: tuple[int, int, int, int, bool]) -> _Request:
+        """Return what is common to all requests for the same."""
+        size, _, vstart, vend, failed = asked
         text = self.layout.range_of(ExecmemType.MODULE_TEXT)
         data = self.layout.range_of(ExecmemType.MODULE_DATA)
-        if (text.start, text.end) != (data.start, data.end) and line.vstart == data.start:
-            return ExecmemType.MODULE_DATA
-        return ExecmemType.MODULE_TEXT
+        window: Window | None = None
+        if (vstart, vend) in ((text.start, text.end), (data.start, data.end)):
+            window = Window.PREFERRED
+        elif (vstart, vend) == (text.fallback_start, text.fallback_end):
+            window = Window.FALLBACK
+        # of a window that one kind of consumer asks for alone, the type is known
+        of_data = (text.start, text.end) != (data.start, data.end) and vstart == data.start
+        kind = ExecmemType.MODULE_DATA if of_data else ExecmemType.MODULE_TEXT
+        page = self.layout.page_size
+        if len(self._requests) >= _REQUESTS:
+            self._requests.clear()
+        request = self._requests[asked] = _Request(
+            size=size,
+            guard=page if size > page else 0,
+            window=window,
+            type=None if window is None else kind,
+            failed=failed,
+        )
+        return request
 
     def _pieces(
         self,
@@ -208,17 +227,21 @@ class TraceEvents:
         size: int,
         line: int,
         until: int = FOREVER,
-        request: Alloc | None = None,
+        request: _Request | None = None,
     ) -> tuple[Area, ...]:
         """Return the areas of a vmap area as a snapshot in its life has them, else one without owner."""
-        known = self._known.label(start, line, until)
-        window = None if request is None else self._window(request)
-        kind = None if request is None else self._type(request)
+        known = self._known.label(start, line, until) if self._known.phases else []
+        window, kind, guard = (
+            None,
+            None,
+            self.layout.page_size if size > self.layout.page_size else 0,
+        )
+        if request is not None:
+            window, kind, guard = request.window, request.type, request.guard
         if known and known[0].start == start and sum(area.footprint for area in known) == size:
             if len(known) == 1 and known[0].type is None and kind is not None:
                 return (evolve(known[0], type=kind, window=window),)
             return tuple(known)
-        guard = self._guard(size)
         detail = "executable memory of an unknown consumer" if kind is not None else ""
         return (
             Area(
@@ -226,55 +249,64 @@ class TraceEvents:
             ),
         )
 
-    def _free(self, line: Free) -> Iterator[Event]:
-        pieces = self._held.get(line.start)
+    def _free(self, line: TraceEvent) -> Event:
+        start = line[4]
+        pieces = self._held.get(start)
         if not pieces or pieces[0].state is not AreaState.LIVE:
-            yield Noted(
-                time=line.time, message=f"free of {line.start:x}, allocated before this trace began"
-            )
-            return
+            text = f"free of {start:x}, allocated before this trace began"
+            return Noted(time=seconds_of(line), message=text)
         lazy = Area(
-            start=line.start,
-            size=pieces[-1].end - line.start,
+            start=start,
+            size=pieces[-1].end - start,
             owner=pieces[0].owner,
             state=AreaState.LAZY,
         )
         self._held.change((lazy,))
-        self._waiting[line.start] = None
-        yield Freed(time=line.time, area=pieces[0], removed=pieces, added=(lazy,))
+        self._waiting[start] = None
+        return Freed(time=seconds_of(line), area=pieces[0], removed=pieces, added=(lazy,))
 
-    def _purge(self, line: Purge, moved: Moved | None) -> Event:
+    def _purge(self, line: TraceEvent, moved: Moved | None) -> Event:
         if moved is not None:
-            removed, added, lazy = self._moved(moved) if moved else ([], [], 0)
+            if not moved:
+                return Purged(time=seconds_of(line), kind="unknown", purged=0)
+            removed, added, lazy = self._moved(moved)
             return Purged(
-                time=line.time,
+                time=seconds_of(line),
                 kind="unknown",
                 purged=lazy,
                 removed=_ascending(removed),
                 added=_ascending(added),
             )
+        start, end, purged = line[5]
         gone = [
-            start
-            for start in self._waiting
-            if line.purged < 0
-            or (line.start <= start and self._held.get(start)[-1].end <= line.end)
+            at
+            for at in self._waiting
+            if purged == EVERYTHING or (start <= at and self._held.get(at)[-1].end <= end)
         ]
-        if line.purged >= 0:
-            del gone[line.purged :]
-        for start in gone:
-            del self._waiting[start]
-        areas = tuple(area for start in sorted(gone) for area in self._held.pop(start))
-        return Purged(time=line.time, kind="unknown", purged=len(gone), removed=areas)
+        if purged != EVERYTHING:
+            del gone[purged:]
+        for at in gone:
+            del self._waiting[at]
+        areas = tuple(area for at in sorted(gone) for area in self._held.pop(at))
+        return Purged(time=seconds_of(line), kind="unknown", purged=len(gone), removed=areas)
 
-    def _other(self, line: Other) -> Iterator[Event]:
-        if line.name == "module_load":
-            name = line.text.split(" ")[0]
-            yield from self._name(line, printable(name, 60))
-        elif line.name in ("tracing_mark_write", "print"):
-            removed, added = self._told_anew(line.line)
-            yield Noted(time=line.time, message=line.text, mark=True, removed=removed, added=added)
-        elif line.name == "module_free":
-            yield Noted(time=line.time, message=f"module_free {line.text}")
+    def _other(self, line: TraceEvent) -> Event | None:
+        name, _, text = line[5].partition(": ")
+        if name == "module_load":
+            module = printable(text, 400).split(" ")[0]
+            return self._name(line, printable(module, 60))
+        if name in ("tracing_mark_write", "print"):
+            removed, added = self._told_anew(line[1])
+            return Noted(
+                time=seconds_of(line),
+                message=printable(text, 400),
+                mark=True,
+                removed=removed,
+                added=added,
+            )
+        if name == "module_free":
+            return Noted(time=seconds_of(line), message=f"module_free {printable(text, 400)}")
+        return None
 
     def _told_anew(self, line: int) -> tuple[tuple[Area, ...], tuple[Area, ...]]:
         """Take over what a snapshot that is complete at this line says of areas that live on.
@@ -310,11 +342,11 @@ class TraceEvents:
         named = len(told) > 1 or told[0].type is not None or told[0].owner is not None
         return named and pieces[-1].end == told[-1].end
 
-    def _name(self, line: Other, module: str) -> Iterator[Event]:
+    def _name(self, line: TraceEvent, module: str) -> Event:
         """Give a loaded module's name to what its task allocated in the module window and no snapshot names."""
         before: list[Area] = []
         after: list[Area] = []
-        for start in self._loading.pop(line.task, []):
+        for start in self._loading.pop(line[2][0], []):
             pieces = self._held.get(start)
             if len(pieces) == 1 and pieces[0].owner is None and pieces[0].state is AreaState.LIVE:
                 named = evolve(pieces[0], owner=module, detail="by the task that loaded it")
@@ -322,8 +354,8 @@ class TraceEvents:
                 after.append(named)
                 self._held.change((named,))
         order = sorted(range(len(before)), key=lambda number: before[number].start)
-        yield Noted(
-            time=line.time,
+        return Noted(
+            time=seconds_of(line),
             message=f"module_load {module}",
             removed=tuple(before[number] for number in order),
             added=tuple(after[number] for number in order),

@@ -15,6 +15,7 @@ from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
+from execmem_tui.model.rules import rules_of
 from execmem_tui.sources.capture import open_capture
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
@@ -36,6 +37,8 @@ MACHINES = (
     "hppa",
 )
 SEEDS = ("off", "1", "77")
+BETWEEN = ("6.1.187", "6.6.30", "7.3.4")
+"""Kernels that are no models, with other windows or consumers."""
 FAMILIES = {
     "amd64": "x86_64", "i386": "x86_32", "riscv64": "rv64", "ppc64el": "ppc64-", "ppc32": "ppc32", "sparc64": "sparc64",
 }  # fmt: skip
@@ -116,7 +119,9 @@ def machines(machine: str) -> list[tuple[Layout, Variant]]:
     return [
         (resolve(arch, kernel, variant.name, seed), variant)
         for arch, variant in variants(machine)
-        for kernel in variant.kernels
+        for kernel in (*variant.kernels, *BETWEEN)
+        if architecture(arch).windows_known(variant, rules_of(kernel))
+        and rules_of(kernel).model in variant.kernels
         for seed in (SEEDS if variant.draws else SEEDS[:1])
         # 32-bit x86 draws nothing: kaslr_enabled() needs RANDOMIZE_MEMORY (seen on 6.1 too).
         if machine != "i386" or seed == "off"

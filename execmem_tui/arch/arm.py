@@ -127,8 +127,9 @@ class Arm(Architecture):
             "PAGE_OFFSET, less PMD_SIZE for pkmap with HIGHMEM",
             f"{_MEMORY}: MODULES_END",
         )
+        top = 0xFF800000 if boot.rules.arm_vmalloc_to_ff8 else 0xFF000000
         end = boot.macro(
-            "VMALLOC_END", 0xFF800000, "0xff800000UL", "arch/arm/include/asm/pgtable.h: VMALLOC_END"
+            "VMALLOC_END", top, f"{top:#x}UL", "arch/arm/include/asm/pgtable.h: VMALLOC_END"
         )
         lowmem = min(boot.config("ram"), end - boot.config("vmalloc") - 8 * MIB - offset)
         high = boot.macro(
@@ -271,16 +272,10 @@ class Arm(Architecture):
         )
 
     def inputs(self, facts: Facts) -> Mapping[str, int]:
-        """PAGE_OFFSET, the highmem window, PLTs and the instruction set decide on the module area.
-
-        PLTs for modules came in 4.1 (commit 7d485f647c1f), and VMALLOC_END moved from 0xff000000 in
-        4.4 (commit 6ff0966052c4).
-        """
+        """PAGE_OFFSET, the highmem window, PLTs and the instruction set decide on the module area."""
         given = dict(super().inputs(facts))
-        if facts.config or facts.before(4, 1):
+        if facts.config or not facts.rules.arm_module_plts:
             given["CONFIG_ARM_MODULE_PLTS"] = 0  # unless the configuration says y, below
-        if facts.before(4, 4):
-            given["VMALLOC_END"] = 0xFF000000
         try:
             given["CONFIG_PAGE_OFFSET"] = int(facts.config["CONFIG_PAGE_OFFSET"], 16)
         except (KeyError, ValueError):

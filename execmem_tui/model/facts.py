@@ -1,6 +1,5 @@
 """What a capture says about the machine it comes from."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
@@ -52,11 +51,6 @@ class Facts:
     def kaslr_off(self) -> bool:
         """Whether the command line says nokaslr."""
         return "nokaslr" in self.cmdline.split()
-
-    def before(self, major: int, minor: int) -> bool:
-        """Whether the kernel is known to be older than a version whose rules nobody states: before 5.10."""
-        match = re.match(r"(\d{1,4})\.(\d{1,4})", self.release or "")
-        return match is not None and (int(match[1]), int(match[2])) < (major, minor)
 
     @property
     def image(self) -> dict[str, Address]:

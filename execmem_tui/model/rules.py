@@ -52,6 +52,7 @@ _LOONGARCH: Final = ("loongarch",)
 _POWERPC: Final = ("powerpc",)
 _RISCV: Final = ("riscv",)
 _S390: Final = ("s390",)
+_ARM: Final = ("arm",)
 _NIOS2: Final = ("nios2",)
 
 
@@ -406,6 +407,18 @@ class Rules:
         "arch/s390/mm/init.c: execmem_arch_setup",
         *_since("6.12", after="6.1"),
         scope=_S390,
+    )
+    arm_module_plts: bool = _rule(
+        "PLTs for modules (ARM_MODULE_PLTS)",
+        "arch/arm/kernel/module-plts.c (commit 7d485f647c1f)",
+        *_since("4.1"),
+        scope=_ARM,
+    )
+    arm_vmalloc_to_ff8: bool = _rule(
+        "VMALLOC_END at 0xff800000, not 0xff000000",
+        "arch/arm/include/asm/pgtable.h: VMALLOC_END (commit 6ff0966052c4)",
+        *_since("4.4"),
+        scope=_ARM,
     )
     s390_module_pgprot: str = _rule(
         "protection of the module area",

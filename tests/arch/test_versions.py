@@ -194,3 +194,8 @@ def test_call_ops_came_to_riscv_and_powerpc_after_6_12() -> None:
     for name in ("riscv", "powerpc"):
         assert arch.resolve(name, "6.12").capability.ftrace is FtraceMemory.SHARED_CALLER
         assert arch.resolve(name, "6.16").capability.ftrace is FtraceMemory.CALL_OPS
+
+
+def test_vmalloc_of_arm_ended_8_mib_lower_before_4_4() -> None:
+    assert arch.resolve("arm", "4.3").vmalloc_end == 0xFF000000
+    assert arch.resolve("arm", "4.4").vmalloc_end == 0xFF800000

@@ -174,3 +174,22 @@ def test_formats_can_reach_nothing_but_text() -> None:
             else:
                 continue
             assert found <= pure, f"{path.name}:{node.lineno}"
+
+
+_COMPARES_VERSIONS = re.compile(
+    r"\(\d+, \d+(, \d+)?\)\s*(<|>)|(<|>)=?\s*\(\d+, \d+(, \d+)?\)"
+    r"|\bbefore\(\d|[\"\'][4-7]\.\d+(\.\d+)?[\"\']\s*(==|!=|<|>|in )"
+    r"|(==|!=|<|>)=?\s*[\"\'][4-7]\.\d+"
+)
+"""Numbers of a version beside a comparison."""
+
+
+def test_no_other_place_compares_versions() -> None:
+    found = [
+        f"{path.relative_to(PACKAGE)}:{number}"
+        for path in MODULES
+        if path.name != "rules.py"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        if _COMPARES_VERSIONS.search(line)
+    ]
+    assert found == []

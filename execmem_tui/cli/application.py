@@ -3,14 +3,19 @@
 import argparse
 import os
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from execmem_tui import __version__
 from execmem_tui.cli.commands import COMMANDS
 from execmem_tui.cli.config import Config, user_config
 from execmem_tui.cli.output import talk
-from execmem_tui.cli.source_options import add_source_arguments, open_source
+from execmem_tui.cli.source_options import DEFAULT_ARCH, add_source_arguments, open_source
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
+
+if TYPE_CHECKING:
+    from execmem_tui.sources.base import Progress
 
 HELP = "the application"
 
@@ -116,10 +121,18 @@ def _run_screen(args: argparse.Namespace, config: Config) -> int:
             words += (name, value) if value is not None else ()
         opener = read_path(args.source, phase=args.phase, arch=args.arch, follow=True)
         opening = Opening(printable(" ".join(args.source)), opener, words)
+    elif args.empty:
+        return run_app(open_source(args), theme=theme, keymap=config.keys, start=start)
     else:
-        source = open_source(args, booted=not args.empty)
-        return run_app(source, theme=theme, keymap=config.keys, start=start)
+        opening = Opening(f"a booted {args.arch or DEFAULT_ARCH}", _boot(args), ())
     return run_opening(opening, theme=theme, keymap=config.keys, start=start)
+
+
+def _boot(args: argparse.Namespace) -> "Iterator[Progress]":
+    """Simulate what the command line names until it has booted: after the first paint, off the event loop."""
+    from execmem_tui.sources.base import Progress
+
+    yield Progress(fraction=1.0, source=open_source(args, booted=True))
 
 
 def _fill_in(args: argparse.Namespace, config: Config) -> None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from attrs import frozen
 
-from execmem_tui.commands.by_hand import Again
-from execmem_tui.commands.preview import Preview
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes
+
+if TYPE_CHECKING:  # the consumers behind them cost a screen that only looks 100 ms
+    from execmem_tui.commands.by_hand import Again
+    from execmem_tui.commands.preview import Preview
 
 
 class SourceKind(StrEnum):
@@ -138,13 +140,13 @@ class Commanded(Protocol):
         Raises UsageError where the window is too large for that.
         """
 
-    def preview_load(self, name: str) -> Preview:
+    def preview_load(self, name: str) -> "Preview":
         """Say where the regions of a module and of what it needs would lie; nothing happens yet.
 
         Raises UsageError if there is no such module, or it is loaded.
         """
 
-    def preview_allocate(self, kind: ExecmemType, size: Bytes, count: int = 1) -> Preview:
+    def preview_allocate(self, kind: ExecmemType, size: Bytes, count: int = 1) -> "Preview":
         """Say where `count` requests of `size` bytes would lie; nothing happens yet.
 
         Raises UsageError where nobody allocates this type, or the size or count makes no sense.
@@ -156,7 +158,7 @@ class Commanded(Protocol):
     def why_not_unload(self, owner: str) -> str:
         """Return "" or why a module cannot be unloaded at the cursor's step."""
 
-    def make_room(self, areas: Sequence[Area], again: Again) -> None:
+    def make_room(self, areas: Sequence[Area], again: "Again") -> None:
         """Give areas back, modules whole and with what uses them, and make a request again.
 
         Raises UsageError if one of them cannot be given back.

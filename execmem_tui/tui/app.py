@@ -215,13 +215,20 @@ class ExecmemApp(App[int]):
             self.call_after_refresh(self.load_themes)
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._paint))
         self.main.actions = self.actions
-        self.main.offers = isinstance(self.source, Commanded) and _CARD not in remembered()
+        self._offer()
         if self._first is not None:
             self.main.waiting = True
-            self.work(self._first.name, self._first.opener, self._first.words)
+            # after the first paint: a thread that imports and computes would hold it up
+            self.call_after_refresh(
+                self.work, self._first.name, self._first.opener, self._first.words
+            )
         else:
             self.call_after_refresh(self._go_to_start)
         self.following = isinstance(self.source, Followed)
+
+    def _offer(self) -> None:
+        """Show things to try, to somebody who never tried one, where they can be done."""
+        self.main.offers = isinstance(self.source, Commanded) and _CARD not in remembered()
 
     def _leave_on_signals(self) -> None:
         """Leave on SIGTERM and SIGHUP as on `q`, so that what a source took is given back.
@@ -498,7 +505,8 @@ class ExecmemApp(App[int]):
             self._opened = progress.source
             self.show_source(progress.source)
             self.main.waiting = False
-            self.opened = self._words
+            self.opened = self._words or None
+            self._offer()
         elif progress.events:
             self._opened.history.extend(progress.events, follow=False)
             if self._opened is self.source:

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from execmem_tui.commands.preview import Preview
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.events import Allocated, Failed, HazardFound
@@ -15,6 +14,9 @@ from execmem_tui.tui.shown import pane_type
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.area_list import area_entries
 from execmem_tui.view.finding import Entry
+
+if TYPE_CHECKING:
+    from execmem_tui.commands.preview import Preview
 
 TEXT: Final = ExecmemType.MODULE_TEXT
 _FORETOLD: Final = 1000
@@ -135,7 +137,7 @@ class KernelActions:
         )
         self._stage.ask(chooser)
 
-    def _foretell(self, look: Callable[[], Preview]) -> str:
+    def _foretell(self, look: "Callable[[], Preview]") -> str:
         """Show where something would lie, and say how much that is, or why it cannot be."""
         try:
             found = look()

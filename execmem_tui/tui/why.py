@@ -1,42 +1,6 @@
-"""Why here, who is in the way, and doing without them: what `W` asks."""
+"""Keys that explain. What answers them is read when the first is pressed."""
 
-from collections.abc import Callable
-from functools import partial
-
-from attrs import evolve, frozen
-
-from execmem_tui.analysis.findings import findings
-from execmem_tui.analysis.why import Why, ask, placed_at, why
-from execmem_tui.commands.by_hand import Again
-from execmem_tui.model.areas import Area, AreaState
-from execmem_tui.model.errors import UsageError
-from execmem_tui.model.events import Allocated, Failed
-from execmem_tui.model.units import KIB, Address, Bytes
-from execmem_tui.sources.base import Commanded, Source
-from execmem_tui.sources.what_if import what_if, why_not_what_if
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.finding import Entry
-from execmem_tui.view.panes import PANES
-from execmem_tui.view.sentence import said, sentence, telling
-
-_USUAL: Bytes = 64 * KIB
-"""What is asked about free space: a module of an ordinary size."""
-
-
-@frozen(kw_only=True)
-class Doing:
-    """What the sheet can have done for it."""
-
-    look_at: Callable[[Address], None]
-    """Put the map's cursor somewhere."""
-    who: Callable[[], None] | None
-    """Go to the event that placed what is in the way; None where nothing is, or nothing tells."""
-    attempt: Callable[[], str] | None
-    """Do without what is in the way and try again; say what happened. None where that cannot be."""
-    attempt_words: str
-    """What `attempt` would do."""
-    take_back: Callable[[], None]
-    """Undo the attempt."""
 
 
 class WhyActions:
@@ -44,139 +8,15 @@ class WhyActions:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._asked_of: Source | None = None
-        """What a what-if branched off from."""
 
     def action_why(self) -> None:
         """Say why the area under the cursor lies where it lies, or why what just happened failed or spilled."""
-        found = self._failure() or self._placement()
-        if found is None:
-            return
-        from execmem_tui.tui.screens.why_sheet import WhySheet
+        from execmem_tui.tui.asking import Asking  # the simulator: 100 ms
 
-        layout = self._stage.shown.snapshot.layout
-        self._stage.ask(WhySheet(layout, found, self._doing(found)))
+        Asking(self._stage).why()
 
     def action_findings(self) -> None:
-        """List what is remarkable here; choosing one goes there."""
-        stage = self._stage
-        found = findings(stage.shown.snapshot, stage.source.history, stage.shown.holes)
-        if not found:
-            stage.say("nothing remarkable here")
-            return
-        from execmem_tui.tui.screens.chooser import Chooser
+        """List what is remarkable here."""
+        from execmem_tui.tui.asking import Asking
 
-        def go(index: int) -> None:
-            at = found[index].at
-            if at is None:
-                raise UsageError("this has no place on the map")
-            stage.look_at(at, pane=stage.shown.pane_of(at, stage.pane))
-
-        entries = [Entry(f"{each.category} {each.count:,}", each.text) for each in found]
-        stage.ask(Chooser("Findings", entries, go, hints="Enter goes there · Esc leaves"))
-
-    def _failure(self) -> Why | None:
-        """Return the answer for a failure that the screen tells of: it has no area to point at."""
-        history = self._stage.source.history
-        group = history.group()
-        index = telling(group)
-        if index is None or not isinstance(group[index], Failed):
-            return None
-        return why(history, history.step - len(group) + index + 1)
-
-    def _placement(self) -> Why | None:
-        stage = self._stage
-        snapshot = stage.shown.snapshot
-        area = snapshot.area_at(stage.cursor)
-        if area is None:
-            return ask(snapshot, PANES[stage.pane - 1][1][0], self._usual())
-        if area.type is None or area.state is not AreaState.LIVE:
-            stage.say(f"{area.name} was placed by no request for executable memory")
-            return None
-        step = placed_at(stage.source.history, area)
-        if step is None:
-            stage.say(f"{area.name} was there before this begins: nothing tells why")
-            return None
-        return why(stage.source.history, step, self._needed(area.owner or ""))
-
-    def _usual(self) -> Bytes:
-        source = self._stage.source
-        kind = PANES[self._stage.pane - 1][1][0]
-        return source.usual_size(kind) if isinstance(source, Commanded) else _USUAL
-
-    def _needed(self, owner: str) -> tuple[str, ...]:
-        source = self._stage.source
-        return source.needed_by(owner) if isinstance(source, Commanded) else ()
-
-    def _doing(self, found: Why) -> Doing:
-        way, stage = found.in_the_way, self._stage
-        history = stage.source.history
-        placed = None if way is None else placed_at(history, way.areas[0])
-        refused = "" if isinstance(stage.source, Commanded) else why_not_what_if(history.layout)
-        return Doing(
-            look_at=stage.look_at,
-            who=None
-            if way is None or placed is None
-            else partial(self._go_to, placed, way.areas[0]),
-            attempt=None if way is None or refused else partial(self._attempt, found),
-            attempt_words=self._words(found),
-            take_back=self._take_back,
-        )
-
-    def _go_to(self, step: int, area: Area) -> None:
-        self._stage.source.history.seek(step)
-        self._stage.show_step()
-        self._stage.look_at(area.start)
-
-    def _words(self, found: Why) -> str:
-        """Return ``unload sunrpc and what uses it, and try again``."""
-        owners = () if found.in_the_way is None else found.in_the_way.owners
-        if not owners:
-            return "free it and try again"
-        more = f" and {len(owners) - 1:,} more" if len(owners) > 1 else ""
-        source = self._stage.source
-        used = isinstance(source, Commanded) and any(
-            "use" in source.why_not_unload(owner) for owner in owners
-        )
-        return f"unload {owners[0]}{more}{' and what uses it,' if used else ''} and try again"
-
-    def _attempt(self, found: Why) -> str:
-        """Do without what is in the way, in a what-if where the source takes no commands."""
-        stage = self._stage
-        source = stage.source
-        owner = found.actual.owner if found.actual is not None else found.owner
-        again = Again(kind=found.type, size=found.requested, owner=owner or "again")
-        if isinstance(source, Commanded):
-            if again.owner in source.loadable():
-                again = evolve(again, module=again.owner)
-            needed = self._needed(again.owner)
-            way = ask(stage.shown.snapshot, found.type, found.requested, needed).in_the_way
-            source.make_room(() if way is None else way.areas, again)
-        else:
-            assert found.in_the_way is not None
-            branch = what_if(found.before, source.title)
-            self._asked_of = source
-            stage.show_source(branch)
-            branch.make_room(found.in_the_way.areas, again)
-        stage.show_step()
-        return self._outcome(again.owner)
-
-    def _outcome(self, owner: str) -> str:
-        """Look at what the attempt placed, and say where that is."""
-        history = self._stage.source.history
-        group = history.group()
-        for index, event in enumerate(group):
-            if isinstance(event, Allocated) and owner == event.area.owner:
-                self._stage.look_at(event.area.start)
-                step = history.step - len(group) + index + 1
-                return sentence(history.peek(step), event).text
-        return said(history).text
-
-    def _take_back(self) -> None:
-        """Undo the attempt; from a what-if, go back to where it was asked."""
-        asked_of, self._asked_of = self._asked_of, None
-        if asked_of is not None:
-            self._stage.show_source(asked_of)
-            return
-        if self._stage.source.history.undo():
-            self._stage.show_step()
+        Asking(self._stage).findings()

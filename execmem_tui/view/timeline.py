@@ -12,7 +12,7 @@ from execmem_tui.model.units import Address, format_size, hex_address
 from execmem_tui.view.kinds import EIGHTHS
 from execmem_tui.view.timemap import FULL, Mark, MarkKind, Scale, TimeLine, TimeMap, name_at
 from execmem_tui.view.timerecord import TimeRecord
-from execmem_tui.view.why_text import window_word
+from execmem_tui.view.window_words import window_word
 
 SIGNS: Final = {
     MarkKind.SPILL_BEGINS: "▲",

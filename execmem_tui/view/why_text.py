@@ -11,17 +11,11 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import Bytes, format_size, hex_address
+from execmem_tui.view.window_words import window_word
 
 _LABEL: Final = 7
 _NAMED: Final = 4
 """Areas, else owners, in the way that are named one by one."""
-
-_NAMES: Final = {Window.PREFERRED: "near", Window.FALLBACK: "far"}
-
-
-def window_word(layout: Layout, kind: ExecmemType, window: Window) -> str:
-    """Return what a window is called: near and far where there are two, else just window."""
-    return _NAMES[window] if layout.range_of(kind).has_fallback else "window"
 
 
 def why_title(why: Why) -> str:

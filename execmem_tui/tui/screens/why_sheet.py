@@ -11,8 +11,8 @@ from execmem_tui.analysis.why import Look, Why
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import hex_address
+from execmem_tui.tui.asking import Doing
 from execmem_tui.tui.screens.overlay import Overlay
-from execmem_tui.tui.why import Doing
 from execmem_tui.view.why_text import looks, why_lines, why_title
 
 

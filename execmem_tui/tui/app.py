@@ -5,6 +5,7 @@ widgets (map) or in classes that act on a `Stage`: kernel, time, sources, where 
 """
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -42,6 +43,7 @@ from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.stage import Severity
 from execmem_tui.tui.themes import (
+    CONSOLE,
     DEFAULT,
     SIXTEEN_COLOURS,
     MapTheme,
@@ -257,7 +259,8 @@ class ExecmemApp(App[int]):
         A theme set before the first paint costs no second style pass.
         """
         few = self.console.color_system == "standard" and not self.no_color
-        wanted = asked or (SIXTEEN_COLOURS if few else DEFAULT)
+        own = CONSOLE if os.environ.get("TERM") == "linux" else SIXTEEN_COLOURS
+        wanted = asked or (own if few else DEFAULT)
         if wanted != DEFAULT:
             self.load_themes()
         if wanted not in self.available_themes:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import ExecmemTuiError
-from execmem_tui.model.events import Allocated, Failed, HazardFound
+from execmem_tui.model.events import Allocated
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Bytes
 from execmem_tui.sources.base import Commanded
@@ -36,7 +36,7 @@ class KernelActions:
         return source
 
     def do(self, command: Callable[[], None]) -> None:
-        """Do something to the simulated kernel, show it, and say where a fallback was used or nothing fitted.
+        """Do something to the simulated kernel and show it.
 
         Raises:
             ExecmemTuiError: it cannot be done; nothing changed.
@@ -46,7 +46,7 @@ class KernelActions:
         command()
         self._stage.touched()
         self._stage.show_step()
-        self._tell(before)
+        self._look_at_news(before)
 
     def try_to(self, command: Callable[[], None]) -> None:
         """Do it, or say why it cannot be done."""
@@ -55,27 +55,17 @@ class KernelActions:
         except ExecmemTuiError as error:
             self._stage.say(error.hint or error.title, error.title if error.hint else "", "warning")
 
-    def _tell(self, before: int) -> None:
-        """Tell of fallbacks, failures and hazards since step `before`, and look at the newest area."""
+    def _look_at_news(self, before: int) -> None:
+        """Look at what was allocated since step `before`, what spilled first.
+
+        The sentence under the title tells what happened; a notice would say it again, over the map.
+        """
         history = self._stage.source.history
         events = history.events(before, history.step)
         allocated = [event for event in events if isinstance(event, Allocated)]
         spilled = [event for event in allocated if event.fallback]
         if allocated:
             self._stage.look_at((spilled[0] if spilled else allocated[-1]).area.start)
-        if spilled:
-            newest = spilled[-1]
-            more = f" (and {len(spilled) - 1} more)" if len(spilled) > 1 else ""
-            self._stage.say(
-                f"{newest.reason}. n and N jump between fallbacks.",
-                f"▲ FALLBACK at {newest.area.start:x}{more}",
-                "warning",
-            )
-        for event in events:
-            if isinstance(event, Failed) and not event.attempt:
-                self._stage.say(event.reason, "execmem: unable to allocate memory", "error")
-            elif isinstance(event, HazardFound):
-                self._stage.say(event.message, f"hazard {event.rule}", "error")
 
     def allocate(
         self, kind: ExecmemType, size: Bytes | None = None, count: int = 1, owner: str | None = None

@@ -119,7 +119,7 @@ class LookActions:
 
     def action_explain(self) -> None:
         """Show how the focused pane's range comes about."""
-        from execmem_tui.arch import explain
+        from execmem_tui.arch import explain, resolve
         from execmem_tui.tui.screens.sheets import TextSheet
         from execmem_tui.view.ranges_table import explanation_lines
 
@@ -128,8 +128,14 @@ class LookActions:
         if not layout.macros:
             self._stage.say("this layout was not computed: nothing to explain", severity="warning")
             return
-        fixed = {name: value for name, value in layout.symbols.items() if name in ("_text", "_end")}
         kaslr = layout.kaslr if layout.kaslr != "unknown" else "off"
+        # The example image is nobody's choice: only what differs from it was set by the user.
+        example = resolve(layout.arch, layout.kernel, layout.variant, kaslr).symbols
+        fixed = {
+            name: value
+            for name, value in layout.symbols.items()
+            if name in ("_text", "_end") and example.get(name) != value
+        }
         steps = explain(
             layout.arch, layout.kernel, layout.variant, kaslr, {} if kaslr != "off" else fixed
         )

@@ -17,6 +17,8 @@ from execmem_tui.view.kinds import LOOKS
 
 DEFAULT: Final = "execmem-dark"
 SIXTEEN_COLOURS: Final = "execmem-ansi"
+CONSOLE: Final = "execmem-console"
+"""For the Linux console, which shows bright colours (90 to 97) as nothing: eight, and bold."""
 _BASE: Final = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error",
 )  # fmt: skip

@@ -71,6 +71,7 @@ def title(
         moment=moment.rstrip(),
         help=f"{_HELP}   {_ALL}",
     )
+    brief = head.partition(" · ")[0]
     for what, change in (
         (long, {}),
         (head, {}),
@@ -78,6 +79,7 @@ def title(
         (head, {"help": _HELP, "moment": f"{play}{snapshot.step:,}/{snapshot.steps:,}{time}"}),
         (head, {"help": _HELP, "moment": ""}),
         (head, {"help": _HELP, "moment": "", "notes": "", "view": ""}),
+        (brief, {"help": _HELP, "moment": "", "notes": "", "view": ""}),
         ("", {"help": _HELP, "moment": ""}),
         ("", {"help": _HELP, "moment": "", "notes": "", "view": "", "spilled": "", "failed": ""}),
     ):

@@ -1,5 +1,6 @@
 """Every shipped theme: complete, legible, and its kinds told apart by any eye or by a glyph."""
 
+import re
 from itertools import combinations
 from pathlib import Path
 
@@ -8,7 +9,10 @@ from textual.color import Color, Lab, rgb_to_lab
 
 from execmem_tui.files.user import theme_root
 from execmem_tui.model.errors import InputError
+from execmem_tui.sources.simulation import open_simulation
+from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.themes import (
+    CONSOLE,
     DEFAULT,
     KIND_NAMES,
     SIXTEEN_COLOURS,
@@ -110,6 +114,31 @@ def test_the_sixteen_colour_theme_shows_letters() -> None:
     theme = next(theme for theme in THEMES if theme.theme.name == SIXTEEN_COLOURS)
     assert theme.letters
     assert GUARD in kinds(theme)
+
+
+def test_the_console_theme_has_the_eight_colours_that_a_console_shows() -> None:
+    (theme,) = shipped(CONSOLE)
+    assert theme.letters
+    text = (theme_root() / f"{CONSOLE}.toml").read_text(encoding="utf-8")
+    used = set(re.findall(r'= "(ansi_[a-z_]+)"', text))
+    eight = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
+    assert used <= {f"ansi_{name}" for name in eight}
+    assert {"ansi_red", "ansi_white"} <= used
+
+
+@pytest.mark.parametrize(
+    ("term", "theme"),
+    [("linux", CONSOLE), ("screen", SIXTEEN_COLOURS), ("xterm-256color", DEFAULT)],
+)
+def test_a_terminal_of_few_colours_gets_the_theme_for_it(
+    term: str, theme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("COLORTERM", raising=False)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    app = ExecmemApp(open_simulation("arm64", "7.1", None, "off"))
+    assert app.theme == theme
 
 
 def test_the_checkout_reads_its_own_folder() -> None:

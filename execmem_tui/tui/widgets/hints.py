@@ -1,6 +1,6 @@
 """The line of key hints at the bottom."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual import events
@@ -9,6 +9,9 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from execmem_tui.view.hints import Hint
+
+_GAP: Final = 3
+"""Columns between two hints."""
 
 
 class HintsLine(Static):
@@ -32,13 +35,18 @@ class HintsLine(Static):
 
     def placed(self) -> list[tuple[int, Hint]]:
         """Return (column, hint) of the hints that fit."""
+        if not self.hints:
+            return []
         placed, column = [], 0
-        for hint in self.hints:
-            length = len(hint.key) + 1 + len(hint.word)
-            if column + length > self.size.width:
+        *others, last = self.hints
+        # The last says how to leave: it has its room before the others.
+        room = self.size.width - _length(last)
+        for hint in (*others, last):
+            length = _length(hint)
+            if column + length > (self.size.width if hint is last else room - _GAP):
                 continue
             placed.append((column, hint))
-            column += length + 3
+            column += length + _GAP
         return placed
 
     def render(self) -> Text:
@@ -47,13 +55,16 @@ class HintsLine(Static):
         key = self.get_component_rich_style("hints--key")
         for _, hint in self.placed():
             text.append(hint.key, key)
-            text.append(f" {hint.word}   ")
+            text.append(f" {hint.word}{' ' * _GAP}")
         return text
 
     def on_click(self, event: events.Click) -> None:
         """Do what the hint under the pointer says."""
         at = event.get_content_offset_capture(self).x
         for column, hint in self.placed():
-            length = len(hint.key) + 1 + len(hint.word)
-            if column <= at < column + length and hint.action is not None:
+            if column <= at < column + _length(hint) and hint.action is not None:
                 self.post_message(self.Pressed(hint.action))
+
+
+def _length(hint: Hint) -> int:
+    return len(hint.key) + 1 + len(hint.word)

@@ -1,0 +1,405 @@
+"""Every key of the registry is pressed, and does what it says or says why not."""
+
+from collections.abc import Callable
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from execmem_tui.model.events import Failed
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.sources.simulation import Simulation, open_simulation
+from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.view.actions import ACTIONS
+from execmem_tui.view.paint import LensName
+from execmem_tui.view.timemap import Scale
+from tests.tui.driving import make_app, press, shown_text
+
+MIB = 1 << 20
+Check = Callable[[ExecmemApp], bool]
+MOVES = "the map shows something else"
+GROWS = "something happened"
+
+
+def history() -> Simulation:
+    """arm64 with modules, a spill, a failure, a program and a probe; some of it freed again."""
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    simulation.load("ext4")
+    simulation.do(lambda kernel: kernel.machine.note("the window fills", mark=True))
+    simulation.allocate(ExecmemType.MODULE_TEXT, 76 * MIB)
+    simulation.allocate(ExecmemType.MODULE_TEXT, 4 * MIB)
+    simulation.allocate(ExecmemType.MODULE_TEXT, 4 * 1024 * MIB)
+    simulation.insert(ExecmemType.KPROBES)
+    simulation.insert(ExecmemType.BPF)
+    simulation.allocate(ExecmemType.MODULE_TEXT, MIB)
+    return simulation
+
+
+def overlay(name: str) -> Check:
+    return lambda app: type(app.screen).__name__ == name
+
+
+def says(text: str) -> Check:
+    return lambda app: text in shown_text(app)
+
+
+def step(app: ExecmemApp) -> int:
+    return app.source.history.step
+
+
+_FIRST = 0xFFFF80007B000000
+
+SCRIPT: tuple[tuple[str, Check | str], ...] = (
+    ("pane_2", lambda app: app.pane == 2),
+    ("pane_3", lambda app: app.pane == 3),
+    ("pane_4", lambda app: app.pane == 4),
+    ("next_pane", lambda app: app.pane == 1),
+    ("pane_1", lambda app: app.pane == 1),
+    ("maximise", lambda app: app.main.has_class("maximised")),
+    ("maximise", lambda app: not app.main.has_class("maximised")),
+    ("side", lambda app: app.main.has_class("no-side")),
+    ("side", lambda app: not app.main.has_class("no-side")),
+    ("fit", MOVES),
+    ("zoom_out", MOVES),
+    ("zoom_in", MOVES),
+    ("right", MOVES),
+    ("left", MOVES),
+    ("down", MOVES),
+    ("up", MOVES),
+    ("page_down", MOVES),
+    ("page_up", MOVES),
+    ("next_area", MOVES),
+    ("previous_area", MOVES),
+    ("whole", says("what is used, the rest folded")),
+    ("whole", says("the window to scale")),
+    ("whole", says("everything to scale")),
+    ("whole", says("what is used, the rest folded")),
+    ("lens", lambda app: app.lens is LensName.REACH and "lens reach" in shown_text(app)),
+    ("lens", lambda app: app.lens is LensName.OWNER),
+    ("lens", lambda app: app.lens is LensName.KIND),
+    ("origin", lambda app: app.origin is not None),
+    ("origin", lambda app: app.origin is None),
+    ("first", lambda app: step(app) == 0),
+    ("step_on", lambda app: step(app) == 1),
+    ("step_back", lambda app: step(app) == 0),
+    ("last_step", lambda app: step(app) > 0),
+    ("first_step", lambda app: step(app) < app.source.history.steps),
+    ("play", lambda app: app.playing),
+    ("faster", says("10 events a second")),
+    ("slower", says("5 events a second")),
+    ("play", lambda app: not app.playing),
+    ("peak", lambda app: step(app) > 0),
+    ("first", lambda app: step(app) == 0),
+    ("next_fallback", lambda app: app.pane == 1 and says("placed far away")(app)),
+    ("previous_fallback", says("placed far away")),
+    ("next_failure", lambda app: isinstance(app.shown.snapshot.event, Failed)),
+    ("previous_failure", lambda app: isinstance(app.shown.snapshot.event, Failed)),
+    ("last", lambda app: app.source.history.at_end),
+    ("time_map", lambda app: app.main.has_class("time-map")),
+    ("time_map", lambda app: not app.main.has_class("time-map")),
+    ("seconds", lambda app: app.main.time_map.scale is Scale.SECONDS),
+    ("list", lambda app: app.main.in_list),
+    ("stop", lambda app: not app.main.in_list and app.main.list.has_class("open")),
+    ("stop", lambda app: not app.main.list.has_class("open")),
+    ("help", lambda app: app.main.help.has_class("open") and says("load a module;")(app)),
+    ("help", lambda app: not app.main.help.has_class("open")),
+    ("notes", says("Nothing to note")),
+    ("copy_address", says("copied ffff8000")),
+    ("copy_command", says("copied execmem-tui --arch arm64")),
+    ("allocate", GROWS),
+    ("undo", lambda app: not app.source.history.at_end),
+    ("redo", lambda app: app.source.history.at_end),
+    ("purge", GROWS),
+    ("free", GROWS),
+    ("fill", lambda app: app.shown.snapshot.counters.fallbacks > 1),
+)
+"""Keys in their order, and what is true after each."""
+
+OVERLAYS = {
+    "allocate_as": "AllocateDialog",
+    "insert": "Chooser",
+    "free_as": "Chooser",
+    "filter": "AskLine",
+    "find": "Chooser",
+    "goto": "AskLine",
+    "why": "WhySheet",
+    "log": "EventLog",
+    "explain": "TextSheet",
+    "ranges": "TextSheet",
+    "choose": "ChooseLayout",
+    "scenario": "ScenarioBrowser",
+    "open": "AskLine",
+    "export": "AskLine",
+}
+"""What opens over the map; Escape leaves it."""
+
+ELSEWHERE = {
+    "suspend": "test_ctrl_z_suspends",
+    "quit": "test_q_leaves",
+    "findings": "tests/tui/test_why.py",
+}
+
+
+def test_every_action_is_pressed_somewhere() -> None:
+    pressed = {name for name, _ in SCRIPT} | set(OVERLAYS) | set(ELSEWHERE)
+    assert {action.id for action in ACTIONS} - pressed == set()
+
+
+async def test_keys_do_what_they_say() -> None:
+    keys = {action.id: action.keys.split(",")[0] for action in ACTIONS}
+    app = make_app(history())
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        for name, check in SCRIPT:
+            app.clear_notifications()
+            view, steps = app.main.map.viewport, app.source.history.steps
+            await press(pilot, keys[name])
+            if isinstance(check, str):
+                moved = app.main.map.viewport != view
+                assert moved if check == MOVES else app.source.history.steps > steps, name
+            else:
+                assert check(app), name
+            assert len(app.screen_stack) == 1, name
+
+
+async def test_what_opens_over_the_map_opens_and_leaves() -> None:
+    keys = {action.id: action.keys for action in ACTIONS}
+    app = make_app(history())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, "N")
+        for name, screen in OVERLAYS.items():
+            await press(pilot, keys[name].split(",")[0])
+            assert overlay(screen)(app), name
+            await press(pilot, "escape", "escape")
+            assert len(app.screen_stack) == 1, name
+
+
+async def test_q_leaves() -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "q")
+    assert not app.is_running
+
+
+async def test_ctrl_z_suspends(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app()
+    asked: list[bool] = []
+    monkeypatch.setattr(app, "action_suspend_process", lambda: asked.append(True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "ctrl+z")
+    assert asked == [True]
+
+
+async def test_two_hundred_keys_lose_none() -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for _ in range(100):
+            app.simulate_key("a")
+        for _ in range(50):
+            app.simulate_key("u")
+        await pilot.pause()
+        await pilot.pause()
+        assert app.shown.snapshot.counters.allocations == 50
+
+
+async def test_a_key_that_does_nothing_says_why() -> None:
+    """Fault 26."""
+    app = make_app()
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await press(pilot, "space")
+        assert "Nothing has happened yet" in shown_text(app)
+        assert not app.playing
+
+
+async def click(pilot: Pilot[int], app: ExecmemApp, text: str) -> None:
+    """Click on the first place where a text is on the screen."""
+    for y, line in enumerate(shown_text(app).splitlines()):
+        if text in line:
+            await pilot.click(offset=(line.index(text), y))
+            await pilot.pause()
+            return
+    pytest.fail(f"not on the screen: {text}")
+
+
+async def test_hints_cards_lists_and_events_take_the_mouse() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 75)) as pilot:
+        app.main.offers = True
+        await pilot.pause()
+        await click(pilot, app, "load a module by its name")
+        assert overlay("Chooser")(app)
+        assert not app.main.offers
+        await press(pilot, "escape")
+        await click(pilot, app, "allocate")
+        await click(pilot, app, "allocate")
+        assert app.shown.snapshot.counters.allocations == 2
+        await press(pilot, "L")
+        areas = app.shown.snapshot.areas
+        await click(pilot, app, f"{areas[-1].start:x} ")
+        assert app.cursor == areas[-1].start
+        await press(pilot, "L")
+        newest = app.source.history.step
+        line = next(
+            line for line in shown_text(app).splitlines() if " 1 +" in line or " 1 ffff" in line
+        )
+        await click(pilot, app, line[-20:])
+        assert app.source.history.step == 1 < newest
+
+
+async def test_the_card_comes_once(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    for offered in (True, False):
+        app = make_app()
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.pause()
+            assert app.main.offers is offered
+            assert ("TRY" in shown_text(app)) is offered
+            await press(pilot, "escape")
+            assert not app.main.offers
+
+
+async def test_a_module_of_exactly_that_name(tmp_path: object) -> None:
+    """Fault 5."""
+    del tmp_path
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "i", *"xfs", "enter")
+        owners = {area.owner for area in app.shown.snapshot.areas}
+        assert "xfs" in owners
+        assert "freevxfs" not in owners
+
+
+@pytest.mark.parametrize("key", ["i", "F", "slash", "s"])
+async def test_nothing_matches_and_the_dialog_stays(key: str) -> None:
+    """Fault 14."""
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "a", key, *"zzqqzz", "enter")
+        assert len(app.screen_stack) == 2
+        assert "nothing matches zzqqzz" in shown_text(app)
+        assert app.screen.query_one(Input).value == "zzqqzz"
+
+
+async def test_a_wrong_place_keeps_its_text_and_one_outside_is_said() -> None:
+    """Faults 15 and 16."""
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for text, said in (
+            ("zzz", "no place is called zzz"),
+            ("0", "lies outside of every map"),
+            ("@1", "nothing here has a time"),
+        ):
+            await press(pilot, "g")
+            app.screen.query_one(Input).value = text
+            await press(pilot, "enter")
+            assert said in shown_text(app)
+            assert app.screen.query_one(Input).value == text
+            await press(pilot, "escape")
+        await press(pilot, "g")
+        app.screen.query_one(Input).value = "ffff800083001000"
+        await press(pilot, "enter")
+        assert app.cursor == 0xFFFF800083001000
+
+
+async def test_an_allocation_that_means_nothing_is_said_where_it_is_seen() -> None:
+    """Fault 13: on 80 x 24 the error lay below the edge."""
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "A", *"abc", "enter")
+        text = shown_text(app)
+        assert "abc" in text
+        assert "not a size" in text or "no size" in text, text
+        assert "Esc leaves" in text
+
+
+async def test_a_picture_that_cannot_be_drawn_is_refused(tmp_path: object) -> None:
+    """Fault 20."""
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "e")
+        app.screen.query_one(Input).value = f"{tmp_path}/m.png"
+        await press(pilot, "enter")
+        assert "cannot write .png" in shown_text(app)
+        app.screen.query_one(Input).value = f"{tmp_path}/m.svg"
+        await press(pilot, "enter")
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+        with open(f"{tmp_path}/m.svg", encoding="utf-8") as file:  # noqa: ASYNC230, PTH123 - a test
+            assert "MODULE" in file.read()
+
+
+async def test_another_machine_can_be_taken_back() -> None:
+    """Fault 21: what was simulated was gone."""
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a", "a", "a")
+        before = app.source
+        app.opens.boot("x86")
+        await pilot.pause()
+        assert app.shown.snapshot.layout.arch == "x86"
+        await press(pilot, "u")
+        assert app.source is before
+        assert app.shown.snapshot.counters.allocations == 3
+        app.opens.boot("x86")
+        await press(pilot, "a", "u", "u")
+        assert app.shown.snapshot.layout.arch == "x86"
+
+
+async def test_the_example_image_is_nobodys_choice() -> None:
+    """Fault 24."""
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "x")
+        text = shown_text(app)
+        assert "_text" in text
+        assert "set by you" not in text
+
+
+async def test_the_palette_finds_places_modules_and_machines_but_nothing_over_a_sheet() -> None:
+    """Fault 29, and face.md 7."""
+    from textual.command import CommandPalette
+
+    from execmem_tui.tui.providers import Everything
+
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a")
+
+        async def found(query: str) -> list[str]:
+            provider = Everything(app.screen)
+            return [str(hit.text or hit.prompt) async for hit in provider.search(query)]
+
+        assert any("Fill up" in text for text in await found("fill up"))
+        assert any(text == "Load ext4" for text in await found("ext4"))
+        assert any(text == "Boot x86" for text in await found("x86"))
+        assert any(text == "Play laptop-arm64" for text in await found("laptop-arm64"))
+        assert any(text.startswith("Go to") for text in await found("ffff80007b000000"))
+        await press(pilot, "T")
+        assert await found("fill up") == []
+        await press(pilot, "escape", "ctrl+p")
+        assert isinstance(app.screen, CommandPalette)
+
+
+async def test_lists_are_filtered_and_sorted() -> None:
+    app = make_app(history())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "backslash")
+        app.screen.query_one(Input).value = "ext4"
+        await press(pilot, "enter", "L")
+        text = shown_text(app)
+        assert " of " in text
+        assert "areas by address" in text
+        await press(pilot, "s")
+        assert "areas by size" in shown_text(app)
+        first = app.main.list.lines.highlighted
+        await press(pilot, "down", "enter")
+        assert app.main.list.lines.highlighted == first + 1 or first > 0
+        area = app.shown.snapshot.area_at(app.cursor)
+        assert area is not None
+        assert area.owner == "ext4"
+        await press(pilot, "L", "backslash")
+        app.screen.query_one(Input).value = "<abc"
+        await press(pilot, "enter")
+        assert len(app.screen_stack) == 2
+        app.screen.query_one(Input).value = ""
+        await press(pilot, "enter")
+        assert app.filter == ""

@@ -39,6 +39,7 @@ class Kernel:
         self.seed = seed
         self.ftrace = Ftrace(self.machine)
         self.kprobes = Kprobes(self.machine, self.ftrace)
+        self.machine.execmem.areas.online_nodes = nodes
         self.bpf = Bpf(self.machine, nodes, packs=packs, ftrace=self.ftrace)
         self.loader: Modules | None = None
         """The module loader, once `modules` was asked for."""

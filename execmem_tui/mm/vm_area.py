@@ -23,6 +23,8 @@ class VmAreas:
         self.vmalloc = vmalloc
         self.pmd_size = vmalloc.page_size * vmalloc.page_size // 8
         self.pmd_mappings_supported = True
+        self.online_nodes = 1
+        """NUMA nodes: up to 6.12 a size must be of a PMD for each of them to be mapped huge."""
         self.huge_page_alloc_fails = False
         self.page_alloc_fails = False
         self.total_ram_pages: int | None = None
@@ -34,6 +36,7 @@ class VmAreas:
         """Return an equal layer over `vmalloc`, a clone of this one's."""
         copy = VmAreas(vmalloc)
         copy.pmd_mappings_supported = self.pmd_mappings_supported
+        copy.online_nodes = self.online_nodes
         copy.huge_page_alloc_fails = self.huge_page_alloc_fails
         copy.page_alloc_fails = self.page_alloc_fails
         copy.total_ram_pages = self.total_ram_pages
@@ -68,7 +71,9 @@ class VmAreas:
         page_shift = shift = page_size.bit_length() - 1
         wanted_align = align
         if flags & VM_ALLOW_HUGE_VMAP:
-            if self.pmd_mappings_supported and size >= self.pmd_size:
+            per_node = self.vmalloc.rules.huge_size_per_node
+            wanted = size // self.online_nodes if per_node else size
+            if self.pmd_mappings_supported and wanted >= self.pmd_size:
                 shift = self.pmd_size.bit_length() - 1
             align = max(align, 1 << shift)
         while True:

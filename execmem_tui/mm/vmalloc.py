@@ -342,7 +342,7 @@ class Vmalloc:
             vend: exclusive end.
             flags: vm_struct flags to remember with the area.
             guard: how many bytes of `size` are guard.
-            blocking: False skips purge and notifier (7.1, GFP_ATOMIC).
+            blocking: False skips purge and notifier where the kernel can (GFP_ATOMIC, since 6.19).
         """
         if size <= 0 or size % self.page_size or align & (align - 1) or align < 1:
             return None
@@ -365,7 +365,7 @@ class Vmalloc:
                 )
             if start is not None:
                 return self.settle(request, owner, start, hole, flags=flags, guard=guard)
-            if not blocking:
+            if not blocking and self.rules.nonblocking_vmalloc:
                 # the head that was passed over went to the tail all the same
                 if owner != NO_OWNER:
                     self.nodes[owner].turn(request.pages, align)

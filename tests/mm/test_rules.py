@@ -6,9 +6,10 @@ import pytest
 
 from execmem_tui.mm.execmem import Execmem, TypeRange
 from execmem_tui.mm.free_space import FreeSpace
-from execmem_tui.mm.journal import AllocVmapArea, Hazard, PurgeVmapAreaLazy
+from execmem_tui.mm.journal import AllocVmapArea, Hazard, PurgeVmapAreaLazy, Record
 from execmem_tui.mm.map_ram import MapRam
 from execmem_tui.mm.percpu import pcpu_get_vm_areas
+from execmem_tui.mm.vm_area import VmAreas
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS
 from execmem_tui.model.rules import MODELS, rules_of
@@ -258,3 +259,29 @@ def test_5_10_looks_for_a_page_more_than_an_exact_hole_has() -> None:
     for kernel, need in (("5.10.262", 3 * PAGE - 1), ("6.1.187", 2 * PAGE)):
         assert make(kernel).request(2 * PAGE, PAGE, START, END).need == need
         assert make(kernel).request(2 * PAGE, 1, START, END).need == 2 * PAGE
+
+
+@pytest.mark.parametrize(
+    ("kernel", "nodes", "aligned"),
+    [("6.12.107", 1, True), ("6.12.107", 2, False), ("7.1.8", 2, True)],
+)
+def test_up_to_6_12_a_huge_mapping_needs_a_pmd_for_each_node(
+    kernel: str, nodes: int, aligned: bool
+) -> None:
+    areas = VmAreas(make(kernel))
+    areas.online_nodes = nodes
+    first = areas.vmalloc_range(PAGE, 1, START, END, 0)
+    assert first is not None
+    area = areas.vmalloc_range(3 * MIB, 1, START, END, VM_ALLOW_HUGE_VMAP)
+    assert area is not None
+    assert (area.start % (2 * MIB) == 0) is aligned
+
+
+@pytest.mark.parametrize(("kernel", "attempts"), [("6.18.15", 2), ("6.19.11", 1)])
+def test_a_request_that_may_not_block_is_not_tried_again_since_6_19(
+    kernel: str, attempts: int
+) -> None:
+    journal: list[Record] = []
+    vmalloc = make(kernel, journal=journal)
+    assert vmalloc.alloc_vmap_area(3 * PAGE, 1, START, START + 2 * PAGE, blocking=False) is None
+    assert sum(isinstance(each, AllocVmapArea) for each in journal) == attempts

@@ -19,6 +19,8 @@ COMMANDS: Final = (
     "whatis",
     "run",
     "scenarios",
+    "tours",
+    "tour",
     "diagnose",
     "meters",
     "regions",

@@ -14,6 +14,7 @@ from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
+from execmem_tui.scenarios.expressions import Comparison
 from execmem_tui.scenarios.lines import Lines
 from execmem_tui.scenarios.names import known
 from execmem_tui.scenarios.scenario import Scenario, keys_of
@@ -26,10 +27,7 @@ MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 8
 """Of steps within steps."""
 
-_HEADER: Final = (
-    "title",
-    "text",
-    "source",
+KERNEL_KEYS: Final = (
     "arch",
     "kernel",
     "variant",
@@ -41,8 +39,9 @@ _HEADER: Final = (
     "set",
     "ranges",
     "knobs",
-    "steps",
 )
+"""Of a header: which kernel is simulated."""
+_HEADER: Final = ("title", "text", "source", *KERNEL_KEYS, "steps")
 _DEFAULTS: Final = {
     "text": "",
     "source": "",
@@ -93,110 +92,154 @@ def read_scenario(data: bytes, path: str, name: str) -> Scenario:
         InputError: it is not TOML, or means nothing.
     """
     document = parse_toml(path, data, MAX_BYTES)
-    return _Reader(path, data.decode()).scenario(document, name)
+    return Reader(path, data.decode()).scenario(document, name)
 
 
-class _Reader:
-    """Reads one file; knows where each key stands."""
+class Reader:
+    """Reads one file; knows where each key stands.
+
+    Args:
+        path: to be named in errors.
+        text: of the file.
+    """
 
     def __init__(self, path: str, text: str) -> None:
-        self._path = path
+        self.path = path
         self._lines = Lines(text)
 
-    def _error(self, where: tuple[str | int, ...], message: str, hint: str = "") -> InputError:
-        return InputError(self._path, self._lines.find(where), message, hint=hint)
+    def error(self, where: tuple[str | int, ...], message: str, hint: str = "") -> InputError:
+        """Return the error that a key, by its path in the file, is wrong."""
+        return InputError(self.path, self._lines.find(where), message, hint=hint)
 
-    def _check_keys(
+    def line(self, where: tuple[str | int, ...]) -> int:
+        """Return the line of a key, or of the nearest thing around it."""
+        return self._lines.find(where)
+
+    def check_keys(
         self, table: Mapping[str, Any], allowed: tuple[str, ...], where: tuple[str | int, ...]
     ) -> None:
+        """Refuse keys that mean nothing.
+
+        Raises:
+            InputError: there is one.
+        """
         for key in table:
             if key not in allowed:
                 close = get_close_matches(key, allowed, 1)
                 hint = (
                     f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(allowed)}"
                 )
-                raise self._error((*where, key), f"unknown key {printable(key)!r}", hint)
+                raise self.error((*where, key), f"unknown key {printable(key)!r}", hint)
 
-    def _read(
+    def read(
         self,
         table: Mapping[str, Any],
         key: str,
         read: Callable[[Any], Any],
         where: tuple[str | int, ...],
     ) -> Any:
+        """Return the value of a key.
+
+        Raises:
+            InputError: `read` refuses it.
+        """
         try:
             return read(table[key])
         except values.BadValueError as error:
-            raise self._error((*where, key), f"{printable(key)}: {error}") from None
+            raise self.error((*where, key), f"{printable(key)}: {error}") from None
 
     def scenario(self, document: Mapping[str, Any], name: str) -> Scenario:
         """The whole document."""
-        self._check_keys(document, _HEADER, ())
+        self.check_keys(document, _HEADER, ())
         for key in ("title", "arch", "steps"):
             if key not in document:
-                raise InputError(self._path, 1, f"the key {key!r} is missing")
+                raise InputError(self.path, 1, f"the key {key!r} is missing")
+        settings = self.settings(document)
+        table = {**_DEFAULTS, **document}
+        return Scenario(
+            name=printable(name, 60),
+            path=self.path,
+            title=self.read(table, "title", values.caption, ()),
+            text=self.read(table, "text", values.caption, ()),
+            source=self.read(table, "source", values.caption, ()),
+            settings=settings,
+            steps=self.steps(document["steps"], ("steps",)),
+        )
+
+    def settings(self, document: Mapping[str, Any]) -> Settings:
+        """Return the kernel that the header of a document names.
+
+        Raises:
+            InputError: there is none such.
+        """
         table = {**_DEFAULTS, **document}
         settings = Settings(
-            arch=self._read(table, "arch", values.word, ()),
-            kernel=self._read(table, "kernel", values.word, ()),
-            variant=self._read(table, "variant", values.caption, ()) or None,
-            kaslr=self._read(table, "kaslr", values.draw, ()),
-            cpus=self._read(table, "cpus", values.cpus, ()),
-            nodes=self._read(table, "nodes", values.count, ()),
-            seed=self._read(table, "seed", values.integer, ()),
-            catalogue=self._read(table, "catalogue", values.word, ())
+            arch=self.read(table, "arch", values.word, ()),
+            kernel=self.read(table, "kernel", values.word, ()),
+            variant=self.read(table, "variant", values.caption, ()) or None,
+            kaslr=self.read(table, "kaslr", values.draw, ()),
+            cpus=self.read(table, "cpus", values.cpus, ()),
+            nodes=self.read(table, "nodes", values.count, ()),
+            seed=self.read(table, "seed", values.integer, ()),
+            catalogue=self.read(table, "catalogue", values.word, ())
             if "catalogue" in table
             else None,
-            overrides=self._numbers(table, "set"),
+            overrides=self.numbers(table, "set"),
             ranges=self._ranges(table),
             knobs=self._knobs(table),
         )
-        self._check_layout(settings)
-        return Scenario(
-            name=printable(name, 60),
-            path=self._path,
-            title=self._read(table, "title", values.caption, ()),
-            text=self._read(table, "text", values.caption, ()),
-            source=self._read(table, "source", values.caption, ()),
-            settings=settings,
-            steps=self._steps(document["steps"], ("steps",)),
-        )
+        self.check_layout(settings)
+        return settings
 
-    def _table(self, table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    def table(self, table: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+        """Return the table at a key, {} where there is none.
+
+        Raises:
+            InputError: it is no table.
+        """
         found = table.get(key, {})
         if not isinstance(found, dict):
-            raise self._error((key,), f"{key}: a table is wanted")
+            raise self.error((key,), f"{key}: a table is wanted")
         return found
 
-    def _numbers(self, table: Mapping[str, Any], key: str) -> dict[str, int]:
-        found = self._table(table, key)
-        return {name: self._read(found, name, values.address, (key,)) for name in found}
+    def numbers(self, table: Mapping[str, Any], key: str) -> dict[str, int]:
+        """Return the table of addresses at a key.
+
+        Raises:
+            InputError: it is none.
+        """
+        found = self.table(table, key)
+        return {name: self.read(found, name, values.address, (key,)) for name in found}
 
     def _ranges(self, table: Mapping[str, Any]) -> dict[ExecmemType, dict[str, int]]:
-        found = self._table(table, "ranges")
-        self._check_keys(found, tuple(ExecmemType.__members__), ("ranges",))
+        found = self.table(table, "ranges")
+        self.check_keys(found, tuple(ExecmemType.__members__), ("ranges",))
         ranges = {}
         for kind, stated in found.items():
             if not isinstance(stated, dict):
-                raise self._error(("ranges", kind), f"{kind}: a table is wanted")
-            self._check_keys(stated, RANGE_KEYS, ("ranges", kind))
+                raise self.error(("ranges", kind), f"{kind}: a table is wanted")
+            self.check_keys(stated, RANGE_KEYS, ("ranges", kind))
             ranges[ExecmemType[kind]] = {
-                name: self._read(stated, name, values.address, ("ranges", kind)) for name in stated
+                name: self.read(stated, name, values.address, ("ranges", kind)) for name in stated
             }
         return ranges
 
     def _knobs(self, table: Mapping[str, Any]) -> Knobs:
-        found = self._table(table, "knobs")
-        self._check_keys(found, tuple(fields_dict(Knobs)), ("knobs",))
+        found = self.table(table, "knobs")
+        self.check_keys(found, tuple(fields_dict(Knobs)), ("knobs",))
         return Knobs(
             **{
-                name: self._read(found, name, KNOB_READERS.get(name, values.boolean), ("knobs",))
+                name: self.read(found, name, KNOB_READERS.get(name, values.boolean), ("knobs",))
                 for name in found
             }
         )
 
-    def _check_layout(self, settings: Settings) -> None:
-        """Refuse a kernel that does not exist where the file names it."""
+    def check_layout(self, settings: Settings) -> None:
+        """Refuse a kernel that does not exist where the file names it.
+
+        Raises:
+            InputError: there is none.
+        """
         try:
             settings.layout()
         except UsageError as error:
@@ -212,15 +255,20 @@ class _Reader:
                 key = "ranges"
             elif "ROX" in error.title:
                 key = "knobs"
-            raise self._error((key,), error.title, error.hint) from None
+            raise self.error((key,), error.title, error.hint) from None
 
-    def _steps(self, found: Any, where: tuple[str | int, ...]) -> tuple[Step, ...]:
+    def steps(self, found: Any, where: tuple[str | int, ...]) -> tuple[Step, ...]:
+        """Return a list of steps.
+
+        Raises:
+            InputError: it is none.
+        """
         if sum(part == "steps" for part in where) > MAX_DEPTH:
-            raise self._error(where, f"steps within steps, more than {MAX_DEPTH} deep")
+            raise self.error(where, f"steps within steps, more than {MAX_DEPTH} deep")
         try:
             tables = values.nested(found)
         except values.BadValueError as error:
-            raise self._error(where, f"steps: {error}") from None
+            raise self.error(where, f"{where[-1]}: {error}") from None
         return tuple(self._step(table, (*where, index)) for index, table in enumerate(tables))
 
     def _step(self, table: Mapping[str, Any], where: tuple[str | int, ...]) -> Step:
@@ -229,29 +277,36 @@ class _Reader:
             for key in table:
                 if key not in STEPS and get_close_matches(key, STEPS, 1) and not verbs:
                     hint = f"did you mean {get_close_matches(key, STEPS, 1)[0]!r}?"
-                    raise self._error((*where, key), f"unknown key {printable(key)!r}", hint)
+                    raise self.error((*where, key), f"unknown key {printable(key)!r}", hint)
             wanted = f"a step has one verb, not {len(verbs)}"
-            raise self._error((*where, next(iter(table), "")), wanted, f"verbs: {', '.join(STEPS)}")
+            raise self.error((*where, next(iter(table), "")), wanted, f"verbs: {', '.join(STEPS)}")
         verb = verbs[0]
         kind = STEPS[verb]
         keys = keys_of(kind)
-        self._check_keys(table, tuple(keys), where)
+        self.check_keys(table, tuple(keys), where)
         line = self._lines.find((*where, verb))
         fields: dict[str, Any] = {"line": line}
         for key, entry in keys.items():
             if key in table:
-                fields[key] = self._read(table, key, entry.metadata["read"], where)
+                fields[key] = self.read(table, key, entry.metadata["read"], where)
             elif entry.default is NOTHING:
-                raise self._error((*where, verb), f"{verb}: the key {key!r} is missing")
+                raise self.error((*where, verb), f"{verb}: the key {key!r} is missing")
         if "steps" in fields:
-            fields["steps"] = self._steps(fields["steps"], (*where, "steps"))
+            fields["steps"] = self.steps(fields["steps"], (*where, "steps"))
         step = kind(**fields)
         if isinstance(step, Expect):
-            self._check_names(step, where)
+            self.check_names(step.expect, (*where, "expect"))
         return step
 
-    def _check_names(self, step: Expect, where: tuple[str | int, ...]) -> None:
-        for comparison in step.expect:
+    def check_names(
+        self, comparisons: tuple[Comparison, ...], where: tuple[str | int, ...]
+    ) -> None:
+        """Refuse expressions that name nothing.
+
+        Raises:
+            InputError: one does.
+        """
+        for comparison in comparisons:
             for name in comparison.names():
                 if name not in known():
                     close = get_close_matches(name, known(), 1)
@@ -260,6 +315,6 @@ class _Reader:
                         if close
                         else "execmem-tui scenarios --names lists them"
                     )
-                    raise self._error(
-                        (*where, "expect"), f"expect: nothing is called {printable(name)!r}", hint
+                    raise self.error(
+                        where, f"{where[-1]}: nothing is called {printable(name)!r}", hint
                     )

@@ -148,6 +148,15 @@ def modules_of(settings: Settings, machine: Machine) -> Modules:
     return Modules(machine, catalogue, duplicates_wait=layout.rules.idempotent_load, batch=batch)
 
 
+def _booted(settings: Settings, work: Work, *, with_map: bool) -> State:
+    layout = settings.layout()
+    counts = Counts(layout, work)
+    observers = (Ledger(layout), counts) if with_map else (counts,)
+    kernel = boot(settings, layout, observers)
+    kernel.loader = modules_of(settings, kernel.machine)
+    return State(kernel, counts, settings)
+
+
 class Runner:
     """One run of a scenario.
 
@@ -156,6 +165,8 @@ class Runner:
         settings: on which kernel; None: the scenario's own.
         with_map: keep a map and its events; without, only counts, several times faster.
         work: counts and limits what is done, and may stop it; None: `limited_work`.
+        state: of a kernel that is there already, and what earlier steps named: nothing is booted or
+            prepared, and `settings` and `with_map` are its own.
 
     Raises:
         UsageError: there is no such kernel.
@@ -168,27 +179,35 @@ class Runner:
         *,
         with_map: bool = True,
         work: Work | None = None,
+        state: State | None = None,
     ) -> None:
         self.scenario = scenario
         self.work = limited_work(with_map=with_map) if work is None else work
-        self.settings = scenario.settings if settings is None else settings
-        layout = self.settings.layout()
-        counts = Counts(layout, self.work)
-        observers = (Ledger(layout), counts) if with_map else (counts,)
-        self.kernel = boot(self.settings, layout, observers)
-        self._machine = self.kernel.machine
-        self._counts = counts
-        self.kernel.loader = modules_of(self.settings, self._machine)
-        self._state = State(self.kernel, counts, self.settings)
+        fresh = state is None
+        if state is None:
+            state = _booted(settings or scenario.settings, self.work, with_map=with_map)
+        self.settings = state.settings
+        self.kernel = state.kernel
+        self._machine = state.machine
+        self._counts = state.counts
+        self._state = state
         self._random = Random(f"{scenario.name}/{self.settings.seed}")
         self._expectations: list[Expectation] = []
         self._checked = 0
-        self._prepare()
+        if fresh:
+            self._prepare()
 
     @property
     def layout(self) -> Layout:
         """Where everything may live."""
         return self._machine.layout
+
+    def do_all(self) -> None:
+        """Do every step, the events being left to whoever has the kernel."""
+        for step in self.scenario.steps:
+            self._machine.note(step.text, mark=True)
+            for _ in self._do(step):
+                pass
 
     def _prepare(self) -> None:
         """Fill windows, close the preferred ones, and arm the injected fault, as the knobs say."""

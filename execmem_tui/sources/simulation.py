@@ -1,8 +1,8 @@
 """The simulator as a source: commands in, groups of events out, undo and redo without limit."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from execmem_tui.arch import resolve
 from execmem_tui.commands.by_hand import (
@@ -28,6 +28,8 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
 from execmem_tui.sources.base import SourceKind
 
+_T = TypeVar("_T")
+
 _CHECKPOINT_EVERY: Final = 64
 """Commands between two copies of the kernel: an undo replays at most this many."""
 
@@ -50,6 +52,7 @@ class Simulation:
         packs: BPF program packs; None is what the architecture does.
         catalogue: sizes of modules; None: the architecture's own, where there is one.
         areas: what is there from the beginning, beside the layout's early areas.
+        kernel: booted already, with the same layout; the other arguments are then its own affair.
     """
 
     kind = SourceKind.SIMULATE
@@ -64,10 +67,15 @@ class Simulation:
         packs: bool | None = None,
         catalogue: Catalogue | None = None,
         areas: Iterable[Area] = (),
+        kernel: Kernel | None = None,
     ) -> None:
         self.title = f"simulated {layout.arch} {layout.kernel} {layout.variant}"
         """What is simulated, in one line."""
-        self._kernel = Kernel(layout, cpus=cpus, seed=seed, nodes=nodes, packs=packs)
+        self._kernel = (
+            Kernel(layout, cpus=cpus, seed=seed, nodes=nodes, packs=packs)
+            if kernel is None
+            else kernel
+        )
         self._kernel.machine.adopt(areas)
         if catalogue is not None:
             self._kernel.loader = Modules(self._kernel.machine, catalogue)
@@ -103,6 +111,15 @@ class Simulation:
         if len(self._commands) % _CHECKPOINT_EVERY == 0:
             self._checkpoints[len(self._commands)] = self._kernel.clone()
         return len(events)
+
+    @property
+    def commands(self) -> int:
+        """How many commands led to the cursor's step."""
+        return bisect_left(self._steps, self._history.step)
+
+    def ask(self, question: Callable[[Kernel], _T]) -> _T:
+        """Answer a question about the kernel at the cursor's step; it must not be changed."""
+        return question(self._kernel_here())
 
     def do_all(self, commands: Iterable[Command]) -> None:
         """Run many commands, each an undoable group."""

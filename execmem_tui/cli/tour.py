@@ -1,0 +1,40 @@
+"""``execmem-tui tour``: take a guided tour, or read it."""
+
+import argparse
+
+from execmem_tui.cli.output import write_lines
+from execmem_tui.model.errors import UsageError
+
+DOCUMENTS: tuple[type, ...] = ()
+HELP = "a guided tour: what is said, what the simulator does, what you guess first"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the tour, --notes and --again."""
+    parser.add_argument(
+        "name",
+        metavar="NAME",
+        nargs="?",
+        help="a tour of `execmem-tui tours`, or a file; without it the list is shown",
+    )
+    parser.add_argument(
+        "--notes",
+        action="store_true",
+        help="the whole tour as text: what is said, answers, sources, the speaker's notes",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read it out."""
+    if args.name is None:
+        if args.notes:
+            raise UsageError("--notes needs the name of a tour")
+        from execmem_tui.cli.tours import run as list_tours
+
+        args.json = False
+        return list_tours(args)
+    from execmem_tui.tours.reader import open_tour
+    from execmem_tui.view.tour_text import script
+
+    write_lines(script(open_tour(args.name)))
+    return 0

@@ -1,0 +1,1 @@
+"""Tours: what a lecturer says, what the simulator does meanwhile, and what the listener guesses first."""

@@ -1,0 +1,192 @@
+"""From a TOML file to a `Tour`; every error names the file, the line and the key.
+
+The kernel, and the steps that bring it where a stop wants it, are those of scenario files.
+"""
+
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any, Final
+
+from attrs import evolve
+
+from execmem_tui.files.regular import open_file, user_path
+from execmem_tui.formats.toml import parse_toml
+from execmem_tui.model.errors import InputError, UsageError
+from execmem_tui.model.text import printable
+from execmem_tui.scenarios import values
+from execmem_tui.scenarios.reader import KERNEL_KEYS, MAX_BYTES, Reader
+from execmem_tui.scenarios.settings import Settings
+from execmem_tui.tours.acts import acts
+from execmem_tui.tours.look import looks
+from execmem_tui.tours.tour import Belief, Stop, Tour
+
+_HEADER: Final = ("title", "text", "source", "open", *KERNEL_KEYS, "stops")
+_STEPS: Final = ("do", "solution", "guess")
+HINTS: Final = 3
+"""Steps from a nudge to the answer."""
+
+
+def _pane(value: Any) -> int:
+    number = values.integer(value)
+    if not 1 <= number <= 4:
+        raise values.BadValueError(f"{number} is no pane: 1 to 4")
+    return number
+
+
+def _hints(value: Any) -> tuple[str, ...]:
+    found = tuple(values.caption(each) for each in (value if isinstance(value, list) else [value]))
+    if not 1 <= len(found) <= HINTS:
+        raise values.BadValueError(f"1 to {HINTS} hints are wanted, not {len(found)}")
+    return found
+
+
+_READERS: Final[dict[str, Callable[[Any], Any]]] = {
+    "say": values.caption,
+    "source": values.caption,
+    "notes": values.caption,
+    "look": looks,
+    "pane": _pane,
+    "step": values.integer,
+    "teaches": acts,
+    "goal": values.comparisons,
+    "ghost": looks,
+    "right": values.caption,
+    "proposed": values.boolean,
+}
+_KEYS: Final = (*_READERS, "boot", *_STEPS, "wrong", "hints")
+
+
+def library() -> dict[str, Traversable]:
+    """Return the shipped tours by name, sorted."""
+    found = {
+        entry.name.removesuffix(".toml"): entry
+        for entry in files("execmem_tui.tours").iterdir()
+        if entry.name.endswith(".toml")
+    }
+    return dict(sorted(found.items()))
+
+
+def open_tour(name: str) -> Tour:
+    """Read a file, or a shipped tour by its name.
+
+    Raises:
+        UsageError: there is no such file and no such name.
+        InputError: the file is broken.
+    """
+    if name.endswith(".toml") or "/" in name:
+        path = user_path(name)
+        with open_file(path) as stream:
+            data = stream.read(MAX_BYTES + 1)
+        return read_tour(data, name, path.stem)
+    shipped = library()
+    if name not in shipped:
+        close = get_close_matches(name, shipped, 1)
+        hint = f"did you mean {close[0]}?" if close else "execmem-tui tours lists them"
+        raise UsageError(f"no tour {printable(name)!r}", hint=hint)
+    return read_tour(shipped[name].read_bytes(), f"{name}.toml", name)
+
+
+def read_tour(data: bytes, path: str, name: str) -> Tour:
+    """Read the text of a tour file.
+
+    Raises:
+        InputError: it is not TOML, or means nothing.
+    """
+    document = parse_toml(path, data, MAX_BYTES)
+    return _TourReader(path, data.decode()).tour(document, name)
+
+
+class _TourReader(Reader):
+    """Reads one tour."""
+
+    def tour(self, document: Mapping[str, Any], name: str) -> Tour:
+        """The whole document."""
+        self.check_keys(document, _HEADER, ())
+        for key in ("title", "stops", *(() if "open" in document else ("arch",))):
+            if key not in document:
+                raise self.error((), f"the key {key!r} is missing")
+        kernel = [key for key in KERNEL_KEYS if key in document]
+        if "open" in document and kernel:
+            raise self.error((kernel[0],), f"{kernel[0]}: a tour opens something or has a kernel")
+        table = {"text": "", "source": "", **document}
+        settings = self.settings(document) if kernel else None
+        try:
+            stops = values.nested(document["stops"])
+        except values.BadValueError:
+            raise self.error(("stops",), "stops: a list of stops is wanted") from None
+        return Tour(
+            name=printable(name, 60),
+            path=self.path,
+            title=self.read(table, "title", values.caption, ()),
+            text=self.read(table, "text", values.caption, ()),
+            source=self.read(table, "source", values.caption, ()),
+            settings=settings,
+            open=self.read(table, "open", values.names, ()) if "open" in table else (),
+            stops=tuple(self._stop(stop, at, settings) for at, stop in enumerate(stops)),
+        )
+
+    def _stop(self, table: Mapping[str, Any], at: int, settings: Settings | None) -> Stop:
+        where = ("stops", at)
+        self.check_keys(table, _KEYS, where)
+        if "say" not in table:
+            raise self.error(where, "the key 'say' is missing")
+        fields = {
+            key: self.read(table, key, read, where)
+            for key, read in _READERS.items()
+            if key in table
+        }
+        for key in _STEPS:
+            if key in table:
+                fields[key] = self.steps(table[key], (*where, key))
+        for key in ("wrong", "hints"):
+            if key in table:
+                fields[key] = self._sentences(table[key], (*where, key))
+        stop = Stop(line=self.line(where), **fields)
+        if "goal" in table:
+            self.check_names(stop.goal, (*where, "goal"))
+        if "boot" in table:
+            stop = evolve(stop, boot=self._boot(table, where, settings))
+        self._check(stop, where, simulated=settings is not None)
+        return stop
+
+    def _sentences(self, found: Any, where: tuple[str | int, ...]) -> dict[Any, Any]:
+        if not isinstance(found, dict):
+            raise self.error(where, f"{where[-1]}: a table is wanted")
+        if where[-1] == "hints":
+            return {key: self.read(found, key, _hints, where) for key in found}
+        wrong = tuple(belief.value for belief in Belief if belief is not Belief.RIGHT)
+        self.check_keys(found, wrong, where)
+        return {Belief(key): self.read(found, key, values.caption, where) for key in found}
+
+    def _boot(
+        self, table: Mapping[str, Any], where: tuple[str | int, ...], settings: Settings | None
+    ) -> dict[str, str]:
+        found = table["boot"]
+        if not isinstance(found, dict) or settings is None:
+            raise self.error((*where, "boot"), "boot: a table of settings of a kernel is wanted")
+        changes = {key: values.draw(found[key]) for key in found}
+        try:
+            settings.changed(changes)
+        except UsageError as error:
+            raise self.error((*where, "boot"), f"boot: {error.title}", error.hint) from None
+        return changes
+
+    def _check(self, stop: Stop, where: tuple[str | int, ...], *, simulated: bool) -> None:
+        if stop.guess and stop.goal:
+            raise self.error((*where, "goal"), "a stop has a goal or a guess, not both")
+        if stop.goal and not stop.solution:
+            raise self.error((*where, "goal"), "goal: the key 'solution' is missing")
+        if stop.proposed and stop.boot is None:
+            raise self.error((*where, "proposed"), "proposed: the key 'boot' is missing")
+        kernel = [key for key in ("do", "goal", "guess", "boot", "teaches") if getattr(stop, key)]
+        if kernel and not simulated:
+            raise self.error((*where, kernel[0]), f"{kernel[0]}: nothing is simulated here")
+        if stop.step is not None and simulated:
+            raise self.error((*where, "step"), "step: the tour opens nothing that has steps")
+
+
+def tour_error(tour: Tour, stop: Stop, message: str) -> InputError:
+    """Return the error that a stop cannot be shown."""
+    return InputError(tour.path, stop.line, message)

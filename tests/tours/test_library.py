@@ -1,0 +1,114 @@
+"""Every shipped tour, from its first stop to its last: guesses right and wrong, goals shown."""
+
+import pytest
+
+from execmem_tui.tours.guess import SENTENCES
+from execmem_tui.tours.reader import library, open_tour
+from execmem_tui.tours.run import TourRun
+from execmem_tui.tours.tour import Belief, StopKind
+from execmem_tui.view.actions import ACTIONS
+from execmem_tui.view.tour_text import card, script
+
+NAMES = tuple(library())
+MINUTES = 8
+SENTENCES_A_STOP = 4
+
+
+def test_there_are_ten_tours_and_more() -> None:
+    assert len(NAMES) >= 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tour_keeps_what_is_promised(name: str) -> None:
+    tour = open_tour(name)
+    assert tour.seconds < MINUTES * 60
+    assert all(stop.source for stop in tour.stops), "each fact has its source"
+    assert any(stop.kind is StopKind.GUESS for stop in tour.stops)
+    known = {action.id for action in ACTIONS} | {"default"}
+    for stop in tour.stops:
+        assert set(stop.hints) <= known
+        if stop.kind is not StopKind.OBSERVE:
+            assert len(stop.hints["default"]) == 3
+            assert stop.right or stop.kind is StopKind.GOAL
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tour_runs_to_its_end_with_right_guesses(name: str) -> None:
+    run = TourRun(open_tour(name))
+    seen = 1
+    while True:
+        _check_look(run)
+        if run.stop.kind is StopKind.GUESS:
+            guessed = run.guess(run.question().answer.start)
+            assert guessed.belief is Belief.RIGHT
+            areas = run.source.history.snapshot()
+            found = areas.area_at(guessed.took.start)
+            assert found is not None
+            assert found.start == guessed.took.start, "the kernel did what was foretold"
+        elif run.stop.kind is StopKind.GOAL:
+            assert not run.reached, "a goal that holds already is none"
+            run.show_me()
+            assert run.reached
+        if not run.next():
+            break
+        seen += 1
+    assert seen == len(run.tour.stops)
+
+
+def _check_look(run: TourRun) -> None:
+    assert bool(run.lit) == bool(run.stop.look), f"stop {run.index} points at nothing"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_wrong_guess_is_answered(name: str) -> None:
+    run = TourRun(open_tour(name))
+    while True:
+        if run.stop.kind is StopKind.GUESS:
+            choices = run.choices()
+            assert sum(each.belief is Belief.RIGHT for each in choices) == 1
+            assert len(choices) >= 2, f"stop {run.index} leaves no choice"
+            said = set()
+            for each in choices:
+                run.again()
+                guessed = run.guess(each.start)
+                assert guessed.belief is each.belief
+                assert run.verdict() not in said, "two answers, one sentence"
+                said.add(run.verdict())
+            offered = {each.belief for each in choices}
+            assert set(run.stop.wrong) <= set(Belief)
+            assert offered & set(run.stop.wrong), "none of the offered places has its own sentence"
+        if not run.skip():
+            break
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tour_reads_as_a_script(name: str) -> None:
+    lines = list(script(open_tour(name), 80))
+    assert lines == list(script(open_tour(name), 80)), "the same twice"
+    assert max(map(len, lines)) <= 80 or any("goal:" in line for line in lines)
+    assert sum(line.startswith("Source:") for line in lines) == len(open_tour(name).stops)
+
+
+def test_the_card_says_what_to_do_and_what_came_of_it() -> None:
+    run = TourRun(open_tour("fallback"))
+    assert card(run).title.endswith(f"· 1/5 · {run.minutes_left} min left")
+    assert card(run).task == ""
+    run.next()
+    assert card(run).task.startswith("GOAL: fallback.MODULE_TEXT")
+    assert card(run, "a hint").hint == "a hint"
+    run.source.fill()  # type: ignore[attr-defined]
+    assert card(run).task == "√ GOAL reached with 1 key, par is 1."
+    assert card(run, "a hint").hint == ""
+    run.next()
+    run.next()
+    assert card(run).task.startswith("GUESS")
+    run.guess(run.choices()[-1].start)
+    assert card(run).text.startswith("Not there. That hole of the near window is free")
+    assert card(run).text.endswith("It took ffff800004f8b000.")
+    run.again()
+    run.guess(run.question().answer.start)
+    assert card(run).text.startswith("Right")
+
+
+def test_every_belief_has_a_sentence() -> None:
+    assert set(SENTENCES) == set(Belief)

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+from tests.benchmarks.asked import address_time_ratio, preview_ratio, why_ratio
 from tests.benchmarks.in_process import cursor_move_p50
 from tests.benchmarks.processes import command_ratio, first_paint_ratio, verify_ratio
 
@@ -47,6 +48,19 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
         6.0,
         "times",
     ),
+    (
+        "address x time of 57,065 events, map and strip, against a loop over their areas, CPU",
+        address_time_ratio,
+        16.0,
+        "times",
+    ),
+    (
+        "why, and who is in the way, among some thousand areas against a walk over them, CPU",
+        why_ratio,
+        20.0,
+        "times",
+    ),
+    ("a preview of a module against loading it, CPU", preview_ratio, 2.5, "times"),
     ("cursor move on 100,000 areas, p50", cursor_move_ms, 16.0, "ms"),
 )
 

@@ -17,6 +17,7 @@ from execmem_tui.analysis.layout_documents import (
 )
 from execmem_tui.analysis.places import Place, outside_words, place_of
 from execmem_tui.analysis.reach import verdicts
+from execmem_tui.analysis.tenants import Tenant, tenants
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.model.areas import Area, AreaState
@@ -66,6 +67,21 @@ class ReachDocument:
 
 
 @document
+class TenantDocument:
+    """One life of an address (--history); null where it began before, or goes on."""
+
+    closed: ClassVar = True
+    owner: str | None
+    region: str | None
+    start: Hex
+    size: Count
+    begins: Count | None
+    ends: Count | None
+    since: float | None
+    until: float | None
+
+
+@document
 class WhatisDocument:
     """One address."""
 
@@ -82,15 +98,19 @@ class WhatisDocument:
     distance: int | None
     reach: Sequence[ReachDocument]
     rules: RulesDocument | Absent = ABSENT
+    tenants: Sequence[TenantDocument] | Absent = ABSENT
 
 
 DOCUMENTS = (WhatisDocument,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add ADDR, SOURCE and --json."""
+    """Add ADDR, SOURCE, --history and --json."""
     parser.add_argument("address", metavar="ADDR", help="hexadecimal")
     add_source_arguments(parser)
+    parser.add_argument(
+        "--history", action="store_true", help="everybody who ever lay there, one a line"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.epilog = (
         "Of a capture with several phases the last is asked, or --phase. Exit code 1: nothing known"
@@ -101,18 +121,44 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print one line; 1 if nothing is at the address."""
     address = parse_address(args.address)
-    snapshot = open_source(args).history.snapshot()
+    history = open_source(args).history
+    snapshot = history.snapshot()
+    lives = tenants(history, address) if args.history else None
     if args.json:
-        write_json(whatis_document(snapshot, address))
+        write_json(whatis_document(snapshot, address, lives))
     else:
         write_lines([_line(snapshot, address)])
+        if lives is not None:
+            total = len(lives)
+            write_lines(
+                [
+                    f"tenant {number:,} of {total:,}: {each.text}"
+                    for number, each in enumerate(lives, 1)
+                ]
+                or ["nobody ever lay here"]
+            )
         said = snapshot.layout.rules.sentence(snapshot.layout.arch)
         if said:
             talk(f"execmem-tui: {said}")
     return 1 if place_of(snapshot, address) in _NOTHING else 0
 
 
-def whatis_document(snapshot: Snapshot, address: Address) -> WhatisDocument:
+def _tenant(tenant: Tenant) -> TenantDocument:
+    return TenantDocument(
+        owner=tenant.area.owner,
+        region=tenant.area.region,
+        start=hex(tenant.area.start),
+        size=tenant.area.size,
+        begins=tenant.begins,
+        ends=tenant.ends,
+        since=tenant.since,
+        until=tenant.until,
+    )
+
+
+def whatis_document(
+    snapshot: Snapshot, address: Address, lives: Sequence[Tenant] | None = None
+) -> WhatisDocument:
     """Return what is at the address.
 
     Reach counts from the address to the start of kernel text.
@@ -141,6 +187,7 @@ def whatis_document(snapshot: Snapshot, address: Address) -> WhatisDocument:
         distance=distance(layout, address),
         reach=[ReachDocument(name=each.name, verdict=verdict) for each, verdict in reach],
         rules=rules_told(layout),
+        tenants=ABSENT if lives is None else [_tenant(each) for each in lives],
     )
 
 

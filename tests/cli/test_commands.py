@@ -354,6 +354,20 @@ def test_whatis_names_owner_region_and_reach(capsys: pytest.CaptureFixture[str])
     assert main(["whatis", "1234", CAPTURE]) == 1
 
 
+def test_whatis_tells_who_ever_lay_there(capsys: pytest.CaptureFixture[str]) -> None:
+    area = next(
+        area for area in document(capsys, "map", CAPTURE)["areas"] if area["owner"] == "amdgpu"
+    )
+    assert "tenants" not in document(capsys, "whatis", area["start"], CAPTURE)
+    found = document(capsys, "whatis", area["start"], CAPTURE, "--history")["tenants"]
+    assert found[-1]["owner"] == "amdgpu"
+    assert found[-1]["begins"] >= 1
+    assert main(["whatis", area["start"], CAPTURE, "--history"]) == 0
+    assert f"tenant {len(found)} of {len(found)}: amdgpu" in capsys.readouterr().out
+    assert main(["whatis", "1234", CAPTURE, "--history"]) == 1
+    assert "nobody ever lay here" in capsys.readouterr().out
+
+
 def test_all_layouts_can_be_filtered(capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "ranges", "--all", "--arch", "amd64", "--kernel", "6.12")["layouts"]
     assert len(found) == 9

@@ -3,7 +3,10 @@
 Every kernel address is shifted by one hidden constant. All distances and alignments stay: the
 constant is a multiple of 1 GiB (16 MiB on 32-bit) and of the machine's count of vmap nodes, so that
 an area stays with its node. It is drawn from the system's entropy and kept nowhere. Lines that are
-not known to be harmless are left out.
+not known to be harmless are left out, and so is a line whose address lies where no other does.
+
+The constant hides addresses from a glance, not from whoever knows the architecture: where that fixes
+an address, the difference is the constant (`fixed_address`).
 """
 
 import re
@@ -12,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.dmesg import (
@@ -94,7 +97,39 @@ _ARGUMENTS: Final = frozenset((
 ))  # fmt: skip
 """Arguments of the kernel that are kept: none of them names a host or a file."""
 
+_INSIDE_WORDS: Final = 4
+"""Letters of a host's name that is taken out of words too; a shorter one only where it stands alone."""
+_TASKS: Final = re.compile(
+    r"(?:swapper|kworker|kthreadd|ksoftirqd|migration|rcu\w*|modprobe|insmod|rmmod|\(?udev-worker\)?"
+    r"|systemd-udevd|bpftool|perf|execmem-tui)(?:/[\w:.+-]*)?",
+    re.ASCII,
+)
+"""Names of tasks that every machine has; another one may be a program of somebody's own."""
+_MAX_LINE: Final = 4096
+"""Characters of a line that is looked at: no line of these files is longer."""
+_FIXED: Final = {
+    "arm64": "the vmalloc and module areas of arm64 lie where the page size and VA_BITS say",
+    "arm": "modules of arm lie right below PAGE_OFFSET, and its vmalloc area ends at ff800000",
+    "x86": "the module area of x86 lies at the same place in every kernel",
+    "s390": "without KASLR the module area of s390 lies where the size of memory says",
+}
+"""What an architecture fixes, KASLR or not."""
+KEPT: Final = "modules, functions, sizes, times, and the kernel's release and compiler"
+FORGOTTEN: Final = "hosts, builders, files, and names of tasks that not every machine has"
+
 Shift = Callable[[Address], Address]
+
+
+def fixed_address(arch: str, kaslr: str) -> str:
+    """Return which address tells the constant, one clause; "" where none is known to do so.
+
+    Args:
+        arch: as `Layout.arch` names it.
+        kaslr: as `Layout.kaslr` does.
+    """
+    if arch == "s390" and kaslr not in ("off", "n/a"):
+        return ""
+    return _FIXED.get(arch, f"the vmalloc or module area of {arch} lies at a fixed address")
 
 
 @frozen(kw_only=True)
@@ -104,6 +139,8 @@ class Anonymised:
     layout: StatedLayout | None
     ranges: dict[ExecmemType, StatedRange]
     kernel: str
+    foreign: int = 0
+    """Lines that were left out because their address lies where no other does."""
 
 
 @define
@@ -116,8 +153,15 @@ class _Words:
         """Return `text` without them; ``user@host`` goes whole."""
         text = _BUILDER.sub("(user@host)", text)
         for host in self.hosts:
-            text = re.sub(rf"(?<![A-Za-z0-9_]){re.escape(host)}(?![A-Za-z0-9_])", "host", text)
+            alone = len(host) < _INSIDE_WORDS
+            edge = ("(?<![A-Za-z0-9_])", "(?![A-Za-z0-9_])") if alone else ("", "")
+            pattern = f"{edge[0]}{re.escape(host)}{edge[1]}"
+            text = re.sub(pattern, "host", text, flags=re.IGNORECASE)
         return text
+
+    def task(self, name: str) -> str:
+        """Return a task's name, or a word for it where not every machine has such a task."""
+        return name if _TASKS.fullmatch(name) else "task"
 
 
 def anonymise(
@@ -127,6 +171,7 @@ def anonymise(
     *,
     cpus: int,
     hosts: Iterable[str],
+    keep_layout: bool = False,
     draw: Callable[[int], int] = secrets.randbelow,
 ) -> Anonymised:
     """Rewrite the files of a run folder in place.
@@ -137,6 +182,7 @@ def anonymise(
         kernel: its release.
         cpus: possible CPUs, for the count of vmap nodes.
         hosts: names to forget.
+        keep_layout: state where the ranges begin and end, which tells the constant at once.
         draw: returns a number below its argument; for tests.
 
     Raises:
@@ -149,20 +195,43 @@ def anonymise(
             pass
     if layout is not None:
         _stated(layout, seen.take, 0)
-    bits = 64 if max(seen.addresses, default=0) >= 1 << 32 else 32
-    delta = _draw_delta(seen.addresses, bits, UNIT[bits] * (cpus if bits == 64 else 1), draw)
-
-    def shift(address: Address) -> Address:
-        return address + delta if _is_address(address, bits) else address
-
-    for file, rewrite in _files(run):
-        lines = list(rewrite(_Job(file=file, shift=shift, words=words)))
-        file.write_text("".join(line + "\n" for line in lines), encoding="utf-8", errors="replace")
+    bits, home = seen.home()
+    unit = UNIT[bits] * (cpus if bits == 64 else 1)
+    delta = _draw_delta({each for each in seen.addresses if each in home}, bits, unit, draw)
+    shifter = _Shifter(bits=bits, home=home, delta=delta)
+    foreign = sum(_rewritten(file, rewrite, shifter, words) for file, rewrite in _files(run))
     for name in DROPPED:
         for file in run.rglob(name):
             file.unlink()
-    stated, ranges = (None, {}) if layout is None else _stated(layout, shift, delta)
-    return Anonymised(layout=stated, ranges=ranges, kernel=words.scrub(kernel))
+    stated: StatedLayout | None = None
+    ranges: dict[ExecmemType, StatedRange] = {}
+    if layout is not None:
+        stated, ranges = _stated(layout, shifter.shift, delta)
+        if not keep_layout:
+            stated, ranges = _without_edges(stated), {}
+    return Anonymised(layout=stated, ranges=ranges, kernel=words.scrub(kernel), foreign=foreign)
+
+
+def _rewritten(
+    file: Path, rewrite: Callable[["_Job"], Iterator[str]], shifter: "_Shifter", words: _Words
+) -> int:
+    """Rewrite one file; return how many lines had a foreign address, and are left out."""
+    foreign = 0
+    lines: list[str] = []
+    for line in rewrite(_Job(file=file, shift=shifter.shift, words=words)):
+        if shifter.met_foreign():
+            foreign += 1
+        else:
+            lines.append(line)
+    file.write_text("".join(line + "\n" for line in lines), encoding="utf-8", errors="replace")
+    return foreign
+
+
+def _without_edges(stated: StatedLayout) -> StatedLayout:
+    """Return a layout that does not say where the windows are."""
+    return evolve(
+        stated, vmalloc_start=0, vmalloc_end=0, modules_vaddr=None, modules_end=None, reach={}
+    )
 
 
 def _is_address(value: int, bits: int) -> bool:
@@ -179,6 +248,44 @@ class _Seen:
         if _is_address(address, 32) or _is_address(address, 64):
             self.addresses.add(address)
         return address
+
+    def home(self) -> tuple[int, range]:
+        """Return the bits of a word, and the half of the address space that most addresses lie in.
+
+        A line of somebody else's, or a garbled one, has an address elsewhere.
+        """
+        wide = sum(each >= 1 << 32 for each in self.addresses)
+        if wide * 2 <= len(self.addresses):
+            return 32, range(UNIT[32], (1 << 32) - _TOP)
+        half = 1 << 63
+        high = sum(each >= half for each in self.addresses)
+        home = range(half, (1 << 64) - _TOP) if high * 2 > wide else range(UNIT[64], half)
+        return 64, home
+
+
+@define
+class _Shifter:
+    """Shifts addresses, and notices those that are none of this machine's."""
+
+    bits: int
+    home: range
+    delta: int
+    _foreign: bool = False
+
+    def shift(self, address: Address) -> Address:
+        """Return an address shifted; 0, error codes and small numbers are none."""
+        if not _is_address(address, self.bits):
+            self._foreign |= address >= 1 << self.bits
+            return address
+        if address not in self.home:
+            self._foreign = True
+            return address
+        return address + self.delta
+
+    def met_foreign(self) -> bool:
+        """Whether one was met since the last time."""
+        met, self._foreign = self._foreign, False
+        return met
 
 
 def _draw_delta(addresses: set[Address], bits: int, unit: Bytes, draw: Callable[[int], int]) -> int:
@@ -240,7 +347,7 @@ class _Job:
     words: _Words
 
     def lines(self) -> Iterator[str]:
-        return (text for _, text in read_lines(self.file))
+        return (text for _, text in read_lines(self.file) if len(text) <= _MAX_LINE)
 
     def hex(self, digits: str) -> str:
         """Return a shifted hexadecimal number, as wide as it was."""
@@ -306,7 +413,7 @@ def _trace(job: _Job) -> Iterator[str]:
         task, pid, middle, name, rest = found.groups()
         event = _event(job, name, rest)
         if event is not None:
-            comm = job.words.scrub(printable(task, 40))
+            comm = job.words.task(printable(task, 40))
             yield f"{comm:>16}-{pid}{middle}{name}: {event}"
 
 
@@ -380,7 +487,7 @@ def _message(message: Message, job: _Job) -> str:
             text = f"vmap allocation for size {size} failed: use vmalloc=<size> to increase size"
         case VmallocError(size=size, task=task):
             text = (
-                f"{scrub(task or 'unknown')}: vmalloc error: size {size}, vm_struct allocation"
+                f"{job.words.task(task or 'unknown')}: vmalloc error: size {size}, vm_struct allocation"
                 " failed"
             )
         case ExecmemError(count=1):

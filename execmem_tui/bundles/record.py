@@ -54,6 +54,7 @@ def capture(
     proc: Path = PROC,
     seconds: float | None = None,
     hide: bool = False,
+    keep_layout: bool = False,
     start_trace: Callable[[], TraceInstance] = TraceInstance,
 ) -> Manifest:
     """Write a bundle of the running kernel.
@@ -63,6 +64,7 @@ def capture(
         proc: where procfs is; /sys, /boot and /dev are looked for beside it.
         seconds: how long to record vmalloc and module events; None: not.
         hide: shift addresses, and forget hosts and files.
+        keep_layout: of a hidden one, say where the ranges begin and end.
         start_trace: makes the tracefs instance; for tests.
 
     Raises:
@@ -86,7 +88,9 @@ def capture(
                 record(collector, instance, seconds)
             collector.once()
         say_what_is_hidden(collector, phases)
-        return write_bundle(run, target, _described(collector, host, phases, hide=hide))
+        return write_bundle(
+            run, target, _described(collector, host, phases, hide=hide, keep_layout=keep_layout)
+        )
 
 
 def record(
@@ -160,7 +164,7 @@ def _starts(file: Path) -> Iterator[str]:
 
 
 def _described(
-    collector: Collector, host: Host, phases: tuple[str, ...], *, hide: bool
+    collector: Collector, host: Host, phases: tuple[str, ...], *, hide: bool, keep_layout: bool
 ) -> Manifest:
     """Return the manifest of what was collected, without its files; hides it, if asked to."""
     run = collector.run
@@ -179,11 +183,20 @@ def _described(
     }
     stated_layout = None
     if hide:
-        hidden = anonymise(run, layout, kernel, cpus=host.cpus, hosts=host.hosts)
+        hidden = anonymise(
+            run, layout, kernel, cpus=host.cpus, hosts=host.hosts, keep_layout=keep_layout
+        )
         kernel, stated, stated_layout = hidden.kernel, hidden.ranges, hidden.layout
         collector.missing[:] = [each for each in collector.missing if each.name not in DROPPED]
         for name in DROPPED:
             collector.lack(name, "left out: anonymised")
+        if hidden.foreign:
+            lines = f"{hidden.foreign} line{'' if hidden.foreign == 1 else 's'}"
+            collector.lack(lines, "left out: an address where no other lies")
+        if layout is not None and not keep_layout:
+            collector.lack(
+                "layout", "left out: where ranges begin and end (--keep-layout keeps it)"
+            )
     _write_meta(run, arch, kernel, host, phases)
     return Manifest(
         tool=f"execmem-tui {__version__}",

@@ -5,9 +5,10 @@ One bundle of all that the running kernel says of its executable memory.
 
 import argparse
 
+from execmem_tui.bundles.anonymise import FORGOTTEN, KEPT, fixed_address
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.files.regular import user_path
-from execmem_tui.formats.manifest import ManifestDocument
+from execmem_tui.formats.manifest import Manifest, ManifestDocument
 from execmem_tui.model.documents import document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
@@ -50,7 +51,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help=(
             "shift every kernel address by one hidden constant that keeps distances and alignment;"
-            " forget hosts and files"
+            f" forget {FORGOTTEN}; keep {KEPT}. It hides addresses from a glance only: where the"
+            " architecture fixes an address, the constant can be computed: modules on x86-64, the"
+            " vmalloc and module areas on arm64, arm and most others; on s390 without KASLR"
+        ),
+    )
+    parser.add_argument(
+        "--keep-layout",
+        action="store_true",
+        help=(
+            "with --anonymise: also say where the ranges begin and end, without which reach and"
+            " room cannot be told; with it the constant is read off"
         ),
     )
     parser.add_argument(
@@ -62,14 +73,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the manifest as one JSON document")
 
 
+def _hidden_words(manifest: Manifest) -> str:
+    """Say what the shift is worth on this machine."""
+    from execmem_tui.arch import find
+
+    kept = f"kept: {KEPT}; forgotten: {FORGOTTEN}"
+    if manifest.layout is None:
+        return kept
+    fixed = fixed_address(find(manifest.arch)[0].name, manifest.layout.kaslr)
+    if not fixed:
+        return f"the constant is not known to follow from anything here; {kept}"
+    return (
+        f"addresses are hidden from a glance only: {fixed}, so the constant can be computed; {kept}"
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Capture; 1 if vmallocinfo is not in the bundle."""
     from execmem_tui.bundles.record import capture
 
+    if args.keep_layout and not args.anonymise:
+        raise UsageError("--keep-layout goes with --anonymise")
     if args.trace is not None and not 0 <= args.trace <= 86_400:
         raise UsageError("--trace takes seconds, up to a day", hint="for example --trace 10")
     manifest = capture(
-        user_path(args.output), proc=user_path(args.proc), seconds=args.trace, hide=args.anonymise
+        user_path(args.output),
+        proc=user_path(args.proc),
+        seconds=args.trace,
+        hide=args.anonymise,
+        keep_layout=args.keep_layout,
     )
     if args.json:
         write_json(CaptureDocument(output=args.output, **manifest.keys()))
@@ -83,6 +115,8 @@ def run(args: argparse.Namespace) -> int:
                 )
             ]
         )
+    if manifest.anonymised:
+        talk(f"execmem-tui: {_hidden_words(manifest)}")
     for each in manifest.missing:
         talk(f"execmem-tui: without {each.name}: {each.why}")
     return 0 if any(each.name.endswith("/vmallocinfo") for each in manifest.files) else 1

@@ -3,6 +3,8 @@
 An anonymised bundle's addresses alone no longer tell it.
 """
 
+from typing import Final
+
 from attrs import evolve
 
 from execmem_tui.arch import resolve
@@ -12,11 +14,14 @@ from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
+from execmem_tui.model.reach import ReachKind
 from execmem_tui.model.units import Address
 
 ANONYMISED = (
     "anonymised: every address is shifted by one constant that nobody kept; all distances are true"
 )
+
+_NO_EDGES: Final = "where its ranges begin and end was left out: capture --keep-layout keeps it"
 
 
 def stated_ranges(
@@ -41,8 +46,11 @@ def stated_layout(manifest: Manifest, stated: StatedLayout) -> Layout:
         layout = unknown_layout(
             Facts(arch=manifest.arch, release=manifest.kernel), f"{manifest.arch}: {error.title}"
         )
+    edges = stated.vmalloc_end > stated.vmalloc_start
     types = {
-        kind: _stated(manifest.ranges[kind], layout, kind) if kind in manifest.ranges else entry
+        kind: _stated(manifest.ranges[kind], layout, kind)
+        if kind in manifest.ranges
+        else (entry if edges else _unknown(entry))
         for kind, entry in layout.types.items()
     }
     parts = layout.id.split("/")
@@ -70,8 +78,15 @@ def stated_layout(manifest: Manifest, stated: StatedLayout) -> Layout:
             if each.name in stated.reach
             else each
             for each in layout.reach
+            if edges or each.kind is ReachKind.RELATIVE
         ),
-        notes=(ANONYMISED,),
+        notes=(ANONYMISED,) if edges else (ANONYMISED, _NO_EDGES),
+    )
+
+
+def _unknown(entry: ExecmemRange) -> ExecmemRange:
+    return evolve(
+        entry, start=0, end=0, fallback_start=0, fallback_end=0, provenance=Provenance.UNKNOWN
     )
 
 

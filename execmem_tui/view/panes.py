@@ -275,6 +275,8 @@ def _message(snapshot: Snapshot, kind: ExecmemType) -> str:
     if entry.provenance is Provenance.UNKNOWN or entry.end <= entry.start:
         if not snapshot.layout.known:
             return "range unknown: this kernel's architecture or version does not tell"
+        if entry.provenance is Provenance.UNKNOWN and entry.used_by:
+            return "range unknown: it was left out"
         return why_unused(snapshot.layout, kind) or "range unknown"
     return why_unused(snapshot.layout, kind)
 

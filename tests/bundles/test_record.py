@@ -22,8 +22,9 @@ import jsonschema
 import pytest
 
 from execmem_tui.analysis.trace_verify import verify_trace
-from execmem_tui.bundles.anonymise import UNIT, anonymise
+from execmem_tui.bundles.anonymise import UNIT, _Words, anonymise, fixed_address
 from execmem_tui.bundles.collector import Collector, kernel_log, needed_symbols
+from execmem_tui.bundles.manifest import read_manifest
 from execmem_tui.bundles.reader import locate, on_disk
 from execmem_tui.bundles.record import capture, record
 from execmem_tui.cli.main import main
@@ -203,7 +204,7 @@ def test_an_anonymised_bundle_keeps_distances_and_owners_and_nothing_else(
     proc = tree(tmp_path, run)
     plain, hidden = tmp_path / "plain.tar", tmp_path / "hidden.tar.zst"
     capture(plain, proc=proc)
-    manifest = capture(hidden, proc=proc, hide=True)
+    manifest = capture(hidden, proc=proc, hide=True, keep_layout=True)
     true, shifted = (open_path(str(path)).history.snapshot() for path in (plain, hidden))
     delta = shifted.areas[0].start - true.areas[0].start
     assert delta
@@ -407,7 +408,14 @@ def test_a_shifted_trace_beside_hidden_addresses_keeps_its_windows(tmp_path: Pat
     instance.close = lambda: None  # type: ignore[method-assign]
     read = instance.read
     instance.read = lambda: read() + list(more)  # type: ignore[method-assign]
-    capture(tmp_path / "a.tar", proc=proc, seconds=0, hide=True, start_trace=lambda: instance)  # type: ignore[arg-type, return-value]
+    capture(
+        tmp_path / "a.tar",
+        proc=proc,
+        seconds=0,
+        hide=True,
+        keep_layout=True,
+        start_trace=lambda: instance,
+    )  # type: ignore[arg-type, return-value]
     source = open_path(str(tmp_path / "a.tar" / "a" / "trace.txt"))
     snapshot = source.history.snapshot()
     assert any("anonymised" in note for note in snapshot.layout.notes)
@@ -416,7 +424,7 @@ def test_a_shifted_trace_beside_hidden_addresses_keeps_its_windows(tmp_path: Pat
     (line,) = [
         text for text in member(tmp_path / "a.tar", "a/trace.txt").splitlines() if "alloc" in text
     ]
-    assert line.split()[0] == "host/0-1"
+    assert line.split()[0] == "task-1"
     assert area.window is Window.PREFERRED
 
 
@@ -578,3 +586,74 @@ def test_the_configuration_beside_the_modules_is_taken(tmp_path: Path) -> None:
     assert find_config(proc, "../" + release) is None
     (place / "config").unlink()
     assert find_config(proc, release) is None
+
+
+def test_without_its_edges_a_hidden_layout_still_shows_who_is_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    proc = tree(tmp_path, "arm64-7.2.13-nokaslr")
+    plain, hidden = tmp_path / "plain.tar", tmp_path / "hidden.tar"
+    capture(plain, proc=proc)
+    assert main(["capture", "--anonymise", "--proc", str(proc), "-o", str(hidden)]) == 0
+    err = capsys.readouterr().err
+    assert "hidden from a glance only: the vmalloc and module areas of arm64" in err
+    assert "without layout: left out" in err
+    with on_disk(hidden) as folder:
+        manifest = read_manifest(locate(folder))
+    assert manifest is not None
+    assert manifest.ranges == {}
+    assert manifest.layout is not None
+    assert (manifest.layout.vmalloc_start, manifest.layout.vmalloc_end) == (0, 0)
+    assert (manifest.layout.modules_vaddr, manifest.layout.reach) == (None, {})
+    true, shifted = (open_path(str(path)).history.snapshot() for path in (plain, hidden))
+    assert [(one.size, one.owner) for one in true.areas] == [
+        (other.size, other.owner) for other in shifted.areas
+    ]
+    assert not any(entry.end for entry in shifted.layout.types.values())
+    assert main(["map", str(hidden)]) == 0
+    assert "range unknown" in capsys.readouterr().out
+    assert (
+        main(["capture", "--keep-layout", "--proc", str(proc), "-o", str(tmp_path / "x.tar")]) == 2
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "0x0000000000001000-0x0000000000003000    8192 somebody+0x1/0x2 vmalloc",
+        "0x00007fff00000000-0x00007fff00002000    8192 somebody+0x1/0x2 vmalloc",
+    ],
+)
+def test_one_foreign_line_is_left_out_and_counted(tmp_path: Path, line: str) -> None:
+    proc = tree(tmp_path, "arm64-7.2.13-nokaslr")
+    with (proc / "vmallocinfo").open("a") as file:
+        file.write(line + "\n")
+    manifest = capture(tmp_path / "hidden.tar", proc=proc, hide=True)
+    assert [each.why for each in manifest.missing if each.name == "1 line"] == [
+        "left out: an address where no other lies"
+    ]
+    shown = areas(tmp_path / "hidden.tar")
+    assert len(shown) == len(areas(proc / "vmallocinfo")) - 1
+    assert not any((area.caller or "").startswith("somebody") for area in shown)
+
+
+def test_hosts_go_out_of_words_and_tasks_of_ones_own_are_forgotten() -> None:
+    words = _Words(("buildhost", "ab"))
+    assert (
+        words.scrub("Linux 7.1-mybuildhost2 on BUILDHOST ab cab")
+        == "Linux 7.1-myhost2 on host host cab"
+    )
+    assert words.scrub("(me@somewhere) (gcc)") == "(user@host) (gcc)"
+    assert [words.task(each) for each in ("kworker/0:1-events", "modprobe", "payroll")] == [
+        "kworker/0:1-events",
+        "modprobe",
+        "task",
+    ]
+
+
+def test_what_tells_the_constant() -> None:
+    assert "module area of x86" in fixed_address("x86", "random")
+    assert "PAGE_OFFSET" in fixed_address("arm", "n/a")
+    assert "riscv lies at a fixed address" in fixed_address("riscv", "off")
+    assert fixed_address("s390", "seed-1") == ""
+    assert fixed_address("s390", "off") != ""

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -408,14 +409,15 @@ def test_a_shifted_trace_beside_hidden_addresses_keeps_its_windows(tmp_path: Pat
     instance.close = lambda: None  # type: ignore[method-assign]
     read = instance.read
     instance.read = lambda: read() + list(more)  # type: ignore[method-assign]
+    made: Any = instance
     capture(
         tmp_path / "a.tar",
         proc=proc,
         seconds=0,
         hide=True,
         keep_layout=True,
-        start_trace=lambda: instance,
-    )  # type: ignore[arg-type, return-value]
+        start_trace=lambda: made,
+    )
     source = open_path(str(tmp_path / "a.tar" / "a" / "trace.txt"))
     snapshot = source.history.snapshot()
     assert any("anonymised" in note for note in snapshot.layout.notes)

@@ -114,6 +114,8 @@ _FIXED: Final = {
     "s390": "without KASLR the module area of s390 lies where the size of memory says",
 }
 """What an architecture fixes, KASLR or not."""
+_DRAWN: Final = frozenset(("s390",))
+"""Architectures whose KASLR moves all areas together (arch/s390/boot/startup.c: setup_kernel_memory_layout)."""
 KEPT: Final = "modules, functions, sizes, times, and the kernel's release and compiler"
 FORGOTTEN: Final = "hosts, builders, files, and names of tasks that not every machine has"
 
@@ -127,7 +129,7 @@ def fixed_address(arch: str, kaslr: str) -> str:
         arch: as `Layout.arch` names it.
         kaslr: as `Layout.kaslr` does.
     """
-    if arch == "s390" and kaslr not in ("off", "n/a"):
+    if arch in _DRAWN and kaslr not in ("off", "n/a"):
         return ""
     return _FIXED.get(arch, f"the vmalloc or module area of {arch} lies at a fixed address")
 

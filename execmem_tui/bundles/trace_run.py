@@ -108,7 +108,7 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
         trace, {entry.start for _, info in infos for entry in info.entries}, numbered=bool(infos)
     )
     idle = not scan.windows
-    if idle and not infos:  # between two snapshots, nothing may have happened
+    if idle and not phase_folders(folder):  # between two snapshots, nothing may have happened
         raise InputError(str(trace), None, "no alloc_vmap_area event in this trace")
     begins = _beginning(trace, scan, infos, phase)
     meta = run_meta(folder)

@@ -177,8 +177,21 @@ def explain(
     return boot.derivations()
 
 
-def layout_ids() -> list[str]:
-    """Return ``kernel/arch/variant/kaslr`` of every listed layout."""
+def layout_ids(kernel: str | None = None) -> list[str]:
+    """Return ``kernel/arch/variant/kaslr`` of every listed layout: of the models, or of one kernel.
+
+    Raises:
+        UnknownLayoutError: it is not a kernel version.
+    """
+    if kernel is not None:
+        rules = rules_of(canonical(kernel))
+        return [
+            f"{rules.kernel}/{name}/{variant.name}/{mode}"
+            for name in architectures()
+            for variant in architecture(name).variants
+            for mode in variant.modes
+            if variant.listed and rules.model in variant.kernels
+        ]
     return [
         f"{kernel}/{name}/{variant.name}/{mode}"
         for name in architectures()

@@ -22,7 +22,6 @@ from execmem_tui.model.documents import Count, SignedHex, TypeName, document, pl
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.rules import rules_of
 from execmem_tui.model.text import printable
 
 HELP = "the resolved ranges of every execmem type"
@@ -249,7 +248,7 @@ def _kinds(name: str | None) -> list[ExecmemType]:
 def _layouts(args: argparse.Namespace) -> list[Layout]:
     overrides = parse_overrides(args.set)
     if args.all:
-        return [resolve_id(name) for name in layout_ids() if _wanted(name, args)]
+        return [resolve_id(name) for name in layout_ids(args.kernel) if _wanted(name, args)]
     if args.layout:
         return [resolve_id(args.layout, overrides)]
     return [
@@ -264,12 +263,10 @@ def _layouts(args: argparse.Namespace) -> list[Layout]:
 
 
 def _wanted(layout_id: str, args: argparse.Namespace) -> bool:
-    """Whether a layout passes the filters --arch, --kernel and --variant."""
-    kernel, arch, variant, _ = layout_id.split("/", 3)
-    return (
-        (args.arch is None or find(args.arch)[0].name == arch)
-        and (args.kernel is None or rules_of(args.kernel).model == kernel)
-        and (args.variant is None or args.variant == variant)
+    """Whether a layout passes the filters --arch and --variant."""
+    _, arch, variant, _ = layout_id.split("/", 3)
+    return (args.arch is None or find(args.arch)[0].name == arch) and (
+        args.variant is None or args.variant == variant
     )
 
 

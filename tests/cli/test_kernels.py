@@ -110,3 +110,18 @@ def test_verify_names_its_rules(capsys: pytest.CaptureFixture[str]) -> None:
     assert (told["model"], told["read"]) == ("7.1.8", True)
     assert main(["verify", vector]) == 0
     assert "\nrules of 7.1.8" in capsys.readouterr().out
+
+
+def test_all_layouts_of_a_kernel_follow_its_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ranges", "--all", "--kernel", "7.3.4", "--arch", "x86", "--json"]) == 0
+    layouts = json.loads(capsys.readouterr().out)["layouts"]
+    assert {layout["kernel"] for layout in layouts} == {"7.3.4"}
+    cached = [
+        layout for layout in layouts if "norox" not in layout["id"] and "x86_64" in layout["id"]
+    ]
+    assert cached
+    assert all("EXECMEM_ROX_CACHE" in layout["types"]["BPF"]["flags"] for layout in cached)
+    assert main(["ranges", "--all", "--kernel", "6.12", "--json"]) == 0
+    layouts = json.loads(capsys.readouterr().out)["layouts"]
+    assert {layout["kernel"] for layout in layouts} == {"6.12.107"}
+    assert not any("norox" in layout["id"] for layout in layouts)

@@ -154,6 +154,7 @@ def test_the_sentence_says_what_differs_what_is_unknown_and_what_is_too_new() ->
     assert "(execmem-tui kernels --diff 7.1.8 7.3.4)" in rules_of("7.3.4-rc1").sentence("x86")
     assert rules_of("7.5").sentence().endswith(f"Nothing newer than {READ[-1]} was read")
     assert rules_of("6.12.63").sentence() == "rules of 6.12.107"
+    assert "Nothing newer" not in rules_of("7.3.99").sentence()
 
 
 def test_differences_are_named_with_both_values() -> None:

@@ -1,152 +1,185 @@
-"""Make the pictures of this folder anew: ``python screenshots/make.py``. Deterministic.
+"""Make the pictures of this folder anew: ``python screenshots/make.py [NAME…]``.
 
-Needs no terminal.
+Deterministic; needs no terminal. ``spill.svg`` moves: a window fills, the next module spills, and
+the keys show where and why.
 """
 
 import asyncio
 import os
-from collections.abc import Callable
+import re
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Final
+
+from attrs import frozen
+from textual.pilot import Pilot
 
 from execmem_tui.arch import architectures
-from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.base import Source
+from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.scenario_play import play_scenario
-from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.themes import shipped
 
-HERE = Path(__file__).resolve().parent
-CAPTURE = HERE.parent / "tests" / "data" / "captures" / "arm64-7.2.13-nokaslr"
-MIB = 1 << 20
-
-
-def _load(simulation: Simulation, modules: int) -> Simulation:
-    """Ask for what modules of many sizes ask for, and for some probes and programs."""
-    for number in range(modules):
-        simulation.allocate(ExecmemType.MODULE_TEXT, (16 + number * 37 % 400) << 10)
-        simulation.allocate(ExecmemType.MODULE_DATA, (8 + number * 53 % 300) << 10)
-    for kind, count in ((ExecmemType.KPROBES, 5), (ExecmemType.FTRACE, 3), (ExecmemType.BPF, 3)):
-        if not simulation.why_not_allocate(kind):
-            simulation.allocate(kind, count=count)
-    return simulation
+HERE: Final = Path(__file__).resolve().parent
+DATA: Final = HERE.parent / "tests" / "data"
+WIDE: Final = (120, 40)
+DARK: Final = "execmem-dark"
+MOVING: Final = (100, 30)
+"""Cells of the moving picture: a README shows it at this size without scaling."""
+SECONDS: Final = 1.6
+"""That each frame of the moving picture stays; the last one stays three times as long."""
 
 
-def rest() -> Source:
-    """arm64 with a desktop's worth of modules, all of them in the direct window."""
-    return _load(open_simulation("arm64", "7.1", "va48-4k", "off"), 90)
-
-
-def fallback() -> Source:
-    """arm64 after the direct window filled up: the newest modules lie in the fallback range."""
-    simulation = _load(open_simulation("arm64", "7.1", "va48-4k", "off"), 200)
-    simulation.allocate(ExecmemType.MODULE_TEXT, 14 * MIB, owner="nvidia")
-    simulation.allocate(ExecmemType.MODULE_TEXT, 22 * MIB, owner="amdgpu")
-    return simulation
-
-
-def rox() -> Source:
-    """x86-64 with the ROX cache.
-
-    Text, probes and trampolines share blocks, data fills the holes between them.
-    """
-    simulation = _load(open_simulation("x86", "7.1", None, "off"), 60)
-    areas = [
-        area for area in simulation.history.snapshot().areas if area.type is ExecmemType.MODULE_TEXT
-    ]
-    for area in areas[3::5]:
-        simulation.free(area.start)
-    return simulation
-
-
-def spilled() -> Source:
-    """Arm with its 14 MiB full: everything spills into vmalloc."""
-    return _load(open_simulation("arm", "7.1", None, "off"), 60)
-
-
-def capture() -> Source:
-    """A real arm64 kernel, opened from /proc files."""
-    return open_path(str(CAPTURE), phase="1-modules")
-
-
-def pack() -> Source:
-    """x86-64 with modules by name, probes, tracers and some BPF programs."""
-    simulation = open_simulation("x86", "7.1", None, "off")
-    for name in ("ext4", "kvm_intel", "i915", "nf_tables"):
-        simulation.load(name)
-    for kind, count in ((ExecmemType.KPROBES, 3), (ExecmemType.FTRACE, 2), (ExecmemType.BPF, 40)):
-        for _ in range(count):
-            simulation.insert(kind)
-    return simulation
-
-
-def scenario() -> Source:
-    """Every module of an arm64 kernel, at the end."""
-    return play_scenario("arm64-nvidia-110m")
-
-
-def replay() -> Source:
-    """The trace of a real arm64 kernel, a third of the way through."""
-    source = open_path(
-        str(HERE.parent / "tests" / "data" / "traces" / "arm64-7.2.13-nokaslr" / "trace.txt.xz")
-    )
-    source.history.seek(source.history.steps // 3)
-    return source
-
-
-def any_arch(name: str) -> Callable[[], Source]:
-    """One architecture with modules, probes and programs."""
+def booted(name: str = "arm64") -> Callable[[], Source]:
+    """Return a maker of one architecture after boot."""
 
     def make() -> Source:
-        return _load(open_simulation(name, "7.1", None, "off"), 25)
+        return open_booted(name)
 
     return make
 
 
-PICTURES: tuple[tuple[str, Callable[[], Source], tuple[int, int], str, tuple[str, ...]], ...] = (
-    ("arm64-rest", rest, (120, 40), "execmem-dark", ()),
-    ("arm64-fallback", fallback, (120, 40), "execmem-dark", ("N",)),
-    ("x86-rox-cache", rox, (120, 40), "execmem-dark", ("z", "minus", "minus", "minus")),
-    ("x86-bpf-pack", pack, (120, 40), "execmem-dark", ("4", "z", *("plus",) * 9)),
-    ("scenario", scenario, (120, 40), "execmem-dark", ()),
-    ("arm-spilled", spilled, (120, 40), "execmem-dark", ("N",)),
-    ("small-80x24", fallback, (80, 24), "execmem-dark", ("N",)),
-    ("no-colour", fallback, (120, 40), "execmem-dark", ("N",)),
-    ("light", rest, (120, 40), "execmem-light", ()),
-    (
-        "capture-arm64",
-        capture,
-        (160, 45),
-        "execmem-dark",
-        ("w", "z", "minus", "minus", "minus", "minus"),
-    ),
-    ("replay-arm64", replay, (140, 40), "execmem-dark", ("z", *("minus",) * 6)),
-    *((f"arch-{name}", any_arch(name), (110, 30), "execmem-dark", ()) for name in architectures()),
-)
-"""Name, source, size in cells, theme, keys to press."""
+def capture() -> Source:
+    """A real x86-64 kernel with a ROX cache, opened from /proc files."""
+    return open_path(str(DATA / "captures" / "amd64-7.2.13-kaslr"), phase="1-modules")
 
 
-async def _take(
-    name: str, source: Source, size: tuple[int, int], theme: str, keys: tuple[str, ...]
-) -> None:
-    app = ExecmemApp(source, theme=theme)
-    async with app.run_test(size=size) as pilot:
+def replay() -> Source:
+    """The trace of a real arm64 kernel, at its end."""
+    source = open_path(str(DATA / "traces" / "arm64-7.2.13-nokaslr" / "trace.txt.xz"))
+    source.history.seek(source.history.steps)
+    return source
+
+
+@frozen(kw_only=True)
+class Picture:
+    """One picture: what is opened, the size in cells, the theme, the keys pressed, text typed after."""
+
+    make: Callable[[], Source]
+    size: tuple[int, int] = WIDE
+    theme: str = DARK
+    keys: tuple[str, ...] = ()
+    no_colour: bool = False
+
+
+PICTURES: Final[dict[str, Picture]] = {
+    "first": Picture(make=booted()),
+    "first-80x24": Picture(make=booted(), size=(80, 24)),
+    "spilled": Picture(make=booted(), keys=("B",)),
+    "why": Picture(make=booted(), size=(160, 45), keys=("B", "N", "W")),
+    "preview": Picture(make=booted(), keys=("i", *"amdgpu")),
+    "address-time": Picture(make=replay, size=(160, 45), keys=("H",)),
+    "replay": Picture(make=replay, size=(160, 45)),
+    "capture-x86": Picture(make=capture, size=(160, 45)),
+    "wide": Picture(make=lambda: play_scenario("all-modules-arm64"), size=(240, 60)),
+    "no-colour": Picture(make=booted(), keys=("B",), no_colour=True),
+    **{
+        theme.theme.name.replace("execmem-", "theme-"): Picture(
+            make=booted(), theme=theme.theme.name, keys=("B",)
+        )
+        for theme in shipped()
+        if theme.theme.name != DARK
+    },
+    **{f"arch-{name}": Picture(make=booted(name), size=(110, 30)) for name in architectures()},
+}
+
+
+async def _still(pilot: Pilot[Any]) -> None:
+    """Wait until the screen has shown what it was told."""
+    for _ in range(4):
         await pilot.pause()
-        await pilot.press(*keys)
-        await pilot.pause()
-        svg = app.export_screenshot(title=f"execmem-tui: {name}")
-    (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 
-def main() -> None:
-    """Take every picture."""
-    for name, make, size, theme, keys in PICTURES:
-        if name == "no-colour":
+async def _take(name: str, picture: Picture) -> str:
+    app = ExecmemApp(picture.make(), theme=picture.theme)
+    async with app.run_test(size=picture.size) as pilot:
+        await _still(pilot)
+        for key in picture.keys:
+            await pilot.press(key)
+            await _still(pilot)
+        return app.export_screenshot(title=f"execmem-tui: {name}", simplify=True)
+
+
+async def _frames() -> list[str]:
+    """The first screen, the window filling up, the spill, and why."""
+    app = ExecmemApp(open_booted("arm64"), theme=DARK)
+    frames: list[str] = []
+
+    async with app.run_test(size=MOVING) as pilot:
+        history = app.source.history
+
+        async def show() -> None:
+            await _still(pilot)
+            frames.append(app.export_screenshot(title="execmem-tui", simplify=True))
+
+        await show()
+        before = history.steps
+        await pilot.press("B")
+        await _still(pilot)
+        after = history.steps
+        for quarter in (1, 2, 3):
+            history.seek(before + (after - before) * quarter // 4)
+            app.show_step()
+            await show()
+        history.seek(before)
+        app.show_step()
+        await pilot.press("n")
+        await show()
+        await pilot.press("W")
+        await show()
+    return frames
+
+
+def _moving(frames: Sequence[str]) -> str:
+    """Return the frames as one SVG that shows one after the other, for ever.
+
+    Each frame keeps its own class names, which the exporter derives from its content; the window's
+    frame and the fonts are the first one's.
+    """
+    box = re.search(r'viewBox="([^"]+)"', frames[0])
+    assert box is not None
+    lengths = [SECONDS] * (len(frames) - 1) + [3 * SECONDS]
+    whole = sum(lengths)
+    parts = []
+    rules = []
+    at = 0.0
+    for number, (frame, seconds) in enumerate(zip(frames, lengths, strict=True)):
+        first, last = 100 * at / whole, 100 * (at + seconds) / whole
+        begin = "" if number == 0 else f"0%{{visibility:hidden}}{first:.3f}%{{visibility:visible}}"
+        end = "" if number == len(frames) - 1 else f"{last:.3f}%{{visibility:hidden}}"
+        start = "0%{visibility:visible}" if number == 0 else begin
+        finish = "100%{visibility:hidden}" if end else "100%{visibility:visible}"
+        rules.append(f"@keyframes f{number}{{{start}{end}{finish}}}")
+        rules.append(f".f{number}{{animation:f{number} {whole:.1f}s step-end infinite}}")
+        body = frame[frame.index(">", frame.index("<svg")) + 1 : frame.rindex("</svg>")]
+        parts.append(f'<g class="f{number}">{body}</g>')
+        at += seconds
+    return (
+        f'<svg class="rich-terminal" viewBox="{box[1]}" xmlns="http://www.w3.org/2000/svg">'
+        f"<style>{''.join(rules)}</style>{''.join(parts)}</svg>\n"
+    )
+
+
+def main(names: Sequence[str]) -> None:
+    """Take the pictures named, or all."""
+    for name, picture in PICTURES.items():
+        if names and name not in names:
+            continue
+        if picture.no_colour:
             os.environ["NO_COLOR"] = "1"
-        asyncio.run(_take(name, make(), size, theme, keys))
+        svg = asyncio.run(_take(name, picture))
         os.environ.pop("NO_COLOR", None)
+        (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
         print(name)
+    if not names or "spill" in names:
+        (HERE / "spill.svg").write_text(_moving(asyncio.run(_frames())), encoding="utf-8")
+        print("spill")
 
 
 if __name__ == "__main__":
-    main()
+    os.environ.setdefault("COLORTERM", "truecolor")
+    os.environ.setdefault("TERM", "xterm-256color")
+    main(sys.argv[1:])

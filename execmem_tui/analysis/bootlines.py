@@ -22,12 +22,16 @@ _PAGE_SIZES: Final = (4096, 16384, 65536)
 class BootLines:
     """What the two lines tell. Sizes in bytes."""
 
-    direct_pages: int
+    direct_pages: int | None
+    """None where the log has only the other line."""
     plt_pages: int
     page_size: Bytes
     image_size: Bytes
-    full_randomisation: bool
+    full_randomisation: bool | None
     """No direct window: RANDOMIZE_MODULE_REGION_FULL with KASLR, or an image of 128 MiB and more."""
+
+    boots: int = 1
+    """How often the log says it; the last time counts."""
 
     @property
     def text(self) -> str:
@@ -36,13 +40,16 @@ class BootLines:
             f"pages of {format_size(self.page_size)}, image of {format_size(self.image_size)}"
             f" ({self.image_size:,} B)"
         )
+        before = "" if self.boots == 1 else f"; the last of {self.boots} boots in the log"
+        if self.direct_pages is None:
+            return f"{pages}: how much of the direct window is left, the log does not tell{before}"
         if self.full_randomisation:
             return (
                 f"{pages}: no direct window (full randomisation, or an image of 128M and more);"
-                " every far call takes a PLT entry"
+                f" every far call takes a PLT entry{before}"
             )
         room = format_size(self.direct_pages * self.page_size)
-        return f"{pages}: {room} of the 128M direct window are left for modules"
+        return f"{pages}: {room} of the 128M direct window are left for modules{before}"
 
 
 def lines_of(direct_pages: int, plt_pages: int) -> list[str]:
@@ -73,15 +80,19 @@ def decode(lines: Iterable[str]) -> BootLines | None:
     """
     found: dict[str, int] = {}
     forced = False
+    boots = 0
     for line in lines:
         forced = forced or _FORCED in line
         match = _LINE.search(line)
         if match is not None:
+            if match[2] in found or not boots:
+                boots += 1
+                found.clear()
             found[match[2]] = int(match[1])
     if "PLT" not in found:
         return None
-    direct, plt = found.get("non-PLT", 0), found["PLT"]
-    size = _page_size(direct, plt)
+    direct, plt = found.get("non-PLT"), found["PLT"]
+    size = _page_size(direct or 0, plt)
     if size is None:
         return None
     return BootLines(
@@ -89,5 +100,6 @@ def decode(lines: Iterable[str]) -> BootLines | None:
         plt_pages=plt,
         page_size=size,
         image_size=PLT_WINDOW - plt * size,
-        full_randomisation=forced or direct == 0,
+        full_randomisation=None if direct is None and not forced else forced or direct == 0,
+        boots=boots,
     )

@@ -8,7 +8,7 @@ from typing import Any
 from execmem_tui.arch import machine_named
 from execmem_tui.bundles.run_folder import run_meta
 from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.dmesg import Banner, CommandLine, Message
+from execmem_tui.formats.dmesg import Banner, CommandLine, MemoryRange, Message
 from execmem_tui.formats.procfiles import (
     parse_config,
     parse_meminfo,
@@ -57,6 +57,7 @@ def facts_of(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[
         config=parse_config(lines("config.txt")) or parse_config(lines("config")),
         symbols={**known, **image},
         image_from_iomem="_end" in image,
+        stated={each.name: (each.start, each.end) for each in log if isinstance(each, MemoryRange)},
         bpf_jit_limit=parse_sysctl(lines("sysctl")).get("net.core.bpf_jit_limit"),
         vmalloc_total=meminfo.get("VmallocTotal"),
         highmem="HighTotal" in meminfo if meminfo else None,

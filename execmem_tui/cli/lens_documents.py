@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from execmem_tui.model.documents import Count, Hex, TypeName, document
+from execmem_tui.model.documents import Added, Count, Hex, TypeName, document
 from execmem_tui.model.reach import Verdict
 
 
@@ -74,8 +74,9 @@ class ProposedDocument:
 class BootLinesDocument:
     """``--dmesg``: what arm64's two boot lines tell; sizes in bytes."""
 
-    direct_pages: Count
+    direct_pages: Count | None
     plt_pages: Count
     page_size: Count
     image_size: Count
-    full_randomisation: bool
+    full_randomisation: bool | None
+    boots: Added[Count]

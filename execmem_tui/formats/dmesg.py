@@ -17,6 +17,9 @@ from execmem_tui.model.units import Address, Bytes, format_size
 
 _TIME: Final = re.compile(r"\[\s{0,11}(\d{1,10}\.\d{6})\]|^\d+,\d+,(\d{1,18}),")
 _CMDLINE: Final = re.compile(r"(?:Kernel command line|\bCommand line): (.*)")
+_LAYOUT: Final = re.compile(
+    r"\b(vmalloc|modules) : 0x([0-9a-f]{8,16}) - 0x([0-9a-f]{8,16})\s+\(\s*\d+ [kKMGT]i?B\)"
+)
 _OLD_SPACE: Final = re.compile(r"\bvmap allocation for size (\d{1,20}) failed\b")
 _SPACE: Final = re.compile(
     r"\bvmalloc_node_range for size (\d{1,20}) failed: Address range restricted to "
@@ -58,6 +61,19 @@ class CommandLine(Message):
     """The kernel's command line."""
 
     text: str
+
+
+@frozen(kw_only=True)
+class MemoryRange(Message):
+    """A line of «Virtual kernel memory layout»: the kernel's own word on where an area lies.
+
+    arm and x86-32 up to 5.x, arm64 up to 4.x, riscv (arch/*/mm/init.c: mem_init, print_vm_layout).
+    """
+
+    name: str
+    """``vmalloc`` or ``modules``."""
+    start: Address
+    end: Address
 
 
 @frozen(kw_only=True)
@@ -115,6 +131,14 @@ def parse_dmesg(lines: Iterable[tuple[int, str]]) -> Iterator[Message]:
 def _message(number: int, text: str) -> Message | None:
     if "execmem" in text:
         return _execmem(number, text)
+    if ": 0x" in text and (found := _LAYOUT.search(text)) is not None:
+        return MemoryRange(
+            line=number,
+            time=_time(text),
+            name=found[1],
+            start=int(found[2], 16),
+            end=int(found[3], 16),
+        )
     if "Linux version " in text or "ommand line: " in text:
         return _boot(number, text)
     if "vm" in text:

@@ -58,7 +58,7 @@ def recognise(facts: Facts) -> Layout:
     )
     arch = architecture(layout.arch)
     layout = arch.estimate_draws(_labelled(layout, _certainty(layout, facts)), facts)
-    layout = read_from_requests(layout, facts.windows)
+    layout = read_from_requests(_stated(layout, facts), facts.windows)
     return _checked(_read(layout, facts), facts)
 
 
@@ -209,6 +209,25 @@ def _labelled(layout: Layout, provenance: Provenance) -> Layout:
             for kind, entry in layout.types.items()
         },
     )
+
+
+def _stated(layout: Layout, facts: Facts) -> Layout:
+    """Put what the kernel said of its own memory layout at boot in the place of what was computed.
+
+    A fallback range that was all of vmalloc space stays so.
+    """
+    vmalloc = facts.stated.get("vmalloc", (layout.vmalloc_start, layout.vmalloc_end))
+    entry = layout.range_of(ExecmemType.MODULE_TEXT)
+    old = (layout.vmalloc_start, layout.vmalloc_end)
+    if (entry.fallback_start, entry.fallback_end) == old:
+        entry = evolve(entry, fallback_start=vmalloc[0], fallback_end=vmalloc[1])
+    if "modules" in facts.stated:
+        start, end = facts.stated["modules"]
+        entry = evolve(entry, start=start, end=end, provenance=Provenance.READ)
+    elif (entry.start, entry.end) == old:
+        entry = evolve(entry, start=vmalloc[0], end=vmalloc[1])
+    layout = with_module_range(layout, entry, "")
+    return evolve(layout, vmalloc_start=vmalloc[0], vmalloc_end=vmalloc[1])
 
 
 def _read(layout: Layout, facts: Facts) -> Layout:

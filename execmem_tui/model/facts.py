@@ -44,6 +44,8 @@ class Facts:
     """Told by the areas themselves: size over pages plus guard."""
     windows: Sequence[tuple[Address, Address]] = ()
     """(vstart, vend) of requests in a trace: the kernel's own ranges, exactly."""
+    stated: Mapping[str, tuple[Address, Address]] = {}
+    """``vmalloc`` and ``modules`` as the kernel's log states them at boot."""
     ranges: Mapping[ExecmemType, tuple[int, int, int, int]] = {}
     """start, end, fallback_start, fallback_end as read from the kernel's memory."""
 

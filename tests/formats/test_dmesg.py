@@ -136,3 +136,18 @@ def test_pieces_of_messages_do_no_harm(pieces: list[str]) -> None:
     with suppress(StopIteration):
         for message in parse("".join(pieces)):
             assert all(char.isprintable() for char in str(message))
+
+
+def test_virtual_kernel_memory_layout() -> None:
+    text = """\
+[    0.000000] Virtual kernel memory layout:
+[    0.000000]     vector  : 0xffff0000 - 0xffff1000   (   4 kB)
+[    0.000000]     vmalloc : 0xf0800000 - 0xff800000   ( 240 MB)
+[    0.000000]     modules : 0xbf000000 - 0xbfe00000   (  14 MB)
+[    0.000000]       .text : 0xc0008000 - 0xc0a00000   (10208 kB)
+"""
+    found = list(parse_dmesg(enumerate(text.splitlines(), 1)))
+    assert [(type(each).__name__, getattr(each, "name", "")) for each in found] == [
+        ("MemoryRange", "vmalloc"),
+        ("MemoryRange", "modules"),
+    ]

@@ -117,3 +117,13 @@ def test_a_range_near_by_is_widened() -> None:
     entry = recognise(facts).range_of(TEXT)
     assert entry.start <= start < entry.end
     assert entry.end > 0xFFFFFFFF80000000 - 64 * MIB
+
+
+def test_the_kernels_own_memory_layout_wins() -> None:
+    stated = {"vmalloc": (0xF0800000, 0xFF800000), "modules": (0xBF000000, 0xBFE00000)}
+    layout = recognise(Facts(arch="armhf", release="4.19.1", stated=stated))
+    entry = layout.range_of(TEXT)
+    assert (entry.start, entry.end) == stated["modules"]
+    assert entry.provenance is Provenance.READ
+    assert (layout.vmalloc_start, layout.vmalloc_end) == stated["vmalloc"]
+    assert (entry.fallback_start, entry.fallback_end) == stated["vmalloc"]

@@ -114,29 +114,29 @@ class ExecmemApp(App[int]):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS = App.COMMANDS | {_provider}
 
-    source: reactive[Source] = reactive(_given)
+    source: reactive[Source] = reactive(_given, repaint=False)
     """What feeds the map."""
-    shown: reactive[Shown] = reactive(_given)
+    shown: reactive[Shown] = reactive(_given, repaint=False)
     """The models of the history's step."""
-    pane: reactive[int] = reactive(1)
+    pane: reactive[int] = reactive(1, repaint=False)
     """The focused pane, 1 to 4."""
-    origin: reactive[Address | None] = reactive(None)
+    origin: reactive[Address | None] = reactive(None, repaint=False)
     """Where reach counts from; None is kernel text."""
-    lens: reactive[LensName] = reactive(LensName.KIND)
+    lens: reactive[LensName] = reactive(LensName.KIND, repaint=False)
     """What colour tells."""
-    filter: reactive[str] = reactive("")
+    filter: reactive[str] = reactive("", repaint=False)
     """What is asked for, as typed; the rest is dimmed. "" asks for all."""
-    viewport: reactive[MapView | None] = reactive(None)
+    viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What the detail map displays."""
-    palette: reactive[Palette] = reactive(_given)
+    palette: reactive[Palette] = reactive(_given, repaint=False)
     """The styles of the theme."""
-    playing: reactive[bool] = reactive(False)
+    playing: reactive[bool] = reactive(False, repaint=False)
     """Whether the events are being played."""
-    following: reactive[bool] = reactive(False)
+    following: reactive[bool] = reactive(False, repaint=False)
     """Whether the running kernel is read again and again."""
     play_interval = PLAY_INTERVAL
     """Seconds between two ticks of the player."""
-    interval: reactive[float] = reactive(1.0)
+    interval: reactive[float] = reactive(1.0, repaint=False)
     """Seconds between two reads of it."""
 
     def __init__(

@@ -184,6 +184,9 @@ class Axis:
         self, start: Address, end: Address, rows: int, finest: Bytes = SMALLEST_CELL
     ) -> "Axis":
         """Return the axis with the smallest cell, not below `finest`, that shows [start, end) in `rows` lines."""
+        if not evolve(self, cell=LARGEST_CELL).fits(start, end, rows):
+            # a row that begins inside what is to be seen can never hold all of it
+            return evolve(self, anchor=0).fitting(start, end, rows, finest)
         cell = finest
         while cell < LARGEST_CELL and cell * self.columns < end - start:
             cell *= 2

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+from attrs import frozen
+
 from execmem_tui.model.units import Address
 from execmem_tui.view.lane import LaneShape, lane_shape
 from execmem_tui.view.shown import Shown
@@ -25,40 +27,21 @@ class Mark(StrEnum):
 _RANK = {mark: rank for rank, mark in enumerate(Mark)}
 
 
-def marks(
-    shown: Shown,
-    number: int,
-    height: int,
-    seen: tuple[Address, Address],
-    cursor: Address,
-    hits: Iterable[Address] = (),
-) -> list[Mark]:
-    """Return `height` marks for the span of a pane, from its lowest address down.
+@frozen
+class Ground:
+    """What the column shows by itself, whatever the map does: used, folded, spilled."""
 
-    Args:
-        shown: the models of the step.
-        number: the pane.
-        height: lines of the column.
-        seen: what the map shows.
-        cursor: the address under the cursor.
-        hits: addresses to point at.
-    """
+    span: tuple[Address, Address]
+    shape: LaneShape
+    marks: tuple[Mark, ...]
+
+
+def ground_marks(shown: Shown, number: int, height: int) -> Ground:
+    """Return `height` marks for the span of a pane, from its lowest address down."""
     start, end = shown.span(number)
     image = shown.snapshot.layout.image
     shape = lane_shape(start, end, max(height, 1), shown.holes, image, words=False)
     found = [Mark.NONE] * height
-    _mark_ground(shown, shape, found)
-    first, last = shape.column_of(max(seen[0], start)), shape.column_of(min(seen[1], end) - 1)
-    if first is not None and last is not None:
-        for line in range(first, last + 1):
-            _put(found, line, Mark.SEEN)
-    for address in hits:
-        _put(found, shape.column_of(address), Mark.HIT)
-    _put(found, shape.column_of(cursor), Mark.CURSOR)
-    return found
-
-
-def _mark_ground(shown: Shown, shape: LaneShape, found: list[Mark]) -> None:
     at = 0
     for piece in shape.pieces:
         if piece.fold is not None:
@@ -69,6 +52,26 @@ def _mark_ground(shown: Shown, shape: LaneShape, found: list[Mark]) -> None:
                 if cell.eighths:
                     _put(found, column, Mark.SPILL if cell.fallback else Mark.USED)
         at += piece.columns
+    return Ground((start, end), shape, tuple(found))
+
+
+def marks(
+    ground: Ground,
+    seen: tuple[Address, Address],
+    cursor: Address,
+    hits: Iterable[Address] = (),
+) -> list[Mark]:
+    """Return the column with what the map shows of it, what was searched for, and the cursor."""
+    (start, end), shape = ground.span, ground.shape
+    found = list(ground.marks)
+    first, last = shape.column_of(max(seen[0], start)), shape.column_of(min(seen[1], end) - 1)
+    if first is not None and last is not None:
+        for line in range(first, last + 1):
+            _put(found, line, Mark.SEEN)
+    for address in hits:
+        _put(found, shape.column_of(address), Mark.HIT)
+    _put(found, shape.column_of(cursor), Mark.CURSOR)
+    return found
 
 
 def _put(found: list[Mark], line: int | None, mark: Mark) -> None:

@@ -266,20 +266,37 @@ def reach_lines(
     width: int,
     *,
     rows: int = _ROWS,
-    cursor: Address | None = None,
 ) -> list[list[Piece]]:
     """Return the panel in lines of at most `width` columns."""
-    lines: list[list[Piece]] = [
+    return [line for line, _ in banded_lines(model, index, holes, width, rows=rows)]
+
+
+def banded_lines(
+    model: ReachModel,
+    index: CellIndex,
+    holes: HoleIndex,
+    width: int,
+    *,
+    rows: int = _ROWS,
+) -> list[tuple[list[Piece], Band | None]]:
+    """Return the lines of the panel, each with the band that it draws, for a mark at the cursor's."""
+    first: list[list[Piece]] = [
         [Word("from ", Tone.MUTED), Word(model.origin.name[: width - 5], Tone.STRONG)],
         _limit_line(model, width),
     ]
-    lines += _axis_lines(model, index, holes, width, rows, cursor)
-    lines += [[], *_verdict_lines(model, width)]
+    bands = _shown_bands(model, holes, rows)
+    drawn = [(_axis_line(model, index, holes, width, band), band) for band in bands]
+    return [*((line, None) for line in first), *drawn, *_rest(model, width)]
+
+
+def _rest(model: ReachModel, width: int) -> Iterator[tuple[list[Piece], None]]:
+    lines: list[list[Piece]] = [[], *_verdict_lines(model, width)]
     for note in _notes(model):
         lines += [[Word(line, Tone.MUTED)] for line in wrap(note, width)]
     if model.rox:
         lines += [[], *_rox_lines(model, width)]
-    return lines
+    for line in lines:
+        yield line, None
 
 
 def _limit_line(model: ReachModel, width: int) -> list[Piece]:
@@ -312,34 +329,23 @@ def _shown_bands(model: ReachModel, holes: HoleIndex, rows: int) -> list[Band]:
     return bands
 
 
-def _axis_lines(
-    model: ReachModel,
-    index: CellIndex,
-    holes: HoleIndex,
-    width: int,
-    rows: int,
-    cursor: Address | None,
-) -> Iterator[list[Piece]]:
+def _axis_line(
+    model: ReachModel, index: CellIndex, holes: HoleIndex, width: int, band: Band
+) -> list[Piece]:
     note = 18 if width >= 44 else min(11, max(0, width - _LABEL - 11))
     bar = max(4, width - _LABEL - 3 - note)
-    for band in _shown_bands(model, holes, rows):
-        size = band.end - band.start
-        cell = max(1, -(-size // bar))
-        cells = index.cells(band.start, cell, min(bar, -(-size // cell)), model.window)
-        cells += [Cell("free", 0)] * (bar - len(cells))
-        here = cursor is not None and band.start <= cursor < band.end
-        label = signed(band.distance).rjust(_LABEL)
-        tick = f"{band.limit or ' '}┤"
-        yield [
-            Word(label, Tone.STRONG if band.limit else Tone.MUTED),
-            Word(tick, Tone.ACCENT if band.limit else Tone.MUTED),
-            *runs_of([evolve(cell, edge=False) for cell in cells]),
-            Word("│", Tone.MUTED),
-            *[
-                Word("◂" if here else " ", Tone.ACCENT),
-                Word(_room_text(model, holes, band, note - 1), Tone.MUTED),
-            ][: 2 if note else 0],
-        ]
+    size = band.end - band.start
+    cell = max(1, -(-size // bar))
+    cells = index.cells(band.start, cell, min(bar, -(-size // cell)), model.window)
+    cells += [Cell("free", 0)] * (bar - len(cells))
+    room = _room_text(model, holes, band, note - 1)
+    return [
+        Word(signed(band.distance).rjust(_LABEL), Tone.STRONG if band.limit else Tone.MUTED),
+        Word(f"{band.limit or ' '}┤", Tone.ACCENT if band.limit else Tone.MUTED),
+        *runs_of([evolve(cell, edge=False) for cell in cells]),
+        Word("│", Tone.MUTED),
+        *([Word(f" {room}", Tone.MUTED)] if note else []),
+    ]
 
 
 def _room_text(model: ReachModel, holes: HoleIndex, band: Band, width: int) -> str:

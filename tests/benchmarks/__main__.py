@@ -5,13 +5,18 @@ from collections.abc import Callable
 from functools import partial
 
 from tests.benchmarks.asked import address_time_ratio, preview_ratio, why_ratio
-from tests.benchmarks.in_process import cursor_move_p50
+from tests.benchmarks.frames import cursor_frame, event_frame, pan_frames, zoom_frame
 from tests.benchmarks.processes import command_ratio, first_paint_ratio, verify_ratio
 
 
-def cursor_move_ms() -> float:
-    """The median cursor move in milliseconds."""
-    return cursor_move_p50() * 1000
+def event_ratio(count: int) -> float:
+    """A frame after an event on a map of `count` areas against one of 1,000."""
+    return event_frame(count) / event_frame(1_000)
+
+
+def milliseconds(frame: Callable[[], float]) -> float:
+    """CPU time of a frame in milliseconds."""
+    return frame() * 1000
 
 
 def one_cpu() -> float:
@@ -61,7 +66,22 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
         "times",
     ),
     ("a preview of a module against loading it, CPU", preview_ratio, 2.5, "times"),
-    ("cursor move on 100,000 areas, p50", cursor_move_ms, 16.0, "ms"),
+    (
+        "frame after an event, 100,000 areas against 1,000",
+        partial(event_ratio, 10**5),
+        2.0,
+        "times",
+    ),
+    (
+        "frame after an event, 1,000,000 areas against 1,000",
+        partial(event_ratio, 10**6),
+        4.0,
+        "times",
+    ),
+    ("cursor move, 100,000 areas, CPU", partial(milliseconds, cursor_frame), 6.0, "ms"),
+    ("zoom, 100,000 areas, CPU", partial(milliseconds, zoom_frame), 12.0, "ms"),
+    ("pan one screen, first time, CPU", partial(milliseconds, lambda: pan_frames()[0]), 60.0, "ms"),
+    ("pan one screen, again, CPU", partial(milliseconds, lambda: pan_frames()[1]), 20.0, "ms"),
 )
 
 

@@ -96,43 +96,45 @@ class MainScreen(Screen[None]):
     class CardClosed(Message):
         """The card of things to try was closed."""
 
-    source: reactive[Source | None] = reactive(None)
+    # These are handed down: what they change is drawn by the widgets they are bound to. A repaint of
+    # the screen itself would draw everything at each move of the cursor.
+    source: reactive[Source | None] = reactive(None, repaint=False)
     """What feeds the map."""
-    shown: reactive[Shown | None] = reactive(None)
+    shown: reactive[Shown | None] = reactive(None, repaint=False)
     """The models of the history's step."""
-    pane: reactive[int] = reactive(1)
+    pane: reactive[int] = reactive(1, repaint=False)
     """The focused pane, 1 to 4."""
-    origin: reactive[Address | None] = reactive(None)
+    origin: reactive[Address | None] = reactive(None, repaint=False)
     """Where reach counts from; None is kernel text."""
-    viewport: reactive[MapView | None] = reactive(None)
+    viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What the detail map displays."""
-    address: reactive[Address | None] = reactive(None)
+    address: reactive[Address | None] = reactive(None, repaint=False)
     """The address under the cursor."""
-    palette: reactive[Palette | None] = reactive(None)
+    palette: reactive[Palette | None] = reactive(None, repaint=False)
     """The styles of the theme."""
-    sight: reactive[Sight] = reactive(Sight())
+    sight: reactive[Sight] = reactive(Sight(), repaint=False)
     """What the map shows, for the legend."""
-    moving: reactive[bool] = reactive(False)
+    moving: reactive[bool] = reactive(False, repaint=False)
     """Whether time moves by itself."""
-    lens: reactive[LensName] = reactive(LensName.KIND)
+    lens: reactive[LensName] = reactive(LensName.KIND, repaint=False)
     """What colour tells."""
-    filter: reactive[str] = reactive("")
+    filter: reactive[str] = reactive("", repaint=False)
     """What is asked for, as typed."""
-    wanted: reactive[Filter | None] = reactive(None)
+    wanted: reactive[Filter | None] = reactive(None, repaint=False)
     """What is asked for, read."""
-    work: reactive[str] = reactive("")
+    work: reactive[str] = reactive("", repaint=False)
     """What is being done off the event loop, "" for nothing."""
-    fraction: reactive[float] = reactive(0.0)
+    fraction: reactive[float] = reactive(0.0, repaint=False)
     """How far it has come, 0 to 1."""
     waiting: reactive[bool] = reactive(False, toggle_class="waiting")
     """There is nothing to show yet."""
-    hints: reactive[tuple[Hint, ...]] = reactive(())
+    hints: reactive[tuple[Hint, ...]] = reactive((), repaint=False)
     """The keys that are hinted at."""
-    offers: reactive[bool] = reactive(False)
+    offers: reactive[bool] = reactive(False, repaint=False)
     """Whether the card of things to try is there."""
-    actions: reactive[tuple[Action, ...]] = reactive(ACTIONS)
+    actions: reactive[tuple[Action, ...]] = reactive(ACTIONS, repaint=False)
     """All actions, with the user's keys."""
-    last: reactive[str] = reactive("")
+    last: reactive[str] = reactive("", repaint=False)
     """The action before."""
 
     def __init__(self, doers: Sequence[object]) -> None:

@@ -18,8 +18,21 @@ class Inspector(Static):
     """The models of the step."""
     origin: reactive[Address | None] = reactive(None, layout=True)
     """Where reach counts from; None is kernel text."""
-    address: reactive[Address | None] = reactive(None, layout=True)
+    address: reactive[Address | None] = reactive(None, repaint=False)
     """The address under the cursor."""
+
+    def watch_address(self) -> None:
+        """Show what is there; only another number of lines moves what lies below."""
+        height = self.size.height
+        self.refresh(layout=self._lines(self.size.width) != height)
+
+    def _lines(self, width: int) -> int:
+        """Return how many lines the text takes in `width` columns."""
+        text = self.render()
+        lines = text.plain.splitlines()
+        if all(len(line) <= width for line in lines):
+            return len(lines)  # wrapping costs more than all else of a cursor move
+        return len(text.wrap(self.app.console, max(width, 1), overflow="fold"))
 
     def render(self) -> Text:
         """Return the lines."""

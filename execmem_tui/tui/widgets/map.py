@@ -19,7 +19,7 @@ from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Line, MapView, row_width
 from execmem_tui.view.legend import Sight, sight_of
-from execmem_tui.view.marks import Mark, marks
+from execmem_tui.view.marks import Ground, Mark, ground_marks, marks
 from execmem_tui.view.rows import MapRows, gutter
 from execmem_tui.view.shown import Extent, Shown
 
@@ -93,6 +93,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         self._rows: MapRows | None = None
         self._lines: list[Line] = []
         self._marks: list[Mark] = []
+        self._ground: tuple[tuple[Shown, int, int], Ground] | None = None
         self._cache: dict[tuple[object, ...], tuple[Strip, Sight]] = {}
         self._sight = Sight()
         self._extent = Extent.USED
@@ -201,11 +202,17 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         if after is None or before == after:
             return
         self.post_message(self.Moved(after))
-        lines, column = self._lines, self._marks
-        self._look()
-        if before is None or before.axis != after.axis or before.top != after.top:
+        still = before is not None and (before.axis, before.top, before.rows) == (
+            after.axis,
+            after.top,
+            after.rows,
+        )
+        if before is None or not still:
+            self._look()
             self.refresh()
             return
+        column = self._marks
+        self._mark()
         width = self.size.width
         touched = {*self._under(before), *self._under(after)}
         touched |= {
@@ -213,8 +220,6 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             for at, (one, other) in enumerate(zip(column, self._marks, strict=False))
             if one != other
         }
-        if len(lines) != len(self._lines):
-            self.refresh()
         for line in touched:
             self.refresh(Region(0, line + 1, width, 1))
 
@@ -224,8 +229,10 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         if view is None or shown is None:
             return
         self._lines = view.lines()
-        seen = view.top, self._lines[-1].end
-        self._marks = marks(shown, self.pane, view.rows, seen, view.cursor)
+        if self._ground is None or self._ground[0] != (shown, self.pane, view.rows):
+            ground = ground_marks(shown, self.pane, view.rows)
+            self._ground = (shown, self.pane, view.rows), ground
+        self._mark()
         rows, palette = self._rows, self.palette
         if rows is not None and palette is not None:
             sight = Sight()
@@ -234,6 +241,12 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             if sight != self._sight:
                 self._sight = sight
                 self.post_message(self.Seen(sight))
+
+    def _mark(self) -> None:
+        """Set the marks beside the lines."""
+        if self.viewport is not None and self._ground is not None:
+            seen = self.viewport.top, self._lines[-1].end
+            self._marks = marks(self._ground[1], seen, self.viewport.cursor)
 
     def _area(self, view: MapView) -> Area | None:
         return None if self.shown is None else self.shown.snapshot.area_at(view.cursor)

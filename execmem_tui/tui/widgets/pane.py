@@ -29,7 +29,7 @@ class Panes(Widget):
     """The models of the step."""
     pane: reactive[int] = reactive(1, repaint=False)
     """The focused pane, 1 to 4."""
-    viewport: reactive[MapView | None] = reactive(None)
+    viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What the map displays."""
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
@@ -59,6 +59,14 @@ class Panes(Widget):
     def watch_palette(self) -> None:
         """Every line looks different."""
         self._strips.clear()
+
+    def watch_viewport(self, before: MapView | None, after: MapView | None) -> None:
+        """Underline another part; a cursor move alone changes nothing here."""
+        seen = [
+            None if view is None else (view.top, view.axis, view.rows) for view in (before, after)
+        ]
+        if seen[0] != seen[1]:
+            self.refresh()
 
     def _lay_out(self) -> None:
         before, self._width = len(self._rows), 0

@@ -1,44 +1,101 @@
 """What calls from the origin reach, and where the kernel looks for room."""
 
-from rich.text import Text
+from rich.segment import Segment
+from textual.geometry import Region, Size
 from textual.reactive import reactive
-from textual.widgets import Static
+from textual.strip import Strip
+from textual.widget import Widget
 
 from execmem_tui.model.units import Address
 from execmem_tui.tui.palette import Palette
-from execmem_tui.view.reach import reach_lines
+from execmem_tui.view.reach import Band, banded_lines
 from execmem_tui.view.shown import Shown
+from execmem_tui.view.words import Piece, Word
+
+_UNKNOWN = "unknown: no kernel symbols"
 
 
-class ReachPanel(Static):
-    """One axis through the origin, the modules' text by verdict, and the blocks of a ROX cache."""
+class ReachPanel(Widget):
+    """One axis through the origin, the modules' text by verdict, and the blocks of a ROX cache.
+
+    A cursor move redraws the two bands it touches.
+    """
 
     DEFAULT_CSS = "ReachPanel { height: auto; }"
 
-    shown: reactive[Shown | None] = reactive(None, layout=True)
+    shown: reactive[Shown | None] = reactive(None, repaint=False)
     """The models of the step."""
-    origin: reactive[Address | None] = reactive(None, layout=True)
+    origin: reactive[Address | None] = reactive(None, repaint=False)
     """Where reach counts from; None is kernel text."""
-    address: reactive[Address | None] = reactive(None)
+    address: reactive[Address | None] = reactive(None, repaint=False)
     """The address under the cursor."""
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
 
-    def render(self) -> Text:
-        """Return the lines for the width there is."""
-        shown, palette = self.shown, self.palette
-        if shown is None or palette is None:
-            return Text("")
-        model = shown.reach(None if self.origin is None else shown.origin_at(self.origin))
-        if model is None:
-            return Text("unknown: no kernel symbols")
-        width = max(24, self.size.width)
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[tuple[list[Piece], Band | None]] = []
+        self._for: tuple[object, ...] = ()
+
+    def watch_shown(self) -> None:
+        """Show another step."""
+        self._lay_out()
+
+    def watch_origin(self) -> None:
+        """Count from elsewhere."""
+        self._lay_out()
+
+    def watch_address(self, before: Address | None, after: Address | None) -> None:
+        """Move the cursor's mark."""
+        for line in {self._band_of(before), self._band_of(after)} - {None}:
+            if line is not None:
+                self.refresh(Region(0, line, self.size.width, 1))
+
+    def _lay_out(self) -> None:
+        before = len(self._lines)
+        self.refresh(layout=before != len(self._at(self.size.width)))
+
+    def _at(self, width: int) -> list[tuple[list[Piece], Band | None]]:
+        """Return the lines for a width; they are made once for it."""
+        shown = self.shown
+        if shown is None or width < 1:
+            return []
         rows = max(6, min(14, self.app.size.height - 28))
-        lines = reach_lines(model, shown.kinds, shown.holes, width, rows=rows, cursor=self.address)
-        text = Text(no_wrap=True, overflow="crop")
-        for number, line in enumerate(lines):
-            if number:
-                text.append("\n")
-            for segment in palette.segments(line):
-                text.append(segment.text, segment.style)
-        return text
+        wanted = (shown, self.origin, width, rows)
+        if wanted != self._for:
+            model = shown.reach(None if self.origin is None else shown.origin_at(self.origin))
+            self._lines = [([Word(_UNKNOWN)], None)]
+            if model is not None:
+                lines = banded_lines(model, shown.kinds, shown.holes, max(24, width), rows=rows)
+                self._lines = lines
+            self._for = wanted
+        return self._lines
+
+    def _band_of(self, address: Address | None) -> int | None:
+        """Return the line whose band holds an address."""
+        if address is None:
+            return None
+        for number, (_, band) in enumerate(self._lines):
+            if band is not None and band.start <= address < band.end:
+                return number
+        return None
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there are to say."""
+        del container, viewport
+        return len(self._at(width))
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line, on the widget's own background."""
+        width, palette = self.size.width, self.palette
+        lines = self._at(width)
+        if palette is None or y >= len(lines):
+            return Strip.blank(width, self.rich_style)
+        pieces, band = lines[y]
+        strip = Strip(palette.segments(pieces))
+        if band is not None and self._band_of(self.address) == y:
+            # the mark takes the blank behind the axis
+            at = strip.text.rindex("│") + 1
+            mark = Strip([Segment("◂", palette.cursor_mark)])
+            strip = Strip.join([strip.crop(0, at), mark, strip.crop(at + 1)])
+        return strip.adjust_cell_length(width).apply_style(self.rich_style)

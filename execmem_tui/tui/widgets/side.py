@@ -24,20 +24,20 @@ class SidePanel(VerticalScroll, can_focus=False):
     SidePanel .heading { color: $accent; text-style: bold; height: 1; }
     """
 
-    source: reactive[Source | None] = reactive(None)
+    source: reactive[Source | None] = reactive(None, repaint=False)
     """What feeds the map."""
-    shown: reactive[Shown | None] = reactive(None)
+    shown: reactive[Shown | None] = reactive(None, repaint=False)
     """The models of the step."""
-    origin: reactive[Address | None] = reactive(None)
+    origin: reactive[Address | None] = reactive(None, repaint=False)
     """Where reach counts from; None is kernel text."""
-    address: reactive[Address | None] = reactive(None)
+    address: reactive[Address | None] = reactive(None, repaint=False)
     """The address under the cursor."""
-    palette: reactive[Palette | None] = reactive(None)
+    palette: reactive[Palette | None] = reactive(None, repaint=False)
     """The styles of the theme."""
 
-    offers: reactive[bool] = reactive(False)
+    offers: reactive[bool] = reactive(False, repaint=False)
     """Whether the card of things to try is there."""
-    actions: reactive[tuple[Action, ...]] = reactive(ACTIONS)
+    actions: reactive[tuple[Action, ...]] = reactive(ACTIONS, repaint=False)
     """All actions, with the user's keys."""
 
     def compose(self) -> ComposeResult:

@@ -1,0 +1,114 @@
+"""Frames of the screen inside one process: CPU time from a change to what the terminal is sent.
+
+Every measurement asserts that something was sent for it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import cache
+from statistics import median
+from typing import Any
+
+from rich.console import RenderableType
+from textual.pilot import Pilot
+from textual.screen import Screen
+
+from execmem_tui.model.areas import Area
+from execmem_tui.model.events import Allocated, Event, Freed
+from execmem_tui.tui.app import ExecmemApp
+from tests.benchmarks.in_process import Crowd
+
+SIZE = (200, 50)
+ROUNDS = 21
+
+
+class Watched(ExecmemApp):
+    """The application, writing to nowhere and counting what it writes."""
+
+    sent = 0
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        super()._display(screen, renderable)
+        render = getattr(renderable, "render_segments", None)
+        if render is not None:
+            self.sent += len(render(self.console))
+
+
+Change = Callable[[Watched, int], Awaitable[None] | None]
+
+
+async def _spent(app: Watched, pilot: Pilot[Any], change: Change, number: int) -> float:
+    """Return the CPU seconds of one change, down to the escape codes that show it."""
+    await pilot.pause()
+    before, start = app.sent, time.process_time()
+    waited = change(app, number)
+    if waited is not None:
+        await waited
+    await pilot.pause()
+    spent = time.process_time() - start
+    assert app.sent > before, "nothing was painted"
+    return spent
+
+
+async def _median(count: int, change: Change, prepare: tuple[str, ...]) -> tuple[float, float]:
+    """Return the CPU seconds of the first change and the median of the others."""
+    app = Watched(Crowd(count), theme="execmem-dark")
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        for key in prepare:
+            await pilot.press(key)
+        await pilot.pause()
+        spent = [await _spent(app, pilot, change, number) for number in range(ROUNDS)]
+    return spent[0], median(spent[1:])
+
+
+def _event(app: Watched, number: int) -> None:
+    """Free an area in the middle, or allocate it again."""
+    history = app.source.history
+    areas = history.snapshot().areas
+    if number % 2 == 0:
+        area: Area = areas[len(areas) // 2]
+        event: Event = Freed(area=area, removed=(area,))
+    else:
+        last = history.events(history.step - 1)[0]
+        area = last.removed[0]
+        event = Allocated(area=area, requested=area.size, added=(area,))
+    history.append([event])
+    app.show_step()
+
+
+def _map(app: Watched, name: str) -> None:
+    getattr(app.main.map, f"action_{name}")()
+
+
+@cache
+def event_frame(count: int) -> float:
+    """Return the median CPU seconds of a frame after an event, on a map of `count` areas."""
+    return asyncio.run(_median(count, _event, ()))[1]
+
+
+def cursor_frame(count: int = 100_000) -> float:
+    """Return the median CPU seconds of a frame after a cursor move."""
+    return asyncio.run(
+        _median(count, lambda app, number: _map(app, "down" if number % 5 else "right"), ())
+    )[1]
+
+
+def zoom_frame(count: int = 100_000) -> float:
+    """Return the median CPU seconds of a frame after a zoom, in and out by turns."""
+    return asyncio.run(
+        _median(count, lambda app, number: _map(app, f"zoom_{'out' if number % 2 else 'in'}"), ())
+    )[1]
+
+
+@cache
+def pan_frames(count: int = 100_000) -> tuple[float, float]:
+    """Return the CPU seconds of panning one screen: the first time, and the median of coming back."""
+    return asyncio.run(
+        _median(
+            count,
+            lambda app, number: _map(app, f"page_{'up' if number % 2 else 'down'}"),
+            ("plus",) * 4,
+        )
+    )

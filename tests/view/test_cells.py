@@ -117,7 +117,7 @@ def test_names_appear_when_areas_are_wide() -> None:
 
 
 def test_every_look_of_a_lens_has_the_colour_of_a_kind() -> None:
-    known = {*LOOKS, "success", "warning", "error"}
+    known = {*LOOKS, "accent", "success", "warning", "error"}
     assert {look.like for look in LENS_LOOKS.values()} <= known
 
 

@@ -216,7 +216,7 @@ class RoxText:
         end = self._blocks.pop(start, None)
         if end is None:
             return
-        whole = self._cache.free_ends.get(start) == end
+        whole = self._cache.free_end(start) == end
         self._claims.append(
             (line, BLOCK, None, "whole and free", "whole and free" if whole else "in use", whole)
         )
@@ -235,13 +235,13 @@ class RoxText:
     def _carve(
         self, text: CachedText, line: int, size: int, *, init: bool, populated: bool
     ) -> None:
-        (first, last), ends = self._windows[0], self._cache.free_ends
+        (first, last), ends = self._windows[0], dict(self._cache.free())
         pieces = [
             low
             for low, high in ends.items()
             if high - low >= size and low >= first and low + size < last
         ]
-        fresh = [low for low in pieces if self._cache.free_ends[low] == self._blocks.get(low)]
+        fresh = [low for low in pieces if ends[low] == self._blocks.get(low)]
         needs = not pieces or (populated and len(pieces) == len(fresh) == 1)
         if populated or needs:
             good = populated and needs

@@ -13,6 +13,7 @@ from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.consumers.catalogue import REGIONS, Module
 from execmem_tui.formats.trace import TraceLine
 from execmem_tui.mm.journal import Journal
+from execmem_tui.mm.rbtree import Link
 from execmem_tui.mm.rox_cache import RoxCache
 
 
@@ -74,8 +75,7 @@ class _HighestPiece(RoxCache):
         self, size: int, windows: tuple[tuple[int, int], ...], journal: Journal | None
     ) -> int | None:
         del windows, journal
-        for start in reversed(self.free_starts):
-            end = self.free_ends[start]
+        for start, end in reversed(self.free()):
             if end - start >= size:
                 self.remove(start)
                 self.busy[start] = start + size
@@ -98,9 +98,26 @@ class _NeverJoined(RoxCache):
     """Wrong on purpose: free pieces do not join."""
 
     def add(self, start: int, end: int) -> None:
-        self.free_starts.append(start)
-        self.free_starts.sort()
-        self.free_ends[start] = end
+        self.pieces.tree.insert(start, end, self._leaf_for(start))
+
+    def free_end(self, start: int) -> int | None:
+        node = self._leaf_for(start)
+        return None if node is None or node.start != start else node.end
+
+    def remove(self, start: int) -> None:
+        node = self._leaf_for(start)
+        assert node is not None
+        self.pieces.tree.erase(node)
+
+    def _leaf_for(self, start: int) -> Link:
+        """Return the piece that starts at `start`, else the one that a new one would hang from."""
+        node, parent = self.pieces.tree.root, None
+        while node is not None:
+            parent = node
+            if node.start == start:
+                break
+            node = node.left if start < node.start else node.right
+        return parent
 
 
 WRONG_LOADER: Final[tuple[tuple[str, type[LoaderRules], type[RoxCache]], ...]] = (

@@ -123,6 +123,29 @@ class FreeSpace:
                     return None
                 node = above.pop()
 
+    def lowest_from(self, size: int, low: int) -> Link:
+        """Return the lowest area that begins at or above `low` and has `size` bytes, or None."""
+        node = self.tree.root
+        if node is None or node.top < size:
+            return None
+        above: list[FreeArea] = []
+        while True:
+            left = node.left
+            while left is not None and left.top >= size and low < node.start:
+                above.append(node)
+                node = left
+                left = node.left
+            while True:
+                if node.start >= low and node.end - node.start >= size:
+                    return node
+                right = node.right
+                if right is not None and right.top >= size:
+                    node = right
+                    break
+                if not above:
+                    return None
+                node = above.pop()
+
     def area_at_or_below(self, address: int) -> Link:
         """Return the last area that starts at or below `address` (pvm_find_va_enclose_addr), or None."""
         node, found = self.tree.root, None

@@ -52,6 +52,13 @@ class FreeTree:
             node = node.left
         return node
 
+    def last(self) -> Link:
+        """Return the highest area, or None."""
+        node = self.root
+        while node is not None and node.right is not None:
+            node = node.right
+        return node
+
     def insert(self, start: int, end: int, parent: Link) -> FreeArea:
         """Add [start, end) as a leaf below `parent`, the last node of the ordinary search, and repair."""
         node = FreeArea(start, end)

@@ -15,6 +15,7 @@ from execmem_tui.model.errors import InputError, UnknownLayoutError
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios.lines import Lines
 from execmem_tui.view.actions import ACTIONS, keysyms, spelled
+from execmem_tui.view.keymaps import KEYMAPS
 
 NAME: Final = "config.toml"
 MAX_BYTES: Final = 1 << 18
@@ -57,7 +58,7 @@ class _Reader:
 
     def config(self) -> Config:
         """Return what the file says, checked."""
-        self._known((), self._table, ("theme", "keys", "start"))
+        self._known((), self._table, ("theme", "keymap", "keys", "start"))
         theme, theme_at = self._table.get("theme"), None
         if theme is not None:
             self._typed(("theme",), theme, str)
@@ -107,13 +108,18 @@ class _Reader:
         self._known(("keys",), asked, tuple(action.id for action in ACTIONS))
         for name, value in asked.items():
             self._typed(("keys", name), value, str)
-        keys = {name: keysyms(value) for name, value in asked.items()}
+        preset = self._table.get("keymap", "default")
+        self._typed(("keymap",), preset, str)
+        if preset not in KEYMAPS:
+            hint = f"there are: {', '.join(KEYMAPS)}"
+            raise self.error(("keymap",), f"no keymap {printable(preset)!r}", hint)
+        keys = {**KEYMAPS[preset], **{name: keysyms(value) for name, value in asked.items()}}
         taken: dict[str, str] = {}
         for action in ACTIONS:
             for key in keys.get(action.id, action.keys).split(","):
                 other = taken.setdefault(key, action.id)
                 if other != action.id:
-                    at = action.id if action.id in keys else other
+                    at = action.id if action.id in asked else other
                     raise self.error(
                         ("keys", at), f"key {spelled(key)} is both {other} and {action.id}"
                     )

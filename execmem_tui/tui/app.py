@@ -130,6 +130,8 @@ class ExecmemApp(App[int]):
     """What the detail map displays."""
     palette: reactive[Palette] = reactive(_given, repaint=False)
     """The styles of the theme."""
+    follows: reactive[bool] = reactive(False, repaint=False)
+    """Whether the map goes where each event is."""
     playing: reactive[bool] = reactive(False, repaint=False)
     """Whether the events are being played."""
     following: reactive[bool] = reactive(False, repaint=False)
@@ -441,11 +443,11 @@ class ExecmemApp(App[int]):
 
         Where nothing was shown before, leave the application.
         """
-        if self._opening is None:
+        if self._opening is not None:
+            self._opening.stop()
+            self._end_opening()
+        elif not self.main.waiting:
             self.main.dismiss_one()
-            return
-        self._opening.stop()
-        self._end_opening()
         if self.main.waiting:
             self.exit(0)
 
@@ -457,6 +459,8 @@ class ExecmemApp(App[int]):
 
     def watch_playing(self) -> None:
         """Start or stop the player."""
+        if self.playing and self.source.kind is SourceKind.SCENARIO:
+            self.follows = True  # a story is told where it happens
         if self._player is not None:
             self._player.stop()
         self._player = self.set_interval(self.play_interval, self._tick) if self.playing else None

@@ -30,6 +30,8 @@ class Stage(Protocol):
     """What colour tells."""
     filter: str
     """What is asked for, as typed; the rest is dimmed. "" asks for all."""
+    follows: bool
+    """Whether the map goes where each event is."""
     playing: bool
     """Whether the events are being played."""
     following: bool

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from execmem_tui.model.errors import UsageError
-from execmem_tui.model.events import Allocated, Event, Failed, Noted
+from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted
 from execmem_tui.model.units import format_size
 from execmem_tui.sources.base import Followed
 from execmem_tui.tui.shown import is_fallback
@@ -33,6 +33,10 @@ class TimeActions:
         """Go to a step."""
         self._stage.source.history.seek(step)
         self._stage.show_step()
+        event = self._stage.shown.snapshot.event
+        if self._stage.follows and isinstance(event, Allocated | Freed):
+            start = event.area.start
+            self._stage.look_at(start, pane=self._stage.shown.pane_of(start, self._stage.pane))
 
     def tick(self) -> None:
         """Play on; stop at the end."""
@@ -66,6 +70,13 @@ class TimeActions:
         if not self._stage.playing and history.at_end:
             self.seek(0)
         self._stage.playing = not self._stage.playing
+
+    def action_follow(self) -> None:
+        """Let the map go where each event is, or let it stay."""
+        self._stage.follows = not self._stage.follows
+        self._stage.say(
+            "the map follows the events" if self._stage.follows else "the map stays where it is"
+        )
 
     def action_faster(self) -> None:
         """Play twice as fast, or read a running kernel twice as often."""

@@ -135,6 +135,13 @@ ACTIONS: Final = (
         TIME,
     ),
     _action(
+        "follow",
+        "full_stop",
+        "Follow",
+        "let the map go where each event is, or stay",
+        TIME,
+    ),
+    _action(
         "faster",
         "greater_than_sign",
         "Faster",
@@ -252,6 +259,7 @@ _SPELLED: Final = {
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "greater_than_sign": ">",
     "less_than_sign": "<", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓",
     "exclamation_mark": "!",
+    "full_stop": ".",
     "backslash": "\\",
 }  # fmt: skip
 

@@ -12,7 +12,7 @@ _WHAT: Final = {
     SourceKind.SCENARIO: "a scenario: its steps are played, not made",
     SourceKind.SIMULATE: "a simulation",
 }
-_ALWAYS: Final = frozenset({"undo", "redo", "play", "faster", "slower", "log"})
+_ALWAYS: Final = frozenset({"undo", "redo", "play", "faster", "slower", "follow", "log"})
 """What belongs to time but says for itself what it cannot do."""
 
 

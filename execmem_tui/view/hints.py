@@ -25,7 +25,7 @@ class Situation:
     """What the choice hangs on."""
 
     focus: str = "map"
-    """What has the keys: map, list."""
+    """What has the keys: map, list, help."""
     commanded: bool = True
     """The source takes commands."""
     followed: bool = False
@@ -86,6 +86,12 @@ def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
             Hint("s", "sort"),
             Hint("Esc", "back to the map", "stop"),
             *_named(actions, ("list", "find", "quit")),
+        )
+    if now.focus == "help":
+        return (
+            Hint("↑ ↓", "scroll"),
+            Hint("Esc", "back to the map", "stop"),
+            *_named(actions, ("quit",)),
         )
     wanted = [*_AFTER.get(now.last, ())]
     if now.commanded:

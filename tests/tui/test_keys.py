@@ -1,6 +1,7 @@
 """Every key of the registry is pressed, and does what it says or says why not."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from textual.pilot import Pilot
@@ -10,10 +11,11 @@ from execmem_tui.model.events import Failed
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
-from execmem_tui.view.actions import ACTIONS
+from execmem_tui.view.actions import ACTIONS, rebound
+from execmem_tui.view.keymaps import KEYMAPS
 from execmem_tui.view.paint import LensName
 from execmem_tui.view.timemap import Scale
-from tests.tui.driving import make_app, press, shown_text
+from tests.tui.driving import make_app, press, settle, shown_text
 
 MIB = 1 << 20
 Check = Callable[[ExecmemApp], bool]
@@ -80,6 +82,10 @@ SCRIPT: tuple[tuple[str, Check | str], ...] = (
     ("origin", lambda app: app.origin is not None),
     ("origin", lambda app: app.origin is None),
     ("first", lambda app: step(app) == 0),
+    ("follow", lambda app: app.follows),
+    ("step_on", MOVES),
+    ("follow", lambda app: not app.follows),
+    ("step_back", lambda app: step(app) == 0),
     ("step_on", lambda app: step(app) == 1),
     ("step_back", lambda app: step(app) == 0),
     ("last_step", lambda app: step(app) > 0),
@@ -403,3 +409,92 @@ async def test_lists_are_filtered_and_sorted() -> None:
         app.screen.query_one(Input).value = ""
         await press(pilot, "enter")
         assert app.filter == ""
+
+
+async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
+    """Fault 10: nothing was on the terminal until all was parsed."""
+    from execmem_tui.sources.base import Progress
+    from execmem_tui.tui.app import Opening
+    from execmem_tui.tui.opening import nothing
+
+    simulation = history()
+    go = threading.Event()
+
+    def reads() -> Iterator[Progress]:
+        yield Progress(fraction=0.25)
+        go.wait(30)
+        yield Progress(fraction=1.0, source=simulation)
+
+    app = ExecmemApp(
+        nothing("long.txt"),
+        theme="execmem-dark",
+        opening=Opening("long.txt", reads(), ("long.txt",)),
+    )
+    async with app.run_test(size=(100, 30)) as pilot:
+        for _ in range(100):
+            await pilot.pause()
+            if "25 %" in shown_text(app):
+                break
+        text = shown_text(app)
+        assert "opening long.txt" in text
+        assert "25 %" in text
+        assert "Esc stops" in text
+        assert "MODULE" not in text
+        go.set()
+        await settle(app)
+        await pilot.pause()
+        assert app.source is simulation
+        assert "MODULE" in shown_text(app)
+        assert "opening" not in shown_text(app)
+
+
+async def test_escape_leaves_what_was_not_opened_yet() -> None:
+    from execmem_tui.sources.base import Progress
+    from execmem_tui.tui.app import Opening
+    from execmem_tui.tui.opening import nothing
+
+    go = threading.Event()
+
+    def reads() -> Iterator[Progress]:
+        yield Progress(fraction=0.0)
+        go.wait(30)
+
+    app = ExecmemApp(nothing("x"), theme="execmem-dark", opening=Opening("x", reads(), ("x",)))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, "escape")
+    go.set()
+    assert app.return_value == 0
+
+
+async def test_a_source_begins_where_the_command_line_says() -> None:
+    from execmem_tui.tui.app import Start
+
+    simulation = history()
+    app = ExecmemApp(simulation, theme="execmem-dark", start=Start(step=9, at="jbd2"))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        assert simulation.history.step == 9
+        area = app.shown.snapshot.area_at(app.cursor)
+        assert area is not None
+        assert area.owner == "jbd2"
+
+
+@pytest.mark.parametrize("name", KEYMAPS)
+def test_presets_name_actions_and_clash_nowhere(name: str) -> None:
+    assert set(KEYMAPS[name]) <= {action.id for action in ACTIONS}
+    keys = [key for action in rebound(KEYMAPS[name]) for key in action.keys.split(",")]
+    assert len(set(keys)) == len(keys)
+    assert set("jklh") <= set(keys)
+
+
+async def test_keys_of_a_preset_work() -> None:
+    app = ExecmemApp(history(), theme="execmem-dark", keymap=KEYMAPS["less"])
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, "ctrl+home", "G")
+        assert app.source.history.at_end
+        await press(pilot, "z")
+        view = app.main.map.viewport
+        await press(pilot, "space")
+        assert not app.playing
+        assert app.main.map.viewport != view

@@ -34,7 +34,9 @@ class ChooseLayout(Dialog[Choice]):
     """
 
     def __init__(self, layout: Layout, do: Callable[[Choice], None]) -> None:
-        super().__init__("Choose a machine", do, "Enter boots · Tab next field · Esc leaves")
+        super().__init__(
+            "Choose a machine", do, "Tab next field · Enter opens a list, or boots · Esc leaves"
+        )
         known = layout.arch in architectures()
         self._arch = layout.arch if known else architectures()[0]
         names = [variant.name for variant in architecture(self._arch).variants]

@@ -278,7 +278,7 @@ class MainScreen(Screen[None]):
             return
         counters = self.shown.snapshot.counters
         now = Situation(
-            focus="list" if self.in_list else "map",
+            focus="list" if self.in_list else "help" if self.focused is self.help else "map",
             commanded=isinstance(self.source, Commanded),
             followed=isinstance(self.source, Followed),
             timed=self.shown.snapshot.steps > 0,

@@ -9,7 +9,6 @@ from execmem_tui.model.documents import document
 from execmem_tui.model.rules import (
     MODELS,
     READ,
-    Rule,
     Rules,
     canonical,
     differences,
@@ -17,6 +16,7 @@ from execmem_tui.model.rules import (
     rules_of,
     value_text,
 )
+from execmem_tui.model.versions import Rule
 from execmem_tui.view.kernels_table import difference_lines, kernel_lines, rules_lines
 
 

@@ -12,7 +12,7 @@ from execmem_tui.files.regular import named, open_file
 from execmem_tui.files.unpack import UnpackError
 from execmem_tui.model.errors import InputError, UnknownLayoutError
 from execmem_tui.model.numbers import hexadecimal
-from execmem_tui.model.rules import parse_version
+from execmem_tui.model.versions import parse_version
 
 FORMAT: Final = "vmalloc-vectors/1"
 _MAX_LINE: Final = 1 << 20

@@ -1,4 +1,4 @@
-"""Which rule holds from which kernel on: one record, and the only place that compares versions.
+"""Which rule holds from which kernel on: one record.
 
 Every rule is a named field of `Rules` whose metadata is its history: the value it takes, the version
 that begins it, and where that was read. Kernels that were read in full are `MODELS`; in part,
@@ -7,7 +7,6 @@ they get the value of the later one, so that something can be simulated, and `Ru
 the field so that nobody takes it for a fact.
 """
 
-import re
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
@@ -17,9 +16,16 @@ from attrs import field, fields, frozen
 
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.text import printable
-
-Version = tuple[int, int, int]
+from execmem_tui.model.versions import (
+    Rule,
+    Step,
+    Version,
+    number_of,
+    parse_version,
+    parsed,
+    since,
+    until,
+)
 
 MODELS: Final = ("6.12.107", "7.1.8")
 """Kernels whose ranges are known for every architecture and were checked field by field."""
@@ -43,7 +49,6 @@ READ: Final = (
 _METADATA: Final = "execmem_tui.rule"
 _NAMED: Final = 3
 """How many rules one line names."""
-_NUMBER: Final = re.compile(r"(\d{1,4})\.(\d{1,4})(?:\.(\d{1,5}))?(?![\d])")
 _VMALLOC: Final = "mm/vmalloc.c"
 _EXECMEM: Final = "mm/execmem.c"
 _X86: Final = ("x86",)
@@ -95,71 +100,10 @@ class JitMemory(StrEnum):
     """There is no JIT, or it has no trampolines."""
 
 
-@frozen
-class Step:
-    """One value of a rule and the version that begins it."""
-
-    since: str
-    """The first version that is known to follow it; "" is from the oldest on."""
-    value: Any
-    after: str = ""
-    """The last series known not to follow it, where that is not the one right before `since`."""
-
-    @property
-    def begins(self) -> str:
-        """Say which version begins it: "6.17", or "after 6.12, by 6.16" where only that is known."""
-        if self.after:
-            return f"after {self.after}, by {self.since}"
-        return self.since
-
-
-@frozen
-class Rule:
-    """The history of one field of `Rules`."""
-
-    name: str
-    what: str
-    """In a few words, for a table."""
-    steps: tuple[Step, ...]
-    """Ascending."""
-    source: str
-    """file: symbol, and how it is known where it was not read."""
-    scope: tuple[str, ...] = ()
-    """The architectures it concerns; () is all."""
-
-    def concerns(self, arch: str | None) -> bool:
-        """Whether it can make a difference on an architecture; None asks for all."""
-        return arch is None or not self.scope or arch in self.scope
-
-    def at(self, version: Version) -> tuple[Any, bool]:
-        """Return the value for a version, and whether it is known and not just the next one's."""
-        current = self.steps[0]
-        if current.since and version < _parsed(current.since):
-            return current.value, False
-        for step in self.steps[1:]:
-            if version >= _parsed(step.since):
-                current = step
-            elif step.after and version[:2] > _parsed(step.after)[:2]:
-                return step.value, False
-            else:
-                break
-        return current.value, True
-
-
 def _rule(
     what: str, source: str, *steps: Step, scope: tuple[str, ...] = ()
 ) -> Any:  # the type is that of the annotated field
     return field(metadata={_METADATA: (what, source, steps, scope)})
-
-
-def _since(version: str, *, after: str = "") -> tuple[Step, Step]:
-    """A rule that is off, and on from a version."""
-    return Step("", False), Step(version, True, after)
-
-
-def _until(version: str, *, after: str = "", first: str = "") -> tuple[Step, Step]:
-    """A rule that is on, and off from a version."""
-    return Step(first, True), Step(version, False, after)
 
 
 _TEXT, _KPROBES, _FTRACE, _BPF = (
@@ -182,16 +126,14 @@ class Rules:
     execmem: bool = _rule(
         "one allocator for executable memory",
         "mm/execmem.c, include/linux/execmem.h",
-        *_since("6.10"),
+        *since("6.10"),
     )
     split_modules: bool = _rule(
         "a module in seven regions, not two areas",
         "include/linux/module.h: enum mod_mem_type",
-        *_since("6.4"),
+        *since("6.4"),
     )
-    vmap_nodes: bool = _rule(
-        "vmap nodes with pools", f"{_VMALLOC}: vmap_init_nodes", *_since("6.9")
-    )
+    vmap_nodes: bool = _rule("vmap nodes with pools", f"{_VMALLOC}: vmap_init_nodes", *since("6.9"))
     decay_empties_short: bool = _rule(
         "decay empties a pool of 1 to 3 areas",
         f"{_VMALLOC}: decay_va_pool_node",
@@ -202,7 +144,7 @@ class Rules:
     padded_search: bool = _rule(
         "every search needs size + align - 1",
         f"{_VMALLOC}: find_vmap_lowest_match",
-        *_until("6.1", after="5.10"),
+        *until("6.1", after="5.10"),
     )
     purge_order: PurgeOrder = _rule(
         "order in which a purge gives back",
@@ -214,12 +156,12 @@ class Rules:
     alias_purge_full: bool = _rule(
         "an alias purge is a full one",
         f"{_VMALLOC}: _vm_unmap_aliases",
-        *_until("6.12", after="6.1"),
+        *until("6.12", after="6.1"),
     )
     vmalloc_events: bool = _rule(
         "trace events of vmalloc",
         "include/trace/events/vmalloc.h",
-        *_since("6.12", after="6.1"),
+        *since("6.12", after="6.1"),
     )
     failed_start: FailedStart = _rule(
         "va_start of a failed attempt",
@@ -230,17 +172,17 @@ class Rules:
     huge_size_per_node: bool = _rule(
         "huge mappings only from PMD size for each online node",
         f"{_VMALLOC}: __vmalloc_node_range",
-        *_until("6.16", after="6.12", first="6.1"),
+        *until("6.16", after="6.12", first="6.1"),
     )
     deferred_cleanup: bool = _rule(
         "an area without pages is cleaned up later",
         f"{_VMALLOC}: cleanup_vm_area",
-        *_since("6.19"),
+        *since("6.19"),
     )
     nonblocking_vmalloc: bool = _rule(
         "non-blocking vmalloc, without purge or notifier",
         f"{_VMALLOC}: alloc_vmap_area",
-        *_since("6.19"),
+        *since("6.19"),
     )
     rox_types: frozenset[ExecmemType] = _rule(
         "types in the ROX cache",
@@ -262,7 +204,7 @@ class Rules:
     rox_exact_retry: bool = _rule(
         "a cache block of the exact size is tried second",
         f"{_EXECMEM}: execmem_cache_populate",
-        *_since("6.17"),
+        *since("6.17"),
         scope=_X86,
     )
     rox_free_purges: int = _rule(
@@ -275,13 +217,13 @@ class Rules:
     rox_carves_at_once: bool = _rule(
         "populate and first carve in one critical section",
         f"{_EXECMEM}: execmem_cache_alloc",
-        *_since("7.1"),
+        *since("7.1"),
         scope=_X86,
     )
     rox_cleans_whole_areas: bool = _rule(
         "the cleaner drops whole vm areas only",
         f"{_EXECMEM}: execmem_cache_clean",
-        *_since("7.3.4"),
+        *since("7.3.4"),
         scope=_X86,
     )
     rox_blocks_flush: bool = _rule(
@@ -299,7 +241,7 @@ class Rules:
     idempotent_load: bool = _rule(
         "one load of a file at a time",
         "kernel/module/main.c: idempotent",
-        *_since("6.5"),
+        *since("6.5"),
     )
     alloc_rw: Writable = _rule(
         "what execmem_alloc_rw() makes writable",
@@ -312,19 +254,19 @@ class Rules:
     kprobes_rox: bool = _rule(
         "kprobe pages are ROX from the range",
         "arch/x86/mm/init.c: execmem_arch_setup; before, alloc_insn_page() called set_memory_rox()",
-        *_since("6.17"),
+        *since("6.17"),
         scope=_X86,
     )
     bpf_scratch_is_data: bool = _rule(
         "a trampoline is sized in MODULE_DATA, not BPF",
         "arch/x86/net/bpf_jit_comp.c: arch_bpf_trampoline_size",
-        *_since("7.3"),
+        *since("7.3"),
         scope=_X86,
     )
     dispatcher_image_in_vmalloc: bool = _rule(
         "the XDP dispatcher's rw image is vzalloc'ed",
         "kernel/bpf/dispatcher.c: bpf_dispatcher_change_prog",
-        *_since("7.3"),
+        *since("7.3"),
         scope=_X86,
     )
     trampoline_bytes_more: int = _rule(
@@ -337,7 +279,7 @@ class Rules:
     trampolines_outlive_update: bool = _rule(
         "an old BPF trampoline stays until every task has left it",
         "kernel/bpf/trampoline.c: bpf_trampoline_update (derived)",
-        *_since("7.2.13", after="7.2"),
+        *since("7.2.13", after="7.2"),
         scope=_X86,
     )
     clean_and_dirty_packs: bool | None = _rule(
@@ -356,7 +298,7 @@ class Rules:
     packs_beyond_x86: bool = _rule(
         "BPF packs on arm64, riscv and powerpc",
         "arch/*/net/bpf_jit*.c",
-        *_since("6.12", after="6.1"),
+        *since("6.12", after="6.1"),
         scope=(*_ARM64, *_RISCV, *_POWERPC),
     )
     loongarch_bpf: JitMemory = _rule(
@@ -369,19 +311,19 @@ class Rules:
     loongarch_data_window: bool = _rule(
         "a window of 1.75 GiB for module data",
         "arch/loongarch/mm/init.c: execmem_arch_setup",
-        *_since("7.2"),
+        *since("7.2"),
         scope=_LOONGARCH,
     )
     arm64_two_bases: bool = _rule(
         "module_direct_base and module_plt_base around the image",
         "arch/arm64/mm/init.c: module_init_limits; 6.5 to 6.11 second-hand",
-        *_since("6.5"),
+        *since("6.5"),
         scope=_ARM64,
     )
     arm64_vmemmap_at_end: bool = _rule(
         "VMALLOC_END lies under vmemmap, not at -(1 << (VA_BITS - 6)) - 256M",
         "arch/arm64/include/asm/pgtable.h: VMALLOC_END",
-        *_since("6.12", after="6.1"),
+        *since("6.12", after="6.1"),
         scope=_ARM64,
     )
     arm64_image_draw: bool = _rule(
@@ -393,31 +335,31 @@ class Rules:
     arm64_bpf_vmalloc: bool = _rule(
         "BPF programs by plain vmalloc(), an area each",
         "arch/arm64/net/bpf_jit_comp.c: bpf_jit_alloc_exec",
-        *_until("6.10"),
+        *until("6.10"),
         scope=_ARM64,
     )
     arm64_simulates_nop: bool = _rule(
         "a probe on a NOP takes no slot",
         "arch/arm64/kernel/probes/decode-insn.c",
-        *_since("6.16", after="6.12"),
+        *since("6.16", after="6.12"),
         scope=_ARM64,
     )
     s390_draws: bool = _rule(
         "1 to 1024 pages drawn on the start of the module area",
         "arch/s390/mm/init.c: execmem_arch_setup",
-        *_since("6.12", after="6.1"),
+        *since("6.12", after="6.1"),
         scope=_S390,
     )
     arm_module_plts: bool = _rule(
         "PLTs for modules (ARM_MODULE_PLTS)",
         "arch/arm/kernel/module-plts.c (commit 7d485f647c1f)",
-        *_since("4.1"),
+        *since("4.1"),
         scope=_ARM,
     )
     arm_vmalloc_to_ff8: bool = _rule(
         "VMALLOC_END at 0xff800000, not 0xff000000",
         "arch/arm/include/asm/pgtable.h: VMALLOC_END (commit 6ff0966052c4)",
-        *_since("4.4"),
+        *since("4.4"),
         scope=_ARM,
     )
     s390_module_pgprot: str = _rule(
@@ -430,25 +372,25 @@ class Rules:
     nios2_window: bool = _rule(
         "a window for modules, not kmalloc()",
         "arch/nios2/kernel/module.c: module_alloc; arch/nios2/mm/init.c: execmem_arch_setup",
-        *_since("6.12", after="6.1"),
+        *since("6.12", after="6.1"),
         scope=_NIOS2,
     )
     s390_below_image: bool = _rule(
         "modules and vmalloc lie right below the image",
         "arch/s390/boot/startup.c: setup_kernel_memory_layout",
-        *_since("6.10"),
+        *since("6.10"),
         scope=_S390,
     )
     riscv_kprobes_strict: bool = _rule(
         "kprobe pages are writable without STRICT_MODULE_RWX",
         "arch/riscv/mm/init.c: execmem_arch_setup",
-        *_since("7.3"),
+        *since("7.3"),
         scope=_RISCV,
     )
     riscv_call_ops: bool = _rule(
         "ftrace by call ops",
         "arch/riscv/kernel/ftrace.c",
-        *_since("6.16", after="6.12"),
+        *since("6.16", after="6.12"),
         scope=_RISCV,
     )
     riscv_bpf_trampolines: bool = _rule(
@@ -460,19 +402,19 @@ class Rules:
     powerpc_call_ops: bool = _rule(
         "ftrace by call ops and out-of-line stubs",
         "arch/powerpc/kernel/trace/ftrace.c",
-        *_since("6.16", after="6.12"),
+        *since("6.16", after="6.12"),
         scope=_POWERPC,
     )
     powerpc_bpf_trampolines: bool = _rule(
         "BPF trampolines",
         "arch/powerpc/net/bpf_jit_comp.c: arch_prepare_bpf_trampoline",
-        *_since("7.1", after="6.12"),
+        *since("7.1", after="6.12"),
         scope=_POWERPC,
     )
     marks_ro_after_init: bool = _rule(
         "module_mark_ro_after_init()",
         "kernel/module/main.c",
-        *_since("6.16", after="6.12"),
+        *since("6.16", after="6.12"),
     )
     failed_copy_leaks: bool = _rule(
         "a module whose sections cannot be copied leaks",
@@ -481,7 +423,7 @@ class Rules:
         Step("7.1", False, after="6.12"),
     )
     shared_fprobe_ops: bool = _rule(
-        "fprobes share one ftrace_ops", "kernel/trace/fprobe.c", *_since("6.19")
+        "fprobes share one ftrace_ops", "kernel/trace/fprobe.c", *since("6.19")
     )
     ftrace_trampoline: int = _rule(
         "bytes of an ftrace trampoline without registers",
@@ -491,12 +433,12 @@ class Rules:
         scope=_X86,
     )
     optimizer_thread: bool = _rule(
-        "the kprobe optimizer is a thread", "kernel/kprobes.c: kprobe_optimizer", *_since("7.0")
+        "the kprobe optimizer is a thread", "kernel/kprobes.c: kprobe_optimizer", *since("7.0")
     )
     pages_may_be_fewer: bool = _rule(
         "pages= may be smaller than the area",
         f"{_VMALLOC}: vrealloc",
-        *_since("7.2"),
+        *since("7.2"),
     )
     range_message: str = _rule(
         "text of a range that is full",
@@ -522,12 +464,12 @@ class Rules:
     @property
     def model(self) -> str:
         """The fully known kernel that these rules are told apart from."""
-        return MODELS[1] if self.version >= _parsed("6.13") else MODELS[0]
+        return MODELS[1] if self.version >= parsed("6.13") else MODELS[0]
 
     @property
     def newer_than_read(self) -> bool:
         """Whether no kernel this new was read."""
-        return self.version[:2] > _parsed(READ[-1])[:2]
+        return self.version[:2] > parsed(READ[-1])[:2]
 
     def differing(self, arch: str | None = None) -> tuple[Rule, ...]:
         """Return the rules in which this kernel differs from its model, for one architecture or all."""
@@ -545,9 +487,7 @@ class Rules:
     @property
     def short(self) -> str:
         """The version without what a distribution adds: 7.2.13 of 7.2.13+deb14-amd64."""
-        found = _NUMBER.match(self.kernel)
-        assert found is not None
-        return found[0]
+        return number_of(self.kernel)
 
     def sentence(self, arch: str | None = None) -> str:
         """Say in one line which rules apply, "" where the kernel is one of the models."""
@@ -571,25 +511,6 @@ def _some(found: tuple[Rule, ...], command: str) -> str:
     words = "; ".join(rule.what for rule in found[:_NAMED])
     more = len(found) - _NAMED
     return f"{words} and {more} more (execmem-tui {command})" if more > 0 else words
-
-
-def parse_version(text: str) -> Version:
-    """Return the numbers of a version or release; a patch level that is not told is 0.
-
-    Raises:
-        UnknownLayoutError: it does not begin with a version number.
-    """
-    found = _NUMBER.match(text)
-    if found is None:
-        raise UnknownLayoutError(
-            f"not a kernel version: {printable(text)!r}", hint="for example 6.12 or 7.1"
-        )
-    return int(found[1]), int(found[2]), int(found[3] or 0)
-
-
-@cache
-def _parsed(version: str) -> Version:
-    return parse_version(version)
 
 
 def canonical(version: str) -> str:

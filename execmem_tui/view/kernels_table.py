@@ -2,7 +2,12 @@
 
 from collections.abc import Iterable
 
-from execmem_tui.model.rules import Rule, Rules, differences, value_text
+from execmem_tui.model.rules import (
+    Rules,
+    differences,
+    value_text,
+)
+from execmem_tui.model.versions import Rule
 from execmem_tui.view.ranges_table import columns
 
 

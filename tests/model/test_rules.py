@@ -13,11 +13,11 @@ from execmem_tui.model.rules import (
     Writable,
     canonical,
     differences,
-    parse_version,
     rules,
     rules_of,
     rules_told,
 )
+from execmem_tui.model.versions import parse_version
 
 TEXT, KPROBES, FTRACE, BPF = list(ExecmemType)[:4]
 

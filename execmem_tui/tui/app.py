@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from attrs import frozen
 from textual import events
@@ -28,6 +28,7 @@ from execmem_tui.files.memory import remember, remembered
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
@@ -63,6 +64,9 @@ from execmem_tui.view.axis import MapView
 from execmem_tui.view.foretell import PAINT as PREVIEW
 from execmem_tui.view.foretell import foretold
 from execmem_tui.view.paint import KINDS, LensName, OwnerLens, Paint, ReachLens, parse_filter
+
+if TYPE_CHECKING:
+    from execmem_tui.view.difference import DifferenceLens
 
 
 def _given() -> Any:
@@ -182,6 +186,9 @@ class ExecmemApp(App[int]):
         self.failure: Exception | None = None
         """Why the first source could not be opened."""
         self._reach_lens: ReachLens | None = None
+        self._difference: DifferenceLens | None = None
+        """Of the pinned moment."""
+        self.pinned: Snapshot | None = None
         self._early: list[events.Key] = []
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
@@ -323,7 +330,26 @@ class ExecmemApp(App[int]):
                 if self._reach_lens.layout is not layout:
                     self._reach_lens = ReachLens(layout, origin)
                 return Paint(lens=self._reach_lens, filter=wanted)
+        if self.lens is LensName.DIFFERENCE and self.pinned is not None:
+            return Paint(lens=self._difference_for(self.pinned, snapshot.layout), filter=wanted)
         return Paint(filter=wanted) if wanted else KINDS
+
+    def pin(self, snapshot: Snapshot | None) -> None:
+        """Compare with a moment from here on; with None, no more."""
+        self.pinned = snapshot
+        wanted = LensName.KIND if snapshot is None else LensName.DIFFERENCE
+        if self.lens is wanted:
+            self._paint_anew()
+        self.lens = wanted
+
+    def _difference_for(self, pinned: Snapshot, layout: Layout) -> "DifferenceLens":
+        """Return the one lens of a pin on a layout: what blocks remember of it holds."""
+        from execmem_tui.view.difference import DifferenceLens
+
+        lens = self._difference
+        if lens is None or lens.before is not pinned or lens.layout is not layout:
+            lens = self._difference = DifferenceLens(pinned, layout)
+        return lens
 
     def _paint_anew(self) -> None:
         snapshot = self.shown.snapshot

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 from textual.screen import Screen
 
 from execmem_tui.model.areas import Area
+from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Progress, Source
 from execmem_tui.tui.shown import Shown
@@ -28,6 +29,8 @@ class Stage(Protocol):
     """Where reach counts from; None is kernel text."""
     lens: LensName
     """What colour tells."""
+    pinned: Snapshot | None
+    """The moment that the lens *difference* compares with."""
     filter: str
     """What is asked for, as typed; the rest is dimmed. "" asks for all."""
     follows: bool
@@ -59,6 +62,9 @@ class Stage(Protocol):
 
     def look_at(self, address: Address, *, pane: int | None = None) -> None:
         """Put the cursor on an address, in a pane."""
+
+    def pin(self, snapshot: Snapshot | None) -> None:
+        """Compare with a moment from here on; with None, no more."""
 
     def foretell(self, areas: Sequence[Area]) -> None:
         """Show on the map, dashed, what would lie where; nothing for the map as it is."""

@@ -200,6 +200,13 @@ ACTIONS: Final = (
         LOOK,
     ),
     _action(
+        "pin",
+        "equals_sign",
+        "Pin",
+        "pin this moment and compare others with it; at the pinned moment, let it go",
+        LOOK,
+    ),
+    _action(
         "findings",
         "asterisk",
         "Findings",

@@ -143,6 +143,7 @@ ELSEWHERE = {
     "suspend": "test_ctrl_z_suspends",
     "quit": "test_q_leaves",
     "findings": "tests/tui/test_why.py",
+    "pin": "tests/tui/test_time.py",
 }
 
 

@@ -32,6 +32,8 @@ class Form(StrEnum):
     JIT_LIMIT = "errno 524"
     """ENOTSUPP of the BPF JIT: bpf_jit_limit is reached (kernel/bpf/core.c: bpf_jit_charge_modmem)."""
     PERCPU = "percpu"
+    DUPLICATES = "module statistics"
+    """What duplicate loads wasted (debugfs modules/stats: kernel/module/stats.c)."""
     NOT_SPACE = "not space"
     """A text that is taken for a lack of space and is none; `why` says what it is."""
     NOTE = "note"
@@ -205,6 +207,14 @@ def _frame(found: re.Match[str], blank: Record) -> Record:
     )
 
 
+def _inserted(found: re.Match[str], blank: Record) -> Record:
+    return evolve(blank, form=Form.NO_MEMORY, module=_name(found[1]), why="cannot allocate memory")
+
+
+def _wasted(found: re.Match[str], blank: Record) -> Record:
+    return evolve(blank, form=Form.DUPLICATES, size=int(found[1]))
+
+
 def _zero(_: re.Match[str], blank: Record) -> Record:
     return evolve(blank, form=Form.NO_MEMORY, size=0, why="asked for 0 bytes")
 
@@ -294,6 +304,20 @@ _FORMS: Final = tuple(
         ("out of vmalloc space", r"\ballocation failed: out of vmalloc space\b", _space),
         ("524", r"\b(?:errno|error|code:?|err=-?|= -)\s*524\b|\bENOTSUPP\b.{0,40}524", _limit),
         ("unknown error 524", r"\bUnknown error 524\b", _limit),
+        ("-524", r"(?:^|[\s=:(])-524\b", _limit),
+        (
+            "mm/vmalloc.c",
+            # WARN_ON_ONCE(!size) is the only warning of that function
+            r"WARNING: .{0,80}\bat mm/vmalloc\.c:\d+ __vmalloc_node_range",
+            _zero,
+        ),
+        (
+            "allocate memory",
+            r"(?:could not|can't) insert(?: module)? '?([\w./-]{1,80})'?: Cannot allocate memory",
+            _inserted,
+        ),
+        ("out of memory", r"could not insert '([\w-]{1,60})': Out of memory", _inserted),
+        ("wasted", r"\bvirtual memory wasted bytes\s+(\d{1,20})", _wasted),
         (
             "percpu",
             r"\bpercpu: allocation failed, size=(\d{1,12}) align=(\d{1,12})",
@@ -392,9 +416,38 @@ def _record(number: int, text: str) -> Record | None:
     return None
 
 
+_BEGINS: Final = (
+    "vmalloc_node_range for size",
+    "vmap allocation for size",
+    "vmalloc error: size",
+    "vmalloc: allocation failure",
+    "out of range",
+    "overflow in relocation",
+    "section ",
+    "relocation ",
+    "can not be addressed",
+    "likely not compiled",
+    "allocation failed: out of",
+)
+"""Of a message that a mail program may have cut in two."""
+
+
 def parse_failures(lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
-    """Yield the records of a log in its order, cheaply passing over all other lines."""
+    """Yield the records of a log in its order, cheaply passing over all other lines.
+
+    A message that was wrapped is read with the line after it.
+    """
+    cut: tuple[int, str] | None = None
     for number, text in lines:
         found = _record(number, text)
+        if cut is not None and (found is None or found.form is Form.NOTE):
+            whole = _record(cut[0], f"{cut[1].rstrip()} {_HEAD.sub('', text)}")
+            if whole is not None and whole.form is not Form.NOTE:
+                yield whole
+                cut = None
+                continue
+        cut = None
         if found is not None:
             yield found
+        elif any(word in text for word in _BEGINS):
+            cut = number, text

@@ -297,6 +297,25 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
         {"verdict": Verdict.NOT_SPACE},
     ),
     (
+        "ppc64-zero-size, the warning alone",
+        (
+            "WARNING: CPU: 1 PID: 9 Comm: modprobe at mm/vmalloc.c:3769 __vmalloc_node_range_noprof+0x1/0x2\n"
+            "execmem: unable to allocate memory"
+        ),
+        {"verdict": Verdict.ZERO_SIZE},
+    ),
+    (
+        "mips-defaults-missing",
+        "modprobe: ERROR: could not insert 'mt7621_nand': Cannot allocate memory",
+        {"verdict": Verdict.CANNOT_TELL, "name": "mt7621_nand"},
+    ),
+    (
+        "vm-255-vcpu-waste",
+        "         Total virtual memory wasted bytes    14588526272",
+        {"verdict": Verdict.DUPLICATE_LOADS, "asker": AskerKind.MODULE_LOADER},
+    ),
+    ("524 as a return value", "bpf(BPF_PROG_LOAD) = -524", {"verdict": Verdict.JIT_LIMIT}),
+    (
         "2.6",
         "allocation failed: out of vmalloc space - use vmalloc=<size> to increase size.",
         {"verdict": Verdict.CANNOT_TELL, "era": "2.6"},
@@ -456,3 +475,16 @@ def test_a_log_without_failures_has_no_findings() -> None:
     text = "usb 1-1: new device\nCPU: 0 PID: 1 Comm: init Not tainted 6.1.0 #1\n foo+0x1/0x2"
     assert findings(text) == []
     assert all(each.form is Form.NOTE for each in parse_failures(lines(text)))
+
+
+@pytest.mark.parametrize("head", ["", "> ", "[  500.000001] ", "Nov 28 14:19:01 box kernel: "])
+def test_a_message_that_a_mail_program_wrapped(head: str) -> None:
+    text = (
+        f"{head}vmalloc_node_range for size 33619968 failed: Address range restricted to\n"
+        f"{head}0xffff800082640000 - 0xffff800084650000\n"
+        f"{head}insmod: vmalloc error: size 33554432, vm_struct allocation failed, mode:0xcc0"
+    )
+    found = findings(text)
+    assert [(each.padded, each.requested, each.line) for each in found] == [(33619968, 33554432, 1)]
+    cut = f"{head}drv: section 29 reloc 0 sym '': relocation 42 out of range\n{head}(0xc2ab9be8 -> 0x7fad5998)"
+    assert value(finding(cut), "past") == 50217552

@@ -20,6 +20,12 @@ from execmem_tui.model.rules import rules_told
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 
+_ASKERS: Final = {
+    Form.JIT_LIMIT: AskerKind.BPF,
+    Form.DUPLICATES: AskerKind.MODULE_LOADER,
+    Form.PERCPU: AskerKind.PERCPU,
+}
+"""Messages that tell who asked by themselves."""
 _PAGES: Final = (4096, 8192, 16384, 65536)
 
 
@@ -163,10 +169,10 @@ class Diagnosis:
             if hint is not None and hint.module is not None:
                 module = hint.module
             return Asker(AskerKind.MODULE_LOADER, module)
-        if incident.form is Form.JIT_LIMIT:
-            return Asker(AskerKind.BPF)
-        if incident.form is Form.PERCPU:
-            return Asker(AskerKind.PERCPU)
+        if incident.form in _ASKERS:
+            return Asker(_ASKERS[incident.form])
+        if incident.module is not None:
+            return Asker(AskerKind.UNKNOWN, incident.module)
         asked = who_asked(incident.frames)
         if asked.kind is AskerKind.UNKNOWN and (incident.task or "").startswith("vmalloc_test"):
             return Asker(AskerKind.VMALLOC, "vmalloc_test")

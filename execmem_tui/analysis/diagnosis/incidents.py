@@ -32,6 +32,8 @@ class Incident:
     """Exclusive, though kernels print some ends inclusive."""
     task: str | None = None
     why: str = ""
+    module: str | None = None
+    """That could not be inserted."""
     release: str | None = None
     frames: tuple[Record, ...] = ()
     relocation: Record | None = None
@@ -59,14 +61,20 @@ def _begin(record: Record) -> Incident:
     if record.form is Form.NO_HOLE:
         return evolve(base, padded=record.size, start=record.start, end=end)
     if record.form is Form.NO_MEMORY:
-        return evolve(base, requested=record.size, align=record.align, task=record.task)
+        return evolve(
+            base,
+            requested=record.size,
+            align=record.align,
+            task=record.task,
+            module=record.module,
+        )
     if record.form is Form.RELOCATION:
         return evolve(base, relocation=record)
-    if record.form is Form.EXECMEM:
-        return evolve(base, execmem=True)
+    if record.form is Form.DUPLICATES:
+        return evolve(base, why=f"{record.size:,}")
     if record.form is Form.PERCPU:
         return evolve(base, requested=record.size, align=record.align)
-    return base
+    return evolve(base, execmem=record.form is Form.EXECMEM)
 
 
 def _joined(before: Incident, record: Record) -> Incident | None:

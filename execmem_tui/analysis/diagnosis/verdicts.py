@@ -26,6 +26,9 @@ _SNAPSHOT: Final = (
     "/proc/kallsyms",
     "the boot configuration",
 )
+_ONE_LOAD: Final = (
+    "a kernel that loads a file once (idempotent finit_module, 6.5), or udev with fewer workers"
+)
 _CANNOT_FILL: Final = 20
 """A range of more than 2^20 times the request is not filled by anything a machine has."""
 _TINY: Final = 256
@@ -345,6 +348,18 @@ def _cannot_be_full(case: Case) -> Judgement | None:
 def _duplicates(case: Case) -> Judgement | None:
     incident = case.incident
     tasks = len(set(incident.tasks))
+    if incident.form is Form.DUPLICATES:
+        return Judgement(
+            verdict=Verdict.DUPLICATE_LOADS,
+            evidence=(
+                (
+                    f"loads that came to nothing took {incident.why} bytes for a while: the same modules,"
+                    " requested once per CPU"
+                ),
+            ),
+            remedy=_ONE_LOAD,
+            collect=_SNAPSHOT,
+        )
     if not case.wants_module_area or case.asker.kind is not AskerKind.MODULE_LOADER:
         return None
     if incident.times < _MANY or (incident.tasks and tasks < _MANY):
@@ -361,8 +376,7 @@ def _duplicates(case: Case) -> Judgement | None:
                 " the kernel sees that it is a duplicate"
             ),
         ),
-        remedy="a kernel that loads a file once (idempotent finit_module, 6.4), or udev with"
-        " fewer workers",
+        remedy=_ONE_LOAD,
         collect=("debugfs modules/stats", *_SNAPSHOT),
     )
 

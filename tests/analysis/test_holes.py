@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from execmem_tui.analysis.holes import HoleIndex, meters, tallies
 from execmem_tui.history import History
+from execmem_tui.model.areas import AreaState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from tests.layouts import PAGE, make_area, make_layout
@@ -96,3 +97,10 @@ def test_tallies_are_the_sums(snapshot: Snapshot) -> None:
     spilled = make_area(3, 2, fallback=True)
     found = tallies(History(make_layout(), [spilled]).snapshot())[ExecmemType.BPF]
     assert (found.areas, found.used, found.spilled) == (1, 3 * PAGE, 1)
+
+
+def test_what_waits_for_a_purge_counts_with_its_guard() -> None:
+    """The guard is as unusable as the rest until the purge: nr_lazy counts it too."""
+    area = evolve(make_area(4, 3), guard=PAGE, state=AreaState.LAZY)
+    snapshot = History(make_layout(), [area]).snapshot()
+    assert meters(snapshot)[ExecmemType.MODULE_TEXT].lazy == area.size + PAGE

@@ -139,6 +139,15 @@ def _init_reversed(lines: list[str]) -> None:
     _swap(lines, frees[0], frees[1])
 
 
+def _init_by_two(lines: list[str]) -> None:
+    """One work item frees all of a module's init memory."""
+    begin = next(n for n, text in enumerate(lines) if "module_load:" in text)
+    frees = [
+        n for n in range(begin, begin + 40) if "kworker" in lines[n] and "va_start=0xbf" in lines[n]
+    ]
+    lines[frees[1]] = re.sub(r"kworker/\S+?-(\d+)", "kworker/7:7-77", lines[frees[1]])
+
+
 def _purge_added(lines: list[str]) -> None:
     at = next(n for n, text in enumerate(lines) if "module_load:" in text)
     head = lines[at].partition("module_load:")[0]
@@ -151,6 +160,7 @@ def _purge_added(lines: list[str]) -> None:
         (_bigger, "loader sequence", 1),
         (_unload_reversed, "loader unload", 1),
         (_init_reversed, "loader init frees", 1),
+        (_init_by_two, "loader init frees", 1),
         (_purge_added, "loader purges", 0),
     ],
 )

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from queue import Empty, SimpleQueue
+from threading import Thread
 from typing import Any, Final
 
 from attrs import frozen
@@ -24,6 +26,8 @@ _CHUNK: Final = 10
 """Seeds of one task: enough to make the way to another process cheap, few enough for a lively
 progress bar."""
 
+Done = tuple[list["Draw"], int]
+"""Some draws, and the work that they took."""
 Progress = Callable[[int, int], None]
 """Called with the seeds done and all of them."""
 
@@ -171,18 +175,13 @@ def sweep(
         )
     collect = partial(_collect, found=found, total=len(seeds), work=work, progress=progress)
     run_some = partial(draws, scenario, settings, limit)
-    if jobs == 1 and cluster is None:
+    if cluster is not None:
+        remote = partial(_spread, run_some, tasks, cluster=cluster, timeout=timeout)
+        collect(_patiently(remote, timeout, f"the cluster at {printable(cluster)}"))
+    elif jobs == 1:
         collect(map(run_some, tasks))
     else:
-        from joblib import Parallel, delayed  # 0.1 s that no other command needs
-
-        with _backend(cluster, jobs, timeout):
-            parallel = Parallel(
-                n_jobs=jobs if cluster is None else -1,
-                return_as="generator_unordered",
-                batch_size=1,
-            )
-            collect(parallel(delayed(run_some)(task) for task in tasks))
+        collect(_spread(run_some, tasks, jobs=jobs))
     found.sort(key=_seed)
     return Sweep(scenario=scenario.name, draws=tuple(found))
 
@@ -200,6 +199,52 @@ def _collect(
         work.spend(done)
         if progress is not None:
             progress(len(found), total)
+
+
+def _spread(
+    run_some: Callable[[range], Done],
+    tasks: list[range],
+    *,
+    jobs: int = -1,
+    cluster: str | None = None,
+    timeout: float = 0,
+) -> Iterator[Done]:
+    """Yield the results of the tasks as other processes have them."""
+    from joblib import Parallel, delayed  # 0.1 s that no other command needs
+
+    with _backend(cluster, jobs, timeout):
+        parallel = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1)
+        yield from parallel(delayed(run_some)(task) for task in tasks)
+
+
+def _patiently(results: Callable[[], Iterator[Done]], timeout: float, who: str) -> Iterator[Done]:
+    """Yield what another thread gets, and wait for each no longer than `timeout` seconds.
+
+    distributed itself waits for ever for a scheduler that accepts and says nothing.
+    """
+    queue: SimpleQueue[Done | BaseException | None] = SimpleQueue()
+
+    def work() -> None:
+        try:
+            for each in results():
+                queue.put(each)
+            queue.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            queue.put(error)
+
+    Thread(target=work, daemon=True).start()
+    while True:
+        try:
+            found = queue.get(timeout=timeout)
+        except Empty:
+            raise SourceError(
+                f"{who} said nothing for {timeout:g} s", hint="--timeout waits longer"
+            ) from None
+        if found is None:
+            return
+        if isinstance(found, BaseException):
+            raise found
+        yield found
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import IO, Final
 from attrs import frozen
 
 from execmem_tui.files.regular import open_file
+from execmem_tui.kernel.reasons import why_refused
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
@@ -59,7 +60,7 @@ def read_ranges(kcore: Path, symbols: Iterable[Address]) -> KernelRanges:
                     if found:
                         return KernelRanges(ranges=found)
     except OSError as error:
-        return KernelRanges(ranges={}, why=f"{kcore.name}: {error.strerror}")
+        return KernelRanges(ranges={}, why=f"{kcore.name}: {why_refused(error)}")
     except InputError as error:
         return KernelRanges(ranges={}, why=f"{kcore.name}: {error.message}")
     what = printable(kcore.name, 40)

@@ -38,12 +38,15 @@ def lockdown(root: Path = _ROOT) -> str:
 
 def why_refused(error: OSError, root: Path = _ROOT) -> str:
     """Return one printable clause: what the system said, and what it takes."""
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or error.errno == errno.EINVAL:
+        # a locked down tracefs says EINVAL to mkdir (fs/tracefs/inode.c, kernel/trace/trace.c)
         said = error.strerror or "not permitted"
         if os.geteuid() != 0:
-            return f"{said}: it takes root"
+            return f"{said}: it takes root" if isinstance(error, PermissionError) else said
         level = lockdown(root)
-        return f"the kernel is locked down ({level})" if level else f"{said}, though this is root"
+        if level:
+            return f"the kernel is locked down ({level})"
+        return f"{said}, though this is root" if isinstance(error, PermissionError) else said
     if error.errno in _NOT_THERE:
         return "it is not there"
     if error.errno == errno.EROFS:

@@ -5,6 +5,8 @@ Each event carries its exact effect on the map as whole areas: `removed` were th
 be undone as well as done.
 """
 
+from typing import Final
+
 from attrs import frozen
 
 from execmem_tui.model.areas import Area
@@ -54,6 +56,8 @@ class Allocated(Event):
         area = self.area
         kind = area.type.name if area.type is not None else "vmalloc"
         what = f"{kind} {format_size(self.requested)} {area.owner or ''}".rstrip()
+        if area.owner is None and area.type is not None:  # several consumers ask for the same range
+            what = f"executable memory {format_size(self.requested)}, whose is not known yet"
         return (
             f"alloc {area.start:x} {f'FALLBACK {what}: {self.reason}' if self.fallback else what}"
         )
@@ -96,19 +100,24 @@ class Freed(Event):
         return f"free {self.area.start:x} {self.area.name}"
 
 
+UNSAID: Final = "unknown"
+"""The kind of a purge that was only seen, not made."""
+
+
 @frozen(kw_only=True)
 class Purged(Event):
     """Lazy space became reusable; part of it may have been parked in node pools."""
 
     kind: str
-    """aliases, drain, reclaim or shrink (vmalloc.c); unknown for a live kernel that does not say."""
+    """aliases, drain, reclaim or shrink (vmalloc.c); `UNSAID` for a live kernel that does not say."""
     purged: int
     """Count of lazy areas given back or pooled."""
 
     @property
     def text(self) -> str:
-        """``purge aliases 3``."""
-        return f"purge {self.kind}: {self.purged} area{'' if self.purged == 1 else 's'}"
+        """``purge aliases: 3 areas``; of a kernel that does not say its kind ``purge: 3 areas``."""
+        kind = "purge" if self.kind == UNSAID else f"purge {self.kind}"
+        return f"{kind}: {self.purged} area{'' if self.purged == 1 else 's'}"
 
 
 @frozen(kw_only=True)

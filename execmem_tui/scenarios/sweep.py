@@ -22,6 +22,8 @@ from execmem_tui.scenarios.settings import Settings
 
 MAX_SEEDS: Final = 1_000_000
 MEASURES: Final = ("fallbacks", "failures", "largest_hole")
+_GRACE: Final = 3.0
+"""Seconds."""
 _CHUNK: Final = 10
 """Seeds of one task: enough to make the way to another process cheap, few enough for a lively
 progress bar."""
@@ -235,7 +237,7 @@ def _patiently(results: Callable[[], Iterator[Done]], timeout: float, who: str) 
     Thread(target=work, daemon=True).start()
     while True:
         try:
-            found = queue.get(timeout=timeout)
+            found = queue.get(timeout=timeout + _GRACE)  # it may give up by itself, and says why
         except Empty:
             raise SourceError(
                 f"{who} said nothing for {timeout:g} s", hint="--timeout waits longer"

@@ -27,7 +27,7 @@ from execmem_tui.kernel.tracefs import TraceInstance, find_tracing
 from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
-from execmem_tui.model.events import Event, Noted
+from execmem_tui.model.events import Event, Noted, Purged
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 from execmem_tui.owners.attribute import grouped
@@ -123,7 +123,7 @@ class Live:
             self._lines += len(lines)
             for line in trace_events("trace_pipe", numbered):
                 step = self._events.take(line)
-                if step is not None:
+                if step is not None and not _is_idle(step):
                     found.append(self._shown(step))
         except (InputError, OSError) as error:
             self.close()
@@ -190,6 +190,11 @@ class Live:
                 self._refused.get(VMALLOCINFO, ""),
             ),
         )
+
+
+def _is_idle(event: Event) -> bool:
+    """Whether a purge found nothing: every set_memory_*() makes some."""
+    return isinstance(event, Purged) and not event.purged
 
 
 def _moving_symbols(path: str, lines: Lines) -> list[Symbol]:

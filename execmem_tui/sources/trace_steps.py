@@ -12,7 +12,7 @@ from attrs import define, evolve, field, frozen
 from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, HEADER, LOST, PURGE, seconds_of
 from execmem_tui.formats.trace import Event as TraceEvent
 from execmem_tui.model.areas import Area, AreaState
-from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted, Purged
+from execmem_tui.model.events import UNSAID, Allocated, Event, Failed, Freed, Noted, Purged
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
@@ -268,11 +268,11 @@ class TraceEvents:
     def _purge(self, line: TraceEvent, moved: Moved | None) -> Event:
         if moved is not None:
             if not moved:
-                return Purged(time=seconds_of(line), kind="unknown", purged=0)
+                return Purged(time=seconds_of(line), kind=UNSAID, purged=0)
             removed, added, lazy = self._moved(moved)
             return Purged(
                 time=seconds_of(line),
-                kind="unknown",
+                kind=UNSAID,
                 purged=lazy,
                 removed=_ascending(removed),
                 added=_ascending(added),
@@ -288,7 +288,7 @@ class TraceEvents:
         for at in gone:
             del self._waiting[at]
         areas = tuple(area for at in sorted(gone) for area in self._held.pop(at))
-        return Purged(time=seconds_of(line), kind="unknown", purged=len(gone), removed=areas)
+        return Purged(time=seconds_of(line), kind=UNSAID, purged=len(gone), removed=areas)
 
     def _other(self, line: TraceEvent) -> Event | None:
         name, _, text = line[5].partition(": ")

@@ -78,13 +78,17 @@ def test_lockdown(tmp_path: Path, state: str | None, cmdline: str | None, level:
 
 def test_reasons_are_true(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     denied = PermissionError(errno.EACCES, "Permission denied")
+    senseless = OSError(errno.EINVAL, "Invalid argument")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert why_refused(denied, tmp_path) == "Permission denied: it takes root"
+    assert why_refused(senseless, tmp_path) == "Invalid argument"
     monkeypatch.setattr(os, "geteuid", lambda: 0)
+    assert why_refused(senseless, tmp_path) == "Invalid argument"
     assert why_refused(denied, tmp_path) == "Permission denied, though this is root"
     (tmp_path / "proc").mkdir()
     (tmp_path / "proc" / "cmdline").write_text("lockdown=integrity\n")
     assert why_refused(denied, tmp_path) == "the kernel is locked down (integrity)"
+    assert why_refused(senseless, tmp_path) == "the kernel is locked down (integrity)"
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert why_refused(denied, tmp_path) == "Permission denied: it takes root"
     assert why_refused(OSError(errno.ENOENT, "No such file"), tmp_path) == "it is not there"

@@ -196,6 +196,17 @@ def test_a_traced_area_that_is_shown_otherwise_can_be_freed(proc: Path, tracing:
     live.close()
 
 
+def test_purges_that_find_nothing_are_not_told(
+    proc: Path, tracing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = Live(proc, tracing)
+    empty = "start=0xffffffffffffffff end=0x0000000000000000 num_purged=0"
+    lines = [f"a-1 [000] ..... 1.0: purge_vmap_area_lazy: {empty}"]
+    monkeypatch.setattr(TraceInstance, "read", lambda _: lines)
+    assert live.read() == []
+    live.close()
+
+
 def test_a_list_that_cannot_be_read_to_its_end_is_unknown(
     proc: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

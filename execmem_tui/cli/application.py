@@ -128,6 +128,24 @@ def _run_screen(args: argparse.Namespace, config: Config) -> int:
     return run_opening(opening, theme=theme, keymap=config.keys, start=start)
 
 
+def take_tour(name: str, config: Config, theme: str | None = None) -> int:
+    """Show a tour on the screen, beginning where it was left.
+
+    Raises:
+        UsageError: there is none of that name.
+        InputError: its file is broken.
+    """
+    from execmem_tui.tours.reader import open_tour
+    from execmem_tui.tours.run import TourRun
+    from execmem_tui.tui.app import Start, run_app
+
+    source = TourRun(
+        open_tour(name)
+    ).source  # what is wrong with it is said before the screen comes
+    start = Start(tour=name)
+    return run_app(source, theme=theme or config.theme, keymap=config.keys, start=start)
+
+
 def _boot(args: argparse.Namespace) -> "Iterator[Progress]":
     """Simulate what the command line names until it has booted: after the first paint, off the event loop."""
     from execmem_tui.sources.base import Progress

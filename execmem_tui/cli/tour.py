@@ -2,6 +2,8 @@
 
 import argparse
 
+from execmem_tui.cli.application import has_terminal, take_tour
+from execmem_tui.cli.config import user_config
 from execmem_tui.cli.output import write_lines
 from execmem_tui.model.errors import UsageError
 
@@ -10,7 +12,7 @@ HELP = "a guided tour: what is said, what the simulator does, what you guess fir
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the tour, --notes and --again."""
+    """Add the tour and --notes."""
     parser.add_argument(
         "name",
         metavar="NAME",
@@ -25,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read it out."""
+    """Take it on the screen; into a pipe, or with --notes, print it."""
     if args.name is None:
         if args.notes:
             raise UsageError("--notes needs the name of a tour")
@@ -33,6 +35,8 @@ def run(args: argparse.Namespace) -> int:
 
         args.json = False
         return list_tours(args)
+    if not args.notes and has_terminal():
+        return take_tour(args.name, user_config(None))
     from execmem_tui.tours.reader import open_tour
     from execmem_tui.view.tour_text import script
 

@@ -53,6 +53,7 @@ from execmem_tui.tui.themes import (
     users,
 )
 from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
+from execmem_tui.tui.touring import TourActions
 from execmem_tui.tui.why import WhyActions
 from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.events import EventsView
@@ -63,7 +64,9 @@ from execmem_tui.view.actions import rebound
 from execmem_tui.view.axis import MapView
 from execmem_tui.view.foretell import PAINT as PREVIEW
 from execmem_tui.view.foretell import foretold
+from execmem_tui.view.light import Light
 from execmem_tui.view.paint import KINDS, LensName, OwnerLens, Paint, ReachLens, parse_filter
+from execmem_tui.view.tour_card import Card
 
 if TYPE_CHECKING:
     from execmem_tui.view.difference import DifferenceLens
@@ -101,6 +104,8 @@ class Start:
     step: int | None = None
     at: str | None = None
     """A place as `g` takes it."""
+    tour: str | None = None
+    """A tour to take: its name, or a file."""
 
 
 class ExecmemApp(App[int]):
@@ -172,6 +177,7 @@ class ExecmemApp(App[int]):
         self.look = LookActions(self)
         self.opens = OpenActions(self)
         self.whys = WhyActions(self)
+        self.tours = TourActions(self)
         self._player: Timer | None = None
         self._follower: Timer | None = None
         self._opening: Job | None = None
@@ -207,7 +213,9 @@ class ExecmemApp(App[int]):
     def get_default_screen(self) -> MainScreen:
         """Return the main screen, bound to the application's attributes."""
         cls = ExecmemApp
-        screen = MainScreen((self.kernel, self.time, self.look, self.opens, self.whys, self))
+        screen = MainScreen(
+            (self.kernel, self.time, self.look, self.opens, self.whys, self.tours, self)
+        )
         return screen.data_bind(
             cls.source,
             cls.shown,
@@ -417,6 +425,8 @@ class ExecmemApp(App[int]):
                 self.time.seek(start.step)
             if start.at is not None:
                 self.look.goto(start.at)
+            if start.tour is not None:
+                self.tours.begin(start.tour)
 
     def seek_time(self, seconds: float) -> None:
         """Go to the last event up to a time of the trace's clock."""
@@ -427,6 +437,31 @@ class ExecmemApp(App[int]):
         if pane is not None:
             self.pane = pane
         self.main.map.look_at(address)
+
+    def guide(self, card: Card | None, light: Light) -> None:
+        """Show the card of a tour, or none, and light the map."""
+        self.main.card = card
+        self.main.map.light = light
+
+    def open_fold(self) -> None:
+        """Show the rows of the fold under the cursor."""
+        self.main.map.action_open_fold()
+
+    def watch_shown(self) -> None:
+        """A tour looks whether its goal is reached."""
+        self.tours.follow()
+
+    def watch_source(self) -> None:
+        """Another source is not the tour's."""
+        self.tours.follow()
+
+    def on_main_screen_acted(self, message: MainScreen.Acted) -> None:
+        """A tour's hints answer what was done."""
+        self.tours.acted(message.action)
+
+    def on_main_screen_tour_left(self) -> None:
+        """Leave the tour."""
+        self.tours.leave()
 
     def foretell(self, areas: Sequence[Area]) -> None:
         """Show on the map, dashed, what would lie where; nothing for the map as it is."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
@@ -23,6 +24,7 @@ from execmem_tui.view.kinds import (
     look,
 )
 from execmem_tui.view.labels import Ink
+from execmem_tui.view.light import Shine
 from execmem_tui.view.marks import Mark
 from execmem_tui.view.words import Piece, Tone, Word, cell_letter
 
@@ -42,6 +44,9 @@ _GLYPHS: Final = {
 _QUIET: Final = 0.5
 """How far the image and what a filter leaves out go towards the background."""
 
+_UNLIT: Final = 0.7
+"""Likewise for what a tour does not point at."""
+
 
 class Palette:
     """Interned styles for one theme. In letter mode meaning rests on letters; colour only helps."""
@@ -60,6 +65,7 @@ class Palette:
             for name in ("accent", "success", "warning", "error", "foreground", "background")
         }
         self._styles: dict[tuple[object, ...], Style] = {}
+        self._unlit: dict[Style, Style] = {}
         self.muted = Style(dim=True)
         self.strong = Style(bold=True)
         self.cursor = Style(reverse=True, bold=True)
@@ -82,6 +88,26 @@ class Palette:
     def _coloured(self, name: str, *, bold: bool = False) -> Style:
         colour = None if self._plain else self._colours[name].rich_color
         return Style(color=colour, bold=bold)
+
+    def unlit(self, style: Style) -> Style:
+        """Return a style as it is where a tour does not point."""
+        found = self._unlit.get(style)
+        if found is None:
+            colours = [self._towards_ground(each) for each in (style.color, style.bgcolor)]
+            found = style + Style(color=colours[0], bgcolor=colours[1], dim=not any(colours))
+            self._unlit[style] = found
+        return found
+
+    def _towards_ground(self, colour: RichColor | None) -> RichColor | None:
+        if colour is None or colour.is_default or self._plain:
+            return None
+        return Color.from_rich_color(colour).blend(self._colours["background"], _UNLIT).rich_color
+
+    def shine(self, shine: Shine) -> Style:
+        """Return what is added where a goal will be seen, or where the listener pointed."""
+        colour = None if self._plain else self._colours["accent"].rich_color
+        ring = shine is Shine.RING
+        return Style(color=colour, underline=True, bold=ring, overline=ring)
 
     def colour(self, name: str) -> Color:
         """Return the colour of a look."""

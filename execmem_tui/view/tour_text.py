@@ -3,28 +3,13 @@
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
 
-from attrs import frozen
-
 from execmem_tui.model.units import format_size, hex_address
 from execmem_tui.tours.guess import Choice
 from execmem_tui.tours.run import TourRun
 from execmem_tui.tours.tour import Belief, StopKind, Tour
+from execmem_tui.view.tour_card import Card
 
 _LETTERS = "ABCD"
-
-
-@frozen(kw_only=True)
-class Card:
-    """What the card says."""
-
-    title: str
-    """The tour, the stop's number, the minutes left."""
-    text: str
-    """What is said, or what is said to the guess."""
-    task: str
-    """What the listener does now; "" for going on."""
-    hint: str
-    """The newest hint, or ""."""
 
 
 def card(run: TourRun, hint: str = "") -> Card:

@@ -144,6 +144,10 @@ ELSEWHERE = {
     "quit": "test_q_leaves",
     "findings": "tests/tui/test_why.py",
     "pin": "tests/tui/test_time.py",
+    "go_on": "tests/tui/test_tour.py",
+    "tour": "tests/tui/test_tour.py",
+    "tour_back": "tests/tui/test_tour.py",
+    "tour_skip": "tests/tui/test_tour.py",
 }
 
 

@@ -28,6 +28,7 @@ from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.tui.widgets.time_map import TimeMapView
 from execmem_tui.tui.widgets.title import TitleLine
+from execmem_tui.tui.widgets.tour_card import TourCard
 from execmem_tui.tui.widgets.try_card import TryCard
 from execmem_tui.view.actions import ACTIONS, MOVE, Action
 from execmem_tui.view.availability import why_not
@@ -36,6 +37,7 @@ from execmem_tui.view.hints import Hint, Situation, hints
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.paint import Filter, LensName
 from execmem_tui.view.split import side_width
+from execmem_tui.view.tour_card import Card
 
 _BY_ID = {action.id: action for action in ACTIONS}
 
@@ -93,6 +95,16 @@ class MainScreen(Screen[None]):
     class Ready(Message):
         """The widgets are there: keys find what they act on."""
 
+    class TourLeft(Message):
+        """Escape was pressed with nothing else to leave than the tour."""
+
+    class Acted(Message):
+        """An action was asked for."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
     class CardClosed(Message):
         """The card of things to try was closed."""
 
@@ -122,6 +134,8 @@ class MainScreen(Screen[None]):
     """What is asked for, as typed."""
     wanted: reactive[Filter | None] = reactive(None, repaint=False)
     """What is asked for, read."""
+    card: reactive[Card | None] = reactive(None, repaint=False)
+    """What the tour says that is being taken."""
     work: reactive[str] = reactive("", repaint=False)
     """What is being done off the event loop, "" for nothing."""
     fraction: reactive[float] = reactive(0.0, repaint=False)
@@ -171,6 +185,7 @@ class MainScreen(Screen[None]):
                 cls.offers,
                 cls.actions,
             )
+        yield TourCard().data_bind(cls.card)
         yield TimeStrip().data_bind(cls.source, cls.shown, cls.pane, cls.palette)
         yield Legend().data_bind(cls.sight, cls.palette)
         yield HintsLine().data_bind(cls.hints)
@@ -233,6 +248,7 @@ class MainScreen(Screen[None]):
             return
         doer = next(doer for doer in self.doers if hasattr(doer, f"action_{name}"))
         self.last = name
+        self.post_message(self.Acted(name))
         try:
             done = getattr(doer, f"action_{name}")()
             if isawaitable(done):
@@ -331,6 +347,8 @@ class MainScreen(Screen[None]):
             self._close_list()
         elif self.has_class("side-sheet"):
             self.remove_class("side-sheet")
+        elif self.card is not None:
+            self.post_message(self.TourLeft())
         else:
             self.close_card()
 

@@ -19,6 +19,7 @@ from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Line, MapView, row_width
 from execmem_tui.view.legend import Sight, sight_of
+from execmem_tui.view.light import DAYLIGHT, Light, Shine
 from execmem_tui.view.marks import Ground, Mark, ground_marks, marks
 from execmem_tui.view.rows import MapRows, gutter
 from execmem_tui.view.shown import Extent, Shown
@@ -63,6 +64,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     """Where reach counts from; None is kernel text."""
     palette: var[Palette | None] = var(None)
     """The styles of the theme."""
+    light: var[Light] = var(DAYLIGHT)
+    """Where a tour points."""
     viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What is shown; None until the widget knows its size."""
 
@@ -118,6 +121,10 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         """Every row looks different."""
         self._cache.clear()
         self._look()
+        self.refresh()
+
+    def watch_light(self) -> None:
+        """Other things are lit."""
         self.refresh()
 
     def watch_shown(self) -> None:
@@ -275,6 +282,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             return Strip.blank(width)
         line = self._lines[at]
         strip, _ = self._row(line, view, rows, palette)
+        strip = self._lit(strip, line, view, palette)
         strip = self._with_cursor(strip, line, view, palette)
         bits = rows.shown.snapshot.layout.word_bits
         before = self._lines[at - 1] if at else None
@@ -320,6 +328,18 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
                 self._cache.clear()
             self._cache[key] = found
         return found
+
+    def _lit(self, strip: Strip, line: Line, view: MapView, palette: Palette) -> Strip:
+        """Dim what a tour does not point at; show where its goal will be, and where was guessed."""
+        axis = view.axis
+        for first, stop, shine in self.light.columns(line, axis.cell, axis.columns):
+            if shine is Shine.UNLIT:
+                inside = strip.crop(first, stop)
+                dimmed = [Segment(text, palette.unlit(old or Style())) for text, old, _ in inside]
+                strip = Strip.join([strip.crop(0, first), Strip(dimmed), strip.crop(stop)])
+            else:
+                strip = _styled(strip, first, stop, palette.shine(shine))
+        return strip
 
     def _with_cursor(self, strip: Strip, line: Line, view: MapView, palette: Palette) -> Strip:
         """Underline what the area under the cursor takes of a line; turn the cursor's own cell round."""

@@ -1,0 +1,221 @@
+"""Keys of guided tours: begin one, go on and back, point at a hole, ask for a hint.
+
+The engine is read when the first tour begins: it brings the simulator's scenarios along.
+"""
+
+from typing import TYPE_CHECKING, Protocol
+
+from execmem_tui.model.errors import UsageError
+from execmem_tui.model.events import Allocated
+from execmem_tui.model.units import Address
+from execmem_tui.tui.stage import Stage
+from execmem_tui.view.light import DAYLIGHT, Light
+from execmem_tui.view.tour_card import Card
+
+if TYPE_CHECKING:
+    from execmem_tui.tours.progress import TourProgress
+    from execmem_tui.tours.run import TourRun
+
+
+class Guided(Stage, Protocol):
+    """A stage with a card beside the map and a light on it."""
+
+    def guide(self, card: Card | None, light: Light) -> None:
+        """Show the card, or none, and light the map."""
+
+    def open_fold(self) -> None:
+        """Show the rows of the fold under the cursor."""
+
+
+class TourActions:
+    """Keys of guided tours.
+
+    Args:
+        stage: what they act on.
+        progress: where it is kept how far each tour was taken; None: in the user's own file.
+    """
+
+    def __init__(self, stage: Guided, progress: "TourProgress | None" = None) -> None:
+        self._stage = stage
+        self._progress = progress
+        self._run: TourRun | None = None
+        self._hint = ""
+        self._arriving = False
+
+    @property
+    def run(self) -> "TourRun | None":
+        """The tour that is being taken."""
+        return self._run
+
+    @property
+    def progress(self) -> "TourProgress":
+        """How far each tour was taken."""
+        if self._progress is None:
+            from execmem_tui.tours.progress import TourProgress, progress_file
+
+            self._progress = TourProgress(progress_file())
+        return self._progress
+
+    # Beginning and leaving
+
+    def action_tour(self) -> None:
+        """Choose a tour; in one, ask for a hint, and after the last one let it be shown."""
+        if self._run is not None:
+            self._help()
+            return
+        from execmem_tui.tours.reader import library, open_tour
+        from execmem_tui.tui.screens.chooser import Chooser
+        from execmem_tui.view.tour_card import entries
+
+        tours = [open_tour(name) for name in library()]
+        reached = self.progress.all()
+        self._stage.ask(
+            Chooser(
+                "Take a tour",
+                entries(tours, reached),
+                lambda index: self.begin(tours[index].name),
+            )
+        )
+
+    def begin(self, name: str) -> None:
+        """Begin a tour of the library, or of a file, where it was left.
+
+        Raises:
+            UsageError: there is none of that name, or a step of it cannot be done.
+            InputError: its file is broken.
+        """
+        from execmem_tui.tours.reader import open_tour
+        from execmem_tui.tours.run import TourRun
+
+        tour = open_tour(name)
+        self._run = TourRun(tour, at=self.progress.of(tour.name).stop)
+        self._arrive()
+
+    def leave(self) -> bool:
+        """Leave the tour; what it showed stays. False where there is none."""
+        if self._run is None:
+            return False
+        self._run = None
+        self._stage.guide(None, DAYLIGHT)
+        return True
+
+    # Going
+
+    def action_go_on(self) -> None:
+        """Go on in a tour, or point at a hole; without one, open the fold under the cursor."""
+        run = self._run
+        if run is None:
+            self._stage.open_fold()
+            return
+        if run.stop.kind == "guess" and run.guessed is None:
+            took = run.guess(self._stage.cursor).took
+            self._show()
+            self._stage.look_at(took.start)
+            return
+        try:
+            self._move(more=run.next())
+        except UsageError as error:
+            self._stage.say(f"{error.title}: t gives a hint, K goes on without", severity="warning")
+
+    def action_tour_back(self) -> None:
+        """Go back to the stop before."""
+        run = self._need()
+        if run is not None and run.back():
+            self._arrive()
+
+    def action_tour_skip(self) -> None:
+        """Go on without doing what the stop asks for."""
+        run = self._need()
+        if run is not None:
+            self._move(more=run.skip())
+
+    def _need(self) -> "TourRun | None":
+        if self._run is None:
+            self._stage.say("no tour is being taken: t begins one")
+        return self._run
+
+    def _move(self, *, more: bool) -> None:
+        assert self._run is not None
+        if more:
+            self._arrive()
+            return
+        from execmem_tui.tours.progress import Reached
+
+        tour = self._run.tour
+        self.progress.keep(tour.name, Reached(stop=0, done=True))
+        self.leave()
+        self._stage.say(f"that was the tour: {tour.title}")
+
+    def _help(self) -> None:
+        run = self._run
+        assert run is not None
+        hint = "" if run.done else run.hint()
+        if hint:
+            self._hint = hint
+            self._show()
+        elif run.done:
+            self._stage.say("nothing is asked for here: Enter goes on")
+        else:
+            run.show_me()
+            self._show()
+            if run.guessed is not None:
+                self._stage.look_at(run.guessed.took.start)
+
+    # Showing
+
+    def _arrive(self) -> None:
+        """Show a stop from its beginning: its source, its pane, where to look."""
+        from execmem_tui.tours.progress import Reached
+
+        run = self._run
+        assert run is not None
+        self._hint = ""
+        done = self.progress.of(run.tour.name).done
+        self.progress.keep(run.tour.name, Reached(stop=run.index, done=done))
+        if self._stage.source is not run.source:
+            self._arriving = True
+            self._stage.show_source(run.source)
+            self._arriving = False
+        self._stage.touched()  # `u` takes back what the listener does, not the tour
+        self._stage.pane = run.stop.pane
+        self._show()
+        first = self._first_look(run)
+        if first is not None:
+            self._stage.look_at(first)
+
+    @staticmethod
+    def _first_look(run: "TourRun") -> Address | None:
+        """Return where the cursor goes on arrival; at a guess never where the answer is."""
+        if run.stop.guess:
+            placed = [each.area.start for each in run.newest if isinstance(each, Allocated)]
+            return placed[-1] if placed else None
+        return run.lit[0][0] if run.lit else None
+
+    def _show(self) -> None:
+        assert self._run is not None
+        self._stage.show_step()
+        self._tell(self._run)
+
+    def _tell(self, run: "TourRun") -> None:
+        from execmem_tui.view.tour_text import card
+
+        guessed = run.guessed
+        ring = None if guessed is None else guessed.place
+        self._stage.guide(card(run, self._hint), Light(tuple(run.lit), tuple(run.ghost), ring))
+
+    # Following what the listener does
+
+    def acted(self, action: str) -> None:
+        """Note a key: hints answer it."""
+        if self._run is not None:
+            self._run.acted(action)
+
+    def follow(self) -> None:
+        """The step changed: tell whether the goal is reached. Another source ends the tour."""
+        run = self._run
+        if run is None or self._arriving:
+            return
+        if self._stage.source is run.source:
+            self._tell(run)
+        else:
+            self.leave()

@@ -1,0 +1,75 @@
+"""What a tour points at on the map: lit, ringed, or still to come; the rest is dimmed."""
+
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+
+from attrs import frozen
+
+from execmem_tui.model.intervals import Interval, union
+from execmem_tui.model.units import Address, Bytes
+from execmem_tui.view.axis import Line
+
+
+class Shine(StrEnum):
+    """How some columns of a line stand out."""
+
+    UNLIT = "unlit"
+    GHOST = "ghost"
+    RING = "ring"
+
+
+@frozen
+class Light:
+    """Where a tour points."""
+
+    lit: tuple[Interval, ...] = ()
+    """Ascending. Nothing: all of it is lit."""
+    ghost: tuple[Interval, ...] = ()
+    """Where a goal will be seen."""
+    ring: Interval | None = None
+    """Where the listener pointed."""
+
+    def columns(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, int, Shine]]:
+        """Yield (first, stop, how) of the columns of a line that do not look as always.
+
+        A fold is lit as a whole, or not at all.
+
+        Args:
+            line: of the axis.
+            cell: bytes of a column.
+            columns: of a line.
+        """
+        if self.lit:
+            at = 0
+            for first, stop in _columns((*self.lit, *self._ring), line, cell, columns):
+                if at < first:
+                    yield at, first, Shine.UNLIT
+                at = max(at, stop)
+            if at < columns:
+                yield at, columns, Shine.UNLIT
+        for first, stop in _columns(self.ghost, line, cell, columns):
+            yield first, stop, Shine.GHOST
+        for first, stop in _columns(self._ring, line, cell, columns):
+            yield first, stop, Shine.RING
+
+    @property
+    def _ring(self) -> tuple[Interval, ...]:
+        return () if self.ring is None else (self.ring,)
+
+
+DAYLIGHT = Light()
+"""Nobody points at anything."""
+
+
+def _columns(
+    spans: Iterable[tuple[Address, Address]], line: Line, cell: Bytes, columns: int
+) -> Iterator[tuple[int, int]]:
+    """Yield (first, stop) of the columns of a line that the intervals touch, ascending."""
+    for start, end in union(spans):
+        low, high = max(start, line.start), min(end, line.end)
+        if low >= high:
+            continue
+        if line.fold is not None:
+            yield 0, columns
+            return
+        yield (low - line.base) // cell, min(columns, (high - 1 - line.base) // cell + 1)

@@ -1,0 +1,41 @@
+"""What the card of a tour says, and the list of tours; nothing of the engine is read for it."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from execmem_tui.view.finding import Entry
+
+if TYPE_CHECKING:
+    from execmem_tui.tours.progress import Reached
+    from execmem_tui.tours.tour import Tour
+
+KEYS = "Enter go on · Backspace back · t hint · K skip · Esc leave"
+"""Of a tour, as they are by default."""
+
+
+@frozen(kw_only=True)
+class Card:
+    """What the card says."""
+
+    title: str
+    """The tour, the stop's number, the minutes left."""
+    text: str
+    """What is said, or what is said to the guess."""
+    task: str
+    """What the listener does now; "" for going on."""
+    hint: str
+    """The newest hint, or ""."""
+
+
+def entries(tours: "Sequence[Tour]", reached: "Mapping[str, Reached]") -> list[Entry]:
+    """Return tours as a list to choose from: name, time, how far each was taken, title."""
+    found = []
+    for tour in tours:
+        before = reached.get(tour.name)
+        state = ""
+        if before is not None:
+            state = "√ " if before.done else f"{before.stop + 1}/{len(tour.stops)} "
+        found.append(Entry(tour.name, f"{state}{tour.minutes} min · {tour.title}"))
+    return found

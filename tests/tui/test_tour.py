@@ -1,0 +1,129 @@
+"""One tour on the screen: lit, guessed, ringed; a goal; hints; the card lies below dialogs."""
+
+from execmem_tui.sources.simulation import open_simulation
+from execmem_tui.tours.progress import Reached, TourProgress
+from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.touring import TourActions
+from execmem_tui.tui.widgets.tour_card import TourCard
+from tests.tui.driving import make_app, press, shown_text
+
+
+def touring_app(progress: TourProgress) -> ExecmemApp:
+    app = make_app(open_simulation("arm64", "7.1", "va48-4k", "off"))
+    app.tours._progress = progress
+    return app
+
+
+def card_of(app: ExecmemApp) -> str:
+    return str(app.main.query_one(TourCard).render())
+
+
+async def test_a_tour_is_chosen_guessed_and_left(tmp_path: object) -> None:
+    del tmp_path
+    app = touring_app(TourProgress(None))
+    async with app.run_test(size=(100, 30)) as pilot:
+        before = app.source
+        await press(pilot, "t")
+        assert "4 min · What execmem is" in shown_text(app)
+        await press(pilot, *"what-is", "enter")
+        assert app.source is not before
+        assert "1/8" in shown_text(app)
+        assert app.main.map.light.lit == ((0xFFFFFFFFC0000000, 0xFFFFFFFFFF000000),)
+        assert app.focused is app.main.map, "the card takes no focus"
+        await press(pilot, "enter", "enter")
+        assert "GUESS" in card_of(app)
+        run = app.tours.run
+        assert run is not None
+        answer = run.question().right
+        assert not answer[0] <= app.cursor < answer[1], "the cursor does not give it away"
+        narrow = next(each.start for each in run.choices() if each.belief == "best_fit")
+        app.look_at(narrow)
+        await press(pilot, "enter")
+        assert "Not there. The narrow hole" in card_of(app)
+        ring = app.main.map.light.ring
+        assert ring is not None
+        assert ring[0] == narrow, "the guess stays ringed"
+        assert app.cursor == run.guessed.took.start  # type: ignore[union-attr]
+        await press(pilot, "backspace", "enter")
+        assert "GUESS" in card_of(app), "the stop begins anew"
+        await press(pilot, "K")
+        assert app.pane == 2
+        await press(pilot, "c")
+        assert len(app.screen_stack) == 2, "dialogs lie above the card"
+        await press(pilot, "escape", "escape")
+        assert app.tours.run is None
+        assert not app.main.query_one(TourCard).display
+        assert not app.main.map.light.lit
+        await press(pilot, "backspace")
+        assert app.tours.run is None
+
+
+async def test_a_goal_is_told_as_soon_as_it_is_reached() -> None:
+    progress = TourProgress(None)
+    app = touring_app(progress)
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.tours.begin("fallback")
+        await pilot.pause()
+        await press(pilot, "enter")
+        assert "GOAL: fallback.MODULE_TEXT" in card_of(app)
+        assert app.main.map.light.ghost
+        await press(pilot, "enter")
+        assert "2/5" in app.main.query_one(TourCard).card.title  # type: ignore[union-attr]
+        await press(pilot, "a", "t")
+        assert "Hint: a asks for 64K" in card_of(app)
+        assert "1 key so far" in card_of(app)
+        await press(pilot, "B")
+        assert "√ GOAL reached with 2 keys, par is 1." in card_of(app)
+        assert not app.main.map.light.ghost
+        await press(pilot, "u", "u")
+        assert "GOAL: fallback.MODULE_TEXT" in card_of(app)
+        await press(pilot, "t", "t", "t")
+        assert "So it is done." in card_of(app)
+        await press(pilot, "enter")
+        assert "3/5" in app.main.query_one(TourCard).card.title  # type: ignore[union-attr]
+
+
+async def test_a_tour_goes_on_where_it_was_left_and_ends() -> None:
+    kept: dict[str, Reached] = {"fallback": Reached(stop=4)}
+
+    class Kept(TourProgress):
+        def all(self) -> dict[str, Reached]:
+            return dict(kept)
+
+        def keep(self, name: str, reached: Reached) -> None:
+            kept[name] = reached
+
+    app = touring_app(Kept(None))
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        app.tours.begin("fallback")
+        await pilot.pause()
+        assert "5/5" in shown_text(app)
+        await press(pilot, "enter")
+        assert "that was the tour" in shown_text(app)
+        assert kept["fallback"] == Reached(stop=0, done=True)
+
+
+async def test_another_source_ends_the_tour() -> None:
+    app = touring_app(TourProgress(None))
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.tours.begin("holes")
+        await pilot.pause()
+        app.show_source(open_simulation("x86", "7.1", None, "off"))
+        await pilot.pause()
+        assert app.tours.run is None
+        assert app.main.card is None
+
+
+async def test_enter_opens_a_fold_where_no_tour_is_taken() -> None:
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, "a")
+        view = app.main.map.viewport
+        assert view is not None
+        fold = next(line for line in view.lines() if line.fold is not None)
+        app.look_at(fold.start)
+        await pilot.pause()
+        before = app.main.map.viewport
+        await press(pilot, "enter")
+        assert app.main.map.viewport != before
+    assert TourActions(app).leave() is False

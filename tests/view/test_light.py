@@ -1,0 +1,51 @@
+"""Where a tour points: which columns of a line are dimmed, a ghost, or ringed."""
+
+import pytest
+
+from execmem_tui.view.axis import Kind, Line
+from execmem_tui.view.light import DAYLIGHT, Light, Shine
+
+ROW = Line(start=0x1000, end=0x2000, base=0x1000, fold=None)
+CELL, COLUMNS = 0x100, 16
+
+
+def shines(light: Light, line: Line = ROW) -> list[tuple[int, int, Shine]]:
+    return list(light.columns(line, CELL, COLUMNS))
+
+
+def test_by_daylight_nothing_is_dimmed() -> None:
+    assert shines(DAYLIGHT) == []
+    assert shines(Light(ring=(0x1200, 0x1201))) == [(2, 3, Shine.RING)]
+
+
+@pytest.mark.parametrize(
+    ("lit", "unlit"),
+    [
+        (((0x1000, 0x2000),), []),
+        (((0x0, 0x1100),), [(1, 16)]),
+        (((0x1F00, 0x3000),), [(0, 15)]),
+        (((0x1101, 0x12FF),), [(0, 1), (3, 16)]),
+        (((0x1100, 0x1200), (0x1400, 0x1500)), [(0, 1), (2, 4), (5, 16)]),
+        (((0x3000, 0x4000),), [(0, 16)]),
+        (((0x2000, 0x3000),), [(0, 16)]),
+    ],
+)
+def test_what_is_not_lit_is_dimmed(
+    lit: tuple[tuple[int, int], ...], unlit: list[tuple[int, int]]
+) -> None:
+    assert shines(Light(lit)) == [(first, stop, Shine.UNLIT) for first, stop in unlit]
+
+
+def test_a_guess_is_never_dimmed_and_a_ghost_stands_out() -> None:
+    light = Light(((0x1000, 0x1100),), ghost=((0x1200, 0x1300),), ring=(0x1F00, 0x2000))
+    assert shines(light) == [
+        (1, 15, Shine.UNLIT),
+        (2, 3, Shine.GHOST),
+        (15, 16, Shine.RING),
+    ]
+
+
+def test_a_fold_is_lit_as_a_whole() -> None:
+    fold = Line(start=0x1000, end=0x9000, base=0x1000, fold=Kind.FREE)
+    assert shines(Light(((0x8000, 0x8100),)), fold) == []
+    assert shines(Light(((0x9000, 0x9100),)), fold) == [(0, 16, Shine.UNLIT)]

@@ -103,7 +103,7 @@ class JitMemory(StrEnum):
 def _rule(
     what: str, source: str, *steps: Step, scope: tuple[str, ...] = ()
 ) -> Any:  # the type is that of the annotated field
-    return field(metadata={_METADATA: (what, source, steps, scope)})
+    return field(repr=False, metadata={_METADATA: (what, source, steps, scope)})
 
 
 _TEXT, _KPROBES, _FTRACE, _BPF = (

@@ -1,0 +1,357 @@
+"""What is shown of a step: the same however it was reached, and right where it is looked at."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execmem_tui.analysis.room import Shortage
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area
+from execmem_tui.model.events import Allocated, Event, Freed
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.reach import Verdict
+from execmem_tui.model.units import MIB
+from execmem_tui.sources.simulation import Simulation, open_simulation
+from execmem_tui.view.axis import Kind
+from execmem_tui.view.cells import Cell, ReachWindow, Run
+from execmem_tui.view.kinds import FREE
+from execmem_tui.view.lane import lane_cells, lane_shape, lane_text
+from execmem_tui.view.legend import Sight, legend, sight_of
+from execmem_tui.view.marks import Mark, ground_marks, marks
+from execmem_tui.view.pane_rows import pane_rows
+from execmem_tui.view.panes import FitLine
+from execmem_tui.view.reach import reach_lines, rox_blocks, signed
+from execmem_tui.view.rows import MapRows, gutter
+from execmem_tui.view.shown import Extent, Shown
+from execmem_tui.view.words import Word, plain_text, width_of
+from tests.layouts import PAGE, make_area, make_layout
+
+pytestmark = pytest.mark.usefixtures("small_blocks")
+NEAR, FAR = 0xFFFF80007B000000, 0xFFFF800003000000
+
+
+def spilled() -> Simulation:
+    """Fault 3: 79M near, then two of 2M that find no room there."""
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, 79 * MIB)
+    simulation.allocate(ExecmemType.MODULE_TEXT, 2 * MIB, count=2)
+    return simulation
+
+
+def drawn(shown: Shown) -> list[Any]:
+    """Everything that a screen would show."""
+    view = shown.view(1, 64, 12)
+    rows = MapRows(shown=shown, number=1, window=shown.window(1, None))
+    panes = [row.pieces for row in pane_rows(shown, 1, 100, compact=False)]
+    lines = [plain_text(rows.pieces(view.axis, line)) for line in view.lines()]
+    return [shown.panes, panes, lines, ground_marks(shown, 1, 9).marks]
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[History, list[int]]:
+    present: dict[int, Area] = {}
+    events: list[Event] = []
+    for page in draw(st.lists(st.integers(0, 200), max_size=50)):
+        area = make_area(page, kind=ExecmemType(page % 5), fallback=page % 7 == 0, guard=False)
+        if page in present:
+            del present[page]
+            events.append(Freed(area=area, removed=(area,)))
+        else:
+            present[page] = area
+            events.append(Allocated(area=area, requested=PAGE, added=(area,)))
+    history = History(make_layout())
+    history.append(events)
+    steps = draw(st.lists(st.integers(0, len(events)), min_size=1, max_size=4))
+    return history, steps
+
+
+@given(histories())
+def test_a_step_looks_the_same_however_it_was_reached(case: tuple[History, list[int]]) -> None:
+    history, steps = case
+    shown: Shown | None = None
+    for step in steps:
+        snapshot = history.seek(step)
+        shown = Shown(snapshot, shown)
+        scratch = History(snapshot.layout, tuple(snapshot.areas)).snapshot()
+        found, fresh = drawn(shown), drawn(Shown(scratch))
+        counted = [(pane.areas, pane.used, pane.spilled, pane.fit, pane.lanes) for pane in found[0]]
+        assert counted == [
+            (pane.areas, pane.used, pane.spilled, pane.fit, pane.lanes) for pane in fresh[0]
+        ]
+        assert found[2:] == fresh[2:]
+
+
+def test_reach_counts_from_the_chosen_origin() -> None:
+    shown = Shown(spilled().history.snapshot())
+    kernel = shown.reach(None)
+    assert kernel is not None
+    assert (kernel.counts.direct, kernel.counts.plt) == (1, 2)
+    origin = shown.origin_at(FAR)
+    far = shown.reach(origin)
+    assert origin is not None
+    assert far is not None
+    assert (far.counts.direct, far.counts.plt) == (2, 1)
+    assert origin.name == "module 2"
+    assert shown.origin_at(NEAR - PAGE) is not None
+    assert shown.window(1, origin).verdict(FAR) is Verdict.DIRECT
+    assert shown.window(1, None).verdict(FAR) is Verdict.PLT
+
+
+def test_counters_are_kept_from_step_to_step_of_one_machine() -> None:
+    simulation = spilled()
+    first = Shown(simulation.history.snapshot())
+    first.reach(None)
+    simulation.allocate(ExecmemType.MODULE_TEXT)
+    after = Shown(simulation.history.snapshot(), first)
+    assert after._counters is first._counters
+    other = Shown(open_simulation("x86", "7.1", None, "off").history.snapshot(), after)
+    assert other._counters == {}
+
+
+def test_the_panel_shows_kernel_modules_fallback_and_what_is_forbidden() -> None:
+    shown = Shown(spilled().history.snapshot())
+    model = shown.reach(None)
+    assert model is not None
+    lines = [plain_text(line) for line in reach_lines(model, shown.kinds, shown.holes, 44)]
+    by_label = {line.split("┤")[0].strip(" ─═"): line for line in lines if "┤" in line}
+    assert "X" in by_label["−1.95G"]
+    assert "M" in by_label["−64M"]
+    assert set(by_label["0"].split("┤")[1].split("│")[0]) == {"K"}
+    assert set(by_label["+128M"].split("┤")[1].split("│")[0]) == {"/"}
+    assert "0B near" in by_label["−16M"]
+    assert any("direct 1  PLT 2  out 0" in line for line in lines)
+    assert any(line.lstrip().startswith("−128M─") for line in lines), "where a call's reach ends"
+
+
+@pytest.mark.parametrize(
+    ("distance", "text"),
+    [(0, "0"), (-128 * MIB, "−128M"), (1 << 40, "+1T"), (-2000 * MIB, "−1.95G"), (1023 * MIB, "+1023M")],
+)  # fmt: skip
+def test_distances_are_short_and_signed(distance: int, text: str) -> None:
+    assert signed(distance) == text
+
+
+def test_a_rox_cache_tells_its_blocks() -> None:
+    simulation = open_simulation("x86", "7.1", None, "off")
+    assert rox_blocks(simulation.history.snapshot()) == ()
+    simulation.allocate(ExecmemType.MODULE_TEXT, MIB, owner="alone")
+    blocks = rox_blocks(simulation.history.snapshot())
+    assert [block.used for block in blocks] == [MIB]
+    assert blocks[0].text == " 50 %  held by alone alone"
+    simulation.free(simulation.history.snapshot().areas[0].start)
+    arm64 = open_simulation("arm64", "7.1", None, "off")
+    arm64.allocate(ExecmemType.MODULE_TEXT)
+    assert rox_blocks(arm64.history.snapshot()) == ()
+
+
+def fit_of(simulation: Simulation) -> FitLine:
+    fit = Shown(simulation.history.snapshot()).pane(1).fit
+    assert fit is not None
+    return fit
+
+
+def test_the_fit_line_tells_exhausted_from_fragmented() -> None:
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    fit = fit_of(simulation)
+    assert [each.size for each in fit.fits][-1] == 64 * MIB
+    assert (fit.failing, fit.shortage) == (256 * MIB, Shortage.EXHAUSTED)
+    assert [each.count for each in fit.fits] == [
+        80 * MIB // (each.size + PAGE) for each in fit.fits
+    ]
+    simulation.allocate(ExecmemType.MODULE_TEXT, 30 * MIB)
+    middle = simulation.history.snapshot().areas
+    simulation.allocate(ExecmemType.MODULE_TEXT, 64 << 10)
+    simulation.free(next(area.start for area in middle if area.type is not None))
+    simulation.purge()
+    assert fit_of(simulation).shortage is Shortage.FRAGMENTED
+
+
+@pytest.mark.parametrize("width", range(0, 80, 3))
+def test_a_fit_line_never_cuts_a_number(width: int) -> None:
+    fit = fit_of(spilled())
+    text = fit.text(width)
+    assert len(text) <= width
+    assert text == "" or text.startswith("fits ")
+    for word in text.removeprefix("fits ").split(" · "):
+        assert word == "" or word.endswith("×") or "✗" in word
+
+
+def test_a_spill_is_counted_now_and_so_far() -> None:
+    simulation = spilled()
+    pane = Shown(simulation.history.snapshot()).pane(1)
+    assert pane.alarm == "▲ 2 spilled"
+    simulation.free(FAR)
+    pane = Shown(simulation.history.snapshot()).pane(1)
+    assert pane.alarm == "▲ 1 spilled △ 2 so far"
+    assert pane.areas == 2
+
+
+@given(st.integers(1, 200), st.lists(st.tuples(st.integers(0, 250), st.integers(1, 9)), max_size=9))
+def test_a_lane_shows_each_address_of_its_window_once(
+    width: int, spots: list[tuple[int, int]]
+) -> None:
+    areas = [make_area(page, pages) for page, pages in spots]
+    shown = Shown(History(make_layout(), areas).snapshot())
+    start, end = shown.span(4)
+    shape = lane_shape(start, end, width, shown.holes, None)
+    assert shape.columns <= max(width, 1)
+    assert shape.pieces[0].start == start
+    assert shape.pieces[-1].end == end
+    pairs = zip(shape.pieces, shape.pieces[1:], strict=False)
+    assert all(one.end == other.start for one, other in pairs)
+    columns = [shape.column_of(address) for address in range(start, end, PAGE)]
+    assert None not in columns
+    assert columns == sorted(columns, key=lambda column: column or 0)
+    for column in range(shape.columns):
+        assert start <= shape.address_at(column) < end
+    lane = shown.pane(4).lanes[0] if shown.pane(4).lanes else None
+    if lane is not None:
+        assert len(lane_text(shown.kinds, shape, lane.window)) == shape.columns
+
+
+def test_only_what_used_the_fallback_is_in_colour_in_its_lane() -> None:
+    shown = Shown(spilled().history.snapshot())
+    far = shown.pane(1).lanes[1]
+    shape = lane_shape(far.start, far.end, 80, shown.holes, shown.snapshot.layout.image)
+    cells = [cell for _, cells in lane_cells(shown.kinds, shape, far.window) for cell in cells]
+    assert {cell.dim for cell in cells if cell.fallback} == {False}
+    assert {cell.dim for cell in cells if not cell.fallback and cell.kind != FREE} == {True}
+    text = lane_text(shown.kinds, shape, far.window)
+    assert text.startswith("X")
+    assert "░ kernel 48M ░" in text
+    assert "1.9G free" in text
+
+
+@pytest.mark.parametrize("width", [32, 60, 80, 100, 121, 200])
+@pytest.mark.parametrize("compact", [False, True])
+@pytest.mark.parametrize("arch", ["arm64", "x86", "arm", "mips"])
+def test_pane_rows_fill_their_width_and_know_what_is_clicked(
+    width: int, compact: bool, arch: str
+) -> None:
+    simulation = spilled() if arch == "arm64" else open_simulation(arch, "7.1", None, "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, count=2)
+    shown = Shown(simulation.history.snapshot())
+    for focused in (1, 2, 3, 4):
+        rows = pane_rows(shown, focused, width, compact=compact)
+        numbers = {place.number for row in rows for place in row.places}
+        assert numbers == {1, 2, 3, 4}
+        for row in rows:
+            if width >= 80:
+                assert width_of(row.pieces) <= width
+            for place in row.places:
+                if place.shape is not None and place.lane is not None:
+                    address = place.address_at(place.first)
+                    assert address is not None
+                    assert place.lane.start <= address < place.lane.end
+                    assert place.address_at(place.stop) is None
+
+
+def test_the_map_begins_with_what_is_used() -> None:
+    shown = Shown(spilled().history.snapshot())
+    used = shown.view(1, 64, 24)
+    assert used.cursor == NEAR
+    assert (used.top, used.bottom) == shown.span(1)
+    window = shown.view(1, 64, 24, Extent.WINDOW)
+    assert not window.axis.folded
+    assert window.top <= NEAR
+    assert window.bottom >= NEAR + 128 * MIB
+    whole = shown.view(1, 64, 24, Extent.WHOLE)
+    assert (whole.top, whole.bottom) == shown.span(1)
+    assert whole.axis.cell > window.axis.cell
+
+
+def test_folds_say_what_they_hide() -> None:
+    shown = Shown(spilled().history.snapshot())
+    view = shown.view(1, 96, 24)
+    rows = MapRows(shown=shown, number=1, window=shown.window(1, None))
+    texts: dict[Kind, str] = {}
+    for line in view.lines():
+        if line.fold is not None:
+            texts.setdefault(line.fold, rows.fold_text(view.axis, line, 96))
+    free = "1.9G free in the far window · through a PLT · largest request 1.9G"
+    assert texts[Kind.FREE] == free
+    assert texts[Kind.IMAGE] == "kernel image: text 16.1M · rodata, data 31.9M"
+    assert texts[Kind.AREA].endswith("rows, all module 2"), "the lower of the spilled"
+    for line in view.lines():
+        assert width_of(rows.pieces(view.axis, line)) == view.axis.columns
+        assert len(rows.fold_text(view.axis, line, 20)) <= 20 or line.fold is None
+
+
+def test_a_border_inside_a_row_is_named_where_it_lies() -> None:
+    shown = Shown(open_simulation("arm64", "7.1", "va48-4k", "off").history.snapshot())
+    view = shown.view(1, 96, 24, Extent.WINDOW)
+    edge = NEAR + 20 * MIB + view.axis.cell * 5
+    window = ReachWindow((NEAR, edge), None, ((NEAR, NEAR + 128 * MIB),))
+    rows = MapRows(shown=shown, number=1, window=window)
+    texts = [plain_text(rows.pieces(view.axis, line)) for line in view.lines()]
+    found = next(text for text in texts if "┃" in text)
+    line = view.lines()[texts.index(found)]
+    assert line.base + found.index("┃") * view.axis.cell == edge
+    assert "┃direct reach ends" in found
+    assert len(found) == view.axis.columns
+
+
+def test_the_gutter_brightens_what_changed() -> None:
+    shown = Shown(spilled().history.snapshot())
+    one, two = shown.view(1, 64, 24).lines()[:2]
+    same, changed = gutter(two, one, 64)
+    assert same + changed == f"{two.start:016x}"
+    assert f"{one.start:016x}".startswith(same)
+    assert gutter(one, None, 64) == ("", f"{one.start:016x}")
+    assert gutter(one, None, 64, short=True) == ("", "·" + f"{one.start:016x}"[4:])
+
+
+def test_the_marks_show_spills_the_part_in_sight_and_the_cursor() -> None:
+    shown = Shown(spilled().history.snapshot())
+    ground = ground_marks(shown, 1, 20)
+    column = marks(ground, (NEAR, NEAR + MIB), NEAR, hits=[NEAR + 70 * MIB])
+    assert len(column) == 20
+    assert column[0] is Mark.SPILL
+    assert {Mark.CURSOR, Mark.HIT, Mark.FOLD} <= set(column)
+    assert marks(ground, (NEAR, NEAR + 60 * MIB), NEAR).count(Mark.SEEN) > 3
+
+
+def test_next_areas_are_those_of_the_pane_first() -> None:
+    areas = [
+        make_area(0, kind=ExecmemType.BPF),
+        make_area(4, kind=None),
+        make_area(8, kind=ExecmemType.BPF),
+        make_area(12, kind=None),
+    ]
+    shown = Shown(History(make_layout(), areas).snapshot())
+    first, other, second, last = (area.start for area in shown.snapshot.areas)
+    types = (ExecmemType.BPF,)
+
+    def next_from(address: int, step: int = 1) -> int | None:
+        area = shown.neighbour(address, step, types)
+        return None if area is None else area.start
+
+    assert next_from(first) == second
+    assert next_from(second) == last, "where there are no more of them"
+    assert next_from(last) is None
+    assert next_from(last, -1) == second
+    assert next_from(first, -1) is None
+    found = shown.neighbour(first, 1)
+    assert found is not None
+    assert found.start == other
+
+
+def test_the_legend_explains_only_what_is_in_sight() -> None:
+    shown = Shown(spilled().history.snapshot())
+    view = shown.view(1, 64, 24)
+    rows = MapRows(shown=shown, number=1, window=shown.window(1, None))
+    sight = Sight()
+    for line in view.lines():
+        sight |= sight_of(rows.pieces(view.axis, line))
+    text = plain_text(legend(sight, 200))
+    assert "module text" in text
+    assert "fallback" in text
+    assert "ftrace" not in text
+    assert "free: " in text
+    assert sight_of([Word("x"), Run(Cell(FREE, 0, reach=Verdict.PLT), 3)]) == Sight(
+        frozenset(), frozenset({Verdict.PLT})
+    )
+    for width in range(0, 120, 7):
+        assert width_of(legend(sight, width)) <= width

@@ -315,7 +315,8 @@ class CellIndex:
         looks: list[str] = [FREE] * columns
         best = [0] * columns
         total = [0] * columns
-        for look, counts in row.used.items():
+        # by name, so that a tie is decided alike whether areas were walked or added up
+        for look, counts in sorted(row.used.items()):
             extra = cell if look in favour else 0
             for column, count in enumerate(counts):
                 if count:

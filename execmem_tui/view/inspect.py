@@ -125,12 +125,29 @@ def _hole_lines(layout: Layout, holes: HoleIndex, address: Address) -> list[str]
     if hole is None:
         return ["free"]
     bits = layout.word_bits
-    start, end = hole
+    where, (low, high) = _window_at(layout, address)
+    start, end = max(hole[0], low), min(hole[1], high)
     fits = max(0, end - start - layout.page_size)
     return [
-        "free",
+        f"free in {where}: {format_size(end - start)}" if where else "free",
         f"{hex_address(start, bits)}-",
         f"{hex_address(min(end, (1 << bits) - 1), bits)}",
-        f"hole of {format_size(end - start)}",
         f"largest request {format_size(fits)}",
     ]
+
+
+def _window_at(layout: Layout, address: Address) -> tuple[str, tuple[Address, Address]]:
+    """Return the smallest window of any type that takes `address` in, and what it is called; all addresses where none does."""
+    found = [
+        (end - start, number, kind, (start, end))
+        for kind in ExecmemType
+        for number, (start, end) in enumerate(layout.range_of(kind).windows)
+        if start <= address < end
+    ]
+    if not found:
+        return "", (0, 1 << layout.word_bits)
+    _, number, kind, window = min(found)
+    if layout.range_of(kind).has_fallback:
+        return f"the {('near', 'far')[number]} window", window
+    whole = window == (layout.vmalloc_start, layout.vmalloc_end)
+    return "vmalloc space" if whole else "the module area", window

@@ -1,5 +1,7 @@
 """The inspector: what is used inside an area, and the part under the cursor."""
 
+import pytest
+
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.arch import resolve
 from execmem_tui.sources.simulation import Simulation
@@ -23,3 +25,27 @@ def test_slots_used_and_the_probe_under_the_cursor() -> None:
     assert "3 of 33 slots used, 2 dirty" in lines
     assert "124 B, dirty: waits for collection" in lines
     assert "unused here" not in inspect_lines(snapshot, holes, insn.start + insn.size, None)
+
+
+@pytest.mark.parametrize(
+    ("arch", "address", "first"),
+    [
+        ("arm64", 0xFFFF80007B000000, "free in the near window: 80M"),
+        ("arm64", 0xFFFF800003000000, "free in the far window: 2G"),
+        ("arm64", 0xFFFF800100000000, "free in vmalloc space: 126T"),
+        ("x86", 0xFFFFFFFFC0000000, "free in the module area: 1008M"),
+    ],
+)
+def test_free_space_is_clipped_to_the_window_the_cursor_is_in(
+    arch: str, address: int, first: str
+) -> None:
+    snapshot = Simulation(resolve(arch)).history.snapshot()
+    lines = inspect_lines(snapshot, HoleIndex(snapshot), address, None)
+    assert first in lines
+    assert not any("16777" in line for line in lines)
+
+
+def test_free_space_outside_every_window_is_only_free() -> None:
+    snapshot = Simulation(resolve("arm64")).history.snapshot()
+    lines = inspect_lines(snapshot, HoleIndex(snapshot), 0x1000, None)
+    assert "free" in lines

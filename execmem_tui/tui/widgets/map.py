@@ -319,7 +319,15 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         self, line: Line, view: MapView, rows: MapRows, palette: Palette
     ) -> tuple[Strip, Sight]:
         axis = view.axis
-        key = (rows.seen(axis, line), line, axis.cell, axis.columns, rows.number, rows.window)
+        key = (
+            rows.seen(axis, line),
+            line,
+            axis.cell,
+            axis.columns,
+            rows.number,
+            rows.window,
+            rows.shown.paint,
+        )
         found = self._cache.get(key)
         if found is None:
             pieces = rows.pieces(axis, line)

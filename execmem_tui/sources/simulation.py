@@ -1,24 +1,16 @@
-"""The simulator as a source: commands in, groups of events out, undo and redo without limit."""
+"""The simulator as a source: commands in, groups of events out, undo and redo without limit.
+
+The kernel itself, its allocator and its consumers, is imported and booted when the first command or
+question needs it: a third of the time of ``execmem-tui map`` and ``whatis``, which look at the layout
+that the kernel boots with and at nothing else.
+"""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from execmem_tui.arch import resolve
-from execmem_tui.commands.by_hand import (
-    Again,
-    Command,
-    insert,
-    load_module,
-    make_room,
-    remove,
-    why_not_unload,
-)
-from execmem_tui.commands.fill import fill, why_not_fill
-from execmem_tui.commands.preview import Preview, preview
-from execmem_tui.consumers.catalogue import Catalogue
-from execmem_tui.consumers.kernel import Kernel
-from execmem_tui.consumers.modules import Modules
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
@@ -27,6 +19,12 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
 from execmem_tui.sources.base import SourceKind
+
+if TYPE_CHECKING:
+    from execmem_tui.commands.by_hand import Again, Command
+    from execmem_tui.commands.preview import Preview
+    from execmem_tui.consumers.catalogue import Catalogue
+    from execmem_tui.consumers.kernel import Kernel
 
 _T = TypeVar("_T")
 
@@ -65,33 +63,46 @@ class Simulation:
         seed: int = 0,
         nodes: int = 1,
         packs: bool | None = None,
-        catalogue: Catalogue | None = None,
+        catalogue: "Catalogue | None" = None,
         areas: Iterable[Area] = (),
-        kernel: Kernel | None = None,
+        kernel: "Kernel | None" = None,
     ) -> None:
         self.title = f"simulated {layout.arch} {layout.kernel} {layout.variant}"
         """What is simulated, in one line."""
-        self._kernel = (
-            Kernel(layout, cpus=cpus, seed=seed, nodes=nodes, packs=packs)
-            if kernel is None
-            else kernel
+        self._checkpoints: dict[int, Kernel] = {}
+
+        def boot() -> "Kernel":
+            from execmem_tui.consumers.kernel import Kernel
+            from execmem_tui.consumers.modules import Modules
+
+            booted = kernel or Kernel(layout, cpus=cpus, seed=seed, nodes=nodes, packs=packs)
+            booted.machine.adopt(areas)
+            if catalogue is not None:
+                booted.loader = Modules(booted.machine, catalogue)
+            self._checkpoints[0] = booted.clone()
+            return booted
+
+        self._boot = boot
+        untouched = kernel is None and not areas
+        self._history = History(
+            layout, layout.early_areas if untouched else self._kernel.machine.areas()
         )
-        self._kernel.machine.adopt(areas)
-        if catalogue is not None:
-            self._kernel.loader = Modules(self._kernel.machine, catalogue)
-        self._history = History(layout, self._kernel.machine.areas())
         self._commands: list[Command] = []
         self._steps: list[int] = [0]
         self._inserted = 0
         """Probes, tracers and programs so far: each has a name of its own, also after an undo."""
-        self._checkpoints: dict[int, Kernel] = {0: self._kernel.clone()}
+
+    @cached_property
+    def _kernel(self) -> "Kernel":
+        """The kernel after the newest command."""
+        return self._boot()
 
     @property
     def history(self) -> History:
         """The events so far."""
         return self._history
 
-    def do(self, command: Command) -> int:
+    def do(self, command: "Command") -> int:
         """Run `command` on the kernel as one undoable group; return the number of events it caused.
 
         The command must depend on nothing but the kernel: it is run again after an undo.
@@ -117,11 +128,11 @@ class Simulation:
         """How many commands led to the cursor's step."""
         return bisect_left(self._steps, self._history.step)
 
-    def ask(self, question: Callable[[Kernel], _T]) -> _T:
+    def ask(self, question: "Callable[[Kernel], _T]") -> _T:
         """Answer a question about the kernel at the cursor's step; it must not be changed."""
         return question(self._kernel_here())
 
-    def do_all(self, commands: Iterable[Command]) -> None:
+    def do_all(self, commands: "Iterable[Command]") -> None:
         """Run many commands, each an undoable group."""
         for command in commands:
             self.do(command)
@@ -156,7 +167,7 @@ class Simulation:
 
     def _request(
         self, kind: ExecmemType, size: Bytes | None, count: int, owner: str | None
-    ) -> Command:
+    ) -> "Command":
         reason = self.why_not_allocate(kind)
         if reason:
             raise UsageError(reason)
@@ -167,7 +178,7 @@ class Simulation:
             raise UsageError(f"cannot make {count} requests at once", hint=f"1 to {MAX_COUNT:,}")
         name = None if owner is None else printable(owner, 60)
 
-        def command(kernel: Kernel) -> None:
+        def command(kernel: "Kernel") -> None:
             for _ in range(count):
                 if kernel.machine.request(kind, wanted, owner=name) is None:
                     break
@@ -185,6 +196,8 @@ class Simulation:
         Raises:
             UsageError: there is no such module, or it is loaded.
         """
+        from execmem_tui.commands.by_hand import load_module
+
         self.do(load_module(name))
 
     def insert(self, kind: ExecmemType) -> None:
@@ -193,6 +206,8 @@ class Simulation:
         Raises:
             UsageError: nobody does that here.
         """
+        from execmem_tui.commands.by_hand import insert
+
         reason = self.why_not_allocate(kind)
         if reason:
             raise UsageError(reason)
@@ -201,6 +216,8 @@ class Simulation:
 
     def why_not_fill(self) -> str:
         """Return "" or the reason why the module window cannot be filled."""
+        from execmem_tui.commands.fill import why_not_fill
+
         return why_not_fill(self._history.layout)
 
     def fill(self) -> None:
@@ -209,6 +226,8 @@ class Simulation:
         Raises:
             UsageError: it is too large for that.
         """
+        from execmem_tui.commands.fill import fill
+
         self.do(fill)
 
     def free(self, address: Address) -> None:
@@ -217,6 +236,8 @@ class Simulation:
         Raises:
             UsageError: there is nothing that can be freed.
         """
+        from execmem_tui.commands.by_hand import remove
+
         area = self._history.snapshot().area_at(address)
         if area is None or area.state is not AreaState.LIVE or area.type is None:
             raise UsageError(
@@ -232,25 +253,30 @@ class Simulation:
         if kind not in ("aliases", "drain", "reclaim"):
             raise UsageError(f"no such purge: {printable(kind)}", hint="aliases, drain or reclaim")
 
-        def command(kernel: Kernel) -> None:
+        def command(kernel: "Kernel") -> None:
             kernel.machine.purge(kind)
 
         self.do(command)
 
-    def preview_load(self, name: str) -> Preview:
+    def preview_load(self, name: str) -> "Preview":
         """Say where the regions of a module and of what it needs would lie.
 
         Raises:
             UsageError: there is no such module, or it is loaded.
         """
+        from execmem_tui.commands.by_hand import load_module
+        from execmem_tui.commands.preview import preview
+
         return preview(self._kernel_here(), load_module(name))
 
-    def preview_allocate(self, kind: ExecmemType, size: Bytes, count: int = 1) -> Preview:
+    def preview_allocate(self, kind: ExecmemType, size: Bytes, count: int = 1) -> "Preview":
         """Say where `count` requests would lie.
 
         Raises:
             UsageError: nobody allocates this type here, or the size or count makes no sense.
         """
+        from execmem_tui.commands.preview import preview
+
         return preview(self._kernel_here(), self._request(kind, size, count, None))
 
     def needed_by(self, module: str) -> tuple[str, ...]:
@@ -261,17 +287,21 @@ class Simulation:
 
     def why_not_unload(self, owner: str) -> str:
         """Return "" or why a module cannot be unloaded at the cursor's step."""
+        from execmem_tui.commands.by_hand import why_not_unload
+
         return why_not_unload(self._kernel_here(), owner)
 
-    def make_room(self, areas: Sequence[Area], again: Again) -> None:
+    def make_room(self, areas: Sequence[Area], again: "Again") -> None:
         """Give areas back, modules whole, and make a request again: one undoable command.
 
         Raises:
             UsageError: one of them cannot be given back.
         """
+        from execmem_tui.commands.by_hand import make_room
+
         self.do(make_room(tuple(areas), again))
 
-    def _kernel_here(self) -> Kernel:
+    def _kernel_here(self) -> "Kernel":
         """Return the kernel as it is after the command that the cursor is in; not to be changed."""
         if self._history.at_end:
             return self._kernel
@@ -294,7 +324,7 @@ class Simulation:
         """Bring the kernel to the state after the first `count` commands."""
         self._kernel = self._kernel_after(count)
 
-    def _kernel_after(self, count: int) -> Kernel:
+    def _kernel_after(self, count: int) -> "Kernel":
         nearest = max(at for at in self._checkpoints if at <= count)
         kernel = self._checkpoints[nearest].clone()
         for command in self._commands[nearest:count]:

@@ -1,12 +1,14 @@
 """The simulator as a source: exact addresses, fallback, undo, and a map that stays exact."""
 
 import itertools
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execmem_tui.arch import resolve
+from execmem_tui.arch import architectures, resolve
 from execmem_tui.model.areas import AreaState, PartState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Failed, Purged
@@ -119,6 +121,24 @@ COMMANDS = st.lists(
     ),
     max_size=30,
 )
+
+
+@pytest.mark.parametrize("arch", architectures())
+def test_what_is_there_before_the_kernel_is_asked_is_what_it_boots_with(arch: str) -> None:
+    simulation = Simulation(resolve(arch, "7.1"))
+    before = simulation.history.snapshot().areas
+    booted = simulation.ask(lambda kernel: tuple(kernel.machine.areas()))
+    assert before == tuple(sorted(booted, key=lambda area: area.start))
+
+
+def test_a_map_that_nobody_commands_imports_no_allocator() -> None:
+    """Allocator and consumers are a third of the time of ``map``."""
+    script = (
+        "import sys; from execmem_tui.cli.main import main; main(['map']);"
+        "print(*{'execmem_tui.mm', 'execmem_tui.consumers.kernel'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert result.stdout.decode().splitlines()[-1] == ""
 
 
 @pytest.mark.parametrize("arch", ["x86", "arm64"])

@@ -4,10 +4,12 @@ import argparse
 
 from execmem_tui.cli.application import has_terminal, take_tour
 from execmem_tui.cli.config import user_config
-from execmem_tui.cli.output import write_lines
+from execmem_tui.cli.output import talk, write_lines
 from execmem_tui.model.errors import UsageError
+from execmem_tui.model.text import printable
 
 DOCUMENTS: tuple[type, ...] = ()
+_THEME = "execmem-dark"
 HELP = "a guided tour: what is said, what the simulator does, what you guess first"
 
 
@@ -24,21 +26,45 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="the whole tour as text: what is said, answers, sources, the speaker's notes",
     )
+    parser.add_argument(
+        "--record",
+        metavar="FILE",
+        help="write it as an asciinema cast (.cast) or a moving picture (.svg), without a terminal:"
+        " the same bytes each time",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Take it on the screen; into a pipe, or with --notes, print it."""
+    """Take it on the screen, or record it; into a pipe, or with --notes, print it."""
     if args.name is None:
-        if args.notes:
-            raise UsageError("--notes needs the name of a tour")
+        if args.notes or args.record is not None:
+            raise UsageError("--notes and --record need the name of a tour")
         from execmem_tui.cli.tours import run as list_tours
 
         args.json = False
         return list_tours(args)
+    if args.record is not None:
+        return _record(args.name, args.record)
     if not args.notes and has_terminal():
         return take_tour(args.name, user_config(None))
     from execmem_tui.tours.reader import open_tour
     from execmem_tui.view.tour_text import script
 
     write_lines(script(open_tour(args.name)))
+    return 0
+
+
+def _record(name: str, path: str) -> int:
+    from execmem_tui.files.regular import user_path
+    from execmem_tui.tours.reader import open_tour
+    from execmem_tui.view.recording import cast, frames, moving_svg
+    from execmem_tui.view.svg import colours
+
+    if not path.endswith((".cast", ".svg")):
+        raise UsageError("a recording is a .cast or an .svg", hint=f"--record {name}.cast")
+    tour = open_tour(name)
+    found = list(frames(tour))
+    text = cast(tour.title, found) if path.endswith(".cast") else moving_svg(found, colours(_THEME))
+    user_path(path).write_text(text, encoding="utf-8")
+    talk(f"execmem-tui: wrote {printable(path)}, {len(found)} frames")
     return 0

@@ -21,7 +21,8 @@ _DETAIL_ROWS = 16
 _CALLERS = 6
 
 
-def _pane_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
+def pane_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
+    """Yield a pane: its title with its window, and its lanes."""
     yield f"{model.number} {model.title:<8} {model.range_text}  {model.summary}".rstrip()
     if model.message:
         yield f"    {model.message}"
@@ -35,7 +36,8 @@ def _pane_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
         yield f"  {lane.name:<8}[{text}] {format_size(lane.end - lane.start)}"
 
 
-def _detail_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
+def detail_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
+    """Yield a pane's detail: rows of what is used, the rest folded."""
     bits = shown.snapshot.layout.word_bits
     view = shown.view(model.number, max(32, width - 18), _DETAIL_ROWS)
     axis = view.axis
@@ -104,13 +106,13 @@ def plain_map(
         "",
     ]
     for model in shown.panes:
-        lines += _pane_lines(shown, model, width)
+        lines += pane_lines(shown, model, width)
     reach = shown.reach(None)
     if reach is not None:
         panel = reach_lines(reach, shown.kinds, shown.holes, min(width - 2, 60))
         lines += ["", "REACH", *(f"  {plain_text(line)}".rstrip() for line in panel)]
     for model in shown.panes:
         if model.number in panes and model.areas:
-            lines += ["", *_detail_lines(shown, model, width)]
+            lines += ["", *detail_lines(shown, model, width)]
     lines += ["", legend_text(), *(f"note: {note}" for note in layout.notes)]
     return lines

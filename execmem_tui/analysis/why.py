@@ -17,7 +17,7 @@ from execmem_tui.analysis.room import Room, Shortage, room_in
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event, Failed, Purged
-from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes, align_up
 
@@ -62,6 +62,8 @@ class Try:
     """Ascending, as a search for the lowest match passes them; the last is the taken one."""
     room: Room
     found: Address | None
+    cache: bool = False
+    """It was a search of the free pieces of ROX blocks (mm/execmem.c: __execmem_cache_alloc)."""
 
 
 @frozen(kw_only=True)
@@ -136,35 +138,85 @@ def ask(
     layout, page = snapshot.layout, snapshot.layout.page_size
     entry = layout.range_of(kind)
     need = align_up(max(requested, 1), page) + page
-    align = max(entry.alignment, page)
     purged = evolve(snapshot, areas=tuple(_not_given_back(snapshot.areas)))
-    tries: list[Try] = []
-    windows = [(Window.PREFERRED, entry.start, entry.end)]
-    if entry.has_fallback:
-        windows.append((Window.FALLBACK, entry.fallback_start, entry.fallback_end))
-    for window, start, end in windows:
-        # before it tries the other window, a request purges and tries once more (alloc_vmap_area)
-        for state in (purged,) if tries else (snapshot, purged):
-            tries.append(
-                _search(state, window, start, end, need, align, after_purge=state is purged)
-            )
-            if tries[-1].found is not None:
-                break
-        if tries[-1].found is not None:
-            break
+    tries = tuple(_tries(snapshot, purged, entry, need))
     near = next(each for each in reversed(tries) if each.window is Window.PREFERRED)
+    fits = near.found is not None
+    align = max(entry.alignment, page)
     return Why(
         type=kind,
         requested=requested,
         need=need,
-        tries=tuple(tries),
+        tries=tries,
         before=snapshot,
-        shortage=Shortage.NONE if near.found is not None else near.room.shortage(need),
+        shortage=Shortage.NONE if fits else near.room.shortage(need),
         in_the_way=(
-            None
-            if near.found is not None
-            else in_the_way(purged, entry.start, entry.end, need, align, needed)
+            None if fits else in_the_way(purged, entry.start, entry.end, need, align, needed)
         ),
+    )
+
+
+def _tries(snapshot: Snapshot, purged: Snapshot, entry: ExecmemRange, need: Bytes) -> Iterator[Try]:
+    """Yield the searches of a request in their order, up to the one that finds something."""
+    page, pmd = snapshot.layout.page_size, snapshot.layout.pmd_size
+    size, align = need - page, max(entry.alignment, page)
+    wanted = [(need, align)]
+    if entry.rox_cached:
+        cached = _search_cache(snapshot, entry, size)
+        yield cached
+        if cached.found is not None:
+            return
+        # a miss takes whole huge pages for the cache, huge-aligned where that can be had
+        # (execmem_cache_populate; __vmalloc_node_range falls back on small pages), else just enough
+        whole = align_up(size, pmd) + page
+        wanted = [(whole, max(align, pmd)), (whole, align), (need, align)]
+    windows = [(Window.PREFERRED, entry.start, entry.end)]
+    if entry.has_fallback:
+        windows.append((Window.FALLBACK, entry.fallback_start, entry.fallback_end))
+    states = [snapshot, purged]
+    for padded, aligned in wanted:
+        for window, start, end in windows:
+            # before it tries another window or size, a request purges and tries once more
+            for state in states:
+                after = state is purged
+                found = _search(state, window, start, end, padded, aligned, after_purge=after)
+                yield found
+                if found.found is not None:
+                    return
+            states = [purged]
+
+
+def _search_cache(snapshot: Snapshot, entry: ExecmemRange, size: Bytes) -> Try:
+    """Look for the lowest free piece of a ROX block that is long enough and starts in the window."""
+    looks: list[Look] = []
+    found: Address | None = None
+    free = 0
+    for area in snapshot.between(entry.start, entry.end):
+        if area.state is not AreaState.CACHE_FREE or area.start < entry.start:
+            continue
+        free += area.size
+        fits = area.size >= size and area.start + size < entry.end
+        if found is None:
+            looks.append(
+                Look(
+                    start=area.start,
+                    end=area.start + area.size,
+                    passed=Passed.TAKEN if fits else Passed.TOO_SMALL,
+                    short_by=max(0, size - area.size),
+                )
+            )
+            found = area.start if fits else None
+    sizes = [look.end - look.start for look in looks]
+    room = Room(size=free, free=free, holes=len(looks), largest=max(sizes, default=0))
+    return Try(
+        window=Window.PREFERRED,
+        start=entry.start,
+        end=entry.end,
+        after_purge=False,
+        looks=tuple(looks),
+        room=room,
+        found=found,
+        cache=True,
     )
 
 

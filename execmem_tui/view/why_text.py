@@ -57,6 +57,12 @@ def _preferred(layout: Layout, why: Why) -> str:
             Shortage.NONE: f"none aligned to {format_size(_alignment(layout, why))}",
         }[why.shortage]
         return f"{format_size(room.free)} left, {_holes(room)}, {short}: {other}"
+    if why.preferred.cache:
+        count = len(why.preferred.looks) - 1
+        passed_over = (
+            f", {count:,} before it {'is' if count == 1 else 'are'} too small" if count else ""
+        )
+        return f"a free piece of a ROX block takes it{passed_over}"
     passed = [look for look in why.preferred.looks if look.passed is not Passed.TAKEN]
     if not passed:
         return f"the first hole takes it; {format_size(room.free)} left"

@@ -297,3 +297,28 @@ def test_a_failure_is_explained_by_both_windows() -> None:
     windows = [Window.PREFERRED, Window.PREFERRED, Window.FALLBACK]
     assert [each.window for each in found.tries] == windows
     assert resolve("arm64").range_of(TEXT).fallback_start == found.tries[2].start
+
+
+def test_where_there_is_a_rox_cache_its_pieces_come_first() -> None:
+    booted = open_booted("x86")
+    history = booted.history
+    checked = 0
+    for step, event in enumerate(history.events(0, history.steps), 1):
+        if isinstance(event, Allocated) and event.area.type is not None and step % 41 == 0:
+            found = why(history, step)
+            assert found is not None
+            assert found.agrees, event.text
+            checked += 1
+    assert checked > 20
+
+
+@pytest.mark.parametrize("size", [4 * KIB, 64 * KIB, MIB, 3 * MIB, 8 * MIB])
+@pytest.mark.parametrize("full", [False, True])
+def test_what_a_rox_cache_answers_is_what_the_simulator_does(size: int, full: bool) -> None:
+    booted = open_booted("x86")
+    if full:
+        booted.fill()
+    expected = booted.preview_allocate(TEXT, size)
+    found = ask(booted.history.snapshot(), TEXT, size)
+    assert found.found == next((area.start for area in expected.areas), None)
+    assert found.tries[0].cache

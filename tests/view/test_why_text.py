@@ -10,6 +10,7 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Purged
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Counters, Snapshot
+from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import open_simulation
 from execmem_tui.view.why_text import look_text, looks, why_lines, why_title
 from tests.layouts import make_area, make_layout
@@ -115,3 +116,9 @@ def test_what_was_looked_at_comes_in_order_with_words(trace: History) -> None:
     assert look_text(lazy) == "8K: freed, waits for a purge"
     aligned = Look(start=0, end=8192, passed=Passed.MISALIGNED, short_by=4096)
     assert look_text(aligned) == "8K: too small once aligned by 4K"
+
+
+def test_a_piece_of_a_rox_block_is_no_hole() -> None:
+    booted = open_booted("x86")
+    lines = why_lines(booted.history.layout, ask(booted.history.snapshot(), TEXT, 4096))
+    assert lines[0].startswith("window a free piece of a ROX block takes it")

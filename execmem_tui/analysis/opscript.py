@@ -352,13 +352,13 @@ def replay_opscript(path: str) -> OpScriptResult:
         InputError: it is not a sound op script.
     """
     with OpScript(path) as script:
-        tally = _Tally(OpReplay(path, script.header))
+        score = _Score(OpReplay(path, script.header))
         for line, row in script.rows():
-            tally.perform(line, row)
-    return tally.result(path)
+            score.perform(line, row)
+    return score.result(path)
 
 
-class _Tally:
+class _Score:
     """Counts while a script is performed."""
 
     def __init__(self, replay: OpReplay) -> None:

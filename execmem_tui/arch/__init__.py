@@ -39,7 +39,9 @@ def architecture(name: str) -> Architecture:
     """
     if name not in architectures():
         raise UnknownLayoutError(
-            f"no architecture {printable(name)!r}", hint=f"there are: {', '.join(architectures())}"
+            f"no architecture {printable(name)!r}",
+            hint=f"there are: {', '.join(architectures())}",
+            key="arch",
         )
     found: Architecture = import_module(f"execmem_tui.arch.{name}").ARCH
     return found
@@ -59,7 +61,9 @@ def find(name: str) -> tuple[Architecture, str | None]:
         if asked in candidate.aliases:
             return candidate, candidate.aliases[asked]
     raise UnknownLayoutError(
-        f"no architecture {printable(name)!r}", hint=f"there are: {', '.join(architectures())}"
+        f"no architecture {printable(name)!r}",
+        hint=f"there are: {', '.join(architectures())}",
+        key="arch",
     )
 
 
@@ -87,7 +91,7 @@ def _find_variant(arch: Architecture, name: str | None, implied: str | None) -> 
             return variant
     names = ", ".join(variant.name for variant in arch.variants)
     raise UnknownLayoutError(
-        f"{arch.name} has no variant {printable(wanted)!r}", hint=f"it has: {names}"
+        f"{arch.name} has no variant {printable(wanted)!r}", hint=f"it has: {names}", key="variant"
     )
 
 
@@ -101,7 +105,7 @@ def _mode(kaslr: str) -> tuple[str, int]:
         return "seed", int(kaslr.removeprefix("seed-"), 0)
     except ValueError:
         raise UnknownLayoutError(
-            f"no draw {printable(kaslr)!r}", hint="off, example, or a number as seed"
+            f"no draw {printable(kaslr)!r}", hint="off, example, or a number as seed", key="kaslr"
         ) from None
 
 
@@ -121,13 +125,16 @@ def _boot(
         raise UnknownLayoutError(
             f"{chosen.name} does not exist in {rules.model}",
             hint=f"in: {', '.join(chosen.kernels)}",
+            key="kernel",
         )
     mode, seed = _mode(kaslr)
     if not chosen.draws:
         mode = "off"
     elif mode == "example" and not chosen.example:
         raise UnknownLayoutError(
-            f"{found.name} {chosen.name} has no worked example", hint="give a number as seed"
+            f"{found.name} {chosen.name} has no worked example",
+            hint="give a number as seed",
+            key="kaslr",
         )
     boot = Boot(
         variant=chosen,

@@ -6,7 +6,7 @@ from typing import Final
 from attrs import frozen
 
 from execmem_tui.consumers.kernel import Kernel
-from execmem_tui.consumers.modules import Outcome
+from execmem_tui.consumers.modules import LoadOutcome
 from execmem_tui.model.areas import Area, Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
@@ -35,7 +35,7 @@ def load_module(name: str) -> Command:
     def command(kernel: Kernel) -> None:
         kernel.machine.note(f"modprobe {name}", mark=True)
         outcome = kernel.modules.load(name)
-        if outcome is Outcome.EXISTS:
+        if outcome is LoadOutcome.EXISTS:
             raise UsageError(f"{name} is loaded already")
         kernel.modules.run_init_frees()
 

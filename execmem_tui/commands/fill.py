@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from execmem_tui.consumers.kernel import Kernel
-from execmem_tui.consumers.modules import Modules, Outcome
+from execmem_tui.consumers.modules import LoadOutcome, Modules
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
@@ -50,7 +50,7 @@ def fill(kernel: Kernel) -> None:
         outcome = kernel.modules.load(name)
         kernel.modules.run_init_frees()
         fresh = [each for each in kernel.modules.loaded if each not in before]
-        if outcome is Outcome.NO_MEMORY or any(_spilled(kernel, each) for each in fresh):
+        if outcome is LoadOutcome.NO_MEMORY or any(_spilled(kernel, each) for each in fresh):
             return
     kind = ExecmemType.MODULE_TEXT
     size = _request(kernel)

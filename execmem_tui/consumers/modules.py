@@ -37,10 +37,10 @@ _INSTRUCTION: Final = 4
 """Bytes, on every architecture with PLT entries."""
 _TYPES: Final = {HOTPATCH: ExecmemType.FTRACE, **dict.fromkeys(TEXTS, ExecmemType.MODULE_TEXT)}
 
-Steps = Generator[None, None, "Outcome"]
+Steps = Generator[None, None, "LoadOutcome"]
 
 
-class Outcome(StrEnum):
+class LoadOutcome(StrEnum):
     """How a load ended; the value is the errno's name."""
 
     LOADED = ""
@@ -52,7 +52,7 @@ class Outcome(StrEnum):
 
 
 @frozen(kw_only=True)
-class _Plan:
+class _LoadPlan:
     """How a load is meant to end."""
 
     init_fails: bool
@@ -157,7 +157,7 @@ class Modules:
         fail_at: str | None = None,
         with_deps: bool = True,
         attempts: int = 1,
-    ) -> Outcome:
+    ) -> LoadOutcome:
         """Load a module, what it depends on first, as modprobe does; let deferred work run.
 
         Args:
@@ -171,7 +171,7 @@ class Modules:
         Raises:
             UsageError: no such module, or no such place to fail at.
         """
-        outcome = Outcome.EXISTS
+        outcome = LoadOutcome.EXISTS
         for each in self._needed(name, with_deps=with_deps):
             last = each == self._module(name).name
             for _ in range(attempts if last else 1):
@@ -184,15 +184,15 @@ class Modules:
                     )
                 )
                 self.machine.run_deferred()
-                if outcome is Outcome.LOADED:
+                if outcome is LoadOutcome.LOADED:
                     break
-            if outcome not in (Outcome.LOADED, Outcome.EXISTS):
+            if outcome not in (LoadOutcome.LOADED, LoadOutcome.EXISTS):
                 break
         return outcome
 
     def load_sized(
         self, name: str, sizes: Mapping[str, Bytes], *, cpu: int | None = None
-    ) -> Outcome:
+    ) -> LoadOutcome:
         """Load a module of given region sizes that is in no catalogue.
 
         Raises:
@@ -215,7 +215,7 @@ class Modules:
             deps=(),
             softdep="",
         )
-        outcome = _drain(self._steps(module, _Plan(init_fails=False, fail_at=None, cpu=cpu)))
+        outcome = _drain(self._steps(module, _LoadPlan(init_fails=False, fail_at=None, cpu=cpu)))
         self.machine.run_deferred()
         return outcome
 
@@ -238,7 +238,7 @@ class Modules:
                 hint=", ".join((*REGIONS, COPY, RELOCATE)),
             )
         return self._steps(
-            self._module(name), _Plan(init_fails=init_fails, fail_at=fail_at, cpu=cpu)
+            self._module(name), _LoadPlan(init_fails=init_fails, fail_at=fail_at, cpu=cpu)
         )
 
     def unload(self, name: str) -> None:
@@ -291,29 +291,29 @@ class Modules:
         names = self.catalogue.closure(name) if with_deps else (module.name,)
         return [each for each in names if each not in self.loaded or each == module.name]
 
-    def _steps(self, module: Module, plan: _Plan) -> Steps:
+    def _steps(self, module: Module, plan: _LoadPlan) -> Steps:
         if len(self._init_queue) >= self.batch:
             self.run_init_frees()
         claimed = False
         if self.duplicates_wait:
             claimed = yield from self._claim(module.name)
             if not claimed:
-                return Outcome.EXISTS
+                return LoadOutcome.EXISTS
         self.machine.note(f"load {module.name}")
         layout = self.machine.layout
         sizes = areas_of(module, layout.page_size, split=layout.rules.split_modules)
         loaded = LoadedModule(module, sizes)
         outcome = yield from self._move(loaded, plan)
-        if outcome is Outcome.LOADED and not claimed:
+        if outcome is LoadOutcome.LOADED and not claimed:
             claimed = yield from self._claim(module.name)
             if not claimed:
                 yield from self._free(loaded, free_order(loaded.starts), plan)
-                outcome = Outcome.EXISTS
-        if outcome is Outcome.LOADED:
+                outcome = LoadOutcome.EXISTS
+        if outcome is LoadOutcome.LOADED:
             outcome = yield from self._finish(loaded, plan)
         if claimed:
             self._loading.discard(module.name)
-        if outcome is not Outcome.LOADED:
+        if outcome is not LoadOutcome.LOADED:
             self.machine.note(f"load {module.name} failed: {outcome.value}")
         return outcome
 
@@ -329,39 +329,39 @@ class Modules:
         self._loading.add(name)
         return True
 
-    def _move(self, loaded: LoadedModule, plan: _Plan) -> Steps:
+    def _move(self, loaded: LoadedModule, plan: _LoadPlan) -> Steps:
         """Allocate every region in order.
 
         On failure give back what there is, last first (move_module).
         """
-        outcome = Outcome.LOADED
+        outcome = LoadOutcome.LOADED
         for region in (each for each in loaded.sizes if each != HOTPATCH):
             if plan.fail_at == region or not self._allocate(loaded, region, plan):
-                outcome = Outcome.NO_MEMORY
+                outcome = LoadOutcome.NO_MEMORY
                 break
             yield
-        if outcome is Outcome.LOADED and plan.fail_at == COPY:
-            outcome = Outcome.BAD_FILE
+        if outcome is LoadOutcome.LOADED and plan.fail_at == COPY:
+            outcome = LoadOutcome.BAD_FILE
             if self.machine.layout.rules.failed_copy_leaks:
                 # the counter of types to free is still 0 here
                 self.machine.note(f"{loaded.module.name}: this kernel leaks its memory")
                 self.leaked.append(loaded)
                 return outcome
-        if outcome is not Outcome.LOADED:
+        if outcome is not LoadOutcome.LOADED:
             yield from self._restore_rox(loaded, plan)
             yield from self._free(loaded, [*reversed(loaded.starts)], plan)
         return outcome
 
-    def _finish(self, loaded: LoadedModule, plan: _Plan) -> Steps:
+    def _finish(self, loaded: LoadedModule, plan: _LoadPlan) -> Steps:
         """Relocate, set permissions, run init; queue init memory, or give all back."""
-        outcome = Outcome.BAD_SYMBOL if plan.fail_at == RELOCATE else Outcome.LOADED
-        if outcome is Outcome.LOADED and HOTPATCH in loaded.sizes:
+        outcome = LoadOutcome.BAD_SYMBOL if plan.fail_at == RELOCATE else LoadOutcome.LOADED
+        if outcome is LoadOutcome.LOADED and HOTPATCH in loaded.sizes:
             if plan.fail_at == HOTPATCH or not self._allocate(loaded, HOTPATCH, plan):
-                outcome = Outcome.NO_MEMORY
+                outcome = LoadOutcome.NO_MEMORY
             else:
                 self._permit(loaded, HOTPATCH, "rox", plan)
             yield
-        if outcome is not Outcome.LOADED:
+        if outcome is not LoadOutcome.LOADED:
             yield from self._restore_rox(loaded, plan)
         else:
             for region, permission in formation(
@@ -369,8 +369,8 @@ class Modules:
             ):
                 self._permit(loaded, region, permission, plan)
                 yield
-            outcome = Outcome.INIT_FAILED if plan.init_fails else outcome
-        if outcome is not Outcome.LOADED:
+            outcome = LoadOutcome.INIT_FAILED if plan.init_fails else outcome
+        if outcome is not LoadOutcome.LOADED:
             yield from self._free(loaded, free_order(loaded.starts), plan)
             return outcome
         if "MOD_RO_AFTER_INIT" in loaded.starts:
@@ -380,7 +380,7 @@ class Modules:
             self._init_queue.append(loaded)
         return outcome
 
-    def _allocate(self, loaded: LoadedModule, region: str, plan: _Plan) -> bool:
+    def _allocate(self, loaded: LoadedModule, region: str, plan: _LoadPlan) -> bool:
         self._on(plan)
         machine, size = self.machine, loaded.sizes[region]
         kind = _TYPES.get(region, ExecmemType.MODULE_DATA)
@@ -413,7 +413,7 @@ class Modules:
         return True
 
     def _free(
-        self, loaded: LoadedModule, regions: list[str], plan: _Plan | None = None
+        self, loaded: LoadedModule, regions: list[str], plan: _LoadPlan | None = None
     ) -> Generator[None, None, None]:
         for region in regions:
             if plan is not None:
@@ -424,19 +424,19 @@ class Modules:
                 self.machine.vfree(loaded.arrays.pop(start))
             yield
 
-    def _restore_rox(self, loaded: LoadedModule, plan: _Plan) -> Generator[None, None, None]:
+    def _restore_rox(self, loaded: LoadedModule, plan: _LoadPlan) -> Generator[None, None, None]:
         """Make cached text read-only again before it is given back (module_memory_restore_rox)."""
         if self.machine.layout.range_of(ExecmemType.MODULE_TEXT).rox_cached:
             for region in (each for each in TEXTS if each in loaded.starts):
                 self._permit(loaded, region, "rox", plan)
                 yield
 
-    def _permit(self, loaded: LoadedModule, region: str, permission: str, plan: _Plan) -> None:
+    def _permit(self, loaded: LoadedModule, region: str, permission: str, plan: _LoadPlan) -> None:
         if self.machine.layout.capability.strict_module_rwx:
             self._on(plan)
             self.machine.set_memory(loaded.starts[region], loaded.sizes[region], permission)
 
-    def _on(self, plan: _Plan) -> None:
+    def _on(self, plan: _LoadPlan) -> None:
         if plan.cpu is not None:
             self.machine.cpu = plan.cpu
 
@@ -445,11 +445,11 @@ def _twin(loaded: LoadedModule) -> LoadedModule:
     return evolve(loaded, starts=dict(loaded.starts), arrays=dict(loaded.arrays))
 
 
-def _drain(steps: Steps) -> Outcome:
+def _drain(steps: Steps) -> LoadOutcome:
     """Run a load to its end."""
     while True:
         try:
             next(steps)
         except StopIteration as stop:
-            outcome: Outcome = stop.value
+            outcome: LoadOutcome = stop.value
             return outcome

@@ -28,7 +28,15 @@ class ExecmemTuiError(Exception):
 
 
 class UsageError(ExecmemTuiError):
-    """What was asked for means nothing."""
+    """What was asked for means nothing.
+
+    `key` is the setting to blame ("arch", "kernel", "variant", "kaslr", "ranges", "knobs", "set"),
+    as a scenario file spells it; "" where none is.
+    """
+
+    def __init__(self, title: str, *, hint: str = "", key: str = "") -> None:
+        super().__init__(title, hint=hint)
+        self.key = key
 
 
 class UnknownLayoutError(UsageError):

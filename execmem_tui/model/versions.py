@@ -18,7 +18,9 @@ def _match(text: str) -> re.Match[str]:
     found = _NUMBER.match(text)
     if found is None:
         raise UnknownLayoutError(
-            f"not a kernel version: {printable(text)!r}", hint="for example 6.12 or 7.1"
+            f"not a kernel version: {printable(text)!r}",
+            hint="for example 6.12 or 7.1",
+            key="kernel",
         )
     return found
 

@@ -15,8 +15,7 @@ class GrownCatalogue(Catalogue):
     """
 
     def __init__(self, catalogue: Catalogue, factor: float) -> None:
-        self.__dict__.update(catalogue.__dict__)
-        self._modules = {}
+        super().__init__(catalogue.id, erratum_843419=catalogue.erratum_843419)
         self._factor = factor
 
     def _read(self, name: str) -> Module:

@@ -243,19 +243,7 @@ class Reader:
         try:
             settings.layout()
         except UsageError as error:
-            known = {
-                "architecture": "arch",
-                "variant": "variant",
-                "exist": "kernel",
-                "version": "kernel",
-                "draw": "kaslr",
-            }
-            key = next((key for word, key in known.items() if f" {word}" in error.title), "set")
-            if error.title.startswith(("a range", "an alignment")):
-                key = "ranges"
-            elif "ROX" in error.title:
-                key = "knobs"
-            raise self.error((key,), error.title, error.hint) from None
+            raise self.error((error.key or "set",), error.title, error.hint) from None
 
     def steps(self, found: Any, where: tuple[str | int, ...]) -> tuple[Step, ...]:
         """Return a list of steps.

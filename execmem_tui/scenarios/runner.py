@@ -24,8 +24,7 @@ from execmem_tui.model.snapshots import Counters
 from execmem_tui.model.text import printable
 from execmem_tui.model.work import MAP_LIMIT, RUN_LIMIT, LimitError, Work
 from execmem_tui.scenarios import steps
-from execmem_tui.scenarios.actions import RAW, Action
-from execmem_tui.scenarios.consumer_actions import CONSUMERS
+from execmem_tui.scenarios.actions import ACTIONS
 from execmem_tui.scenarios.expressions import ExpressionError, Value
 from execmem_tui.scenarios.growth import GrownCatalogue
 from execmem_tui.scenarios.meters import meters
@@ -213,7 +212,7 @@ class Runner:
         """Fill windows, close the preferred ones, and arm the injected fault, as the knobs say."""
         knobs = self.settings.knobs
         if knobs.fill is not None:
-            for _ in _ACTIONS[steps.Fill](
+            for _ in ACTIONS[steps.Fill](
                 self._state, steps.Fill(fill=ExecmemType.MODULE_TEXT, to=knobs.fill)
             ):
                 pass
@@ -271,7 +270,7 @@ class Runner:
                 case steps.Say():
                     pass
                 case _:
-                    yield from _ACTIONS[type(step)](self._state, step)
+                    yield from ACTIONS[type(step)](self._state, step)
         except StepError:
             raise
         except (UsageError, LimitError) as error:
@@ -313,6 +312,3 @@ class Runner:
             self._expectations.append(
                 Expectation(text=comparison.text, passed=passed, got=got, line=step.line)
             )
-
-
-_ACTIONS: Final[dict[type[steps.Step], Action]] = {**RAW, **CONSUMERS}

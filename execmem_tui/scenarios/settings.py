@@ -132,7 +132,8 @@ class Settings:
             knobs.rox_block & (knobs.rox_block - 1) or knobs.rox_block < layout.page_size
         ):
             raise UsageError(
-                f"a block is a power of two of whole pages, not {knobs.rox_block} bytes"
+                f"a block is a power of two of whole pages, not {knobs.rox_block} bytes",
+                key="knobs",
             )
         turned: dict[str, Any] = {
             "rox_block": knobs.rox_block,
@@ -153,6 +154,7 @@ class Settings:
             raise UsageError(
                 f"{layout.kernel} has no ROX cache",
                 hint="rox_cache=on needs the code of 6.15 or later: kernel 7.1",
+                key="knobs",
             )
         types = dict(layout.types)
         for kind in layout.rules.rox_types:
@@ -198,9 +200,9 @@ def _restated(entry: ExecmemRange, stated: Mapping[str, int], layout: Layout) ->
     fields: dict[str, Any] = dict(stated)
     changed = evolve(entry, **fields)
     if not 0 <= changed.start <= changed.end <= 1 << layout.word_bits:
-        raise UsageError(f"a range cannot be {changed.start:#x}-{changed.end:#x}")
+        raise UsageError(f"a range cannot be {changed.start:#x}-{changed.end:#x}", key="ranges")
     if changed.alignment < 1 or changed.alignment & (changed.alignment - 1):
-        raise UsageError(f"an alignment is a power of two, not {changed.alignment}")
+        raise UsageError(f"an alignment is a power of two, not {changed.alignment}", key="ranges")
     window = layout.vmalloc_start, layout.vmalloc_end
     return evolve(
         changed, pool_eligible=layout.word_bits == 64 and (changed.start, changed.end) == window

@@ -15,7 +15,7 @@ from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.ledger import Ledger
 from execmem_tui.consumers.load_sequence import HOTPATCH
 from execmem_tui.consumers.machine import Machine
-from execmem_tui.consumers.modules import COPY, RELOCATE, Modules, Outcome
+from execmem_tui.consumers.modules import COPY, RELOCATE, LoadOutcome, Modules
 from execmem_tui.consumers.observers import Observer
 from execmem_tui.mm.journal import AllocVmapArea, PurgeVmapAreaLazy, Record, RoxPopulate
 from execmem_tui.model.areas import Area, AreaState
@@ -103,7 +103,7 @@ def test_a_load_makes_the_steps_that_traces_show(arch: str, kernel: str, name: s
     assert found.catalogue is not None
     module = found.catalogue[name]
     listener.heard.clear()
-    assert found.load(name, with_deps=False) is Outcome.LOADED
+    assert found.load(name, with_deps=False) is LoadOutcome.LOADED
     labels, sizes = rules.requests(module)
     asked = [
         each.size
@@ -125,9 +125,9 @@ def test_a_load_makes_the_steps_that_traces_show(arch: str, kernel: str, name: s
 
 def test_dependencies_are_loaded_first_and_once() -> None:
     found = modules()
-    assert found.load("ext4") is Outcome.LOADED
+    assert found.load("ext4") is LoadOutcome.LOADED
     assert list(found.loaded) == ["jbd2", "mbcache", "crc16", "ext4"]
-    assert found.load("ext4") is Outcome.EXISTS
+    assert found.load("ext4") is LoadOutcome.EXISTS
     assert len(found.loaded) == 4
 
 
@@ -178,11 +178,13 @@ def test_a_module_in_use_stays() -> None:
 def test_a_failed_load_leaves_nothing(arch: str, fail_at: str) -> None:
     found = modules(arch)
     if fail_at == "init":
-        assert found.load("crc16", init_fails=True, attempts=2) is Outcome.INIT_FAILED
+        assert found.load("crc16", init_fails=True, attempts=2) is LoadOutcome.INIT_FAILED
     else:
         loaded = found.load("crc16", fail_at=fail_at)
-        assert loaded is Outcome.LOADED if fail_at == HOTPATCH and arch != "s390" else bool(loaded)
-        if loaded is Outcome.LOADED:
+        assert (
+            loaded is LoadOutcome.LOADED if fail_at == HOTPATCH and arch != "s390" else bool(loaded)
+        )
+        if loaded is LoadOutcome.LOADED:
             found.run_init_frees()
             found.unload("crc16")
     assert live(found) == []
@@ -211,14 +213,14 @@ def test_a_failing_init_frees_everything_and_a_retry_does_it_twice() -> None:
 @pytest.mark.parametrize(("kernel", "left"), [("6.12", True), ("7.1", False)])
 def test_only_the_older_kernel_leaks_after_the_last_allocation(kernel: str, left: bool) -> None:
     found = modules("arm64", kernel)
-    assert found.load("crc16", fail_at=COPY) is Outcome.BAD_FILE
+    assert found.load("crc16", fail_at=COPY) is LoadOutcome.BAD_FILE
     assert bool(live(found)) == bool(found.leaked) == left
 
 
-def run_side_by_side(found: Modules, name: str, tasks: int) -> tuple[list[Outcome], int]:
+def run_side_by_side(found: Modules, name: str, tasks: int) -> tuple[list[LoadOutcome], int]:
     """Return the outcomes, and the most areas of the module that lived at once."""
     steps = [found.load_steps(name, cpu=cpu) for cpu in range(tasks)]
-    outcomes: list[Outcome] = []
+    outcomes: list[LoadOutcome] = []
     most = 0
     while steps:
         for each in list(steps):
@@ -235,7 +237,7 @@ def run_side_by_side(found: Modules, name: str, tasks: int) -> tuple[list[Outcom
 def test_duplicates_wait_or_take_memory_first(wait: bool, copies: int) -> None:
     found = modules("arm64", duplicates_wait=wait)
     outcomes, most = run_side_by_side(found, "crc16", 4)
-    assert sorted(outcomes) == [Outcome.LOADED, *[Outcome.EXISTS] * 3]
+    assert sorted(outcomes) == [LoadOutcome.LOADED, *[LoadOutcome.EXISTS] * 3]
     assert found.catalogue is not None
     assert most == copies * len(found.catalogue["crc16"].sizes)
     found.run_init_frees()
@@ -258,7 +260,7 @@ def test_a_clone_is_on_its_own() -> None:
 
 def test_big_areas_bring_a_page_array() -> None:
     found = modules("arm64")
-    assert found.load_sized("big", {"MOD_TEXT": 4 << 20, "MOD_DATA": 4096}) is Outcome.LOADED
+    assert found.load_sized("big", {"MOD_TEXT": 4 << 20, "MOD_DATA": 4096}) is LoadOutcome.LOADED
     arrays = [area for area in found.machine.areas() if area.owner == "page array of big"]
     assert [area.size for area in arrays] == [8192]
     found.unload("big")

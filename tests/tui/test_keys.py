@@ -9,6 +9,7 @@ from textual.widgets import Input
 
 from execmem_tui.model.events import Failed
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.sources.base import Progress
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.view.actions import ACTIONS, rebound
@@ -418,7 +419,6 @@ async def test_lists_are_filtered_and_sorted() -> None:
 
 async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
     """Fault 10: nothing was on the terminal until all was parsed."""
-    from execmem_tui.sources.base import Progress
     from execmem_tui.tui.app import Opening
     from execmem_tui.tui.opening import nothing
 
@@ -454,7 +454,6 @@ async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
 
 
 async def test_escape_leaves_what_was_not_opened_yet() -> None:
-    from execmem_tui.sources.base import Progress
     from execmem_tui.tui.app import Opening
     from execmem_tui.tui.opening import nothing
 
@@ -503,3 +502,38 @@ async def test_keys_of_a_preset_work() -> None:
         await press(pilot, "space")
         assert not app.playing
         assert app.main.map.viewport != view
+
+
+async def test_help_tells_keys_the_map_and_the_words() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 320)) as pilot:
+        await press(pilot, "question_mark")
+        await pilot.pause()
+        text = shown_text(app)
+        for heading in ("MOVE", "CHANGE", "TIME", "ASK", "THE PROGRAM", "Map", "Words"):
+            assert heading in text, heading
+        assert "Esc back to the map" in text
+        first = app.main.help.scroll_offset.y
+        await pilot.resize_terminal(80, 24)
+        await press(pilot, "pagedown")
+        assert app.main.help.scroll_offset.y > first
+        await press(pilot, "escape")
+        assert app.focused is app.main.map
+
+
+async def test_the_command_that_boots_a_machine_again_names_it() -> None:
+    from execmem_tui.tui.app import Opening
+    from execmem_tui.tui.opening import nothing
+
+    simulation = history()
+
+    def boots() -> Iterator[Progress]:
+        yield Progress(fraction=1.0, source=simulation)
+
+    app = ExecmemApp(nothing("x"), theme="execmem-dark", opening=Opening("x", boots(), ()))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        await settle(app)
+        await pilot.pause()
+        await press(pilot, "Y")
+        assert "--arch arm64 --kernel 7.1 --variant va48-4k --at ffff" in app.clipboard

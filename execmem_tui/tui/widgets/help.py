@@ -1,4 +1,4 @@
-"""Help beside the map: what the keys do, grouped, then the words."""
+"""Help beside the map: what the keys do, grouped, then how to read the map, then the words."""
 
 from rich.text import Text
 from textual.app import ComposeResult

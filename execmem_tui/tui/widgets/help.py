@@ -8,6 +8,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from execmem_tui.help import page
+from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.view.actions import ACTIONS, Action
 from execmem_tui.view.help import help_groups
 
@@ -46,7 +47,7 @@ class HelpPanel(VerticalScroll, can_focus=True):
         for heading, lines in help_groups(self.actions, _WIDTH - 4):
             text = Text("\n").join(Text.assemble((keys, "bold"), what) for keys, what in lines)
             content += [Static(heading, classes="heading"), Static(text, classes="keys")]
-        return [*content, Markdown(page("words"))]
+        return [*content, Markdown(DetailMap.HELP), Markdown(page("words"))]
 
     def close(self) -> None:
         """Go away."""

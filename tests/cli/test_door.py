@@ -187,3 +187,14 @@ def test_paths_that_are_none(capsys: pytest.CaptureFixture[str], command: str, p
     streams = capsys.readouterr()
     assert streams.out == ""
     assert streams.err.startswith("execmem-tui: ")
+
+
+def test_the_end_of_the_process_looks_through_nothing() -> None:
+    """Asked after the door's own call: what is registered first runs last."""
+    code = (
+        "import atexit, gc, sys; from execmem_tui.__main__ import main;"
+        "atexit.register(lambda: print(gc.get_freeze_count() > 1000));"
+        "sys.argv[1:] = ['--version']; sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True"

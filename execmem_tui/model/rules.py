@@ -496,19 +496,20 @@ class Rules:
         parts = [f"rules of {self.model}"]
         differing, unknown = self.differing(arch), self.not_known(arch)
         if differing:
-            words = _some(differing, f"kernels --diff {self.model} {self.short}")
+            said = [f"{rule.what} ({value_text(getattr(self, rule.name))})" for rule in differing]
+            words = _some(said, f"kernels --diff {self.model} {self.short}")
             parts = [f"rules of {self.model}; {self.short} differs in {words}"]
         if unknown:
-            words = _some(unknown, f"kernels {self.short}")
+            words = _some([rule.what for rule in unknown], f"kernels {self.short}")
             parts.append(f"Not known for {self.short}: {words}")
         if self.newer_than_read:
             parts.append(f"Nothing newer than {READ[-1]} was read")
         return ". ".join(parts)
 
 
-def _some(found: tuple[Rule, ...], command: str) -> str:
-    """Name the first few rules, and the command that names all."""
-    words = "; ".join(rule.what for rule in found[:_NAMED])
+def _some(found: list[str], command: str) -> str:
+    """Say the first few, and the command that says all."""
+    words = "; ".join(found[:_NAMED])
     more = len(found) - _NAMED
     return f"{words} and {more} more (execmem-tui {command})" if more > 0 else words
 

@@ -38,6 +38,7 @@ from execmem_tui.tui.kernel import KernelActions
 from execmem_tui.tui.looking import LookActions
 from execmem_tui.tui.opening import OpenActions, nothing
 from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.presenting import PresenterActions
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.main import MainScreen
 from execmem_tui.tui.screens.overlay import Overlay
@@ -178,6 +179,7 @@ class ExecmemApp(App[int]):
         self.opens = OpenActions(self)
         self.whys = WhyActions(self)
         self.tours = TourActions(self)
+        self.presenter = PresenterActions(self)
         self._player: Timer | None = None
         self._follower: Timer | None = None
         self._opening: Job | None = None
@@ -214,7 +216,16 @@ class ExecmemApp(App[int]):
         """Return the main screen, bound to the application's attributes."""
         cls = ExecmemApp
         screen = MainScreen(
-            (self.kernel, self.time, self.look, self.opens, self.whys, self.tours, self)
+            (
+                self.kernel,
+                self.time,
+                self.look,
+                self.opens,
+                self.whys,
+                self.tours,
+                self.presenter,
+                self,
+            )
         )
         return screen.data_bind(
             cls.source,
@@ -442,6 +453,10 @@ class ExecmemApp(App[int]):
         """Show the card of a tour, or none, and light the map."""
         self.main.card = card
         self.main.map.light = light
+
+    def enlarge(self, *, on: bool) -> None:
+        """Leave out what a hall does not need and set the sentence in a frame, or undo that."""
+        self.main.set_class(on, "presenting")
 
     def open_fold(self) -> None:
         """Show the rows of the fold under the cursor."""

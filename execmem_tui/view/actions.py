@@ -269,6 +269,13 @@ ACTIONS: Final = (
     ),
     _action("tour_back", "backspace", "Back", "in a tour, the stop before", LOOK),
     _action("tour_skip", "K", "Skip", "in a tour, go on without doing what it asks", LOOK),
+    _action(
+        "presenter",
+        "P",
+        "Presenter",
+        "for a hall: the sentence in a frame, high contrast, little else; or back",
+        APP,
+    ),
     _action("help", "question_mark", "Help", "this help", APP, footer=True),
     _action("stop", "escape", "Stop", "stop what is being opened; leave a list or a sheet", APP),
     _action("suspend", "ctrl+z", "Suspend", "go to the background; fg comes back", APP),

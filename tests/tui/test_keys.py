@@ -147,6 +147,7 @@ ELSEWHERE = {
     "pin": "tests/tui/test_time.py",
     "go_on": "tests/tui/test_tour.py",
     "tour": "tests/tui/test_tour.py",
+    "presenter": "tests/tui/test_tour.py",
     "tour_back": "tests/tui/test_tour.py",
     "tour_skip": "tests/tui/test_tour.py",
 }

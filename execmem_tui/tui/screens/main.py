@@ -69,6 +69,10 @@ class MainScreen(Screen[None]):
     MainScreen.time-map TimeMapView { display: block; }
     MainScreen.time-map DetailMap { display: none; }
     MainScreen.maximised Panes { display: none; }
+    MainScreen.presenting SidePanel, MainScreen.presenting Legend { display: none; }
+    MainScreen.presenting TimeStrip { display: none; }
+    MainScreen.presenting Sentence { border: heavy $accent; padding: 1 2; max-height: 40%; }
+    MainScreen.presenting TourCard { border: heavy $accent; padding: 1 2; text-style: bold; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

@@ -26,6 +26,13 @@ from execmem_tui.model.units import Address, Bytes
 NOBODY = "nobody on this architecture"
 TEXT_USER = "module text (and init text)"
 DATA_USER = "module loader"
+PLAIN_USERS: Mapping[ExecmemType, str] = {
+    ExecmemType.MODULE_TEXT: TEXT_USER,
+    ExecmemType.KPROBES: "insn slots",
+    ExecmemType.BPF: "bpf_jit_binary_alloc",
+    ExecmemType.MODULE_DATA: DATA_USER,
+}
+"""Who allocates where kprobes have slots, each BPF program its pages, and nobody FTRACE."""
 
 
 class Architecture:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
-from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
+from execmem_tui.arch.base import PLAIN_USERS, Architecture
 from execmem_tui.arch.boot import KIB, MIB, Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability
@@ -169,12 +169,7 @@ class Mips(Architecture):
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
         """FTRACE has no user."""
         del boot
-        return {
-            ExecmemType.MODULE_TEXT: TEXT_USER,
-            ExecmemType.KPROBES: "insn slots",
-            ExecmemType.BPF: "bpf_jit_binary_alloc",
-            ExecmemType.MODULE_DATA: DATA_USER,
-        }
+        return PLAIN_USERS
 
     def reach(self, variant: Variant) -> tuple[Reach, ...]:
         """J and JAL stay in their 256 MiB segment; modules call through registers."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import ClassVar, Final
 
-from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
+from execmem_tui.arch.base import PLAIN_USERS, Architecture
 from execmem_tui.arch.boot import MIB, Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability, KprobeSlot
@@ -111,12 +111,7 @@ class Parisc(Architecture):
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
         """FTRACE has no user."""
         del boot
-        return {
-            ExecmemType.MODULE_TEXT: TEXT_USER,
-            ExecmemType.KPROBES: "insn slots",
-            ExecmemType.BPF: "bpf_jit_binary_alloc",
-            ExecmemType.MODULE_DATA: DATA_USER,
-        }
+        return PLAIN_USERS
 
     def reach(self, variant: Variant) -> tuple[Reach, ...]:
         """Branches of PA 2.0 and 1.x."""

@@ -50,21 +50,22 @@ _STUB32: Final = Plt(
     source="arch/powerpc/kernel/module_32.c:do_plt_call",
 )
 
-_REACH64: Final = (
-    Reach(
-        name="±32M branch",
-        instruction="B / BL",
-        relocations=("R_PPC_REL24", "R_PPC64_REL24_NOTOC"),
-        kind=ReachKind.RELATIVE,
-        low=-0x2000000,
-        high=0x1FFFFFC,
-        call=True,
-        note="+-32 MiB",
-        source=(
-            "arch/powerpc/kernel/module_32.c:apply_relocate_add;"
-            " arch/powerpc/kernel/module_64.c:apply_relocate_add"
-        ),
+_BRANCH: Final = Reach(
+    name="±32M branch",
+    instruction="B / BL",
+    relocations=("R_PPC_REL24", "R_PPC64_REL24_NOTOC"),
+    kind=ReachKind.RELATIVE,
+    low=-0x2000000,
+    high=0x1FFFFFC,
+    call=True,
+    note="+-32 MiB",
+    source=(
+        "arch/powerpc/kernel/module_32.c:apply_relocate_add;"
+        " arch/powerpc/kernel/module_64.c:apply_relocate_add"
     ),
+)
+_REACH64: Final = (
+    _BRANCH,
     Reach(
         name="±2G REL32",
         instruction="data word (ppc64)",
@@ -89,20 +90,7 @@ _REACH64: Final = (
     ),
 )
 _REACH32: Final = (
-    Reach(
-        name="±32M branch",
-        instruction="B / BL",
-        relocations=("R_PPC_REL24", "R_PPC64_REL24_NOTOC"),
-        kind=ReachKind.RELATIVE,
-        low=-0x2000000,
-        high=0x1FFFFFC,
-        call=True,
-        note="+-32 MiB",
-        source=(
-            "arch/powerpc/kernel/module_32.c:apply_relocate_add;"
-            " arch/powerpc/kernel/module_64.c:apply_relocate_add"
-        ),
-    ),
+    _BRANCH,
     Reach(
         name="±2G word",
         instruction="address halves (ppc32)",

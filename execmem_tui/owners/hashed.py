@@ -182,19 +182,26 @@ def _by_modules(
         for chain in chains
         if id(chain) not in done and any(called_by(each) in _LOADER for each in chain.entries)
     ]
+    return _eliminated(open_chains, size_at)
+
+
+def _eliminated(
+    chains: list[_Chain], size_at: Mapping[Address, Bytes]
+) -> list[tuple[Address, _Chain]]:
+    """Return the (start, chain) that one place is left for; what is placed takes it from the others."""
     settled: list[tuple[Address, _Chain]] = []
     free = dict(size_at)
     while True:
-        told = [(chain, _places(chain, free, size_at)) for chain in open_chains]
+        told = [(chain, _places(chain, free, size_at)) for chain in chains]
         sure = [(places[0], chain) for chain, places in told if len(places) == 1]
         if not sure:
             return settled
         for start, chain in sure:
-            open_chains.remove(chain)
-            ends = {start + offset for offset in chain.offsets}
-            if ends & free.keys() or not ends & size_at.keys():
+            chains.remove(chain)
+            starts = {start + offset for offset in chain.offsets}
+            if starts & free.keys() or not starts & size_at.keys():
                 settled.append((start, chain))
-                for base in ends:
+                for base in starts:
                     free.pop(base, None)
 
 

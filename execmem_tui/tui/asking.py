@@ -6,6 +6,7 @@ from functools import partial
 from attrs import evolve, frozen
 
 from execmem_tui.analysis.findings import findings
+from execmem_tui.analysis.tenants import next_tenant, tenant_text, tenants
 from execmem_tui.analysis.why import Why, ask, placed_at, why
 from execmem_tui.commands.by_hand import Again
 from execmem_tui.model.areas import Area, AreaState
@@ -56,6 +57,20 @@ class Asking:
 
         layout = self._stage.shown.snapshot.layout
         self._stage.ask(WhySheet(layout, found, self._doing(found)))
+
+    def tenant(self, *, forward: bool) -> None:
+        """Go to the next (or previous) tenant of the address under the cursor, and say who that is."""
+        stage = self._stage
+        history, address = stage.source.history, stage.cursor
+        lives = tenants(history, address)
+        found = next_tenant(lives, history.step, forward=forward)
+        if found is None:
+            stage.say(tenant_text(lives, history.step))
+            return
+        history.seek(history.first_step if found.begins is None else found.begins)
+        stage.show_step()
+        stage.look_at(address)
+        stage.say(tenant_text(lives, history.step))
 
     def findings(self) -> None:
         """List what is remarkable here; choosing one goes there."""

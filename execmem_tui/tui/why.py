@@ -20,3 +20,15 @@ class WhyActions:
         from execmem_tui.tui.asking import Asking
 
         Asking(self._stage).findings()
+
+    def action_next_tenant(self) -> None:
+        """Who lies here after what lies here now."""
+        from execmem_tui.tui.asking import Asking
+
+        Asking(self._stage).tenant(forward=True)
+
+    def action_previous_tenant(self) -> None:
+        """Who lay here before."""
+        from execmem_tui.tui.asking import Asking
+
+        Asking(self._stage).tenant(forward=False)

@@ -200,6 +200,20 @@ ACTIONS: Final = (
         LOOK,
     ),
     _action(
+        "previous_tenant",
+        "left_parenthesis",
+        "Previous tenant",
+        "go back to who lay at this address before",
+        TIME,
+    ),
+    _action(
+        "next_tenant",
+        "right_parenthesis",
+        "Next tenant",
+        "go on to who lies at this address next",
+        TIME,
+    ),
+    _action(
         "pin",
         "equals_sign",
         "Pin",
@@ -284,7 +298,7 @@ ACTIONS: Final = (
 GROUPS: Final = (MAP, MOVE, KERNEL, TIME, LOOK, APP)
 
 _SPELLED: Final = {
-    "circumflex_accent": "^", "asterisk": "*",
+    "circumflex_accent": "^", "asterisk": "*", "left_parenthesis": "(", "right_parenthesis": ")",
     "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
     "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "greater_than_sign": ">",
     "less_than_sign": "<", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓",

@@ -145,6 +145,8 @@ ELSEWHERE = {
     "quit": "test_q_leaves",
     "findings": "tests/tui/test_why.py",
     "pin": "tests/tui/test_time.py",
+    "next_tenant": "tests/tui/test_why.py",
+    "previous_tenant": "tests/tui/test_why.py",
     "go_on": "tests/tui/test_tour.py",
     "tour": "tests/tui/test_tour.py",
     "presenter": "tests/tui/test_tour.py",

@@ -180,3 +180,27 @@ async def test_findings_are_listed_and_one_goes_there() -> None:
         app.show_source(open_booted("arm64"))
         await press(pilot, "asterisk")
         assert "nothing remarkable here" in [each.message for each in app._notifications]
+
+
+async def test_the_tenants_of_an_address_are_gone_through() -> None:
+    booted = open_booted("arm64")
+    booted.load("btrfs")
+    history = booted.history
+    area = next(each for each in history.snapshot().areas if each.name == "btrfs.text")
+    loaded = history.step
+    booted.free(area.start)
+    booted.allocate(area.type, 4096, owner="next")  # type: ignore[arg-type]
+    app = make_app(booted)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        app.look_at(area.start)
+        here = history.step
+        await press(pilot, "left_parenthesis")
+        assert history.step < loaded
+        assert app.cursor == area.start
+        said = [each.message for each in app._notifications][-1]
+        assert ": btrfs.text" in said
+        assert said.startswith("tenant ")
+        await press(pilot, "right_parenthesis")
+        assert loaded < history.step <= here
+        await press(pilot, "right_parenthesis")
+        assert "next" in [each.message for each in app._notifications][-1]

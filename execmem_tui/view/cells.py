@@ -20,7 +20,7 @@ from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD
 from execmem_tui.view.labels import Ink, Label, Named, labels
-from execmem_tui.view.paint import DIMMED, IMAGE, KINDS, Paint, Piece
+from execmem_tui.view.paint import DIMMED, IMAGE, KINDS, LensName, Paint, Piece
 
 _END = attrgetter("end")
 _BEGIN = attrgetter("start")
@@ -258,6 +258,8 @@ class CellIndex:
         self.paint = paint
         self.page_size = snapshot.layout.page_size
         self._areas = snapshot.areas
+        # another lens has colours for something else, and the lanes still tell
+        self._tells_spills = paint.lens.name is LensName.KIND
         image = snapshot.layout.image
         blocks = self._areas.blocks
         drawn = image is not None and any(block.find(_has_image) for block in blocks)
@@ -336,7 +338,7 @@ class CellIndex:
                 Cell(
                     name,
                     8 if used == cell else max(1, used * 8 // cell),
-                    fallback=bool(row.spilled[column]),
+                    fallback=bool(row.spilled[column]) and self._tells_spills,
                     edge=bool(row.edges[column]) and name != IMAGE,
                     dim=name is not look,
                 )

@@ -398,11 +398,12 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
 
 def _notes(model: ReachModel) -> Iterator[str]:
     layout = model.snapshot.layout
+    call = call_reach(layout)
     if layout.plt is None:
-        yield "no PLT: what does not reach does not load"
+        yield f"no PLT on {layout.arch}" + (f": {call.note}" if call is not None else "")
     else:
         yield f"a far call costs a {layout.plt.word}, {layout.plt.entry_bytes} B"
-    binding = next((reach for reach in layout.reach if reach.binding), call_reach(layout))
+    binding = next((reach for reach in layout.reach if reach.binding), call)
     if model.hull is not None and binding is not None and binding.kind is not ReachKind.ABSOLUTE:
         yield _apart(model.hull, binding)
     if model.pages is not None:

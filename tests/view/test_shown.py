@@ -125,6 +125,20 @@ def test_the_panel_shows_kernel_modules_fallback_and_what_is_forbidden() -> None
     assert any(line.lstrip().startswith("−128M─") for line in lines), "where a call's reach ends"
 
 
+def test_where_there_is_no_plt_the_panel_says_how_modules_call() -> None:
+    simulation = open_simulation("mips", "7.1", None, "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT)
+    shown = Shown(simulation.history.snapshot())
+    model = shown.reach(None)
+    assert model is not None
+    lines = [plain_text(line) for line in reach_lines(model, shown.kinds, shown.holes, 36)]
+    text = " ".join(lines)
+    assert "no PLT on mips" in text
+    assert "-mlong-calls" in text
+    assert "all modules in one 256M segment: yes" in text
+    assert "─ 256M segment" in text
+
+
 @pytest.mark.parametrize(
     ("distance", "text"),
     [(0, "0"), (-128 * MIB, "−128M"), (1 << 40, "+1T"), (-2000 * MIB, "−1.95G"), (1023 * MIB, "+1023M")],

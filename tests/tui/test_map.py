@@ -1,0 +1,115 @@
+"""The map, the panes and the reach panel as they are drawn: what needs a screen to be seen."""
+
+import pytest
+
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.sources.simulation import Simulation, open_simulation
+from execmem_tui.tui.widgets.map import DetailMap
+from execmem_tui.tui.widgets.reach import ReachPanel
+from execmem_tui.view.axis import Kind
+from tests.tui.driving import make_app, press, shown_text
+
+MIB = 1 << 20
+NEAR, FAR = 0xFFFF80007B000000, 0xFFFF800003000000
+
+
+def spilled() -> Simulation:
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, 79 * MIB)
+    simulation.allocate(ExecmemType.MODULE_TEXT, 2 * MIB, count=2)
+    return simulation
+
+
+async def test_reach_of_free_space_is_a_letter_without_colour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app(spilled())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "0", "0")
+        text = shown_text(app)
+        assert "~~~~" in text, "through a PLT"
+        assert "XX" in text
+        assert "|" in text, "an edge"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (160, 45), (300, 80)])
+async def test_a_row_uses_the_width_and_the_address_is_whole(size: tuple[int, int]) -> None:
+    app = make_app(spilled())
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        detail = app.main.query_one(DetailMap)
+        view = detail.viewport
+        assert view is not None
+        used = detail.margin + view.axis.columns + 1
+        assert used <= detail.size.width
+        assert used >= 0.74 * detail.size.width
+        text = shown_text(app)
+        assert f"{NEAR:016x}"[4:] in text
+        assert "◀" in text
+
+
+async def test_the_counts_change_with_the_origin_and_the_mark_follows_the_cursor() -> None:
+    app = make_app(spilled())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await pilot.pause()
+        assert "direct 1  PLT 2  out 0" in shown_text(app)
+        app.look_at(FAR)
+        await press(pilot, "r")
+        text = shown_text(app)
+        assert "from module 2" in text
+        assert "direct 2  PLT 1  out 0" in text
+        app.look_at(NEAR + MIB)
+        await pilot.pause()
+        assert "from module 2" in shown_text(app), "the origin stays where it was put"
+        panel = app.main.query_one(ReachPanel)
+        marked = [y for y in range(panel.size.height) if "◂" in panel.render_line(y).text]
+        assert len(marked) == 1
+
+
+async def test_a_fold_is_passed_in_one_step_and_opened() -> None:
+    app = make_app(spilled())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        detail = app.main.query_one(DetailMap)
+        view = detail.viewport
+        assert view is not None
+        fold = next(line for line in view.lines() if line.fold is Kind.AREA)
+        app.look_at(fold.start)
+        await press(pilot, "down")
+        assert app.cursor >= fold.end
+        app.look_at(fold.start)
+        detail.fit_cursor()
+        await pilot.pause()
+        assert detail.viewport is not None
+        assert detail.viewport.axis.line_at(fold.start).fold is None
+
+
+async def test_zero_goes_round_and_the_title_says_where() -> None:
+    app = make_app(spilled())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        for words in ("the window to scale", "everything to scale", "the rest folded"):
+            await press(pilot, "0")
+            assert words in shown_text(app)
+
+
+async def test_the_legend_follows_what_is_in_sight() -> None:
+    app = make_app(spilled())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        legend = shown_text(app).splitlines()[-2]
+        assert "fallback" in legend
+        assert "ftrace" not in legend
+        assert "kprobes" not in legend
+
+
+async def test_a_lens_has_rows_of_its_own() -> None:
+    app = make_app(spilled())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        detail = app.main.query_one(DetailMap)
+        before = [detail.render_line(y) for y in range(8)]
+        app.look_at(NEAR)
+        await press(pilot, "V")
+        assert [detail.render_line(y) for y in range(8)] != before

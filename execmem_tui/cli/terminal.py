@@ -1,5 +1,6 @@
 """How wide a picture may be."""
 
+import shutil
 from collections.abc import MutableMapping
 from typing import Final
 
@@ -20,8 +21,5 @@ def sane_columns(environment: MutableMapping[str, str]) -> None:
 
 def columns(asked: int | None = None, usual: int = 100) -> int:
     """Return the columns to use: those asked for, else the terminal's, else `usual`; 1 to `WIDEST`."""
-    if asked is None:
-        from shutil import get_terminal_size  # with it come bz2 and lzma, and JSON has no width
-
-        asked = get_terminal_size((usual, 40)).columns
-    return max(1, min(asked, WIDEST))
+    wide = shutil.get_terminal_size((usual, 40)).columns if asked is None else asked
+    return max(1, min(wide, WIDEST))

@@ -1,53 +1,24 @@
 """``execmem-tui map``: the plain map, or everything on it as JSON."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from typing import Any
 
-from attrs import asdict
-
-from execmem_tui.analysis.documents import (
-    AreaDocument,
-    CountersDocument,
-    HiddenDocument,
-    MeterDocument,
-    area_document,
-    hidden_document,
-    meter_documents,
-)
-from execmem_tui.analysis.layout_documents import (
-    LayoutDocument,
-    RulesDocument,
-    layout_document,
-    rules_told,
-)
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.cli.terminal import columns
-from execmem_tui.model.areas import AreaState
-from execmem_tui.model.documents import ABSENT, Absent, Added, Count, TypeName, document
 from execmem_tui.model.errors import UsageError
-from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Source
 
-
-@document
-class MapDocument:
-    """Everything on the map at one step; pooled areas are listed apart."""
-
-    layout: LayoutDocument
-    step: Count
-    steps: Count
-    areas: Sequence[AreaDocument]
-    pooled: Sequence[AreaDocument]
-    counters: CountersDocument
-    meters: Mapping[TypeName, MeterDocument]
-    hidden: Added[HiddenDocument]
-    notes: Added[Sequence[str]]
-    rules: RulesDocument | Absent = ABSENT
-
-
-DOCUMENTS = (MapDocument,)
 HELP = "the map as plain text"
+
+
+def __getattr__(name: str) -> Any:
+    """Return `DOCUMENTS`: its classes take 5 ms to make, and the plain map needs none of them."""
+    if name != "DOCUMENTS":
+        raise AttributeError(name)
+    from execmem_tui.cli.map_document import MapDocument
+
+    return (MapDocument,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"no step {args.step}", hint=f"there are 0 to {source.history.steps}")
         source.history.seek(args.step)
     if args.json:
+        from execmem_tui.cli.map_document import map_document
+
         write_json(map_document(source.history.snapshot()))
         return 0
     print_map(source, args.width)
@@ -77,21 +50,3 @@ def print_map(source: Source, width: int | None = None) -> None:
     from execmem_tui.view.plain import plain_map
 
     write_lines(plain_map(source.history.snapshot(), source.title, width=columns(width)))
-
-
-def map_document(snapshot: Snapshot) -> MapDocument:
-    """Return the document of `snapshot`."""
-    pooled = [area for area in snapshot.areas if area.state is AreaState.POOLED]
-    others = [area for area in snapshot.areas if area.state is not AreaState.POOLED]
-    return MapDocument(
-        layout=layout_document(snapshot.layout),
-        step=snapshot.step,
-        steps=snapshot.steps,
-        areas=[area_document(area) for area in others],
-        pooled=[area_document(area) for area in pooled],
-        counters=CountersDocument(**asdict(snapshot.counters)),
-        meters=meter_documents(snapshot),
-        hidden=hidden_document(snapshot.hidden),
-        notes=snapshot.layout.notes,
-        rules=rules_told(snapshot.layout),
-    )

@@ -131,11 +131,12 @@ def test_what_is_there_before_the_kernel_is_asked_is_what_it_boots_with(arch: st
     assert before == tuple(sorted(booted, key=lambda area: area.start))
 
 
-def test_a_map_that_nobody_commands_imports_no_allocator() -> None:
-    """Allocator and consumers are a third of the time of ``map``."""
+def test_a_map_that_nobody_commands_imports_neither_allocator_nor_documents() -> None:
+    """Allocator and consumers were a third of the time of ``map``."""
     script = (
         "import sys; from execmem_tui.cli.main import main; main(['map']);"
-        "print(*{'execmem_tui.mm', 'execmem_tui.consumers.kernel'} & set(sys.modules))"
+        "print(*{'execmem_tui.mm', 'execmem_tui.consumers.kernel', 'execmem_tui.analysis.documents'}"
+        " & set(sys.modules))"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert result.stdout.decode().splitlines()[-1] == ""

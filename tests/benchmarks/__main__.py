@@ -4,6 +4,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+from tests.benchmarks.allocator import jump_milliseconds, map_ratio, pair_ratio, rox_ratio
 from tests.benchmarks.asked import address_time_ratio, preview_ratio, why_ratio
 from tests.benchmarks.frames import cursor_frame, event_frame, pan_frames, zoom_frame
 from tests.benchmarks.processes import command_ratio, first_paint_ratio, verify_ratio
@@ -51,6 +52,15 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
         "verify of 1,000,000 events of two CPUs against a loop that splits each line",
         two_cpus,
         6.0,
+        "times",
+    ),
+    ("a trace of 200,000 events as a map against a split loop, CPU", map_ratio, 30.0, "times"),
+    ("the longest far jump among 200,000 events, CPU", jump_milliseconds, 100.0, "ms"),
+    ("ROX cache, 100,000 free pieces against 1,000, CPU", rox_ratio, 4.0, "times"),
+    (
+        "alloc, free and purge among 10,000 areas against SortedList add and remove, CPU",
+        partial(pair_ratio, 10_000),
+        9.0,
         "times",
     ),
     (

@@ -54,7 +54,7 @@ def _lines(data: bytes, random: Random) -> bytes:
     at = random.randrange(len(lines))
     match random.randrange(5):
         case 0:
-            lines[at:at] = [lines[at]] * random.choice((2, 50, 3000))
+            lines[at:at] = [lines[at]] * _times(lines[at], random.choice((2, 50, 3000)))
         case 1:
             random.shuffle(lines)
         case 2:
@@ -62,8 +62,13 @@ def _lines(data: bytes, random: Random) -> bytes:
         case 3:
             lines.insert(random.randrange(len(lines)), lines[at])
         case _:
-            lines[at] *= random.choice((2, 10, 2000))
+            lines[at] *= _times(lines[at], random.choice((2, 10, 2000)))
     return b"\n".join(lines)
+
+
+def _times(line: bytes, wanted: int) -> int:
+    """Return how often a line may be repeated: the fuzzer's own memory is not to be measured."""
+    return max(1, min(wanted, _MOST // (len(line) + 1)))
 
 
 def _token(data: bytes, random: Random) -> bytes:

@@ -6,7 +6,6 @@ What cannot be read is noted with the reason, never left out silently.
 import errno
 import os
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -15,7 +14,8 @@ from typing import Final
 
 from attrs import define, field, frozen
 
-from execmem_tui.files.packed import read_lines
+from execmem_tui.files.packed import MAX_UNPACKED, read_lines
+from execmem_tui.files.regular import open_file, read_bounded
 from execmem_tui.formats.manifest import Missing
 from execmem_tui.kernel.linux import PROC
 from execmem_tui.kernel.proc_tree import find_config
@@ -48,6 +48,8 @@ _CONFIG: Final = re.compile(
     r"LPAE|THUMB2|64BIT|KCORE|PTDUMP|DEBUG_PAGEALLOC|UNWIND|FPROBE|X86_KERNEL_IBT|TRACER\b)\w*(?:=| is not set)"
 )
 _RECORD: Final = re.compile(r"(\d+),\d+,(\d+),[^;]*;(.*)")
+_PIECE: Final = 1 << 16
+_MAX_TEXT: Final = 1 << 16
 _MAX_LOG: Final = 64 << 20
 
 
@@ -75,7 +77,7 @@ class Collector:
         for name in _ONCE:
             self._copy(self.proc / name, self.run / name)
         version = self.run / "version"
-        words = version.read_text(errors="replace").split() if version.is_file() else []
+        words = _text(version).split() if version.is_file() else []
         self._release = words[2] if len(words) > 2 and re.fullmatch(r"[\w.+~-]+", words[2]) else ""
         self._write("config.txt", self._config)
         self._write("dmesg", lambda: kernel_log(self.root / "dev" / "kmsg"))
@@ -107,12 +109,16 @@ class Collector:
             self.missing.append(entry)
 
     def _copy(self, source: Path, target: Path) -> None:
-        try:
-            with source.open("rb") as file, target.open("wb") as copy:
-                shutil.copyfileobj(file, copy)
-        except OSError as error:
-            target.unlink(missing_ok=True)
-            self.lack(target.name, _why(error))
+        """Copy one file. What cannot be read is missing; what cannot be written is an error."""
+        with target.open("wb") as copy:
+            try:
+                for piece in _pieces(source):
+                    copy.write(piece)
+            except _UnreadableError as error:
+                self.lack(target.name, _why(error.why))
+            else:
+                return
+        target.unlink()
 
     def _write(self, name: str, made: Callable[[], Iterable[str]]) -> None:
         target = self.run / name
@@ -135,14 +141,44 @@ class Collector:
         modules = sorted((self.root / "sys" / "module").iterdir())
         for file in (file for module in modules for file in sorted(module.glob("sections/*"))):
             with suppress(FileNotFoundError):  # unloaded meanwhile
-                text = file.read_text(errors="replace").strip()
+                text = _text(file)
                 yield f"{file.parent.parent.name} {file.name} {text}"
 
     def _sysctls(self) -> Iterator[str]:
         for name in _SYSCTLS:
             file = self.proc / "sys" / name
-            with suppress(OSError):  # not of this kernel, or not for us: then it is not listed
-                yield f"/proc/sys/{name}: {file.read_text(errors='replace').strip()}"
+            with suppress(OSError, InputError):  # not of this kernel, or not for us: not listed
+                yield f"/proc/sys/{name}: {_text(file)}"
+
+
+class _UnreadableError(Exception):
+    """A file cannot be read, `why`; not to be taken for an error of the disk that is written to."""
+
+    def __init__(self, why: OSError | InputError) -> None:
+        super().__init__(why)
+        self.why = why
+
+
+def _pieces(source: Path) -> Iterator[bytes]:
+    try:
+        yield from _bounded(source)
+    except (OSError, InputError) as error:
+        raise _UnreadableError(error) from error
+
+
+def _bounded(source: Path) -> Iterator[bytes]:
+    total = 0
+    with open_file(source) as file:
+        while piece := file.read(_PIECE):
+            total += len(piece)
+            if total > MAX_UNPACKED:
+                raise InputError(str(source), None, "more than 1 GiB")
+            yield piece
+
+
+def _text(file: Path) -> str:
+    """Return what a file of one or a few lines says."""
+    return read_bounded(file, _MAX_TEXT).decode("utf-8", "replace").strip()
 
 
 def _why(error: OSError | InputError) -> str:
@@ -241,8 +277,8 @@ def look_at(proc: Path) -> Host:
 
 def _first_line(file: Path) -> str:
     try:
-        return file.read_text(errors="replace").partition("\n")[0].strip()
-    except OSError:  # an older kernel, or a tree without it: then nothing is told
+        return _text(file).partition("\n")[0].strip()
+    except (OSError, InputError):  # an older kernel, or a tree without it: then nothing is told
         return ""
 
 

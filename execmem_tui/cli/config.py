@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from attrs import field, frozen
 
+from execmem_tui.files.regular import open_file, user_path
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UnknownLayoutError
 from execmem_tui.model.text import printable
@@ -133,14 +134,14 @@ def read_config(path: Path) -> Config:
         InputError: it is no TOML, or a key or a value means nothing.
         OSError: it cannot be read.
     """
-    with path.open("rb") as stream:
+    with open_file(path) as stream:
         return _Reader(path, stream.read(MAX_BYTES + 1)).config()
 
 
 def user_config(named: str | None) -> Config:
     """Return the settings of the file that is named, or of the user's own where there is one."""
     if named is not None:
-        return read_config(Path(named).expanduser())
+        return read_config(user_path(named))
     from execmem_tui.files.user import config_root  # platformdirs, for the application only
 
     path = config_root() / NAME

@@ -354,7 +354,7 @@ def _room_text(model: ReachModel, holes: HoleIndex, band: Band, width: int) -> s
     if image is not None and image[0] <= band.start and band.end <= image[1]:
         return "kernel"
     pairs = model.window.allowed or ()
-    names = ("near", "far") if len(pairs) > 1 else ("free",)
+    names = ("near", "far") if len(pairs) > 1 else (holes.word,)
     text, counted = "", 0
     for name, (low, high) in zip(names, pairs, strict=False):
         start, end = max(low, band.start), min(high, band.end)

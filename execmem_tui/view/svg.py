@@ -1,13 +1,14 @@
 """The map as an SVG picture: the lanes of the four panes, in the colours of a theme."""
 
 import textwrap
-import tomllib
 from html import escape
 from itertools import groupby
 from typing import Final
 
+from execmem_tui.files.regular import read_bounded
 from execmem_tui.files.user import config_root, theme_root
-from execmem_tui.model.errors import UsageError
+from execmem_tui.formats.toml import parse_toml
+from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
@@ -19,6 +20,7 @@ from execmem_tui.view.plain import heading
 from execmem_tui.view.sentence import sentence
 from execmem_tui.view.shown import Shown
 
+_MAX_THEME: Final = 1 << 16
 _CELL: Final = 6
 """Pixels of a cell."""
 _LANE: Final = 24
@@ -40,11 +42,13 @@ def colours(theme: str) -> dict[str, str]:
     found = [path for root in roots if root.is_dir() for path in sorted(root.glob("*.toml"))]
     for path in found:
         if path.stem == theme:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = parse_toml(str(path), read_bounded(path, _MAX_THEME), _MAX_THEME)
+            if not isinstance(table.get("kinds"), dict):
+                raise InputError(str(path), None, "a theme needs a table [kinds]")
             if table.get("ansi"):
                 raise UsageError(f"theme {theme} has the terminal's colours, none of its own")
             return {**table, **table["kinds"]}
-    names = ", ".join(path.stem for path in found)
+    names = ", ".join(printable(path.stem, 60) for path in found)
     raise UsageError(f"no theme {printable(theme)!r}", hint=f"there are: {names}")
 
 

@@ -3,6 +3,7 @@
 Nothing of the machine gets out.
 """
 
+import errno
 import gzip
 import json
 import lzma
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
@@ -664,3 +665,45 @@ def test_what_tells_the_constant() -> None:
     assert "riscv lies at a fixed address" in fixed_address("riscv", "off")
     assert fixed_address("s390", "seed-1") == ""
     assert fixed_address("s390", "off") != ""
+
+
+def test_what_is_no_file_is_missing_and_nothing_waits_for_it(tmp_path: Path) -> None:
+    proc = tree(tmp_path, "arm64-7.2.13-nokaslr")
+    for name in ("modules", "cmdline", "sys/kernel/kptr_restrict", "sys/kernel/hostname"):
+        (proc / name).unlink()
+        os.mkfifo(proc / name)
+    manifest = capture(tmp_path / "a.tar", proc=proc)
+    missing = {each.name: each.why for each in manifest.missing}
+    assert missing["modules"] == missing["cmdline"] == "a FIFO, where a file is wanted"
+
+
+def test_a_file_that_breaks_off_is_missing_and_a_full_disk_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proc = tree(tmp_path, "arm64-7.2.13-nokaslr")
+
+    def broken(source: Path) -> Iterator[bytes]:
+        yield b"half of it"
+        raise OSError(errno.EIO, "Input/output error", str(source))
+
+    monkeypatch.setattr("execmem_tui.bundles.collector._bounded", broken)
+    run = tmp_path / "run"
+    run.mkdir()
+    collector = Collector(proc, run)
+    collector.once()
+    assert ("version", "Input/output error") in {
+        (each.name, each.why) for each in collector.missing
+    }
+    assert not (run / "version").exists()
+    monkeypatch.undo()
+
+    real = Path.open
+
+    def full(path: Path, mode: str = "r", **more: Any) -> Any:
+        if "w" in mode:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return real(path, mode, **more)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        Collector(proc, run).once()

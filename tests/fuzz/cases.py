@@ -113,6 +113,8 @@ def _opening(random: Random, name: str) -> list[str]:
             ["verify", name, "--self-test"],
             ["diff", name, name, *json_],
             ["diagnose", name, *json_],
+            ["meters", name, *random.choice(([], ["--json"], ["--csv"], ["--prometheus"]))],
+            ["regions", name, *json_],
             [name],
         )
     )

@@ -31,6 +31,7 @@ class FakeStage:
         self.shown = Shown(history.snapshot())
         self.pane = 1
         self.playing = False
+        self.follows = False
         self.said: list[str] = []
         self.looked: list[int] = []
 
@@ -175,3 +176,16 @@ def test_playing_stops_at_the_end(speed: int) -> None:
     while stage.playing:
         time.tick()
     assert stage.source.history.at_end
+
+
+def test_the_map_follows_the_events_when_told_to() -> None:
+    stage, actions = told(allocated(0), allocated(1))
+    actions.seek(1)
+    assert stage.looked == []
+    actions.action_follow()
+    actions.seek(2)
+    assert stage.looked == [NEAR.start + MIB]
+    actions.action_follow()
+    actions.seek(1)
+    assert stage.looked == [NEAR.start + MIB]
+    assert stage.said == ["the map follows the events", "the map stays where it is"]

@@ -1,30 +1,16 @@
 """``execmem-tui whatis``: owner, region, window, distance and reach of one address."""
 
 import argparse
-from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any
 
-from execmem_tui.analysis.documents import (
-    AreaDocument,
-    PartDocument,
-    area_document,
-    part_document,
-)
 from execmem_tui.analysis.holes import HoleIndex
-from execmem_tui.analysis.layout_documents import (
-    RulesDocument,
-    rules_told,
-)
 from execmem_tui.analysis.places import Place, outside_words, place_of
 from execmem_tui.analysis.reach import verdicts
-from execmem_tui.analysis.tenants import Tenant, tenants
+from execmem_tui.analysis.tenants import tenants
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.model.areas import Area, AreaState
-from execmem_tui.model.documents import ABSENT, Absent, Count, Hex, TypeName, document
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.ranges import Window
-from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, format_size, hex_address, parse_address
 from execmem_tui.view.inspect import distance, inside_at
@@ -38,70 +24,13 @@ _STATES = {
 }
 
 
-@document
-class InsideDocument:
-    """The symbol or program that an address lies in."""
+def __getattr__(name: str) -> Any:
+    """Return `DOCUMENTS`: its classes take 5 ms to make, and the line in words needs none of them."""
+    if name != "DOCUMENTS":
+        raise AttributeError(name)
+    from execmem_tui.cli.whatis_document import WhatisDocument
 
-    closed: ClassVar = True
-    name: str
-    start: Hex
-
-
-@document
-class HoleDocument:
-    """A free run of addresses."""
-
-    closed: ClassVar = True
-    start: Hex
-    end: Hex
-    size: Count
-
-
-@document
-class ReachDocument:
-    """How code at the address can name the kernel's text."""
-
-    closed: ClassVar = True
-    name: str
-    verdict: Verdict
-
-
-@document
-class TenantDocument:
-    """One life of an address (--history); null where it began before, or goes on."""
-
-    closed: ClassVar = True
-    owner: str | None
-    region: str | None
-    start: Hex
-    size: Count
-    begins: Count | None
-    ends: Count | None
-    since: float | None
-    until: float | None
-
-
-@document
-class WhatisDocument:
-    """One address."""
-
-    address: Hex
-    area: AreaDocument | None
-    part: PartDocument | None
-    owner: str | None
-    region: str | None
-    type: TypeName | None
-    window: Window | None
-    place: Place
-    inside: InsideDocument | None
-    hole: HoleDocument | None
-    distance: int | None
-    reach: Sequence[ReachDocument]
-    rules: RulesDocument | Absent = ABSENT
-    tenants: Sequence[TenantDocument] | Absent = ABSENT
-
-
-DOCUMENTS = (WhatisDocument,)
+    return (WhatisDocument,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -125,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     snapshot = history.snapshot()
     lives = tenants(history, address) if args.history else None
     if args.json:
+        from execmem_tui.cli.whatis_document import whatis_document
+
         write_json(whatis_document(snapshot, address, lives))
     else:
         write_lines([_line(snapshot, address)])
@@ -141,54 +72,6 @@ def run(args: argparse.Namespace) -> int:
         if said:
             talk(f"execmem-tui: {said}")
     return 1 if place_of(snapshot, address) in _NOTHING else 0
-
-
-def _tenant(tenant: Tenant) -> TenantDocument:
-    return TenantDocument(
-        owner=tenant.area.owner,
-        region=tenant.area.region,
-        start=hex(tenant.area.start),
-        size=tenant.area.size,
-        begins=tenant.begins,
-        ends=tenant.ends,
-        since=tenant.since,
-        until=tenant.until,
-    )
-
-
-def whatis_document(
-    snapshot: Snapshot, address: Address, lives: Sequence[Tenant] | None = None
-) -> WhatisDocument:
-    """Return what is at the address.
-
-    Reach counts from the address to the start of kernel text.
-    """
-    area = snapshot.area_at(address)
-    part = None if area is None else area.part_at(address)
-    layout = snapshot.layout
-    inside = inside_at(snapshot, address)
-    text = layout.text
-    reach = [] if text is None else verdicts(layout, address, text)
-    place = place_of(snapshot, address)
-    hole = HoleIndex(snapshot).at(address) if place is Place.HOLE else None
-    return WhatisDocument(
-        address=hex(address),
-        area=None if area is None else area_document(area),
-        part=None if part is None else part_document(part),
-        owner=None if area is None else area.owner,
-        region=None if area is None else area.region,
-        type=None if area is None or area.type is None else area.type.name,
-        window=None if area is None else area.window,
-        place=place,
-        inside=None if inside is None else InsideDocument(name=inside[1], start=hex(inside[0])),
-        hole=None
-        if hole is None
-        else HoleDocument(start=hex(hole[0]), end=hex(hole[1]), size=hole[1] - hole[0]),
-        distance=distance(layout, address),
-        reach=[ReachDocument(name=each.name, verdict=verdict) for each, verdict in reach],
-        rules=rules_told(layout),
-        tenants=ABSENT if lives is None else [_tenant(each) for each in lives],
-    )
 
 
 def _line(snapshot: Snapshot, address: Address) -> str:

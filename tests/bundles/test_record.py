@@ -30,7 +30,7 @@ from execmem_tui.bundles.manifest import read_manifest
 from execmem_tui.bundles.reader import locate, on_disk
 from execmem_tui.bundles.record import capture, record
 from execmem_tui.cli.main import main
-from execmem_tui.cli.whatis import whatis_document
+from execmem_tui.cli.whatis_document import whatis_document
 from execmem_tui.files.archive import members
 from execmem_tui.files.packed import find_file
 from execmem_tui.help import page

@@ -22,7 +22,7 @@ from execmem_tui.arch import resolve
 from execmem_tui.cli.commands import APPLICATION, COMMANDS, parser_of
 from execmem_tui.cli.main import main
 from execmem_tui.cli.map_document import map_document
-from execmem_tui.cli.whatis import whatis_document
+from execmem_tui.cli.whatis_document import whatis_document
 from execmem_tui.help import pages
 from execmem_tui.model.documents import plain
 from execmem_tui.sources.simulation import Simulation

@@ -131,10 +131,13 @@ def test_what_is_there_before_the_kernel_is_asked_is_what_it_boots_with(arch: st
     assert before == tuple(sorted(booted, key=lambda area: area.start))
 
 
-def test_a_map_that_nobody_commands_imports_neither_allocator_nor_documents() -> None:
+@pytest.mark.parametrize("command", [["map"], ["whatis", "ffff80007b000000"]])
+def test_what_commands_no_kernel_imports_neither_allocator_nor_documents(
+    command: list[str],
+) -> None:
     """Allocator and consumers were a third of the time of ``map``."""
     script = (
-        "import sys; from execmem_tui.cli.main import main; main(['map']);"
+        f"import sys; from execmem_tui.cli.main import main; main({command!r});"
         "print(*{'execmem_tui.mm', 'execmem_tui.consumers.kernel', 'execmem_tui.analysis.documents'}"
         " & set(sys.modules))"
     )

@@ -15,7 +15,7 @@ from typing_extensions import Buffer
 
 from execmem_tui.model.errors import ExecmemTuiError
 
-FREE: Final = 16 << 20
+FREE: Final = 4 << 20
 """Bytes that any stream may unpack to."""
 RATIO: Final = 100
 """How many times longer than its packed form a stream may be beyond that."""

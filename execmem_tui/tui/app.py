@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,6 +83,9 @@ def _provider() -> type[Provider]:
 
     return Everything
 
+
+_LAST_SECONDS = 2.0
+"""From a signal to the end, at the most."""
 
 _CARD = "try-card"
 """What is remembered of the card of things to try."""
@@ -198,6 +202,8 @@ class ExecmemApp(App[int]):
         """Of the pinned moment."""
         self.pinned: Snapshot | None = None
         self._early: list[events.Key] = []
+        self._handlers: dict[int, Any] = {}
+        """Of signals, as they were before."""
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the default theme's kinds."""
@@ -268,11 +274,30 @@ class ExecmemApp(App[int]):
         if sys.platform == "win32":
             return
         loop = asyncio.get_running_loop()
+
+        def leave(number: int, _: object) -> None:
+            # Not a handler of the loop: it must run while the loop waits for a dead terminal.
+            self.end_soon(128 + number)
+            loop.call_soon_threadsafe(self.exit, None, 128 + number)
+
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, None, 128 + number)
+            self._handlers[number] = signal.signal(number, leave)
+
+    def end_soon(self, code: int) -> None:
+        """End the process in two seconds, whatever it waits for then.
+
+        Where the terminal is gone, the thread that writes to it has died; Textual then waits for
+        ever for room in its queue (textual/drivers/_writer_thread.py: MAX_QUEUED_WRITES).
+        """
+        if not self.is_headless:
+            last = threading.Timer(_LAST_SECONDS, os._exit, (code,))
+            last.daemon = True
+            last.start()
 
     def on_unmount(self) -> None:
         """Give back what the source took, and wait for nothing."""
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
         for job in (self._opening, self._reading):
             if job is not None:
                 job.stop()

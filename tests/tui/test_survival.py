@@ -1,6 +1,7 @@
 """What killed the application once, or kept it for ever: none of it does."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -253,3 +254,30 @@ async def test_what_is_typed_before_the_screen_is_there_waits_for_it() -> None:
         assert app.main.ready
         assert app.is_running
         assert isinstance(app.screen, Dialog) or app.shown.snapshot.areas
+
+
+async def test_a_signal_ends_it_even_where_the_terminal_takes_nothing_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A hang-up left a process behind that waited for room in the queue of a dead writer."""
+    armed: list[tuple[float, object, tuple[int, ...]]] = []
+
+    class Alarm:
+        daemon = False
+
+        def __init__(self, seconds: float, do: object, args: tuple[int, ...]) -> None:
+            armed.append((seconds, do, args))
+
+        def start(self) -> None:
+            assert self.daemon  # else it would be waited for
+
+    before = signal.getsignal(signal.SIGHUP)
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        monkeypatch.setattr("execmem_tui.tui.app.threading.Timer", Alarm)
+        monkeypatch.setattr(type(app), "is_headless", property(lambda _: False))
+        signal.raise_signal(signal.SIGHUP)
+        await pilot.pause()
+    assert armed == [(2.0, os._exit, (129,))]
+    assert app.return_code == 129
+    assert signal.getsignal(signal.SIGHUP) == before

@@ -117,6 +117,13 @@ class LookActions:
 
         self._stage.ask(TextSheet(layout_lines(self._stage.shown.snapshot.layout)))
 
+    def action_architectures(self) -> None:
+        """Show where every architecture keeps executable memory, as this kernel's version has it."""
+        from execmem_tui.tui.screens.sheets import PictureSheet
+        from execmem_tui.view.picture import picture
+
+        self._stage.ask(PictureSheet(picture(self._stage.shown.snapshot.layout.rules.kernel)))
+
     def action_explain(self) -> None:
         """Show how the focused pane's range comes about."""
         from execmem_tui.arch import explain, resolve

@@ -241,6 +241,13 @@ ACTIONS: Final = (
     ),
     _action("ranges", "T", "Ranges", "the table of resolved ranges", LOOK),
     _action(
+        "architectures",
+        "U",
+        "Everyone",
+        "all architectures on one page, by distance from the kernel",
+        LOOK,
+    ),
+    _action(
         "choose", "c", "Arch", "choose architecture, variant, kernel and KASLR", APP, footer=True
     ),
     _action(

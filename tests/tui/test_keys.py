@@ -133,6 +133,7 @@ OVERLAYS = {
     "log": "EventLog",
     "explain": "TextSheet",
     "ranges": "TextSheet",
+    "architectures": "PictureSheet",
     "choose": "ChooseLayout",
     "scenario": "ScenarioBrowser",
     "open": "AskLine",
@@ -540,3 +541,14 @@ async def test_the_command_that_boots_a_machine_again_names_it() -> None:
         await pilot.pause()
         await press(pilot, "Y")
         assert "--arch arm64 --kernel 7.1 --variant va48-4k --at ffff" in app.clipboard
+
+
+async def test_all_architectures_on_one_page() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "U")
+        text = shown_text(app)
+        assert all(name in text for name in ("arm64", "x86", "riscv", "s390", "loongarch"))
+        assert "K kernel image" in text
+        await press(pilot, "escape")
+        assert len(app.screen_stack) == 1

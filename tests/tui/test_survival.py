@@ -83,7 +83,7 @@ async def test_what_names_no_path_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 10])
-@pytest.mark.parametrize("key", ["slash", "A", "c", "g", "s", "E", "T"])
+@pytest.mark.parametrize("key", ["slash", "A", "c", "g", "s", "E", "T", "U"])
 async def test_dialogs_hold_at_any_width(width: int, key: str) -> None:
     """Fault 34."""
     app = make_app()

@@ -15,6 +15,7 @@ from execmem_tui.model.text import printable
 from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.tui.widgets.events import event_mark
 from execmem_tui.tui.widgets.line_list import LineList
+from execmem_tui.view.picture import LEAST_WIDTH, PictureRow, picture_lines
 
 _LEAVE: list[BindingType] = [Binding("escape,q", "leave", "Back")]
 
@@ -37,6 +38,19 @@ class TextSheet(Overlay):
         with ScrollableContainer():
             yield Static(Text("\n".join(self._lines), no_wrap=True))
         yield Footer()
+
+
+class PictureSheet(TextSheet):
+    """All architectures on one page, as wide as the screen."""
+
+    def __init__(self, rows: Sequence[PictureRow]) -> None:
+        super().__init__([])
+        self._rows = rows
+
+    def compose(self) -> ComposeResult:
+        """Draw for the width that there is: the text does not follow a resize, it scrolls."""
+        self._lines = picture_lines(self._rows, max(LEAST_WIDTH, self.app.size.width - 4))
+        yield from super().compose()
 
 
 class EventLog(Overlay):

@@ -103,7 +103,10 @@ def said(history: History) -> Sentence:
         return sentence(history.snapshot())
     if index is None:
         return story(history.snapshot(), events)
-    return sentence(history.peek(history.step - len(events) + index + 1), events[index])
+    found = events[index]
+    if isinstance(found, Freed):
+        return _freed(found, events[index + 1 :])
+    return sentence(history.peek(history.step - len(events) + index + 1), found)
 
 
 def telling(events: Sequence[Event]) -> int | None:
@@ -147,7 +150,9 @@ def story(snapshot: Snapshot, events: Sequence[Event], holes: HoleIndex | None =
     passing = sum(area.size for area in freed.values())
     text = f"{_owners(stayed)}: {_count(len(stayed), 'area')}, {format_size(size)}"
     if passing and any(area in freed.values() for area in kept):
-        text += f", and {format_size(passing)} for its start that came and went"
+        starting = all((area.region or "").startswith("MOD_INIT") for area in freed.values())
+        why = " for its start" if starting else ""
+        text += f", and {format_size(passing)}{why} that came and went"
     return Sentence(f"{text}. {state.short}", text)
 
 
@@ -317,8 +322,7 @@ def _noted(event: Noted) -> Sentence:
 def _other(snapshot: Snapshot, holes: HoleIndex, event: Event) -> Sentence:
     match event:
         case Freed():
-            text = f"{event.area.name} {format_size(event.area.size)}: freed, {_afterwards(event)}"
-            return Sentence(text, text)
+            return _freed(event)
         case Purged():
             return _purged(snapshot, holes, event)
         case PermissionsChanged():
@@ -338,11 +342,31 @@ def _other(snapshot: Snapshot, holes: HoleIndex, event: Event) -> Sentence:
     return Sentence(event.text, event.text)
 
 
-def _afterwards(event: Freed) -> str:
+def _freed(event: Freed, later: Sequence[Event] = ()) -> Sentence:
+    """Say what a free did; `later` of the same command may have purged what it left lazy."""
+    text = f"{event.area.name} {format_size(event.area.size)}: freed, {_afterwards(event, later)}"
+    return Sentence(text, text)
+
+
+def _afterwards(event: Freed, later: Sequence[Event]) -> str:
     states = {area.state for area in event.added}
     if AreaState.CACHE_FREE in states:
         return "back in its ROX block"
-    return "not usable again before a purge" if AreaState.LAZY in states else "usable at once"
+    if AreaState.LAZY not in states:
+        return "usable at once"
+    start, end = event.area.start, event.area.end
+    for purge in later:
+        if isinstance(purge, Purged) and _covered(purge.removed, start, end):
+            pooled = [area for area in purge.added if area.state is AreaState.POOLED]
+            if _covered(pooled, start, end):
+                return "purged at once and kept for requests of its size"
+            return "and purged at once: usable again"
+    return "not usable again before a purge"
+
+
+def _covered(areas: Sequence[Area], start: Address, end: Address) -> bool:
+    """Whether one of them holds all of it: neighbours that are lazy may have become one area."""
+    return any(area.start <= start and end <= area.end for area in areas)
 
 
 def _purged(snapshot: Snapshot, holes: HoleIndex, event: Purged) -> Sentence:

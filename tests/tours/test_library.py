@@ -2,6 +2,9 @@
 
 import pytest
 
+from execmem_tui.model.units import format_size
+from execmem_tui.scenarios.steps import Bpf
+from execmem_tui.sources.simulation import Simulation
 from execmem_tui.tours.guess import SENTENCES
 from execmem_tui.tours.reader import library, open_tour
 from execmem_tui.tours.run import TourRun
@@ -112,3 +115,21 @@ def test_the_card_says_what_to_do_and_what_came_of_it() -> None:
 
 def test_every_belief_has_a_sentence() -> None:
     assert set(SENTENCES) == set(Belief)
+
+
+def test_the_second_pack_is_foretold_with_its_figures() -> None:
+    stop = next(stop for stop in open_tour("bpf-packs").stops if "second pack" in stop.say)
+    step = stop.guess[0]
+    assert isinstance(step, Bpf)
+    assert f"{step.count} programs of {format_size(int(step.size))}" in stop.say
+    assert f"{format_size(step.count * int(step.size))} in all" in stop.say
+
+
+@pytest.mark.parametrize("module", ["dm_mod", "nfsd"])
+def test_the_goal_of_the_cache_needs_a_module_that_fits(module: str) -> None:
+    run = TourRun(open_tour("rox-cache"))
+    while run.stop.kind is not StopKind.GOAL:
+        run.skip()
+    assert isinstance(run.source, Simulation)
+    run.source.load(module)
+    assert not run.reached

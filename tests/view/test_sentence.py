@@ -240,6 +240,59 @@ def test_what_is_freed_waits_for_a_purge_and_a_purge_says_what_it_gave_back() ->
     assert sentence(snap(back), cached).text.endswith("back in its ROX block")
 
 
+def freed_by_one_command(*more: Event) -> str:
+    """What is said of a free of 1M that other events of its command followed."""
+    area = filler(NEAR.start + 4 * MIB, MIB)
+    lazy = evolve(area, state=AreaState.LAZY)
+    history = History(ARM64)
+    history.append([Allocated(area=area, requested=MIB, added=(area,))])
+    history.append([Freed(area=area, removed=(area,), added=(lazy,)), *more])
+    return said(history).text
+
+
+@pytest.mark.parametrize(
+    ("parked", "told"),
+    [
+        (0, "and purged at once: usable again"),
+        (MIB, "purged at once and kept for requests of its size"),
+        (MIB - PAGE, "and purged at once: usable again"),
+    ],
+)
+def test_what_a_free_purges_itself_is_usable_again(parked: int, told: str) -> None:
+    lazy = evolve(filler(NEAR.start + 4 * MIB, MIB), state=AreaState.LAZY)
+    kept = (evolve(lazy, size=parked, state=AreaState.POOLED),) if parked else ()
+    purged = Purged(kind="aliases", purged=1, removed=(lazy,), added=kept)
+    assert freed_by_one_command(purged) == f"filler 1M: freed, {told}"
+
+
+@pytest.mark.parametrize("away", [-MIB, MIB])
+def test_a_purge_of_something_else_makes_nothing_usable(away: int) -> None:
+    other = evolve(filler(NEAR.start + 4 * MIB + away, MIB), state=AreaState.LAZY)
+    came = Noted(message="", added=(other,))
+    purged = Purged(kind="aliases", purged=1, removed=(other,))
+    assert freed_by_one_command().endswith("freed, not usable again before a purge")
+    assert freed_by_one_command(came, purged).endswith("freed, not usable again before a purge")
+
+
+def test_the_free_of_a_modules_data_is_usable_again_at_once_on_arm64() -> None:
+    simulation = open_booted("arm64")
+    simulation.allocate(ExecmemType.MODULE_DATA, 400 * KIB, owner="data")
+    area = next(each for each in simulation.history.snapshot().areas if each.owner == "data")
+    simulation.free(area.start)
+    assert said(simulation.history).text == "data 400K: freed, and purged at once: usable again"
+
+
+def test_only_what_a_module_needs_to_start_is_said_to_be_for_its_start() -> None:
+    area, other = filler(NEAR.start, MIB), filler(NEAR.start + 2 * MIB, PAGE)
+    came = [Allocated(area=each, requested=PAGE, added=(each,)) for each in (area, other)]
+    told = story(snap(area), [*came, Freed(area=other, removed=(other,))]).text
+    assert told.startswith("filler: 1 area, 1M, and 4K that came and went. ")
+    start = evolve(other, region="MOD_INIT_TEXT")
+    came[1] = evolve(came[1], area=start)
+    told = story(snap(area), [*came, Freed(area=start, removed=(start,))]).text
+    assert told.startswith("filler: 1 area, 1M, and 4K for its start that came and went. ")
+
+
 def test_failures_tell_more_than_fallbacks_and_fallbacks_more_than_the_rest() -> None:
     area = filler(NEAR.start, PAGE)
     plain = Allocated(area=area, requested=PAGE, added=(area,))

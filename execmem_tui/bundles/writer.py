@@ -4,13 +4,11 @@ It is a tar with its manifest first. The same content gives the same bytes.
 """
 
 import contextlib
-import errno
 import gzip
 import hashlib
 import io
 import lzma
 import os
-import shutil
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,14 +18,13 @@ from typing import IO, Final, cast
 from attrs import evolve
 
 from execmem_tui.bundles.manifest import MANIFEST
+from execmem_tui.files.publish import publish, refuse_existing
 from execmem_tui.formats.manifest import FileEntry, Manifest, toml_text
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
 
 SUFFIXES: Final = (".tar.zst", ".tar.gz", ".tar.xz", ".tar")
 _LEVEL: Final = 9
-_NO_LINKS: Final = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)
-"""What a file system says that has no hard links."""
 
 
 def check_target(target: Path) -> None:
@@ -41,45 +38,7 @@ def check_target(target: Path) -> None:
             f"what packing is {printable(target.name)!r}?",
             hint=f"a name that ends in {', '.join(SUFFIXES)}",
         )
-    if os.path.lexists(target):
-        raise _is_there(target)
-
-
-def _is_there(target: Path) -> UsageError:
-    return UsageError(
-        f"{printable(str(target), 300)} is there already", hint="it is not overwritten"
-    )
-
-
-def _publish(made: Path, target: Path) -> None:
-    """Give a finished file its name, unless something has it by now: a file, or a link to anywhere.
-
-    Raises:
-        UsageError: something has.
-        OSError: it cannot be done.
-    """
-    try:
-        try:
-            os.link(made, target)  # follows no link at `target`, and replaces nothing
-        except OSError as error:
-            if error.errno not in _NO_LINKS:
-                raise
-            _copy(made, target)
-    except FileExistsError:
-        raise _is_there(target) from None
-
-
-def _copy(made: Path, target: Path) -> None:
-    """Do it without hard links, which FAT does not have."""
-    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file, made.open("rb") as whole:
-            shutil.copyfileobj(whole, file)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+    refuse_existing(target)
 
 
 def write_bundle(run: Path, target: Path, manifest: Manifest) -> Manifest:
@@ -107,7 +66,7 @@ def write_bundle(run: Path, target: Path, manifest: Manifest) -> Manifest:
                         tar.addfile(_info(f"{top}/{entry.name}", entry.size), file)
             raw.flush()
             os.fsync(raw.fileno())
-        _publish(Path(temporary), target)
+        publish(Path(temporary), target)
     finally:
         Path(temporary).unlink(missing_ok=True)
     return manifest

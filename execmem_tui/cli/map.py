@@ -3,9 +3,10 @@
 import argparse
 from typing import Any
 
-from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.cli.terminal import columns
+from execmem_tui.files.regular import user_path
 from execmem_tui.model.errors import UsageError
 from execmem_tui.sources.base import Source
 
@@ -26,7 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     parser.add_argument("--step", type=int, help="the step to show; the newest if left out")
     parser.add_argument("--width", type=int, help="columns to use; the terminal's, or 100")
-    parser.add_argument("--json", action="store_true", help="one JSON document")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="one JSON document")
+    form.add_argument(
+        "--export",
+        metavar="FILE",
+        help="write a new file instead: .txt, .svg, .json, or an .html page with picture and text",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -36,6 +43,9 @@ def run(args: argparse.Namespace) -> int:
         if not 0 <= args.step <= source.history.steps:
             raise UsageError(f"no step {args.step}", hint=f"there are 0 to {source.history.steps}")
         source.history.seek(args.step)
+    if args.export is not None:
+        _export(source, args.export)
+        return 0
     if args.json:
         from execmem_tui.cli.map_document import map_document
 
@@ -43,6 +53,16 @@ def run(args: argparse.Namespace) -> int:
         return 0
     print_map(source, args.width)
     return 0
+
+
+def _export(source: Source, name: str) -> None:
+    from execmem_tui.cli.export import check_export, exported
+    from execmem_tui.files.publish import write_new
+
+    path = user_path(name)
+    check_export(path)
+    write_new(path, exported(source.history.snapshot(), source.title, path.suffix))
+    talk(f"execmem-tui: wrote {name}")
 
 
 def print_map(source: Source, width: int | None = None) -> None:

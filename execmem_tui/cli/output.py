@@ -28,8 +28,13 @@ _PLAIN: Final = {
 
 def write_json(document: object) -> None:
     """Write one document (`execmem_tui.model.documents`) to stdout, ``schema`` first."""
+    _write(json_text(document))
+
+
+def json_text(document: object) -> str:
+    """Return one document as text, ``schema`` first."""
     whole = {"schema": SCHEMA_VERSION, **plain(document)}
-    _write(json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n")
+    return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 
 
 def write_lines(lines: Iterable[str]) -> None:

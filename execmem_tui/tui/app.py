@@ -28,7 +28,7 @@ from execmem_tui.analysis.reach import kernel_origin
 from execmem_tui.files.memory import remember, remembered
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.areas import Area
-from execmem_tui.model.errors import ExecmemTuiError, UsageError
+from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
@@ -721,40 +721,38 @@ class ExecmemApp(App[int]):
     # Keys of the application itself
 
     def action_export(self) -> None:
-        """Write the map as text, or the screen as SVG."""
+        """Write the map, or the screen as SVG."""
+        from execmem_tui.cli.export import WHAT
         from execmem_tui.tui.screens.dialogs import AskLine
 
-        self.ask(
-            AskLine(
-                "Write to", self.export, "execmem-map.txt", what=".txt: the map; .svg: a picture"
-            )
-        )
+        self.ask(AskLine("Write to", self.export, "execmem-map.txt", what=WHAT))
 
     def export(self, line: str) -> None:
-        """Write to the path `line`; an existing file is not overwritten.
+        """Write to the path `line`; what is there already is not overwritten.
 
         Raises:
-            UsageError: it is no path, or its suffix says what cannot be written.
+            UsageError: it is no path, its suffix says what cannot be written, or it is there.
             OSError: it cannot be written.
         """
-        from execmem_tui.view.plain import plain_map
+        from execmem_tui.cli.export import check_export, exported
 
         path = user_path(line)
-        if path.suffix not in ("", ".txt", ".svg"):
-            raise UsageError(
-                f"cannot write {printable(path.suffix, 20)}", hint=".txt is the map, .svg a picture"
-            )
-        lines = plain_map(self.shown.snapshot, self.source.title, width=120)
-        with path.open("x", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
+        check_export(path)
         if path.suffix == ".svg":
             # The dialog that asked for the path is still there; the picture is taken without it.
             self.call_after_refresh(self._write_picture, path)
-        self.say(f"wrote {printable(line)}")
+        else:
+            self._write(path, exported(self.shown.snapshot, self.source.title, path.suffix))
 
     def _write_picture(self, path: Path) -> None:
         with self.guarded():
-            path.write_text(self.export_screenshot(), encoding="utf-8")
+            self._write(path, self.export_screenshot())
+
+    def _write(self, path: Path, text: str) -> None:
+        from execmem_tui.files.publish import write_new
+
+        write_new(path, text)
+        self.say(f"wrote {printable(str(path))}")
 
     def action_suspend(self) -> None:
         """Go to the background, as ctrl+z does everywhere."""

@@ -265,7 +265,9 @@ ACTIONS: Final = (
         "open a capture, a bundle, a trace, a /proc file, or the running kernel",
         APP,
     ),
-    _action("export", "e", "Export", "write the map as text, or as a picture (.svg)", APP),
+    _action(
+        "export", "e", "Export", "write the map as text, picture (.svg), page (.html) or .json", APP
+    ),
     _action("copy_address", "y", "Copy", "copy the cursor's address", APP),
     _action(
         "copy_command",

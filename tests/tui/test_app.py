@@ -234,10 +234,14 @@ async def test_goto_and_export(tmp_path: Path) -> None:
         assert app.cursor == 0xFFFF800082000000
         app.export(str(tmp_path / "map.txt"))
         assert "MODULE" in (tmp_path / "map.txt").read_text(encoding="utf-8")
+        app.export(str(tmp_path / "map.html"))
+        assert "<svg " in (tmp_path / "map.html").read_text(encoding="utf-8")
+        app.export(str(tmp_path / "map.json"))
+        assert '"schema": 1' in (tmp_path / "map.json").read_text(encoding="utf-8")
         await press(pilot, "e")
         app.screen.query_one(Input).value = str(tmp_path / "map.txt")
         await press(pilot, "enter")
-        assert "File exists" in shown_text(app)
+        assert "it is not overwritten" in shown_text(app)
         assert len(app.screen_stack) == 2
 
 

@@ -1,0 +1,88 @@
+"""``map --export``: each form by its suffix, the same map in each."""
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from execmem_tui.cli.main import main
+from execmem_tui.sources.booted import open_booted
+from execmem_tui.view.page import html_page
+
+
+def export(capsys: pytest.CaptureFixture[str], path: Path) -> str:
+    assert main(["map", "--arch", "riscv", "--export", str(path)]) == 0
+    streams = capsys.readouterr()
+    assert streams.out == ""
+    assert streams.err == f"execmem-tui: wrote {path}\n"
+    return path.read_text(encoding="utf-8")
+
+
+def test_text_and_json_are_those_of_the_command(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["map", "--arch", "riscv", "--width", "120"]) == 0
+    text = capsys.readouterr().out
+    assert export(capsys, tmp_path / "map.txt") == text
+    assert main(["map", "--arch", "riscv", "--json"]) == 0
+    whole = capsys.readouterr().out
+    assert export(capsys, tmp_path / "map.json") == whole
+    assert json.loads(whole)["layout"]["arch"] == "riscv"
+
+
+def test_a_picture_is_svg(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    picture = ET.fromstring(export(capsys, tmp_path / "map.svg"))  # noqa: S314 - our own
+    assert picture.tag == "{http://www.w3.org/2000/svg}svg"
+
+
+class _Page(HTMLParser):
+    """What a browser would load, and the text of the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[str] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [name for name, _ in attrs]
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_a_page_holds_picture_and_text_and_loads_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    text = export(capsys, tmp_path / "map.txt")
+    page = _Page()
+    page.feed(export(capsys, tmp_path / "map.html"))
+    assert text.strip() in "".join(page.text)
+    assert {"svg", "pre", "style"} <= set(page.tags)
+    assert not {"script", "link", "img", "iframe", "object"} & set(page.tags)
+    assert not {"src", "href", "onload"} & set(page.attributes)
+
+
+def test_a_page_takes_a_title_for_text() -> None:
+    page = html_page(open_booted("arm64").history.snapshot(), "<b>&</b>")
+    assert "<b>" not in page
+    assert "<title>&lt;b&gt;&amp;&lt;/b&gt; · " in page
+
+
+@pytest.mark.parametrize("name", ["map.png", "map.exe", "map.HTML"])
+def test_other_forms_are_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
+) -> None:
+    assert main(["map", "--export", str(tmp_path / name)]) == 2
+    assert f"cannot write {Path(name).suffix}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_overwritten(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "map.html").symlink_to(tmp_path / "nowhere")
+    assert main(["map", "--export", str(tmp_path / "map.html")]) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert not (tmp_path / "nowhere").exists()

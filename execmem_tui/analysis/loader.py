@@ -142,8 +142,8 @@ class LoaderCheck:
             elif kind == OTHER and said[:13] in _EVENTS:
                 line = cast("Other", full(event))
                 (self._load if line.name == "module_load" else self._unload)(line)
-            elif kind == LOST:
-                self._lost = True
+            else:
+                self._lost |= kind == LOST
             yield event
 
     def finish(self) -> None:

@@ -256,7 +256,7 @@ def trace_events(  # noqa: C901 - every line of a trace comes through here, a ca
         if place is not None:
             kind = rest[:1]
             if kind == "p":
-                if (more := purges.get(rest) or parser.known_purge(rest)) is not None:
+                if (more := purges[rest]) is not None:
                     yield PURGE, number, place, head, 0, more
                     continue
             elif kind == "a":
@@ -306,6 +306,17 @@ class _Numbers(dict[str, int]):
         return value
 
 
+class _Purges(dict[str, "tuple[int, int, int] | None"]):
+    """Whole texts of purges seen before; one that is not is read by its parts, and not kept."""
+
+    def __init__(self, known: Callable[[str], tuple[int, int, int] | None]) -> None:
+        super().__init__()
+        self._known = known
+
+    def __missing__(self, rest: str) -> tuple[int, int, int] | None:
+        return self._known(rest)
+
+
 class _Parser:
     """Reads any line, and learns the parts that come again and again, for those that need no second look.
 
@@ -328,7 +339,7 @@ class _Parser:
         self.requests: dict[str, tuple[int, int, int, int, bool]] = {}
         self.pages: dict[str, int] = {}
         self.counts: dict[str, int] = {}
-        self.purges: dict[str, tuple[int, int, int]] = {}
+        self.purges = _Purges(self.known_purge)
         self.names: set[str] = set()
         self.hexadecimal = _Numbers(16)
 

@@ -32,6 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config", metavar="FILE", help="settings to use instead of your config.toml"
     )
+    parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="for screen readers: keys as lines of standard input, answers in short sentences",
+    )
     parser.add_argument("--step", type=int, metavar="N", help="begin at this step of its history")
     parser.add_argument(
         "--at", metavar="PLACE", help="begin at this address, symbol or module, as key g takes it"
@@ -81,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_typo(args.source[0] if args.source else None)
     config = user_config(args.config)
     _fill_in(args, config)
+    if args.plain:
+        return _talk(args, config)
     if not has_terminal():
         from execmem_tui.cli.map import print_map
 
@@ -99,6 +106,25 @@ def run(args: argparse.Namespace) -> int:
         if args.theme is not None or config.theme_at is None:
             raise
         raise InputError(*config.theme_at, error.title, hint=error.hint) from None
+
+
+def _talk(args: argparse.Namespace, config: Config) -> int:
+    """Answer lines of standard input until it ends, or a key says so."""
+    from execmem_tui.cli.output import flush, write_lines
+    from execmem_tui.view.actions import rebound
+    from execmem_tui.view.talk import Talk
+
+    if "-" in args.source or args.step is not None or args.at is not None:
+        raise UsageError("--plain takes its keys from standard input, and no --step or --at")
+    conversation = Talk(open_source(args, booted=not args.empty), rebound(config.keys))
+    write_lines(conversation.greeting())
+    flush()
+    for line in sys.stdin:
+        write_lines(conversation.answer(line))
+        flush()
+        if conversation.over:
+            break
+    return 0
 
 
 def _run_screen(args: argparse.Namespace, config: Config) -> int:

@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     """Serve until interrupted."""
     if not 0 <= args.port <= 65535:
         raise UsageError("--port takes a number up to 65535")
+    if args.plain:
+        raise UsageError("--plain needs a standard input, which a page has not")
     try:
         import textual_serve  # noqa: F401 - an extra: told before anything is begun
     except ImportError:

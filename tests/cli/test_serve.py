@@ -113,6 +113,8 @@ def test_a_page_shows_what_the_command_line_asks_for(words: list[str]) -> None:
 def test_usage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     assert main(["serve", "--port", "70000"]) == 2
     assert "65535" in capsys.readouterr().err
+    assert main(["serve", "--plain"]) == 2
+    assert "--plain needs a standard input" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "textual_serve", None)
     assert main(["serve"]) == 2
     assert "pip install 'execmem-tui[serve]'" in capsys.readouterr().err

@@ -110,20 +110,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _talk(args: argparse.Namespace, config: Config) -> int:
     """Answer lines of standard input until it ends, or a key says so."""
-    from execmem_tui.cli.output import flush, write_lines
+    from execmem_tui.cli.conversation import converse
     from execmem_tui.view.actions import rebound
     from execmem_tui.view.talk import Talk
 
     if "-" in args.source or args.step is not None or args.at is not None:
         raise UsageError("--plain takes its keys from standard input, and no --step or --at")
-    conversation = Talk(open_source(args, booted=not args.empty), rebound(config.keys))
-    write_lines(conversation.greeting())
-    flush()
-    for line in sys.stdin:
-        write_lines(conversation.answer(line))
-        flush()
-        if conversation.over:
-            break
+    converse(Talk(open_source(args, booted=not args.empty), rebound(config.keys)))
     return 0
 
 

@@ -27,6 +27,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the whole tour as text: what is said, answers, sources, the speaker's notes",
     )
     parser.add_argument(
+        "--plain",
+        action="store_true",
+        help="for screen readers: keys as lines of standard input, answers in short sentences",
+    )
+    parser.add_argument(
         "--record",
         metavar="FILE",
         help="write it as an asciinema cast (.cast) or a moving picture (.svg), without a terminal:"
@@ -37,20 +42,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Take it on the screen, or record it; into a pipe, or with --notes, print it."""
     if args.name is None:
-        if args.notes or args.record is not None:
-            raise UsageError("--notes and --record need the name of a tour")
+        if args.notes or args.plain or args.record is not None:
+            raise UsageError("--notes, --plain and --record need the name of a tour")
         from execmem_tui.cli.tours import run as list_tours
 
         args.json = False
         return list_tours(args)
     if args.record is not None:
         return _record(args.name, args.record)
+    if args.plain:
+        return _talk(args.name)
     if not args.notes and has_terminal():
         return take_tour(args.name, user_config(None))
     from execmem_tui.tours.reader import open_tour
     from execmem_tui.view.tour_text import script
 
     write_lines(script(open_tour(args.name)))
+    return 0
+
+
+def _talk(name: str) -> int:
+    from execmem_tui.cli.conversation import converse
+    from execmem_tui.tours.reader import open_tour
+    from execmem_tui.tours.run import TourRun
+    from execmem_tui.view.actions import rebound
+    from execmem_tui.view.tour_talk import TourTalk
+
+    converse(TourTalk(TourRun(open_tour(name)), rebound(user_config(None).keys)))
     return 0
 
 

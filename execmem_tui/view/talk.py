@@ -66,7 +66,12 @@ class Talk:
             "help": self._help,
             "quit": self._quit,
         }
-        self._actions = [each for each in actions if each.id in self._does]
+        self._all = actions
+
+    @property
+    def _actions(self) -> list[Action]:
+        """Those that do something here."""
+        return [each for each in self._all if each.id in self._does]
 
     @property
     def _snapshot(self) -> Snapshot:

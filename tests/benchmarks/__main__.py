@@ -39,7 +39,7 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     _command(2.5, "--version"),
     _command(5.0, "ranges", "--arch", "arm64", "--json"),
     _command(8.0, "map"),
-    _command(8.0, "whatis", "ffff80007b000000"),
+    _command(8.0, "whatis", "ffff800080000000"),
     _command(15.0, "run", "laptop-arm64"),
     ("first paint against a bare Textual app", first_paint_ratio, 1.5, "times"),
     (

@@ -54,15 +54,43 @@ _DEFAULTS: Final = {
 }
 
 
-def library() -> dict[str, Traversable]:
-    """Return the shipped scenario files by name, sorted."""
-    folder = files("execmem_tui.scenarios") / "library"
+def shipped_files(folder: Traversable) -> dict[str, Traversable]:
+    """Return the TOML files of a folder of the package by name, sorted."""
     found = {
         entry.name.removesuffix(".toml"): entry
         for entry in folder.iterdir()
         if entry.name.endswith(".toml")
     }
     return dict(sorted(found.items()))
+
+
+def bytes_of(name: str, shipped: Mapping[str, Traversable], kind: str) -> tuple[bytes, str, str]:
+    """Return the bytes of a file, or of a shipped one by its name; what errors call it; its name.
+
+    Args:
+        name: a path that ends in .toml or has a slash, else a name.
+        shipped: the files of the package by name.
+        kind: what they are: ``scenario``, ``tour``.
+
+    Raises:
+        UsageError: there is no such file and no such name.
+        InputError: it is no file.
+        OSError: it cannot be read.
+    """
+    if name.endswith(".toml") or "/" in name:
+        path = user_path(name)
+        with open_file(path) as stream:
+            return stream.read(MAX_BYTES + 1), name, path.stem
+    if name not in shipped:
+        close = get_close_matches(name, shipped, 1)
+        hint = f"did you mean {close[0]}?" if close else f"execmem-tui {kind}s lists them"
+        raise UsageError(f"no {kind} {printable(name)!r}", hint=hint)
+    return shipped[name].read_bytes(), f"{name}.toml", name
+
+
+def library() -> dict[str, Traversable]:
+    """Return the shipped scenario files by name, sorted."""
+    return shipped_files(files("execmem_tui.scenarios") / "library")
 
 
 def open_scenario(name: str) -> Scenario:
@@ -72,17 +100,7 @@ def open_scenario(name: str) -> Scenario:
         UsageError: there is no such file and no such name.
         InputError: the file is broken.
     """
-    if name.endswith(".toml") or "/" in name:
-        path = user_path(name)
-        with open_file(path) as stream:
-            data = stream.read(MAX_BYTES + 1)
-        return read_scenario(data, name, path.stem)
-    shipped = library()
-    if name not in shipped:
-        close = get_close_matches(name, shipped, 1)
-        hint = f"did you mean {close[0]}?" if close else "execmem-tui scenarios lists them"
-        raise UsageError(f"no scenario {printable(name)!r}", hint=hint)
-    return read_scenario(shipped[name].read_bytes(), f"{name}.toml", name)
+    return read_scenario(*bytes_of(name, library(), "scenario"))
 
 
 def read_scenario(data: bytes, path: str, name: str) -> Scenario:

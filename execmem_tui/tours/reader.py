@@ -4,19 +4,17 @@ The kernel, and the steps that bring it where a stop wants it, are those of scen
 """
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from attrs import evolve
 
-from execmem_tui.files.regular import open_file, user_path
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
-from execmem_tui.scenarios.reader import KERNEL_KEYS, MAX_BYTES, Reader
+from execmem_tui.scenarios.reader import KERNEL_KEYS, MAX_BYTES, Reader, bytes_of, shipped_files
 from execmem_tui.scenarios.settings import Settings
 from execmem_tui.tours.acts import acts
 from execmem_tui.tours.look import looks
@@ -60,12 +58,7 @@ _KEYS: Final = (*_READERS, "boot", *_STEPS, "wrong", "hints")
 
 def library() -> dict[str, Traversable]:
     """Return the shipped tours by name, sorted."""
-    found = {
-        entry.name.removesuffix(".toml"): entry
-        for entry in files("execmem_tui.tours").iterdir()
-        if entry.name.endswith(".toml")
-    }
-    return dict(sorted(found.items()))
+    return shipped_files(files("execmem_tui.tours"))
 
 
 def open_tour(name: str) -> Tour:
@@ -75,17 +68,7 @@ def open_tour(name: str) -> Tour:
         UsageError: there is no such file and no such name.
         InputError: the file is broken.
     """
-    if name.endswith(".toml") or "/" in name:
-        path = user_path(name)
-        with open_file(path) as stream:
-            data = stream.read(MAX_BYTES + 1)
-        return read_tour(data, name, path.stem)
-    shipped = library()
-    if name not in shipped:
-        close = get_close_matches(name, shipped, 1)
-        hint = f"did you mean {close[0]}?" if close else "execmem-tui tours lists them"
-        raise UsageError(f"no tour {printable(name)!r}", hint=hint)
-    return read_tour(shipped[name].read_bytes(), f"{name}.toml", name)
+    return read_tour(*bytes_of(name, library(), "tour"))
 
 
 def read_tour(data: bytes, path: str, name: str) -> Tour:

@@ -9,7 +9,8 @@ from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.ranges import Window
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.axis import Kind
-from execmem_tui.view.cells import Cell, CellIndex
+from execmem_tui.view.cell_index import CellIndex
+from execmem_tui.view.cells import Cell
 from execmem_tui.view.kinds import FALLBACK, FREE, LOOKS, letter
 
 _FOLDS: Final = 6

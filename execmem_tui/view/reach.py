@@ -27,7 +27,8 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Reach, ReachKind, Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_down, format_size
-from execmem_tui.view.cells import Cell, CellIndex, ReachWindow, Run, runs_of
+from execmem_tui.view.cell_index import CellIndex
+from execmem_tui.view.cells import Cell, ReachWindow, Run, runs_of
 from execmem_tui.view.words import Piece, Tone, Word
 
 _NEAREST: Final[Bytes] = MIB

@@ -8,11 +8,12 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import Address, align_up, format_size, hex_address
-from execmem_tui.view.axis import Axis, Kind, Line
-from execmem_tui.view.cells import Cell, ReachWindow, Run, sections
+from execmem_tui.view.axis import Axis, Kind, Line, row_width
+from execmem_tui.view.cells import Cell, ReachWindow, Run
 from execmem_tui.view.ground import divided, piece_at
 from execmem_tui.view.kinds import FREE
 from execmem_tui.view.labels import Ink, region_word
+from execmem_tui.view.named import sections
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import Piece, Tone, Word
 
@@ -184,6 +185,36 @@ def fold_pieces(line: Line, text: str, width: int) -> list[Piece]:
         rest = max(0, width - len(text) - 4)
         return [left, Word(f" {text} ", Tone.KERNEL), Run(Cell("kernel", 8), rest)]
     return [Word(f"⋯ {text} ".ljust(width, "⋯")[:width], Tone.MUTED)]
+
+
+@frozen
+class MapColumns:
+    """How a map divides its columns: addresses, a column that marks what is held, cells, marks."""
+
+    width: int
+    """All columns there are."""
+    word_bits: int
+
+    @property
+    def short(self) -> bool:
+        """Whether a shorter address makes room for longer rows."""
+        room = self.width - 1
+        full, short = row_width(room - self.word_bits // 4 - 1), row_width(room - 14)
+        return self.word_bits == 64 and short > full
+
+    @property
+    def margin(self) -> int:
+        """Columns of the addresses, and the one that marks the area under the cursor."""
+        return 14 if self.short else self.word_bits // 4 + 1
+
+    @property
+    def cells(self) -> int:
+        """Columns that a row may take."""
+        return max(32, self.width - self.margin - 1)
+
+    def gutter(self, line: Line, before: Line | None) -> tuple[str, str]:
+        """Return the address of a line in two parts: what it shares with the line before, and what changed."""
+        return gutter(line, before, self.word_bits, short=self.short)
 
 
 def gutter(

@@ -17,7 +17,8 @@ from execmem_tui.model.blocks import Block
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
 from execmem_tui.view.axis import Axis, MapView, row_width
-from execmem_tui.view.cells import CellIndex, ReachWindow
+from execmem_tui.view.cell_index import CellIndex
+from execmem_tui.view.cells import ReachWindow
 from execmem_tui.view.ground import MapGround, divided
 from execmem_tui.view.labels import region_word
 from execmem_tui.view.paint import KINDS, Paint

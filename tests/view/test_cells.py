@@ -10,7 +10,8 @@ from execmem_tui.model.areas import Area, Part, PartState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
-from execmem_tui.view.cells import CellIndex, ReachWindow
+from execmem_tui.view.cell_index import CellIndex
+from execmem_tui.view.cells import ReachWindow
 from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD, LENS_LOOKS, LOOKS, letter
 from execmem_tui.view.paint import Paint, parse_filter
 from tests.layouts import PAGE, make_area, make_layout
@@ -183,8 +184,8 @@ def test_running_totals_say_what_walking_says(
     index = CellIndex(snapshot, Paint(filter=parse_filter(wanted or "")))
     walked = index.cells(start, cell, 32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("execmem_tui.view.cells._WALK", -1)
-        patch.setattr("execmem_tui.view.cells._DENSE", 0)
+        patch.setattr("execmem_tui.view.cell_index._WALK", -1)
+        patch.setattr("execmem_tui.view.cell_index._DENSE", 0)
         added = index.cells(start, cell, 32)
     plain = [evolve(each, edge=False) for each in walked]
     assert [evolve(each, edge=False) for each in added] == plain

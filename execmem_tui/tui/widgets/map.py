@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Final
 
 from attrs import evolve
-from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -14,18 +12,16 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.units import Address, format_size
+from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
+from execmem_tui.tui.map_ink import MapInk
 from execmem_tui.tui.palette import Palette
-from execmem_tui.view.axis import Line, MapView, row_width
-from execmem_tui.view.legend import Sight, sight_of
-from execmem_tui.view.light import DAYLIGHT, Light, Shine
+from execmem_tui.view.axis import Line, MapView
+from execmem_tui.view.legend import Sight
+from execmem_tui.view.light import DAYLIGHT, Light
 from execmem_tui.view.marks import Ground, Mark, ground_marks, marks
-from execmem_tui.view.rows import MapRows, gutter
+from execmem_tui.view.rows import MapColumns, MapRows
 from execmem_tui.view.shown import Extent, Shown
-
-_CACHE: Final = 4096
-"""Rows kept: some screens of panning and zooming back and forth."""
 
 _EXTENTS: Final = tuple(Extent)
 
@@ -33,8 +29,7 @@ _EXTENTS: Final = tuple(Extent)
 class DetailMap(Widget, can_focus=True):
     """Draws the lines of a folded axis.
 
-    Rows are cached by what they show, so that an event redraws the rows it changed and a cursor
-    move those of two areas.
+    An event redraws the rows it changed and a cursor move those of two areas.
     """
 
     HELP = """\
@@ -97,7 +92,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         self._lines: list[Line] = []
         self._marks: list[Mark] = []
         self._ground: tuple[tuple[Shown, int, int], Ground] | None = None
-        self._cache: dict[tuple[object, ...], tuple[Strip, Sight]] = {}
+        self._ink: MapInk | None = None
         self._sight = Sight()
         self._extent = Extent.USED
         self._fitted = True
@@ -119,7 +114,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
 
     def watch_palette(self) -> None:
         """Every row looks different."""
-        self._cache.clear()
+        self._ink = None if self.palette is None else MapInk(self.palette)
         self._look()
         self.refresh()
 
@@ -168,22 +163,18 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     # How it is laid out
 
     @property
-    def _short(self) -> bool:
-        """Whether a shorter address makes room for longer rows."""
+    def _room(self) -> MapColumns:
         bits = 64 if self.shown is None else self.shown.snapshot.layout.word_bits
-        width = self.size.width - 1
-        full, short = row_width(width - bits // 4 - 1), row_width(width - 14)
-        return bits == 64 and short > full
+        return MapColumns(self.size.width, bits)
 
     @property
     def margin(self) -> int:
         """Columns of the addresses, and the one that marks the area under the cursor."""
-        bits = 64 if self.shown is None else self.shown.snapshot.layout.word_bits
-        return 14 if self._short else bits // 4 + 1
+        return self._room.margin
 
     @property
     def _columns(self) -> int:
-        return max(32, self.size.width - self.margin - 1)
+        return self._room.cells
 
     @property
     def _height(self) -> int:
@@ -240,11 +231,11 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             ground = ground_marks(shown, self.pane, view.rows)
             self._ground = (shown, self.pane, view.rows), ground
         self._mark()
-        rows, palette = self._rows, self.palette
-        if rows is not None and palette is not None:
+        rows, ink = self._rows, self._ink
+        if rows is not None and ink is not None:
             sight = Sight()
             for line in self._lines:
-                sight |= self._row(line, view, rows, palette)[1]
+                sight |= ink.row(line, view.axis, rows)[1]
             if sight != self._sight:
                 self._sight = sight
                 self.post_message(self.Seen(sight))
@@ -271,98 +262,22 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         return self._line(y).apply_style(self.rich_style)
 
     def _line(self, y: int) -> Strip:
-        view, rows, palette = self.viewport, self._rows, self.palette
+        view, rows, ink = self.viewport, self._rows, self._ink
         width = self.size.width
-        if view is None or rows is None or palette is None:
+        if view is None or rows is None or ink is None:
             return Strip.blank(width)
         if y == 0:
-            return self._title(view, palette, width)
+            return ink.title(view.axis, self._extent, width)
         at = y - 1
         if at >= len(self._lines):
             return Strip.blank(width)
         line = self._lines[at]
-        strip, _ = self._row(line, view, rows, palette)
-        strip = self._lit(strip, line, view, palette)
-        strip = self._with_cursor(strip, line, view, palette)
-        bits = rows.shown.snapshot.layout.word_bits
+        strip = ink.line(line, view, rows, self.light)
         before = self._lines[at - 1] if at else None
-        same, changed = gutter(line, before, bits, short=self._short)
-        held = at in self._under(view)
-        space = " " * (self.margin - len(same) - len(changed) - 1)
-        edge = Strip(
-            [
-                Segment(same, palette.muted),
-                Segment(changed),
-                Segment(space),
-                Segment("▌" if held else " ", palette.cursor_mark),
-            ]
-        )
-        whole = Strip.join([edge, strip]).adjust_cell_length(width - 1)
         mark = self._marks[at] if at < len(self._marks) else Mark.NONE
-        return Strip.join([whole, Strip([Segment(mark.value, palette.mark(mark))])])
-
-    def _title(self, view: MapView, palette: Palette, width: int) -> Strip:
-        axis = view.axis
-        words = f"{format_size(axis.cell)} a cell · {format_size(axis.row_bytes)} a row"
-        extent = {
-            Extent.USED: "what is used, the rest folded",
-            Extent.WINDOW: "the window to scale",
-            Extent.WHOLE: "everything to scale",
-        }[self._extent]
-        right = f"0: {extent} ─"
-        left = f"── {words} "
-        room = width - len(left) - len(right) - 1
-        text = f"{left}{'─' * room} {right}" if room > 0 else left.ljust(width, "─")
-        return Strip([Segment(text[:width], palette.muted)]).adjust_cell_length(width)
-
-    def _row(
-        self, line: Line, view: MapView, rows: MapRows, palette: Palette
-    ) -> tuple[Strip, Sight]:
-        axis = view.axis
-        key = (
-            rows.seen(axis, line),
-            line,
-            axis.cell,
-            axis.columns,
-            rows.number,
-            rows.window,
-            rows.shown.paint,
+        return ink.framed(
+            strip, self._room, self._room.gutter(line, before), mark, held=at in self._under(view)
         )
-        found = self._cache.get(key)
-        if found is None:
-            pieces = rows.pieces(axis, line)
-            found = Strip(palette.segments(pieces)).simplify(), sight_of(pieces)
-            if len(self._cache) >= _CACHE:
-                self._cache.clear()
-            self._cache[key] = found
-        return found
-
-    def _lit(self, strip: Strip, line: Line, view: MapView, palette: Palette) -> Strip:
-        """Dim what a tour does not point at; show where its goal will be, and where was guessed."""
-        axis = view.axis
-        for first, stop, shine in self.light.columns(line, axis.cell, axis.columns):
-            if shine is Shine.UNLIT:
-                inside = strip.crop(first, stop)
-                dimmed = [Segment(text, palette.unlit(old or Style())) for text, old, _ in inside]
-                strip = Strip.join([strip.crop(0, first), Strip(dimmed), strip.crop(stop)])
-            else:
-                strip = _styled(strip, first, stop, palette.shine(shine))
-        return strip
-
-    def _with_cursor(self, strip: Strip, line: Line, view: MapView, palette: Palette) -> Strip:
-        """Underline what the area under the cursor takes of a line; turn the cursor's own cell round."""
-        area, cell = self._area(view), view.axis.cell
-        if line.fold is not None:
-            inside = line.start <= view.cursor < line.end
-            return strip.apply_style(palette.cursor) if inside else strip
-        if area is not None and area.start < line.end and line.start < area.end:
-            first = (max(area.start, line.start) - line.base) // cell
-            last = (min(area.end, line.end) - 1 - line.base) // cell + 1
-            strip = _styled(strip, first, last, Style(underline=True))
-        if line.start <= view.cursor < line.end:
-            column = (view.cursor - line.base) // cell
-            strip = _styled(strip, column, column + 1, palette.cursor)
-        return strip
 
     # What moves it
 
@@ -490,12 +405,3 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     def action_previous_area(self) -> None:
         """Go to the previous area."""
         self._neighbour(-1)
-
-
-def _styled(strip: Strip, first: int, last: int, style: Style) -> Strip:
-    """Return a strip with some of its columns restyled."""
-    inside = strip.crop(first, last)
-    lit = Strip(
-        [Segment(text, style if under is None else under + style) for text, under, _ in inside]
-    )
-    return Strip.join([strip.crop(0, first), lit, strip.crop(last)])

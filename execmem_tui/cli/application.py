@@ -122,7 +122,7 @@ def _talk(args: argparse.Namespace, config: Config) -> int:
 
 def _run_screen(args: argparse.Namespace, config: Config) -> int:
     """Paint first, then read what was named; a simulation is there at once."""
-    from execmem_tui.tui.app import Opening, Start, run_app, run_opening
+    from execmem_tui.tui.run import Opening, Start, run_app, run_opening
 
     theme, start = args.theme or config.theme, Start(step=args.step, at=args.at)
     if args.scenario is not None:
@@ -156,7 +156,7 @@ def take_tour(name: str, config: Config, theme: str | None = None) -> int:
     """
     from execmem_tui.tours.reader import open_tour
     from execmem_tui.tours.run import TourRun
-    from execmem_tui.tui.app import Start, run_app
+    from execmem_tui.tui.run import Start, run_app
 
     source = TourRun(
         open_tour(name)

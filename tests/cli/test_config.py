@@ -161,7 +161,7 @@ def test_theme_and_keys_reach_the_application(path: Path, monkeypatch: pytest.Mo
         return 0
 
     path.write_text("theme = 'execmem-light'\n[keys]\nfree = 'ctrl+f'")
-    monkeypatch.setattr("execmem_tui.tui.app.run_app", run_app)
+    monkeypatch.setattr("execmem_tui.tui.run.run_app", run_app)
     monkeypatch.setattr(application, "has_terminal", lambda: True)
     assert main(["--empty"]) == 0
     assert main(["--empty", "--theme", "execmem-dark"]) == 0

@@ -423,8 +423,8 @@ async def test_lists_are_filtered_and_sorted() -> None:
 
 async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
     """Fault 10: nothing was on the terminal until all was parsed."""
-    from execmem_tui.tui.app import Opening
     from execmem_tui.tui.opening import nothing
+    from execmem_tui.tui.start import Opening
 
     simulation = history()
     go = threading.Event()
@@ -458,8 +458,8 @@ async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
 
 
 async def test_escape_leaves_what_was_not_opened_yet() -> None:
-    from execmem_tui.tui.app import Opening
     from execmem_tui.tui.opening import nothing
+    from execmem_tui.tui.start import Opening
 
     go = threading.Event()
 
@@ -475,7 +475,7 @@ async def test_escape_leaves_what_was_not_opened_yet() -> None:
 
 
 async def test_a_source_begins_where_the_command_line_says() -> None:
-    from execmem_tui.tui.app import Start
+    from execmem_tui.tui.start import Start
 
     simulation = history()
     app = ExecmemApp(simulation, theme="execmem-dark", start=Start(step=9, at="jbd2"))
@@ -526,8 +526,8 @@ async def test_help_tells_keys_the_map_and_the_words() -> None:
 
 
 async def test_the_command_that_boots_a_machine_again_names_it() -> None:
-    from execmem_tui.tui.app import Opening
     from execmem_tui.tui.opening import nothing
+    from execmem_tui.tui.start import Opening
 
     simulation = history()
 

@@ -128,12 +128,12 @@ async def test_a_read_that_never_returns_is_given_up() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         app.work("the pipe", waits(), [])
-        job = app._opening
+        job = app.jobs.opening
         assert job is not None
         await pilot.pause()
         assert "opening the pipe" in shown_text(app)
         await press(pilot, "escape")
-        assert app._opening is None
+        assert app.jobs.opening is None
         assert job.stopped
         assert "opening" not in shown_text(app)
     assert job._thread.daemon  # Python waits for no daemon when it ends
@@ -168,7 +168,7 @@ async def test_a_scenario_without_end_is_stopped(tmp_path: Path) -> None:
         await press(pilot, "o")
         app.screen.query_one(Input).value = str(scenario)
         await press(pilot, "enter")
-        job = app._opening
+        job = app.jobs.opening
         assert job is not None
         assert not job.join(0.05), shown_text(app)
         await press(pilot, "escape")
@@ -274,7 +274,7 @@ async def test_a_signal_ends_it_even_where_the_terminal_takes_nothing_any_more(
     before = signal.getsignal(signal.SIGHUP)
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        monkeypatch.setattr("execmem_tui.tui.app.threading.Timer", Alarm)
+        monkeypatch.setattr("execmem_tui.tui.leaving.threading.Timer", Alarm)
         monkeypatch.setattr(type(app), "is_headless", property(lambda _: False))
         signal.raise_signal(signal.SIGHUP)
         await pilot.pause()

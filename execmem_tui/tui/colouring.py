@@ -1,0 +1,60 @@
+"""From lens, filter, origin and pinned moment to what the cells of the map show."""
+
+from typing import TYPE_CHECKING
+
+from execmem_tui.analysis.reach import kernel_origin
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.tui.stage import Stage
+from execmem_tui.view.paint import KINDS, Lens, LensName, OwnerLens, Paint, ReachLens, parse_filter
+
+if TYPE_CHECKING:
+    from execmem_tui.view.difference import DifferenceLens
+
+
+class Colouring:
+    """Makes the paint of a snapshot from what the stage asks for.
+
+    Lenses that are compared by identity are kept: what blocks remember of one holds only for it.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._reach: ReachLens | None = None
+        self._difference: DifferenceLens | None = None
+
+    def paint(self, snapshot: Snapshot) -> Paint:
+        """Return lens and filter for a snapshot: the same object while they are the same."""
+        wanted = parse_filter(self._stage.filter)
+        lens = self._lens(snapshot.layout)
+        if lens is None:
+            return Paint(filter=wanted) if wanted else KINDS
+        return Paint(lens=lens, filter=wanted)
+
+    def _lens(self, layout: Layout) -> Lens | None:
+        """Return the lens that is asked for; None for kinds, and where there is nothing to tell."""
+        stage = self._stage
+        if stage.lens is LensName.OWNER:
+            return OwnerLens()
+        if stage.lens is LensName.REACH:
+            return self._reach_on(layout)
+        if stage.lens is LensName.DIFFERENCE and stage.pinned is not None:
+            return self._difference_on(stage.pinned, layout)
+        return None
+
+    def _reach_on(self, layout: Layout) -> ReachLens | None:
+        origin = self._stage.shown.origin_at(self._stage.origin) or kernel_origin(layout)
+        lens = self._reach
+        if origin is not None and (
+            lens is None or lens.origin != origin or lens.layout is not layout
+        ):
+            lens = self._reach = ReachLens(layout, origin)
+        return None if origin is None else lens
+
+    def _difference_on(self, pinned: Snapshot, layout: Layout) -> "DifferenceLens":
+        from execmem_tui.view.difference import DifferenceLens
+
+        lens = self._difference
+        if lens is None or lens.before is not pinned or lens.layout is not layout:
+            lens = self._difference = DifferenceLens(pinned, layout)
+        return lens

@@ -1,0 +1,59 @@
+"""Writing what is shown to a file."""
+
+from pathlib import Path
+from typing import Protocol
+
+from execmem_tui.files.regular import user_path
+from execmem_tui.model.text import printable
+from execmem_tui.tui.stage import Stage
+
+
+class Pictured(Stage, Protocol):
+    """A stage of which a picture can be taken."""
+
+    def with_picture(self, path: Path) -> None:
+        """Call `ExportActions.write` with a picture as SVG, once no dialog lies over the screen."""
+
+
+class ExportActions:
+    """The key that writes the map, or the screen as SVG."""
+
+    def __init__(self, stage: Pictured) -> None:
+        self._stage = stage
+
+    def action_export(self) -> None:
+        """Ask where to."""
+        from execmem_tui.cli.export import WHAT
+        from execmem_tui.tui.screens.dialogs import AskLine
+
+        self._stage.ask(AskLine("Write to", self.export, "execmem-map.txt", what=WHAT))
+
+    def export(self, line: str) -> None:
+        """Write to the path `line`; what is there already is not overwritten.
+
+        Raises:
+            UsageError: it is no path, its suffix says what cannot be written, or it is there.
+            OSError: it cannot be written.
+        """
+        from execmem_tui.cli.export import check_export, exported
+
+        path = user_path(line)
+        check_export(path)
+        if path.suffix == ".svg":
+            # The dialog that asked for the path is still there; the picture is taken without it.
+            self._stage.with_picture(path)
+        else:
+            stage = self._stage
+            self.write(path, exported(stage.shown.snapshot, stage.source.title, path.suffix))
+
+    def write(self, path: Path, text: str) -> None:
+        """Write a new file, and say so.
+
+        Raises:
+            UsageError: it is there.
+            OSError: it cannot be written.
+        """
+        from execmem_tui.files.publish import write_new
+
+        write_new(path, text)
+        self._stage.say(f"wrote {printable(str(path))}")

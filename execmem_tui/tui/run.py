@@ -1,0 +1,46 @@
+"""The door from the command line to the screen: show a source until the user leaves."""
+
+from collections.abc import Mapping
+
+from execmem_tui.sources.base import Source
+from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.opening import nothing
+from execmem_tui.tui.start import Opening, Start
+
+__all__ = ["Opening", "Start", "run_app", "run_opening"]
+
+
+def run_app(
+    source: Source,
+    *,
+    theme: str | None = None,
+    keymap: Mapping[str, str] | None = None,
+    start: Start | None = None,
+) -> int:
+    """Show `source` until the user leaves; return the exit code.
+
+    `keymap` gives actions other keys, `start` says where to look at first.
+    """
+    app = ExecmemApp(source, theme=theme, keymap=keymap, start=start)
+    result = app.run()
+    return app.return_code or (result or 0)
+
+
+def run_opening(
+    opening: Opening,
+    *,
+    theme: str | None = None,
+    keymap: Mapping[str, str] | None = None,
+    start: Start | None = None,
+) -> int:
+    """Paint first, then open a source and show it; return the exit code.
+
+    Raises:
+        ExecmemTuiError, OSError: it cannot be opened.
+    """
+    source = nothing(opening.name)
+    app = ExecmemApp(source, theme=theme, keymap=keymap, opening=opening, start=start)
+    result = app.run()
+    if app.failure is not None:
+        raise app.failure
+    return app.return_code or (result or 0)

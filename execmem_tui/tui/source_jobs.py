@@ -1,0 +1,112 @@
+"""Sources that are opened, and kernels that are read, off the event loop."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from execmem_tui.model.text import printable
+from execmem_tui.sources.base import Followed, Progress, Source, SourceKind
+from execmem_tui.tui.jobs import Job
+from execmem_tui.tui.stage import Stage
+
+
+class Host(Stage, Protocol):
+    """A stage that starts jobs, gets what they bring, and shows how far they are."""
+
+    def start_job(self, title: str, work: Iterator[Any]) -> Job:
+        """Start a job whose messages come to this stage."""
+
+    def show_work(self, work: str, fraction: float) -> None:
+        """Show what is being done, "" for nothing, and how far it is, 0 to 1."""
+
+    def arrived(self, words: Sequence[str]) -> None:
+        """A source that was being opened is shown; `words` of the command line open it."""
+
+    def show_error(self, error: Exception) -> None:
+        """Say what went wrong."""
+
+
+class SourceJobs:
+    """At most one source is being opened, and at most one read of the running kernel is under way."""
+
+    def __init__(self, stage: Host) -> None:
+        self._stage = stage
+        self.opening: Job | None = None
+        self.reading: Job | None = None
+        self._opened: Source | None = None
+        """What the job brought, while it brings more."""
+        self._words: tuple[str, ...] = ()
+        self._name = ""
+
+    def open(self, name: str, opener: Iterator[Progress], words: Sequence[str]) -> None:
+        """Open a source and show it as soon as there is one; drop what was being opened before."""
+        if self.opening is not None:
+            self.opening.stop()
+        self._opened = None
+        self._words = tuple(words)
+        self._name = f"opening {printable(name, 80)}"
+        self._stage.show_work(self._name, 0.0)
+        self.opening = self._stage.start_job("open", opener)
+
+    def stop(self) -> bool:
+        """Stop what is being opened; False where nothing is."""
+        if self.opening is None:
+            return False
+        self.opening.stop()
+        self._end_opening()
+        return True
+
+    def read(self) -> None:
+        """Read the running kernel once, unless a read is under way."""
+        source = self._stage.source
+        if isinstance(source, Followed) and self.reading is None:
+            self.reading = self._stage.start_job("read", (source.read() for _ in range(1)))
+
+    def close(self) -> None:
+        """Stop all, and wait for nothing."""
+        for job in (self.opening, self.reading):
+            if job is not None:
+                job.stop()
+
+    def brought(self, job: Job, thing: Any) -> None:
+        """Show what a job brought; what a dropped one brought is dropped."""
+        if job is self.opening:
+            self._show_progress(thing)
+        elif job is self.reading and self._stage.source.history.append(thing):
+            self._stage.show_step()
+
+    def _show_progress(self, progress: Progress) -> None:
+        stage = self._stage
+        stage.show_work(self._name, progress.fraction)
+        if progress.source is None:
+            return
+        if self._opened is None:
+            # A trace begins at its beginning, however much of it is read already.
+            progress.source.history.extend(progress.events, follow=False)
+            if progress.source.kind is SourceKind.SCENARIO:
+                progress.source.history.seek(0)  # it is there to be played
+            self._opened = progress.source
+            stage.show_source(progress.source)
+            stage.arrived(self._words)
+        elif progress.events:
+            self._opened.history.extend(progress.events, follow=False)
+            if self._opened is stage.source:
+                stage.show_step()
+
+    def ended(self, job: Job, error: Exception | None) -> bool:
+        """Say what went wrong with a job, if anything did; return whether it was the opening one."""
+        was_opening = job is self.opening
+        if was_opening:
+            self._end_opening()
+        elif job is self.reading:
+            self.reading = None
+            if error is not None:
+                self._stage.following = False
+        else:
+            return False
+        if error is not None:
+            self._stage.show_error(error)
+        return was_opening
+
+    def _end_opening(self) -> None:
+        self.opening = self._opened = None
+        self._stage.show_work("", 0.0)

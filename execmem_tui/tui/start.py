@@ -1,0 +1,29 @@
+"""What is shown first: a source that is read after the first paint, and where to look."""
+
+from collections.abc import Iterator
+
+from attrs import frozen
+
+from execmem_tui.sources.base import Progress
+
+
+@frozen
+class Opening:
+    """A source that is read after the first paint."""
+
+    name: str
+    """Printable."""
+    opener: Iterator[Progress]
+    words: tuple[str, ...]
+    """Of the command line that opens it."""
+
+
+@frozen(kw_only=True)
+class Start:
+    """Where to look at first."""
+
+    step: int | None = None
+    at: str | None = None
+    """A place as `g` takes it."""
+    tour: str | None = None
+    """A tour to take: its name, or a file."""

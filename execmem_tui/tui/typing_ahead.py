@@ -1,0 +1,30 @@
+"""Keys that are typed while the screen or a dialog opens that will want them."""
+
+from collections.abc import Awaitable, Callable
+
+from textual import events
+from textual.screen import Screen
+
+from execmem_tui.tui.screens.main import MainScreen
+from execmem_tui.tui.screens.overlay import Overlay
+
+
+class TypingAhead:
+    """Keys held back until what is on top takes them."""
+
+    def __init__(self) -> None:
+        self._early: list[events.Key] = []
+
+    def holds(self, event: events.Event, top: Screen[object] | None) -> bool:
+        """Keep a key that came too early for the screen on top; whether that was done."""
+        opens = top is None or (isinstance(top, Overlay | MainScreen) and not top.ready)
+        if isinstance(event, events.Key) and not event.is_forwarded and opens:
+            self._early.append(event)
+            return True
+        return False
+
+    async def give(self, to: Callable[[events.Event], Awaitable[None]]) -> None:
+        """Hand over all keys that were held back, in their order."""
+        early, self._early = self._early, []
+        for event in early:
+            await to(event)

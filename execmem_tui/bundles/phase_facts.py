@@ -18,9 +18,11 @@ from execmem_tui.formats.procfiles import (
 )
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo
 from execmem_tui.kernel.proc_tree import find_near
+from execmem_tui.machines.image_areas import image_symbols_from_areas
 from execmem_tui.machines.iomem import image_symbols_from_iomem
 from execmem_tui.model.facts import SYMBOLS, Facts
 from execmem_tui.model.text import printable
+from execmem_tui.model.units import Address
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.executable import executable, open_executable
 from execmem_tui.owners.hashed import open_addresses, revealed
@@ -48,6 +50,7 @@ def facts_of(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[
         for each in evidence.symbols
         if each.name in SYMBOLS and each.address
     }
+    known |= image_symbols(info, known)
     image = image_symbols_from_iomem(lines("iomem"), known)
     return Facts(
         arch=arch,
@@ -107,6 +110,13 @@ def seen_facts(info: Vmallocinfo, evidence: Evidence) -> dict[str, Any]:
         "executable": executable(info.entries, evidence),
         "percpu_end": max(percpu, default=None),
     }
+
+
+def image_symbols(info: Vmallocinfo, known: Mapping[str, Address]) -> dict[str, Address]:
+    """Return the ends of the image that `known` lacks and the areas tell."""
+    if info.pointers is not Pointers.REAL:
+        return {}
+    return image_symbols_from_areas(info.entries, known, page_size_of(info) or 4096)
 
 
 def page_size_of(info: Vmallocinfo) -> int | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from attrs import evolve
 
 from execmem_tui.bundles.phase import Phase, phases_layout, read_phase
-from execmem_tui.bundles.phase_facts import page_size_of, seen_facts
+from execmem_tui.bundles.phase_facts import image_symbols, page_size_of, seen_facts
 from execmem_tui.bundles.run_folder import VMALLOCINFO, phase_folders, run_windows
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.formats.vmallocinfo import WHY, Pointers, parse_vmallocinfo
@@ -47,7 +47,11 @@ def open_capture(
     title = printable(path.name or str(path), 80)
     if path.is_file():
         info = parse_vmallocinfo(str(path), read_lines(path))
-        facts = Facts(page_size=page_size_of(info), **seen_facts(info, Evidence()))
+        facts = Facts(
+            page_size=page_size_of(info),
+            symbols=image_symbols(info, {}),
+            **seen_facts(info, Evidence()),
+        )
         return _capture(
             title,
             [Phase(name=title, info=info, evidence=Evidence(), facts=facts)],

@@ -6,9 +6,9 @@ from typing import Final
 
 from execmem_tui.history import History
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Counters
-from execmem_tui.model.units import Address, format_size, hex_address
+from execmem_tui.model.units import MIB, Address, format_size, hex_address
 from execmem_tui.view.kinds import EIGHTHS
 from execmem_tui.view.timemap import FULL, Mark, MarkKind, Scale, TimeLine, TimeMap, name_at
 from execmem_tui.view.timerecord import TimeRecord
@@ -27,9 +27,12 @@ _RANK: Final = tuple(MarkKind)
 PLAYHEAD: Final = "┃"
 
 
-def strip_height(rows: int) -> int:
-    """Return how many of a terminal's `rows` the time strip takes: one on a small terminal, up to six."""
-    if rows < 36:
+def strip_height(rows: int, steps: int) -> int:
+    """Return how many of a terminal's `rows` the time strip takes: one on a small terminal, up to six.
+
+    One as well while there are no two `steps` to compare: a picture of one moment is empty.
+    """
+    if rows < 36 or steps < 2:
         return 1
     return min(6, max(4, rows // 10))
 
@@ -93,15 +96,30 @@ def where(record: TimeRecord, step: int, counters: Counters) -> str:
     return f"{at}{f' · {name}' if name else ''} · {spilled}{failed}"
 
 
-def gutter(layout: Layout, kind: ExecmemType, line: TimeLine, width: int) -> str:
-    """Return what stands before a line: its address, or the word of its window where that is all that fits."""
+def gutter(
+    layout: Layout, kind: ExecmemType, line: TimeLine, width: int, above: TimeLine | None = None
+) -> str:
+    """Return what stands before a line: its address, where that fits.
+
+    Else the word of its window; and where the line `above` lies in the same one, how far behind
+    the start of the window the line begins (``+9.3M``): a word twice would name two windows.
+    """
     digits = layout.word_bits // 4
     if line.fold:
         return "⋯".ljust(width)
     if width > digits:
         return hex_address(line.start, layout.word_bits).ljust(width)
-    window = layout.range_of(kind).window_of(line.start)
-    return ("" if window is None else window_word(layout, kind, window))[: width - 1].ljust(width)
+    entry = layout.range_of(kind)
+    window = entry.window_of(line.start)
+    if window is None:
+        return " " * width
+    if above is None or entry.window_of(above.start) is not window:
+        return window_word(layout, kind, window)[: width - 1].ljust(width)
+    start = entry.start if window is Window.PREFERRED else entry.fallback_start
+    offset = f"+{format_size(line.start - start)}"
+    if len(offset) >= width:
+        offset = f"+{(line.start - start) // MIB}M"
+    return offset.ljust(width)
 
 
 def scale_line(shown: TimeMap, record: TimeRecord, width: int) -> str:

@@ -35,7 +35,8 @@ def record() -> TimeRecord:
 
 
 def test_the_strip_grows_with_the_terminal() -> None:
-    assert [strip_height(rows) for rows in (24, 35, 36, 40, 45, 50, 80)] == [1, 1, 4, 4, 4, 5, 6]
+    assert [strip_height(rows, 2) for rows in (24, 35, 36, 40, 45, 50, 80)] == [1, 1, 4, 4, 4, 5, 6]
+    assert [strip_height(80, steps) for steps in (0, 1, 2)] == [1, 1, 6]
 
 
 def test_bars_are_relative_and_any_at_all_shows() -> None:
@@ -83,6 +84,20 @@ def test_the_gutter_says_the_address_or_the_window() -> None:
     assert gutter(ARM64, TEXT, half, 17) == f"{entry.start:x} "
     far = TimeMap(_one(entry.fallback_start, Window.FALLBACK), 1, 3).lines[0]
     assert gutter(ARM64, TEXT, far, 7) == "far    "
+
+
+def test_the_gutter_names_a_window_once_and_counts_from_its_start() -> None:
+    entry = ARM64.range_of(TEXT)
+    first, second = (
+        TimeMap(_one(entry.start + offset), 1, 3).lines[0] for offset in (0, 18 * MIB + MIB // 2)
+    )
+    assert gutter(ARM64, TEXT, first, 7) == "near   "
+    assert gutter(ARM64, TEXT, second, 7) == "near   "
+    assert gutter(ARM64, TEXT, second, 7, first) == "+18.5M "
+    far = TimeMap(_one(entry.fallback_start, Window.FALLBACK), 1, 3).lines[0]
+    assert gutter(ARM64, TEXT, first, 7, far) == "near   "
+    deep = TimeMap(_one(entry.fallback_start + 1002 * MIB + MIB // 2, Window.FALLBACK), 1, 3)
+    assert gutter(ARM64, TEXT, deep.lines[0], 7, far) == "+1002M "
 
 
 def _one(start: int, window: Window = Window.PREFERRED) -> TimeRecord:

@@ -186,10 +186,25 @@ class TimeStrip(TimeView):
 
     DEFAULT_CSS = "TimeStrip { height: auto; padding: 0 1; }"
 
+    steps: reactive[int] = reactive(0, layout=True)
+    """How many steps there are to compare, counted up to two: more change nothing of the height."""
+
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Take one line of a small terminal and up to six of a large one."""
         del container, width
-        return strip_height(viewport.height)
+        return strip_height(viewport.height, self.steps)
+
+    def watch_source(self) -> None:
+        """Take the height that the source's history needs."""
+        self._count()
+
+    def watch_shown(self) -> None:
+        """Grow with the second step."""
+        self._count()
+
+    def _count(self) -> None:
+        history = None if self.source is None else self.source.history
+        self.steps = 0 if history is None else min(2, history.steps - history.first_step)
 
     def map_lines(self) -> int:
         """All but the rule and the marks."""
@@ -205,7 +220,7 @@ class TimeStrip(TimeView):
         if palette is None or shown is None or self.shown is None:
             return Strip.blank(width)
         if self.size.height == 1:
-            return self._bars(shown, palette)
+            return self._rule(palette) if self.steps < 2 else self._bars(shown, palette)
         if y == 0:
             return self._rule(palette)
         if y == self.size.height - 1:
@@ -219,7 +234,8 @@ class TimeStrip(TimeView):
             return Strip.blank(width)
         line = shown.lines[number]
         layout, kind = self.shown.snapshot.layout, PANES[self.pane - 1][1][0]
-        label = Segment(gutter(layout, kind, line, _GUTTER), palette.muted)
+        above = shown.lines[number - 1] if number else None
+        label = Segment(gutter(layout, kind, line, _GUTTER, above), palette.muted)
         if line.fold:
             text = f"{line.text} ".ljust(shown.columns, "⋯")
             return Strip([label, Segment(text, palette.muted)]).adjust_cell_length(width)

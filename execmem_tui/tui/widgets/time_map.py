@@ -108,7 +108,8 @@ Arrows move, Enter or a click goes to that moment and that address, `S` divides 
         line, here = shown.lines[number], number == self.at[1]
         layout, kind = self.shown.snapshot.layout, PANES[self.pane - 1][1][0]
         style = palette.cursor_mark if here else palette.muted
-        label = Segment(gutter(layout, kind, line, _GUTTER), style)
+        above = shown.lines[number - 1] if number else None
+        label = Segment(gutter(layout, kind, line, _GUTTER, above), style)
         if line.fold:
             return [label, Segment(f"{line.text} ".ljust(shown.columns, "⋯"), style)]
         half = 2 * sum(not each.fold for each in shown.lines[:number])

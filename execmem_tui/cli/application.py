@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 from execmem_tui import __version__
@@ -15,7 +16,8 @@ from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
 
 if TYPE_CHECKING:
-    from execmem_tui.sources.base import Progress
+    from execmem_tui.sources.base import Progress, Source
+    from execmem_tui.tui.run import Start
 
 HELP = "the application"
 
@@ -40,6 +42,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--step", type=int, metavar="N", help="begin at this step of its history")
     parser.add_argument(
         "--at", metavar="PLACE", help="begin at this address, symbol or module, as key g takes it"
+    )
+    parser.add_argument(
+        "--demo",
+        metavar="NAME",
+        help="a tour or a scenario for recorders: 100 columns, 30 rows, no clock, and the last row"
+        " says `settled N` when all that N keys caused is drawn",
     )
     parser.set_defaults(kaslr=None)  # so that a config.toml can say it
     parser.add_argument(
@@ -84,6 +92,8 @@ def refuse_typo(source: str | None) -> None:
 def run(args: argparse.Namespace) -> int:
     """Show the source on the screen; into a pipe or on a dumb terminal, print the plain map."""
     refuse_typo(args.source[0] if args.source else None)
+    if args.demo is not None:
+        return _demo(args)
     config = user_config(args.config)
     _fill_in(args, config)
     if args.plain:
@@ -163,6 +173,49 @@ def take_tour(name: str, config: Config, theme: str | None = None) -> int:
     ).source  # what is wrong with it is said before the screen comes
     start = Start(tour=name)
     return run_app(source, theme=theme or config.theme, keymap=config.keys, start=start)
+
+
+def _demo(args: argparse.Namespace) -> int:
+    """Show a tour or a scenario so that the same keys give the same bytes.
+
+    No setting of the user's is asked: it would be seen.
+    """
+    others = (args.source, args.scenario, args.arch, args.kernel, args.variant, args.set)
+    if any(others) or args.step is not None or args.at is not None or args.plain or args.empty:
+        raise UsageError("--demo takes a tour or a scenario and --theme, nothing else")
+    if not has_terminal():
+        raise UsageError(
+            "--demo needs a terminal", hint="tour NAME --record FILE.cast writes one without"
+        )
+    from execmem_tui.tui.demo import COLUMNS, ROWS, run_demo
+
+    size = get_terminal_size()
+    if size.columns < COLUMNS or size.lines < ROWS:
+        raise UsageError(
+            f"a demo needs {COLUMNS} columns and {ROWS} rows",
+            hint=f"this terminal has {size.columns} and {size.lines}",
+        )
+    source, start = _demonstrated(args.demo)
+    return run_demo(source, printable(args.demo, 40), theme=args.theme, start=start)
+
+
+def _demonstrated(name: str) -> "tuple[Source, Start | None]":
+    """Return a tour at its first stop, or a scenario before its first event.
+
+    Raises:
+        UsageError: there is neither of that name.
+    """
+    from execmem_tui.scenarios.reader import library as scenarios
+    from execmem_tui.sources.scenario_play import play_scenario
+    from execmem_tui.tours.reader import open_tour
+    from execmem_tui.tours.run import TourRun
+    from execmem_tui.tui.run import Start
+
+    if name in scenarios():
+        play = play_scenario(name)
+        play.history.seek(0)
+        return play, None
+    return TourRun(open_tour(name)).source, Start(tour=name)
 
 
 def _boot(args: argparse.Namespace) -> "Iterator[Progress]":

@@ -39,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
         raise UsageError("--port takes a number up to 65535")
     if args.plain:
         raise UsageError("--plain needs a standard input, which a page has not")
+    if args.demo is not None:
+        raise UsageError("--demo is for recorders of a terminal, which a page is not")
     try:
         import textual_serve  # noqa: F401 - an extra: told before anything is begun
     except ImportError:

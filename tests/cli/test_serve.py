@@ -115,6 +115,8 @@ def test_usage(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPat
     assert "65535" in capsys.readouterr().err
     assert main(["serve", "--plain"]) == 2
     assert "--plain needs a standard input" in capsys.readouterr().err
+    assert main(["serve", "--demo", "holes"]) == 2
+    assert "--demo is for recorders" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "textual_serve", None)
     assert main(["serve"]) == 2
     assert "pip install 'execmem-tui[serve]'" in capsys.readouterr().err

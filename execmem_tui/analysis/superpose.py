@@ -4,13 +4,18 @@ Places are offsets from the start of the window that an area lies in, so that tw
 KASLR draws compare; who is who is told by owner and region.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
+from itertools import chain
+from operator import attrgetter
+from typing import Final
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.blocks import Block
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Snapshot
@@ -18,6 +23,8 @@ from execmem_tui.model.units import Address, Bytes
 
 Place = tuple[ExecmemType, Window | None, int]
 Key = tuple[ExecmemType, str, str]
+_START: Final = attrgetter("start")
+_PLACE: Final = attrgetter("at")
 
 
 class Difference(StrEnum):
@@ -65,66 +72,193 @@ class Sum:
     """Bytes more in B than in A; of what only moved or stayed the same, 0."""
 
 
+@define
+class _Tables:
+    """What is known of each owner and region, and of each area of B."""
+
+    left: dict[Key, list[Area]]
+    right: dict[Key, list[Area]]
+    pairs: dict[Key, tuple[Pairing, ...]] = field(factory=dict)
+    lost: dict[Key, tuple[Pairing, ...]] = field(factory=dict)
+    """Those of the pairs that are only in A, where there are any."""
+    by_start: dict[Address, Pairing] = field(factory=dict)
+    sums: dict[Difference, Sum] = field(factory=lambda: dict.fromkeys(Difference, Sum(0, 0)))
+
+    def copied(self) -> "_Tables":
+        """Return tables that may be changed; A stays what it is."""
+        return _Tables(
+            self.left,
+            dict(self.right),
+            dict(self.pairs),
+            dict(self.lost),
+            dict(self.by_start),
+            dict(self.sums),
+        )
+
+
 class Superposition:
     """Live areas of execmem of two snapshots.
 
     Areas of one owner and region pair by place first, then in order of address.
+
+    Args:
+        before: A.
+        after: B.
+        earlier: the superposition of the same A and another step of B: only what lies in blocks
+            that the two steps do not share is paired anew.
     """
 
-    def __init__(self, before: Snapshot, after: Snapshot) -> None:
-        self.pairings = tuple(sorted(_pair(before, after), key=_at))
-        """Ascending by address on B's map."""
-        self._by_start = {
-            each.after.start: each for each in self.pairings if each.after is not None
-        }
+    def __init__(
+        self, before: Snapshot, after: Snapshot, earlier: "Superposition | None" = None
+    ) -> None:
+        self.before = before
+        self.after = after
+        self.retired: tuple[Block, ...] = ()
+        """Blocks of the earlier step that are not there any more."""
+        self.added: tuple[Block, ...] = after.areas.blocks
+        """Blocks that the earlier step did not have."""
+        self.stirred = False
+        """Whether something differs otherwise than at the earlier step although its block stayed."""
+        goes_on = (
+            earlier is not None
+            and earlier.before is before
+            and earlier.after.layout is after.layout
+        )
+        if earlier is not None and goes_on:
+            self._go_on(earlier)
+            return
+        self.tables = _Tables(left=_by_key(before.areas), right=_by_key(after.areas))
+        for key in dict.fromkeys((*self.tables.left, *self.tables.right)):
+            self._set(key)
+
+    def _go_on(self, earlier: "Superposition") -> None:
+        old, new = set(earlier.after.areas.blocks), set(self.after.areas.blocks)
+        self.retired = tuple(old - new)
+        self.added = tuple(new - old)
+        self.tables = earlier.tables.copied()
+        left, come = (_by_key(_areas_of(blocks)) for blocks in (self.retired, self.added))
+        for key in dict.fromkeys((*left, *come)):
+            gone = {area.start for area in left.get(key, ())}
+            stayed = [area for area in self.tables.right.get(key, ()) if area.start not in gone]
+            self.tables.right[key] = sorted([*stayed, *come.get(key, ())], key=_START)
+            before = _differences(self.tables.pairs.get(key, ()))
+            self._set(key)
+            after = _differences(self.tables.pairs.get(key, ()))
+            self.stirred = self.stirred or any(
+                before.get(area.start) is not after.get(area.start) for area in stayed
+            )
+
+    def _set(self, key: Key) -> None:
+        """Pair what has a key, in place of what was paired of it before."""
+        for pairing in self.tables.pairs.pop(key, ()):
+            self._count(pairing, -1)
+            after = pairing.after
+            # another key may have taken the place already
+            if after is not None and self.tables.by_start.get(after.start) is pairing:
+                del self.tables.by_start[after.start]
+        self.tables.lost.pop(key, None)
+        left, right = self.tables.left.get(key, ()), self.tables.right.get(key, ())
+        if not left and not right:
+            return
+        pairs = tuple(_pair_key(self.before.layout, self.after.layout, left, right))
+        self.tables.pairs[key] = pairs
+        lost = tuple(each for each in pairs if each.difference is Difference.ONLY_A)
+        if lost:
+            self.tables.lost[key] = lost
+        for pairing in pairs:
+            self._count(pairing, 1)
+            if pairing.after is not None:
+                self.tables.by_start[pairing.after.start] = pairing
+
+    def _count(self, pairing: Pairing, sign: int) -> None:
+        sums = self.tables.sums[pairing.difference]
+        self.tables.sums[pairing.difference] = Sum(
+            sums.areas + sign, sums.delta + sign * pairing.delta
+        )
+
+    @cached_property
+    def pairings(self) -> tuple[Pairing, ...]:
+        """All, ascending by address on B's map."""
+        return tuple(sorted(chain.from_iterable(self.tables.pairs.values()), key=_at))
+
+    @cached_property
+    def differences(self) -> tuple[Pairing, ...]:
+        """All that are not the same, ascending by address on B's map."""
+        return tuple(
+            sorted(
+                (
+                    each
+                    for each in chain.from_iterable(self.tables.pairs.values())
+                    if each.difference is not Difference.SAME
+                ),
+                key=_at,
+            )
+        )
 
     def of(self, area: Area) -> Difference | None:
         """Return what became of an area of B; None for what is not compared."""
-        found = self._by_start.get(area.start)
+        found = self.tables.by_start.get(area.start)
         return found.difference if found is not None and found.after == area else None
 
+    @cached_property
     def gone(self) -> tuple[Pairing, ...]:
-        """Return what is only in A."""
-        return tuple(each for each in self.pairings if each.difference is Difference.ONLY_A)
+        """What is only in A, ascending by address on B's map."""
+        return tuple(sorted(chain.from_iterable(self.tables.lost.values()), key=_at))
 
-    def sums(self) -> dict[Difference, Sum]:
-        """Return how much of each difference there is."""
-        found = {}
-        for wanted in Difference:
-            mine = [each for each in self.pairings if each.difference is wanted]
-            found[wanted] = Sum(len(mine), sum(each.delta for each in mine))
-        return found
+    def gone_within(self, start: Address, end: Address) -> tuple[Pairing, ...]:
+        """Return what is only in A and lay in [start, end) of B's map, ascending."""
+        gone = self.gone
+        first = bisect_left(gone, start, key=_PLACE)
+        # areas do not overlap: only the one before may reach in
+        if first and gone[first - 1].at + gone[first - 1].area.size > start:
+            first -= 1
+        return gone[first : bisect_left(gone, end, key=_PLACE)]
+
+    @property
+    def sums(self) -> Mapping[Difference, Sum]:
+        """How much of each difference there is."""
+        return self.tables.sums
+
+    @property
+    def delta(self) -> Bytes:
+        """Bytes more in B than in A."""
+        return sum(each.delta for each in self.tables.sums.values())
 
     def by_delta(self) -> list[Pairing]:
         """Return all that differs, the largest change of size first."""
-        changed = [each for each in self.pairings if each.difference is not Difference.SAME]
-        return sorted(changed, key=lambda each: (-abs(each.delta), each.at))
+        return sorted(self.differences, key=lambda each: (-abs(each.delta), each.at))
 
     def neighbour(self, address: Address, *, forward: bool) -> Pairing | None:
         """Return the next (or previous) difference from an address of B's map, or None."""
-        changed = [each for each in self.pairings if each.difference is not Difference.SAME]
+        found = self.differences
         if forward:
-            return next((each for each in changed if each.at > address), None)
-        return next((each for each in reversed(changed) if each.at < address), None)
+            index = bisect_right(found, address, key=_PLACE)
+            return found[index] if index < len(found) else None
+        index = bisect_left(found, address, key=_PLACE)
+        return found[index - 1] if index else None
 
     @property
     def text(self) -> str:
         """``2 only A · 13 only B · 1 moved``."""
         counts = [
             f"{found.areas:,} {name.value}"
-            for name, found in self.sums().items()
+            for name, found in self.tables.sums.items()
             if found.areas and name is not Difference.SAME
         ]
         return " · ".join(counts) or "no difference"
 
 
-def _pair(before: Snapshot, after: Snapshot) -> Iterator[Pairing]:
-    left, right = _by_key(before), _by_key(after)
-    for key in dict.fromkeys((*left, *right)):
-        yield from _pair_key(before.layout, after.layout, left.get(key, []), right.get(key, []))
+def _differences(pairs: Iterable[Pairing]) -> dict[Address, Difference]:
+    return {each.after.start: each.difference for each in pairs if each.after is not None}
 
 
-def _pair_key(a: Layout, b: Layout, left: list[Area], right: list[Area]) -> Iterator[Pairing]:
+def _areas_of(blocks: Iterable[Block]) -> Iterator[Area]:
+    return chain.from_iterable(block.areas for block in blocks)
+
+
+def _pair_key(
+    a: Layout, b: Layout, left: Sequence[Area], right: Sequence[Area]
+) -> Iterator[Pairing]:
     """Pair what one owner has in one region: at the same place first, the rest in order."""
     places = {place(a, area): area for area in left}
     pairs: list[tuple[Area, Area]] = []
@@ -151,11 +285,11 @@ def _pair_key(a: Layout, b: Layout, left: list[Area], right: list[Area]) -> Iter
         )
 
 
-def _by_key(snapshot: Snapshot) -> dict[Key, list[Area]]:
-    found: dict[Key, list[Area]] = defaultdict(list)
-    for area in snapshot.areas:
+def _by_key(areas: Iterable[Area]) -> dict[Key, list[Area]]:
+    found: dict[Key, list[Area]] = {}
+    for area in areas:
         if area.type is not None and area.state is AreaState.LIVE:
-            found[area.type, area.owner or "", area.region or ""].append(area)
+            found.setdefault((area.type, area.owner or "", area.region or ""), []).append(area)
     return found
 
 

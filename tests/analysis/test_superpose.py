@@ -47,7 +47,7 @@ def test_the_same_machine_is_the_same_whatever_kaslr_drew() -> None:
     assert found.text == "1 moved"
     [moved] = found.by_delta()
     assert moved.area.type is ExecmemType.BPF  # a pack lies behind the image, which moved
-    assert found.sums()[Difference.SAME].areas == len(found.pairings) - 1 > 500
+    assert found.sums[Difference.SAME].areas == len(found.pairings) - 1 > 500
     assert Superposition(one, one).text == "no difference"
 
 
@@ -72,8 +72,8 @@ def test_each_difference() -> None:
     assert by_owner["gone"].at == B.range_of(TEXT).start + 2 * PAGE
     assert found.text == "1 only A · 1 only B · 1 moved · 1 grown"
     assert [each.area.owner for each in found.by_delta()] == ["grows", "new", "gone", "moves"]
-    assert [each.area.owner for each in found.gone()] == ["gone"]
-    assert found.sums()[Difference.ONLY_B].delta == 2 * PAGE
+    assert [each.area.owner for each in found.gone] == ["gone"]
+    assert found.sums[Difference.ONLY_B].delta == 2 * PAGE
 
 
 def test_the_lens_knows_only_areas_of_b() -> None:

@@ -26,20 +26,20 @@ class Colouring:
     def paint(self, snapshot: Snapshot) -> Paint:
         """Return lens and filter for a snapshot: the same object while they are the same."""
         wanted = parse_filter(self._stage.filter)
-        lens = self._lens(snapshot.layout)
+        lens = self._lens(snapshot)
         if lens is None:
             return Paint(filter=wanted) if wanted else KINDS
         return Paint(lens=lens, filter=wanted)
 
-    def _lens(self, layout: Layout) -> Lens | None:
+    def _lens(self, snapshot: Snapshot) -> Lens | None:
         """Return the lens that is asked for; None for kinds, and where there is nothing to tell."""
         stage = self._stage
         if stage.lens is LensName.OWNER:
             return OwnerLens()
         if stage.lens is LensName.REACH:
-            return self._reach_on(layout)
+            return self._reach_on(snapshot.layout)
         if stage.lens is LensName.DIFFERENCE and stage.pinned is not None:
-            return self._difference_on(stage.pinned, layout)
+            return self._difference_on(stage.pinned, snapshot)
         return None
 
     def _reach_on(self, layout: Layout) -> ReachLens | None:
@@ -51,10 +51,14 @@ class Colouring:
             lens = self._reach = ReachLens(layout, origin)
         return None if origin is None else lens
 
-    def _difference_on(self, pinned: Snapshot, layout: Layout) -> "DifferenceLens":
+    def _difference_on(self, pinned: Snapshot, snapshot: Snapshot) -> "DifferenceLens":
+        from execmem_tui.analysis.superpose import Superposition
         from execmem_tui.view.difference import DifferenceLens
 
         lens = self._difference
-        if lens is None or lens.before is not pinned or lens.layout is not layout:
-            lens = self._difference = DifferenceLens(pinned, layout)
+        if lens is None or lens.found.before is not pinned:
+            lens = DifferenceLens(Superposition(pinned, snapshot))
+        elif lens.found.after is not snapshot:
+            lens = lens.then(snapshot)
+        self._difference = lens
         return lens

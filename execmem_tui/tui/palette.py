@@ -19,8 +19,10 @@ from execmem_tui.view.kinds import (
     FORETOLD,
     FORETOLD_FAR,
     FREE,
+    GONE,
     GUARD,
     LOOKS,
+    SAME,
     look,
 )
 from execmem_tui.view.labels import Ink
@@ -38,9 +40,14 @@ _GLYPHS: Final = {
     AreaKind.POOLED.value: "╍",
     FORETOLD: "┅",
     FORETOLD_FAR: "┅",
+    GONE: "┊",
 }
 """What is drawn as a sign on free ground: it is not there to be looked at, or it is a kind of nothing."""
 
+_STRUCK: Final = Style(strike=True)
+_UNSTRUCK: Final = Style()
+
+_FAINT: Final = 0.25
 _QUIET: Final = 0.5
 """How far the image and what a filter leaves out go towards the background."""
 
@@ -155,7 +162,7 @@ class Palette:
         """Return the character and style of one cell."""
         if self.letters:
             return self._letter(cell)
-        ground = _SHADES.get(cell.reach, FREE) if cell.reach is not None else FREE
+        ground = self._ground(cell)
         if cell.kind == FREE:
             return " ", self._on(ground)
         name = FALLBACK if cell.fallback else cell.kind
@@ -166,6 +173,11 @@ class Palette:
         if cell.edge:
             return "▏", self._on(name, ink="background", dim=cell.dim)
         return " ", self._on(name, dim=cell.dim)
+
+    @staticmethod
+    def _ground(cell: Cell) -> str:
+        """Return the shade of free space that lies under what a cell shows."""
+        return FREE if cell.reach is None else _SHADES.get(cell.reach, FREE)
 
     def _letter(self, cell: Cell) -> tuple[str, Style]:
         if cell.edge:
@@ -183,8 +195,11 @@ class Palette:
         if self.letters:
             return self.muted if region else self.strong
         if run.cell.eighths == 0 or name in _GLYPHS:
-            return self._sign("foreground", FREE, dim=True)
-        return self._on(name, bold=not region, soft=region, dim=run.cell.dim)
+            return self._sign("foreground", self._ground(run.cell), dim=True) + (
+                _STRUCK if name == GONE else _UNSTRUCK
+            )
+        quiet = region or name == SAME
+        return self._on(name, bold=not quiet, soft=quiet, dim=run.cell.dim)
 
     def _on(
         self,
@@ -221,8 +236,8 @@ class Palette:
                 style = Style(dim=dim)
             else:
                 below, colour = self.colour(ground), self.colour(name)
-                if (dim or name == _KERNEL) and colour.ansi is None:
-                    colour = colour.blend(below, _QUIET)
+                if (dim or name in (_KERNEL, GONE)) and colour.ansi is None:
+                    colour = colour.blend(below, _FAINT if name == GONE else _QUIET)
                 style = Style(color=colour.rich_color, bgcolor=below.rich_color)
             self._styles[key] = style
         return style

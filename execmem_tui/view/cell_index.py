@@ -13,11 +13,12 @@ from execmem_tui.model.blocks import Block
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.cells import Cell, ReachWindow, Run, cells_full, free_cell, runs_of
+from execmem_tui.view.ghosts import haunted, named_ghosts
 from execmem_tui.view.kinds import FREE
 from execmem_tui.view.labels import labels
 from execmem_tui.view.named import named
 from execmem_tui.view.occupancy import Covered, RowSums
-from execmem_tui.view.paint import DIMMED, IMAGE, KINDS, LensName, Paint, Piece
+from execmem_tui.view.paint import DIMMED, IMAGE, KINDS, Haunted, LensName, Paint, Piece
 
 _BEGIN = attrgetter("start")
 _WALK: Final = 64
@@ -37,14 +38,16 @@ class CellIndex:
         self._areas = snapshot.areas
         # another lens has colours for something else, and the lanes still tell
         self._tells_spills = paint.lens.name is LensName.KIND
+        self._haunted = isinstance(paint.lens, Haunted)
         image = snapshot.layout.image
         blocks = self._areas.blocks
         drawn = image is not None and any(block.find(_has_image) for block in blocks)
         self._image = None if drawn else image
 
-    def seen(self, start: Address, end: Address) -> tuple[Block, ...]:
-        """Return the blocks that a row of [start, end) is drawn from: equal blocks, equal row."""
-        return self._areas.blocks_between(start, end)
+    def seen(self, start: Address, end: Address) -> tuple[object, ...]:
+        """Return what a row of [start, end) is drawn from: equal blocks and ghosts, equal row."""
+        blocks = self._areas.blocks_between(start, end)
+        return (*blocks, *self.paint.ghosts(start, end)) if self._haunted else blocks
 
     def _row(self, start: Address, cell: Bytes, columns: int) -> tuple[RowSums, list[Piece]]:
         """Return the sums of a row, and its areas, as far as they were looked at one by one."""
@@ -87,7 +90,8 @@ class CellIndex:
         unused inside it counts for the kind but not for the height.
         """
         row, _ = self._row(start, cell, columns)
-        return self._cells(row, reach, favour)
+        cells = self._cells(row, reach, favour)
+        return haunted(cells, row, self.paint.ghosts(start, row.end)) if self._haunted else cells
 
     def _cells(
         self, row: RowSums, reach: ReachWindow | None, favour: tuple[str, ...]
@@ -134,10 +138,12 @@ class CellIndex:
     ) -> list[Run]:
         """Return the row as runs, with edges and with the names of what is wide enough."""
         row, walked = self._row(start, cell, columns)
-        found = sorted(named(row, walked, self.snapshot.layout), key=_BEGIN)
+        ghosts = self.paint.ghosts(start, row.end) if self._haunted else ()
+        found = list(named(row, walked, self.snapshot.layout))
         for each in found:
             row.begin(each.start)
-        cells = self._cells(row, reach, favour)
+        cells = haunted(self._cells(row, reach, favour), row, ghosts)
+        found = sorted([*found, *named_ghosts(row, ghosts, cells)], key=_BEGIN)
         texts = {label.column: label for label in labels(found, cells_full(cells))}
         return runs_of(cells, texts)
 

@@ -4,12 +4,12 @@ from typing import Final
 
 from attrs import define, field
 
-from execmem_tui.analysis.superpose import Difference, Pairing, Sum, Superposition
+from execmem_tui.analysis.superpose import Difference, Sum, Superposition
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes, format_size
-from execmem_tui.view.paint import LensName
+from execmem_tui.view.paint import Ghost, LensName
 
 LOOKS: Final = {
     Difference.ONLY_A: "only-a",
@@ -43,9 +43,12 @@ class DifferenceLens:
         found = self.found.of(area)
         return area.kind.value if found is None else LOOKS[found]
 
-    def ghosts(self, start: Address, end: Address) -> tuple[Pairing, ...]:
-        """Return what is only in A and lay in [start, end), ascending by where it lay."""
-        return self.found.gone_within(start, end)
+    def ghosts(self, start: Address, end: Address) -> tuple[Ghost, ...]:
+        """Return what is only in A and would touch [start, end), ascending."""
+        return tuple(
+            Ghost(each.at, each.at + each.area.size, LOOKS[Difference.ONLY_A], each.area)
+            for each in self.found.gone_within(start, end)
+        )
 
     def then(self, after: Snapshot) -> "DifferenceLens":
         """Return the lens for another snapshot: this one, if what blocks remember of it holds."""

@@ -22,6 +22,10 @@ class Look:
     """Drawn in the colour of this kind or of this variable of Textual's; "" has one of its own."""
 
 
+GONE = "only-a"
+"""What is not there any more: a ghost."""
+SAME = "same"
+"""What a comparison has nothing to say of."""
 FORETOLD = "foretold"
 FORETOLD_FAR = "foretold-far"
 """What is not there yet: a preview."""
@@ -67,11 +71,11 @@ LENS_LOOKS: dict[str, Look] = {
         Look("age-1", "2", "recent", "recent", like="bpf"),
         Look("age-2", "3", "older", "older", like="module"),
         Look("age-3", "4", "oldest", "oldest", like="other"),
-        Look("only-a", "A", "only before", "before", like="kprobes"),
+        Look(GONE, "A", "only before", "before", like="kprobes"),
         Look("only-b", "B", "only after", "after", like="bpf"),
         Look("moved", "M", "moved", "moved", like="ftrace"),
         Look("grown", "G", "grown", "grown", like="fallback"),
-        Look("same", "=", "same", "same", like="guard"),
+        Look(SAME, "=", "same", "same", like="guard"),
         Look(FORETOLD, "?", "would lie here", "would lie", like="accent"),
         Look(FORETOLD_FAR, "!", "would spill here", "would spill", like="fallback"),
     )

@@ -7,7 +7,17 @@ from attrs import frozen
 
 from execmem_tui.model.reach import Verdict
 from execmem_tui.view.cells import Cell, Run
-from execmem_tui.view.kinds import FALLBACK, FORBIDDEN, FREE, GUARD, LENS_LOOKS, LOOKS, Look, look
+from execmem_tui.view.kinds import (
+    FALLBACK,
+    FORBIDDEN,
+    FREE,
+    GONE,
+    GUARD,
+    LENS_LOOKS,
+    LOOKS,
+    Look,
+    look,
+)
 from execmem_tui.view.words import Piece, Tone, Word, width_of
 
 _ORDER: Final = (*LOOKS, *LENS_LOOKS)
@@ -69,7 +79,9 @@ def _entries(looks: list[Look], *, short: bool) -> list[list[Piece]]:
                 # eight hues mean nothing by themselves: one stands for all
                 continue
         cell = Cell(each.name, 8)
-        sign: Piece = Run(cell, 1) if each.name in (FORBIDDEN, GUARD) else Run(cell, 1, each.letter)
+        sign: Piece = (
+            Run(cell, 1) if each.name in (FORBIDDEN, GONE, GUARD) else Run(cell, 1, each.letter)
+        )
         entries.append([sign, Word(f" {each.short if short else each.label}  ")])
     return entries
 

@@ -26,24 +26,24 @@ def named(row: RowSums, walked: Sequence[Piece], layout: Layout) -> Iterator[Nam
         ] or _symbols(area, row.start, row.end)
         if inside and area.size >= 4 * cell:
             for low, high, name in inside:
-                if not _named_above(row, low, name):
-                    yield Named(low, *_columns(row, low, high), owner=name)
+                if not named_above(row, low, name):
+                    yield Named(low, *columns_of(row, low, high), owner=name)
             continue
         name = area.owner or area.name
-        if _named_above(row, piece.start, name):
+        if named_above(row, piece.start, name):
             continue
         yield Named(
             piece.start,
-            *_columns(row, piece.start, piece.end if guards else piece.stop),
+            *columns_of(row, piece.start, piece.end if guards else piece.stop),
             owner=name,
             region=area.region or "",
         )
     for low, high, name in sections(layout):
         if row.start <= low < row.end:
-            yield Named(low, *_columns(row, low, high), owner=f"kernel {name}")
+            yield Named(low, *columns_of(row, low, high), owner=f"kernel {name}")
 
 
-def _named_above(row: RowSums, start: Address, name: str) -> bool:
+def named_above(row: RowSums, start: Address, name: str) -> bool:
     """Whether the row before had room for a name: it stands once."""
     return row.start - start > (len(name) + 1) * row.cell
 
@@ -94,7 +94,7 @@ def sections(layout: Layout) -> list[tuple[Address, Address, str]]:
     return found
 
 
-def _columns(row: RowSums, low: Address, high: Address) -> tuple[int, int]:
+def columns_of(row: RowSums, low: Address, high: Address) -> tuple[int, int]:
     """Return [first, stop) of the columns that a text for [low, high) may take.
 
     From behind the cell of its edge to the last that it fills whole.

@@ -2,7 +2,7 @@
 
 import re
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
@@ -38,6 +38,25 @@ class Lens(Protocol):
 
     def __call__(self, area: Area) -> str:
         """Return the name of a look."""
+
+
+@frozen
+class Ghost:
+    """What is not there, drawn where there is room for it. Half-open [start, end)."""
+
+    start: Address
+    end: Address
+    look: str
+    area: Area = field(eq=False)
+    """As it was, wherever it lay."""
+
+
+@runtime_checkable
+class Haunted(Protocol):
+    """A lens that shows what is not there."""
+
+    def ghosts(self, start: Address, end: Address) -> tuple[Ghost, ...]:
+        """Return what is to be shown of [start, end), ascending, in one piece each."""
 
 
 @frozen
@@ -202,6 +221,10 @@ class Paint:
             spilled = area.window is Window.FALLBACK
             pieces.append(Piece(start, start + size, area.end, look, spilled, area))
         return pieces
+
+    def ghosts(self, start: Address, end: Address) -> tuple[Ghost, ...]:
+        """Return what touches [start, end) and is not there, ascending; of most lenses nothing."""
+        return self.lens.ghosts(start, end) if isinstance(self.lens, Haunted) else ()
 
 
 KINDS: Final = Paint()

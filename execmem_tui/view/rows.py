@@ -5,7 +5,6 @@ from typing import Final
 from attrs import field, frozen
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.blocks import Block
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import Address, align_up, format_size, hex_address
 from execmem_tui.view.axis import Axis, Kind, Line, row_width
@@ -59,7 +58,7 @@ class MapRows:
     def _named(self) -> tuple[Border, ...]:
         return borders_of(self.shown, self.number, self.window)
 
-    def seen(self, axis: Axis, line: Line) -> tuple[Block, ...] | str:
+    def seen(self, axis: Axis, line: Line) -> tuple[object, ...] | str:
         """Return what a line is drawn from: equal, and it looks the same."""
         if line.fold is not None:
             return self.fold_text(axis, line, axis.columns)
@@ -108,7 +107,8 @@ class MapRows:
         elif line.fold is Kind.AREA:
             area = snapshot.area_at(line.start)
             rows = (line.end - line.start) // axis.row_bytes
-            words = area_words(area)
+            ghosts = self.shown.paint.ghosts(line.start, line.start + 1) if area is None else ()
+            words = f"{area_words(ghosts[0].area)}, gone" if ghosts else area_words(area)
             if area is not None and divided(area):
                 name = piece_at(area, line.start)[2]
                 words = name or f"an unused part of {words}"

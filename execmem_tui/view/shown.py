@@ -16,12 +16,13 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
-from execmem_tui.view.axis import Axis, MapView, row_width
+from execmem_tui.view.axis import Axis, Ground, MapView, row_width
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
+from execmem_tui.view.ghosts import HauntedGround
 from execmem_tui.view.ground import MapGround, divided
 from execmem_tui.view.labels import region_word
-from execmem_tui.view.paint import KINDS, Paint
+from execmem_tui.view.paint import KINDS, Haunted, Paint
 from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span
 from execmem_tui.view.reach import ReachModel, kernel_window, reach_model
 
@@ -85,9 +86,11 @@ class Shown:
         return HoleIndex(self.snapshot)
 
     @cached_property
-    def ground(self) -> MapGround:
+    def ground(self) -> Ground:
         """What the axis is laid over."""
-        return MapGround(self.snapshot, self.holes)
+        ground = MapGround(self.snapshot, self.holes)
+        haunted = isinstance(self.paint.lens, Haunted)
+        return HauntedGround(ground, self.paint) if haunted else ground
 
     @cached_property
     def panes(self) -> tuple[PaneModel, ...]:

@@ -1,10 +1,13 @@
 """Two machines laid over each other, wherever KASLR put them."""
 
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from execmem_tui.analysis.superpose import Difference, Superposition, place
 from execmem_tui.arch import resolve
 from execmem_tui.model.areas import Area
+from execmem_tui.model.blocks import AreaShelf
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Counters, Snapshot
@@ -108,3 +111,45 @@ def test_namesakes_pair_by_place_first() -> None:
 def test_a_place_outside_every_window_counts_from_the_image() -> None:
     stray = Area(start=(A.text or 0) + 3 * PAGE + (1 << 40), size=PAGE, type=TEXT)
     assert place(A, stray) == (TEXT, None, 3 * PAGE + (1 << 40))
+
+
+AREAS = st.lists(
+    st.tuples(st.integers(0, 60), st.sampled_from("abcd"), st.integers(1, 2)),
+    max_size=14,
+    unique_by=lambda each: each[0],
+)
+
+
+@given(AREAS, st.lists(AREAS, min_size=1, max_size=5))
+def test_from_step_to_step_it_is_what_it_is_from_scratch(
+    first: list[tuple[int, str, int]], steps: list[list[tuple[int, str, int]]]
+) -> None:
+    def made(layout: Layout, drawn: list[tuple[int, str, int]]) -> dict[int, Area]:
+        return {at: area(layout, 3 * at, owner, pages) for at, owner, pages in drawn}
+
+    before = snap(A, *made(A, first).values())
+    shelf = AreaShelf(area(B, 3 * at, f"still{at}") for at in range(100, 700))
+    there: dict[int, Area] = {}
+    found: Superposition | None = None
+    for step in steps:
+        wanted = made(B, step)
+        for at in {*there, *wanted}:
+            if there.get(at) != wanted.get(at):
+                if at in there:
+                    shelf.remove(there.pop(at))
+                if at in wanted:
+                    there[at] = wanted[at]
+                    shelf.add(wanted[at])
+        after = evolve(snap(B), areas=shelf.areas())
+        last, found = found, Superposition(before, after, found)
+        fresh = Superposition(before, after)
+        assert found.pairings == fresh.pairings
+        assert found.differences == fresh.differences
+        assert found.sums == fresh.sums
+        assert found.gone == fresh.gone
+        assert all(found.of(each) is fresh.of(each) for each in after.areas)
+        if last is not None and not found.stirred:
+            new = {each.start for block in found.added for each in block.areas}
+            assert all(
+                last.of(each) is found.of(each) for each in after.areas if each.start not in new
+            )

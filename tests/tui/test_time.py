@@ -125,7 +125,7 @@ async def test_a_pinned_moment_is_compared_by_colour_and_in_words() -> None:
         app.show_step()
         await press(pilot, "equals_sign")
         said = [each.message for each in app._notifications]
-        assert "since step 2,976: 13 only B, 2.1M more" in said
+        assert "since step 2,976: 13 only B 2.1M · 544 same: 2.1M more" in said
         looks = Counter(
             piece.look
             for block in app.shown.snapshot.areas.blocks

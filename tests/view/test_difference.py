@@ -2,13 +2,21 @@
 
 from attrs import evolve
 
+from execmem_tui.analysis.superpose import Superposition
 from execmem_tui.arch import resolve
 from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.blocks import AreaShelf
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
+from execmem_tui.view.axis import Kind
+from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.difference import DifferenceLens, difference_text
 from execmem_tui.view.kinds import LENS_LOOKS
+from execmem_tui.view.paint import Paint
+from execmem_tui.view.shown import Shown
+from execmem_tui.view.words import cell_letter
 
 A, B = resolve("arm64", kaslr="off"), resolve("arm64", kaslr="7")
 TEXT = ExecmemType.MODULE_TEXT
@@ -20,19 +28,22 @@ def area(offset: int, owner: str, *, pages: int = 1, layout: object = A) -> Area
     return Area(start=start, size=pages * PAGE, type=TEXT, owner=owner, window=Window.PREFERRED)
 
 
-def snap(*areas: Area) -> Snapshot:
-    return Snapshot(layout=A, step=5, steps=9, areas=areas, counters=Counters())
+def snap(*areas: Area, layout: Layout = A) -> Snapshot:
+    return Snapshot(layout=layout, step=5, steps=9, areas=areas, counters=Counters())
 
 
 def test_each_look_wherever_kaslr_put_the_window() -> None:
-    lens = DifferenceLens(snap(area(0, "same"), area(2, "moves"), area(4, "grows")), B)
-    looks = {
-        "same": lens(area(0, "same", layout=B)),
-        "moves": lens(area(9, "moves", layout=B)),
-        "grows": lens(area(4, "grows", pages=2, layout=B)),
-        "both": lens(area(20, "grows", pages=3, layout=B)),
-        "new": lens(area(6, "new", layout=B)),
-    }
+    after = snap(
+        area(0, "same", layout=B),
+        area(9, "moves", layout=B),
+        area(4, "grows", pages=2, layout=B),
+        area(20, "both", pages=3, layout=B),
+        area(6, "new", layout=B),
+        layout=B,
+    )
+    before = snap(area(0, "same"), area(2, "moves"), area(4, "grows"), area(7, "both"))
+    lens = DifferenceLens(Superposition(before, after))
+    looks = {each.owner: lens(each) for each in after.areas}
     assert looks == {
         "same": "same",
         "moves": "moved",
@@ -44,7 +55,7 @@ def test_each_look_wherever_kaslr_put_the_window() -> None:
 
 
 def test_what_is_not_compared_keeps_its_kind() -> None:
-    lens = DifferenceLens(snap(), A)
+    lens = DifferenceLens(Superposition(snap(), snap()))
     assert lens(evolve(area(0, "gone"), state=AreaState.LAZY)) == "lazy"
     assert lens(Area(start=0, size=PAGE, owner="other")) == "other"
 
@@ -54,6 +65,74 @@ def test_the_difference_in_one_line() -> None:
     before = booted.history.snapshot()
     booted.load("btrfs")
     after = booted.history.snapshot()
-    assert difference_text(before, after) == "since step 2,976: 13 only B, 2.1M more"
-    assert difference_text(after, before).endswith("13 only A, 2.1M less")
-    assert difference_text(before, before) == "since step 2,976: no difference"
+    assert (
+        difference_text(before, after) == "since step 2,976: 13 only B 2.1M · 544 same: 2.1M more"
+    )
+    assert difference_text(after, before).endswith("13 only A 2.1M · 544 same: 2.1M less")
+    assert difference_text(before, before) == "since step 2,976: 544 same"
+    assert difference_text(snap(), snap()) == "since step 5: nothing to compare"
+
+
+def test_one_lens_serves_as_long_as_what_blocks_remember_of_it_holds() -> None:
+    """What differs otherwise although its block stayed needs another lens: a block asks only once."""
+    pages = [area(at, f"m{at}") for at in range(0, 3000, 2)]
+    shelf = AreaShelf([*pages, area(3001, "page")])
+    before = evolve(snap(), areas=shelf.areas())
+    lens = DifferenceLens(Superposition(before, before))
+    shelf.remove(pages[3])
+    gone = evolve(before, areas=shelf.areas())
+    assert lens.then(gone) is lens
+    assert lens(area(8, "m8")) == "same"
+    # a second page, far from the first: nothing is known of the first otherwise
+    shelf.add(area(1, "page"))
+    assert lens.then(evolve(before, areas=shelf.areas())) is lens
+    shelf.remove(area(3001, "page"))
+    moved = evolve(before, areas=shelf.areas())
+    # the first page, in a block that stayed, is now what became of the second
+    fresh = lens.then(moved)
+    assert fresh is not lens
+    assert fresh(area(1, "page")) == "moved"
+
+
+def test_a_block_that_comes_back_is_painted_anew() -> None:
+    before = snap(area(0, "a"), area(2, "b"))
+    lens = DifferenceLens(Superposition(before, before))
+    other = snap(area(0, "a"))
+    assert lens.then(other) is lens
+    assert lens.then(before) is not lens
+    assert lens.then(evolve(before, layout=B)) is not lens
+
+
+GONE = snap(area(0, "a"), area(4, "gone", pages=4), area(40, "gone", pages=2))
+LEFT = snap(area(0, "a"), area(42, "new"), area(5, "new"))
+
+
+def test_ghosts_show_where_nothing_else_lies() -> None:
+    paint = Paint(lens=DifferenceLens(Superposition(GONE, LEFT)))
+    index = CellIndex(LEFT, paint)
+    start = A.range_of(TEXT).start
+    row = index.cells(start, PAGE, 16)
+    assert "".join(each.kind[0:4] + " " for each in row[:10]).split() == [
+        "same", "free", "free", "free", "only", "only", "only", "only", "free", "free",
+    ]  # fmt: skip
+    assert [each.kind for each in row[4:8]] == ["only-a", "only-b", "only-a", "only-a"]
+    assert row[4].edge
+    assert [each.eighths for each in index.cells(start + 4 * PAGE, 8 * PAGE, 1)] == [1]
+    shown = Shown(LEFT, None, paint)
+    assert "A" in "".join(cell_letter(each) for each in row)
+    assert index.seen(start, start + 16 * PAGE) != CellIndex(LEFT).seen(start, start + 16 * PAGE)
+    [plain, haunted] = [each.ground.stretch_at(start + 41 * PAGE) for each in (Shown(LEFT), shown)]
+    assert plain.kind is Kind.FREE
+    assert (haunted.kind, haunted.start - start, haunted.end - start) == (
+        Kind.AREA, 40 * PAGE, 42 * PAGE,
+    )  # fmt: skip
+    between = shown.ground.stretch_at(start + 20 * PAGE)
+    assert (between.start - start, between.end - start) == (8 * PAGE, 40 * PAGE)
+
+
+def test_a_ghost_has_its_name_where_nothing_else_lies() -> None:
+    before = snap(area(0, "gone", pages=16))
+    for after, text in ((snap(), "gone"), (snap(area(3, "new")), "")):
+        paint = Paint(lens=DifferenceLens(Superposition(before, after)))
+        runs = CellIndex(after, paint).runs(A.range_of(TEXT).start, PAGE, 32)
+        assert "".join(run.text.strip() for run in runs) == text

@@ -10,6 +10,7 @@ from execmem_tui.arch.estimates import Pair, is_as_measured
 from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.numbers import hexadecimal
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
@@ -276,9 +277,10 @@ class Arm(Architecture):
         given = dict(super().inputs(facts))
         if facts.config or not facts.rules.arm_module_plts:
             given["CONFIG_ARM_MODULE_PLTS"] = 0  # unless the configuration says y, below
-        try:
-            given["CONFIG_PAGE_OFFSET"] = int(facts.config["CONFIG_PAGE_OFFSET"], 16)
-        except (KeyError, ValueError):
+        told = hexadecimal(facts.config.get("CONFIG_PAGE_OFFSET", ""))
+        if told is not None and told < 4 * GIB:
+            given["CONFIG_PAGE_OFFSET"] = told
+        else:
             below = {
                 start >> 24 for start, owner in facts.executable.items() if owner in ("", "module")
             }

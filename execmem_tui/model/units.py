@@ -24,7 +24,9 @@ GIB = 1 << 30
 TIB = 1 << 40
 
 _SUFFIXES = {"": 1, "b": 1, "k": KIB, "m": MIB, "g": GIB, "t": TIB}
-_SIZE = re.compile(r"(0x[0-9a-f]+|\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
+_SIZE = re.compile(
+    r"(0x[0-9a-f]{1,16}|[0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE
+)
 _ADDRESS = re.compile(r"(?:0x)?([0-9a-f_]{1,20})", re.IGNORECASE)
 
 

@@ -1,5 +1,7 @@
 """Where `g` goes: what a person may type for a place, read."""
 
+import math
+
 from attrs import frozen
 
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
@@ -49,11 +51,12 @@ def parse_place(text: str, snapshot: Snapshot, cursor: Address) -> Place:
 
 def _seconds(text: str) -> float:
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError:
-        raise UsageError(
-            f"no number of seconds: {printable(text, 40)}", hint="for example @12.5"
-        ) from None
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise UsageError(f"no number of seconds: {printable(text, 40)}", hint="for example @12.5")
+    return seconds
 
 
 def _checked(address: Address, snapshot: Snapshot) -> Address:

@@ -7,6 +7,7 @@ from the seed and its number alone: ``--case K`` makes it again.
 
 import argparse
 import resource
+import shutil
 import signal
 import sys
 import tempfile
@@ -15,6 +16,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from random import Random
 from types import FrameType
@@ -60,15 +62,32 @@ def memory() -> int:
     return _peak() - _BEFORE
 
 
+@cache
+def _root() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder of all cases, in memory where there is such a place."""
+    memory_place = Path("/dev/shm")  # noqa: S108 - a folder of its own name is made in it
+    return tempfile.TemporaryDirectory(dir=memory_place if memory_place.is_dir() else None)
+
+
+@contextmanager
+def _place() -> Iterator[Path]:
+    """Yield an empty folder. It is made anew only after a case that used it."""
+    place = Path(_root().name) / "case"
+    place.mkdir(exist_ok=True)
+    yield place
+    if any(place.iterdir()):
+        shutil.rmtree(place)
+
+
 def run_case(seed: int, number: int, only: str | None = None) -> tuple[str, str]:
     """Run one case; return its kind, and what is wrong or ""."""
     random = Random(f"{seed}/{number}")
     names = [only] if only else list(CASES)
     kind = random.choices(names, [CASES[name][0] for name in names])[0]
-    with tempfile.TemporaryDirectory() as place, quiet_collector():
+    with _place() as place, quiet_collector():
         try:
             with _limited():
-                CASES[kind][1](random, Path(place))
+                CASES[kind][1](random, place)
         except HangError:
             return kind, "more than 10 s of CPU\n" + traceback.format_exc()
         except FoundError as error:

@@ -20,8 +20,10 @@ from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.scenarios.reader import library, read_scenario
 from execmem_tui.tui.themes import read_theme
 from tests.fuzz.mutate import TOKENS, change
+from tests.fuzz.parsers import bytes_case, files_case, lines_case, owners_case
+from tests.fuzz.samples import TEXTS
 from tests.packing import packed, tar_of
-from tests.test_hostile import PARSERS, SAMPLES, lines_of
+from tests.test_hostile import SAMPLES
 
 DATA: Final = Path(__file__).parents[1] / "data"
 _IN_PHASE: Final = ("vmallocinfo", "kallsyms", "modules", "sections", "meminfo")
@@ -83,21 +85,16 @@ def _command(arguments: list[str]) -> None:
     check(arguments, run(arguments))
 
 
-def _parser(random: Random, _: Path) -> None:
-    sample, parse = PARSERS[random.choice(sorted(PARSERS))]
-    data = change(SAMPLES[sample] if random.random() < 0.8 else _any_sample(random), random)
-    with suppress(ExecmemTuiError):
-        parse(lines_of(data))
-
-
 def _any_sample(random: Random) -> bytes:
-    return SAMPLES[random.choice(sorted(SAMPLES))]
+    if random.random() < 0.5:
+        return SAMPLES[random.choice(sorted(SAMPLES))]
+    return random.choice(TEXTS[random.choice(tuple(TEXTS))])
 
 
 def _file(random: Random, place: Path) -> None:
     """One file of some kind, to a command that opens anything."""
     file = place / random.choice(("vmallocinfo", "trace.txt", "x", "log", "a b\x1b[1m", "é"))
-    file.write_bytes(change(_any_sample(random), random))
+    file.write_bytes(change(_any_sample(random), random, packed=True))
     _command(_opening(random, str(file)))
 
 
@@ -114,7 +111,14 @@ def _opening(random: Random, name: str) -> list[str]:
             ["diff", name, name, *json_],
             ["diagnose", name, *json_],
             ["meters", name, *random.choice(([], ["--json"], ["--csv"], ["--prometheus"]))],
-            ["regions", name, *json_],
+            ["meters", name, "--warn", random.choice(("module.largest_hole<2M", "bpf.used>1"))],
+            ["regions", name, *random.choice((json_, ["--perf-map"]))],
+            ["whatis", random.choice(_ADDRESSES), name, "--history"],
+            ["map", name, "--step", str(random.choice((0, 1, -1, 7, 10**12)))],
+            ["map", name, "--phase", random.choice(("0-boot", "1-modules", "x\x1b[1m"))],
+            ["ranges", "--dmesg", name, *json_],
+            ["run", name, "--limit", "20000"],
+            ["tour", name, "--notes"],
             [name],
         )
     )
@@ -138,9 +142,16 @@ def _run_folder(random: Random, place: Path) -> Path:
 def _folder(random: Random, place: Path) -> None:
     root = _run_folder(random, place)
     arguments = _opening(random, str(root))
-    if random.random() < 0.1:
+    if random.random() < 0.15:
         arguments = ["diff", str(root), "--phases", "0-boot", "1-modules"]
+    elif random.random() < 0.15:
+        arguments = ["diff", f"{root}:0-boot", str(_run_folder(random, place / "other"))]
+    elif random.random() < 0.1:
+        target = place / random.choice(("a.txt", "a.svg", "a.json", "a.html"))
+        arguments = ["map", str(root), "--export", str(target)]
     _command(arguments)
+    for made in place.glob("a.*"):
+        check([], Ended(0, made.read_text("utf-8"), ""))
 
 
 def _archive(random: Random, place: Path) -> None:
@@ -268,17 +279,20 @@ def _arguments(random: Random, _: Path) -> None:
 
 
 CASES: Final[dict[str, tuple[int, Callable[[Random, Path], None]]]] = {
-    "parser": (30, _parser),
+    "lines": (60, lines_case),
+    "bytes": (20, bytes_case),
+    "files": (20, files_case),
+    "owners": (8, owners_case),
     "file": (25, _file),
-    "folder": (12, _folder),
-    "archive": (12, _archive),
-    "scenario": (10, _scenario),
+    "folder": (4, _folder),
+    "archive": (4, _archive),
+    "scenario": (6, _scenario),
     "opscript": (6, _opscript),
-    "tree": (5, _tree),
+    "tree": (1, _tree),
     "theme": (4, _theme),
-    "arguments": (4, _arguments),
+    "arguments": (8, _arguments),
 }
-"""Name: how often, of each hundred or so, and what."""
+"""Name: how often, and what. What costs most per case comes least often."""
 
 
 @contextmanager

@@ -19,8 +19,12 @@ TOKENS: Final = (
     b"\x1b]0;x\x07", b"\x1b[2J", b"\xe2\x80\xae", b"\xe2\x80\x8b", b"\xc2\x85", b"\xff\xfe",
     b"\xf0\x9f\x92\xa9", b"%s%n", b"../..", b"~", b"-" * 300, b"[" * 3000, b"{" * 3000,
     b"(" * 3000, b"a." * 3000, b"x = " * 50, b"\n[[steps]]\n", b"\n# tracer: nop\n", b"\r\n",
-    b"\xe2\x80\xa8",
+    b"\xe2\x80\xa8", b"\xe2\x81\xa6", b"\xc2\x9b31m", b"\xed\xa0\x80", b"\xe1\xa0\x8e",
+    b"9223372036854775807", b"9223372036854775808", b"-9223372036854775809", b"0" * 30 + b"1",
+    b"1_0", b"+1", b"0b1", b"0o7", b"1.5.5", b"\xd9\xa3", b"\xc2\xb2", b"1" + b"0" * 310 + b".5",
 )  # fmt: skip
+_WORD: Final = re.compile(rb"([\s,=:<>+/-]+)")
+_SECTION: Final = re.compile(rb"(?m)(?=^\[|^$|^# tracer|^\[ *0\.0{6}\])")
 _NUMBER: Final = re.compile(rb"0x[0-9a-f]+|[0-9a-f]{8,16}|[0-9]+")
 _PACKERS: Final[tuple[Callable[[bytes], bytes], ...]] = (
     lambda data: gzip.compress(data, 1, mtime=0),
@@ -77,6 +81,37 @@ def _token(data: bytes, random: Random) -> bytes:
     return data[:at] + random.choice(TOKENS) + data[to:]
 
 
+def _words(data: bytes, random: Random) -> bytes:
+    """Swap two words of a line with words of another, or repeat one."""
+    words = _WORD.split(data[: 1 << 16])
+    at, other = random.randrange(len(words)), random.randrange(len(words))
+    words[at] = random.choice((words[other], words[at] * 2, b"", random.choice(TOKENS)))
+    return b"".join(words) + data[1 << 16 :]
+
+
+def _sections(data: bytes, random: Random) -> bytes:
+    """Repeat or move whole sections: tables of TOML, blank-line blocks, sections of a log."""
+    parts = _SECTION.split(data)
+    at = random.randrange(len(parts))
+    match random.randrange(3):
+        case 0:
+            parts[at:at] = [parts[at]] * _times(parts[at], random.choice((1, 3, 200)))
+        case 1:
+            parts.insert(random.randrange(len(parts) + 1), parts.pop(at))
+        case _:
+            del parts[at]
+    return b"".join(parts)
+
+
+def _nested(data: bytes, random: Random) -> bytes:
+    """Put a word into many brackets."""
+    at = random.randrange(len(data) + 1)
+    to = min(len(data), at + random.randint(0, 12))
+    opening, closing = random.choice(((b"[", b"]"), (b"{a=", b"}"), (b"(", b")"), (b"-", b"")))
+    depth = random.choice((2, 40, 2000))
+    return data[:at] + opening * depth + data[at:to] + closing * depth + data[to:]
+
+
 def _encoded(data: bytes, random: Random) -> bytes:
     text = data[:4000].decode("utf-8", "replace")
     return text.encode(
@@ -84,14 +119,20 @@ def _encoded(data: bytes, random: Random) -> bytes:
     )
 
 
-def change(data: bytes, random: Random) -> bytes:
-    """Return `data` changed in one to four ways; sometimes packed, and then perhaps changed again."""
-    ways = (mutated, mutated, mutated, _numbers, _numbers, _lines, _token, _token)
+_WAYS: Final = (
+    *(mutated,) * 3,
+    *(_numbers, _token, _words) * 2,
+    *(_lines, _sections, _nested),
+)
+
+
+def change(data: bytes, random: Random, *, packed: bool = False) -> bytes:
+    """Return `data` changed in one to four ways; `packed`: at times packed, then changed again."""
     for _ in range(random.randint(1, 4)):
-        data = random.choice(ways)(data or b"\n", random)[:_MOST]
+        data = random.choice(_WAYS)(data or b"\n", random)[:_MOST]
     if random.random() < 0.02:
         data = _encoded(data, random)
-    if random.random() < 0.1:
+    if packed and random.random() < 0.1:
         data = random.choice(_PACKERS)(data)
         if random.random() < 0.3:
             data = mutated(data, random)

@@ -53,12 +53,12 @@ def test_it_sees_errors_hangs_and_memory(monkeypatch: pytest.MonkeyPatch) -> Non
         while True:
             pass
 
-    monkeypatch.setitem(CASES, "parser", (1, broken))
-    assert "ZeroDivisionError" in fuzzer.run_case(0, 0, "parser")[1]
+    monkeypatch.setitem(CASES, "lines", (1, broken))
+    assert "ZeroDivisionError" in fuzzer.run_case(0, 0, "lines")[1]
     monkeypatch.setattr(fuzzer, "CPU", 0.05)
-    monkeypatch.setitem(CASES, "parser", (1, endless))
-    assert "of CPU" in fuzzer.run_case(0, 0, "parser")[1]
-    monkeypatch.setitem(CASES, "parser", (1, lambda _, __: None))
-    assert fuzzer.run_case(0, 0, "parser")[1] == ""
+    monkeypatch.setitem(CASES, "lines", (1, endless))
+    assert "of CPU" in fuzzer.run_case(0, 0, "lines")[1]
+    monkeypatch.setitem(CASES, "lines", (1, lambda _, __: None))
+    assert fuzzer.run_case(0, 0, "lines")[1] == ""
     monkeypatch.setattr(fuzzer, "memory", lambda: sys.maxsize)
-    assert "MiB of memory" in fuzzer.run_case(0, 0, "parser")[1]
+    assert "MiB of memory" in fuzzer.run_case(0, 0, "lines")[1]

@@ -84,6 +84,13 @@ def test_the_split_of_the_address_space_follows_from_the_modules() -> None:
         assert layout.range_of(TEXT).start == offset - 16 * MIB
 
 
+@pytest.mark.parametrize("told", ["0x" + "f" * 400, "-0x1", "0x100000000", "no number"])
+def test_a_page_offset_that_no_machine_has_is_as_none(told: str) -> None:
+    config = {"CONFIG_ARM": "y", "CONFIG_MMU": "y"}
+    with_it = recognise(Facts(arch="arm", config={**config, "CONFIG_PAGE_OFFSET": told}))
+    assert with_it == recognise(Facts(arch="arm", config=config))
+
+
 def test_modules_above_and_below_the_16_mib_are_no_arm() -> None:
     assert recognise(arm(0xBEA20000, 0xBF000000)).arch == "unknown"
 

@@ -32,7 +32,11 @@ def test_sizes_are_read_in_bytes(text: str, size: int) -> None:
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "K", "4 apples", "-4K", "0.3", "1e6", "0x", "12\x1b[31m"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "K", "4 apples", "-4K", "0.3", "1e6", "0x", "12\x1b[31m", "9" * 4400, "0." + "9" * 4400,
+     "0x" + "f" * 4400, "\u0663"],
+)  # fmt: skip
 def test_what_is_not_a_size_is_refused(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_size(text)

@@ -46,6 +46,8 @@ def test_a_program_inside_its_pack() -> None:
     [
         ("zzz", "no place is called zzz"),
         ("@now", "no number of seconds: now"),
+        ("@nan", "no number of seconds: nan"),
+        ("@1e999", "no number of seconds: 1e999"),
         ("+", "no place is called +"),
     ],
 )

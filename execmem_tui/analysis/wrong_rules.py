@@ -105,6 +105,7 @@ class _LeftSplitSpace(FreeSpace):
         end, last = start + size, area.end
         if area.start < start and end < last:
             area.end = start
+            area.size = start - area.start
             refresh(area)
             self.give_back(end, last)
         else:

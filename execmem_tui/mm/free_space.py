@@ -55,7 +55,9 @@ class FreeSpace:
             return size + align - 1
         return size
 
-    def search(self, size: int, align: int, vstart: int, need: int) -> tuple[FreeArea, int] | None:
+    def search(  # noqa: C901 - the kernel's loop, with the usual request looked at first
+        self, size: int, align: int, vstart: int, need: int
+    ) -> tuple[FreeArea, int] | None:
         """Return the area that find_vmap_lowest_match() chooses and the address in it, or None.
 
         With `align` at most a page this is the lowest area that fits. Above that, an area smaller
@@ -66,6 +68,8 @@ class FreeSpace:
         if node is None:
             return None
         mask = -align
+        # every start but LOWEST is of whole pages
+        aligned = align == 1 or align <= self.page_size <= vstart
         while True:
             left = node.left
             while left is not None and left.top >= need and vstart < node.start:
@@ -73,9 +77,13 @@ class FreeSpace:
                 left = node.left
             while True:
                 start = node.start
-                at = ((start if start > vstart else vstart) + align - 1) & mask  # noqa: FURB136 - the hottest line, a call costs
-                if at + size <= node.end:
-                    return node, at
+                if aligned and start >= vstart:
+                    if node.size >= size:
+                        return node, start
+                else:
+                    at = ((start if start > vstart else vstart) + align - 1) & mask  # noqa: FURB136 - a hot line, a call costs
+                    if at + size <= node.end:
+                        return node, at
                 right = node.right
                 if right is not None and right.top >= need:
                     node = right
@@ -113,7 +121,7 @@ class FreeSpace:
                 left = node.left
             while True:
                 at = (max(node.start, vstart) + align - 1) & mask
-                if at + size <= node.end and node.end - node.start >= least:
+                if at + size <= node.end and node.size >= least:
                     return at
                 right = node.right
                 if right is not None and right.top >= least:
@@ -136,7 +144,7 @@ class FreeSpace:
                 node = left
                 left = node.left
             while True:
-                if node.start >= low and node.end - node.start >= size:
+                if node.start >= low and node.size >= size:
                     return node
                 right = node.right
                 if right is not None and right.top >= size:
@@ -164,24 +172,26 @@ class FreeSpace:
 
         In the middle, the existing node keeps the right remainder.
         """
-        end = start + size
+        before = area.size
         if area.start == start:
-            last = area.end
-            if last == end:
+            if before == size:
                 self.tree.erase(area)
                 return
-            area.start = end
-            if area.top > last - start:
-                return
-        elif area.end == end:
-            area.end = start
+            area.start = start + size
+            area.size = before - size
         else:
-            left = area.start
-            area.start = end
+            end, left = start + size, area.start
+            if area.end == end:
+                area.end = start
+                area.size = before - size
+            else:
+                area.start = end
+                area.size = area.end - end
+                refresh(area)
+                self._insert_below(left, start, area)
+                return
+        if area.top == before:  # else an area below it is larger, then as now
             refresh(area)
-            self._insert_below(left, start, area)
-            return
-        refresh(area)
 
     def _insert_below(self, start: int, end: int, near: FreeArea) -> None:
         """Insert [start, end), which lies directly below `near` in address order."""
@@ -198,36 +208,36 @@ class FreeSpace:
             AssertionError: it overlaps free space; the kernel warns and drops the area.
         """
         node = self.tree.root
-        parent: Link = None
         before: Link = None
         after: Link = None
         while node is not None:
-            parent = node
-            if end <= node.start:
+            if node.start >= end:
                 after = node
                 node = node.left
             else:
-                assert start >= node.end, (
-                    f"{start:x}-{end:x} overlaps free {node.start:x}-{node.end:x}"
-                )
                 before = node
                 node = node.right
-        touches_before = before is not None and before.end == start
-        if after is not None and after.start == end:
-            if touches_before and before is not None:
-                last = after.end
-                self.tree.erase(after)
-                before.end = last
-                grow(before)
+        if before is not None:
+            assert before.end <= start, (
+                f"{start:x}-{end:x} overlaps free {before.start:x}-{before.end:x}"
+            )
+            if before.end == start:
+                if after is not None and after.start == end:
+                    end = after.end
+                    self.tree.erase(after)
+                before.end = end
+                before.size = size = end - before.start
+                grow(before, size)
                 return
-            after.start = start
-            grow(after)
-            return
-        if touches_before and before is not None:
-            before.end = end
-            grow(before)
-            return
-        self.tree.insert(start, end, parent)
+        if after is not None:
+            if after.start == end:
+                after.start = start
+                after.size = size = after.end - start
+                grow(after, size)
+                return
+            if after.left is None:  # then the search ended there, else at `before`
+                before = after
+        self.tree.insert(start, end, before)
 
     def take(self, start: int, end: int) -> bool:
         """Carve exactly [start, end) if it is wholly free; return whether it was."""

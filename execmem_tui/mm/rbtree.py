@@ -14,7 +14,7 @@ from typing import Optional
 class FreeArea:
     """One free area [start, end) and its place in the tree."""
 
-    __slots__ = ("end", "left", "parent", "red", "right", "start", "top")
+    __slots__ = ("end", "left", "parent", "red", "right", "size", "start", "top")
 
     def __init__(self, start: int, end: int) -> None:
         self.start = start
@@ -23,7 +23,8 @@ class FreeArea:
         self.right: FreeArea | None = None
         self.parent: FreeArea | None = None
         self.red = True
-        self.top = end - start
+        self.size = self.top = end - start
+        """`size` is always `end - start`: looked at far more often than changed."""
 
 
 Link = Optional[FreeArea]  # noqa: UP045 - a name for the kernel's struct rb_node pointer
@@ -66,44 +67,49 @@ class FreeTree:
         self.count += 1
         if parent is None:
             self.root = node
-        elif start < parent.start:
+            node.red = False
+            return node
+        if start < parent.start:
             parent.left = node
         else:
             parent.right = node
-        size = node.top
-        while parent is not None and parent.top < size:
-            parent.top = size
-            parent = parent.parent
-        self._repair_insert(node)
+        grow(parent, node.size)
+        if parent.red:
+            self._repair_insert(node)
         return node
 
     def erase(self, node: FreeArea) -> None:
         """Remove `node` and repair."""
         self.count -= 1
-        if node.left is not None and node.right is not None:
-            heir = node.right
-            while heir.left is not None:
-                heir = heir.left
-            removed_red = heir.red
-            child = heir.right
-            if heir.parent is node:
-                lowest: Link = heir
-            else:
-                lowest = heir.parent
-                self._replace(heir, child)
-                heir.right = node.right
-                heir.right.parent = heir
-            self._replace(node, heir)
-            heir.left = node.left
-            heir.left.parent = heir
-            heir.red = node.red
-            refresh_all(lowest)
-        else:
-            child = node.right if node.left is None else node.left
+        left, right = node.left, node.right
+        lowest: Link
+        if left is None or right is None:
+            child = right if left is None else left
             removed_red = node.red
             lowest = node.parent
             self._replace(node, child)
             refresh(lowest)
+        else:
+            heir = right
+            while heir.left is not None:
+                heir = heir.left
+            removed_red = heir.red
+            child = heir.right
+            if heir is right:
+                lowest = heir
+            else:
+                lowest = heir.parent
+                self._replace(heir, child)
+                heir.right = right
+                right.parent = heir
+            self._replace(node, heir)
+            heir.left = left
+            left.parent = heir
+            heir.red = node.red
+            heir.top = node.top  # what those above have counted, so that a refresh may end early
+            if lowest is not heir:
+                refresh(lowest, heir)
+            refresh(heir)
         if not removed_red:
             self._repair_erase(child, lowest)
 
@@ -141,26 +147,52 @@ class FreeTree:
         assert heir is not None
         middle = heir.left
         node.right = middle
+        top = node.size
         if middle is not None:
             middle.parent = node
-        self._replace(node, heir)
+        if middle is not None and middle.top > top:
+            top = middle.top
+        parent = node.parent
+        heir.parent = parent
+        if parent is None:
+            self.root = heir
+        elif parent.left is node:
+            parent.left = heir
+        else:
+            parent.right = heir
         heir.left = node
         node.parent = heir
         heir.top = node.top
-        retop(node)
+        child = node.left
+        if child is not None and child.top > top:
+            top = child.top
+        node.top = top
 
     def _rotate_right(self, node: FreeArea) -> None:
         heir = node.left
         assert heir is not None
         middle = heir.right
         node.left = middle
+        top = node.size
         if middle is not None:
             middle.parent = node
-        self._replace(node, heir)
+        if middle is not None and middle.top > top:
+            top = middle.top
+        parent = node.parent
+        heir.parent = parent
+        if parent is None:
+            self.root = heir
+        elif parent.left is node:
+            parent.left = heir
+        else:
+            parent.right = heir
         heir.right = node
         node.parent = heir
         heir.top = node.top
-        retop(node)
+        child = node.right
+        if child is not None and child.top > top:
+            top = child.top
+        node.top = top
 
     def _repair_insert(self, node: FreeArea) -> None:
         parent = node.parent
@@ -250,21 +282,13 @@ def _twin(node: FreeArea, parent: Link) -> FreeArea:
     return twin
 
 
-def retop(node: FreeArea) -> None:
-    """Compute `top` of one node from its own size and its children."""
-    top = node.end - node.start
-    left, right = node.left, node.right
-    if left is not None and left.top > top:
-        top = left.top
-    if right is not None and right.top > top:
-        top = right.top
-    node.top = top
+def refresh(node: Link, above: Link = None) -> None:
+    """Make `top` right from `node` on upwards, after `node` or something below it changed.
 
-
-def refresh(node: Link) -> None:
-    """Make `top` right from `node` up to the root, after `node` or something below it changed."""
-    while node is not None:
-        top = node.end - node.start
+    As far as anything changes, and no further than to what lies below `above`.
+    """
+    while node is not above and node is not None:
+        top = node.size
         left, right = node.left, node.right
         if left is not None and left.top > top:
             top = left.top
@@ -276,19 +300,10 @@ def refresh(node: Link) -> None:
         node = node.parent
 
 
-def grow(node: Link) -> None:
-    """Make `top` right from `node` up to the root, after `node` alone has grown."""
-    if node is not None:
-        size = node.end - node.start
-        while node is not None and node.top < size:
-            node.top = size
-            node = node.parent
-
-
-def refresh_all(node: Link) -> None:
-    """Make `top` right on the whole way from `node` to the root, even where a level does not change."""
-    while node is not None:
-        retop(node)
+def grow(node: Link, size: int) -> None:
+    """Make `top` right from `node` up to the root, after an area of `size` bytes came to be there."""
+    while node is not None and node.top < size:
+        node.top = size
         node = node.parent
 
 

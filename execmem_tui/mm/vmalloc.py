@@ -46,6 +46,10 @@ class Purge(StrEnum):
     """The vmap-node shrinker: pools only, no lazy area."""
 
 
+_DRAIN, _RECLAIM, _SHRINK = Purge.DRAIN, Purge.RECLAIM, Purge.SHRINK
+"""By names of their own: to look a member up in its class takes as long as ten comparisons."""
+
+
 class VmapRequest:
     """What all requests for the same share. Bytes, unless a name says pages."""
 
@@ -104,6 +108,7 @@ class Vmalloc:
         "cpu",
         "drain_queued",
         "journal",
+        "lazy_max",
         "newest_first",
         "nodes",
         "notifier_frees",
@@ -152,7 +157,9 @@ class Vmalloc:
         self.cpu = 0
         self.notifier_frees = 0
         """How many more times the notifier chain will report that it freed something."""
-        early = [VmapArea(start, end, NO_OWNER, 0, 0) for start, end in early_areas]
+        early = [
+            VmapArea(start, end, (end - start) // page_size, NO_OWNER) for start, end in early_areas
+        ]
         self.space = self.space_type(
             page_size, [(area.start, area.end) for area in early], (1 << word_bits) - 1
         )
@@ -164,6 +171,8 @@ class Vmalloc:
         """Bytes that one node looks after before the next does (vmap_zone_size)."""
         self.requests: dict[tuple[int, int, int, int], VmapRequest] = {}
         """By (size, align, vstart, vend)."""
+        self.lazy_max = self.online_cpus.bit_length() * (LAZY_UNIT // page_size)
+        """How many pages may be lazy before the drain worker is queued (lazy_max_pages)."""
         self.nr_lazy = 0
         """Pages in all lazy sets, guards included."""
         self.drain_queued = False
@@ -195,15 +204,12 @@ class Vmalloc:
         copy.nodes = [node.clone() for node in self.nodes]
         copy.zone = self.zone
         copy.requests = dict(self.requests)
+        copy.lazy_max = self.lazy_max
         copy.nr_lazy = self.nr_lazy
         copy.drain_queued = self.drain_queued
         copy.before_purge = None
         copy.skip_idle_purges = self.skip_idle_purges
         return copy
-
-    def lazy_max(self) -> int:
-        """Return how many pages may be lazy before the drain worker is queued (lazy_max_pages)."""
-        return self.online_cpus.bit_length() * (LAZY_UNIT // self.page_size)
 
     def home(self, address: int) -> int:
         """Return the node that files an area which starts at `address` (addr_to_node_id)."""
@@ -263,7 +269,9 @@ class Vmalloc:
             if owner != NO_OWNER:
                 self.nodes[owner].turn(request.pages, request.align)
             self.space.clip(hole, start, request.size)
-        area = self.busy[start] = VmapArea(start, start + request.size, owner, flags, guard)
+        area = self.busy[start] = VmapArea(
+            start, start + request.size, request.pages, owner, flags, guard
+        )
         return area
 
     def claim(self, request: VmapRequest, owner: int, start: int) -> list[VmapArea]:
@@ -279,21 +287,22 @@ class Vmalloc:
             pool = node.pools.get(request.pages)
             if pool and pool[0] == (start, end):
                 node.pop(request.pages)
-                self.busy[start] = VmapArea(start, end, owner, 0, 0)
+                self.busy[start] = VmapArea(start, end, request.pages, owner)
                 return stale
             node.turn(request.pages, request.align)
         if not self.space.take(start, end) and not self._take_pooled(start, end):
             stale = self.vacate(start, end)
             taken = self.space.take(start, end)
             assert taken, f"{start:x}-{end:x} is in no part of the model"
-        self.busy[start] = VmapArea(start, end, owner, 0, 0)
+        self.busy[start] = VmapArea(start, end, request.pages, owner)
         return stale
 
     def occupy(self, start: int, end: int, guard: int = 0) -> VmapArea | None:
         """File [start, end) busy without a request, or return None where not all of it is free."""
         if not self.space.take(start, end):
             return None
-        area = self.busy[start] = VmapArea(start, end, NO_OWNER, 0, guard)
+        pages = (end - start) // self.page_size
+        area = self.busy[start] = VmapArea(start, end, pages, NO_OWNER, guard=guard)
         return area
 
     def _take_pooled(self, start: int, end: int) -> bool:
@@ -313,7 +322,7 @@ class Vmalloc:
                 self.space.give_back(low, high)
             for area in _overlapping(node.lazy, start, end):
                 del node.lazy[area.start]
-                self.nr_lazy -= (area.end - area.start) // self.page_size
+                self.nr_lazy -= area.pages
                 self.space.give_back(area.start, area.end)
                 gone.append(area)
         for area in _overlapping(self.busy, start, end):
@@ -344,10 +353,12 @@ class Vmalloc:
             guard: how many bytes of `size` are guard.
             blocking: False skips purge and notifier where the kernel can (GFP_ATOMIC, since 6.19).
         """
-        if size <= 0 or size % self.page_size or align & (align - 1) or align < 1:
-            return None
-        request = self.request(size, align, vstart, vend)
-        owner = self.owner(request, self.cpu)
+        request = self.requests.get((size, align, vstart, vend))
+        if request is None:
+            if size <= 0 or size % self.page_size or align & (align - 1) or align < 1:
+                return None
+            request = self.request(size, align, vstart, vend)
+        owner = self.cpu % len(self.nodes) if request.owned else NO_OWNER
         purged = False
         while True:
             start, hole = self.answer(request, owner)
@@ -373,7 +384,7 @@ class Vmalloc:
             if not purged:
                 # pools are empty after this, so that the next round asks the tree alone, as the
                 # kernel does: its retry starts behind node_alloc()
-                self.purge(Purge.RECLAIM)
+                self.purge(_RECLAIM)
                 purged = True
             elif self.notifier_frees > 0:
                 self.notifier_frees -= 1
@@ -383,15 +394,15 @@ class Vmalloc:
 
     def release(self, area: VmapArea) -> None:
         """Make a busy area lazy (free_vmap_area_noflush): not reusable until a purge."""
-        start = area.start
-        pages = (area.end - start) // self.page_size
+        start, owner, nodes = area.start, area.owner, self.nodes
         del self.busy[start]
-        owner = area.owner
-        self.nodes[owner if owner != NO_OWNER else self.home(start)].lazy[start] = area
-        self.nr_lazy += pages
+        if owner == NO_OWNER:
+            owner = 0 if len(nodes) == 1 else self.home(start)
+        nodes[owner].lazy[start] = area
+        self.nr_lazy += area.pages
         if self.journal is not None:
             self.journal.append(FreeVmapAreaNoflush(start, area.end, self.nr_lazy))
-        if not self.drain_queued and self.nr_lazy > self.lazy_max():
+        if not self.drain_queued and self.nr_lazy > self.lazy_max:
             self.drain_queued = True
 
     def purge(self, kind: Purge) -> int:
@@ -400,14 +411,14 @@ class Vmalloc:
         `aliases` and `drain` decay a quarter of the pools and park owned areas in them; `reclaim`
         empties the pools; `shrink` only empties the pools.
         """
-        if self.skip_idle_purges and kind is not Purge.RECLAIM and self._idle():
+        full = kind is _RECLAIM
+        if self.skip_idle_purges and not full and self._idle():
             return 0
-        if kind is Purge.SHRINK:
+        if kind is _SHRINK:
             self._record_purge(kind, [], [], self.decay(full=True))
             return 0
-        full = kind is Purge.RECLAIM
         # released blocks are lazy before the purge looks (_vm_unmap_aliases, reclaim_and_purge_vmap_areas)
-        if self.before_purge is not None and kind is not Purge.DRAIN:
+        if self.before_purge is not None and kind is not _DRAIN:
             self.before_purge(full)
         decayed = self.decay(full=full)
         given_back, pooled = self.give_back(full=full)
@@ -461,15 +472,16 @@ class Vmalloc:
                 areas = [area for area in node.lazy.values() if area.start in chosen]
                 for area in areas:
                     del node.lazy[area.start]
-            if areas:
+            if len(areas) > 1:
                 if self.newest_first:
                     areas.reverse()
                 else:
                     areas.sort(key=area_start)
+            if areas:
                 detached.append(areas)
         if len(detached) > 1:
             # the first nodes go to helpers, which are only waited for at the end
-            helpers = min(max(self.nr_lazy // self.lazy_max(), 1), len(detached)) - 1
+            helpers = min(max(self.nr_lazy // self.lazy_max, 1), len(detached)) - 1
             detached = detached[helpers:] + detached[:helpers]
         for areas in detached:
             self._purge_node(areas, given_back, pooled, full=full)
@@ -490,9 +502,8 @@ class Vmalloc:
         in 5.10 one that was not sorted.
         """
         local: list[VmapArea] = []
-        page_size = self.page_size
         for area in areas:
-            pages = (area.end - area.start) // page_size
+            pages = area.pages
             self.nr_lazy -= pages
             if area.owner != NO_OWNER and not full and pages <= MAX_POOL_PAGES:
                 self.nodes[area.owner].park(pages, area.start, area.end)

@@ -27,11 +27,15 @@ class VmapArea:
     Never changed after it was made, so copies may share it.
     """
 
-    __slots__ = ("end", "flags", "guard", "owner", "start")
+    __slots__ = ("end", "flags", "guard", "owner", "pages", "start")
 
-    def __init__(self, start: int, end: int, owner: int, flags: int, guard: int) -> None:
+    def __init__(
+        self, start: int, end: int, pages: int, owner: int, flags: int = 0, guard: int = 0
+    ) -> None:
         self.start = start
         self.end = end
+        self.pages = pages
+        """All of it, the guard too."""
         self.owner = owner
         """Node whose pool it may go to, or NO_OWNER."""
         self.flags = flags

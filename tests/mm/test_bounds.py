@@ -91,7 +91,7 @@ def test_helpers_take_the_first_nodes_and_end_last() -> None:
     """Beyond lazy_max() pages, work items purge the first nodes; here they come after the rest."""
     few = given_back(4)
     assert few == sorted(few)
-    limit = make(possible_cpus=4).lazy_max()
+    limit = make(possible_cpus=4).lazy_max
     many = given_back(limit)  # 4 times the limit: 3 helpers
     assert sorted(many) == sorted(few)
     assert many != sorted(many)

@@ -110,9 +110,9 @@ def test_a_pool_serves_only_its_own_cpu_size_and_window() -> None:
 
 
 def test_lazy_limit_follows_online_cpus() -> None:
-    assert make(possible_cpus=1).lazy_max() == 8192
-    assert make(possible_cpus=3).lazy_max() == 16384
-    assert make(possible_cpus=8, online_cpus=4).lazy_max() == 24576
+    assert make(possible_cpus=1).lazy_max == 8192
+    assert make(possible_cpus=3).lazy_max == 16384
+    assert make(possible_cpus=8, online_cpus=4).lazy_max == 24576
 
 
 def test_consecutive_rox_blocks_lie_four_mib_apart() -> None:

@@ -1,15 +1,22 @@
 """``execmem-tui tour``: take a guided tour, or read it."""
 
 import argparse
+import sys
+from time import sleep
+from typing import Final
 
 from execmem_tui.cli.application import has_terminal, take_tour
 from execmem_tui.cli.config import user_config
-from execmem_tui.cli.output import talk, write_lines
+from execmem_tui.cli.output import flush, talk, write_lines
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
 
 DOCUMENTS: tuple[type, ...] = ()
-_THEME = "execmem-dark"
+_THEME: Final = "execmem-dark"
+_WIDTH: Final = 100
+"""Columns of notes; longer lines are hard to read at a glance."""
+_MOMENT: Final = 0.5
+"""Seconds between two looks for the other terminal, before there is one."""
 HELP = "a guided tour: what is said, what the simulator does, what you guess first"
 
 
@@ -24,7 +31,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--notes",
         action="store_true",
-        help="the whole tour as text: what is said, answers, sources, the speaker's notes",
+        help="the speaker's notes, following the terminal in which the tour is taken; into a pipe the"
+        " whole tour as text: what is said, answers, sources, notes",
     )
     parser.add_argument(
         "--plain",
@@ -52,12 +60,33 @@ def run(args: argparse.Namespace) -> int:
         return _record(args.name, args.record)
     if args.plain:
         return _talk(args.name)
+    if args.notes and sys.stdout.isatty():
+        return _follow(args.name)
     if not args.notes and has_terminal():
         return take_tour(args.name, user_config(None))
     from execmem_tui.tours.reader import open_tour
     from execmem_tui.view.tour_text import script
 
     write_lines(script(open_tour(args.name)))
+    return 0
+
+
+def _follow(name: str) -> int:
+    """Show the notes of each stop that the other terminal comes to, until its tour ends."""
+    from execmem_tui.cli.terminal import columns
+    from execmem_tui.tours.podium import follow, meeting_point
+    from execmem_tui.tours.reader import open_tour
+    from execmem_tui.view.tour_notes import Notes
+
+    tour = open_tour(name)
+    notes = Notes(tour, min(columns(), _WIDTH))
+    for now in follow(meeting_point(tour.name), len(tour.stops), lambda: sleep(_MOMENT)):
+        if now is None:
+            write_lines([f"Waiting for: execmem-tui tour {name}, in another terminal."])
+        else:
+            write_lines(notes.lines(now))
+        flush()
+    write_lines(["", "The tour was left."])
     return 0
 
 

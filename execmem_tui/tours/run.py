@@ -63,6 +63,8 @@ class _Visit:
     shown: bool = False
     """The tour showed how."""
     guessed: Guessed | None = None
+    question: Question | None = None
+    """Of a guess, once somebody asked for it: it is that of the arrival."""
     hints: int = 0
     """Given so far."""
     last_act: str = DEFAULT
@@ -293,6 +295,11 @@ class TourRun:
         Raises:
             InputError: its step places nothing.
         """
+        if self._visit.question is None:
+            self._visit.question = self._ask()
+        return self._visit.question
+
+    def _ask(self) -> Question:
         history = self.source.history
         assert self._settings is not None
         command = StepsCommand(self._settings, self.stop.guess, self.tour.path, self.tour.name)
@@ -317,6 +324,15 @@ class TourRun:
     def choices(self) -> list[Choice]:
         """Return the places that are offered at a guess, ascending by address."""
         return self.question().choices()
+
+    @property
+    def chosen(self) -> int | None:
+        """Which of the offered places was pointed at; None: none of them, or nothing yet."""
+        address = None if self.guessed is None else self.guessed.address
+        if address is None:
+            return None
+        offered = enumerate(self.choices())
+        return next((at for at, each in offered if each.start <= address < each.end), None)
 
     def guess(self, address: Address) -> Guessed:
         """Point at a place; the kernel then makes the request.

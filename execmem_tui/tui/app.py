@@ -219,6 +219,7 @@ class ExecmemApp(App[int]):
         """Give back what the source took, and wait for nothing."""
         self._signals.give_back()
         self.jobs.close()
+        self.tours.close()
         if isinstance(self.source, Followed):
             self.source.close()
 

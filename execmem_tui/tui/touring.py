@@ -15,6 +15,7 @@ from execmem_tui.view.tour_card import Card
 if TYPE_CHECKING:
     from execmem_tui.tours.progress import TourProgress
     from execmem_tui.tours.run import TourRun
+    from execmem_tui.tui.podium import Podium
 
 
 class Guided(Stage, Protocol):
@@ -38,6 +39,7 @@ class TourActions:
     def __init__(self, stage: Guided, progress: "TourProgress | None" = None) -> None:
         self._stage = stage
         self._progress = progress
+        self._podium: Podium | None = None
         self._run: TourRun | None = None
         self._hint = ""
         self._arriving = False
@@ -96,8 +98,14 @@ class TourActions:
         if self._run is None:
             return False
         self._run = None
+        self.close()
         self._stage.guide(None, DAYLIGHT)
         return True
+
+    def close(self) -> None:
+        """Let the terminals go that follow the tour with the speaker's notes."""
+        if self._podium is not None:
+            self._podium.close()
 
     # Going
 
@@ -202,6 +210,19 @@ class TourActions:
         guessed = run.guessed
         ring = None if guessed is None else guessed.place
         self._stage.guide(card(run, self._hint), Light(tuple(run.lit), tuple(run.ghost), ring))
+        self._tell_speaker(run)
+
+    def _tell_speaker(self, run: "TourRun") -> None:
+        """Tell terminals with notes where we are; they may come at any time."""
+        from execmem_tui.tours.podium import Standing
+        from execmem_tui.tui.podium import Podium
+        from execmem_tui.view.tour_text import LETTERS
+
+        if self._podium is None:
+            self._podium = Podium()
+        guess = "" if run.chosen is None else LETTERS[run.chosen]
+        now = Standing(stop=run.index, done=run.done, guess=guess)
+        self._podium.tell(run.tour.name, now)
 
     # Following what the listener does
 

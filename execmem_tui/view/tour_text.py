@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
+from typing import Final
 
 from execmem_tui.model.units import format_size, hex_address
 from execmem_tui.tours.guess import Choice
@@ -9,7 +10,8 @@ from execmem_tui.tours.run import TourRun
 from execmem_tui.tours.tour import Belief, StopKind, Tour
 from execmem_tui.view.tour_card import Card
 
-_LETTERS = "ABCD"
+LETTERS: Final = "ABCD"
+"""Of the places offered at a guess, ascending by address."""
 
 
 def card(run: TourRun, hint: str = "") -> Card:
@@ -72,7 +74,7 @@ def script(tour: Tour, width: int = 100) -> Iterator[str]:
         yield from _paragraph(stop.say, width)
         if stop.kind is StopKind.GUESS:
             bits = run.source.history.layout.word_bits
-            for letter, each in zip(_LETTERS, run.choices(), strict=False):
+            for letter, each in zip(LETTERS, run.choices(), strict=False):
                 yield _choice(letter, each, bits)
             run.show_me()
             yield from _paragraph(run.verdict(), width, "  ")

@@ -58,6 +58,7 @@ def recorder(columns: int, rows: int, state: Path, *words: str) -> Iterator[Reco
         "COLORTERM": "truecolor",
         "XDG_STATE_HOME": str(state),
         "XDG_CONFIG_HOME": str(state),
+        "XDG_RUNTIME_DIR": str(state.parent),
     }
     process = subprocess.Popen(
         [sys.executable, "-m", "execmem_tui", *words],

@@ -1,6 +1,15 @@
 """One tour on the screen: lit, guessed, ringed; a goal; hints; the card lies below dialogs."""
 
+import asyncio
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
 from execmem_tui.sources.simulation import open_simulation
+from execmem_tui.tours.podium import Standing, meeting_point, standing
 from execmem_tui.tours.progress import Reached, TourProgress
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.touring import TourActions
@@ -15,6 +24,18 @@ def touring_app(progress: TourProgress) -> ExecmemApp:
     app = make_app(open_simulation("arm64", "7.1", "va48-4k", "off"))
     app.tours._progress = progress
     return app
+
+
+@pytest.fixture(autouse=True)
+def runtime(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A short name: a socket's path has at most 107 characters."""
+    with TemporaryDirectory() as made:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", made)
+        yield Path(made) / "execmem-tui"
+
+
+def left(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
 
 
 def card_of(app: ExecmemApp) -> str:
@@ -149,3 +170,59 @@ async def test_a_presenter_has_the_sentence_large_and_gets_back_what_was() -> No
         assert (app.theme, app.follows) == (theme, False)
         assert sentence.size.height == height
         assert app.main.query_one(SidePanel).display
+
+
+async def test_a_terminal_with_notes_hears_of_every_move(runtime: Path) -> None:
+    app = touring_app(TourProgress(None))
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.tours.begin("holes")
+        await press(pilot, "enter")
+        assert stat.S_IMODE(meeting_point("holes").stat().st_mode) == 0o600
+        reader, writer = await asyncio.open_unix_connection(meeting_point("holes"))
+
+        async def heard() -> Standing:
+            return standing(await reader.readline(), 9)
+
+        run = app.tours.run
+        assert run is not None
+        assert (await heard()).stop == 1
+        while not run.stop.guess:
+            await press(pilot, "K")
+            assert (await heard()).stop == run.index
+        app.look_at(run.choices()[1].start)
+        await press(pilot, "enter")
+        assert await heard() == Standing(stop=run.index, done=True, guess="B")
+        await press(pilot, "backspace")
+        assert (await heard()).stop == run.index
+        await press(pilot, "escape")
+        assert await reader.read() == b"", "it ends with the tour"
+        assert left(runtime) == []
+        writer.close()
+        await writer.wait_closed()
+        app.tours.begin("plt")
+        await pilot.pause()
+        assert meeting_point("plt").exists()
+    assert left(runtime) == [], "and with the application"
+
+
+async def test_a_newer_terminal_s_tour_is_not_taken_away(runtime: Path) -> None:
+    app = touring_app(TourProgress(None))
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.tours.begin("holes")
+        await pilot.pause()
+        meeting_point("holes").unlink()
+        meeting_point("holes").write_text("another process")
+        await press(pilot, "escape")
+    assert len(left(runtime)) == 1
+
+
+async def test_a_tour_needs_no_place_for_notes(
+    runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runtime.parent.joinpath("file").touch()
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(runtime.parent / "file"))
+    app = touring_app(TourProgress(None))
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.tours.begin("holes")
+        await press(pilot, "enter", "escape")
+        assert app.tours.run is None

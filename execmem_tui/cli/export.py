@@ -9,8 +9,9 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
 
-WHAT: Final = ".txt: the map; .svg: a picture; .html: both; .json: everything on it"
+WHAT: Final = ".txt: the map; .svg, .png: a picture; .html: both; .json: everything on it"
 """The suffixes, for those who are asked for a name."""
+PNG: Final = ".png"
 _WIDTH: Final = 120
 """Columns of a text."""
 
@@ -27,6 +28,12 @@ def _svg(snapshot: Snapshot, title: str) -> str:
     return svg_map(snapshot, title) + "\n"
 
 
+def _png(snapshot: Snapshot, title: str) -> bytes:
+    from execmem_tui.view.png import png
+
+    return png(_svg(snapshot, title))
+
+
 def _html(snapshot: Snapshot, title: str) -> str:
     from execmem_tui.view.page import html_page
 
@@ -41,10 +48,11 @@ def _json(snapshot: Snapshot, title: str) -> str:
     return json_text(map_document(snapshot))
 
 
-_FORMS: Final[dict[str, Callable[[Snapshot, str], str]]] = {
+_FORMS: Final[dict[str, Callable[[Snapshot, str], str | bytes]]] = {
     "": _text,
     ".txt": _text,
     ".svg": _svg,
+    PNG: _png,
     ".html": _html,
     ".json": _json,
 }
@@ -54,19 +62,23 @@ def check_export(path: Path) -> None:
     """Refuse a file that cannot be written.
 
     Raises:
-        UsageError: no such form, or something has that name.
+        UsageError: no such form, nobody can draw it, or something has that name.
     """
     if path.suffix not in _FORMS:
         raise UsageError(f"cannot write {printable(path.suffix, 20)}", hint=WHAT)
+    if path.suffix == PNG:
+        from execmem_tui.view.png import require_png
+
+        require_png()
     refuse_existing(path)
 
 
-def exported(snapshot: Snapshot, title: str, suffix: str) -> str:
+def exported(snapshot: Snapshot, title: str, suffix: str) -> str | bytes:
     """Return the map in the form that a suffix names; that of `check_export`.
 
     Args:
         snapshot: what to write.
         title: printable; what is being looked at.
-        suffix: ``.txt`` or "", ``.svg``, ``.html``, ``.json``.
+        suffix: ``.txt`` or "", ``.svg``, ``.png``, ``.html``, ``.json``.
     """
     return _FORMS[suffix](snapshot, title)

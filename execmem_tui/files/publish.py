@@ -64,8 +64,8 @@ def _copy(made: Path, target: Path) -> None:
         raise
 
 
-def write_new(target: Path, text: str) -> None:
-    """Write a text as a new file.
+def write_new(target: Path, content: str | bytes) -> None:
+    """Write a text, as UTF-8, or bytes as a new file.
 
     Raises:
         UsageError: something has that name.
@@ -74,8 +74,8 @@ def write_new(target: Path, text: str) -> None:
     refuse_existing(target)
     handle, temporary = mkstemp(dir=target.parent, prefix=".execmem-tui-")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content if isinstance(content, bytes) else content.encode())
             file.flush()
             os.fsync(file.fileno())
         publish(Path(temporary), target)

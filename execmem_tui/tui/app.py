@@ -364,7 +364,7 @@ class ExecmemApp(App[int]):
 
         def write() -> None:
             with self.guarded():
-                self.exports.write(path, self.export_screenshot())
+                self.exports.draw(path, self.export_screenshot())
 
         self.call_after_refresh(write)
 

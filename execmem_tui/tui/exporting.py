@@ -12,11 +12,11 @@ class Pictured(Stage, Protocol):
     """A stage of which a picture can be taken."""
 
     def with_picture(self, path: Path) -> None:
-        """Call `ExportActions.write` with a picture as SVG, once no dialog lies over the screen."""
+        """Call `ExportActions.draw` with a picture as SVG, once no dialog lies over the screen."""
 
 
 class ExportActions:
-    """The key that writes the map, or the screen as SVG."""
+    """The key that writes the map, or the screen as a picture."""
 
     def __init__(self, stage: Pictured) -> None:
         self._stage = stage
@@ -35,18 +35,31 @@ class ExportActions:
             UsageError: it is no path, its suffix says what cannot be written, or it is there.
             OSError: it cannot be written.
         """
-        from execmem_tui.cli.export import check_export, exported
+        from execmem_tui.cli.export import PNG, check_export, exported
 
         path = user_path(line)
         check_export(path)
-        if path.suffix == ".svg":
+        if path.suffix in (".svg", PNG):
             # The dialog that asked for the path is still there; the picture is taken without it.
             self._stage.with_picture(path)
         else:
             stage = self._stage
             self.write(path, exported(stage.shown.snapshot, stage.source.title, path.suffix))
 
-    def write(self, path: Path, text: str) -> None:
+    def draw(self, path: Path, svg: str) -> None:
+        """Write a picture of the screen, in the form that the path's suffix says.
+
+        Raises:
+            UsageError, OSError: as `write`.
+        """
+        if path.suffix == ".svg":
+            self.write(path, svg)
+            return
+        from execmem_tui.view.png import png
+
+        self.write(path, png(svg))
+
+    def write(self, path: Path, content: str | bytes) -> None:
         """Write a new file, and say so.
 
         Raises:
@@ -55,5 +68,5 @@ class ExportActions:
         """
         from execmem_tui.files.publish import write_new
 
-        write_new(path, text)
+        write_new(path, content)
         self._stage.say(f"wrote {printable(str(path))}")

@@ -266,7 +266,11 @@ ACTIONS: Final = (
         APP,
     ),
     _action(
-        "export", "e", "Export", "write the map as text, picture (.svg), page (.html) or .json", APP
+        "export",
+        "e",
+        "Export",
+        "write the map as text, picture (.svg, .png), page (.html) or .json",
+        APP,
     ),
     _action("copy_address", "y", "Copy", "copy the cursor's address", APP),
     _action(

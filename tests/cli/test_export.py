@@ -1,6 +1,8 @@
 """``map --export``: each form by its suffix, the same map in each."""
 
 import json
+import struct
+import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -72,7 +74,32 @@ def test_a_page_takes_a_title_for_text() -> None:
     assert "<title>&lt;b&gt;&amp;&lt;/b&gt; · " in page
 
 
-@pytest.mark.parametrize("name", ["map.png", "map.exe", "map.HTML"])
+def test_a_picture_is_png_where_the_extra_is_installed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("resvg_py", reason="the extra `png` is not installed")
+    svg = ET.fromstring(export(capsys, tmp_path / "map.svg"))  # noqa: S314 - our own
+    assert main(["map", "--arch", "riscv", "--export", str(tmp_path / "map.png")]) == 0
+    found = (tmp_path / "map.png").read_bytes()
+    assert found.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", found[16:24]) == (
+        int(svg.attrib["width"]),
+        int(svg.attrib["height"]),
+    )
+
+
+def test_without_the_extra_it_is_said_what_to_install(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "resvg_py", None)
+    assert main(["map", "--export", str(tmp_path / "map.png")]) == 2
+    said = capsys.readouterr().err
+    assert "a PNG needs resvg-py" in said
+    assert "pip install 'execmem-tui[png]'" in said
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["map.jpg", "map.exe", "map.HTML"])
 def test_other_forms_are_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, name: str
 ) -> None:

@@ -17,6 +17,7 @@ from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.view.actions import ACTIONS
+from execmem_tui.view.png import png
 from tests.layouts import make_area, make_layout
 from tests.tui.driving import make_app, press, settle, shown_text
 
@@ -243,6 +244,18 @@ async def test_goto_and_export(tmp_path: Path) -> None:
         await press(pilot, "enter")
         assert "it is not overwritten" in shown_text(app)
         assert len(app.screen_stack) == 2
+
+
+async def test_the_screen_as_a_png_is_taken_without_the_dialog(tmp_path: Path) -> None:
+    pytest.importorskip("resvg_py", reason="the extra `png` is not installed")
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        before = png(app.export_screenshot())
+        await press(pilot, "e")
+        app.screen.query_one(Input).value = str(tmp_path / "map.png")
+        await press(pilot, "enter")
+        assert len(app.screen_stack) == 1
+        assert (tmp_path / "map.png").read_bytes() == before
 
 
 async def test_playing_moves_through_the_events() -> None:

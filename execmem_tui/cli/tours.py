@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Sequence
 
-from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.model.documents import Added, Count, document
 from execmem_tui.view.ranges_table import columns
 
@@ -40,9 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """List them."""
-    from execmem_tui.tours.reader import library, open_tour
+    from execmem_tui.tours.reader import shipped_tours
 
-    found = [open_tour(name) for name in library()]
+    found = shipped_tours()
     if args.json:
         rows = [
             TourDocument(
@@ -59,4 +59,5 @@ def run(args: argparse.Namespace) -> int:
         return 0
     table = [(tour.name, str(len(tour.stops)), f"{tour.minutes} min", tour.title) for tour in found]
     write_lines(columns(table, ("NAME", "STOPS", "TIME", "WHAT"), "<>><"))
+    talk(f"Begin with the first: execmem-tui tour {found[0].name}")
     return 0

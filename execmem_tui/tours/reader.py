@@ -20,7 +20,7 @@ from execmem_tui.tours.acts import acts
 from execmem_tui.tours.look import looks
 from execmem_tui.tours.tour import Belief, Stop, Tour
 
-_HEADER: Final = ("title", "text", "source", "open", *KERNEL_KEYS, "stops")
+_HEADER: Final = ("title", "text", "source", "order", "open", *KERNEL_KEYS, "stops")
 _STEPS: Final = ("do", "solution", "guess")
 HINTS: Final = 3
 """Steps from a nudge to the answer."""
@@ -59,6 +59,13 @@ _KEYS: Final = (*_READERS, "boot", *_STEPS, "wrong", "hints")
 def library() -> dict[str, Traversable]:
     """Return the shipped tours by name, sorted."""
     return shipped_files(files("execmem_tui.tours"))
+
+
+def shipped_tours() -> list[Tour]:
+    """Return the shipped tours as a newcomer takes them: what explains most first."""
+    tours = [open_tour(name) for name in library()]
+    last = len(tours) + 1
+    return sorted(tours, key=lambda tour: (tour.order or last, tour.name))
 
 
 def open_tour(name: str) -> Tour:
@@ -107,6 +114,7 @@ class _TourReader(Reader):
             source=self.read(table, "source", values.caption, ()),
             settings=settings,
             open=self.read(table, "open", values.names, ()) if "open" in table else (),
+            order=self.read(table, "order", values.integer, ()) if "order" in table else None,
             stops=tuple(self._stop(stop, at, settings) for at, stop in enumerate(stops)),
         )
 

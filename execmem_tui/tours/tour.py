@@ -114,6 +114,8 @@ class Tour:
     open: tuple[str, ...] = ()
     """What it opens instead: paths, as on the command line."""
     stops: tuple[Stop, ...]
+    order: int | None = None
+    """Place in the list, from 1: what a newcomer takes first. None: behind those that have one."""
 
     @property
     def seconds(self) -> int:

@@ -65,17 +65,18 @@ class TourActions:
         if self._run is not None:
             self._help()
             return
-        from execmem_tui.tours.reader import library, open_tour
+        from execmem_tui.tours.reader import shipped_tours
         from execmem_tui.tui.screens.chooser import Chooser
-        from execmem_tui.view.tour_card import entries
+        from execmem_tui.view.tour_card import entries, first_left
 
-        tours = [open_tour(name) for name in library()]
+        tours = shipped_tours()
         reached = self.progress.all()
         self._stage.ask(
             Chooser(
-                "Take a tour",
+                "Take a tour: in this order, if all is new to you",
                 entries(tours, reached),
                 lambda index: self.begin(tours[index].name),
+                begin=first_left([tour.name for tour in tours], reached),
             )
         )
 
@@ -152,7 +153,7 @@ class TourActions:
         tour = self._run.tour
         self.progress.keep(tour.name, Reached(stop=0, done=True))
         self.leave()
-        self._stage.say(f"that was the tour: {tour.title}")
+        self._stage.say(f"that was the tour: {tour.title} · t takes the next one")
 
     def _help(self) -> None:
         run = self._run

@@ -29,6 +29,12 @@ class Card:
     """The newest hint, or ""."""
 
 
+def first_left(names: Sequence[str], reached: "Mapping[str, Reached]") -> int:
+    """Return the index of the first tour that was not taken to its end; 0 where all were."""
+    left = (at for at, name in enumerate(names) if name not in reached or not reached[name].done)
+    return next(left, 0)
+
+
 def entries(tours: "Sequence[Tour]", reached: "Mapping[str, Reached]") -> list[Entry]:
     """Return tours as a list to choose from: name, time, how far each was taken, title."""
     found = []

@@ -6,7 +6,7 @@ from execmem_tui.model.units import format_size
 from execmem_tui.scenarios.steps import Bpf
 from execmem_tui.sources.simulation import Simulation
 from execmem_tui.tours.guess import SENTENCES
-from execmem_tui.tours.reader import library, open_tour
+from execmem_tui.tours.reader import library, open_tour, shipped_tours
 from execmem_tui.tours.run import TourRun
 from execmem_tui.tours.tour import Belief, StopKind
 from execmem_tui.view.actions import ACTIONS
@@ -19,6 +19,37 @@ SENTENCES_A_STOP = 4
 
 def test_there_are_ten_tours_and_more() -> None:
     assert len(NAMES) >= 10
+
+
+NEWCOMER = {
+    "who asks": "the module loader, kprobes, ftrace and the BPF compiler",
+    "near on arm64": "128M forward and 128M back",
+    "and far": "32-bit offsets from where they stand (PREL32), 2G to each side",
+    "near is full": "searched the near window a second time, and only then took the far window",
+    "a far call": "three instructions, 12 bytes",
+    "halved": "half of the 4 GiB that two sides make, for the same reason of two modules at the ends",
+    "which hole": "the lowest hole that fits",
+    "guard page": "behind every area lies a guard page, mapped to nothing",
+    "and the count": "a request of 64K needs a hole of 68K",
+    "fragmented": "no hole of 8M: that is fragmented",
+    "exhausted": "less is free than the request needs, guard page included",
+    "lazy": "freed is not free at once: a CPU may still have the old translation in its TLB",
+    "purge": "until a purge flushes for all of them together",
+    "ROX cache": "read-only and executable from the start, and cuts the text of modules",
+    "and its price": "a block's rest lies idle, and one small tenant keeps all its 2 MiB",
+}
+
+
+def test_the_first_two_tours_answer_what_a_newcomer_asks() -> None:
+    first, second, *_ = shipped_tours()
+    assert (first.name, second.name) == ("what-is-execmem", "windows")
+    said = " ".join(" ".join(stop.say.split()) for stop in (*first.stops, *second.stops))
+    assert [question for question, answer in NEWCOMER.items() if answer not in said] == []
+    assert "take the tour windows next" in first.stops[-1].say
+
+
+def test_every_shipped_tour_has_a_place_of_its_own_in_the_list() -> None:
+    assert [tour.order for tour in shipped_tours()] == list(range(1, len(NAMES) + 1))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -48,13 +48,13 @@ async def test_a_tour_is_chosen_guessed_and_left(tmp_path: object) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         before = app.source
         await press(pilot, "t")
-        assert "4 min · What execmem is" in shown_text(app)
+        assert "6 min · What execmem is" in shown_text(app)
         await press(pilot, *"what-is", "enter")
         assert app.source is not before
-        assert "1/8" in shown_text(app)
+        assert "1/11" in shown_text(app)
         assert app.main.map.light.lit == ((0xFFFFFFFFC0000000, 0xFFFFFFFFFF000000),)
         assert app.focused is app.main.map, "the card takes no focus"
-        await press(pilot, "enter", "enter")
+        await press(pilot, "enter", "enter", "enter")
         assert "GUESS" in card_of(app)
         run = app.tours.run
         assert run is not None
@@ -70,7 +70,7 @@ async def test_a_tour_is_chosen_guessed_and_left(tmp_path: object) -> None:
         assert app.cursor == run.guessed.took.start  # type: ignore[union-attr]
         await press(pilot, "backspace", "enter")
         assert "GUESS" in card_of(app), "the stop begins anew"
-        await press(pilot, "K")
+        await press(pilot, "K", "enter")
         assert app.pane == 2
         await press(pilot, "c")
         assert len(app.screen_stack) == 2, "dialogs lie above the card"
@@ -125,6 +125,22 @@ async def test_a_tour_goes_on_where_it_was_left_and_ends() -> None:
         await press(pilot, "enter")
         assert "that was the tour" in shown_text(app)
         assert kept["fallback"] == Reached(stop=0, done=True)
+
+
+async def test_after_a_tour_t_points_at_the_next_one() -> None:
+    kept = {"what-is-execmem": Reached(done=True)}
+
+    class Kept(TourProgress):
+        def all(self) -> dict[str, Reached]:
+            return dict(kept)
+
+    app = touring_app(Kept(None))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, "t")
+        assert "in this order, if all is new to you" in shown_text(app)
+        await press(pilot, "enter")
+        assert app.tours.run is not None
+        assert app.tours.run.tour.name == "windows"
 
 
 async def test_another_source_ends_the_tour() -> None:

@@ -47,10 +47,12 @@ class Chooser(Dialog[int]):
         do: Callable[[int], None],
         *,
         hints: str = "↑ ↓ choose · Enter · Esc leaves",
+        begin: int = 0,
         watch: Callable[[int | None], None] | None = None,
     ) -> None:
         super().__init__(title, do, hints)
         self._entries = entries
+        self._begin = begin
         self._found: list[int] = []
         self._search = FuzzySearch()
         self._watch = watch
@@ -65,6 +67,7 @@ class Chooser(Dialog[int]):
         """Show all at first."""
         self.lines.can_focus = False
         self.narrow("")
+        self.lines.highlighted = self._begin
 
     @property
     def lines(self) -> LineList:

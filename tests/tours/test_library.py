@@ -57,6 +57,8 @@ def test_a_tour_keeps_what_is_promised(name: str) -> None:
     tour = open_tour(name)
     assert tour.seconds < MINUTES * 60
     assert all(stop.source for stop in tour.stops), "each fact has its source"
+    assert not any("facts" in stop.source for stop in tour.stops), "and one that others can open"
+    assert all(stop.notes for stop in tour.stops), "and the speaker something to say beside it"
     assert any(stop.kind is StopKind.GUESS for stop in tour.stops)
     known = {action.id for action in ACTIONS} | {"default"}
     for stop in tour.stops:

@@ -35,7 +35,7 @@ NEWCOMER = {
     "exhausted": "less is free than the request needs, guard page included",
     "lazy": "freed is not free at once: a CPU may still have the old translation in its TLB",
     "purge": "until a purge flushes for all of them together",
-    "ROX cache": "read-only and executable from the start, and cuts the text of modules",
+    "ROX cache": "makes them read-only and executable, and cuts the text of modules",
     "and its price": "a block's rest lies idle, and one small tenant keeps all its 2 MiB",
 }
 

@@ -17,6 +17,7 @@ from execmem_tui.arch.boot import Boot, Variant
 from execmem_tui.arch.execmem_init import execmem_init
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.layouts import Derivation, Layout
+from execmem_tui.model.numbers import number
 from execmem_tui.model.rules import canonical, rules_of
 from execmem_tui.model.text import printable
 
@@ -101,12 +102,14 @@ def _mode(kaslr: str) -> tuple[str, int]:
         return "off", 0
     if kaslr in _EXAMPLE:
         return "example", 0
-    try:
-        return "seed", int(kaslr.removeprefix("seed-"), 0)
-    except ValueError:
+    seed = number(kaslr.removeprefix("seed-"))
+    if seed is None:
         raise UnknownLayoutError(
-            f"no draw {printable(kaslr)!r}", hint="off, example, or a number as seed", key="kaslr"
-        ) from None
+            f"no draw {printable(kaslr, 60)!r}",
+            hint="off, example, or a number as seed",
+            key="kaslr",
+        )
+    return "seed", seed
 
 
 def _kaslr_name(variant: Variant, mode: str, seed: int) -> str:

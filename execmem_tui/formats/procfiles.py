@@ -175,7 +175,11 @@ def parse_uname(lines: Lines) -> tuple[str, str] | None:
 
 
 def parse_config(lines: Lines) -> Mapping[str, str]:
-    """Read a kernel configuration: ``CONFIG_X=value``; what is not set is ``n``."""
+    """Read a kernel configuration: ``CONFIG_X=value``; what is not set is ``n``.
+
+    So is what a kernel without modules has no line for (arch/Kconfig: STRICT_MODULE_RWX depends on
+    MODULES); without it x86 has no ROX cache.
+    """
     found: dict[str, str] = {}
     for _, text in lines:
         unset = re.fullmatch(r"# (CONFIG_\w+) is not set", text.strip())
@@ -185,4 +189,6 @@ def parse_config(lines: Lines) -> Mapping[str, str]:
         name, separator, value = text.strip().partition("=")
         if separator and name.startswith("CONFIG_"):
             found[name] = value.strip('"')
+    if found.get("CONFIG_MODULES") == "n":
+        found.setdefault("CONFIG_STRICT_MODULE_RWX", "n")
     return found

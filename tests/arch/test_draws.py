@@ -126,3 +126,10 @@ def test_senseless_choices_are_refused() -> None:
         arch.resolve("x86", kaslr="1", overrides={"offset_pages": 0})
     with pytest.raises(UsageError):
         arch.resolve("arm64", overrides={"_middle": 1})
+
+
+@pytest.mark.parametrize("kaslr", ["0x" + "f" * 4000, "9" * 4400, "-1", "1_0", "seed-", "0b1"])
+def test_a_seed_is_a_number_of_64_bits(kaslr: str) -> None:
+    with pytest.raises(UnknownLayoutError, match="no draw") as caught:
+        arch.resolve("arm64", "7.1", None, kaslr)
+    assert len(str(caught.value)) < 200

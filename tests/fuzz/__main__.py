@@ -27,6 +27,8 @@ from tests.fuzz.cases import CASES, FoundError, quiet_collector
 CPU: Final = 10
 """Seconds of CPU that one input may take."""
 MEMORY: Final = 1 << 30
+_TOLD: Final = 50_000
+"""After so many cases a long run says how many there were."""
 
 
 class HangError(BaseException):
@@ -104,16 +106,24 @@ def fuzz(seed: int, *, cases: int | None = None, seconds: float | None = None) -
     start = time.monotonic()
     counts: Counter[str] = Counter()
     number = 0
-    while (cases is None or number < cases) and (
-        seconds is None or time.monotonic() - start < seconds
-    ):
-        kind, wrong = run_case(seed, number)
-        counts[kind] += 1
-        if wrong:
-            yield f"--seed {seed} --case {number} ({kind})\n{wrong}"
-        number += 1
+    try:
+        while (cases is None or number < cases) and (
+            seconds is None or time.monotonic() - start < seconds
+        ):
+            kind, wrong = run_case(seed, number)
+            counts[kind] += 1
+            number += 1
+            if wrong:
+                yield f"--seed {seed} --case {number - 1} ({kind})\n{wrong}"
+            if number % _TOLD == 0:
+                _tell(counts)
+    finally:  # a long run that is interrupted says how far it came
+        _tell(counts)
+
+
+def _tell(counts: Counter[str]) -> None:
     said = ", ".join(f"{count} {kind}" for kind, count in counts.most_common())
-    sys.stderr.write(f"{number} cases ({said}), {memory() >> 20} MiB at most\n")
+    sys.stderr.write(f"{counts.total()} cases ({said}), {memory() >> 20} MiB at most\n")
 
 
 def main() -> int:

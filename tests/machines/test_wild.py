@@ -2,6 +2,7 @@
 
 import pytest
 
+from execmem_tui.formats.procfiles import parse_config
 from execmem_tui.machines.recognise import machine_name, recognise
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.ranges import ExecmemType, Provenance
@@ -48,6 +49,17 @@ def test_configuration_tells_where_the_banner_does_not() -> None:
 def arm(*starts: int, **facts: object) -> Facts:
     code = {start: "" for start in starts if start < 0xC0000000}
     return Facts(addresses=starts, executable=code, **facts)  # type: ignore[arg-type]
+
+
+def test_a_kernel_without_modules_has_no_rox_cache() -> None:
+    """STRICT_MODULE_RWX depends on MODULES, so such a configuration has no line of it."""
+    version = {"release": "6.18.44", "arch": "x86_64", "addresses": (0xFFFFC90000000000,)}
+    lines = [(1, "CONFIG_X86_64=y"), (2, "# CONFIG_MODULES is not set")]
+    without = recognise(Facts(config=parse_config(lines), **version))  # type: ignore[arg-type]
+    assert without.variant == "x86_64-4level-norox"
+    assert not without.range_of(TEXT).rox_cached
+    with_them = recognise(Facts(config=parse_config(lines[:1]), **version))  # type: ignore[arg-type]
+    assert with_them.range_of(TEXT).rox_cached
 
 
 def test_arm_is_told_by_modules_below_the_kernel() -> None:

@@ -16,6 +16,8 @@ Where the Linux kernel's executable memory goes: modules, kprobes, ftrace and BP
   execmem-tui PATH                     open a capture folder or bundle, a trace, a scenario, or a /proc/vmallocinfo
   execmem-tui live                     follow the running kernel
 """
+_VERSION = (["-V"], ["--version"])
+_NAMED = f"execmem-tui {__version__}"
 _EXIT_CODES = "exit codes: 0 good, 1 a finding, 2 bad usage or unreadable input"
 
 
@@ -37,6 +39,11 @@ def _print_help() -> None:
 def _run(arguments: list[str]) -> int:
     from execmem_tui.cli.commands import APPLICATION, COMMANDS, load, parser_of
 
+    if arguments[:1] in _VERSION:  # argparse would keep to itself that it cannot be written
+        from execmem_tui.cli.output import write_lines
+
+        write_lines([_NAMED])
+        return 0
     name, rest = APPLICATION, arguments
     if arguments and arguments[0] in COMMANDS:
         name, rest = arguments[0], arguments[1:]
@@ -113,11 +120,22 @@ def _tell_unexpected(error: Exception) -> int:
     return EXIT_CODE
 
 
+def _told_version() -> bool:
+    """Print the version without an import; False where that fails, and there is more to be said."""
+    if sys.stdout is None:
+        return False
+    try:
+        sys.stdout.write(_NAMED + "\n")
+        sys.stdout.flush()
+    except OSError:
+        return False
+    return True
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line `argv` (default: sys.argv) and return its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    if arguments[:1] in (["-V"], ["--version"]) and sys.stdout is not None:
-        sys.stdout.write(f"execmem-tui {__version__}\n")
+    if arguments[:1] in _VERSION and _told_version():
         return 0
     if "_ARGCOMPLETE" in os.environ:
         from execmem_tui.cli.completion import complete

@@ -1,5 +1,6 @@
 """Captures: a folder of /proc files, a run of snapshots, a copied /proc tree, a vmallocinfo alone."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -97,7 +98,7 @@ def _capture(
     before: tuple[Area, ...] = ()
     for phase in phases:
         areas = tuple(phase_areas(layout, phase.info, phase.evidence))
-        old, new = set(before), set(areas)
+        old, new = Counter(before), Counter(areas)  # a broken file names an area twice
         message = f"{phase.name}: {len(phase.info.entries)} areas"
         if phase.info.pointers is not Pointers.REAL:
             message += f" ({phase.info.pointers} addresses)"
@@ -106,8 +107,8 @@ def _capture(
             mark=True,
             reset=True,
             hidden=hidden_of(phase.info, phase.evidence, layout.page_size),
-            removed=tuple(area for area in before if area not in new),
-            added=tuple(area for area in areas if area not in old),
+            removed=tuple((old - new).elements()),
+            added=tuple((new - old).elements()),
         )
         history.append([event])
         before = areas

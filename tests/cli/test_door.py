@@ -13,13 +13,13 @@ from execmem_tui.__main__ import end_in_order
 from execmem_tui.cli.main import main
 from execmem_tui.cli.terminal import WIDEST, columns, sane_columns
 
-RANGES = [sys.executable, "-m", "execmem_tui", "ranges", "--arch", "arm64"]
+DOOR = [sys.executable, "-m", "execmem_tui"]
+RANGES = [*DOOR, "ranges", "--arch", "arm64"]
 
 
 def shell(command: str, **more: str) -> subprocess.CompletedProcess[bytes]:
-    words = " ".join(RANGES)
     return subprocess.run(
-        ["sh", "-c", command.format(ranges=words)],
+        ["sh", "-c", command.format(ranges=" ".join(RANGES), door=" ".join(DOOR))],
         capture_output=True,
         check=False,
         env={**os.environ, **more},
@@ -27,9 +27,19 @@ def shell(command: str, **more: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-@pytest.mark.parametrize("arguments", ["", "--json", "--help"])
-def test_a_full_disk_is_said(arguments: str) -> None:
-    done = shell(f"{{ranges}} {arguments} >/dev/full")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "{ranges}",
+        "{ranges} --json",
+        "{ranges} --help",
+        "{door} --version",
+        "{door} -V",
+        "{door} -h",
+    ],
+)
+def test_a_full_disk_is_said(command: str) -> None:
+    done = shell(f"{command} >/dev/full")
     assert (done.returncode, done.stderr) == (
         2,
         b"execmem-tui: standard output: No space left on device\n",
@@ -42,8 +52,9 @@ def test_a_closed_output_is_said_and_a_closed_pipe_is_not() -> None:
     assert done.stderr.startswith(b"execmem-tui: standard output is closed\n")
     done = shell("{ranges} 2>&- <&-")
     assert (done.returncode, done.stdout[:4]) == (0, b"arm6")
-    done = shell("{{ {ranges} --all; echo $? >&2; }} | true")
-    assert done.stderr in (b"0\n", b"")
+    for command in ("{ranges} --all", "{door} --version"):
+        done = shell(f"{{{{ {command}; echo $? >&2; }}}} | true")
+        assert done.stderr in (b"0\n", b"")
 
 
 def test_an_encoding_without_our_signs() -> None:

@@ -147,3 +147,15 @@ def test_unknown_phases_and_empty_folders_are_refused(tmp_path: Path) -> None:
 )
 def test_section_names_tell_regions(section: str, region: str | None) -> None:
     assert region_of(section) == region
+
+
+def test_an_area_named_twice_comes_and_goes_as_often(tmp_path: Path) -> None:
+    """Found by fuzzing: what a phase names twice went twice, though it had come once."""
+    line = "0xc0000000-0xc0011000   69632 load_module+0x14/0x64 pages=16 vmalloc\n"
+    other = "0xc0100000-0xc0102000    8192 ioremap+0x14/0x64 phys=0x10000000 ioremap\n"
+    for phase, text in (("0", line), ("1", line * 2 + other), ("2", other), ("3", line + other)):
+        (tmp_path / phase).mkdir()
+        (tmp_path / phase / "vmallocinfo").write_text(text)
+    history = open_path(str(tmp_path), arch="armhf").history
+    counts = [len(history.seek(step).areas) for step in range(1, 5)]
+    assert counts == [1, 3, 1, 2]

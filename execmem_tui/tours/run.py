@@ -326,6 +326,11 @@ class TourRun:
         return self.question().choices()
 
     @property
+    def offered(self) -> list[Choice]:
+        """Likewise; none where nothing is guessed."""
+        return self.choices() if self.stop.kind is StopKind.GUESS else []
+
+    @property
     def chosen(self) -> int | None:
         """Which of the offered places was pointed at; None: none of them, or nothing yet."""
         address = None if self.guessed is None else self.guessed.address

@@ -545,8 +545,18 @@ class ExecmemApp(App[int]):
     async def on_event(self, event: events.Event) -> None:
         """Hold keys back while the screen or a dialog opens that will want them."""
         top = self.screen_stack[-1] if self.screen_stack else None
-        if not self._typed.holds(event, top):
+        if not self._typed.holds(event, top) and not self._votes(event, top):
             await super().on_event(event)
+
+    def _votes(self, event: events.Event, top: Screen[Any] | None) -> bool:
+        """Give a tour the letters of the holes while it asks for one; whether it took the key."""
+        if not isinstance(event, events.Key) or event.is_forwarded or top is not self.main:
+            return False
+        if self.main.focused is not self.main.map:
+            return False
+        with self.guarded():
+            return self.tours.vote(event.key)
+        return True
 
     async def on_overlay_ready(self, message: Overlay.Ready) -> None:
         """Give the dialog the keys that were typed ahead of it."""

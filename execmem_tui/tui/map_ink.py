@@ -11,7 +11,7 @@ from execmem_tui.model.units import format_size
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Axis, Line, MapView
 from execmem_tui.view.legend import Sight, sight_of
-from execmem_tui.view.light import Light, Shine
+from execmem_tui.view.light import CIRCLED, Light, Shine
 from execmem_tui.view.marks import Mark
 from execmem_tui.view.rows import MapColumns, MapRows
 from execmem_tui.view.shown import Extent
@@ -94,7 +94,7 @@ class MapInk:
         return Strip.join([whole, Strip([Segment(mark.value, palette.mark(mark))])])
 
     def _lit(self, strip: Strip, line: Line, axis: Axis, light: Light) -> Strip:
-        """Dim what a tour does not point at; show where its goal will be, and where was guessed."""
+        """Dim what a tour does not point at; show where its goal will be, what can be guessed, and was."""
         palette = self.palette
         for first, stop, shine in light.columns(line, axis.cell, axis.columns):
             if shine is Shine.UNLIT:
@@ -103,6 +103,9 @@ class MapInk:
                 strip = Strip.join([strip.crop(0, first), Strip(dimmed), strip.crop(stop)])
             else:
                 strip = _styled(strip, first, stop, palette.shine(shine))
+        for column, letter in light.signs(line, axis.cell, axis.columns):
+            sign = Segment(letter if palette.letters else CIRCLED[letter], palette.sign)
+            strip = Strip.join([strip.crop(0, column), Strip([sign]), strip.crop(column + 1)])
         return strip
 
     def _with_cursor(self, strip: Strip, line: Line, view: MapView, area: Area | None) -> Strip:

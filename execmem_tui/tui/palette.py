@@ -116,6 +116,14 @@ class Palette:
         ring = shine is Shine.RING
         return Style(color=colour, underline=True, bold=ring, overline=ring)
 
+    @property
+    def sign(self) -> Style:
+        """The letter of a place that can be pointed at."""
+        if self._plain:
+            return Style(bold=True, reverse=True)
+        ground = self._colours["background"].rich_color
+        return Style(color=ground, bgcolor=self._colours["accent"].rich_color, bold=True)
+
     def colour(self, name: str) -> Color:
         """Return the colour of a look."""
         if name in self._colours:

@@ -9,7 +9,7 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated
 from execmem_tui.model.units import Address
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.light import DAYLIGHT, Light
+from execmem_tui.view.light import DAYLIGHT, LETTERS, Light
 from execmem_tui.view.tour_card import Card
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 class Guided(Stage, Protocol):
     """A stage with a card beside the map and a light on it."""
+
+    @property
+    def letters(self) -> bool:
+        """Whether cells show letters: without colour, or where the theme says so."""
 
     def guide(self, card: Card | None, light: Light) -> None:
         """Show the card, or none, and light the map."""
@@ -116,15 +120,37 @@ class TourActions:
         if run is None:
             self._stage.open_fold()
             return
-        if run.stop.kind == "guess" and run.guessed is None:
-            took = run.guess(self._stage.cursor).took
-            self._show()
-            self._stage.look_at(took.start)
+        if self._asks(run):
+            self._point(self._stage.cursor)
             return
         try:
             self._move(more=run.next())
         except UsageError as error:
             self._stage.say(f"{error.title}: t gives a hint, K goes on without", severity="warning")
+
+    @staticmethod
+    def _asks(run: "TourRun") -> bool:
+        return run.stop.kind == "guess" and run.guessed is None
+
+    def vote(self, key: str) -> bool:
+        """Point at the place that carries a letter; False where the key has its own meaning."""
+        run = self._run
+        at = LETTERS.lower().find(key)
+        if run is None or len(key) != 1 or at < 0 or not self._asks(run):
+            return False
+        offered = run.choices()
+        if at < len(offered):
+            self._point(offered[at].start)
+        else:
+            self._stage.say(f"there are {len(offered)} places")
+        return True
+
+    def _point(self, address: Address) -> None:
+        """Commit a guess; then the simulator moves."""
+        assert self._run is not None
+        took = self._run.guess(address).took
+        self._show()
+        self._stage.look_at(took.start)
 
     def action_tour_back(self) -> None:
         """Go back to the stop before."""
@@ -209,15 +235,19 @@ class TourActions:
         from execmem_tui.view.tour_text import card
 
         guessed = run.guessed
-        ring = None if guessed is None else guessed.place
-        self._stage.guide(card(run, self._hint), Light(tuple(run.lit), tuple(run.ghost), ring))
+        light = Light(
+            lit=tuple(run.lit),
+            ghost=tuple(run.ghost),
+            ring=None if guessed is None else guessed.place,
+            letters=tuple((each.start, each.end) for each in run.offered),
+        )
+        self._stage.guide(card(run, self._hint, circled=not self._stage.letters), light)
         self._tell_speaker(run)
 
     def _tell_speaker(self, run: "TourRun") -> None:
         """Tell terminals with notes where we are; they may come at any time."""
         from execmem_tui.tours.podium import Standing
         from execmem_tui.tui.podium import Podium
-        from execmem_tui.view.tour_text import LETTERS
 
         if self._podium is None:
             self._podium = Podium()

@@ -1,13 +1,19 @@
-"""What a tour points at on the map: lit, ringed, or still to come; the rest is dimmed."""
+"""What a tour points at on the map: lit, ringed, lettered, or still to come; the rest is dimmed."""
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from typing import Final
 
 from attrs import frozen
 
 from execmem_tui.model.intervals import Interval, union
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.axis import Line
+
+LETTERS: Final = "ABCD"
+"""Of the places offered at a guess, ascending by address."""
+CIRCLED: Final = dict(zip(LETTERS, "ⓐⓑⓒⓓ", strict=True))
+"""As they are drawn where there is more than black and white."""
 
 
 class Shine(StrEnum):
@@ -28,6 +34,8 @@ class Light:
     """Where a goal will be seen."""
     ring: Interval | None = None
     """Where the listener pointed."""
+    letters: tuple[Interval, ...] = ()
+    """Places one can point at, ascending; the first is A."""
 
     def columns(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, int, Shine]]:
         """Yield (first, stop, how) of the columns of a line that do not look as always.
@@ -51,6 +59,22 @@ class Light:
             yield first, stop, Shine.GHOST
         for first, stop in _columns(self._ring, line, cell, columns):
             yield first, stop, Shine.RING
+
+    def signs(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, str]]:
+        """Yield (column, letter) of the places that begin in a line; no two in one column.
+
+        Args:
+            line: of the axis.
+            cell: bytes of a column.
+            columns: of a line.
+        """
+        free = 0
+        for letter, (start, _) in zip(LETTERS, self.letters, strict=False):
+            if line.start <= start < line.end:
+                column = 0 if line.fold is not None else (start - line.base) // cell
+                column = min(max(column, free), columns - 1)
+                free = column + 1
+                yield column, letter
 
     @property
     def _ring(self) -> tuple[Interval, ...]:

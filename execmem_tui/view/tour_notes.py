@@ -8,7 +8,7 @@ from execmem_tui.model.units import format_size, hex_address
 from execmem_tui.tours.podium import Standing
 from execmem_tui.tours.run import TourRun
 from execmem_tui.tours.tour import Belief, Stop, StopKind, Tour
-from execmem_tui.view.tour_text import LETTERS
+from execmem_tui.view.light import LETTERS
 
 _RULE: Final = "─"
 _DOES: Final = {

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
-from typing import Final
 
 from execmem_tui.model.units import format_size, hex_address
 from execmem_tui.tours.guess import Choice
 from execmem_tui.tours.run import TourRun
 from execmem_tui.tours.tour import Belief, StopKind, Tour
+from execmem_tui.view.light import CIRCLED, LETTERS
 from execmem_tui.view.tour_card import Card
 
-LETTERS: Final = "ABCD"
-"""Of the places offered at a guess, ascending by address."""
 
+def card(run: TourRun, hint: str = "", *, circled: bool = True) -> Card:
+    """Return what the card says now.
 
-def card(run: TourRun, hint: str = "") -> Card:
-    """Return what the card says now."""
+    Args:
+        run: the tour.
+        hint: the newest one.
+        circled: letters of places are drawn in circles.
+    """
     tour, stop = run.tour, run.stop
     left = run.minutes_left
     title = f"{tour.title} · {run.index + 1}/{len(tour.stops)} · {left} min left"
@@ -27,13 +30,14 @@ def card(run: TourRun, hint: str = "") -> Card:
         if guessed.belief not in (None, Belief.RIGHT):
             text = f"Not there. {text}"
         return Card(title=title, text=text, task="", hint="")
-    return Card(title=title, text=stop.say, task=_task(run), hint="" if run.done else hint)
+    task = _task(run, circled=circled)
+    return Card(title=title, text=stop.say, task=task, hint="" if run.done else hint)
 
 
-def _task(run: TourRun) -> str:
+def _task(run: TourRun, *, circled: bool) -> str:
     stop = run.stop
     if stop.kind is StopKind.GUESS:
-        return "GUESS: put the cursor on the hole, then Enter."
+        return f"GUESS: press a letter, or put the cursor on the hole, then Enter.\n{_offered(run, circled=circled)}"
     if stop.kind is StopKind.OBSERVE:
         return ""
     if run.shown:
@@ -44,6 +48,16 @@ def _task(run: TourRun) -> str:
         return f"√ GOAL reached with {moves}{par}."
     goal = ", ".join(each.text for each in stop.goal)
     return f"GOAL: {goal}" + (f" · {moves} so far" if run.moves else "")
+
+
+def _offered(run: TourRun, *, circled: bool) -> str:
+    """Return the places by their letters: some lie out of sight."""
+    bits = run.source.history.layout.word_bits
+    found = []
+    for letter, each in zip(LETTERS, run.choices(), strict=False):
+        where, size = hex_address(each.start, bits), format_size(each.end - each.start)
+        found.append(f"{CIRCLED[letter] if circled else letter} {size} at {where}")
+    return " · ".join(found)
 
 
 def _choice(letter: str, each: Choice, bits: int) -> str:

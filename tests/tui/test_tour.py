@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from execmem_tui.sources.simulation import open_simulation
+from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tours.podium import Standing, meeting_point, standing
 from execmem_tui.tours.progress import Reached, TourProgress
 from execmem_tui.tui.app import ExecmemApp
@@ -80,6 +80,58 @@ async def test_a_tour_is_chosen_guessed_and_left(tmp_path: object) -> None:
         assert not app.main.map.light.lit
         await press(pilot, "backspace")
         assert app.tours.run is None
+
+
+async def test_a_letter_is_the_vote_of_the_hall() -> None:
+    app = touring_app(TourProgress(None))
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        app.tours.begin("holes")
+        await press(pilot, "K", "K")
+        run = app.tours.run
+        assert run is not None
+        offered = run.choices()
+        assert [each.belief for each in offered] == ["too_small", "right", "largest"]
+        screen = shown_text(app)
+        assert all(screen.count(sign) == 2 for sign in "ⓐⓑⓒ"), "on the map and in the card"
+        assert "ⓑ 13.7M at bf046000" in screen
+        await press(pilot, "d")
+        assert "there are 3 places" in shown_text(app)
+        assert run.guessed is None
+        assert isinstance(app.source, Simulation)
+        before = app.source.commands
+        await press(pilot, "a")
+        assert app.source.commands == before + 1, "nothing but the request was made"
+        assert "Not there. The hole has 68K" in card_of(app)
+        ring = app.main.map.light.ring
+        assert ring is not None
+        assert ring[0] == offered[0].start
+        assert app.cursor == offered[1].start
+        assert "ⓐ" in shown_text(app), "the letters stay, to be talked about"
+        await press(pilot, "a")
+        assert app.source.commands == before + 2, "and a has its own meaning again"
+
+
+async def test_a_letter_in_a_dialog_or_list_is_no_vote() -> None:
+    app = touring_app(TourProgress(None))
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.tours.begin("holes")
+        await press(pilot, "K", "K")
+        run = app.tours.run
+        assert run is not None
+        await press(pilot, "slash", "a", "escape", "L", "a")
+        assert run.guessed is None
+
+
+async def test_without_colour_letters_have_no_circles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = touring_app(TourProgress(None))
+    async with app.run_test(size=(100, 30)) as pilot:
+        app.tours.begin("holes")
+        await press(pilot, "K", "K")
+        screen = shown_text(app)
+        assert not set("ⓐⓑⓒ") & set(screen)
+        assert "B 13.7M at bf046000" in screen
+        assert "bf010000 ||||A" in screen
 
 
 async def test_a_goal_is_told_as_soon_as_it_is_reached() -> None:

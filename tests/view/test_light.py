@@ -49,3 +49,17 @@ def test_a_fold_is_lit_as_a_whole() -> None:
     fold = Line(start=0x1000, end=0x9000, base=0x1000, fold=Kind.FREE)
     assert shines(Light(((0x8000, 0x8100),)), fold) == []
     assert shines(Light(((0x9000, 0x9100),)), fold) == [(0, 16, Shine.UNLIT)]
+
+
+def test_a_letter_stands_where_its_place_begins() -> None:
+    places = ((0x0800, 0x1100), (0x1200, 0x1280), (0x1280, 0x1F00), (0x2000, 0x3000))
+    light = Light(letters=places)
+    assert list(light.signs(ROW, CELL, COLUMNS)) == [(2, "B"), (3, "C")], "none in another's column"
+    last = Light(letters=((0x1F00, 0x1F40), (0x1F40, 0x1F80)))
+    assert [column for column, _ in last.signs(ROW, CELL, COLUMNS)] == [15, 15]
+
+
+def test_the_letters_of_a_fold_are_at_its_beginning() -> None:
+    fold = Line(start=0x1000, end=0x9000, base=0x1000, fold=Kind.FREE)
+    light = Light(letters=((0x3000, 0x4000), (0x6000, 0x7000)))
+    assert list(light.signs(fold, CELL, COLUMNS)) == [(0, "A"), (1, "B")]

@@ -14,10 +14,13 @@ from textual import events
 from textual.app import App
 from textual.binding import BindingType
 from textual.command import Provider
+from textual.dom import DOMNode
 from textual.driver import Driver
+from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 from textual.timer import Timer
+from textual.widget import Widget
 
 from execmem_tui.files.memory import remember, remembered
 from execmem_tui.model.areas import Area
@@ -44,6 +47,7 @@ from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.source_jobs import SourceJobs
 from execmem_tui.tui.stage import Severity
 from execmem_tui.tui.start import Opening, Start
+from execmem_tui.tui.sturdy import make_sturdy
 from execmem_tui.tui.themes import DEFAULT, MapTheme
 from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
 from execmem_tui.tui.touring import TourActions
@@ -476,6 +480,39 @@ class ExecmemApp(App[int]):
             self._moving.follow()
 
     # What goes wrong
+
+    def _register_child(
+        self, parent: DOMNode, child: Widget, before: int | None, after: int | None
+    ) -> None:
+        """Let every widget outlive what breaks in it."""
+        make_sturdy(child, self._handle_exception)
+        super()._register_child(parent, child, before, after)
+
+    def _start_widget(self, parent: Widget, widget: Widget) -> None:
+        """Let scroll bars, which come by another way, outlive the same."""
+        make_sturdy(widget, self._handle_exception)
+        super()._start_widget(parent, widget)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """Outlive what breaks in a handler of ours."""
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:  # noqa: BLE001 - shown
+            self._handle_exception(error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Show what nobody caught and go on; before there is a screen, and while leaving, end as Textual does."""
+        if self._running and not self._exit and self.screen_stack and self.main.ready:
+            self.call_later(self.faults.show_once, error)
+        else:
+            super()._handle_exception(error)
+
+    @property
+    def in_error_sheet(self) -> bool:
+        """Whether a fault is being read."""
+        from execmem_tui.tui.screens.sheets import ErrorSheet
+
+        return isinstance(self.screen, ErrorSheet)
 
     def guarded(self) -> AbstractContextManager[None]:
         """Show what is raised inside, and go on."""

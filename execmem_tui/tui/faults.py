@@ -2,17 +2,45 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from traceback import extract_tb
+from typing import Final, Protocol
+
+from textual.worker import WorkerFailed
 
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.text import printable
 from execmem_tui.tui.stage import Stage
 
+_Place = tuple[str, str, int]
+"""Of a fault: its type, and where it was raised."""
+
+
+class Breakable(Stage, Protocol):
+    """A stage that knows what lies on top of it."""
+
+    @property
+    def in_error_sheet(self) -> bool:
+        """Whether a fault is being read."""
+
+
+def place_of(error: Exception) -> _Place:
+    """Return the type of an error, and the file and line that raised it."""
+    frames = extract_tb(error.__traceback__)
+    last = frames[-1] if frames else None
+    return type(error).__name__, last.filename if last else "", (last.lineno or 0) if last else 0
+
 
 class Faults:
-    """Shows errors on a stage."""
+    """Shows errors on a stage.
 
-    def __init__(self, stage: Stage) -> None:
+    What breaks by itself (a widget that is drawn, a timer, a handler of mouse moves) breaks again
+    and again: each place in the source gets its sheet once. What the user asked for is answered
+    each time.
+    """
+
+    def __init__(self, stage: Breakable) -> None:
         self._stage = stage
+        self._told: set[_Place] = set()
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -30,3 +58,22 @@ class Faults:
         from execmem_tui.tui.screens.sheets import ErrorSheet
 
         self._stage.ask(ErrorSheet(error))
+
+    def show_once(self, error: Exception) -> None:
+        """Show what broke by itself, unless that was told, or another fault is being read."""
+        if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
+            error = error.error
+        place = place_of(error)
+        if place in self._told or self._stage.in_error_sheet:
+            return
+        self._told.add(place)
+        self.show(error)
+
+
+SAYS: Final = "cannot be drawn: "
+"""Before the error, where a widget should be."""
+
+
+def said_in_place(error: Exception) -> str:
+    """Return the line that stands where a widget could not be drawn."""
+    return f"{SAYS}{type(error).__name__}: {printable(str(error), 200)}"

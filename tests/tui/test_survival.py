@@ -175,6 +175,7 @@ async def test_a_scenario_without_end_is_stopped(tmp_path: Path) -> None:
         assert job.join(10)
 
 
+@pytest.mark.breaks
 async def test_a_fault_of_an_action_is_shown_and_life_goes_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -192,6 +193,7 @@ async def test_a_fault_of_an_action_is_shown_and_life_goes_on(
         assert app.shown.snapshot.counters.allocations == 2
 
 
+@pytest.mark.breaks
 async def test_a_fault_of_what_a_dialog_asks_for_is_shown() -> None:
     app = make_app()
 
@@ -209,6 +211,7 @@ async def test_a_fault_of_what_a_dialog_asks_for_is_shown() -> None:
         assert len(app.screen_stack) == 1
 
 
+@pytest.mark.breaks
 async def test_a_fault_of_a_job_is_shown() -> None:
     app = make_app()
 

@@ -83,6 +83,8 @@ LENS_LOOKS: dict[str, Look] = {
 """What lenses other than the kinds show."""
 
 FREE = "free"
+UNSEEN = "not seen"
+"""What free is called where areas are hidden: what nobody showed is not known to be free."""
 FORBIDDEN = "forbidden"
 GUARD = "guard"
 FALLBACK = "fallback"

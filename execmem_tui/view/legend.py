@@ -15,6 +15,7 @@ from execmem_tui.view.kinds import (
     GUARD,
     LENS_LOOKS,
     LOOKS,
+    UNSEEN,
     Look,
     look,
 )
@@ -36,9 +37,11 @@ class Sight:
     looks: frozenset[str] = frozenset()
     free: frozenset[Verdict | None] = frozenset()
     """How free space that is in sight is reached."""
+    unseen: bool = False
+    """Areas are hidden: what looks free may be taken, and is not called so."""
 
     def __or__(self, other: "Sight") -> "Sight":
-        return Sight(self.looks | other.looks, self.free | other.free)
+        return Sight(self.looks | other.looks, self.free | other.free, self.unseen or other.unseen)
 
 
 def sight_of(pieces: Iterable[Piece]) -> Sight:
@@ -61,7 +64,7 @@ def legend(sight: Sight, width: int) -> list[Piece]:
     seen = [look(name) for name in _ORDER if name in sight.looks]
     verdicts = [verdict for verdict in _FREE if verdict in sight.free]
     for short in (False, True):
-        entries = [*_entries(seen, short=short), *_free_entries(verdicts)]
+        entries = [*_entries(seen, short=short), *_free_entries(verdicts, unseen=sight.unseen)]
         if sum(map(width_of, entries)) <= width:
             break
     while entries and sum(map(width_of, entries)) > width:
@@ -86,10 +89,15 @@ def _entries(looks: list[Look], *, short: bool) -> list[list[Piece]]:
     return entries
 
 
-def _free_entries(verdicts: list[Verdict | None]) -> list[list[Piece]]:
+def _free_entries(verdicts: list[Verdict | None], *, unseen: bool) -> list[list[Piece]]:
     if not verdicts:
         return []
-    head: list[list[Piece]] = [] if verdicts == [None] else [[Word("free: ", Tone.MUTED)]]
+    free = UNSEEN if unseen else _FREE[None]
+    head: list[list[Piece]] = [] if verdicts == [None] else [[Word(f"{free}: ", Tone.MUTED)]]
     return head + [
-        [Run(Cell(FREE, 0, reach=verdict), 2), Word(f" {_FREE[verdict]}  ")] for verdict in verdicts
+        [
+            Run(Cell(FREE, 0, reach=verdict), 2),
+            Word(f" {free if verdict is None else _FREE[verdict]}  "),
+        ]
+        for verdict in verdicts
     ]

@@ -233,7 +233,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         self._mark()
         rows, ink = self._rows, self._ink
         if rows is not None and ink is not None:
-            sight = Sight()
+            sight = Sight(unseen=bool(shown.snapshot.hidden))
             for line in self._lines:
                 sight |= ink.row(line, view.axis, rows)[1]
             if sight != self._sight:

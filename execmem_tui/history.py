@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter, itemgetter
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Areas, AreaShelf
 from execmem_tui.model.events import Event, Noted
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.units import Address
 

@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Bytes, format_size
 
 _LINE: Final = re.compile(r"\b(\d{1,9}) pages in range for (non-PLT|PLT) usage")

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.permissions import tells_of_permissions, writable_code
 from execmem_tui.analysis.reach import call_reach
@@ -15,6 +13,7 @@ from execmem_tui.analysis.why import in_the_way
 from execmem_tui.history import History
 from execmem_tui.model.areas import ROX_OWNER, Area, AreaState
 from execmem_tui.model.ranges import ExecmemType, Provenance, Window
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import KIB, MIB, Address, Bytes, format_size
 

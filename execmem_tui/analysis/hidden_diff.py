@@ -9,10 +9,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.hidden import Hidden
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Bytes
 

@@ -6,13 +6,12 @@ from heapq import nlargest
 from itertools import accumulate
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.meters import Meter, meters_of
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 

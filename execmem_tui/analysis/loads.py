@@ -4,8 +4,6 @@ from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Final
 
-from attrs import define, field, frozen
-
 from execmem_tui.analysis.verify_documents import LoaderMissDocument
 from execmem_tui.consumers.catalogue import Module
 from execmem_tui.consumers.load_sequence import (
@@ -18,6 +16,7 @@ from execmem_tui.consumers.load_sequence import (
     page_array,
 )
 from execmem_tui.formats.trace import Alloc
+from execmem_tui.model.records import define, field, frozen
 
 
 class Step(StrEnum):

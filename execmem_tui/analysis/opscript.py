@@ -9,8 +9,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import frozen
-
 from execmem_tui.analysis.layout_documents import (
     rules_document,
 )
@@ -26,6 +24,7 @@ from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.documents import plain
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import Rules, rules_of
 
 _T = TypeVar("_T")

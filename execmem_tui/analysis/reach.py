@@ -6,13 +6,12 @@ Windows around an origin, verdicts for pairs and for everything on a map, room l
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Reach, Verdict
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 

@@ -2,10 +2,9 @@
 
 from enum import StrEnum
 
-from attrs import frozen
-
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 

@@ -15,9 +15,8 @@ from functools import partial
 from heapq import heappop, heappush
 from typing import Final
 
-from attrs import define, frozen
-
 from execmem_tui.mm.rox_cache import RoxCache
+from execmem_tui.model.records import define, frozen
 
 TEXT_BASE: Final = "ROX text base"
 BLOCK: Final = "ROX block"

@@ -7,8 +7,6 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
-
 from execmem_tui.analysis.layout_documents import rules_document
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_setup import loader_check
@@ -24,6 +22,7 @@ from execmem_tui.bundles.trace_run import TraceRun, read_trace_run
 from execmem_tui.files.trace_events import read_events
 from execmem_tui.formats.trace import Event
 from execmem_tui.model.documents import plain
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import rules_told
 from execmem_tui.replay.model import Replay, make_replay
 from execmem_tui.replay.results import Miss, Place, ReplayResults

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.analysis.holes import HoleIndex, meters
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 

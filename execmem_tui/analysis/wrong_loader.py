@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.analysis.loader import LoaderCheck
 from execmem_tui.analysis.loader_setup import loader_check
 from execmem_tui.analysis.loads import LoaderRules, Step
@@ -15,6 +13,7 @@ from execmem_tui.formats.trace import TraceLine
 from execmem_tui.mm.journal import Journal
 from execmem_tui.mm.rbtree import Link
 from execmem_tui.mm.rox_cache import RoxCache
+from execmem_tui.model.records import frozen
 
 
 @frozen(kw_only=True)

@@ -1,14 +1,17 @@
 """One boot being computed: its inputs, its macros and symbols, and how each came to be."""
 
 from collections.abc import Mapping
-from random import Random
-
-from attrs import define, field, frozen
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Derivation
+from execmem_tui.model.records import define, field, frozen
 from execmem_tui.model.rules import MODELS, Rules
 from execmem_tui.model.units import Address, Bytes
+
+if TYPE_CHECKING:
+    from random import Random
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -51,7 +54,7 @@ class Given:
     flags: tuple[str, ...] = ()
 
 
-@define
+@define(slots=False)
 class Boot:
     """The state of one computation.
 
@@ -63,13 +66,21 @@ class Boot:
     kernel: str
     kaslr: str
     """``off``, ``example`` or ``seed``."""
-    random: Random
+    seed: str
+    """Of what is random in it."""
     overrides: Mapping[str, int]
     symbols: dict[str, Address] = field(factory=dict)
     macros: dict[str, int] = field(factory=dict)
     steps: list[tuple[str, int, str, str]] = field(factory=list)
     used: set[str] = field(factory=set)
     notes: list[str] = field(factory=list)
+
+    @cached_property
+    def random(self) -> "Random":
+        """What this boot draws from."""
+        from random import Random  # few boots draw
+
+        return Random(self.seed)
 
     @property
     def drawn(self) -> bool:

@@ -7,10 +7,9 @@ execmem_alloc() for a type, and one hook, execmem_arch_setup(), says where that 
 
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.capability import Capability, FtraceMemory
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import JitMemory, Rules, Writable
 
 _MODULE_ALLOC: Final = "kernel/module/main.c: module_alloc (weak): the vmalloc area"

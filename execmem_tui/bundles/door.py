@@ -12,13 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Final
 
-from attrs import frozen
-
 from execmem_tui.files.packed import MAX_UNPACKED, read_blocks
 from execmem_tui.files.private import private_folder
 from execmem_tui.files.regular import open_file
 from execmem_tui.formats.pasted import Kind, Pasted, sort_pasted
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.records import frozen
 
 STDIN: Final = "-"
 _STDIN_NAMES: Final = (STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")

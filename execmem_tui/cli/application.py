@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
@@ -11,12 +10,12 @@ from execmem_tui import __version__
 from execmem_tui.cli.commands import COMMANDS
 from execmem_tui.cli.config import Config, user_config
 from execmem_tui.cli.output import talk
-from execmem_tui.cli.source_options import DEFAULT_ARCH, add_source_arguments, open_source
+from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
 
 if TYPE_CHECKING:
-    from execmem_tui.sources.base import Progress, Source
+    from execmem_tui.sources.base import Source
     from execmem_tui.tui.run import Start
 
 HELP = "the application"
@@ -150,10 +149,11 @@ def _run_screen(args: argparse.Namespace, config: Config) -> int:
             words += (name, value) if value is not None else ()
         opener = read_path(args.source, phase=args.phase, arch=args.arch, follow=True)
         opening = Opening(printable(" ".join(args.source)), opener, words)
-    elif args.empty:
-        return run_app(open_source(args), theme=theme, keymap=config.keys, start=start)
     else:
-        opening = Opening(f"a booted {args.arch or DEFAULT_ARCH}", _boot(args), ())
+        # Booted before the first paint: a second one, of the same screen with nothing on it, and a
+        # thread between the two would take as long as the boot.
+        source = open_source(args, booted=not args.empty)
+        return run_app(source, theme=theme, keymap=config.keys, start=start)
     return run_opening(opening, theme=theme, keymap=config.keys, start=start)
 
 
@@ -216,13 +216,6 @@ def _demonstrated(name: str) -> "tuple[Source, Start | None]":
         play.history.seek(0)
         return play, None
     return TourRun(open_tour(name)).source, Start(tour=name)
-
-
-def _boot(args: argparse.Namespace) -> "Iterator[Progress]":
-    """Simulate what the command line names until it has booted: after the first paint, off the event loop."""
-    from execmem_tui.sources.base import Progress
-
-    yield Progress(fraction=1.0, source=open_source(args, booted=True))
 
 
 def _fill_in(args: argparse.Namespace, config: Config) -> None:

@@ -1,7 +1,7 @@
 """The commands by name, and their modules.
 
 A command is one module of this package with ``HELP`` (one line), ``add_arguments(parser)``,
-``run(args)`` (the exit code) and ``DOCUMENTS`` (the attrs classes of its JSON), and one name in
+``run(args)`` (the exit code) and ``DOCUMENTS`` (the classes of its JSON), and one name in
 ``COMMANDS``. Help, completion, the man page and the schemas find it there.
 """
 

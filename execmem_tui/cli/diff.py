@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from attrs import asdict
-
 from execmem_tui.analysis.diff import Basis, Pair, SourceDifference, compare
 from execmem_tui.analysis.documents import AreaDocument, area_document, area_keys
 from execmem_tui.cli.output import write_json, write_lines
@@ -17,6 +15,7 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.documents import Added, Count, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.records import asdict
 from execmem_tui.model.units import Bytes, format_size, hex_address
 
 if TYPE_CHECKING:

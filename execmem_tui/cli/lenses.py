@@ -77,9 +77,8 @@ def _margin(window: tuple[Address, Address], target: Address) -> str:
 
 def print_proposed(layout: Layout, *, as_json: bool) -> int:
     """Print the proposed classes, who would ask for which, and the same workload under both lenses."""
-    from attrs import asdict
-
     from execmem_tui.analysis.placement_classes import LABEL, asked, class_ranges, side_by_side
+    from execmem_tui.model.records import asdict
 
     ranges, wishes, placements = class_ranges(layout), asked(layout), side_by_side(layout)
     if as_json:
@@ -141,9 +140,8 @@ def print_dmesg(name: str, *, as_json: bool) -> int:
     Raises:
         InputError: they are not in it.
     """
-    from attrs import asdict
-
     from execmem_tui.analysis.bootlines import decode
+    from execmem_tui.model.records import asdict
 
     found = decode(text for _, text in read_lines(Path(name)))
     if found is None:

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from attrs import asdict
-
 from execmem_tui.analysis.documents import (
     AreaDocument,
     CountersDocument,
@@ -21,6 +19,7 @@ from execmem_tui.analysis.layout_documents import (
 )
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.documents import ABSENT, Absent, Added, Count, TypeName, document
+from execmem_tui.model.records import asdict
 from execmem_tui.model.snapshots import Snapshot
 
 

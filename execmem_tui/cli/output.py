@@ -3,7 +3,6 @@
 import codecs
 import contextlib
 import io
-import json
 import os
 import sys
 from collections.abc import Iterable
@@ -33,6 +32,8 @@ def write_json(document: object) -> None:
 
 def json_text(document: object) -> str:
     """Return one document as text, ``schema`` first."""
+    import json  # most answers are text
+
     whole = {"schema": SCHEMA_VERSION, **plain(document)}
     return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
 

@@ -4,11 +4,24 @@ import argparse
 from typing import Any, NoReturn
 
 from execmem_tui.cli.output import write_lines
+from execmem_tui.cli.terminal import columns
 from execmem_tui.model.text import printable
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Knows the width without `shutil`: argparse makes a formatter for every argument that is added."""
+
+    def __init__(self, prog: str, *args: Any, **options: Any) -> None:
+        if len(args) < 3:
+            options.setdefault("width", columns(usual=80) - 2)
+        super().__init__(prog, *args, **options)
 
 
 class Parser(argparse.ArgumentParser):
     """A parser whose complaints quote nothing that a terminal could act on."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**({"formatter_class": _Formatter} | options))
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the complaint, and exit with 2."""

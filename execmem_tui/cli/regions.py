@@ -7,13 +7,12 @@ Since 6.4 a module is up to seven areas (commit ac3b43283923), and the address a
 import argparse
 from collections.abc import Iterator, Sequence
 
-from attrs import frozen
-
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.documents import Count, Hex, document
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes, hex_address
 

@@ -8,13 +8,12 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-from attrs import asdict
-
 from execmem_tui.analysis.documents import CountersDocument, MeterDocument
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.model.documents import ABSENT, Absent, Added, Keywords, Scalar, TypeName, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.numbers import decimal
+from execmem_tui.model.records import asdict
 from execmem_tui.model.work import RUN_LIMIT, SWEEP_LIMIT
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """How wide a picture may be."""
 
-import shutil
+import os
+import sys
 from collections.abc import MutableMapping
 from typing import Final
 
@@ -19,7 +20,24 @@ def sane_columns(environment: MutableMapping[str, str]) -> None:
             del environment[name]
 
 
+def _told(usual: int) -> int:
+    """Return the columns that the environment or the terminal tells, as `shutil.get_terminal_size` does.
+
+    That one's import takes longer than `ranges` needs to compute: three packers' modules.
+    """
+    try:
+        told = int(os.environ.get("COLUMNS", "0"))
+    except ValueError:
+        told = 0
+    if told > 0:
+        return told
+    try:
+        return (sys.__stdout__ and os.get_terminal_size(sys.__stdout__.fileno()).columns) or usual
+    except (ValueError, OSError):  # closed, no terminal
+        return usual
+
+
 def columns(asked: int | None = None, usual: int = 100) -> int:
     """Return the columns to use: those asked for, else the terminal's, else `usual`; 1 to `WIDEST`."""
-    wide = shutil.get_terminal_size((usual, 40)).columns if asked is None else asked
+    wide = _told(usual) if asked is None else asked
     return max(1, min(wide, WIDEST))

@@ -3,13 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.modules import LoadOutcome
 from execmem_tui.model.areas import Area, Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Bytes
 
 PROGRAM_SIZE: Final[Bytes] = 1024

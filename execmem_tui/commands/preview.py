@@ -1,11 +1,10 @@
 """Where something would lie: a clone of the kernel does it, and is thrown away."""
 
-from attrs import frozen
-
 from execmem_tui.commands.by_hand import Command
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Allocated, Failed, Freed
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, format_size
 
 

@@ -6,8 +6,6 @@ Records in, events with whole areas out.
 from collections.abc import Iterable, Iterator
 from typing import Self
 
-from attrs import define, evolve
-
 from execmem_tui.consumers.observers import Observer, Request
 from execmem_tui.mm.journal import (
     AllocVmapArea,
@@ -36,6 +34,7 @@ from execmem_tui.model.events import (
 )
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.records import define, evolve
 from execmem_tui.model.units import Address, Bytes, format_size
 
 
@@ -97,7 +96,8 @@ class Ledger(Observer):
         A purge that moved nothing is left out unless it was asked for.
         """
         records, self.records = self.records, []
-        self.events += self.book(records, request, quiet=quiet)
+        if records or (request is not None and request.result is None):
+            self.events += self.book(records, request, quiet=quiet)
 
     def occupied(self, area: Area) -> None:
         """Put another user's area on the map."""

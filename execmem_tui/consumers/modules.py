@@ -9,8 +9,6 @@ from collections.abc import Generator, Mapping
 from enum import StrEnum
 from typing import Final
 
-from attrs import define, evolve, field, frozen
-
 from execmem_tui.consumers.catalogue import REGIONS, Catalogue, Module
 from execmem_tui.consumers.load_sequence import (
     HOTPATCH,
@@ -25,6 +23,7 @@ from execmem_tui.consumers.load_sequence import (
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import define, evolve, field, frozen
 from execmem_tui.model.rules import Writable
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from typing import Self
 
-from attrs import frozen
-
 from execmem_tui.mm.journal import Record
 from execmem_tui.model.areas import Area, Part
 from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
-from attrs import frozen
-
 from execmem_tui.files.packed import unpacked
 from execmem_tui.files.regular import named, open_file
 from execmem_tui.files.unpack import UnpackError
 from execmem_tui.model.errors import InputError, UnknownLayoutError
 from execmem_tui.model.numbers import hexadecimal
+from execmem_tui.model.records import frozen
 from execmem_tui.model.versions import parse_version
 
 FORMAT: Final = "vmalloc-vectors/1"

@@ -8,9 +8,8 @@ it searches pax records in quadratic time (3.11) and believes any size that a he
 from collections.abc import Iterator
 from typing import IO, Final
 
-from attrs import define, frozen
-
 from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.model.records import define, frozen
 
 BLOCK: Final = 512
 MAX_HEADER: Final = 8 << 10

@@ -1,6 +1,5 @@
 """Where the user's own files lie, and the shipped themes."""
 
-from importlib.resources import files
 from pathlib import Path
 
 
@@ -20,5 +19,5 @@ def theme_root() -> Path:
 
     Inside the package in a wheel, at the top of a checkout.
     """
-    inside = Path(str(files("execmem_tui"))) / "themes"
+    inside = Path(__file__).parents[1] / "themes"
     return inside if inside.is_dir() else Path(__file__).resolve().parents[2] / "themes"

@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.formats.procfiles import parse_version
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, format_size
 

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
-from attrs import evolve, frozen
-
+from execmem_tui.model.records import evolve, frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 

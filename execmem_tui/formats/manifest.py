@@ -5,8 +5,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from attrs import frozen
-
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.documents import (
     ABSENT,
@@ -21,6 +19,7 @@ from execmem_tui.model.documents import (
 )
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.ranges import ExecmemType, Provenance
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 

@@ -1,13 +1,12 @@
 """The pages of the manual, Markdown files beside this one."""
 
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
 
-def _files() -> dict[str, Traversable]:
+def _files() -> dict[str, Path]:
     found = {
         entry.name.removesuffix(".md"): entry
-        for entry in files(__name__).iterdir()
+        for entry in Path(__file__).parent.iterdir()
         if entry.name.endswith(".md")
     }
     return dict(sorted(found.items()))

@@ -11,12 +11,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, Final
 
-from attrs import frozen
-
 from execmem_tui.files.regular import open_file
 from execmem_tui.kernel.reasons import why_refused
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 

@@ -3,14 +3,13 @@
 import re
 from collections.abc import Iterable
 
-from attrs import frozen
-
 from execmem_tui.arch import architecture, architectures, find, resolve
 from execmem_tui.formats.procfiles import parse_version
 from execmem_tui.machines.recognise import machine_name
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 

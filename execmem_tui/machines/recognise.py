@@ -7,8 +7,6 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import evolve
-
 from execmem_tui.arch import architecture, architectures, find, resolve
 from execmem_tui.arch.base import Architecture
 from execmem_tui.arch.boot import Variant
@@ -18,6 +16,7 @@ from execmem_tui.model.errors import UnknownLayoutError, UsageError
 from execmem_tui.model.facts import SYMBOLS, Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
+from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address
 
 _BUILDER: Final = re.compile(r"\([^()\s@]*@[^()\s]*\)")

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping
 
-from attrs import frozen
-
 from execmem_tui.mm.journal import Hazard, Journal, RoxAlloc, RoxClean, RoxFree, RoxPopulate
 from execmem_tui.mm.map_ram import MapRam
 from execmem_tui.mm.rox_cache import RoxCache
 from execmem_tui.mm.vm_area import VmAreas
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VmapArea
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import Writable
 
 MODULE_DATA = 4

@@ -5,7 +5,7 @@ One record per trace event, and more where the kernel prints none.
 
 from typing import Protocol
 
-from attrs import frozen
+from execmem_tui.model.records import frozen
 
 
 @frozen

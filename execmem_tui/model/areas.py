@@ -4,9 +4,8 @@ from bisect import bisect_right
 from enum import StrEnum
 from operator import attrgetter, itemgetter
 
-from attrs import field, frozen
-
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.records import field, frozen
 from execmem_tui.model.units import Address, Bytes
 
 _START = attrgetter("start")

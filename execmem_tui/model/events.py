@@ -7,11 +7,10 @@ be undone as well as done.
 
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.areas import Area
 from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, format_size
 
 

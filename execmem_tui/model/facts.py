@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import Rules, rules_told
 from execmem_tui.model.units import Address, Bytes
 

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from attrs import frozen
-
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Bytes
 
 

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from attrs import frozen
-
 from execmem_tui.model.intervals import Interval, union
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 

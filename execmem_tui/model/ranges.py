@@ -2,9 +2,8 @@
 
 from enum import IntEnum, StrEnum
 
-from attrs import frozen
-
 from execmem_tui.model.intervals import Interval
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 

@@ -2,8 +2,7 @@
 
 from enum import StrEnum
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 SEGMENT = 1 << 28

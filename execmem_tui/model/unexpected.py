@@ -8,9 +8,8 @@ import traceback
 from pathlib import Path
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui import __version__
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 
 EXIT_CODE: Final = 70

@@ -4,9 +4,8 @@ import re
 from functools import cache
 from typing import Any, Final
 
-from attrs import frozen
-
 from execmem_tui.model.errors import UnknownLayoutError
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 
 Version = tuple[int, int, int]

@@ -7,10 +7,9 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Final, Generic, TypeVar
 
-from attrs import frozen
-
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
 from execmem_tui.model.areas import Area
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 from execmem_tui.owners.sections import is_init, is_placed, region_of
 
@@ -23,7 +22,7 @@ _NAMED: Final = 3
 _T = TypeVar("_T")
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)  # for what is worked out once
 class Evidence:
     """All that a snapshot says beside vmallocinfo."""
 

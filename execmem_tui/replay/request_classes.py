@@ -2,11 +2,10 @@
 
 from enum import StrEnum
 
-from attrs import define
-
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea
 from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
+from execmem_tui.model.records import define
 from execmem_tui.replay.results import ClassCount, ReplayResults
 
 Asked = tuple[int, int, int, int, bool]

@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios.runner import Outcome, Runner, limited_work
 from execmem_tui.scenarios.scenario import Scenario

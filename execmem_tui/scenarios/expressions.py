@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
-from attrs import frozen
+from execmem_tui.model.records import frozen
 
 Value = int | float | str | bool | None
 """What a name can mean: a count, bytes, an address, a word, true or false, or none."""

@@ -2,16 +2,14 @@
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, Final
-
-from attrs import NOTHING, fields_dict
 
 from execmem_tui.files.regular import open_file, user_path
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import fields
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
 from execmem_tui.scenarios.expressions import Comparison
@@ -54,7 +52,7 @@ _DEFAULTS: Final = {
 }
 
 
-def shipped_files(folder: Traversable) -> dict[str, Traversable]:
+def shipped_files(folder: Path) -> dict[str, Path]:
     """Return the TOML files of a folder of the package by name, sorted."""
     found = {
         entry.name.removesuffix(".toml"): entry
@@ -64,7 +62,7 @@ def shipped_files(folder: Traversable) -> dict[str, Traversable]:
     return dict(sorted(found.items()))
 
 
-def bytes_of(name: str, shipped: Mapping[str, Traversable], kind: str) -> tuple[bytes, str, str]:
+def bytes_of(name: str, shipped: Mapping[str, Path], kind: str) -> tuple[bytes, str, str]:
     """Return the bytes of a file, or of a shipped one by its name; what errors call it; its name.
 
     Args:
@@ -88,9 +86,9 @@ def bytes_of(name: str, shipped: Mapping[str, Traversable], kind: str) -> tuple[
     return shipped[name].read_bytes(), f"{name}.toml", name
 
 
-def library() -> dict[str, Traversable]:
+def library() -> dict[str, Path]:
     """Return the shipped scenario files by name, sorted."""
-    return shipped_files(files("execmem_tui.scenarios") / "library")
+    return shipped_files(Path(__file__).with_name("library"))
 
 
 def open_scenario(name: str) -> Scenario:
@@ -244,7 +242,7 @@ class Reader:
 
     def _knobs(self, table: Mapping[str, Any]) -> Knobs:
         found = self.table(table, "knobs")
-        self.check_keys(found, tuple(fields_dict(Knobs)), ("knobs",))
+        self.check_keys(found, tuple(each.name for each in fields(Knobs)), ("knobs",))
         return Knobs(
             **{
                 name: self.read(found, name, KNOB_READERS.get(name, values.boolean), ("knobs",))
@@ -295,7 +293,7 @@ class Reader:
         for key, entry in keys.items():
             if key in table:
                 fields[key] = self.read(table, key, entry.metadata["read"], where)
-            elif entry.default is NOTHING:
+            elif entry.required:
                 raise self.error((*where, verb), f"{verb}: the key {key!r} is missing")
         if "steps" in fields:
             fields["steps"] = self.steps(fields["steps"], (*where, "steps"))

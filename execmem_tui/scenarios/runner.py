@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
-from attrs import asdict, frozen
-
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.counts import Counts
 from execmem_tui.consumers.kernel import Kernel
@@ -20,6 +18,7 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import asdict, frozen
 from execmem_tui.model.snapshots import Counters
 from execmem_tui.model.text import printable
 from execmem_tui.model.work import MAP_LIMIT, RUN_LIMIT, LimitError, Work

@@ -1,10 +1,8 @@
 """A scenario: settings, steps, and where it is from."""
 
 from collections.abc import Iterator
-from typing import Any
 
-from attrs import fields_dict, frozen
-
+from execmem_tui.model.records import Field, fields, frozen
 from execmem_tui.scenarios.settings import Settings
 from execmem_tui.scenarios.steps import Concurrently, Expect, Repeat, Step
 
@@ -42,6 +40,6 @@ def _flat(steps: tuple[Step, ...]) -> Iterator[Step]:
             yield from _flat(step.steps)
 
 
-def keys_of(step: type[Step]) -> dict[str, Any]:
-    """Return the keys of a verb in a file, and their attrs fields."""
-    return {name: entry for name, entry in fields_dict(step).items() if "read" in entry.metadata}
+def keys_of(step: type[Step]) -> dict[str, Field]:
+    """Return the keys of a verb in a file, and their fields."""
+    return {entry.name: entry for entry in fields(step) if "read" in entry.metadata}

@@ -3,12 +3,11 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from attrs import asdict, evolve, field, fields_dict, frozen
-
 from execmem_tui.arch import resolve
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import EXECMEM_ROX_CACHE, ExecmemRange, ExecmemType
+from execmem_tui.model.records import asdict, evolve, field, fields, frozen
 from execmem_tui.model.rules import JitMemory, Rules, Writable
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
@@ -52,6 +51,9 @@ class Knobs:
     """The deferred frees of init memory run after each load; false: only where a step says so."""
 
 
+_KNOBS: Final = tuple(each.name for each in fields(Knobs))
+
+
 @frozen(kw_only=True)
 class Settings:
     """One kernel to simulate."""
@@ -87,7 +89,7 @@ class Settings:
         plain: dict[str, Any] = {}
         overrides = dict(self.overrides)
         for name, text in changes.items():
-            if name in fields_dict(Knobs):
+            if name in _KNOBS:
                 turned[name] = _knob(name, text)
             elif name in ("cpus", "nodes", "seed"):
                 plain[name] = _integer(name, text)
@@ -99,7 +101,7 @@ class Settings:
         try:
             settings.layout()
         except UsageError as error:
-            knobs = f"knobs: {', '.join(fields_dict(Knobs))}"
+            knobs = f"knobs: {', '.join(_KNOBS)}"
             raise UsageError(
                 error.title, hint=f"{error.hint}; {knobs}" if error.hint else knobs
             ) from None

@@ -11,9 +11,8 @@ from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final
 
-from attrs import frozen
-
 from execmem_tui.model.errors import SourceError, UsageError
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.work import SWEEP_LIMIT, Work
 from execmem_tui.scenarios.runner import Runner, limited_work

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from attrs import frozen
-
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 if TYPE_CHECKING:  # the consumers behind them cost a screen that only looks 100 ms

@@ -8,8 +8,6 @@ says which. The profiles' own numbers hold for the first kind (tests compare the
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.arch import resolve
 from execmem_tui.commands.by_hand import Command
 from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
@@ -19,6 +17,7 @@ from execmem_tui.consumers.reasons import why_no_trampolines, why_unused
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.sources.simulation import Simulation, checked_cpus

@@ -4,8 +4,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import evolve
-
 from execmem_tui.bundles.phase import Phase, phases_layout, read_phase
 from execmem_tui.bundles.phase_facts import image_symbols, page_size_of, seen_facts
 from execmem_tui.bundles.run_folder import VMALLOCINFO, phase_folders, run_windows
@@ -16,6 +14,7 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Noted
 from execmem_tui.model.facts import Facts
+from execmem_tui.model.records import evolve
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.hashed import hidden_of, phase_areas

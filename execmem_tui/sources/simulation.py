@@ -108,6 +108,9 @@ class Simulation:
         The command must depend on nothing but the kernel: it is run again after an undo.
         """
         self._return_to_cursor()
+        return self._run(command, follow=True)
+
+    def _run(self, command: "Command", *, follow: bool) -> int:
         try:
             command(self._kernel)
         except ExecmemTuiError:
@@ -117,7 +120,7 @@ class Simulation:
         if not events:
             return 0
         self._commands.append(command)
-        self._history.append(events)
+        self._history.append(events, follow=follow)
         self._steps.append(self._history.steps)
         if len(self._commands) % _CHECKPOINT_EVERY == 0:
             self._checkpoints[len(self._commands)] = self._kernel.clone()
@@ -133,9 +136,16 @@ class Simulation:
         return question(self._kernel_here())
 
     def do_all(self, commands: "Iterable[Command]") -> None:
-        """Run many commands, each an undoable group."""
-        for command in commands:
-            self.do(command)
+        """Run many commands, each an undoable group.
+
+        The history goes to the end in one stride: most of what a load takes is free again after it.
+        """
+        self._return_to_cursor()
+        try:
+            for command in commands:
+                self._run(command, follow=False)
+        finally:
+            self._history.seek(self._history.steps)
 
     @property
     def loaded_modules(self) -> int:

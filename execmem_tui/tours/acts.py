@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.commands.by_hand import Command, insert, load_module
 from execmem_tui.commands.fill import fill
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.scenarios.values import BadValueError
 
 _PANES: Final = (

@@ -7,12 +7,11 @@ fit, the largest hole, the one nearest the kernel, the one behind the last area,
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event
 from execmem_tui.model.intervals import Interval
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.tours.tour import Belief

@@ -8,14 +8,13 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event
 from execmem_tui.model.intervals import Interval, union
 from execmem_tui.model.numbers import hexadecimal
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.scenarios.values import BadValueError, execmem_type
 

@@ -12,10 +12,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from attrs import asdict, frozen
-
 from execmem_tui.files.runtime import runtime_folder
 from execmem_tui.model.errors import SourceError
+from execmem_tui.model.records import asdict, frozen
 
 LONGEST: Final = 1 << 12
 """Bytes of a line."""

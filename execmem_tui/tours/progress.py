@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from attrs import asdict, frozen
+from execmem_tui.model.records import asdict, frozen
 
 _MOST: Final = 1 << 16
 """Bytes of the file that are looked at."""

@@ -4,14 +4,12 @@ The kernel, and the steps that bring it where a stop wants it, are those of scen
 """
 
 from collections.abc import Callable, Mapping
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 from typing import Any, Final
-
-from attrs import evolve
 
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
+from execmem_tui.model.records import evolve
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
 from execmem_tui.scenarios.reader import KERNEL_KEYS, MAX_BYTES, Reader, bytes_of, shipped_files
@@ -56,9 +54,9 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
 _KEYS: Final = (*_READERS, "boot", *_STEPS, "wrong", "hints")
 
 
-def library() -> dict[str, Traversable]:
+def library() -> dict[str, Path]:
     """Return the shipped tours by name, sorted."""
-    return shipped_files(files("execmem_tui.tours"))
+    return shipped_files(Path(__file__).parent)
 
 
 def shipped_tours() -> list[Tour]:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from attrs import field, frozen
-
+from execmem_tui.model.records import field, frozen
 from execmem_tui.scenarios.expressions import Comparison
 from execmem_tui.scenarios.settings import Settings
 from execmem_tui.scenarios.steps import Step

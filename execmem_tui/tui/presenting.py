@@ -2,8 +2,7 @@
 
 from typing import Final, Protocol
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.tui.stage import Stage
 
 CONTRAST: Final = "execmem-contrast"

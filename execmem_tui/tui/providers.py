@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from execmem_tui.arch import architectures
 from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import hex_address
 from execmem_tui.sources.base import Commanded
 from execmem_tui.tui.screens.main import MainScreen

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.sources.base import Progress
 
 

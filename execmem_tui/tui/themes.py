@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from attrs import frozen
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
@@ -12,6 +11,7 @@ from execmem_tui.files.regular import read_bounded
 from execmem_tui.files.user import config_root, theme_root
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.view.kinds import LOOKS
 

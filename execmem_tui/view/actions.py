@@ -6,7 +6,7 @@ Keys, footer, palette, help and the manual's tables come from here.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from attrs import evolve, frozen
+from execmem_tui.model.records import evolve, frozen
 
 
 @frozen(kw_only=True)

@@ -12,8 +12,7 @@ from enum import StrEnum
 from itertools import islice
 from typing import Final, Protocol
 
-from attrs import evolve, field, frozen
-
+from execmem_tui.model.records import evolve, field, frozen
 from execmem_tui.model.units import Address, Bytes
 
 _TWOS: Final = (32, 64, 128, 256)
@@ -107,9 +106,9 @@ class Axis:
     _inner: tuple[Address, ...] = field(init=False, eq=False, repr=False)
     """The span's edges, and the cuts between them."""
 
-    @_inner.default
-    def _edges(self) -> tuple[Address, ...]:
-        return self.start, *(cut for cut in self.cuts if self.start < cut < self.end), self.end
+    def __attrs_post_init__(self) -> None:
+        inner = (cut for cut in self.cuts if self.start < cut < self.end)
+        object.__setattr__(self, "_inner", (self.start, *inner, self.end))
 
     @property
     def row_bytes(self) -> Bytes:

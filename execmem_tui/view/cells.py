@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.reach import Verdict
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 from execmem_tui.view.kinds import FORBIDDEN, FREE
 from execmem_tui.view.labels import Ink, Label

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from attrs import define, field
-
 from execmem_tui.analysis.superpose import Difference, Sum, Superposition
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Block
+from execmem_tui.model.records import define, field
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.paint import Ghost, LensName

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from math import prod
 
-from attrs import frozen
+from execmem_tui.model.records import frozen
 
 Score = Callable[[str, str], float]
 """How well a query matches a text, 0 for not at all: Textual's matcher."""

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from attrs import evolve, frozen
-
+from execmem_tui.model.records import evolve, frozen
 from execmem_tui.model.units import Address
 from execmem_tui.view.axis import Ground, Kind, Stretch
 from execmem_tui.view.cells import Cell

@@ -3,10 +3,9 @@
 from bisect import bisect_right
 from operator import attrgetter, itemgetter
 
-from attrs import frozen
-
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.areas import Area
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
 from execmem_tui.view.axis import Kind, Stretch

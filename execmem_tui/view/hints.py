@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.view.actions import Action, spelled
 
 MOST: Final = 8

@@ -3,9 +3,8 @@
 One table for screen, legend and plain text.
 """
 
-from attrs import frozen
-
 from execmem_tui.model.areas import AreaKind
+from execmem_tui.model.records import frozen
 
 
 @frozen
@@ -83,8 +82,6 @@ LENS_LOOKS: dict[str, Look] = {
 """What lenses other than the kinds show."""
 
 FREE = "free"
-UNSEEN = "not seen"
-"""What free is called where areas are hidden: what nobody showed is not known to be free."""
 FORBIDDEN = "forbidden"
 GUARD = "guard"
 FALLBACK = "fallback"

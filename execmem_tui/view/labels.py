@@ -5,8 +5,7 @@ from enum import StrEnum
 from itertools import groupby, pairwise
 from typing import Final
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 
 LEAST: Final = 4

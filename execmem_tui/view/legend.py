@@ -3,9 +3,8 @@
 from collections.abc import Iterable
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.reach import Verdict
+from execmem_tui.model.records import frozen
 from execmem_tui.view.cells import Cell, Run
 from execmem_tui.view.kinds import (
     FALLBACK,
@@ -15,7 +14,6 @@ from execmem_tui.view.kinds import (
     GUARD,
     LENS_LOOKS,
     LOOKS,
-    UNSEEN,
     Look,
     look,
 )
@@ -37,11 +35,9 @@ class Sight:
     looks: frozenset[str] = frozenset()
     free: frozenset[Verdict | None] = frozenset()
     """How free space that is in sight is reached."""
-    unseen: bool = False
-    """Areas are hidden: what looks free may be taken, and is not called so."""
 
     def __or__(self, other: "Sight") -> "Sight":
-        return Sight(self.looks | other.looks, self.free | other.free, self.unseen or other.unseen)
+        return Sight(self.looks | other.looks, self.free | other.free)
 
 
 def sight_of(pieces: Iterable[Piece]) -> Sight:
@@ -64,7 +60,7 @@ def legend(sight: Sight, width: int) -> list[Piece]:
     seen = [look(name) for name in _ORDER if name in sight.looks]
     verdicts = [verdict for verdict in _FREE if verdict in sight.free]
     for short in (False, True):
-        entries = [*_entries(seen, short=short), *_free_entries(verdicts, unseen=sight.unseen)]
+        entries = [*_entries(seen, short=short), *_free_entries(verdicts)]
         if sum(map(width_of, entries)) <= width:
             break
     while entries and sum(map(width_of, entries)) > width:
@@ -89,15 +85,10 @@ def _entries(looks: list[Look], *, short: bool) -> list[list[Piece]]:
     return entries
 
 
-def _free_entries(verdicts: list[Verdict | None], *, unseen: bool) -> list[list[Piece]]:
+def _free_entries(verdicts: list[Verdict | None]) -> list[list[Piece]]:
     if not verdicts:
         return []
-    free = UNSEEN if unseen else _FREE[None]
-    head: list[list[Piece]] = [] if verdicts == [None] else [[Word(f"{free}: ", Tone.MUTED)]]
+    head: list[list[Piece]] = [] if verdicts == [None] else [[Word("free: ", Tone.MUTED)]]
     return head + [
-        [
-            Run(Cell(FREE, 0, reach=verdict), 2),
-            Word(f" {free if verdict is None else _FREE[verdict]}  "),
-        ]
-        for verdict in verdicts
+        [Run(Cell(FREE, 0, reach=verdict), 2), Word(f" {_FREE[verdict]}  ")] for verdict in verdicts
     ]

@@ -4,9 +4,8 @@ from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.intervals import Interval, union
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.axis import Line
 

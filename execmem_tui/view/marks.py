@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 from execmem_tui.view.lane import LaneShape, lane_shape
 from execmem_tui.view.shown import Shown

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from itertools import accumulate
 from operator import attrgetter
 
-from attrs import frozen
-
 from execmem_tui.model.areas import Area, Part, PartState
 from execmem_tui.model.blocks import Block
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.kinds import GUARD
 from execmem_tui.view.paint import Paint, Piece

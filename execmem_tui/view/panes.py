@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.analysis.holes import HoleIndex, tallies
 from execmem_tui.analysis.room import Room, Shortage, room_in
 from execmem_tui.consumers.reasons import why_unused
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance, Window
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import GIB, KIB, MIB, Address, Bytes, format_size, hex_address
 

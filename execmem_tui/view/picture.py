@@ -9,12 +9,11 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.arch import architectures, resolve
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.reach import ReachKind
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Bytes, format_size
 
 NEAREST: Final[Bytes] = 1 << 20

@@ -2,9 +2,8 @@
 
 import math
 
-from attrs import frozen
-
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, hex_address, parse_address, parse_size

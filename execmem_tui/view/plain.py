@@ -8,7 +8,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size, hex_address
-from execmem_tui.view.kinds import FREE, LEGEND, UNSEEN
+from execmem_tui.view.kinds import LEGEND
 from execmem_tui.view.lane import lane_shape, lane_text
 from execmem_tui.view.panes import PaneModel
 from execmem_tui.view.reach import reach_lines
@@ -48,10 +48,9 @@ def detail_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
         yield f"{hex_address(line.start, bits)} {text}".rstrip()
 
 
-def legend_text(*, unseen: bool = False) -> str:
-    """Return the legend of all letters; `unseen`: areas are hidden, and nothing is known to be free."""
-    named = ((each, UNSEEN if unseen and each.name == FREE else each.label) for each in LEGEND)
-    return "  ".join(f"{each.letter} {label}" for each, label in named)
+def legend_text() -> str:
+    """Return the legend of all letters."""
+    return "  ".join(f"{look.letter} {look.label}" for look in LEGEND)
 
 
 def heading(layout: Layout) -> str:
@@ -115,9 +114,5 @@ def plain_map(
     for model in shown.panes:
         if model.number in panes and model.areas:
             lines += ["", *detail_lines(shown, model, width)]
-    lines += [
-        "",
-        legend_text(unseen=bool(snapshot.hidden)),
-        *(f"note: {note}" for note in layout.notes),
-    ]
+    lines += ["", legend_text(), *(f"note: {note}" for note in layout.notes)]
     return lines

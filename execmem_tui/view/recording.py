@@ -9,8 +9,7 @@ from html import escape
 from textwrap import wrap
 from typing import Final
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.tours.run import TourRun
 from execmem_tui.tours.tour import StopKind, Tour
 from execmem_tui.view.plain import detail_lines, pane_lines

@@ -2,10 +2,9 @@
 
 from typing import Final
 
-from attrs import field, frozen
-
 from execmem_tui.model.areas import Area
 from execmem_tui.model.reach import Verdict
+from execmem_tui.model.records import field, frozen
 from execmem_tui.model.units import Address, align_up, format_size, hex_address
 from execmem_tui.view.axis import Axis, Kind, Line, row_width
 from execmem_tui.view.cells import Cell, ReachWindow, Run
@@ -52,11 +51,11 @@ class MapRows:
     shown: Shown
     number: int
     window: ReachWindow
-    borders: tuple[Border, ...] = field()
+    borders: tuple[Border, ...] = field(init=False)
 
-    @borders.default
-    def _named(self) -> tuple[Border, ...]:
-        return borders_of(self.shown, self.number, self.window)
+    def __attrs_post_init__(self) -> None:
+        borders = borders_of(self.shown, self.number, self.window)
+        object.__setattr__(self, "borders", borders)
 
     def seen(self, axis: Axis, line: Line) -> tuple[object, ...] | str:
         """Return what a line is drawn from: equal, and it looks the same."""

@@ -7,8 +7,6 @@ Screen, captions, plain map and exports all take it from here. `sentence()` spea
 from collections.abc import Sequence
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import area_verdict, call_reach
 from execmem_tui.analysis.room import Room, Shortage, room_in
@@ -28,6 +26,7 @@ from execmem_tui.model.events import (
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
 from execmem_tui.model.reach import ReachKind, Verdict
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import GIB, MIB, Address, Bytes, align_up, format_size
 

@@ -13,7 +13,7 @@ from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 from execmem_tui.view.cells import Cell
-from execmem_tui.view.kinds import FALLBACK, FREE, LEGEND, UNSEEN, look
+from execmem_tui.view.kinds import FALLBACK, FREE, LEGEND, look
 from execmem_tui.view.lane import Piece, lane_cells, lane_shape
 from execmem_tui.view.panes import Lane, PaneModel
 from execmem_tui.view.plain import heading
@@ -102,18 +102,17 @@ class _Picture:
                     self._write(look(kind).letter, x + 2, self.y + _LANE - 7, "background")
             x += width
 
-    def legend(self, *, unseen: bool) -> None:
-        """Draw a square, the letter and the name of every kind; `unseen`: see `plain.legend_text`."""
+    def legend(self) -> None:
+        """Draw a square, the letter and the name of every kind."""
         self.y += 8
         x = 8
         for each in LEGEND:
-            short = UNSEEN if unseen and each.name == FREE else each.short
-            room = 14 + 8 * (len(short) + 4)
+            room = 14 + 8 * (len(each.short) + 4)
             if x + room > self.width:
                 x = 8
                 self.y += _LINE
             self._rect(x, self.y, 10, 10, _coloured(each.name))
-            self._write(f"{each.letter} {short}", x + 14, self.y + 10, "foreground")
+            self._write(f"{each.letter} {each.short}", x + 14, self.y + 10, "foreground")
             x += room
         self.y += _LINE
 
@@ -162,7 +161,7 @@ def svg_map(
         picture.text(line)
     for model in shown.panes:
         _pane(picture, shown, model, columns)
-    picture.legend(unseen=bool(snapshot.hidden))
+    picture.legend()
     height = picture.y + 8
     begin = (
         f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {picture.width} {height}'"

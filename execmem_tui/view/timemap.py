@@ -8,9 +8,8 @@ from itertools import pairwise
 from math import isnan
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.areas import AreaKind
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import MIB, Address, Bytes, format_size
 from execmem_tui.view.timerecord import Held, Stretch, TimeRecord, kind_of
 

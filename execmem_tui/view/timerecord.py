@@ -8,13 +8,12 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaKind, AreaState
 from execmem_tui.model.events import Allocated, Event, Failed, Noted, Purged
 from execmem_tui.model.intervals import union
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import MIB, Address, Bytes, align_up
 
 FINE_ROWS: Final = 160

@@ -1,7 +1,6 @@
 """What the title line says: the product, what is looked at, what went wrong, where in time."""
 
-from attrs import evolve, frozen
-
+from execmem_tui.model.records import evolve, frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import SourceKind
 

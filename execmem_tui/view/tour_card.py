@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.view.finding import Entry
 
 if TYPE_CHECKING:

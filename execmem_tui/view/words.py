@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import TypeAlias
 
-from attrs import frozen
-
+from execmem_tui.model.records import frozen
 from execmem_tui.view.cells import Cell, Run
 from execmem_tui.view.kinds import FALLBACK, FREE, LOOKS, letter
 

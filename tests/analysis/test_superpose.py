@@ -1,6 +1,5 @@
 """Two machines laid over each other, wherever KASLR put them."""
 
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import AreaShelf
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 

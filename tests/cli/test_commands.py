@@ -210,6 +210,28 @@ def test_the_version_costs_no_import(option: str) -> None:
     assert set(modules.split()) == {"execmem_tui", "execmem_tui.cli", "execmem_tui.cli.main", "gc"}
 
 
+@pytest.mark.parametrize(
+    ("command", "spared"),
+    [
+        (["ranges", "--arch", "arm64", "--json"], {"random"}),
+        (["map"], {"json", "random"}),
+        (["whatis", "ffff800080000000"], {"json", "pathlib", "random"}),
+        (["run", "laptop-arm64"], set()),
+    ],
+)
+def test_a_command_imports_nothing_that_costs_as_much_as_itself(
+    command: list[str], spared: set[str]
+) -> None:
+    """Each of these takes 2 to 20 ms, and the interpreter's own start 10."""
+    code = (
+        "import sys; from execmem_tui.cli.main import main;"
+        f" assert main({command!r}) == 0; print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    costly = {"attr", "attrs", "inspect", "dataclasses", "shutil", "textual", "rich"} | spared
+    assert set(done.stderr.split()) & costly == set()
+
+
 def test_the_version_is_an_option_of_the_application(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["--arch", "x86", "-V"])

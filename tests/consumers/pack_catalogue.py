@@ -2,14 +2,13 @@
 
 ``pack_catalogue.py FOLDER``.
 
-A catalogue is xz over text: one line per column, its name first, values divided by tabs, rows
+A catalogue is gzip over text: one line per column, its name first, values divided by tabs, rows
 ascending by module name; an ``a53_`` column holds the difference to the column it is named after.
 """
 
 import csv
 import gzip
 import json
-import lzma
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,20 +27,20 @@ def pack(table: Path) -> bytes:
             values = [str(int(row[column]) - int(row[column.removeprefix("a53_")])) for row in rows]
         if column not in DROPPED:
             lines.append("\t".join([column, *values]))
-    return lzma.compress("\n".join(lines).encode(), preset=9 | lzma.PRESET_EXTREME)
+    return gzip.compress("\n".join(lines).encode(), mtime=0)
 
 
 def main(folder: Path) -> None:
     for table in sorted(folder.glob("modules-*.csv.gz")):
         name, _, kernel = table.name.removeprefix("modules-").removesuffix(".csv.gz").partition("-")
-        (TARGET / f"{name}-{kernel}.xz").write_bytes(pack(table))
+        (TARGET / f"{name}-{kernel}.gz").write_bytes(pack(table))
     scenarios = json.loads(gzip.decompress((folder / "scenarios.json.gz").read_bytes()))
     lists = {
         name: {on: entry["load_order"] for on, entry in ons.items()}
         for name, ons in scenarios.items()
     }
     text = json.dumps(lists, separators=(",", ":")).encode()
-    (TARGET / "scenarios.json.xz").write_bytes(lzma.compress(text, preset=9 | lzma.PRESET_EXTREME))
+    (TARGET / "scenarios.json.gz").write_bytes(gzip.compress(text, mtime=0))
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ from pathlib import Path
 from random import Random
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.cli.main import main
 from execmem_tui.files.packed import read_lines
 from execmem_tui.files.user import theme_root
 from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.model.records import frozen
 from execmem_tui.scenarios.reader import library, read_scenario
 from execmem_tui.tui.themes import read_theme
 from tests.fuzz.mutate import TOKENS, change

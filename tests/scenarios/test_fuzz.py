@@ -6,7 +6,6 @@ The counts stay those of the map.
 from typing import Any
 
 import pytest
-from attrs import asdict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from execmem_tui.analysis.holes import meters
 from execmem_tui.arch import architectures
 from execmem_tui.model.errors import ExecmemTuiError, InputError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import asdict
 from execmem_tui.scenarios.reader import read_scenario
 from execmem_tui.scenarios.runner import StepError
 from tests.scenarios.test_runner import played

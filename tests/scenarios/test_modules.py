@@ -4,10 +4,10 @@ The same with and without a map.
 """
 
 import pytest
-from attrs import asdict
 
 from execmem_tui.analysis.holes import meters
 from execmem_tui.model.errors import UsageError
+from execmem_tui.model.records import asdict
 from execmem_tui.scenarios.reader import open_scenario
 from execmem_tui.scenarios.runner import Runner
 from tests.scenarios.test_runner import played, run, scenario

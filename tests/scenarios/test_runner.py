@@ -4,12 +4,12 @@ The same with and without a map, the same again, and faults that strike where th
 """
 
 import pytest
-from attrs import asdict
 
 from execmem_tui.analysis.holes import meters
 from execmem_tui.history import History
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Failed, Noted
+from execmem_tui.model.records import asdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.scenarios.reader import open_scenario, read_scenario
 from execmem_tui.scenarios.runner import Outcome, Runner

@@ -1,6 +1,5 @@
 """What is shown of a step: the same however it was reached, and right where it is looked at."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +13,6 @@ from execmem_tui.model.events import Allocated, Event, Freed
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import MIB
-from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cells import Cell, ReachWindow, Run
@@ -24,15 +22,11 @@ from execmem_tui.view.legend import Sight, legend, sight_of
 from execmem_tui.view.marks import Mark, ground_marks, marks
 from execmem_tui.view.pane_rows import pane_rows
 from execmem_tui.view.panes import FitLine
-from execmem_tui.view.plain import plain_map
 from execmem_tui.view.reach import reach_lines, rox_blocks, signed
 from execmem_tui.view.rows import MapRows, gutter
 from execmem_tui.view.shown import Extent, Shown
-from execmem_tui.view.svg import svg_map
 from execmem_tui.view.words import Word, plain_text, width_of
 from tests.layouts import PAGE, make_area, make_layout
-
-HASHED = Path(__file__).parents[1] / "data" / "captures" / "hashed"
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
 NEAR, FAR = 0xFFFF80007B000000, 0xFFFF800003000000
@@ -375,16 +369,3 @@ def test_the_legend_explains_only_what_is_in_sight() -> None:
     )
     for width in range(0, 120, 7):
         assert width_of(legend(sight, width)) <= width
-
-
-def test_where_areas_are_hidden_nothing_is_called_free() -> None:
-    sight = Sight(free=frozenset({None, Verdict.PLT}))
-    assert "free" in plain_text(legend(sight, 200))
-    unseen = plain_text(legend(sight | Sight(unseen=True), 200))
-    assert "not seen: " in unseen
-    assert "free" not in unseen
-    hidden = open_path(str(HASHED)).history.snapshot()
-    assert hidden.hidden
-    for told in (plain_map(hidden, "x"), [svg_map(hidden, "x")]):
-        assert any("not seen" in line for line in told)
-        assert not any(". free" in line for line in told)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.formats.failures import Record
+from execmem_tui.model.records import frozen
 
 
 class AskerKind(StrEnum):

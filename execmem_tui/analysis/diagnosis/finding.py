@@ -2,11 +2,10 @@
 
 from enum import StrEnum
 
-from attrs import frozen
-
 from execmem_tui.analysis.diagnosis.asker import Asker
 from execmem_tui.analysis.diagnosis.relocations import Distance
 from execmem_tui.analysis.diagnosis.space import Room, Space
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 

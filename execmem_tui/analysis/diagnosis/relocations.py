@@ -2,11 +2,10 @@
 
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.arch import architecture, architectures
 from execmem_tui.formats.failures import Record
 from execmem_tui.model.reach import Reach, ReachKind
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 
 

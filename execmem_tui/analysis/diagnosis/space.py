@@ -3,9 +3,8 @@
 import re
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 

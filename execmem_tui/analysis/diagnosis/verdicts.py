@@ -8,8 +8,6 @@ arithmetic proves is said.
 from collections.abc import Callable
 from typing import Final
 
-from attrs import frozen
-
 from execmem_tui.analysis.diagnosis.asker import EXECMEM, Asker, AskerKind
 from execmem_tui.analysis.diagnosis.finding import Judgement, Verdict
 from execmem_tui.analysis.diagnosis.incidents import Incident
@@ -18,6 +16,7 @@ from execmem_tui.analysis.diagnosis.space import Space
 from execmem_tui.arch import architecture
 from execmem_tui.formats.failures import Form
 from execmem_tui.model.reach import ReachKind
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Bytes, format_size
 
 _SNAPSHOT: Final = (

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from attrs import frozen
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -10,6 +9,7 @@ from textual.widgets import Button, Input, Label, Select
 
 from execmem_tui.arch import architecture, architectures
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import MODELS, READ
 from execmem_tui.tui.screens.dialog import Dialog
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from attrs import frozen
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal
@@ -10,6 +9,7 @@ from textual.widgets import Button, Input, Label, Select
 
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Bytes, format_size, parse_size
 from execmem_tui.tui.screens.dialog import Dialog
 

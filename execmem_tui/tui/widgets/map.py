@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from typing import Final
 
-from attrs import evolve
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -12,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.areas import Area
+from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.map_ink import MapInk
@@ -233,7 +233,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         self._mark()
         rows, ink = self._rows, self._ink
         if rows is not None and ink is not None:
-            sight = Sight(unseen=bool(shown.snapshot.hidden))
+            sight = Sight()
             for line in self._lines:
                 sight |= ink.row(line, view.axis, rows)[1]
             if sight != self._sight:

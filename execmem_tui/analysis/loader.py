@@ -37,7 +37,6 @@ from execmem_tui.formats.trace import (
     PURGE,
     Alloc,
     Event,
-    Free,
     Other,
     TraceLine,
     event_of,
@@ -55,6 +54,9 @@ _REMEMBERED: Final = 4096
 """Misses; more are only counted."""
 _TASKS: Final = 1024
 """Tasks watched at once."""
+_PURGED, _AREA, _BLOCK, _FAILED = Step.PURGE, Step.AREA, Step.BLOCK, Step.FAILED
+"""By names of their own: to look a member up in its class takes as long as ten comparisons."""
+_POPULATING: Final = (_BLOCK, _FAILED)
 AFTER_INIT: Final = "loader purge after init"
 
 
@@ -121,10 +123,10 @@ class LoaderCheck:
             kind, number, (task, cpu), _, start, said = event
             if kind == PURGE:
                 if task in tasks:
-                    tasks[task].step(Step.PURGE, number)
+                    tasks[task].step(_PURGED, number)
                 elif cached:
                     # text comes from the cache before the first area that the trace shows
-                    self._new_task(task).step(Step.PURGE, number)
+                    self._new_task(task).step(_PURGED, number)
                 if task in initialising:
                     initialising[task].purges += 1
             elif kind == ALLOC:
@@ -136,7 +138,7 @@ class LoaderCheck:
                     )
             elif kind == FREE:
                 if start in owners or task in tasks:
-                    self._free(new(Free, (number, 0.0, task, cpu, start, said)))
+                    self._free(number, task, start)
                 elif start in blocks and self.rox is not None:
                     self.rox.free(number, start)
             elif kind == OTHER and said[:13] in _EVENTS:
@@ -203,9 +205,9 @@ class LoaderCheck:
         elif task.freed:
             self._end_of_window(task, line.line)
         if line.failed:
-            task.step(Step.FAILED, line.line)
+            task.step(_FAILED, line.line)
         elif rules.cached and line.align >= rules.page_size * rules.page_size // 8:
-            task.step(Step.BLOCK, line.line)
+            task.step(_BLOCK, line.line)
             task.last = line.size
             if self.rox is not None:
                 self.rox.block(line.line, line.start, line.size - rules.page_size)
@@ -223,10 +225,10 @@ class LoaderCheck:
         if tuple(task.steps[-3:]) == FALLBACK[:3]:
             self._area(task, line)
             return
-        if task.steps[-1:] in ([Step.AREA], [Step.BLOCK]):
+        if task.steps[-1:] in ([_AREA], [_BLOCK]):
             array = page_array(task.last - rules.page_size, rules.page_size, rules.word_bits)
             if array and line.size == array + rules.page_size:
-                if task.steps[-1] is Step.AREA:
+                if task.steps[-1] is _AREA:
                     task.areas.append(line)
                 return
         if not task.areas:
@@ -235,7 +237,7 @@ class LoaderCheck:
 
     def _area(self, task: TaskWindow, line: Alloc) -> None:
         self._owners.pop(line.start, None)
-        task.step(Step.AREA, line.line)
+        task.step(_AREA, line.line)
         task.areas.append(line)
         task.last = line.size
         if len(task.areas) > 2 * _KEEP:
@@ -262,8 +264,10 @@ class LoaderCheck:
             if module is None:
                 return None
             labels, sizes = self.rules.requests(module)
-            steps = self.rules.steps(module)
-            expected = self._expected[name] = ExpectedLoad(module, labels, sizes, steps)
+            steps = spelled(self.rules.steps(module))
+            regions = tuple(areas_of(module, self.rules.page_size).items())
+            expected = ExpectedLoad(module, labels, sizes, steps, regions)
+            self._expected[name] = expected
         return expected
 
     def _plan_of_this_build(self, plan: ExpectedLoad, sizes: list[int]) -> ExpectedLoad:
@@ -307,7 +311,7 @@ class LoaderCheck:
         load = Load(module.name, line, module, live, task=event.task, begun=begun)
         self._remember(load)
         if self.rox is not None:
-            text, at, init_at, block, init_block = self._cached_text(load, task)
+            text, at, init_at, block, init_block = self._cached_text(load, plan, task)
             self.rox.load(text, at, init_at, block=block, init_block=init_block)
 
     def _remember(self, load: Load) -> None:
@@ -326,29 +330,32 @@ class LoaderCheck:
             return
         found = straight(task.steps, cached=self.rules.cached)
         if not self.rules.purges:
-            found = [step for step in found if step is not Step.PURGE]
-        plain, wanted = spelled(found), spelled(plan.steps)
+            found = [step for step in found if step is not _PURGED]
+        plain, wanted = spelled(found), plan.steps
         same = plain == wanted
         if not same and not self._whole and (wanted.endswith(plain) or plain.endswith(wanted)):
             self.unclaimed["purges of a load that began before the trace"] += 1
             return
         self._count(same, line, plan.module.name, "loader purges", [wanted], [plain])
 
-    def _cached_text(self, load: Load, task: TaskWindow) -> tuple[CachedText, int, int, bool, bool]:
+    def _cached_text(
+        self, load: Load, plan: ExpectedLoad, task: TaskWindow
+    ) -> tuple[CachedText, int, int, bool, bool]:
         """Return the texts of a load, the lines of their first purges, and whether each had to populate a block."""
-        areas = areas_of(load.module, self.rules.page_size)
+        sizes = {region: size for region, size in plan.regions if region in TEXTS}
         text = CachedText(
-            load.name, load.line, areas.get("MOD_TEXT", 0), areas.get("MOD_INIT_TEXT", 0)
+            load.name, load.line, sizes.get("MOD_TEXT", 0), sizes.get("MOD_INIT_TEXT", 0)
         )
         at: dict[str, tuple[int, bool]] = {}
+        steps, lines = task.steps, task.lines
         step = 0
-        for region in areas:
+        for region, _ in plan.regions:
             populated = False
-            while task.steps[step : step + 1] in ([Step.BLOCK], [Step.FAILED]):
-                populated = populated or task.steps[step] is Step.BLOCK
-                step += 2 if task.steps[step + 1 : step + 2] == [Step.PURGE] else 1
-            if region in TEXTS:
-                at[region] = (task.lines[step] if step < len(task.lines) else load.line), populated
+            while step < len(steps) and steps[step] in _POPULATING:
+                populated = populated or steps[step] is _BLOCK
+                step += 2 if steps[step + 1 : step + 2] == [_PURGED] else 1
+            if region in sizes:
+                at[region] = (lines[step] if step < len(lines) else load.line), populated
             else:
                 step += 1
             step += 2
@@ -369,39 +376,39 @@ class LoaderCheck:
             # loaded before the trace began
             self.rox.unload(words[0], line.line)
 
-    def _free(self, line: Free) -> None:
-        task = self._tasks.get(line.task)
-        owner = self._owners.pop(line.start, None)
+    def _free(self, line: int, task_name: str, start: int) -> None:
+        task = self._tasks.get(task_name)
+        owner = self._owners.pop(start, None)
         if owner is None:
             if self.rox is not None:
-                self.rox.free(line.line, line.start)
-            if task is not None and any(area.start == line.start for area in task.areas):
-                task.freed.append(line.start)
-                task.freed_line = line.line
+                self.rox.free(line, start)
+            if task is not None and task.areas and any(area.start == start for area in task.areas):
+                task.freed.append(start)
+                task.freed_line = line
             return
         load, region = owner
         if task is not None and task.unloading is load:
             self._freed_by_unload(task, load, region, line)
         elif region in INITS:
-            self._freed_after_init(load, region, line)
+            self._freed_after_init(load, region, line, task_name)
         elif self._loaded.get(load.name) is load:
             self.unclaimed["freed without a module_free event"] += 1
         else:
             self._count(
                 False,
-                line.line,
+                line,
                 load.name,
                 "loader unload",
                 ["freed by the task that unloads"],
                 [region],
             )
 
-    def _freed_by_unload(self, task: TaskWindow, load: Load, region: str, line: Free) -> None:
+    def _freed_by_unload(self, task: TaskWindow, load: Load, region: str, line: int) -> None:
         if not task.unloaded and self.rox is not None:
-            self.rox.unload(load.name, _third_purge(task, line.line))
+            self.rox.unload(load.name, _third_purge(task, line))
         task.unloaded.append(region)
         if len(task.unloaded) == len(load.live):
-            self._end_of_unload(task, line.line)
+            self._end_of_unload(task, line)
 
     def _end_of_unload(self, task: TaskWindow, line: int) -> None:
         load = task.unloading
@@ -412,23 +419,21 @@ class LoaderCheck:
         task.unloading = None
         task.forget()
 
-    def _freed_after_init(self, load: Load, region: str, line: Free) -> None:
+    def _freed_after_init(self, load: Load, region: str, line: int, by: str) -> None:
         if self.rox is not None and not load.freed:
-            task = self._tasks.get(line.task)
-            self.rox.free_init(
-                load.name, line.line if task is None else _third_purge(task, line.line)
-            )
+            task = self._tasks.get(by)
+            self.rox.free_init(load.name, line if task is None else _third_purge(task, line))
         if not load.freed:
-            self._judge_after_init(load, line.line)
-            self._judge_batch(load, line.line)
+            self._judge_after_init(load, line)
+            self._judge_batch(load, line)
         load.freed.append(region)
         load.live.pop(region)
-        same = load.freed_by in ("", line.task)
-        load.freed_by = line.task
+        same = load.freed_by in ("", by)
+        load.freed_by = by
         expected = self.rules.freed_after_init([*load.freed, *load.live])
         if len(load.freed) == len(expected):
             good = same and load.freed == expected
-            self._count(good, line.line, load.name, "loader init frees", expected, load.freed)
+            self._count(good, line, load.name, "loader init frees", expected, load.freed)
 
     def _judge_after_init(self, load: Load, line: int) -> None:
         """Init is over when its memory is freed: the purge of its last step was made."""
@@ -510,11 +515,7 @@ class LoaderCheck:
 
 def _third_purge(task: TaskWindow, line: int) -> int:
     """Return the line of the purge that ended a cached free before `line`."""
-    return next(
-        (
-            at
-            for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True)
-            if step is Step.PURGE
-        ),
-        line,
-    )
+    for step, at in zip(reversed(task.steps), reversed(task.lines), strict=True):
+        if step is _PURGED:
+            return at
+    return line

@@ -157,7 +157,10 @@ class ExpectedLoad:
     """Of its areas."""
     sizes: list[int]
     """Bytes, with guard."""
-    steps: list[Step]
+    steps: str
+    """Spelled."""
+    regions: tuple[tuple[str, int], ...]
+    """Every region and its bytes, in the order in which they are asked for."""
 
 
 @frozen(kw_only=True)

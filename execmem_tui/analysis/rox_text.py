@@ -148,10 +148,13 @@ class RoxText:
 
         With `block` it had to populate one first.
         """
+        if min(at, init_at) > self._end:
+            return
         text.begun = at
-        for other in self._recent:
-            if at < other.line:
-                text.raced = other.raced = True
+        for other in reversed(self._recent):  # each ended later than the one before it
+            if at >= other.line:
+                break
+            text.raced = other.raced = True
         text.raced = text.raced or at < self._disturbed
         self._recent.append(text)
         self._texts[text.name] = text
@@ -167,8 +170,10 @@ class RoxText:
     def disturb(self, begun: int, ended: int) -> None:
         """Between two lines something took text and gave it back: a load that failed."""
         self._disturbed = max(self._disturbed, ended)
-        for text in self._recent:
-            if begun < text.line and text.begun < ended:
+        for text in reversed(self._recent):
+            if begun >= text.line:
+                break
+            if text.begun < ended:
                 text.raced = True
 
     def free_init(self, name: str, line: int) -> None:

@@ -5,10 +5,10 @@ One record per trace event, and more where the kernel prints none.
 
 from typing import Protocol
 
-from execmem_tui.model.records import frozen
+from execmem_tui.model.records import value
 
 
-@frozen
+@value
 class AllocVmapArea:
     """One attempt (trace event alloc_vmap_area). `size` includes the guard.
 
@@ -24,7 +24,7 @@ class AllocVmapArea:
     pooled: bool
 
 
-@frozen
+@value
 class FreeVmapAreaNoflush:
     """An area turned lazy (trace event free_vmap_area_noflush).
 
@@ -36,7 +36,7 @@ class FreeVmapAreaNoflush:
     nr_lazy: int
 
 
-@frozen
+@value
 class PurgeVmapAreaLazy:
     """A purge ended (trace event purge_vmap_area_lazy). Intervals are (start, end)."""
 
@@ -49,14 +49,14 @@ class PurgeVmapAreaLazy:
     """Pooled areas that are free now."""
 
 
-@frozen
+@value
 class PercpuAreas:
     """A percpu chunk was placed (no trace event): its areas as (start, end)."""
 
     areas: tuple[tuple[int, int], ...]
 
 
-@frozen
+@value
 class RoxPopulate:
     """The ROX cache took a block of `size` bytes at `start`; its guard page follows it."""
 
@@ -64,7 +64,7 @@ class RoxPopulate:
     size: int
 
 
-@frozen
+@value
 class RoxAlloc:
     """A piece of a block went to a caller."""
 
@@ -72,7 +72,7 @@ class RoxAlloc:
     size: int
 
 
-@frozen
+@value
 class RoxFree:
     """A piece came back to the cache; `pending` if set_memory failed and it is retried later."""
 
@@ -81,7 +81,7 @@ class RoxFree:
     pending: bool
 
 
-@frozen
+@value
 class RoxClean:
     """The cleaner dropped a whole free block; a FreeVmapAreaNoflush follows."""
 
@@ -89,7 +89,7 @@ class RoxClean:
     size: int
 
 
-@frozen
+@value
 class Hazard:
     """A kernel hazard would have struck here: flagged, not imitated."""
 

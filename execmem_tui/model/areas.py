@@ -5,7 +5,7 @@ from enum import StrEnum
 from operator import attrgetter, itemgetter
 
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import field, frozen
+from execmem_tui.model.records import field, value
 from execmem_tui.model.units import Address, Bytes
 
 _START = attrgetter("start")
@@ -74,7 +74,7 @@ class PartState(StrEnum):
     """A kprobe slot that was given back and waits for garbage collection."""
 
 
-@frozen
+@value
 class Part:
     """One used piece of an area that its consumer divides.
 
@@ -96,7 +96,7 @@ class Part:
         return self.start + self.size
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Area:
     """A half-open piece [start, end) of address space.
 
@@ -152,6 +152,28 @@ class Area:
         """
         index = bisect_right(self.inside, address, key=itemgetter(0)) - 1
         return self.inside[index] if index >= 0 else None
+
+    def changed(
+        self, *, state: AreaState | None = None, owner: str | None = None, detail: str | None = None
+    ) -> "Area":
+        """Return the same area in another state, or with another owner or detail; None keeps what is.
+
+        As `evolve`, which takes several times as long.
+        """
+        return Area(
+            start=self.start,
+            size=self.size,
+            guard=self.guard,
+            type=self.type,
+            owner=self.owner if owner is None else owner,
+            region=self.region,
+            state=self.state if state is None else state,
+            window=self.window,
+            caller=self.caller,
+            detail=self.detail if detail is None else detail,
+            parts=self.parts,
+            inside=self.inside,
+        )
 
     @property
     def called_by(self) -> str:

@@ -10,11 +10,11 @@ from typing import Final
 from execmem_tui.model.areas import Area
 from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import frozen
+from execmem_tui.model.records import value
 from execmem_tui.model.units import Address, Bytes, format_size
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Event:
     """Base of all events: `removed` and `added` are ascending by address.
 
@@ -31,7 +31,7 @@ class Event:
         raise NotImplementedError
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Allocated(Event):
     """An allocation succeeded; `area` is what the caller got.
 
@@ -62,7 +62,7 @@ class Allocated(Event):
         )
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Failed(Event):
     """An allocation failed; nothing changed on the map."""
 
@@ -84,7 +84,7 @@ class Failed(Event):
         )
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Freed(Event):
     """An area was freed.
 
@@ -103,7 +103,7 @@ UNSAID: Final = "unknown"
 """The kind of a purge that was only seen, not made."""
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Purged(Event):
     """Lazy space became reusable; part of it may have been parked in node pools."""
 
@@ -119,7 +119,7 @@ class Purged(Event):
         return f"{kind}: {self.purged} area{'' if self.purged == 1 else 's'}"
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class PermissionsChanged(Event):
     """set_memory_*() on an area: part of the permission life cycle of code."""
 
@@ -134,7 +134,7 @@ class PermissionsChanged(Event):
         return f"set_memory_{self.permissions} {self.start:x} {format_size(self.size)}"
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class CacheChanged(Event):
     """The ROX cache took a block from vmalloc, or its cleaner gave one back."""
 
@@ -151,7 +151,7 @@ class CacheChanged(Event):
         )
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class HazardFound(Event):
     """A known kernel hazard would have struck here; it is flagged, not imitated."""
 
@@ -164,7 +164,7 @@ class HazardFound(Event):
         return f"HAZARD {self.rule}: {self.message}"
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Noted(Event):
     """A remark: a marker of the trace, a caption, a phase of a capture, lost events."""
 

@@ -156,7 +156,7 @@ def _hash(found: tuple[Field, ...]) -> _Written:
     return f"def __hash__(self):\n    return hash(({''.join(terms)}))\n", names
 
 
-def _init(found: tuple[Field, ...], *, frozen: bool, then: bool) -> _Written:
+def _init(found: tuple[Field, ...], *, guarded: bool, then: bool) -> _Written:
     """Write `__init__`. With `then`, it ends with ``__attrs_post_init__()``."""
     names: dict[str, Any] = {"_set": _set, "NOTHING": NOTHING}
     plain: list[str] = []
@@ -179,7 +179,7 @@ def _init(found: tuple[Field, ...], *, frozen: bool, then: bool) -> _Written:
             continue  # `__attrs_post_init__` sets it
         if each.init:
             (keywords if each.kw_only else plain).append(parameter)
-        lines.append(f"_set(self, {name!r}, {value})" if frozen else f"self.{name} = {value}")
+        lines.append(f"_set(self, {name!r}, {value})" if guarded else f"self.{name} = {value}")
     if then:
         lines.append("self.__attrs_post_init__()")
     head = ", ".join(["self", *plain, *(["*", *keywords] if keywords else [])])
@@ -266,20 +266,20 @@ def _rebind(new: type, old: type) -> None:
 
 
 def _methods(
-    cls: type, found: tuple[Field, ...], *, eq: bool, with_repr: bool, frozen: bool
+    cls: type, found: tuple[Field, ...], *, eq: bool, with_repr: bool, frozen: bool, guarded: bool
 ) -> dict[str, Any]:
     """Return what a record has, but for what its class body says itself."""
     then = hasattr(cls, "__attrs_post_init__")
     made: dict[str, Any] = {
         "__match_args__": tuple(each.name for each in found if each.init and not each.kw_only),
-        "__init__": _Later("__init__", lambda: _init(found, frozen=frozen, then=then)),
+        "__init__": _Later("__init__", lambda: _init(found, guarded=guarded, then=then)),
     }
     if with_repr:
         made["__repr__"] = _repr
     if eq and "__eq__" not in cls.__dict__:
         made["__eq__"] = _Later("__eq__", lambda: _eq(found))
         made["__hash__"] = _Later("__hash__", lambda: _hash(found)) if frozen else None
-    if frozen:
+    if guarded:
         made |= {"__setattr__": _refuse_set, "__delattr__": _refuse_delete}
     made = {name: value for name, value in made.items() if name not in cls.__dict__}
     return made | {_FIELDS: found, "__attrs_attrs__": _LaterAttributes()}
@@ -298,11 +298,18 @@ def _with_slots(cls: type, own: list[Field], made: Mapping[str, Any]) -> type:
 
 
 def _make(
-    cls: type, *, kw_only: bool, eq: bool, with_repr: bool, slots: bool, frozen: bool
+    cls: type,
+    *,
+    kw_only: bool,
+    eq: bool,
+    with_repr: bool,
+    slots: bool,
+    frozen: bool,
+    guarded: bool,
 ) -> type:
     own = _own_fields(cls, kw_only=kw_only)
     found = _all_fields(cls, own)
-    made = _methods(cls, found, eq=eq, with_repr=with_repr, frozen=frozen)
+    made = _methods(cls, found, eq=eq, with_repr=with_repr, frozen=frozen, guarded=guarded)
     if slots:
         cls = _with_slots(cls, own, made)
     else:
@@ -336,7 +343,41 @@ def frozen(
     """Make a class of immutable records, equal and hashed by their fields."""
 
     def make(each: type) -> type:
-        return _make(each, kw_only=kw_only, eq=eq, with_repr=repr, slots=slots, frozen=True)
+        return _make(
+            each,
+            kw_only=kw_only,
+            eq=eq,
+            with_repr=repr,
+            slots=slots,
+            frozen=True,
+            guarded=True,
+        )
+
+    return make if cls is None else make(cls)
+
+
+@overload
+def value(cls: type[_T], /) -> type[_T]: ...
+@overload
+def value(*, kw_only: bool = False) -> Callable[[type[_T]], type[_T]]: ...
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def value(cls: type[_T] | None = None, /, *, kw_only: bool = False) -> Any:
+    """Make a frozen class of which there are millions: only the type checker refuses to change one.
+
+    The guard of `frozen` makes its construction three times as slow, and a trace of a million lines
+    makes millions of areas and events.
+    """
+
+    def make(each: type) -> type:
+        return _make(
+            each,
+            kw_only=kw_only,
+            eq=True,
+            with_repr=True,
+            slots=True,
+            frozen=True,
+            guarded=False,
+        )
 
     return make if cls is None else make(cls)
 
@@ -360,6 +401,14 @@ def define(
     """Make a class of records that may change: equal by their fields, and then without a hash."""
 
     def make(each: type) -> type:
-        return _make(each, kw_only=kw_only, eq=eq, with_repr=repr, slots=slots, frozen=False)
+        return _make(
+            each,
+            kw_only=kw_only,
+            eq=eq,
+            with_repr=repr,
+            slots=slots,
+            frozen=False,
+            guarded=False,
+        )
 
     return make if cls is None else make(cls)

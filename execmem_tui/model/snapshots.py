@@ -1,5 +1,6 @@
 """A snapshot: everything a screen or a report may know about one step, immutable."""
 
+from collections import Counter as KindCounter
 from collections.abc import Iterable, Iterator
 
 from execmem_tui.model.areas import Area
@@ -23,23 +24,19 @@ class Counters:
 
     def counted(self, events: Iterable[Event], sign: int = 1) -> "Counters":
         """Return the counters with `events` added, or taken back with `sign` -1."""
-        allocations = frees = failures = fallbacks = purges = 0
-        for event in events:
-            if isinstance(event, Allocated):
-                allocations += 1
-                fallbacks += event.fallback
-            elif isinstance(event, Freed):
-                frees += 1
-            elif isinstance(event, Purged):
-                purges += 1
-            elif isinstance(event, Failed):
-                failures += not event.attempt
+        events = tuple(events)
+        kinds = KindCounter(map(type, events))
+        fallbacks = failures = 0
+        if kinds[Allocated]:
+            fallbacks = sum(event.fallback for event in events if type(event) is Allocated)
+        if kinds[Failed]:
+            failures = sum(not event.attempt for event in events if type(event) is Failed)
         return Counters(
-            allocations=self.allocations + sign * allocations,
-            frees=self.frees + sign * frees,
+            allocations=self.allocations + sign * kinds[Allocated],
+            frees=self.frees + sign * kinds[Freed],
             failures=self.failures + sign * failures,
             fallbacks=self.fallbacks + sign * fallbacks,
-            purges=self.purges + sign * purges,
+            purges=self.purges + sign * kinds[Purged],
         )
 
 

@@ -13,11 +13,11 @@ from execmem_tui.bundles.phase import Phase, phases_layout, read_phase
 from execmem_tui.bundles.run_folder import phase_folders
 from execmem_tui.bundles.trace_run import TraceRun, reading_trace_run
 from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.files.trace_events import read_events
 from execmem_tui.formats.trace import (
     Alloc,
     Free,
     parse_trace,
-    trace_events,
 )
 from execmem_tui.formats.trace import Event as TraceEvent
 from execmem_tui.formats.vmallocinfo import Pointers
@@ -83,19 +83,22 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
     yield Progress(fraction=_LOOKING, source=source)
     lines = max(run.lines, 1)
     replay = make_replay(run, watched=True)
-    events = trace_events(str(run.path), read_lines(run.path))
-    followed = replay.follow(dropwhile(lambda event: event[1] <= begins.line, events))
+    events = dropwhile(lambda event: event[1] <= begins.line, read_events(run.path))
+    followed = replay.follow(events)
     steps = _steps(followed, reader, replay)
-    while True:
-        with _collecting_later():
-            batch = list(islice(steps, _BATCH))
-        if not batch:
-            break
-        done = min(batch[-1][0] / lines, 1.0)
-        fraction = _LOOKING + (1 - _LOOKING) * done
-        found = tuple(event for _, event in batch)
-        yield Progress(fraction=fraction, source=source, events=found)
-    yield Progress(fraction=1.0, source=source)
+    try:
+        while True:
+            with _collecting_later():
+                batch = list(islice(steps, _BATCH))
+            if not batch:
+                break
+            done = min(batch[-1][0] / lines, 1.0)
+            fraction = _LOOKING + (1 - _LOOKING) * done
+            found = tuple([event for _, event in batch])
+            yield Progress(fraction=fraction, source=source, events=found)
+        yield Progress(fraction=1.0, source=source)
+    finally:
+        gc.unfreeze()
 
 
 def _steps(
@@ -110,10 +113,11 @@ def _steps(
 
 @contextmanager
 def _collecting_later() -> Iterator[None]:
-    """Look for garbage in circles only when a batch is done.
+    """Look for garbage in circles only between batches, and not among what the batches made.
 
     Nothing here makes any, and looking at a million events again and again takes a quarter of the
-    time. Outside a batch all is as before: others, a screen, may make some.
+    time: what is there after a batch is set aside until all is read. Others, a screen, may make
+    some meanwhile, and it is found.
     """
     collecting = gc.isenabled()
     gc.disable()
@@ -121,6 +125,7 @@ def _collecting_later() -> Iterator[None]:
         yield
     finally:
         if collecting:
+            gc.freeze()
             gc.enable()
 
 

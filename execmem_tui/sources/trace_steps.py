@@ -24,6 +24,9 @@ _START = attrgetter("start")
 _REQUESTS: Final = 1 << 12
 """How many different requests are remembered."""
 _PERCPU: Final = "pcpu_get_vm_areas"
+_UNKNOWN: Final = "executable memory of an unknown consumer"
+_LIVE, _LAZY, _POOLED = AreaState.LIVE, AreaState.LAZY, AreaState.POOLED
+"""By names of their own: to look a member up in its class takes as long as ten comparisons."""
 FOREVER: Final = 1 << 62
 """The line at which an area is freed that no trace frees."""
 
@@ -60,6 +63,7 @@ class _Request:
     type: ExecmemType | None
     """Where its window can be asked for by one kind of consumer only."""
     failed: bool
+    detail: str
 
 
 class TraceEvents:
@@ -92,7 +96,7 @@ class TraceEvents:
         for start, end in busy:
             self._held.put(self._pieces(start, end - start, 0))
         for start, end in lazy:
-            self._held.put((Area(start=start, size=end - start, state=AreaState.LAZY),))
+            self._held.put((Area(start=start, size=end - start, state=_LAZY),))
             self._waiting[start] = None
         return list(self._held)
 
@@ -103,7 +107,7 @@ class TraceEvents:
     def sync(self, inside: dict[Address, list[Area]]) -> None:
         """Take the state of a snapshot: areas by the start of the vmap area that they lie in."""
         self._held.replace((start, tuple(areas)) for start, areas in inside.items())
-        lazy = (at for at, areas in inside.items() if areas[0].state is AreaState.LAZY)
+        lazy = (at for at, areas in inside.items() if areas[0].state is _LAZY)
         self._waiting = dict.fromkeys(lazy)
 
     def take(self, line: TraceEvent, moved: Moved | None = None) -> Event | None:
@@ -116,6 +120,8 @@ class TraceEvents:
         """
         kind = line[0]
         if kind == PURGE:
+            if moved is None:
+                return self._seen_purge(line)
             return self._purge(line, moved)
         if kind == ALLOC:
             return self._alloc(line, moved)
@@ -134,12 +140,12 @@ class TraceEvents:
         for start, _ in moved.freed:
             pieces = self._held.pop(start)
             removed += pieces
-            lazy += bool(pieces) and pieces[0].state is AreaState.LAZY
+            lazy += bool(pieces) and pieces[0].state is _LAZY
             self._waiting.pop(start, None)
         for start, _ in moved.pooled:
             pieces = self._held.get(start)
             if pieces:
-                parked = tuple(evolve(piece, state=AreaState.POOLED) for piece in pieces)
+                parked = tuple(piece.changed(state=_POOLED) for piece in pieces)
                 self._held.change(parked)
                 self._waiting.pop(start, None)
                 removed += pieces
@@ -164,7 +170,7 @@ class TraceEvents:
             )
         pieces = self._pieces(start, request.size, number, self._lives.get(number, number), request)
         added = pieces
-        if moved:
+        if moved is not None and (moved.freed or moved.pooled or moved.placed):
             removed, added = self._alloc_and_more(pieces, number, moved)
         else:
             removed = self._held.put(pieces)
@@ -217,6 +223,7 @@ class TraceEvents:
             window=window,
             type=None if window is None else kind,
             failed=failed,
+            detail=_UNKNOWN if window is not None else "",
         )
         return request
 
@@ -229,53 +236,55 @@ class TraceEvents:
         request: _Request | None = None,
     ) -> tuple[Area, ...]:
         """Return the areas of a vmap area as a snapshot in its life has them, else one without owner."""
+        if request is None:
+            guard = self.layout.page_size if size > self.layout.page_size else 0
+            request = _Request(size, guard, window=None, type=None, failed=False, detail="")
         known = self._known.label(start, line, until) if self._known.phases else []
-        window, kind, guard = (
-            None,
-            None,
-            self.layout.page_size if size > self.layout.page_size else 0,
-        )
-        if request is not None:
-            window, kind, guard = request.window, request.type, request.guard
         if known and known[0].start == start and sum(area.footprint for area in known) == size:
-            if len(known) == 1 and known[0].type is None and kind is not None:
-                return (evolve(known[0], type=kind, window=window),)
+            if len(known) == 1 and known[0].type is None and request.type is not None:
+                return (evolve(known[0], type=request.type, window=request.window),)
             return tuple(known)
-        detail = "executable memory of an unknown consumer" if kind is not None else ""
         return (
             Area(
-                start=start, size=size - guard, guard=guard, type=kind, window=window, detail=detail
+                start=start,
+                size=size - request.guard,
+                guard=request.guard,
+                type=request.type,
+                window=request.window,
+                detail=request.detail,
             ),
         )
 
     def _free(self, line: TraceEvent) -> Event:
         start = line[4]
         pieces = self._held.get(start)
-        if not pieces or pieces[0].state is not AreaState.LIVE:
+        if not pieces or pieces[0].state is not _LIVE:
             text = f"free of {start:x}, allocated before this trace began"
             return Noted(time=seconds_of(line), message=text)
         lazy = Area(
             start=start,
             size=pieces[-1].end - start,
             owner=pieces[0].owner,
-            state=AreaState.LAZY,
+            state=_LAZY,
         )
         self._held.change((lazy,))
         self._waiting[start] = None
         return Freed(time=seconds_of(line), area=pieces[0], removed=pieces, added=(lazy,))
 
-    def _purge(self, line: TraceEvent, moved: Moved | None) -> Event:
-        if moved is not None:
-            if not moved:
-                return Purged(time=seconds_of(line), kind=UNSAID, purged=0)
-            removed, added, lazy = self._moved(moved)
-            return Purged(
-                time=seconds_of(line),
-                kind=UNSAID,
-                purged=lazy,
-                removed=_ascending(removed),
-                added=_ascending(added),
-            )
+    def _purge(self, line: TraceEvent, moved: Moved) -> Event:
+        if not (moved.freed or moved.pooled):
+            return Purged(time=seconds_of(line), kind=UNSAID, purged=0)
+        removed, added, lazy = self._moved(moved)
+        return Purged(
+            time=seconds_of(line),
+            kind=UNSAID,
+            purged=lazy,
+            removed=_ascending(removed),
+            added=_ascending(added),
+        )
+
+    def _seen_purge(self, line: TraceEvent) -> Event:
+        """Return what a purge did that no replay follows: it gives back what waited longest."""
         start, end, purged = line[5]
         gone = [
             at
@@ -319,7 +328,7 @@ class TraceEvents:
         while self._phase < len(phases) and moment_of(phases[self._phase]) <= line:
             for start, areas in phases[self._phase][2].items():
                 pieces, told = self._held.get(start), tuple(areas)
-                if told[0].state is not AreaState.LIVE or told[0].start != start:
+                if told[0].state is not _LIVE or told[0].start != start:
                     continue
                 if not pieces and told[0].called_by == _PERCPU:
                     removed += self._held.put(told)
@@ -335,7 +344,7 @@ class TraceEvents:
     @staticmethod
     def _says_more(pieces: tuple[Area, ...], told: tuple[Area, ...]) -> bool:
         """Whether a snapshot says other things of an area than the map does."""
-        if not pieces or pieces == told or pieces[0].state is not AreaState.LIVE:
+        if not pieces or pieces == told or pieces[0].state is not _LIVE:
             return False
         # of an area that it cannot name, the trace knows more: who asked for which window
         named = len(told) > 1 or told[0].type is not None or told[0].owner is not None
@@ -347,8 +356,8 @@ class TraceEvents:
         after: list[Area] = []
         for start in self._loading.pop(line[2][0], []):
             pieces = self._held.get(start)
-            if len(pieces) == 1 and pieces[0].owner is None and pieces[0].state is AreaState.LIVE:
-                named = evolve(pieces[0], owner=module, detail="by the task that loaded it")
+            if len(pieces) == 1 and pieces[0].owner is None and pieces[0].state is _LIVE:
+                named = pieces[0].changed(owner=module, detail="by the task that loaded it")
                 before.append(pieces[0])
                 after.append(named)
                 self._held.change((named,))
@@ -362,4 +371,5 @@ class TraceEvents:
 
 
 def _ascending(areas: Iterable[Area]) -> tuple[Area, ...]:
-    return tuple(sorted(areas, key=_START))
+    found = tuple(areas)
+    return found if len(found) < 2 else tuple(sorted(found, key=_START))

@@ -1,11 +1,15 @@
 """A long source is read bit by bit: shown early, added to by whoever shows it, left at any time."""
 
+import gc
+import os
+import threading
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from execmem_tui.files import trace_events
 from execmem_tui.model.errors import InputError
 from execmem_tui.sources.base import Progress, Source
 from execmem_tui.sources.opening import open_path, read_path
@@ -68,3 +72,32 @@ def test_what_is_not_there_is_refused_while_it_is_read(tmp_path: Path) -> None:
     reading = read_path(str(tmp_path / "nowhere"))
     with pytest.raises(InputError, match="nowhere"):
         next(reading)
+
+
+def test_a_second_process_reads_the_same_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = open_path(str(TRACE)).history
+    children: list[int] = []
+    fork = os.fork
+
+    def noted_fork() -> int:
+        children.append(fork())
+        return children[-1]
+
+    monkeypatch.setattr(trace_events, "_LONG", 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setattr(os, "fork", noted_fork)
+    there = open_path(str(TRACE)).history
+    assert len(children) == 1
+    assert there.events(stop=there.steps) == here.events(stop=here.steps)
+
+
+def test_what_was_set_aside_while_a_trace_was_read_is_looked_at_again() -> None:
+    reading = read_path(str(TRACE))
+    while gc.get_freeze_count() == 0:
+        next(reading)
+    assert gc.isenabled()
+    reading.close()
+    assert gc.get_freeze_count() == 0
+    open_path(str(TRACE))
+    assert gc.get_freeze_count() == 0

@@ -55,11 +55,9 @@ from execmem_tui.tui.typing_ahead import TypingAhead
 from execmem_tui.tui.why import WhyActions
 from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.events import EventsView
-from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.time import Sought
 from execmem_tui.view.actions import rebound
-from execmem_tui.view.axis import MapView
 from execmem_tui.view.foretell import PAINT as PREVIEW
 from execmem_tui.view.foretell import foretold
 from execmem_tui.view.light import Light
@@ -108,8 +106,6 @@ class ExecmemApp(App[int]):
     """What colour tells."""
     filter: reactive[str] = reactive("", repaint=False)
     """What is asked for, as typed; the rest is dimmed. "" asks for all."""
-    viewport: reactive[MapView | None] = reactive(None, repaint=False)
-    """What the detail map displays."""
     palette: reactive[Palette] = reactive(_given, repaint=False)
     """The styles of the theme."""
     follows: reactive[bool] = reactive(False, repaint=False)
@@ -191,7 +187,6 @@ class ExecmemApp(App[int]):
             cls.shown,
             cls.pane,
             cls.origin,
-            cls.viewport,
             cls.palette,
             cls.lens,
             cls.filter,
@@ -531,11 +526,6 @@ class ExecmemApp(App[int]):
         self.show_error(message.error)
 
     # Messages of the screen and its widgets
-
-    def on_detail_map_moved(self, message: DetailMap.Moved) -> None:
-        """Show what is under the cursor now."""
-        self.viewport = message.viewport
-        self.main.address = message.viewport.cursor
 
     def on_panes_chosen(self, message: Panes.Chosen) -> None:
         """Focus a pane that was clicked, and go there."""

@@ -7,6 +7,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from execmem_tui.model.areas import Area
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import format_size
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Axis, Line, MapView
@@ -16,8 +17,13 @@ from execmem_tui.view.marks import Mark
 from execmem_tui.view.rows import MapColumns, MapRows
 from execmem_tui.view.shown import Extent
 
-_CACHE: Final = 4096
-"""Rows kept: some screens of panning and zooming back and forth."""
+_CACHE: Final = 1024
+"""Rows kept: some screens of panning and zooming back and forth. A painted one takes some 10 KiB."""
+
+_UNDER: Final = Style(underline=True)
+
+Touch = tuple[tuple[int, int] | None, tuple[int, int] | None]
+"""Columns [first, stop) of a line: of the area under the cursor, of the cursor."""
 
 _EXTENT_WORDS: Final = {
     Extent.USED: "what is used, the rest folded",
@@ -26,12 +32,37 @@ _EXTENT_WORDS: Final = {
 }
 
 
+@frozen
+class Frame:
+    """What surrounds a line."""
+
+    room: MapColumns
+    address: tuple[str, str]
+    """In two parts: what it shares with the line before, and what changed."""
+    mark: Mark
+    """Beside the line."""
+    held: bool
+    """Whether the area under the cursor lies in the line."""
+
+
+class _Row:
+    """A line without cursor and frame; and as it was painted last, which is most often how it is painted next."""
+
+    __slots__ = ("key", "painted", "sight", "strip")
+
+    def __init__(self, strip: Strip, sight: Sight) -> None:
+        self.strip = strip
+        self.sight = sight
+        self.key: tuple[object, ...] = ()
+        self.painted = strip
+
+
 class MapInk:
     """Strips of one palette. Rows are kept by what they show, whatever step or place they are of."""
 
     def __init__(self, palette: Palette) -> None:
         self.palette = palette
-        self._rows: dict[tuple[object, ...], tuple[Strip, Sight]] = {}
+        self._rows: dict[tuple[object, ...], _Row] = {}
 
     def title(self, axis: Axis, extent: Extent, width: int) -> Strip:
         """Return the line above the map: its scale, and what `0` shows."""
@@ -42,8 +73,42 @@ class MapInk:
         text = f"{left}{'─' * room} {right}" if room > 0 else left.ljust(width, "─")
         return Strip([Segment(text[:width], self.palette.muted)]).adjust_cell_length(width)
 
-    def row(self, line: Line, axis: Axis, rows: MapRows) -> tuple[Strip, Sight]:
-        """Return a line without cursor and frame, and what is to be seen in it."""
+    def sight(self, line: Line, axis: Axis, rows: MapRows) -> Sight:
+        """Return what is to be seen in a line."""
+        return self._row(line, axis, rows).sight
+
+    def line(
+        self,
+        line: Line,
+        view: MapView,
+        rows: MapRows,
+        area: Area | None,
+        light: Light,
+        frame: Frame,
+        ground: Style,
+    ) -> Strip:
+        """Return a line with all that is drawn over it and beside it.
+
+        Args:
+            line: one of the view's.
+            view: the part of the axis, and the cursor.
+            rows: what the lines show.
+            area: the one under the cursor.
+            light: where a tour points.
+            frame: what surrounds the line.
+            ground: style of the widget, under all others.
+        """
+        row, axis = self._row(line, view.axis, rows), view.axis
+        touch = _touch(line, view, area)
+        shines = tuple(light.columns(line, axis.cell, axis.columns))
+        signs = tuple(light.signs(line, axis.cell, axis.columns))
+        key = (frame, touch, shines, signs, ground)
+        if row.key != key:
+            strip = self._with_cursor(self._lit(row.strip, shines, signs), touch)
+            row.key, row.painted = key, self._framed(strip, frame, ground)
+        return row.painted
+
+    def _row(self, line: Line, axis: Axis, rows: MapRows) -> _Row:
         key = (
             rows.seen(axis, line),
             line,
@@ -56,78 +121,75 @@ class MapInk:
         found = self._rows.get(key)
         if found is None:
             pieces = rows.pieces(axis, line)
-            found = Strip(self.palette.segments(pieces)).simplify(), sight_of(pieces)
+            found = _Row(Strip(self.palette.segments(pieces)).simplify(), sight_of(pieces))
             if len(self._rows) >= _CACHE:
-                self._rows.clear()
+                del self._rows[next(iter(self._rows))]
             self._rows[key] = found
         return found
 
-    def line(self, line: Line, view: MapView, rows: MapRows, light: Light) -> Strip:
-        """Return a line with what a tour points at and with the cursor, without its frame."""
-        strip = self._lit(self.row(line, view.axis, rows)[0], line, view.axis, light)
-        return self._with_cursor(strip, line, view, rows.shown.snapshot.area_at(view.cursor))
-
-    def framed(
-        self, strip: Strip, room: MapColumns, address: tuple[str, str], mark: Mark, *, held: bool
-    ) -> Strip:
-        """Put a line between its address and its mark.
-
-        Args:
-            strip: the line, of any width.
-            room: the columns there are.
-            address: of the line, in two parts: what it shares with the line before, what changed.
-            mark: beside the line.
-            held: whether the area under the cursor lies in the line.
-        """
-        palette = self.palette
-        same, changed = address
-        space = " " * (room.margin - len(same) - len(changed) - 1)
-        edge = Strip(
+    def _framed(self, strip: Strip, frame: Frame, ground: Style) -> Strip:
+        """Put a line between its address and its mark."""
+        palette, room = self.palette, frame.room
+        same, changed = frame.address
+        width = room.width - room.margin - 1
+        # one strip from segments: each strip on the way costs more than what is in it
+        return Strip(
             [
-                Segment(same, palette.muted),
-                Segment(changed),
-                Segment(space),
-                Segment("▌" if held else " ", palette.cursor_mark),
-            ]
+                Segment(same, ground + palette.muted),
+                Segment(changed.ljust(room.margin - len(same) - 1), ground),
+                Segment("▌" if frame.held else " ", ground + palette.cursor_mark),
+                *strip.adjust_cell_length(width).apply_style(ground),
+                Segment(frame.mark.value, ground + palette.mark(frame.mark)),
+            ],
+            room.width,
         )
-        whole = Strip.join([edge, strip]).adjust_cell_length(room.width - 1)
-        return Strip.join([whole, Strip([Segment(mark.value, palette.mark(mark))])])
 
-    def _lit(self, strip: Strip, line: Line, axis: Axis, light: Light) -> Strip:
+    def _lit(
+        self,
+        strip: Strip,
+        shines: tuple[tuple[int, int, Shine], ...],
+        signs: tuple[tuple[int, str], ...],
+    ) -> Strip:
         """Dim what a tour does not point at; show where its goal will be, what can be guessed, and was."""
         palette = self.palette
-        for first, stop, shine in light.columns(line, axis.cell, axis.columns):
+        for first, stop, shine in shines:
             if shine is Shine.UNLIT:
                 inside = strip.crop(first, stop)
                 dimmed = [Segment(text, palette.unlit(old or Style())) for text, old, _ in inside]
                 strip = Strip.join([strip.crop(0, first), Strip(dimmed), strip.crop(stop)])
             else:
                 strip = _styled(strip, first, stop, palette.shine(shine))
-        for column, letter in light.signs(line, axis.cell, axis.columns):
+        for column, letter in signs:
             sign = Segment(letter if palette.letters else CIRCLED[letter], palette.sign)
             strip = Strip.join([strip.crop(0, column), Strip([sign]), strip.crop(column + 1)])
         return strip
 
-    def _with_cursor(self, strip: Strip, line: Line, view: MapView, area: Area | None) -> Strip:
+    def _with_cursor(self, strip: Strip, touch: Touch) -> Strip:
         """Underline what the area under the cursor takes of a line; turn the cursor's own cell round."""
-        palette, cell = self.palette, view.axis.cell
-        if line.fold is not None:
-            inside = line.start <= view.cursor < line.end
-            return strip.apply_style(palette.cursor) if inside else strip
-        if area is not None and area.start < line.end and line.start < area.end:
-            first = (max(area.start, line.start) - line.base) // cell
-            last = (min(area.end, line.end) - 1 - line.base) // cell + 1
-            strip = _styled(strip, first, last, Style(underline=True))
-        if line.start <= view.cursor < line.end:
-            column = (view.cursor - line.base) // cell
-            strip = _styled(strip, column, column + 1, palette.cursor)
+        under, cursor = touch
+        if under is not None:
+            strip = _styled(strip, *under, _UNDER)
+        if cursor is not None:
+            strip = _styled(strip, *cursor, self.palette.cursor)
         return strip
+
+
+def _touch(line: Line, view: MapView, area: Area | None) -> Touch:
+    """Return the columns of a line that the area under the cursor takes, and those of the cursor: of a fold, all."""
+    cell, cursor = view.axis.cell, view.cursor
+    inside = line.start <= cursor < line.end
+    if line.fold is not None:
+        return None, (0, view.axis.columns) if inside else None
+    under = None
+    if area is not None and area.start < line.end and line.start < area.end:
+        first = (max(area.start, line.start) - line.base) // cell
+        under = first, (min(area.end, line.end) - 1 - line.base) // cell + 1
+    column = (cursor - line.base) // cell
+    return under, (column, column + 1) if inside else None
 
 
 def _styled(strip: Strip, first: int, last: int, style: Style) -> Strip:
     """Return a strip with some of its columns restyled."""
-    inside = strip.crop(first, last)
-    lit = Strip(
-        [Segment(text, style if under is None else under + style) for text, under, _ in inside]
-    )
-    return Strip.join([strip.crop(0, first), lit, strip.crop(last)])
+    before, inside, after = strip.divide([first, last, strip.cell_length])
+    lit = (Segment(text, style if under is None else under + style) for text, under, _ in inside)
+    return Strip([*before, *lit, *after], strip.cell_length)

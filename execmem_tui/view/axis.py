@@ -23,6 +23,12 @@ _WORTH: Final = 0.15
 SMALLEST_CELL: Final = 1
 """Bytes: a kprobe slot of 8 or 15 bytes is then wide enough for a name."""
 
+_KNOWN: Final = 4096
+"""Lines that an axis remembers."""
+
+_PAGES: Final = 64
+"""Pages of them."""
+
 LARGEST_CELL: Final = 1 << 59
 """Bytes: the narrowest row then holds every address, so that even a map of one row shows all of any
 range."""
@@ -105,6 +111,13 @@ class Axis:
     """Full rows of a long area that are drawn before it folds."""
     _inner: tuple[Address, ...] = field(init=False, eq=False, repr=False)
     """The span's edges, and the cuts between them."""
+    _known: dict[Address, Line] = field(init=False, eq=False, repr=False, factory=dict)
+    """Lines that were found before, by an address in them: a move of the cursor asks for all in sight."""
+
+    _pages: dict[tuple[Address, int], tuple[Line, ...]] = field(
+        init=False, eq=False, repr=False, factory=dict
+    )
+    """Likewise lines that follow each other, by the first and their number."""
 
     def __attrs_post_init__(self) -> None:
         inner = (cut for cut in self.cuts if self.start < cut < self.end)
@@ -130,6 +143,15 @@ class Axis:
     def line_at(self, address: Address) -> Line:
         """Return the line that `address` lies in, clipped to the span."""
         address = self.clipped(address)
+        found = self._known.get(address)
+        if found is None:
+            found = self._found_at(address)
+            if len(self._known) >= _KNOWN:
+                self._known.clear()
+            self._known[address] = self._known[found.start] = found
+        return found
+
+    def _found_at(self, address: Address) -> Line:
         fold = self._fold_at(address)
         if fold is not None:
             return fold
@@ -161,6 +183,16 @@ class Axis:
         while line is not None:
             yield line
             line = self.after(line)
+
+    def page(self, address: Address, rows: int) -> tuple[Line, ...]:
+        """Return the line at `address` and those that follow, `rows` at most."""
+        found = self._pages.get((address, rows))
+        if found is None:
+            found = tuple(islice(self.lines(address), rows))
+            if len(self._pages) >= _PAGES:
+                self._pages.clear()
+            self._pages[address, rows] = found
+        return found
 
     def stepped(self, line: Line, count: int) -> Line:
         """Return the line `count` lines below `line` (above, if negative), or the last on the way."""
@@ -240,9 +272,9 @@ class MapView:
         """Return a view of `axis` with the cursor in sight."""
         return cls(axis=axis, rows=max(rows, 1), top=axis.start, cursor=cursor).settled()
 
-    def lines(self) -> list[Line]:
+    def lines(self) -> tuple[Line, ...]:
         """Return the lines in sight."""
-        return list(islice(self.axis.lines(self.top), self.rows))
+        return self.axis.page(self.top, self.rows)
 
     @property
     def bottom(self) -> Address:
@@ -276,7 +308,7 @@ class MapView:
         cursor = axis.clipped(self.cursor)
         at = axis.line_at(cursor)
         top = min(axis.line_at(self.top).start, at.start)
-        seen = list(islice(axis.lines(top), self.rows))
+        seen = axis.page(top, self.rows)
         if seen[-1].start < at.start:
             top = axis.back(at.start, self.rows - 1)
         elif len(seen) < self.rows:

@@ -1,5 +1,6 @@
 """The lines of the map: rows of cells, folds in words, borders by name, and the gutter."""
 
+from functools import lru_cache
 from typing import Final
 
 from execmem_tui.model.areas import Area
@@ -193,27 +194,25 @@ class MapColumns:
     width: int
     """All columns there are."""
     word_bits: int
-
-    @property
-    def short(self) -> bool:
-        """Whether a shorter address makes room for longer rows."""
-        room = self.width - 1
-        full, short = row_width(room - self.word_bits // 4 - 1), row_width(room - 14)
-        return self.word_bits == 64 and short > full
-
-    @property
-    def margin(self) -> int:
-        """Columns of the addresses, and the one that marks the area under the cursor."""
-        return 14 if self.short else self.word_bits // 4 + 1
-
-    @property
-    def cells(self) -> int:
-        """Columns that a row may take."""
-        return max(32, self.width - self.margin - 1)
+    short: bool
+    """Whether a shorter address makes room for longer rows."""
+    margin: int
+    """Columns of the addresses, and the one that marks the area under the cursor."""
+    cells: int
+    """Columns that a row may take."""
 
     def gutter(self, line: Line, before: Line | None) -> tuple[str, str]:
         """Return the address of a line in two parts: what it shares with the line before, and what changed."""
         return gutter(line, before, self.word_bits, short=self.short)
+
+
+@lru_cache(16)
+def map_columns(width: int, word_bits: int) -> MapColumns:
+    """Return how a map of `width` columns divides them."""
+    room = width - 1
+    short = word_bits == 64 and row_width(room - 14) > row_width(room - word_bits // 4 - 1)
+    margin = 14 if short else word_bits // 4 + 1
+    return MapColumns(width, word_bits, short, margin, max(32, room - margin))
 
 
 def gutter(

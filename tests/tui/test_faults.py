@@ -154,7 +154,6 @@ async def test_a_watcher_of_the_application_that_breaks(monkeypatch: pytest.Monk
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         fuse.blown = True
-        app.post_message(app.main.map.Moved(app.main.map.viewport))  # type: ignore[arg-type]
         app.call_later(app.kernel.action_allocate)
         await sheet_once(pilot, app)
         fuse.blown = False
@@ -180,7 +179,7 @@ async def test_a_handler_that_breaks_is_called_again(monkeypatch: pytest.MonkeyP
 
 
 async def test_a_handler_of_the_application_that_breaks(monkeypatch: pytest.MonkeyPatch) -> None:
-    fuse = Fuse(monkeypatch, ExecmemApp, "on_detail_map_moved")
+    fuse = Fuse(monkeypatch, ExecmemApp, "on_main_screen_acted")
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         fuse.blown = True

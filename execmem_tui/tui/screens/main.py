@@ -14,6 +14,7 @@ from textual.screen import Screen
 
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Source
+from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.area_list import AreaList
@@ -40,6 +41,14 @@ from execmem_tui.view.split import side_width
 from execmem_tui.view.tour_card import Card
 
 _BY_ID = {action.id: action for action in ACTIONS}
+
+
+class Beside(Kept, Horizontal):
+    """The map and what stands beside it."""
+
+
+class Under(Kept, Vertical):
+    """The panes and the map under them."""
 
 
 class MainScreen(Screen[None]):
@@ -169,8 +178,8 @@ class MainScreen(Screen[None]):
         )
         yield Bar().data_bind(cls.work, cls.fraction, cls.palette)
         yield Sentence().data_bind(cls.source, cls.shown)
-        with Horizontal(id="body"):
-            with Vertical(id="left"):
+        with Beside(id="body"):
+            with Under(id="left"):
                 yield Panes().data_bind(cls.shown, cls.pane, cls.viewport, cls.palette)
                 yield TimeMapView(id="timemap").data_bind(
                     cls.source, cls.shown, cls.pane, cls.palette
@@ -194,6 +203,12 @@ class MainScreen(Screen[None]):
         yield Legend().data_bind(cls.sight, cls.palette)
         yield HintsLine().data_bind(cls.hints)
 
+    def _follow(self, viewport: MapView | None) -> None:
+        """Show what the map displays elsewhere too, and what is under the cursor."""
+        if viewport is not None:
+            self.viewport = viewport
+            self.address = viewport.cursor
+
     def on_detail_map_seen(self, message: DetailMap.Seen) -> None:
         """Explain what is in sight."""
         self.sight = message.sight
@@ -209,6 +224,8 @@ class MainScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Keys go to the map at first."""
+        # Not a message: it would come when the map is painted already, and the rest after it.
+        self.watch(self.map, "viewport", self._follow, init=False)
         self.map.focus()
         self.ready = True
         self.post_message(self.Ready())

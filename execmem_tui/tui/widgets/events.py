@@ -1,11 +1,9 @@
 """The newest events."""
 
 from rich.style import Style
-from rich.text import Text
 from textual import events
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widgets import Static
 
 from execmem_tui.model.events import (
     Allocated,
@@ -19,6 +17,7 @@ from execmem_tui.model.units import format_size
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown, recent
+from execmem_tui.tui.widgets.text_lines import TextLine, TextLines
 
 EVENTS_SHOWN = 12
 
@@ -46,24 +45,22 @@ def event_brief(event: Event) -> str:
     return f" {event.text}"
 
 
-def _style(event: Event, palette: Palette) -> Style | str:
+def _style(event: Event, palette: Palette) -> Style:
     if isinstance(event, Allocated) and event.fallback:
         return palette.alarm
     if isinstance(event, Failed | HazardFound) and not getattr(event, "attempt", False):
         return palette.alarm
-    return palette.muted if isinstance(event, PermissionsChanged | Failed) else ""
+    return palette.muted if isinstance(event, PermissionsChanged | Failed) else Style.null()
 
 
-class EventsView(Static):
+class EventsView(TextLines):
     """The newest events up to the step, newest first; a click goes to the step."""
 
-    DEFAULT_CSS = "EventsView { height: auto; }"
-
-    source: reactive[Source | None] = reactive(None, layout=True)
+    source: reactive[Source | None] = reactive(None, repaint=False)
     """What feeds the map."""
-    shown: reactive[Shown | None] = reactive(None, layout=True)
+    shown: reactive[Shown | None] = reactive(None, repaint=False)
     """The models of the step."""
-    palette: reactive[Palette | None] = reactive(None)
+    palette: reactive[Palette | None] = reactive(None, repaint=False)
     """The styles of the theme."""
 
     class Chosen(Message):
@@ -82,18 +79,27 @@ class EventsView(Static):
             if not isinstance(each[1], PermissionsChanged)
         ][:EVENTS_SHOWN]
 
-    def render(self) -> Text:
+    def watch_source(self) -> None:
+        """List another source's."""
+        self.say_anew()
+
+    def watch_shown(self) -> None:
+        """List those up to another step."""
+        self.say_anew()
+
+    def watch_palette(self) -> None:
+        """They look different."""
+        self.say_anew()
+
+    def said(self, width: int) -> list[TextLine]:
         """Return one line per event."""
-        text = Text(no_wrap=True, overflow="crop")
-        if self.palette is None:
-            return text
-        listed = self._listed()
-        for step, event in listed:
-            line = f"{step:>4}{event_mark(event)}{event_brief(event)}"
-            text.append(line[: self.size.width or None] + "\n", _style(event, self.palette))
-        if not listed:
-            text.append("nothing yet", self.palette.muted)
-        return text
+        palette = self.palette
+        if palette is None:
+            return []
+        return [
+            (f"{step:>4}{event_mark(event)}{event_brief(event)}"[:width], _style(event, palette))
+            for step, event in self._listed()
+        ] or [("nothing yet", palette.muted)]
 
     def on_click(self, event: events.Click) -> None:
         """Go to the step of the event under the pointer."""

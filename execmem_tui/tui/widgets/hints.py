@@ -8,13 +8,14 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
+from execmem_tui.tui.kept import Kept
 from execmem_tui.view.hints import Hint
 
 _GAP: Final = 3
 """Columns between two hints."""
 
 
-class HintsLine(Static):
+class HintsLine(Kept, Static):
     """A few keys and what they do; a click does it. None is ever cut: what does not fit is left out."""
 
     DEFAULT_CSS = """

@@ -4,11 +4,12 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.legend import Sight, legend
 
 
-class Legend(Widget):
+class Legend(Kept, Widget):
     """One line of signs and their names; names shorten where the line is narrow."""
 
     DEFAULT_CSS = """
@@ -24,6 +25,6 @@ class Legend(Widget):
         """Return the line."""
         width = self.size.width
         if y or self.palette is None:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.visual_style.rich_style)
         segments = self.palette.segments(legend(self.sight, width))
-        return Strip(segments).adjust_cell_length(width).apply_style(self.rich_style)
+        return Strip(segments).adjust_cell_length(width).apply_style(self.visual_style.rich_style)

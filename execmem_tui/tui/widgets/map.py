@@ -1,6 +1,6 @@
 """The map of the focused pane: rows, folds, a cursor, names, and the whole axis at its right edge."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from textual import events
@@ -14,19 +14,20 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.map_ink import MapInk
+from execmem_tui.tui.kept import Bare
+from execmem_tui.tui.map_ink import Frame, MapInk
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Line, MapView
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.light import DAYLIGHT, Light
 from execmem_tui.view.marks import Ground, Mark, ground_marks, marks
-from execmem_tui.view.rows import MapColumns, MapRows
+from execmem_tui.view.rows import MapColumns, MapRows, map_columns
 from execmem_tui.view.shown import Extent, Shown
 
 _EXTENTS: Final = tuple(Extent)
 
 
-class DetailMap(Widget, can_focus=True):
+class DetailMap(Bare, Widget, can_focus=True):
     """Draws the lines of a folded axis.
 
     An event redraws the rows it changed and a cursor move those of two areas.
@@ -64,17 +65,6 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What is shown; None until the widget knows its size."""
 
-    class Moved(Message):
-        """Another part is shown, or the cursor is at another address."""
-
-        def __init__(self, viewport: MapView) -> None:
-            super().__init__()
-            self.viewport = viewport
-
-        def can_replace(self, message: Message) -> bool:
-            """Only the newest position matters."""
-            return isinstance(message, DetailMap.Moved)
-
     class Seen(Message):
         """Other kinds of things are in sight."""
 
@@ -89,8 +79,12 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self._rows: MapRows | None = None
-        self._lines: list[Line] = []
+        self._lines: Sequence[Line] = ()
         self._marks: list[Mark] = []
+        self._area: Area | None = None
+        """The one under the cursor."""
+        self._held: set[int] = set()
+        """Its lines, or that of the cursor alone."""
         self._ground: tuple[tuple[Shown, int, int], Ground] | None = None
         self._ink: MapInk | None = None
         self._sight = Sight()
@@ -165,7 +159,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     @property
     def _room(self) -> MapColumns:
         bits = 64 if self.shown is None else self.shown.snapshot.layout.word_bits
-        return MapColumns(self.size.width, bits)
+        return map_columns(self.size.width, bits)
 
     @property
     def margin(self) -> int:
@@ -199,27 +193,24 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         """Redraw the rows of two areas where only the cursor moved, else all."""
         if after is None or before == after:
             return
-        self.post_message(self.Moved(after))
         still = before is not None and (before.axis, before.top, before.rows) == (
             after.axis,
             after.top,
             after.rows,
         )
-        if before is None or not still:
+        if not still:
             self._look()
             self.refresh()
             return
-        column = self._marks
+        held, column = self._held, self._marks
         self._mark()
-        width = self.size.width
-        touched = {*self._under(before), *self._under(after)}
-        touched |= {
+        moved = {
             at
             for at, (one, other) in enumerate(zip(column, self._marks, strict=False))
             if one != other
         }
-        for line in touched:
-            self.refresh(Region(0, line + 1, width, 1))
+        width = self.size.width
+        self.refresh(*(Region(0, at + 1, width, 1) for at in held | self._held | moved))
 
     def _look(self) -> None:
         """Find the lines in sight, and the marks beside them."""
@@ -235,49 +226,45 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         if rows is not None and ink is not None:
             sight = Sight()
             for line in self._lines:
-                sight |= ink.row(line, view.axis, rows)[1]
+                sight |= ink.sight(line, view.axis, rows)
             if sight != self._sight:
                 self._sight = sight
                 self.post_message(self.Seen(sight))
 
     def _mark(self) -> None:
-        """Set the marks beside the lines."""
-        if self.viewport is not None and self._ground is not None:
-            seen = self.viewport.top, self._lines[-1].end
-            self._marks = marks(self._ground[1], seen, self.viewport.cursor)
-
-    def _area(self, view: MapView) -> Area | None:
-        return None if self.shown is None else self.shown.snapshot.area_at(view.cursor)
-
-    def _under(self, view: MapView) -> list[int]:
-        """Return the lines of the area under the cursor, or of the cursor alone."""
-        area = self._area(view)
+        """Find the area under the cursor, its lines, and the marks beside the lines."""
+        view = self.viewport
+        if view is None or self._ground is None:
+            return
+        self._marks = marks(self._ground[1], (view.top, self._lines[-1].end), view.cursor)
+        self._area = area = self._area_at(view)
         start, end = (view.cursor, view.cursor + 1) if area is None else (area.start, area.end)
-        return [at for at, line in enumerate(self._lines) if line.start < end and start < line.end]
+        self._held = {
+            at for at, line in enumerate(self._lines) if line.start < end and start < line.end
+        }
+
+    def _area_at(self, view: MapView) -> Area | None:
+        return None if self.shown is None else self.shown.snapshot.area_at(view.cursor)
 
     # How it is drawn
 
     def render_line(self, y: int) -> Strip:
         """Return the title line or a line of the axis, on the widget's own background."""
-        return self._line(y).apply_style(self.rich_style)
-
-    def _line(self, y: int) -> Strip:
         view, rows, ink = self.viewport, self._rows, self._ink
-        width = self.size.width
-        if view is None or rows is None or ink is None:
-            return Strip.blank(width)
-        if y == 0:
-            return ink.title(view.axis, self._extent, width)
+        width, ground = self.size.width, self.visual_style.rich_style
         at = y - 1
-        if at >= len(self._lines):
-            return Strip.blank(width)
+        if view is None or rows is None or ink is None or at >= len(self._lines):
+            return Strip.blank(width, ground)
+        if y == 0:
+            return ink.title(view.axis, self._extent, width).apply_style(ground)
         line = self._lines[at]
-        strip = ink.line(line, view, rows, self.light)
-        before = self._lines[at - 1] if at else None
-        mark = self._marks[at] if at < len(self._marks) else Mark.NONE
-        return ink.framed(
-            strip, self._room, self._room.gutter(line, before), mark, held=at in self._under(view)
+        frame = Frame(
+            self._room,
+            self._room.gutter(line, self._lines[at - 1] if at else None),
+            self._marks[at] if at < len(self._marks) else Mark.NONE,
+            at in self._held,
         )
+        return ink.line(line, view, rows, self._area, self.light, frame, ground)
 
     # What moves it
 
@@ -322,7 +309,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         if view.axis.line_at(view.cursor).fold is not None:
             self.action_open_fold()
             return
-        area = self._area(view)
+        area = self._area_at(view)
         if area is not None:
             self._fitted = False
             start, end = max(area.start, view.axis.start), min(area.end, view.axis.end)

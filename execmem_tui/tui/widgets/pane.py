@@ -9,6 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.units import Address
+from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import MapView
 from execmem_tui.view.pane_rows import PaneRow, pane_rows
@@ -18,7 +19,7 @@ _COMPACT = 30
 """Rows of the terminal below which the panes that are not looked at share one."""
 
 
-class Panes(Widget):
+class Panes(Kept, Widget):
     """Each consumer's windows at a glance; what the map shows of them is underlined."""
 
     DEFAULT_CSS = """
@@ -94,12 +95,12 @@ class Panes(Widget):
         width, palette = self.size.width, self.palette
         rows = self._at(width)
         if palette is None or y >= len(rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.visual_style.rich_style)
         strip = self._strips.get(y)
         if strip is None:
             strip = Strip(palette.segments(rows[y].pieces)).simplify().adjust_cell_length(width)
             self._strips[y] = strip = strip.crop(0, width)
-        return self._with_bracket(strip, rows[y]).apply_style(self.rich_style)
+        return self._with_bracket(strip, rows[y]).apply_style(self.visual_style.rich_style)
 
     def _with_bracket(self, strip: Strip, row: PaneRow) -> Strip:
         """Underline the part of a lane that the map shows, where that is not all."""

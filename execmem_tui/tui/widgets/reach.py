@@ -7,6 +7,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.units import Address
+from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.reach import Band, banded_lines
 from execmem_tui.view.shown import Shown
@@ -15,7 +16,7 @@ from execmem_tui.view.words import Piece, Word
 _UNKNOWN = "unknown: no kernel symbols"
 
 
-class ReachPanel(Widget):
+class ReachPanel(Kept, Widget):
     """One axis through the origin, the modules' text by verdict, and the blocks of a ROX cache.
 
     A cursor move redraws the two bands it touches.
@@ -90,7 +91,7 @@ class ReachPanel(Widget):
         width, palette = self.size.width, self.palette
         lines = self._at(width)
         if palette is None or y >= len(lines):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self.visual_style.rich_style)
         pieces, band = lines[y]
         strip = Strip(palette.segments(pieces))
         if band is not None and self._band_of(self.address) == y:
@@ -98,4 +99,4 @@ class ReachPanel(Widget):
             at = strip.text.rindex("│") + 1
             mark = Strip([Segment("◂", palette.cursor_mark)])
             strip = Strip.join([strip.crop(0, at), mark, strip.crop(at + 1)])
-        return strip.adjust_cell_length(width).apply_style(self.rich_style)
+        return strip.adjust_cell_length(width).apply_style(self.visual_style.rich_style)

@@ -5,12 +5,13 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from execmem_tui.sources.base import Captioned, Source
+from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.shown import Shown
 from execmem_tui.view import sentence
 from execmem_tui.view.sentence import Sentence as Said
 
 
-class Sentence(Static):
+class Sentence(Kept, Static):
     """How things stand, until something happens: then what happened; a scenario's own caption."""
 
     DEFAULT_CSS = """

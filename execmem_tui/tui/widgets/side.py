@@ -7,6 +7,7 @@ from textual.widgets import Static
 
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
+from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.events import EventsView
@@ -16,12 +17,17 @@ from execmem_tui.tui.widgets.try_card import TryCard
 from execmem_tui.view.actions import ACTIONS, Action
 
 
-class SidePanel(VerticalScroll, can_focus=False):
+class Heading(Kept, Static):
+    """Begins a section."""
+
+    DEFAULT_CSS = "Heading { color: $accent; text-style: bold; height: 1; }"
+
+
+class SidePanel(Kept, VerticalScroll, can_focus=False):
     """Three sections, one under the other; hands its attributes down to them."""
 
     DEFAULT_CSS = """
     SidePanel { width: 39; border-left: solid $panel; padding: 0 1; scrollbar-size-vertical: 1; }
-    SidePanel .heading { color: $accent; text-style: bold; height: 1; }
     """
 
     source: reactive[Source | None] = reactive(None, repaint=False)
@@ -42,12 +48,12 @@ class SidePanel(VerticalScroll, can_focus=False):
 
     def compose(self) -> ComposeResult:
         """Headings and sections."""
-        yield Static("REACH", classes="heading")
+        yield Heading("REACH")
         yield ReachPanel().data_bind(
             SidePanel.shown, SidePanel.origin, SidePanel.address, SidePanel.palette
         )
-        yield Static("SELECTED", classes="heading")
+        yield Heading("SELECTED")
         yield Inspector().data_bind(SidePanel.shown, SidePanel.origin, SidePanel.address)
         yield TryCard().data_bind(SidePanel.offers, SidePanel.actions)
-        yield Static("EVENTS", classes="heading")
+        yield Heading("EVENTS")
         yield EventsView().data_bind(SidePanel.source, SidePanel.shown, SidePanel.palette)

@@ -6,13 +6,14 @@ from textual.widgets import Static
 
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Source
+from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown
 from execmem_tui.view.paint import LensName
 from execmem_tui.view.title import NAME, title
 
 
-class TitleLine(Static):
+class TitleLine(Kept, Static):
     """``execmem-tui  simulated arm64 laptop after boot · 148 modules      ? help   ctrl+p all``."""
 
     DEFAULT_CSS = """

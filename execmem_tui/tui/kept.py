@@ -1,0 +1,97 @@
+"""Painted lines that are kept until a widget is refreshed."""
+
+from typing import TYPE_CHECKING, Self
+
+from textual.geometry import Region, Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    _Base = Widget
+else:
+    # Not a widget by itself: Textual takes the names of all widgets among the bases for style rules.
+    _Base = object
+
+
+class Kept(_Base):
+    """Goes before a widget's class.
+
+    For every change on the screen, Textual asks all widgets for all of their lines, and each works
+    out its colours, its borders and its filters again before it says that nothing changed
+    (textual/_compositor.py: the crop is compared with the clip, which is the whole screen).
+    """
+
+    _painted: tuple[Region, list[Strip]] | None = None
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return the lines of the last time, unless something changed."""
+        if self._painted is None or self._painted[0] != crop:
+            self._painted = crop, super().render_lines(crop)
+        return self._painted[1]
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Paint anew."""
+        self._painted = None
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        """Paint anew in other styles."""
+        self._painted = None
+        super().notify_style_update()
+
+
+class Bare(_Base):
+    """Goes before the class of a widget of lines without border, padding or opacity.
+
+    Each line is kept by its number until it is refreshed, and `render_line` may give out the strip of
+    an earlier time: a strip remembers how it is filtered, cut and written. Textual makes a new one of
+    every line that it is given.
+    """
+
+    _kept: tuple[Size, dict[int, Strip]] | None = None
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return some lines, through the filters of the application."""
+        if self._kept is None or self._kept[0] != self.size:
+            self._kept = self.size, {}
+        kept = self._kept[1]
+        missing = [y for y in crop.line_range if y not in kept]
+        if missing:
+            filters, ground = self.get_line_filters(), self.background_colors[1]
+            for y in missing:
+                strip = self.render_line(y).adjust_cell_length(self.size.width)
+                for each in filters:
+                    strip = strip.apply_filter(each, ground)
+                kept[y] = strip
+        strips = [kept[y] for y in crop.line_range]
+        first, stop = crop.column_span
+        if (first, stop) == (0, self.size.width):
+            return strips
+        return [strip.crop(first, stop) for strip in strips]
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Paint anew, or some lines of it."""
+        if not regions:
+            self._kept = None
+        elif self._kept is not None:
+            for region in regions:
+                for y in region.line_range:
+                    self._kept[1].pop(y, None)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        """Paint anew in other styles."""
+        self._kept = None
+        super().notify_style_update()

@@ -1,0 +1,168 @@
+"""What a change paints: no more than what changed, and never something else than painting all anew would."""
+
+from collections import Counter
+from random import Random
+from typing import Any
+
+import pytest
+from textual.geometry import Offset
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.widget import Widget
+
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.sources.simulation import Simulation, open_simulation
+from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.widgets.events import EventsView
+from execmem_tui.tui.widgets.inspector import Inspector
+from execmem_tui.tui.widgets.map import DetailMap
+from execmem_tui.tui.widgets.text_lines import wrapped
+from tests.tui.driving import make_app, press
+
+MIB = 1 << 20
+
+
+def used() -> Simulation:
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, 9 * MIB, count=3)
+    simulation.allocate(ExecmemType.BPF, 4096, count=40)
+    return simulation
+
+
+class Counted:
+    """Counts lines that widgets draw, and what is sent to the terminal."""
+
+    def __init__(self, app: ExecmemApp, patch: pytest.MonkeyPatch) -> None:
+        self.lines: Counter[str] = Counter()
+        self.frames = self.layouts = 0
+        for widget in app.main.walk_children(Widget):
+            self._watch(widget, patch)
+        display = app._display
+
+        def shows(screen: Any, renderable: Any) -> None:
+            self.frames += renderable is not None
+            display(screen, renderable)
+
+        patch.setattr(app, "_display", shows)
+        app.main.screen_layout_refresh_signal.subscribe(app, self._lays_out)
+
+    def _watch(self, widget: Widget, patch: pytest.MonkeyPatch) -> None:
+        draw = widget.render_line
+
+        def drawn(y: int) -> Strip:
+            self.lines[type(widget).__name__] += 1
+            return draw(y)
+
+        patch.setattr(widget, "render_line", drawn)
+
+    def _lays_out(self, _: object) -> None:
+        self.layouts += 1
+
+
+async def test_a_cursor_move_is_one_frame_of_the_lines_it_touches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app(used())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await press(pilot, "down")
+        await press(pilot, "up")
+        counted = Counted(app, monkeypatch)
+        detail = app.main.map
+        before = set(detail._held)
+        detail.action_right()
+        await pilot.pause()
+        touched = before | detail._held
+        assert counted.frames == 1
+        assert counted.layouts == 0
+        assert 0 < counted.lines.pop("DetailMap") <= len(touched) + 2, "and two marks"
+        assert counted.lines.pop("Inspector") <= 3, "the address and the distances"
+        assert counted.lines.pop("ReachPanel", 0) <= 2
+        assert not counted.lines, "nobody else has anything new to say"
+
+
+async def test_what_lies_below_the_inspector_keeps_its_place_while_the_cursor_moves() -> None:
+    app = make_app(used())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await pilot.pause()
+        area = app.shown.first_of(1)
+        assert area is not None
+        app.look_at(area.start)
+        await pilot.pause()
+        inspector, listed = app.main.query_one(Inspector), app.main.query_one(EventsView)
+        tall, at = inspector.size.height, listed.region.y
+        app.look_at(area.start - 1)
+        await pilot.pause()
+        assert len(inspector.said(inspector.size.width)) < tall, "a hole has less to say"
+        assert (inspector.size.height, listed.region.y) == (tall, at)
+        await press(pilot, "a")
+        assert inspector.size.height < tall, "an event lays the panel out anew"
+
+
+async def test_the_mouse_marks_text_in_the_side_panel() -> None:
+    app = make_app(used())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await pilot.pause()
+        inspector = app.main.query_one(Inspector)
+        plain = inspector.render_line(0)
+        chosen = Selection.from_offsets(Offset(0, 0), Offset(4, 0))
+        app.main.selections = {inspector: chosen}
+        await pilot.pause()
+        found = inspector.get_selection(chosen)
+        assert found is not None
+        assert found[0] == plain.text[:4]
+        assert inspector.render_line(0) != plain
+        assert inspector.render_line(1).crop(0, 4).text == inspector.render_line(1).text[:4]
+
+
+def test_long_lines_are_cut_between_words() -> None:
+    assert wrapped(["short"], 10) == ["short"]
+    assert wrapped(["some words that are long"], 10) == ["some words", "that are", "long"]
+    assert wrapped(["x" * 12, "y"], 10) == ["x" * 10, "xx", "y"]
+
+
+KEYS = (
+    *("down", "up", "left", "right", "plus", "minus", "w", "b", "z", "0", "pagedown", "pageup"),
+    *("a", "u", "f", "P", "V", "T", "1", "2", "4", "r", "question_mark", "escape", "B", "enter"),
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_is_kept_is_what_would_be_painted_anew(seed: int) -> None:
+    """Keys in any order, a resize and another theme: the screen is what it is when all is painted again."""
+    random = Random(seed)
+    app = make_app(used())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await pilot.pause()
+        for number in range(25):
+            if number == 8:
+                await pilot.resize_terminal(120, 40)
+            if number == 16:
+                app.theme = "execmem-light"
+                await pilot.pause()
+            key = random.choice(KEYS)
+            await press(pilot, key)
+            kept = app.screen._compositor.render_strips()
+            ink = app.main.map._ink
+            assert ink is not None
+            ink._rows.clear()
+            for widget in app.screen.walk_children(Widget):
+                widget.refresh()
+            assert app.screen._compositor.render_strips() == kept, f"{number}: {key}"
+            await pilot.pause()
+
+
+async def test_a_map_that_was_seen_is_not_drawn_again() -> None:
+    """Going up a screen and back gives out the strips of before, which know how they are written."""
+    app = make_app(used())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await press(pilot, "0", "0", *["plus"] * 4, "pageup")
+        detail = app.main.query_one(DetailMap)
+        height = detail.size.height
+        first = [detail.render_line(y) for y in range(1, height)]
+        await press(pilot, "pageup")
+        other = [detail.render_line(y) for y in range(1, height)]
+        assert other != first
+        await press(pilot, "pagedown")
+        again = [detail.render_line(y) for y in range(1, height)]
+        assert again == first
+        assert sum(one is two for one, two in zip(first, again, strict=True)) == len(first)

@@ -142,13 +142,14 @@ def _run_screen(args: argparse.Namespace, config: Config) -> int:
         words: tuple[str, ...] = ("--scenario", args.scenario)
         opening = Opening(printable(args.scenario), read_scenario(args.scenario), words)
     elif args.source:
-        from execmem_tui.sources.opening import read_path
+        from execmem_tui.sources.opening import begins_at_once, read_path
 
         words = tuple(args.source)
         for name, value in (("--arch", args.arch), ("--phase", args.phase)):
             words += (name, value) if value is not None else ()
         opener = read_path(args.source, phase=args.phase, arch=args.arch, follow=True)
-        opening = Opening(printable(" ".join(args.source)), opener, words)
+        begun = next(opener) if begins_at_once(args.source, args.phase) else None
+        opening = Opening(printable(" ".join(args.source)), opener, words, begun)
     else:
         # Booted before the first paint: a second one, of the same screen with nothing on it, and a
         # thread between the two would take as long as the boot.

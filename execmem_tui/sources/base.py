@@ -61,7 +61,10 @@ class Progress:
     fraction: float
     """0 to 1, of what there is to read."""
     source: Source | None = None
-    """What can be shown already, None while that is nothing; the same object from then on."""
+    """What can be shown already, None while that is nothing; the same object from then on, except
+    after a part."""
+    part: bool = False
+    """The source is a part, shown until the whole takes its place: one phase of a run."""
     events: tuple[Event, ...] = ()
     """To be added to the source's history with `History.extend` by whoever shows it: the reader,
     which may run in a thread, never touches a history."""

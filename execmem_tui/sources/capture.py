@@ -1,8 +1,9 @@
 """Captures: a folder of /proc files, a run of snapshots, a copied /proc tree, a vmallocinfo alone."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 from execmem_tui.bundles.phase import Phase, phases_layout, read_phase
 from execmem_tui.bundles.phase_facts import image_symbols, page_size_of, seen_facts
@@ -18,7 +19,10 @@ from execmem_tui.model.records import evolve
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.hashed import hidden_of, phase_areas
-from execmem_tui.sources.base import Recording, SourceKind
+from execmem_tui.sources.base import Progress, Recording, SourceKind
+
+_SMALL: Final = 1 << 20
+"""Bytes on disk, packed or not: some 100,000 lines at most."""
 
 
 def is_capture(path: Path) -> bool:
@@ -28,16 +32,51 @@ def is_capture(path: Path) -> bool:
     return path.is_file()
 
 
+def is_small(path: Path, phase: str | None = None) -> bool:
+    """Whether what `read_capture` gives first, early, is read in less time than a second paint takes.
+
+    Args:
+        path: what may be a run or a phase folder.
+        phase: of a run, the one that is meant.
+    """
+    if not path.is_dir():
+        return False
+    folders = [path] if find_file(path, VMALLOCINFO) is not None else phase_folders(path)
+    chosen = [folder for folder in folders if phase in (None, folder.name)]
+    if not chosen:
+        return False
+    files = [each for each in chosen[-1].iterdir() if each.is_file()]
+    if len(chosen) == 1:
+        files += [each for run in (path, path.parent) if (each := find_file(run, "trace.txt"))]
+    return sum(each.stat().st_size for each in files) <= _SMALL
+
+
 def open_capture(
     path: Path, phase: str | None = None, arch: str | None = None, notes: Sequence[str] = ()
 ) -> Recording:
-    """Open a capture.
+    """Open what `read_capture` reads, all of it."""
+    *_, whole = read_capture(path, phase, arch, notes)
+    assert isinstance(whole.source, Recording), "reading ends with the whole capture or an error"
+    return whole.source
+
+
+def read_capture(
+    path: Path,
+    phase: str | None = None,
+    arch: str | None = None,
+    notes: Sequence[str] = (),
+    *,
+    early: bool = False,
+) -> Iterator[Progress]:
+    """Read a capture; the last that comes has all of it.
 
     Args:
         path: a run folder, a phase folder, or a vmallocinfo file (also packed).
         phase: of a run, open this one alone.
         arch: the architecture, for a capture that does not tell it.
         notes: what had to be mended to read it.
+        early: of a run give the last phase first, as a part that can be shown. It is another source
+            than the whole, for what the machine is all phases tell together.
 
     Raises:
         InputError: it is broken.
@@ -46,18 +85,36 @@ def open_capture(
     """
     title = printable(path.name or str(path), 80)
     if path.is_file():
-        info = parse_vmallocinfo(str(path), read_lines(path))
-        facts = Facts(
-            page_size=page_size_of(info),
-            symbols=image_symbols(info, {}),
-            **seen_facts(info, Evidence()),
-        )
-        return _capture(
-            title,
-            [Phase(name=title, info=info, evidence=Evidence(), facts=facts)],
-            arch,
-            notes=notes,
-        )
+        yield Progress(fraction=1.0, source=_single_file(path, title, arch, notes))
+        return
+    folders, title = _phases(path, title, phase)
+    last = read_phase(folders[-1])
+    if early and len(folders) > 1:
+        shown = f"{title} {printable(folders[-1].name, 40)}"
+        part = _capture(shown, [last], arch, notes=notes)
+        yield Progress(fraction=1 / (len(folders) + 1), source=part, part=True)
+    windows = run_windows(path if (path / "meta.toml").is_file() else path.parent)
+    phases = []
+    for number, folder in enumerate(folders[:-1], 2):
+        phases.append(read_phase(folder))
+        yield Progress(fraction=number / (len(folders) + 1))  # the whole is yet to be made
+    whole = _capture(title, [*phases, last], arch, windows, notes)
+    yield Progress(fraction=1.0, source=whole)
+
+
+def _single_file(path: Path, title: str, arch: str | None, notes: Sequence[str]) -> Recording:
+    info = parse_vmallocinfo(str(path), read_lines(path))
+    facts = Facts(
+        page_size=page_size_of(info),
+        symbols=image_symbols(info, {}),
+        **seen_facts(info, Evidence()),
+    )
+    phase = Phase(name=title, info=info, evidence=Evidence(), facts=facts)
+    return _capture(title, [phase], arch, notes=notes)
+
+
+def _phases(path: Path, title: str, phase: str | None) -> tuple[list[Path], str]:
+    """Return the folders of the phases that are meant, in their order, and the title of the whole."""
     folders = [path] if find_file(path, VMALLOCINFO) is not None else phase_folders(path)
     if phase is not None:
         chosen = [folder for folder in folders if folder.name == phase]
@@ -67,9 +124,7 @@ def open_capture(
         folders, title = chosen, f"{title} {printable(phase, 40)}"
     if not folders:
         raise InputError(str(path), None, "no vmallocinfo in this folder or below it")
-    run = path if (path / "meta.toml").is_file() else path.parent
-    phases = [read_phase(folder) for folder in folders]
-    return _capture(title, phases, arch, run_windows(run), notes)
+    return folders, title
 
 
 def _capture(

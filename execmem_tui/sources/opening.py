@@ -13,7 +13,7 @@ from execmem_tui.formats.trace import looks_like_trace
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Progress, Source
-from execmem_tui.sources.capture import is_capture, open_capture
+from execmem_tui.sources.capture import is_capture, is_small, open_capture, read_capture
 from execmem_tui.sources.live import LIVE, open_live
 from execmem_tui.sources.replay import read_replay
 
@@ -35,12 +35,17 @@ def open_path(
         OSError: it cannot be read.
     """
     source: Source | None = None
-    for progress in read_path(name, phase=phase, arch=arch, follow=follow):
-        source = progress.source
+    for progress in read_path(name, phase=phase, arch=arch, follow=follow, early=False):
+        source = progress.source or source
         if source is not None:
             source.history.extend(progress.events)
     assert source is not None, "reading ends with a source or an error"
     return source
+
+
+def begins_at_once(names: Sequence[str], phase: str | None = None) -> bool:
+    """Whether the first step of `read_path`, early, is a source and takes no time worth a screen without one."""
+    return len(names) == 1 and not is_stream(names[0]) and is_small(user_path(names[0]), phase)
 
 
 def read_path(
@@ -49,6 +54,7 @@ def read_path(
     phase: str | None = None,
     arch: str | None = None,
     follow: bool = False,
+    early: bool = True,
 ) -> Generator[Progress, None, None]:
     """Read a file, a folder, a bundle (tar, zip) or a member of one, a scenario (.toml), ``-``, or ``live``.
 
@@ -64,6 +70,7 @@ def read_path(
         phase: of a run, this phase alone.
         arch: what a capture that does not tell comes from.
         follow: also follow the running kernel's events, where root allows it.
+        early: give a part of it, where a part can be shown before the whole is read.
 
     Raises:
         InputError: nothing known is there.
@@ -76,14 +83,14 @@ def read_path(
         yield Progress(fraction=1.0, source=open_live(trace=follow))
     elif is_stream(names[0]):
         with spooled(names[0]) as file, on_disk(file) as found:
-            yield from _read_found(found, phase, arch)
+            yield from _read_found(found, phase, arch, early=early)
     elif names[0].endswith(".toml"):
         from execmem_tui.sources.scenario_play import read_scenario  # 60 ms, only for scenarios
 
         yield from read_scenario(names[0])
     else:
         with on_disk(user_path(names[0])) as found:
-            yield from _read_found(found, phase, arch)
+            yield from _read_found(found, phase, arch, early=early)
 
 
 def _read_together(names: Sequence[str], arch: str | None) -> Generator[Progress, None, None]:
@@ -99,11 +106,11 @@ def _read_together(names: Sequence[str], arch: str | None) -> Generator[Progress
                     f"{printable(str(file))} is a folder", hint="several sources are files"
                 )
         door = opened.enter_context(admitted(files, names))
-        yield Progress(fraction=1.0, source=open_capture(door.path, None, arch, door.notes))
+        yield from read_capture(door.path, None, arch, door.notes)
 
 
 def _read_found(
-    found: Path, phase: str | None, arch: str | None
+    found: Path, phase: str | None, arch: str | None, *, early: bool
 ) -> Generator[Progress, None, None]:
     path = found
     if found.is_dir():
@@ -114,11 +121,11 @@ def _read_found(
             return
     if path.is_file() and not looks_like_trace(read_lines(path)):
         with admitted([path]) as door:
-            yield Progress(fraction=1.0, source=open_capture(door.path, phase, arch, door.notes))
+            yield from read_capture(door.path, phase, arch, door.notes)
     elif path.is_file() or not is_capture(path):
         yield from read_replay(path, arch)
     else:
-        yield Progress(fraction=1.0, source=open_capture(path, phase, arch))
+        yield from read_capture(path, phase, arch, early=early)
 
 
 def _read_folder(

@@ -201,14 +201,17 @@ class ExecmemApp(App[int]):
         self.main.actions = self.actions
         self._offer()
         if self._first is not None:
-            self.main.waiting = True
+            self.main.waiting = self._first.begun is None
             # after the first paint: a thread that imports and computes would hold it up
-            self.call_after_refresh(
-                self.work, self._first.name, self._first.opener, self._first.words
-            )
+            self.call_after_refresh(self._open_first, self._first)
         else:
             self.call_after_refresh(self._go_to_start)
         self.following = isinstance(self.source, Followed)
+
+    def _open_first(self, first: Opening) -> None:
+        if first.begun is not None:
+            self.opened = first.words or None
+        self.jobs.open(first.name, first.opener, first.words, first.begun)
 
     def _offer(self) -> None:
         """Show things to try, to somebody who never tried one, where they can be done."""
@@ -303,6 +306,10 @@ class ExecmemApp(App[int]):
     def show_source(self, source: Source) -> None:
         """Show another source from here on; `u` brings back what was shown before."""
         self._showing.show(source)
+
+    def show_whole(self, part: Source, whole: Source) -> None:
+        """Show a source in the place of a part of it, where one looks already."""
+        self._showing.show_whole(part, whole)
 
     def show_before(self) -> bool:
         """Show again what was shown before the source; False where that is no longer to be had."""
@@ -423,7 +430,8 @@ class ExecmemApp(App[int]):
         with self.guarded():
             self.jobs.brought(message.job, message.thing)
             step = None if self._start is None else self._start.step
-            if step is not None and not self.waiting and self.source.history.steps >= step:
+            there = not self.waiting and not self.jobs.partial
+            if step is not None and there and self.source.history.steps >= step:
                 self.call_after_refresh(self._go_to_start)
 
     def on_job_ended(self, message: Job.Ended) -> None:

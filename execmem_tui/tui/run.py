@@ -35,11 +35,20 @@ def run_opening(
 ) -> int:
     """Paint first, then open a source and show it; return the exit code.
 
+    What is begun is there with the first paint.
+
     Raises:
         ExecmemTuiError, OSError: it cannot be opened.
     """
-    source = nothing(opening.name)
-    app = ExecmemApp(source, theme=theme, keymap=keymap, opening=opening, start=start)
+    begun = opening.begun
+    if begun is not None and begun.source is not None and begun.fraction == 1.0:
+        for _ in opening.opener:  # it has nothing more, and gives back what it took
+            pass
+        app = ExecmemApp(begun.source, theme=theme, keymap=keymap, start=start)
+        app.opened = opening.words
+    else:
+        source = nothing(opening.name) if begun is None or begun.source is None else begun.source
+        app = ExecmemApp(source, theme=theme, keymap=keymap, opening=opening, start=start)
     result = app.run()
     if app.failure is not None:
         raise app.failure

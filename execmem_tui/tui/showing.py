@@ -36,6 +36,18 @@ class Showing:
         stage.opened = None
         self._put(source)
 
+    def show_whole(self, part: Source, whole: Source) -> None:
+        """Put a source where a part of it is, on the screen or behind it, and look where one looked."""
+        stage = self._stage
+        if self._before is not None and self._before[0] is part:
+            self._before = whole, self._before[1]
+        if stage.source is not part:
+            return
+        pane, origin, cursor = stage.pane, stage.origin, stage.cursor
+        self._put(whole)
+        stage.origin = origin
+        stage.look_at(cursor, pane=pane)
+
     def show_before(self) -> bool:
         """Show again what was shown before; False where that is no longer to be had."""
         if self._before is None:

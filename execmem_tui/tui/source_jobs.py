@@ -21,6 +21,9 @@ class Host(Stage, Protocol):
     def arrived(self, words: Sequence[str]) -> None:
         """A source that was being opened is shown; `words` of the command line open it."""
 
+    def show_whole(self, part: Source, whole: Source) -> None:
+        """Show a source in the place of a part of it, where one looks already."""
+
     def show_error(self, error: Exception) -> None:
         """Say what went wrong."""
 
@@ -34,14 +37,26 @@ class SourceJobs:
         self.reading: Job | None = None
         self._opened: Source | None = None
         """What the job brought, while it brings more."""
+        self.partial = False
+        """Whether that is only a part, and the whole takes its place."""
         self._words: tuple[str, ...] = ()
         self._name = ""
 
-    def open(self, name: str, opener: Iterator[Progress], words: Sequence[str]) -> None:
-        """Open a source and show it as soon as there is one; drop what was being opened before."""
+    def open(
+        self,
+        name: str,
+        opener: Iterator[Progress],
+        words: Sequence[str],
+        begun: Progress | None = None,
+    ) -> None:
+        """Open a source and show it as soon as there is one; drop what was being opened before.
+
+        `begun` is what the opener gave already, and is shown.
+        """
         if self.opening is not None:
             self.opening.stop()
-        self._opened = None
+        self._opened = None if begun is None else begun.source
+        self.partial = begun is not None and begun.part
         self._words = tuple(words)
         self._name = f"opening {printable(name, 80)}"
         self._stage.show_work(self._name, 0.0)
@@ -79,12 +94,15 @@ class SourceJobs:
         stage.show_work(self._name, progress.fraction)
         if progress.source is None:
             return
-        if self._opened is None:
+        if self._opened is not None and self._opened is not progress.source:
+            stage.show_whole(self._opened, progress.source)
+            self._opened, self.partial = progress.source, progress.part
+        elif self._opened is None:
             # A trace begins at its beginning, however much of it is read already.
             progress.source.history.extend(progress.events, follow=False)
             if progress.source.kind is SourceKind.SCENARIO:
                 progress.source.history.seek(0)  # it is there to be played
-            self._opened = progress.source
+            self._opened, self.partial = progress.source, progress.part
             stage.show_source(progress.source)
             stage.arrived(self._words)
         elif progress.events:
@@ -109,4 +127,5 @@ class SourceJobs:
 
     def _end_opening(self) -> None:
         self.opening = self._opened = None
+        self.partial = False
         self._stage.show_work("", 0.0)

@@ -15,6 +15,8 @@ class Opening:
     opener: Iterator[Progress]
     words: tuple[str, ...]
     """Of the command line that opens it."""
+    begun: Progress | None = None
+    """What the opener gave first, where that did not take long: shown with the first paint."""
 
 
 @frozen(kw_only=True)

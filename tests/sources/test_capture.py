@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from execmem_tui.bundles.phase import Phase, read_phase
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.owners.sections import region_of
-from execmem_tui.sources.capture import open_capture
-from execmem_tui.sources.opening import open_path
+from execmem_tui.sources.capture import open_capture, read_capture
+from execmem_tui.sources.opening import begins_at_once, open_path, read_path
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 REGIONS = (
@@ -159,3 +160,79 @@ def test_an_area_named_twice_comes_and_goes_as_often(tmp_path: Path) -> None:
     history = open_path(str(tmp_path), arch="armhf").history
     counts = [len(history.seek(step).areas) for step in range(1, 5)]
     assert counts == [1, 3, 1, 2]
+
+
+def folders_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return a list that gets the name of each phase folder as it is read."""
+    found: list[str] = []
+
+    def reading(folder: Path) -> Phase:
+        found.append(folder.name)
+        return read_phase(folder)
+
+    monkeypatch.setattr("execmem_tui.sources.capture.read_phase", reading)
+    return found
+
+
+def test_of_a_run_the_phase_that_is_shown_is_read_alone_at_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = CAPTURES / "amd64-7.2.13-kaslr"
+    read = folders_read(monkeypatch)
+    reading = read_path(str(run))
+    first = next(reading)
+    assert read == ["6b-final"]
+    assert first.part
+    assert first.source is not None
+    assert first.source.title == "amd64-7.2.13-kaslr 6b-final"
+    later = list(reading)
+    assert read == ["6b-final", "0-boot", "1-modules", "4a-bpf-200"]
+    assert [each.source for each in later[:-1]] == [None] * 3
+    assert [each.fraction for each in later] == [0.4, 0.6, 0.8, 1.0]
+    whole = later[-1].source
+    assert whole is not None
+    assert not later[-1].part
+    assert whole.title == "amd64-7.2.13-kaslr"
+    end = whole.history.snapshot().areas
+    assert [area.start for area in end] == [
+        area.start for area in first.source.history.snapshot().areas
+    ]
+
+
+def test_each_step_of_a_run_read_in_parts_is_that_of_the_run_read_at_once() -> None:
+    for name in ("amd64-7.2.13-kaslr", "arm64-7.2.13-nokaslr"):
+        run = str(CAPTURES / name)
+        *_, last = read_path(run)
+        assert last.source is not None
+        parts, once = last.source.history, open_path(run).history
+        assert parts.layout == once.layout
+        assert parts.events() == once.events()
+        for step in range(once.steps + 1):
+            assert parts.seek(step).areas == once.seek(step).areas
+
+
+def test_a_run_that_is_read_at_once_makes_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = folders_read(monkeypatch)
+    run = CAPTURES / "amd64-7.2.13-kaslr"
+    assert [each.part for each in read_capture(run)] == [False] * 4
+    assert read == ["6b-final", "0-boot", "1-modules", "4a-bpf-200"]
+    assert open_path(str(run), phase="1-modules").history.steps == 1
+    assert read[4:] == ["1-modules"]
+
+
+def test_what_is_small_is_begun_before_the_first_paint(tmp_path: Path) -> None:
+    run = CAPTURES / "amd64-7.2.13-kaslr"
+    assert begins_at_once([str(run)])
+    assert begins_at_once([str(run)], "1-modules")
+    assert begins_at_once([str(run / "1-modules")])
+    assert not begins_at_once([str(run)], "no such phase")
+    assert not begins_at_once([str(run), str(run)])
+    assert not begins_at_once(["-"])
+    assert not begins_at_once([str(tmp_path)])
+    assert not begins_at_once([str(CAPTURES / "ppc32-g4" / "vmallocinfo.gz")])
+    phase = tmp_path / "phase"
+    phase.mkdir()
+    (phase / "vmallocinfo").write_bytes(b"")
+    assert begins_at_once([str(phase)])
+    (phase / "kallsyms").write_bytes(bytes((1 << 20) + 1))
+    assert not begins_at_once([str(phase)])

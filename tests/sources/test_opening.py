@@ -62,7 +62,9 @@ def test_reading_can_be_left_at_any_time(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_what_opens_at_once_takes_the_same_road() -> None:
-    (progress,) = read_path(str(DATA / "captures" / "armhf-6.12.107"))
+    (progress,) = read_path(
+        str(DATA / "captures" / "armhf-6.12.107"), early=False, phase="1-modules"
+    )
     assert progress.fraction == 1
     assert progress.source is not None
     assert progress.source.history.steps > 0

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
@@ -18,6 +19,7 @@ from execmem_tui.view.paint import LensName
 from execmem_tui.view.timemap import Scale
 from tests.tui.driving import make_app, press, settle, shown_text
 
+CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 MIB = 1 << 20
 Check = Callable[[ExecmemApp], bool]
 MOVES = "the map shows something else"
@@ -455,6 +457,64 @@ async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
         assert app.source is simulation
         assert "MODULE" in shown_text(app)
         assert "opening" not in shown_text(app)
+
+
+async def test_a_run_shows_one_phase_until_all_are_read_and_stays_where_one_looks() -> None:
+    from execmem_tui.sources.opening import read_path
+    from execmem_tui.tui.opening import nothing
+    from execmem_tui.tui.start import Opening, Start
+
+    go = threading.Event()
+    run = str(CAPTURES / "arm64-7.2.13-nokaslr")
+
+    def reads() -> Iterator[Progress]:
+        part, *rest = read_path(run)
+        yield part
+        go.wait(30)
+        yield from rest
+
+    opening, start = Opening("run", reads(), (run,)), Start(step=1)
+    app = ExecmemApp(nothing("run"), theme="execmem-dark", opening=opening, start=start)
+    async with app.run_test(size=(120, 40)) as pilot:
+        for _ in range(100):
+            await pilot.pause()
+            if app.source.history.steps:
+                break
+        part = app.source
+        assert part.history.steps == 1
+        assert "MODULE" in shown_text(app)
+        await press(pilot, "4", "down", "down")
+        cursor = app.cursor
+        go.set()
+        await settle(app)
+        await pilot.pause()
+        history = app.source.history
+        assert app.source is not part
+        assert (app.pane, app.cursor, app.opened) == (4, cursor, (run,))
+        assert history.steps > 1
+        assert history.step == 1, "the step of the command line is one of the whole run"
+        await press(pilot, "right_square_bracket")
+        assert app.shown.snapshot.step == history.step == 2
+
+
+async def test_what_is_begun_is_there_with_the_first_paint() -> None:
+    from execmem_tui.sources.opening import read_path
+    from execmem_tui.tui.start import Opening
+
+    run = str(CAPTURES / "arm64-7.2.13-nokaslr")
+    opener = read_path(run)
+    begun = next(opener)
+    assert begun.source is not None
+    app = ExecmemApp(
+        begun.source, theme="execmem-dark", opening=Opening("run", opener, (run,), begun)
+    )
+    async with app.run_test(size=(120, 40)) as pilot:
+        assert not app.waiting
+        await settle(app)
+        await pilot.pause()
+        assert app.source is not begun.source
+        assert app.source.history.steps > 1
+        assert app.opened == (run,)
 
 
 async def test_escape_leaves_what_was_not_opened_yet() -> None:

@@ -38,6 +38,7 @@ from execmem_tui.tui.moving import Moving
 from execmem_tui.tui.opening import OpenActions
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.presenting import PresenterActions
+from execmem_tui.tui.screens.commands import Commands
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.main import MainScreen
 from execmem_tui.tui.screens.overlay import Overlay
@@ -601,6 +602,11 @@ class ExecmemApp(App[int]):
     async def on_main_screen_ready(self) -> None:
         """Give the screen the keys that were typed while the terminal was still dark."""
         await self._typed.give(self.on_event)
+
+    def action_command_palette(self) -> None:
+        """Show the palette."""
+        if not Commands.is_open(self):
+            self.push_screen(Commands())
 
     def action_suspend(self) -> None:
         """Go to the background, as ctrl+z does everywhere."""

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _LEAST: Final = 2
 """Letters from which on the many names are searched."""
 
+_BY_HELP: Final = 0.001
+"""Score of what only its explanation names: behind every match of a title."""
+
 _MOST: Final = 8
 """Hits of one kind."""
 
@@ -30,6 +33,12 @@ class _Offer:
     text: str
     help: str
     do: Callable[[], object]
+
+
+def _explains(text: str, query: str) -> bool:
+    """Whether all words of a query are in an explanation; one letter is in nearly all of them."""
+    text, words = text.lower(), query.lower().split()
+    return len(query.strip()) >= _LEAST and all(word in text for word in words)
 
 
 class Everything(Provider):
@@ -53,6 +62,8 @@ class Everything(Provider):
         matcher = self.matcher(query)
         for offer in self._keys():
             score = matcher.match(offer.text)
+            if score <= 0 and _explains(offer.help, query):
+                score = _BY_HELP
             if score > 0:
                 yield Hit(score, matcher.highlight(offer.text), offer.do, help=offer.help)
         if len(query.strip()) < _LEAST or not isinstance(self.screen, MainScreen):

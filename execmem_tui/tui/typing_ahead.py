@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from textual import events
 from textual.screen import Screen
 
+from execmem_tui.tui.screens.commands import Commands
 from execmem_tui.tui.screens.main import MainScreen
 from execmem_tui.tui.screens.overlay import Overlay
 
@@ -17,7 +18,7 @@ class TypingAhead:
 
     def holds(self, event: events.Event, top: Screen[object] | None) -> bool:
         """Keep a key that came too early for the screen on top; whether that was done."""
-        opens = top is None or (isinstance(top, Overlay | MainScreen) and not top.ready)
+        opens = top is None or (isinstance(top, Overlay | Commands | MainScreen) and not top.ready)
         if isinstance(event, events.Key) and not event.is_forwarded and opens:
             self._early.append(event)
             return True

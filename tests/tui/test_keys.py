@@ -391,6 +391,8 @@ async def test_the_palette_finds_places_modules_and_machines_but_nothing_over_a_
         assert any(text == "Boot x86" for text in await found("x86"))
         assert any(text == "Play laptop-arm64" for text in await found("laptop-arm64"))
         assert any(text.startswith("Go to") for text in await found("ffff80007b000000"))
+        assert any("Pin" in text for text in await found("compare others"))
+        assert len(await found("i")) < len(await found("in")), "one letter explains nothing"
         await press(pilot, "T")
         assert await found("fill up") == []
         await press(pilot, "escape", "ctrl+p")

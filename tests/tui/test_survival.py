@@ -41,6 +41,39 @@ async def test_enter_twice_in_one_write(key: str, tmp_path: Path) -> None:
         assert len(app.screen_stack) == 1
 
 
+async def test_the_palette_takes_early_keys_and_runs_a_command_once() -> None:
+    """Seen with pasted keys: ScreenStackError, DuplicateIds, the command done twice."""
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a")
+        before = len(app.shown.snapshot.areas)
+        await pilot.press("ctrl+p", *"allocate in the")
+        line = app.screen.query_one(Input)
+        assert line.value == "allocate in the", "no letter got lost"
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        for _ in range(3):  # as keys of one write: none waits for what the one before causes
+            line.post_message(Input.Submitted(line, line.value))
+        await pilot.pause()
+        await pilot.pause()
+        assert len(app.screen_stack) == 1
+        assert len(app.shown.snapshot.areas) == before + 1, "done once"
+        for _ in range(3):
+            await pilot.press("ctrl+p", "escape", "escape", "ctrl+p", "escape")
+        await pilot.pause()
+        assert app.is_running
+        assert len(app.screen_stack) == 1
+
+
+async def test_the_palette_is_paged_where_there_is_no_room_for_its_list() -> None:
+    """Seen at 1x1: KeyError in Textual's list."""
+    app = make_app()
+    async with app.run_test(size=(1, 1)) as pilot:
+        await pilot.press("ctrl+p", "pagedown", "down", "pageup", "pagedown", "home", "end")
+        await pilot.pause()
+        assert app.is_running
+
+
 async def test_a_dialog_leaves_once() -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -1,10 +1,13 @@
 """What lies over the main screen: dialogs and sheets. It leaves once, and takes keys when it is there."""
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen
+
+if TYPE_CHECKING:
+    from execmem_tui.tui.screens.commands import Commands
 
 LEAVE: list[BindingType] = [Binding("escape", "leave", "Leave")]
 
@@ -17,7 +20,7 @@ class Overlay(ModalScreen[None]):
     class Ready(Message):
         """The overlay takes keys from here on."""
 
-        def __init__(self, overlay: "Overlay") -> None:
+        def __init__(self, overlay: "Overlay | Commands") -> None:
             super().__init__()
             self.overlay = overlay
 

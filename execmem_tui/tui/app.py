@@ -605,7 +605,7 @@ class ExecmemApp(App[int]):
 
     def action_command_palette(self) -> None:
         """Show the palette."""
-        if not Commands.is_open(self):
+        if not isinstance(self.screen, Commands):
             self.push_screen(Commands())
 
     def action_suspend(self) -> None:

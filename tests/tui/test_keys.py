@@ -334,9 +334,9 @@ async def test_a_picture_that_cannot_be_drawn_is_refused(tmp_path: object) -> No
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "e")
-        app.screen.query_one(Input).value = f"{tmp_path}/m.png"
+        app.screen.query_one(Input).value = f"{tmp_path}/m.pdf"
         await press(pilot, "enter")
-        assert "cannot write .png" in shown_text(app)
+        assert "cannot write .pdf" in shown_text(app)
         app.screen.query_one(Input).value = f"{tmp_path}/m.svg"
         await press(pilot, "enter")
         await pilot.pause()

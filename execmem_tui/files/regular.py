@@ -5,10 +5,13 @@ descriptor (``/dev/stdin``, ``/dev/fd/N``: ``<(...)`` of a shell) a FIFO is mean
 it is refused. Nothing is ever waited for while opening.
 """
 
+import io
 import os
 import stat
 from pathlib import Path
 from typing import IO, Final
+
+from typing_extensions import Buffer
 
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
@@ -29,6 +32,30 @@ _KINDS: Final = {
 }
 _DOORS: Final = ("/dev/fd/", "/proc/self/fd/")
 """What is named so is an open descriptor of this program: whoever names it means it."""
+
+
+class _File(io.FileIO):
+    """A file that is never waited for.
+
+    /proc/kmsg and trace_pipe look like files, and have an end only where somebody else writes.
+    """
+
+    def readinto(self, buffer: Buffer, /) -> int:
+        """Read some bytes."""
+        count: int | None = super().readinto(buffer)
+        if count is None:
+            raise self._waits()
+        return count
+
+    def readall(self) -> bytes:
+        """Read all bytes."""
+        data: bytes | None = super().readall()
+        if data is None:
+            raise self._waits()
+        return data
+
+    def _waits(self) -> InputError:
+        return InputError(str(self.name), None, "it waits for more to come; a file is wanted")
 
 
 def user_path(name: str) -> Path:
@@ -56,10 +83,11 @@ def open_file(path: Path) -> IO[bytes]:
     """Open a file for reading; errors while reading name it.
 
     Raises:
-        InputError: it is no file: a FIFO, a device, a socket, a folder.
+        InputError: it is no file: a FIFO, a device, a socket, a folder. Reading raises it too where a
+            file of the kernel waits for more to come (/proc/kmsg, trace_pipe).
         OSError: it cannot be opened.
     """
-    file = open(path, "rb", opener=_at_once)  # noqa: SIM115 - the caller closes it
+    file = io.BufferedReader(_File(path, "rb", opener=_at_once))
     try:
         _check_kind(file.fileno(), path)
     except BaseException:

@@ -1,6 +1,7 @@
 """What should be a file is one, or is refused without waiting."""
 
 import errno
+import io
 import os
 import socket
 from pathlib import Path
@@ -70,3 +71,19 @@ def test_paths_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
     assert user_path("~nosuchuser/x") == Path("~nosuchuser/x")
     with pytest.raises(UsageError, match="no path"):
         user_path("a\0b")
+
+
+@pytest.mark.parametrize("size", [-1, 10])
+def test_what_would_wait_for_more_is_refused(tmp_path: Path, size: int) -> None:
+    """/proc/kmsg and trace_pipe are regular files by their kind. A pipe that waits stands for them."""
+    (tmp_path / "f").touch()
+    with open_file(tmp_path / "f") as opened:
+        raw = type(opened.raw)  # type: ignore[attr-defined]
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with io.BufferedReader(raw(reader, "rb")) as waiting:
+        with pytest.raises(InputError, match="it waits for more to come"):
+            waiting.read(size)
+        os.write(writer, b"text")
+        os.close(writer)
+        assert waiting.read(4) == b"text"

@@ -16,7 +16,7 @@ from execmem_tui.mm.vmalloc import Purge
 from execmem_tui.model.areas import Area
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import define, evolve, frozen
+from execmem_tui.model.records import define, evolve, value
 from execmem_tui.model.snapshots import Counters
 from execmem_tui.model.units import Address, Bytes, align_up
 from execmem_tui.model.work import Work
@@ -25,7 +25,7 @@ _WAITED_FOR: Final = (Purge.RECLAIM.value,)
 """Purges that count even if they moved nothing: somebody waited for them."""
 
 
-@frozen
+@value
 class Held:
     """One live allocation."""
 

@@ -23,7 +23,7 @@ from execmem_tui.consumers.load_sequence import (
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import define, evolve, field, frozen
+from execmem_tui.model.records import define, evolve, field, value
 from execmem_tui.model.rules import Writable
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
@@ -50,7 +50,7 @@ class LoadOutcome(StrEnum):
     INIT_FAILED = "ENODEV"
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class _LoadPlan:
     """How a load is meant to end."""
 
@@ -174,7 +174,7 @@ class Modules:
         for each in self._needed(name, with_deps=with_deps):
             last = each == self._module(name).name
             for _ in range(attempts if last else 1):
-                outcome = _drain(
+                outcome = drained(
                     self.load_steps(
                         each,
                         init_fails=init_fails and last,
@@ -214,7 +214,7 @@ class Modules:
             deps=(),
             softdep="",
         )
-        outcome = _drain(self._steps(module, _LoadPlan(init_fails=False, fail_at=None, cpu=cpu)))
+        outcome = drained(self._steps(module, _LoadPlan(init_fails=False, fail_at=None, cpu=cpu)))
         self.machine.run_deferred()
         return outcome
 
@@ -334,7 +334,9 @@ class Modules:
         On failure give back what there is, last first (move_module).
         """
         outcome = LoadOutcome.LOADED
-        for region in (each for each in loaded.sizes if each != HOTPATCH):
+        for region in loaded.sizes:
+            if region == HOTPATCH:
+                continue
             if plan.fail_at == region or not self._allocate(loaded, region, plan):
                 outcome = LoadOutcome.NO_MEMORY
                 break
@@ -444,7 +446,7 @@ def _twin(loaded: LoadedModule) -> LoadedModule:
     return evolve(loaded, starts=dict(loaded.starts), arrays=dict(loaded.arrays))
 
 
-def _drain(steps: Steps) -> LoadOutcome:
+def drained(steps: Steps) -> LoadOutcome:
     """Run a load to its end."""
     while True:
         try:

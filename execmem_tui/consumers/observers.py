@@ -7,11 +7,11 @@ from execmem_tui.mm.journal import Record
 from execmem_tui.model.areas import Area, Part
 from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import frozen
+from execmem_tui.model.records import value
 from execmem_tui.model.units import Address, Bytes
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class Request:
     """What was asked, and what came of it."""
 

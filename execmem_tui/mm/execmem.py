@@ -11,6 +11,8 @@ from execmem_tui.mm.vmap_node import VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, V
 from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import Writable
 
+_ALIASES = Purge.ALIASES
+"""By a name of its own: to look a member up in its class takes as long as ten comparisons."""
 MODULE_DATA = 4
 """EXECMEM_MODULE_DATA, the type of execmem_vmap()."""
 
@@ -51,7 +53,10 @@ class Execmem:
         self.areas = VmAreas(vmalloc)
         self.map_ram = MapRam(vmalloc)
         self.ranges = dict(ranges)
-        self._rox_compiled = rox_compiled
+        if rox_compiled is None:
+            rox_compiled = any(entry.rox_cache for entry in self.ranges.values())
+        self.rox_compiled = rox_compiled
+        """Whether the ROX cache is compiled in."""
         self.cache = RoxCache()
         self.set_memory_purges = False
         self.set_memory_fails = False
@@ -65,7 +70,7 @@ class Execmem:
 
     def clone(self, journal: Journal | None = None) -> "Execmem":
         """Return an equal machine that shares nothing that changes."""
-        copy = Execmem(self.vmalloc.clone(journal), self.ranges, rox_compiled=self._rox_compiled)
+        copy = Execmem(self.vmalloc.clone(journal), self.ranges, rox_compiled=self.rox_compiled)
         copy.areas = self.areas.clone(copy.vmalloc)
         copy.map_ram = self.map_ram.clone(copy.vmalloc)
         copy.cache = self.cache.clone()
@@ -74,13 +79,6 @@ class Execmem:
         copy.set_memory_calls = self.set_memory_calls
         return copy
 
-    @property
-    def rox_compiled(self) -> bool:
-        """Whether the ROX cache is compiled in."""
-        if self._rox_compiled is not None:
-            return self._rox_compiled
-        return any(entry.rox_cache for entry in self.ranges.values())
-
     def set_memory(self) -> bool:
         """One set_memory_*() call: purges aliases first where the architecture does.
 
@@ -88,7 +86,7 @@ class Execmem:
         """
         self.set_memory_calls += 1
         if self.set_memory_purges:
-            self.vmalloc.purge(Purge.ALIASES)
+            self.vmalloc.purge(_ALIASES)
         return not self.set_memory_fails
 
     def alloc(self, kind: int, size: int) -> int | None:
@@ -130,11 +128,14 @@ class Execmem:
         Raises:
             KeyError: nothing busy is there.
         """
-        start = self.cache.busy_at(address)
-        if start is not None:
-            self._cache_free(start)
-            return
-        area = self.vmalloc.enclosing(address)
+        cache, area = self.cache, self.vmalloc.busy.get(address)
+        # where an area begins, no piece of a block goes on: the usual free needs no walk
+        if area is None or address in cache.busy:
+            start = cache.busy_at(address)
+            if start is not None:
+                self._cache_free(start)
+                return
+            area = self.vmalloc.enclosing(address)
         if area is None:
             raise KeyError(address)
         self.areas.vfree(area)

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.load_sequence import areas_of
-from execmem_tui.consumers.modules import LoadOutcome, Modules
+from execmem_tui.consumers.modules import LoadOutcome, Modules, drained
 from execmem_tui.mm.vmap_node import VM_IOREMAP
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.reach import ReachKind, Verdict
@@ -192,9 +192,11 @@ def _load(state: State, step: steps.Load) -> Iterator[None]:
 
 def _load_one(state: State, name: str, step: steps.Load, *, asked: bool) -> Iterator[None]:
     modules, catalogue = _modules(state)
-    outcome = yield from modules.load_steps(
+    loading = modules.load_steps(
         name, init_fails=step.init_fails and asked, fail_at=step.fail_at if asked else None
     )
+    # with nobody to go on meanwhile, a way through six generators for each region is for nothing
+    outcome = (yield from loading) if state.concurrent else drained(loading)
     if outcome is LoadOutcome.LOADED:
         state.count += 1
     elif outcome is not LoadOutcome.EXISTS:

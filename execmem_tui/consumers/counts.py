@@ -18,7 +18,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.records import define, evolve, value
 from execmem_tui.model.snapshots import Counters
-from execmem_tui.model.units import Address, Bytes, align_up
+from execmem_tui.model.units import Address, Bytes
 from execmem_tui.model.work import Work
 
 _WAITED_FOR: Final = (Purge.RECLAIM.value,)
@@ -133,20 +133,21 @@ class Counts(Observer):
             self._count(request, window, guarded=guarded)
 
     def _count(self, request: Request, window: Window | None, *, guarded: bool) -> None:
-        start = request.result
-        self.last = Last(start, request.size, window, start is None)
+        start, size = request.result, request.size
+        self.last = Last(start, size, window, start is None)
         if start is None:
             self.failures += 1
             return
         self.allocations += 1
         self.fallbacks += window is Window.FALLBACK
         page = self.layout.page_size
-        usable = align_up(request.size, page)
+        usable = (size + page - 1) & -page
         # inside a block only its last piece has a guard: the block's own
         guard = page if guarded or start + usable in self.block_ends else 0
         self.held[start] = Held(request.kind, usable, usable + guard, window, request.owner)
         self.footprint += usable + guard
-        self.peak = max(self.peak, self.footprint)
+        if self.footprint > self.peak:  # noqa: PLR1730 - of every allocation of a sweep, a call costs
+            self.peak = self.footprint
 
     def occupied(self, area: Area) -> None:
         """Count an area of another user."""

@@ -527,9 +527,9 @@ class Vmalloc:
         self.journal.append(
             PurgeVmapAreaLazy(
                 kind.value,
-                tuple(sorted((area.start, area.end) for area in given_back)),
-                tuple(sorted((area.start, area.end) for area in pooled)),
-                tuple(sorted(decayed)),
+                _intervals(given_back),
+                _intervals(pooled),
+                tuple(sorted(decayed)) if decayed else (),
             )
         )
 
@@ -564,6 +564,11 @@ class Vmalloc:
 
 def _overlapping(areas: dict[int, VmapArea], start: int, end: int) -> list[VmapArea]:
     return [area for area in areas.values() if area.start < end and start < area.end]
+
+
+def _intervals(areas: list[VmapArea]) -> tuple[tuple[int, int], ...]:
+    """Return (start, end) ascending."""
+    return tuple(sorted([(area.start, area.end) for area in areas])) if areas else ()
 
 
 def area_start(area: VmapArea) -> int:

@@ -91,6 +91,10 @@ class Captioned(Protocol):
     def caption(self, step: int) -> str:
         """Return what there is to say at a step of the history, in a few lines. Printable."""
 
+    @property
+    def turns(self) -> Sequence[int]:
+        """The steps at which all of what one sentence tells was done, ascending: one for each."""
+
 
 @runtime_checkable
 class Commanded(Protocol):

@@ -37,6 +37,8 @@ class ScenarioPlay:
         self._said = " ".join(scenario.text.split()) or scenario.title
         self._captions: dict[int, str] = {0: self._said}
         """By the step of the history from which each holds, ascending."""
+        self._spoken: list[int] = []
+        """The steps at which the scenario said something, ascending."""
 
     @property
     def title(self) -> str:
@@ -64,6 +66,7 @@ class ScenarioPlay:
             self._history.append(played.events)
             if isinstance(played.step, Say):
                 self._said = " ".join(played.step.say.split())
+                self._spoken.append(self._history.steps)
             found = [
                 f"{'√' if each.passed else '✗'} {each.text} (it is {each.got})"
                 for each in played.expectations
@@ -76,6 +79,11 @@ class ScenarioPlay:
         """Return what was last said up to a step of the history, and what was checked since."""
         starts = list(self._captions)
         return self._captions[starts[bisect_right(starts, step) - 1]]
+
+    @property
+    def turns(self) -> list[int]:
+        """The steps at which all of what one sentence tells was done, ascending: one for each."""
+        return sorted({*(start - 1 for start in self._spoken), self._history.steps})
 
     def play_all(self) -> Outcome:
         """Play every step that is left."""

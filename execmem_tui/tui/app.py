@@ -349,8 +349,13 @@ class ExecmemApp(App[int]):
         self.main.map.action_open_fold()
 
     def enlarge(self, *, on: bool) -> None:
-        """Leave out what a hall does not need and set the sentence in a frame, or undo that."""
-        self.main.set_class(on, "presenting")
+        """Make what a hall looks at large and leave out the rest, or undo that."""
+        self.main.present(on=on)
+
+    def turn(self, *, forward: bool) -> None:
+        """Go on or back: by a stop of the tour, a sentence of the scenario, a mark."""
+        if not self.tours.turn(forward=forward):
+            self.time.turn(forward=forward)
 
     def ask(self, dialog: Screen[Any]) -> None:
         """Show a dialog or a sheet."""

@@ -124,6 +124,13 @@ class Palette:
         ground = self._colours["background"].rich_color
         return Style(color=ground, bgcolor=self._colours["accent"].rich_color, bold=True)
 
+    @property
+    def pointer(self) -> Style:
+        """The cross that shows a hall where to look."""
+        if self._plain:
+            return Style(reverse=True)
+        return Style(bgcolor=self._colours["accent"].rich_color)
+
     def colour(self, name: str) -> Color:
         """Return the colour of a look."""
         if name in self._colours:

@@ -1,11 +1,14 @@
 """The presenter's view: for a projector, with little on it and that large."""
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 from execmem_tui.model.records import frozen
 from execmem_tui.tui.stage import Stage
 
 CONTRAST: Final = "execmem-contrast"
+CLICKER: Final[Mapping[str, str]] = {"page_down": "forward", "page_up": "backward"}
+"""What the two keys of a presenter's remote do in the place of what they do else."""
 
 
 class Presented(Stage, Protocol):
@@ -18,7 +21,10 @@ class Presented(Stage, Protocol):
         """Register all themes."""
 
     def enlarge(self, *, on: bool) -> None:
-        """Leave out what a hall does not need and set the sentence in a frame, or undo that."""
+        """Make what a hall looks at large and leave out the rest, or undo that."""
+
+    def turn(self, *, forward: bool) -> None:
+        """Go on or back: by a stop of the tour, a sentence of the scenario, a mark."""
 
 
 @frozen
@@ -30,7 +36,7 @@ class _Before:
 
 
 class PresenterActions:
-    """The key of the presenter's view."""
+    """The keys of the presenter's view."""
 
     def __init__(self, stage: Presented) -> None:
         self._stage = stage
@@ -48,3 +54,11 @@ class PresenterActions:
         stage.load_themes()
         stage.theme, stage.follows = CONTRAST, True
         stage.enlarge(on=True)
+
+    def action_forward(self) -> None:
+        """On by a sentence."""
+        self._stage.turn(forward=True)
+
+    def action_backward(self) -> None:
+        """Back by a sentence."""
+        self._stage.turn(forward=False)

@@ -7,7 +7,7 @@ from typing import Final
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted
 from execmem_tui.model.units import format_size
-from execmem_tui.sources.base import Followed
+from execmem_tui.sources.base import Captioned, Followed
 from execmem_tui.tui.shown import is_fallback
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.panes import PANES
@@ -60,6 +60,20 @@ class TimeActions:
     def action_last_step(self) -> None:
         """On to the next mark, or the end."""
         self._mark(forward=True)
+
+    def turn(self, *, forward: bool) -> None:
+        """Go on or back by a sentence of the story; by a mark where it has one sentence only."""
+        source = self._stage.source
+        turns = source.turns if isinstance(source, Captioned) else ()
+        if len(turns) < 2:
+            self._mark(forward=forward)
+            return
+        step = source.history.step
+        ahead = [at for at in turns if (at > step if forward else at < step)]
+        if ahead:
+            self.seek(ahead[0] if forward else ahead[-1])
+        else:
+            self._stage.say(f"that is the {'last' if forward else 'first'} sentence")
 
     def action_play(self) -> None:
         """Play, or pause; a running kernel is followed, or not."""

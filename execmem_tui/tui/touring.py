@@ -145,6 +145,19 @@ class TourActions:
             self._stage.say(f"there are {len(offered)} places")
         return True
 
+    def turn(self, *, forward: bool) -> bool:
+        """Go on or back as a clicker does, which never guesses; False where no tour is taken."""
+        run = self._run
+        if run is None:
+            return False
+        if not forward:
+            self.action_tour_back()
+        elif self._asks(run):
+            self._stage.say("a letter is the hall's vote; K goes on without")
+        else:
+            self.action_go_on()
+        return True
+
     def _point(self, address: Address) -> None:
         """Commit a guess; then the simulator moves."""
         assert self._run is not None

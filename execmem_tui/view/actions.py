@@ -300,7 +300,7 @@ ACTIONS: Final = (
         "presenter",
         "P",
         "Presenter",
-        "for a hall: the sentence in a frame, high contrast, little else; or back",
+        "for a hall: sentence and map large, a cross to point with, PgDn and PgUp by sentences; or back",
         APP,
     ),
     _action("help", "question_mark", "Help", "this help", APP, footer=True),

@@ -29,6 +29,8 @@ _KNOWN: Final = 4096
 _PAGES: Final = 64
 """Pages of them."""
 
+_READABLE: Final = 12
+"""Cells in which the name of most owners can be read."""
 LARGEST_CELL: Final = 1 << 59
 """Bytes: the narrowest row then holds every address, so that even a map of one row shows all of any
 range."""
@@ -379,6 +381,13 @@ class MapView:
         return evolve(
             self, axis=axis, cursor=start, top=axis.line_at(start).start, column=None
         ).settled()
+
+    def near(self, size: Bytes) -> "MapView":
+        """Zoom in until something of a size is wide enough for its name; the cursor keeps its place."""
+        view = self
+        while view.axis.cell > SMALLEST_CELL and size < _READABLE * view.axis.cell:
+            view = view.zoomed(1)
+        return view
 
     def entered(self) -> "MapView":
         """Open the fold under the cursor; on a row, close what was opened."""

@@ -1,9 +1,13 @@
 """A picture as PNG, drawn from its SVG by resvg: no system library, no font of ours."""
 
 from execmem_tui.model.errors import UsageError
+from execmem_tui.view.light import CIRCLED
 
 _FONT = "DejaVu Sans Mono"
 """It has every block and arrow of the map; where it is not there, another one is taken."""
+
+_PLAIN = str.maketrans({circled: letter for letter, circled in CIRCLED.items()})
+"""The font has no circles, and resvg takes no other one for a few characters."""
 
 
 def require_png() -> None:
@@ -27,4 +31,4 @@ def png(svg: str) -> bytes:
     require_png()
     import resvg_py
 
-    return bytes(resvg_py.svg_to_bytes(svg_string=svg, monospace_family=_FONT))
+    return bytes(resvg_py.svg_to_bytes(svg_string=svg.translate(_PLAIN), monospace_family=_FONT))

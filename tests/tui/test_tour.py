@@ -13,9 +13,6 @@ from execmem_tui.tours.podium import Standing, meeting_point, standing
 from execmem_tui.tours.progress import Reached, TourProgress
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.touring import TourActions
-from execmem_tui.tui.widgets.sentence import Sentence
-from execmem_tui.tui.widgets.side import SidePanel
-from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.tui.widgets.tour_card import TourCard
 from tests.tui.driving import make_app, press, shown_text
 
@@ -219,25 +216,6 @@ async def test_enter_opens_a_fold_where_no_tour_is_taken() -> None:
         await press(pilot, "enter")
         assert app.main.map.viewport != before
     assert TourActions(app).leave() is False
-
-
-async def test_a_presenter_has_the_sentence_large_and_gets_back_what_was() -> None:
-    app = touring_app(TourProgress(None))
-    async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "a")
-        theme, height = app.theme, app.main.query_one(Sentence).size.height
-        await press(pilot, "P")
-        sentence = app.main.query_one(Sentence)
-        assert app.theme == "execmem-contrast"
-        assert app.follows
-        assert sentence.outer_size.height >= height + 4, "a frame and room around it"
-        assert not app.main.query_one(SidePanel).display
-        assert not app.main.query_one(TimeStrip).display
-        assert app.main.map.display
-        await press(pilot, "P")
-        assert (app.theme, app.follows) == (theme, False)
-        assert sentence.size.height == height
-        assert app.main.query_one(SidePanel).display
 
 
 async def test_a_terminal_with_notes_hears_of_every_move(runtime: Path) -> None:

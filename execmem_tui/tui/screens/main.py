@@ -1,6 +1,6 @@
 """The main screen: where everything lies, and which key means what."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from inspect import isawaitable
 from typing import ClassVar
 
@@ -16,6 +16,7 @@ from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Source
 from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.presenting import CLICKER
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.bar import Bar
@@ -80,8 +81,10 @@ class MainScreen(Screen[None]):
     MainScreen.maximised Panes { display: none; }
     MainScreen.presenting SidePanel, MainScreen.presenting Legend { display: none; }
     MainScreen.presenting TimeStrip { display: none; }
-    MainScreen.presenting Sentence { border: heavy $accent; padding: 1 2; max-height: 40%; }
-    MainScreen.presenting TourCard { border: heavy $accent; padding: 1 2; text-style: bold; }
+    MainScreen.presenting Sentence { border: heavy $accent; max-height: 50%; }
+    MainScreen.presenting Sentence.beside { border: none; max-height: 4; }
+    MainScreen.presenting TourCard { border: heavy $accent; text-style: bold; }
+    MainScreen.presenting.touring Panes { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -169,6 +172,8 @@ class MainScreen(Screen[None]):
         self._doers = doers
         self.ready = False
         """Whether the widgets are there."""
+        self.stand_ins: Mapping[str, str] = {}
+        """Actions that others stand in for."""
 
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
@@ -267,9 +272,10 @@ class MainScreen(Screen[None]):
         if reason:
             self.notify(reason, markup=False, timeout=4)
             return
-        doer = next(doer for doer in self.doers if hasattr(doer, f"action_{name}"))
+        name = self.stand_ins.get(name, name)
         self.last = name
         self.post_message(self.Acted(name))
+        doer = next(doer for doer in self.doers if hasattr(doer, f"action_{name}"))
         try:
             done = getattr(doer, f"action_{name}")()
             if isawaitable(done):
@@ -284,6 +290,12 @@ class MainScreen(Screen[None]):
     async def on_try_card_pressed(self, message: TryCard.Pressed) -> None:
         """Do what a line of the card says."""
         await self.action_act(message.action)
+
+    def watch_card(self) -> None:
+        """In a hall, a tour's card says more than the sentence does, and the map needs its room."""
+        if self.is_mounted:
+            self.set_class(self.card is not None, "touring")
+            self.query_one(Sentence).beside = self.card is not None
 
     def watch_last(self) -> None:
         """Hint at what goes on with it; the card has done its work once its advice was taken."""
@@ -401,6 +413,13 @@ class MainScreen(Screen[None]):
         """What a dialog foretold on the map is gone with it."""
         if self.is_mounted and self.shown is not None:
             self.map.shown = self.shown
+
+    def present(self, *, on: bool) -> None:
+        """Make what a hall looks at large and leave out the rest, or undo that."""
+        self.set_class(on, "presenting")
+        self.stand_ins = CLICKER if on else {}
+        self.query_one(Sentence).large = on
+        self.map.large = on
 
     def action_maximise(self) -> None:
         """Give the detail map all rows, or give them back."""

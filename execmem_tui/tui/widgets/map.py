@@ -14,6 +14,7 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
+from execmem_tui.tui.hall import blanked, pointed, stretched
 from execmem_tui.tui.kept import Bare
 from execmem_tui.tui.map_ink import Frame, MapInk
 from execmem_tui.tui.palette import Palette
@@ -25,6 +26,8 @@ from execmem_tui.view.rows import MapColumns, MapRows, map_columns
 from execmem_tui.view.shown import Extent, Shown
 
 _EXTENTS: Final = tuple(Extent)
+_TALL: Final = 2
+"""Rows of a line in a hall."""
 
 
 class DetailMap(Bare, Widget, can_focus=True):
@@ -62,6 +65,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     """The styles of the theme."""
     light: var[Light] = var(DAYLIGHT)
     """Where a tour points."""
+    large: var[bool] = var(False)
+    """For a hall: tall lines, areas wide enough for their names, a cross at the cursor or the mouse."""
     viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What is shown; None until the widget knows its size."""
 
@@ -91,6 +96,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         self._extent = Extent.USED
         self._fitted = True
         """The zoom is the map's own choice: it is chosen anew when what is used outgrows it."""
+        self._mouse: tuple[int, int] | None = None
+        """Column and line that the mouse points at, while it moved last."""
 
     # What is shown
 
@@ -115,6 +122,27 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     def watch_light(self) -> None:
         """Other things are lit."""
         self.refresh()
+
+    def watch_large(self) -> None:
+        """Show less of the map and that larger, or all of it again."""
+        self._mouse = None
+        if self.viewport is None or self.shown is None:
+            return
+        view = self.viewport.resized(self._columns, self._height)
+        # a tour points at things that are to be seen together
+        self._fitted = not self.large or bool(self.light.lit)
+        if self._fitted:
+            fresh = self.shown.view(self.pane, self._columns, self._height, self._extent)
+            self.viewport = fresh.goto(view.cursor)
+        else:
+            self.viewport = view.near(self.shown.usual(self.pane))
+        self._look()
+        self.refresh()
+
+    @property
+    def _tall(self) -> int:
+        """Rows of a line."""
+        return _TALL if self.large else 1
 
     def watch_shown(self) -> None:
         """Show another step, the view where it is."""
@@ -172,7 +200,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
 
     @property
     def _height(self) -> int:
-        return max(1, self.size.height - 1)
+        return max(1, (self.size.height - 1) // self._tall)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Take what there is."""
@@ -209,6 +237,10 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             for at, (one, other) in enumerate(zip(column, self._marks, strict=False))
             if one != other
         }
+        if self.large:
+            self._mouse = None
+            self.refresh()
+            return
         width = self.size.width
         self.refresh(*(Region(0, at + 1, width, 1) for at in held | self._held | moved))
 
@@ -252,7 +284,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         """Return the title line or a line of the axis, on the widget's own background."""
         view, rows, ink = self.viewport, self._rows, self._ink
         width, ground = self.size.width, self.visual_style.rich_style
-        at = y - 1
+        at, row = divmod(y - 1, self._tall)
         if view is None or rows is None or ink is None or at >= len(self._lines):
             return Strip.blank(width, ground)
         if y == 0:
@@ -264,20 +296,45 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             self._marks[at] if at < len(self._marks) else Mark.NONE,
             at in self._held,
         )
-        return ink.line(line, view, rows, self._area, self.light, frame, ground)
+        strip = ink.line(line, view, rows, self._area, self.light, frame, ground)
+        return self._for_a_hall(strip, at, row) if self.large else strip
+
+    def _for_a_hall(self, strip: Strip, at: int, row: int) -> Strip:
+        """Make a line tall, and draw the cross over it."""
+        assert self.viewport is not None
+        assert self.palette is not None
+        column, line = self._mouse or self.viewport.cursor_place
+        edge, last = self.margin, strip.cell_length - 1
+        inside = stretched(strip.crop(edge, last), self._tall, row)
+        inside = pointed(inside, column, abs(at - line), self.palette.pointer)
+        begin = strip.crop(0, edge)
+        if row:
+            begin = Strip.join([blanked(begin.crop(0, edge - 1)), begin.crop(edge - 1)])
+        return Strip.join([begin, inside, strip.crop(last)])
 
     # What moves it
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor there; a double click fits the area, or opens the fold."""
         view = self.viewport
-        if view is None or not 0 < event.y <= len(self._lines):
+        place = self._place(event)
+        if view is None or place is None:
             return
-        column = event.x - self.margin
-        if 0 <= column < view.axis.columns:
-            self.viewport = view.goto(view.address_at(column, event.y - 1))
-            if event.chain == 2:
-                self.fit_cursor()
+        self.viewport = view.goto(view.address_at(*place))
+        if event.chain == 2:
+            self.fit_cursor()
+
+    def _place(self, event: events.MouseEvent) -> tuple[int, int] | None:
+        """Return column and line under the mouse, None beside the lines."""
+        column, line = event.x - self.margin, (event.y - 1) // self._tall
+        inside = self.viewport is not None and 0 <= column < self.viewport.axis.columns
+        return (column, line) if inside and 0 <= line < len(self._lines) else None
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Let a hall see where the mouse points."""
+        if self.large and (place := self._place(event)) != self._mouse:
+            self._mouse = place
+            self.refresh()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Pan, or zoom in with ctrl."""
@@ -293,9 +350,9 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             return
         event.stop()
         if event.ctrl:
-            column = event.x - self.margin
-            if 0 <= column < view.axis.columns and event.y > 0:
-                view = view.goto(view.address_at(column, event.y - 1))
+            place = self._place(event)
+            if place is not None:
+                view = view.goto(view.address_at(*place))
             self._fitted = False
             self.viewport = view.zoomed(-direction)
         else:

@@ -1,5 +1,7 @@
 """The one sentence under the title: the largest text on the screen."""
 
+from typing import Final
+
 from rich.text import Text
 from textual.reactive import reactive
 from textual.widgets import Static
@@ -9,6 +11,12 @@ from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.shown import Shown
 from execmem_tui.view import sentence
 from execmem_tui.view.sentence import Sentence as Said
+
+_SHARE: Final = 50
+"""Percent of the screen's rows that large letters may take; what is told of is seen in the others."""
+_FRAME: Final = 2
+_ONE: Final = 3
+"""Rows of one line of large letters."""
 
 
 class Sentence(Kept, Static):
@@ -23,6 +31,12 @@ class Sentence(Kept, Static):
     """What feeds the map."""
     shown: reactive[Shown | None] = reactive(None, layout=True)
     """The models of the step."""
+
+    large: reactive[bool] = reactive(False, layout=True)
+    """In letters of three rows, where they fit."""
+
+    beside: reactive[bool] = reactive(False, layout=True, toggle_class="beside")
+    """A tour's card says more: one line of large letters is enough."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,7 +70,22 @@ class Sentence(Kept, Static):
         said = self.said()
         self.set_class(said is not None and said.alarm, "alarm")
         if said is not None:
-            return Text(said.fit(self.size.width), no_wrap=True)
+            drawn = self._drawn(said.text, said.short)
+            return Text(drawn or said.fit(self.size.width), no_wrap=True)
         if self.shown is not None and isinstance(self.source, Captioned):
-            return Text(self.source.caption(self.shown.snapshot.step))
+            text = self.source.caption(self.shown.snapshot.step)
+            return Text(self._drawn(text) or text)
         return Text("")
+
+    def _drawn(self, *texts: str) -> str:
+        """Return the first of some texts that fits in large letters, "" where none does."""
+        if not self.large:
+            return ""
+        from execmem_tui.view.large import large
+
+        rows = _ONE if self.beside else self.screen.size.height * _SHARE // 100 - _FRAME
+        for text in texts:
+            lines = large(text, self.size.width)
+            if lines is not None and len(lines) <= rows:
+                return "\n".join(lines)
+        return ""

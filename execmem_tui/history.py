@@ -112,6 +112,18 @@ class History:
         self._snapshot = snapshot
         return found
 
+    def step_at(self, seconds: float) -> int | None:
+        """Return the step after the last event up to a time of the source's clock, in seconds.
+
+        None where no event has a time.
+        """
+        times: list[float] = []
+        timed = False
+        for event in self._events:
+            timed = timed or event.time is not None
+            times.append(event.time if event.time is not None else times[-1] if times else 0.0)
+        return self._dropped + bisect_right(times, seconds) if timed else None
+
     def append(self, events: Iterable[Event], *, follow: bool = True) -> int:
         """Add events at the end as one undoable group.
 

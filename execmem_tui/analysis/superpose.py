@@ -81,6 +81,9 @@ class _Tables:
     lost: dict[Key, tuple[Pairing, ...]] = field(factory=dict)
     """Those of the pairs that are only in A, where there are any."""
     by_start: dict[Address, Pairing] = field(factory=dict)
+    """Of B's areas."""
+    by_before: dict[Address, Pairing] = field(factory=dict)
+    """Of A's areas."""
     sums: dict[Difference, Sum] = field(factory=lambda: dict.fromkeys(Difference, Sum(0, 0)))
 
     def copied(self) -> "_Tables":
@@ -91,6 +94,7 @@ class _Tables:
             dict(self.pairs),
             dict(self.lost),
             dict(self.by_start),
+            dict(self.by_before),
             dict(self.sums),
         )
 
@@ -118,6 +122,8 @@ class Superposition:
         """Blocks that the earlier step did not have."""
         self.stirred = False
         """Whether something differs otherwise than at the earlier step although its block stayed."""
+        self.echoed = False
+        """Whether something of A differs otherwise than at the earlier step."""
         goes_on = (
             earlier is not None
             and earlier.before is before
@@ -140,9 +146,12 @@ class Superposition:
             gone = {area.start for area in left.get(key, ())}
             stayed = [area for area in self.tables.right.get(key, ()) if area.start not in gone]
             self.tables.right[key] = sorted([*stayed, *come.get(key, ())], key=_START)
-            before = _differences(self.tables.pairs.get(key, ()))
+            pairs = self.tables.pairs.get(key, ())
+            before, echo = _differences(pairs), _echoes(pairs)
             self._set(key)
-            after = _differences(self.tables.pairs.get(key, ()))
+            pairs = self.tables.pairs.get(key, ())
+            after = _differences(pairs)
+            self.echoed = self.echoed or echo != _echoes(pairs)
             self.stirred = self.stirred or any(
                 before.get(area.start) is not after.get(area.start) for area in stayed
             )
@@ -151,10 +160,12 @@ class Superposition:
         """Pair what has a key, in place of what was paired of it before."""
         for pairing in self.tables.pairs.pop(key, ()):
             self._count(pairing, -1)
-            after = pairing.after
+            before, after = pairing.before, pairing.after
             # another key may have taken the place already
             if after is not None and self.tables.by_start.get(after.start) is pairing:
                 del self.tables.by_start[after.start]
+            if before is not None and self.tables.by_before.get(before.start) is pairing:
+                del self.tables.by_before[before.start]
         self.tables.lost.pop(key, None)
         left, right = self.tables.left.get(key, ()), self.tables.right.get(key, ())
         if not left and not right:
@@ -168,6 +179,8 @@ class Superposition:
             self._count(pairing, 1)
             if pairing.after is not None:
                 self.tables.by_start[pairing.after.start] = pairing
+            if pairing.before is not None:
+                self.tables.by_before[pairing.before.start] = pairing
 
     def _count(self, pairing: Pairing, sign: int) -> None:
         sums = self.tables.sums[pairing.difference]
@@ -196,8 +209,18 @@ class Superposition:
 
     def of(self, area: Area) -> Difference | None:
         """Return what became of an area of B; None for what is not compared."""
+        found = self.pairing(area)
+        return None if found is None else found.difference
+
+    def pairing(self, area: Area) -> Pairing | None:
+        """Return what an area of B is paired with; None for what is not compared."""
         found = self.tables.by_start.get(area.start)
-        return found.difference if found is not None and found.after == area else None
+        return found if found is not None and found.after == area else None
+
+    def of_before(self, area: Area) -> Difference | None:
+        """Return what became of an area of A; None for what is not compared."""
+        found = self.tables.by_before.get(area.start)
+        return found.difference if found is not None and found.before == area else None
 
     @cached_property
     def gone(self) -> tuple[Pairing, ...]:
@@ -249,6 +272,10 @@ class Superposition:
 
 def _differences(pairs: Iterable[Pairing]) -> dict[Address, Difference]:
     return {each.after.start: each.difference for each in pairs if each.after is not None}
+
+
+def _echoes(pairs: Iterable[Pairing]) -> dict[Address, Difference]:
+    return {each.before.start: each.difference for each in pairs if each.before is not None}
 
 
 def _areas_of(blocks: Iterable[Block]) -> Iterator[Area]:

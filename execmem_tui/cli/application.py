@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from execmem_tui import __version__
 from execmem_tui.cli.commands import COMMANDS
 from execmem_tui.cli.config import Config, user_config
-from execmem_tui.cli.output import talk
+from execmem_tui.cli.output import talk, write_lines
 from execmem_tui.cli.source_options import add_source_arguments, open_source
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
@@ -41,6 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--step", type=int, metavar="N", help="begin at this step of its history")
     parser.add_argument(
         "--at", metavar="PLACE", help="begin at this address, symbol or module, as key g takes it"
+    )
+    parser.add_argument(
+        "--against",
+        metavar="WHAT",
+        help="compare with it, as key C does: settings of the simulator (kernel=6.12, arch=x86,"
+        " kaslr=7, rox_cache=off), a moment (step=0, time=12.5, phase=boot), or a source:"
+        " a path, RUN:PHASE",
     )
     parser.add_argument(
         "--demo",
@@ -106,6 +113,8 @@ def run(args: argparse.Namespace) -> int:
             " --help)"
         )
         print_map(source)
+        if args.against is not None:
+            _print_differences(source, args.against)
         return 0
     from execmem_tui.tui.themes import UnknownThemeError  # Textual: 250 ms, only now
 
@@ -125,15 +134,31 @@ def _talk(args: argparse.Namespace, config: Config) -> int:
 
     if "-" in args.source or args.step is not None or args.at is not None:
         raise UsageError("--plain takes its keys from standard input, and no --step or --at")
-    converse(Talk(open_source(args, booted=not args.empty), rebound(config.keys)))
+    talk_of = Talk(open_source(args, booted=not args.empty), rebound(config.keys))
+    if args.against is not None:
+        talk_of.compare(args.against)
+    converse(talk_of)
     return 0
+
+
+def _print_differences(source: "Source", against_what: str) -> None:
+    """Print what differs between what is shown and what it is compared with."""
+    from execmem_tui.sources.against import against
+    from execmem_tui.sources.base import Side
+    from execmem_tui.view.compared import difference_lines
+
+    here = Side(source.history.snapshot(), source.title)
+    write_lines(["", *difference_lines(against(against_what, source), here)])
 
 
 def _run_screen(args: argparse.Namespace, config: Config) -> int:
     """Paint first, then read what was named; a simulation is there at once."""
     from execmem_tui.tui.run import Opening, Start, run_app, run_opening
 
-    theme, start = args.theme or config.theme, Start(step=args.step, at=args.at)
+    theme, start = (
+        args.theme or config.theme,
+        Start(step=args.step, at=args.at, against=args.against),
+    )
     if args.scenario is not None:
         if args.source:
             raise UsageError("a scenario and a SOURCE do not go together")
@@ -182,7 +207,14 @@ def _demo(args: argparse.Namespace) -> int:
     No setting of the user's is asked: it would be seen.
     """
     others = (args.source, args.scenario, args.arch, args.kernel, args.variant, args.set)
-    if any(others) or args.step is not None or args.at is not None or args.plain or args.empty:
+    if (
+        any(others)
+        or args.against
+        or args.step is not None
+        or args.at is not None
+        or args.plain
+        or args.empty
+    ):
         raise UsageError("--demo takes a tour or a scenario and --theme, nothing else")
     if not has_terminal():
         raise UsageError(

@@ -5,7 +5,6 @@ What was allocated, freed, moved and grown between two sources or two phases of 
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from execmem_tui.analysis.diff import Basis, Pair, SourceDifference, compare
@@ -97,7 +96,7 @@ DOCUMENTS = (DiffDocument,)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add A, B, --phases, --arch, --all and --json."""
+    """Add A, B, --phases, --arch, --all, --table and --json."""
     parser.add_argument(
         "a", metavar="A", help="a source, as for map; RUN:PHASE is one phase of a run; live"
     )
@@ -106,6 +105,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--arch", help="architecture of a capture that does not tell")
     parser.add_argument(
         "--all", action="store_true", help="list vmalloc areas that are no execmem too"
+    )
+    parser.add_argument(
+        "--table",
+        action="store_true",
+        help="one table instead, as key & shows it: owner, region, A, B, delta; by offset in the"
+        " window, so that KASLR does not matter",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.epilog = "Differences are no error: the exit code is 0, or 2 if a source cannot be read."
@@ -121,21 +126,22 @@ def run(args: argparse.Namespace) -> int:
     if args.phases is not None:
         before, after = (_open(args.a, phase, args.arch) for phase in args.phases)
     else:
-        before, after = (_open(*_split(name), args.arch) for name in (args.a, args.b))
+        from execmem_tui.sources.opening import split_phase
+
+        before, after = (_open(*split_phase(name), args.arch) for name in (args.a, args.b))
+    if args.table and not args.json:
+        from execmem_tui.sources.base import Side
+        from execmem_tui.view.compared import difference_lines
+
+        sides = [Side(each.history.snapshot(), each.title) for each in (before, after)]
+        write_lines(difference_lines(*sides))
+        return 0
     found = compare(before.history.snapshot(), after.history.snapshot())
     if args.json:
         write_json(diff_document(found, before.title, after.title))
     else:
         write_lines(_lines(found, before, after, everything=args.all))
     return 0
-
-
-def _split(name: str) -> tuple[str, str | None]:
-    """Return (path, phase) of RUN:PHASE; a path that exists as it is has no phase."""
-    path, colon, phase = name.rpartition(":")
-    return (
-        (path, phase) if colon and not Path(name).exists() and Path(path).exists() else (name, None)
-    )
 
 
 def _open(name: str, phase: str | None, arch: str | None) -> "Source":

@@ -9,6 +9,7 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
+from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 
 if TYPE_CHECKING:  # the consumers behind them cost a screen that only looks 100 ms
@@ -40,6 +41,15 @@ class Source(Protocol):
     @property
     def history(self) -> History:
         """The events so far; the screen moves its cursor."""
+
+
+@frozen(eq=False)
+class Side:
+    """A moment of a source, kept to compare with."""
+
+    snapshot: Snapshot
+    title: str
+    """Of the source, printable."""
 
 
 @frozen

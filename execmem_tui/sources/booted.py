@@ -14,7 +14,7 @@ from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.modules import Modules
 from execmem_tui.consumers.reasons import why_no_trampolines, why_unused
-from execmem_tui.model.errors import UsageError
+from execmem_tui.model.errors import ExecmemTuiError, UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
@@ -84,13 +84,48 @@ def open_booted(
         UsageError: a CPU count that no kernel has.
     """
     layout = resolve(arch, kernel, variant, kaslr, dict(overrides or {}))
+    return boot(layout, CPUS if cpus is None else cpus)
+
+
+def boot(layout: Layout, cpus: int = CPUS, *, packs: bool | None = None) -> Simulation:
+    """Return a simulated kernel of a layout after boot, its history at the end.
+
+    Raises:
+        UsageError: a CPU count that no kernel has.
+    """
     plan = _plan(layout)
-    simulation = Simulation(
-        layout, cpus=checked_cpus(CPUS if cpus is None else cpus), catalogue=plan.catalogue
-    )
+    simulation = Simulation(layout, cpus=checked_cpus(cpus), packs=packs, catalogue=plan.catalogue)
     simulation.do_all(_commands(layout, plan))
     simulation.title = plan.title(layout, simulation.loaded_modules)
+    simulation.booted = simulation.commands
     return simulation
+
+
+def again(
+    source: Simulation, layout: Layout, cpus: int, *, packs: bool | None = None
+) -> tuple[Simulation, int]:
+    """Boot as a simulation was booted, on another layout, and do what was done to it up to its cursor.
+
+    Returns:
+        The other simulation, and how many commands cannot be done there.
+
+    Raises:
+        UsageError: a CPU count that no kernel has.
+    """
+    other = _anew(source, layout, cpus, packs=packs)
+    left_out = 0
+    for command in source.commands_since(source.booted):
+        try:
+            other.do(command)
+        except ExecmemTuiError:
+            left_out += 1
+    return other, left_out
+
+
+def _anew(source: Simulation, layout: Layout, cpus: int, *, packs: bool | None) -> Simulation:
+    if source.booted:
+        return boot(layout, cpus, packs=packs)
+    return Simulation(layout, cpus=checked_cpus(cpus), packs=packs)
 
 
 def _plan(layout: Layout) -> _Plan:

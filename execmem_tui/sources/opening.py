@@ -21,6 +21,14 @@ _MAX_TEXTS: Final = 40
 """Files of a folder that are looked into, where no name in it is known."""
 
 
+def split_phase(name: str) -> tuple[str, str | None]:
+    """Return (path, phase) of RUN:PHASE; a path that exists as it is has no phase."""
+    path, colon, phase = name.rpartition(":")
+    return (
+        (path, phase) if colon and not Path(name).exists() and Path(path).exists() else (name, None)
+    )
+
+
 def open_path(
     name: str | Sequence[str],
     *,

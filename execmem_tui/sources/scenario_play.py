@@ -6,7 +6,7 @@ from collections.abc import Generator, Mapping
 from execmem_tui.history import History
 from execmem_tui.model.work import Work
 from execmem_tui.scenarios.reader import open_scenario
-from execmem_tui.scenarios.runner import Outcome, Played, Runner
+from execmem_tui.scenarios.runner import Outcome, Played, Runner, limited_work
 from execmem_tui.scenarios.scenario import Scenario
 from execmem_tui.scenarios.settings import Settings
 from execmem_tui.scenarios.steps import Say
@@ -74,6 +74,17 @@ class ScenarioPlay:
             if found or isinstance(played.step, Say):
                 self._captions[self._history.steps] = "\n".join((self._said, *found))
         return played
+
+    def again(self, changes: Mapping[str, str]) -> "ScenarioPlay":
+        """Return the scenario played to its end under other settings.
+
+        Raises:
+            UsageError: a change means nothing, or a step cannot be done there.
+        """
+        settings = self._runner.settings.changed(changes)
+        play = ScenarioPlay(self.scenario, settings, limited_work(with_map=True))
+        play.play_all()
+        return play
 
     def caption(self, step: int) -> str:
         """Return what was last said up to a step of the history, and what was checked since."""

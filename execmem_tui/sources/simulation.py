@@ -89,6 +89,10 @@ class Simulation:
         )
         self._commands: list[Command] = []
         self._steps: list[int] = [0]
+        self.cpus = cpus
+        """Possible CPUs."""
+        self.booted = 0
+        """How many of the commands booting took."""
         self._inserted = 0
         """Probes, tracers and programs so far: each has a name of its own, also after an undo."""
 
@@ -130,6 +134,10 @@ class Simulation:
     def commands(self) -> int:
         """How many commands led to the cursor's step."""
         return bisect_left(self._steps, self._history.step)
+
+    def commands_since(self, count: int) -> "tuple[Command, ...]":
+        """Return the commands after the first `count`, up to the cursor's step."""
+        return tuple(self._commands[count : self.commands])
 
     def ask(self, question: "Callable[[Kernel], _T]") -> _T:
         """Answer a question about the kernel at the cursor's step; it must not be changed."""

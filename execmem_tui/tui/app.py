@@ -24,10 +24,10 @@ from textual.widget import Widget
 
 from execmem_tui.files.memory import remember, remembered
 from execmem_tui.model.areas import Area
-from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Commanded, Followed, Progress, Source
+from execmem_tui.sources.base import Commanded, Followed, Progress, Side, Source
 from execmem_tui.tui.colouring import Colouring
+from execmem_tui.tui.comparing import CompareActions
 from execmem_tui.tui.exporting import ExportActions
 from execmem_tui.tui.faults import Faults
 from execmem_tui.tui.jobs import Job
@@ -56,6 +56,7 @@ from execmem_tui.tui.typing_ahead import TypingAhead
 from execmem_tui.tui.why import WhyActions
 from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.events import EventsView
+from execmem_tui.tui.widgets.other_map import OtherMap
 from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.time import Sought
 from execmem_tui.view.actions import rebound
@@ -139,7 +140,7 @@ class ExecmemApp(App[int]):
         self.set_reactive(ExecmemApp.shown, Shown(source.history.snapshot()))
         self.set_reactive(ExecmemApp.palette, Palette(self, letters=self.letters))
         self.opened: Sequence[str] | None = None
-        self.pinned: Snapshot | None = None
+        self.pinned: Side | None = None
         self.failure: Exception | None = None
         """Why the first source could not be opened."""
         self.kernel = KernelActions(self)
@@ -147,6 +148,7 @@ class ExecmemApp(App[int]):
         self.look = LookActions(self)
         self.opens = OpenActions(self)
         self.whys = WhyActions(self)
+        self.compares = CompareActions(self, lambda: self.size.width)
         self.tours = TourActions(self)
         self.presenter = PresenterActions(self)
         self.exports = ExportActions(self)
@@ -178,6 +180,7 @@ class ExecmemApp(App[int]):
             self.look,
             self.opens,
             self.whys,
+            self.compares,
             self.tours,
             self.presenter,
             self.exports,
@@ -236,6 +239,8 @@ class ExecmemApp(App[int]):
                 self.time.seek(start.step)
             if start.at is not None:
                 self.look.goto(start.at)
+            if start.against is not None:
+                self.compares.compare(start.against)
             if start.tour is not None:
                 self.tours.begin(start.tour)
 
@@ -302,7 +307,7 @@ class ExecmemApp(App[int]):
         """Show the step that the history is at."""
         snapshot = self.source.history.snapshot()
         if self.shown.snapshot is not snapshot:
-            self.shown = Shown(snapshot, self.shown, self._colouring.paint(snapshot))
+            self.shown = self._colouring.shown(snapshot, self.shown)
 
     def show_source(self, source: Source) -> None:
         """Show another source from here on; `u` brings back what was shown before."""
@@ -382,33 +387,47 @@ class ExecmemApp(App[int]):
 
     # What colour tells
 
-    def pin(self, snapshot: Snapshot | None) -> None:
-        """Compare with a moment from here on; with None, no more."""
-        self.pinned = snapshot
-        wanted = LensName.KIND if snapshot is None else LensName.DIFFERENCE
+    def pin(self, side: Side | None) -> None:
+        """Compare with a moment or a machine from here on; with None, no more."""
+        self.pinned = side
+        wanted = LensName.KIND if side is None else LensName.DIFFERENCE
         if self.lens is wanted:
-            self._paint_anew()
+            self.paint_anew()
         self.lens = wanted
 
-    def _paint_anew(self) -> None:
-        snapshot = self.shown.snapshot
-        self.shown = Shown(snapshot, self.shown, self._colouring.paint(snapshot))
+    @property
+    def side_by_side(self) -> bool:
+        """Whether what is compared with has a map of its own."""
+        return self.compares.side_by_side
+
+    def paint_anew(self) -> None:
+        """Show the step as it is to be shown now."""
+        self.shown = self._colouring.shown(self.shown.snapshot, self.shown)
+
+    def on_main_screen_resized(self) -> None:
+        """Another width has room for two maps, or no more."""
+        if (self.shown.beside is not None) is not self.side_by_side:
+            self.paint_anew()
+
+    def on_other_map_chosen(self, message: OtherMap.Chosen) -> None:
+        """Go where the map beside was clicked."""
+        self.look_at(message.address)
 
     def watch_lens(self) -> None:
         """Colour the map anew."""
         if self.is_running:
-            self._paint_anew()
+            self.paint_anew()
 
     def watch_filter(self) -> None:
         """Dim anew what does not match, and list only what does."""
         if self.is_running:
-            self._paint_anew()
+            self.paint_anew()
             self.main.wanted = parse_filter(self.filter)
 
     def watch_origin(self) -> None:
         """Reach is counted from elsewhere."""
         if self.is_running and self.lens is LensName.REACH:
-            self._paint_anew()
+            self.paint_anew()
 
     # What is done off the event loop, and what moves by itself
 

@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 from execmem_tui.analysis.reach import kernel_origin
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.sources.base import Side
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.paint import KINDS, Lens, LensName, OwnerLens, Paint, ReachLens, parse_filter
+from execmem_tui.view.shown import Shown
 
 if TYPE_CHECKING:
     from execmem_tui.view.difference import DifferenceLens
@@ -22,6 +24,35 @@ class Colouring:
         self._stage = stage
         self._reach: ReachLens | None = None
         self._difference: DifferenceLens | None = None
+        self._other: Shown | None = None
+        """What the map beside shows."""
+
+    def shown(self, snapshot: Snapshot, before: Shown | None = None) -> Shown:
+        """Return the models of a snapshot as it is to be shown now."""
+        stage = self._stage
+        if stage.pinned is None:
+            return Shown(snapshot, before, self.paint(snapshot))
+        from execmem_tui.view.compared import compared
+
+        found = self._difference_on(stage.pinned.snapshot, snapshot).found
+        words = compared(stage.pinned, Side(snapshot, stage.source.title), found)
+        paint = self.paint(snapshot)
+        beside = self._beside(stage.pinned.snapshot) if stage.side_by_side else None
+        return Shown(snapshot, before, paint, beside, words)
+
+    def _beside(self, pinned: Snapshot) -> Shown:
+        """Return what the map beside shows: the same object while it is the same."""
+        wanted = parse_filter(self._stage.filter)
+        lens: Lens | None = OwnerLens() if self._stage.lens is LensName.OWNER else None
+        if self._stage.lens is LensName.DIFFERENCE and self._difference is not None:
+            lens = self._difference.echo
+        paint = KINDS if lens is None and wanted is None else Paint(filter=wanted)
+        if lens is not None:
+            paint = Paint(lens=lens, filter=wanted)
+        known = self._other
+        if known is None or known.snapshot is not pinned or known.paint != paint:
+            known = self._other = Shown(pinned, known, paint)
+        return known
 
     def paint(self, snapshot: Snapshot) -> Paint:
         """Return lens and filter for a snapshot: the same object while they are the same."""
@@ -39,7 +70,7 @@ class Colouring:
         if stage.lens is LensName.REACH:
             return self._reach_on(snapshot.layout)
         if stage.lens is LensName.DIFFERENCE and stage.pinned is not None:
-            return self._difference_on(stage.pinned, snapshot)
+            return self._difference_on(stage.pinned.snapshot, snapshot)
         return None
 
     def _reach_on(self, layout: Layout) -> ReachLens | None:

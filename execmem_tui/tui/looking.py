@@ -176,22 +176,6 @@ class LookActions:
         self._stage.lens = lenses[(lenses.index(self._stage.lens) + 1) % len(lenses)]
         self._stage.say(f"colour tells: {self._stage.lens}")
 
-    def action_pin(self) -> None:
-        """Pin this moment, then say what differs from it; at the pinned moment, let it go."""
-        from execmem_tui.view.difference import difference_text
-
-        stage = self._stage
-        snapshot, pinned = stage.shown.snapshot, stage.pinned
-        if pinned is None:
-            stage.pin(snapshot)
-            stage.say(f"step {snapshot.step:,} is pinned: go elsewhere, = compares")
-        elif pinned.step == snapshot.step and pinned.layout is snapshot.layout:
-            stage.pin(None)
-            stage.say("nothing is pinned any more")
-        else:
-            stage.pin(pinned)
-            stage.say(difference_text(pinned, snapshot))
-
     def action_filter(self) -> None:
         """Ask what to show; the rest is dimmed, on the map and out of the list."""
         from execmem_tui.tui.screens.dialogs import AskLine

@@ -16,6 +16,7 @@ from execmem_tui.view.light import CIRCLED, Light, Shine
 from execmem_tui.view.marks import Mark
 from execmem_tui.view.rows import MapColumns, MapRows
 from execmem_tui.view.shown import Extent
+from execmem_tui.view.words import Tone
 
 _CACHE: Final = 1024
 """Rows kept: some screens of panning and zooming back and forth. A painted one takes some 10 KiB."""
@@ -63,6 +64,20 @@ class MapInk:
     def __init__(self, palette: Palette) -> None:
         self.palette = palette
         self._rows: dict[tuple[object, ...], _Row] = {}
+
+    def heading(self, letter: str, name: str, aside: str, width: int) -> Strip:
+        """Return the line above one of two maps: which of the two it is, its name, something aside."""
+        left, right = f"━ {letter} ", f" {aside} ━"
+        room = width - len(left) - len(right) - 1
+        if room < len(name):
+            room, right = width - len(left) - 1, ""
+        text = name if len(name) <= room else name[: max(0, room - 1)] + "…"
+        segments = [
+            Segment(left, self.palette.tone(Tone.ACCENT)),
+            Segment(text, self.palette.strong),
+            Segment(f" {'━' * max(0, room - len(text))}{right}", self.palette.muted),
+        ]
+        return Strip(segments).adjust_cell_length(width)
 
     def title(self, axis: Axis, extent: Extent, width: int) -> Strip:
         """Return the line above the map: its scale, and what `0` shows."""

@@ -5,7 +5,6 @@ from typing import Protocol
 
 from execmem_tui.sources.base import Followed, Source
 from execmem_tui.tui.colouring import Colouring
-from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.stage import Stage
 
 
@@ -67,6 +66,6 @@ class Showing:
         stage.origin = None
         stage.pane = 1
         snapshot = source.history.snapshot()
-        stage.shown = Shown(snapshot, None, self._colouring.paint(snapshot))
+        stage.shown = self._colouring.shown(snapshot)
         stage.source = source
         stage.following = isinstance(source, Followed)

@@ -6,9 +6,8 @@ from typing import Any, Literal, Protocol
 from textual.screen import Screen
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Progress, Source
+from execmem_tui.sources.base import Progress, Side, Source
 from execmem_tui.tui.shown import Shown
 from execmem_tui.view.actions import Action
 from execmem_tui.view.paint import LensName
@@ -29,8 +28,8 @@ class Stage(Protocol):
     """Where reach counts from; None is kernel text."""
     lens: LensName
     """What colour tells."""
-    pinned: Snapshot | None
-    """The moment that the lens *difference* compares with."""
+    pinned: Side | None
+    """What the lens *difference* compares with."""
     filter: str
     """What is asked for, as typed; the rest is dimmed. "" asks for all."""
     follows: bool
@@ -63,8 +62,15 @@ class Stage(Protocol):
     def look_at(self, address: Address, *, pane: int | None = None) -> None:
         """Put the cursor on an address, in a pane."""
 
-    def pin(self, snapshot: Snapshot | None) -> None:
-        """Compare with a moment from here on; with None, no more."""
+    def pin(self, side: Side | None) -> None:
+        """Compare with a moment or a machine from here on; with None, no more."""
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether what is compared with has a map of its own."""
+
+    def paint_anew(self) -> None:
+        """Show the step as it is to be shown now."""
 
     def foretell(self, areas: Sequence[Area]) -> None:
         """Show on the map, dashed, what would lie where; nothing for the map as it is."""

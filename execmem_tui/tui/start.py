@@ -26,5 +26,7 @@ class Start:
     step: int | None = None
     at: str | None = None
     """A place as `g` takes it."""
+    against: str | None = None
+    """What to compare with, as `C` takes it."""
     tour: str | None = None
     """A tour to take: its name, or a file."""

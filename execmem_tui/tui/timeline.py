@@ -1,6 +1,5 @@
 """Time: step, play and its speed, marks, fallbacks and failures."""
 
-from bisect import bisect_right
 from collections.abc import Callable
 from typing import Final
 
@@ -115,15 +114,10 @@ class TimeActions:
         Raises:
             UsageError: nothing here has a time.
         """
-        history = self._stage.source.history
-        times: list[float] = []
-        timed = False
-        for event in history.events(0, history.steps):
-            timed = timed or event.time is not None
-            times.append(event.time if event.time is not None else times[-1] if times else 0.0)
-        if not timed:
+        step = self._stage.source.history.step_at(wanted)
+        if step is None:
             raise UsageError("nothing here has a time", hint="@12.5 is for traces")
-        self.seek(history.first_step + bisect_right(times, wanted))
+        self.seek(step)
 
     def _mark(self, *, forward: bool) -> None:
         """Go to the nearest mark; without one on the way to the end, which comes before going round."""

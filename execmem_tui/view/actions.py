@@ -217,7 +217,30 @@ ACTIONS: Final = (
         "pin",
         "equals_sign",
         "Pin",
-        "pin this moment and compare others with it; at the pinned moment, let it go",
+        "pin this moment as A and compare others with it; again, compare no more",
+        LOOK,
+    ),
+    _action(
+        "compare",
+        "C",
+        "Compare",
+        "compare with another kernel, machine, moment or source: kernel=6.12, arch=x86, a path",
+        LOOK,
+    ),
+    _action(
+        "beside",
+        "vertical_line",
+        "Side by side",
+        "two maps side by side while comparing (by itself from 240 columns), or one again",
+        LOOK,
+    ),
+    _action("next_difference", "semicolon", "Next difference", "the next difference", LOOK),
+    _action("previous_difference", "comma", "Previous difference", "the previous difference", LOOK),
+    _action(
+        "differences",
+        "ampersand",
+        "Differences",
+        "the table of differences: owner, region, A, B, delta; Enter goes there",
         LOOK,
     ),
     _action(
@@ -318,6 +341,11 @@ _SPELLED: Final = {
     "exclamation_mark": "!",
     "full_stop": ".",
     "backslash": "\\",
+    "vertical_line": "|",
+    "semicolon": ";",
+    "comma": ",",
+    "ampersand": "&",
+    "apostrophe": "'",
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.cells import Cell, ReachWindow, Run, cells_full, free_cell, runs_of
 from execmem_tui.view.ghosts import haunted, named_ghosts
-from execmem_tui.view.kinds import FREE
+from execmem_tui.view.kinds import FREE, GONE
 from execmem_tui.view.labels import labels
 from execmem_tui.view.named import named
 from execmem_tui.view.occupancy import Covered, RowSums
@@ -139,13 +139,18 @@ class CellIndex:
         """Return the row as runs, with edges and with the names of what is wide enough."""
         row, walked = self._row(start, cell, columns)
         ghosts = self.paint.ghosts(start, row.end) if self._haunted else ()
-        found = list(named(row, walked, self.snapshot.layout))
+        found = sorted(named(row, walked, self.snapshot.layout), key=_BEGIN)
         for each in found:
             row.begin(each.start)
         cells = haunted(self._cells(row, reach, favour), row, ghosts)
-        found = sorted([*found, *named_ghosts(row, ghosts, cells)], key=_BEGIN)
-        texts = {label.column: label for label in labels(found, cells_full(cells))}
-        return runs_of(cells, texts)
+        full = cells_full(cells)
+        if not ghosts:
+            return runs_of(cells, {label.column: label for label in labels(found, full)})
+        # a name of what is gone stands in its own cells only, and no other name does
+        gone = [yes and cell.kind == GONE for yes, cell in zip(full, cells, strict=True)]
+        there = [yes and cell.kind != GONE for yes, cell in zip(full, cells, strict=True)]
+        texts = (*labels(found, there), *labels([*named_ghosts(row, ghosts)], gone))
+        return runs_of(cells, {label.column: label for label in texts})
 
 
 def _has_image(block: Block) -> bool:

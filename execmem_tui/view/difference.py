@@ -2,12 +2,13 @@
 
 from typing import Final
 
-from execmem_tui.analysis.superpose import Difference, Sum, Superposition
+from execmem_tui.analysis.superpose import Difference, Superposition
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.records import define, field
 from execmem_tui.model.snapshots import Snapshot
-from execmem_tui.model.units import Address, Bytes, format_size
+from execmem_tui.model.units import Address
+from execmem_tui.view.kinds import GONE
 from execmem_tui.view.paint import Ghost, LensName
 
 LOOKS: Final = {
@@ -24,6 +25,26 @@ _RETIRED: Final = 256
 
 
 @define(eq=False)
+class BeforeLens:
+    """Colours the pinned snapshot itself: what will become of each area. Compared by identity."""
+
+    found: Superposition
+    name: LensName = field(default=LensName.DIFFERENCE, init=False)
+
+    def __call__(self, area: Area) -> str:
+        """Return ``same``, ``moved``, ``grown`` or ``only-a``; what is not compared keeps its kind."""
+        found = self.found.of_before(area)
+        return area.kind.value if found is None else LOOKS[found]
+
+    def then(self, found: Superposition) -> "BeforeLens":
+        """Return the lens for the next step of B: this one, if all of A looks as before."""
+        if found.echoed:
+            return BeforeLens(found)
+        self.found = found
+        return self
+
+
+@define(eq=False)
 class DifferenceLens:
     """Colours what became of each area since the pinned snapshot.
 
@@ -34,8 +55,13 @@ class DifferenceLens:
     found: Superposition
     """Of the pinned snapshot and the one that is shown."""
     name: LensName = field(default=LensName.DIFFERENCE, init=False)
+    echo: BeforeLens = field(init=False)
+    """The lens of the pinned snapshot's own map."""
     _retired: set[Block] = field(factory=set, init=False, repr=False)
     """What it painted and is gone: should it come back, what it remembers may be out of date."""
+
+    def __attrs_post_init__(self) -> None:
+        self.echo = BeforeLens(self.found)
 
     def __call__(self, area: Area) -> str:
         """Return ``same``, ``moved``, ``grown`` or ``only-b``; what is not compared keeps its kind."""
@@ -45,37 +71,22 @@ class DifferenceLens:
     def ghosts(self, start: Address, end: Address) -> tuple[Ghost, ...]:
         """Return what is only in A and would touch [start, end), ascending."""
         return tuple(
-            Ghost(each.at, each.at + each.area.size, LOOKS[Difference.ONLY_A], each.area)
+            Ghost(each.at, each.at + each.area.size, GONE, each.area)
             for each in self.found.gone_within(start, end)
         )
 
     def then(self, after: Snapshot) -> "DifferenceLens":
         """Return the lens for another snapshot: this one, if what blocks remember of it holds."""
         found = Superposition(self.found.before, after, self.found)
-        back = not self._retired.isdisjoint(found.added)
-        if found.stirred or back or len(self._retired) > _RETIRED:
-            return DifferenceLens(found)
         if found.after.layout is not self.found.after.layout:
             return DifferenceLens(found)
+        echo = self.echo.then(found)
+        back = not self._retired.isdisjoint(found.added)
+        if found.stirred or back or len(self._retired) > _RETIRED:
+            fresh = DifferenceLens(found)
+            fresh.echo = echo
+            return fresh
+        self.echo = echo
         self._retired.update(found.retired)
         self.found = found
         return self
-
-
-def difference_text(before: Snapshot, after: Snapshot) -> str:
-    """Return what differs in one line: ``since step 120: 13 only B · 1 moved, 2.1M more``."""
-    return f"since step {before.step:,}: {sums_text(Superposition(before, after))}"
-
-
-def sums_text(found: Superposition) -> str:
-    """Return ``13 only B 2.1M · 1 moved · 530 same: 2.1M more`` of two snapshots laid over each other."""
-    parts = [_sum_text(name, found.sums[name]) for name in Difference if found.sums[name].areas]
-    more = found.delta
-    whole = f": {format_size(abs(more))} {'more' if more > 0 else 'less'}" if more else ""
-    return f"{' · '.join(parts) or 'nothing to compare'}{whole}"
-
-
-def _sum_text(name: Difference, found: Sum) -> str:
-    size: Bytes = abs(found.delta)
-    words = f"{found.areas:,} {name.value}"
-    return f"{words} {format_size(size)}" if size else words

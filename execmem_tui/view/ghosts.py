@@ -32,14 +32,12 @@ def haunted(cells: list[Cell], row: RowSums, ghosts: Sequence[Ghost]) -> list[Ce
     return found
 
 
-def named_ghosts(row: RowSums, ghosts: Sequence[Ghost], cells: Sequence[Cell]) -> Iterator[Named]:
-    """Yield what of the ghosts may carry a name in this row: where nothing else lies."""
+def named_ghosts(row: RowSums, ghosts: Sequence[Ghost]) -> Iterator[Named]:
+    """Yield what of the ghosts may carry a name in this row."""
     for ghost in ghosts:
         name = ghost.area.owner or ghost.area.name
         if not named_above(row, ghost.start, name):
             first, stop = columns_of(row, ghost.start, ghost.end)
-            clear = next((at for at in range(first, stop) if cells[at].kind != ghost.look), stop)
-            stop = min(stop, clear)
             yield Named(ghost.start, first, stop, owner=name, region=ghost.area.region or "")
 
 

@@ -34,6 +34,8 @@ class Situation:
     spilled: bool = False
     """Something used a fallback range up to here."""
     failed: bool = False
+    compared: bool = False
+    """There is something to compare with."""
     last: str = ""
     """The action before."""
 
@@ -60,6 +62,10 @@ _WORDS: Final = {
     "maximise": "all panes",
     "why": "why here",
     "faster": "faster",
+    "next_difference": "next difference",
+    "differences": "table",
+    "beside": "side by side",
+    "pin": "compare no more",
     "quit": "quit",
 }
 _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
@@ -93,6 +99,8 @@ def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
             *_named(actions, ("quit",)),
         )
     wanted = [*_AFTER.get(now.last, ())]
+    if now.compared:
+        wanted += ["next_difference", "differences", "beside", "pin"]
     if now.commanded:
         wanted += ["fill", "insert", "allocate"]
         wanted += ["next_fallback"] if now.spilled else []

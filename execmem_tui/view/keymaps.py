@@ -16,6 +16,7 @@ KEYMAPS: Final[Mapping[str, Mapping[str, str]]] = {
         "page_down": "pagedown,space,ctrl+f,ctrl+v",
         "page_up": "pageup,b,ctrl+b",
         "previous_area": "comma",
+        "previous_difference": "apostrophe",
         "play": "p",
         "purge": "Z",
         "last": "ctrl+end,G",

@@ -21,7 +21,7 @@ class Look:
     """Drawn in the colour of this kind or of this variable of Textual's; "" has one of its own."""
 
 
-GONE = "only-a"
+GONE = "gone"
 """What is not there any more: a ghost."""
 SAME = "same"
 """What a comparison has nothing to say of."""
@@ -70,10 +70,11 @@ LENS_LOOKS: dict[str, Look] = {
         Look("age-1", "2", "recent", "recent", like="bpf"),
         Look("age-2", "3", "older", "older", like="module"),
         Look("age-3", "4", "oldest", "oldest", like="other"),
-        Look(GONE, "A", "only before", "before", like="kprobes"),
-        Look("only-b", "B", "only after", "after", like="bpf"),
+        Look(GONE, "A", "only A", "only A", like="kprobes"),
+        Look("only-a", "A", "only A", "only A", like="kprobes"),
+        Look("only-b", "B", "only B", "only B", like="bpf"),
         Look("moved", "M", "moved", "moved", like="ftrace"),
-        Look("grown", "G", "grown", "grown", like="fallback"),
+        Look("grown", "G", "grown", "grown", like="data"),
         Look(SAME, "=", "same", "same", like="guard"),
         Look(FORETOLD, "?", "would lie here", "would lie", like="accent"),
         Look(FORETOLD_FAR, "!", "would spill here", "would spill", like="fallback"),

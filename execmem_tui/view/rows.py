@@ -67,7 +67,8 @@ class MapRows:
     def pieces(self, axis: Axis, line: Line) -> list[Piece]:
         """Return a line without its gutter, `axis.columns` wide."""
         if line.fold is not None:
-            return fold_pieces(line, self.fold_text(axis, line, axis.columns), axis.columns)
+            text = self.fold_text(axis, line, axis.columns)
+            return fold_pieces(self._kind(line), text, axis.columns)
         favour = self.shown.pane(self.number).favour
         runs = self.shown.index.runs(line.base, axis.cell, axis.columns, self.window, favour)
         first = (line.start - line.base) // axis.cell
@@ -96,15 +97,15 @@ class MapRows:
 
     def fold_text(self, axis: Axis, line: Line, width: int) -> str:
         """Return what a fold says, in at most `width` columns."""
-        snapshot = self.shown.snapshot
-        if line.fold is Kind.IMAGE:
+        snapshot, kind = self.shown.snapshot, self._kind(line)
+        if kind is Kind.IMAGE:
             image = "kernel image"
             named = [
                 f"{name} {format_size(end - start)}"
                 for start, end, name in sections(snapshot.layout)
             ]
             texts = [f"{image}: {' · '.join(named)}", image] if named else [image]
-        elif line.fold is Kind.AREA:
+        elif kind is Kind.AREA:
             area = snapshot.area_at(line.start)
             rows = (line.end - line.start) // axis.row_bytes
             ghosts = self.shown.paint.ghosts(line.start, line.start + 1) if area is None else ()
@@ -118,6 +119,10 @@ class MapRows:
         return next(
             (text for text in texts if len(text) + 6 <= width), texts[-1][: max(width - 6, 0)]
         )
+
+    def _kind(self, line: Line) -> Kind:
+        """Return what a fold hides here: beside another map, it may be something else than there."""
+        return self.shown.ground.stretch_at(line.start).kind
 
     def _free_texts(self, axis: Axis, line: Line) -> list[str]:
         hole = self.shown.ground.stretch_at(line.start)
@@ -178,9 +183,9 @@ def _named_run(run: Run, low: int, high: int, column: int, names: dict[int, str]
     return pieces
 
 
-def fold_pieces(line: Line, text: str, width: int) -> list[Piece]:
+def fold_pieces(kind: Kind, text: str, width: int) -> list[Piece]:
     """Return a fold: its words between dots, or in the kernel's hatch."""
-    if line.fold is Kind.IMAGE:
+    if kind is Kind.IMAGE:
         left = Run(Cell("kernel", 8), 2)
         rest = max(0, width - len(text) - 4)
         return [left, Word(f" {text} ", Tone.KERNEL), Run(Cell("kernel", 8), rest)]
@@ -203,15 +208,26 @@ class MapColumns:
 
     def gutter(self, line: Line, before: Line | None) -> tuple[str, str]:
         """Return the address of a line in two parts: what it shares with the line before, and what changed."""
-        return gutter(line, before, self.word_bits, short=self.short)
+        return (
+            ("", "") if self.margin == 1 else gutter(line, before, self.word_bits, short=self.short)
+        )
 
 
 @lru_cache(16)
-def map_columns(width: int, word_bits: int) -> MapColumns:
-    """Return how a map of `width` columns divides them."""
+def map_columns(width: int, word_bits: int, *, bare: bool = False, offsets: int = 0) -> MapColumns:
+    """Return how a map of `width` columns divides them.
+
+    Args:
+        width: all columns there are.
+        word_bits: of an address.
+        bare: without addresses: a map beside has the offsets.
+        offsets: columns of offsets in the place of addresses, the mark's counted.
+    """
     room = width - 1
     short = word_bits == 64 and row_width(room - 14) > row_width(room - word_bits // 4 - 1)
     margin = 14 if short else word_bits // 4 + 1
+    if bare or offsets:
+        margin = offsets or 1
     return MapColumns(width, word_bits, short, margin, max(32, room - margin))
 
 

@@ -13,12 +13,15 @@ from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import Origin, TextCounter, kernel_origin
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Block
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
 from execmem_tui.view.axis import Axis, Ground, MapView, row_width
+from execmem_tui.view.beside import BothGrounds, ShiftedGround, shift, window_start
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
+from execmem_tui.view.compared import Compared
 from execmem_tui.view.ghosts import HauntedGround
 from execmem_tui.view.ground import MapGround, divided
 from execmem_tui.view.labels import region_word
@@ -58,13 +61,23 @@ class Shown:
         snapshot: the step.
         before: what was shown before it, whose counters go on.
         paint: lens and filter of the map.
+        beside: what another map shows on the same axis.
+        compared: with what it is compared, and what came of it.
     """
 
     def __init__(
-        self, snapshot: Snapshot, before: "Shown | None" = None, paint: Paint = KINDS
+        self,
+        snapshot: Snapshot,
+        before: "Shown | None" = None,
+        paint: Paint = KINDS,
+        beside: "Shown | None" = None,
+        compared: Compared | None = None,
     ) -> None:
         self.snapshot = snapshot
         self.paint = paint
+        self.beside = beside
+        self.compared = compared
+        self._grounds: dict[int, Ground] = {}
         same = before is not None and before.snapshot.layout is snapshot.layout
         self._counters: dict[Origin | None, TextCounter] = (
             before._counters if before is not None and same else {}  # noqa: SLF001 - of its own kind
@@ -87,7 +100,7 @@ class Shown:
 
     @cached_property
     def ground(self) -> Ground:
-        """What the axis is laid over."""
+        """What lies where, by itself."""
         ground = MapGround(self.snapshot, self.holes)
         haunted = isinstance(self.paint.lens, Haunted)
         return HauntedGround(ground, self.paint) if haunted else ground
@@ -104,14 +117,46 @@ class Shown:
     def pane_of(self, address: Address, focused: int) -> int:
         """Return the pane of the area at `address`: the focused one where none is its own."""
         area = self.snapshot.area_at(address)
+        return self.pane_of_type(None if area is None else area.type, focused)
+
+    def pane_of_type(self, kind: ExecmemType | None, focused: int) -> int:
+        """Return the pane of a type: the focused one where none is its own."""
         for number, (_, types) in enumerate(PANES, 1):
-            if area is not None and area.type in types:
+            if kind in types:
                 return number
         return focused
 
     def span(self, number: int) -> tuple[Address, Address]:
-        """Return what the map of a pane may show."""
-        return pane_span(self.snapshot, PANES[number - 1][1])
+        """Return what the map of a pane may show: what it shows, and what the map beside it does."""
+        start, end = pane_span(self.snapshot, PANES[number - 1][1])
+        if self.beside is not None:
+            by, layout = self.shift(number), self.snapshot.layout
+            low, high = self.beside.span(number)
+            # an offset that one of the two has no address for is on neither map
+            start = max(min(start, low + by), by, 0)
+            top = min(1 << layout.word_bits, (1 << self.beside.snapshot.layout.word_bits) + by)
+            end = min(max(end, high + by), top)
+        return start, end
+
+    def shift(self, number: int) -> int:
+        """Return what is to be added to an address of the map beside, for its place on this one."""
+        if self.beside is None:
+            return 0
+        kind = PANES[number - 1][1][0]
+        return shift(self.snapshot.layout, self.beside.snapshot.layout, kind)
+
+    def offsets_from(self, number: int) -> Address:
+        """Return the address that the offsets of a pane are counted from."""
+        return window_start(self.snapshot.layout, PANES[number - 1][1][0])
+
+    def ground_of(self, number: int) -> Ground:
+        """Return what the axis of a pane is laid over: what lies here, and on the map beside."""
+        if self.beside is None:
+            return self.ground
+        if number not in self._grounds:
+            other = ShiftedGround(self.beside.ground, self.shift(number))
+            self._grounds[number] = BothGrounds(self.ground, other)
+        return self._grounds[number]
 
     def origin_at(self, address: Address | None) -> Origin | None:
         """Return what reach counts from at an address, by its name; at None, the kernel image."""
@@ -157,7 +202,7 @@ class Shown:
         """Return the folded axis of a pane for so many terminal columns, at the nearest zoom."""
         start, end = self.span(number)
         return Axis(
-            ground=self.ground,
+            ground=self.ground_of(number),
             start=start,
             end=end,
             columns=row_width(columns),
@@ -175,9 +220,11 @@ class Shown:
         page = self.snapshot.layout.page_size
         borders = self.window(number, origin).borders
         # a reach ends some bytes beside a page: a line of its own for those would say nothing
-        return tuple(
-            sorted({align_up(at, page) for at in (*borders, *(self.snapshot.layout.image or ()))})
-        )
+        found = {align_up(at, page) for at in (*borders, *(self.snapshot.layout.image or ()))}
+        if self.beside is not None:
+            by = self.shift(number)
+            found |= {align_up(cut + by, page) for cut in self.beside.cuts(number)}
+        return tuple(sorted(found))
 
     def view(self, number: int, columns: int, rows: int, extent: Extent = Extent.USED) -> MapView:
         """Return the map of a pane as it begins: the cursor on the first area of its types."""

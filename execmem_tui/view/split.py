@@ -2,10 +2,17 @@
 
 from typing import Final
 
+from execmem_tui.model.records import frozen
 from execmem_tui.view.axis import row_width
 
 NARROW: Final = 110
 """Columns below which the side panel is a sheet."""
+
+WIDE: Final = 240
+"""Columns from which two maps are shown without being asked for."""
+
+_TWO_AND_SIDE: Final = 160
+"""Columns from which two maps leave room for the side panel."""
 
 _LEAST: Final = 38
 _MOST: Final = 64
@@ -16,6 +23,43 @@ _BESIDE: Final = 18
 
 _SHORT: Final = 15
 """The same where the address leaves out what all have in common."""
+
+
+@frozen(kw_only=True)
+class Halves:
+    """How the columns are shared by two maps and the side panel."""
+
+    side: int
+    """0 where there is none."""
+    other: int
+    """Of the map on the left, which has the offsets of both."""
+    own: int
+    """Of the map on the right."""
+    bare: bool
+    """There is no room for addresses beside the map on the right."""
+
+
+def halves(columns: int, gutter: int, word_bits: int) -> Halves | None:
+    """Return how two maps of one row length share a terminal; None where there is no room for two.
+
+    Args:
+        columns: of the terminal.
+        gutter: letters of the longest offset.
+        word_bits: of the machine on the right: its addresses are shown where there is room.
+    """
+    side = 0 if columns < _TWO_AND_SIDE else _LEAST
+    # each map has a column that marks what is held, the right one another for its marks
+    cells = row_width((columns - side - gutter - 4) // 2)
+    other = gutter + cells + 1
+    room = columns - side - other - 1
+    if room < cells + 2:
+        return None
+    wanted = (word_bits // 4 + 2, 15) if word_bits == 64 else (word_bits // 4 + 2,)
+    margin = next((margin for margin in wanted if room >= cells + margin), 2)
+    own = cells + margin
+    if side:
+        side = min(_MOST, columns - other - own - 1)
+    return Halves(side=side, other=other, own=own, bare=margin == 2)
 
 
 def side_width(columns: int) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from execmem_tui.analysis.superpose import Superposition
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
 from execmem_tui.model.events import Allocated
@@ -14,16 +15,17 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Commanded, Source
+from execmem_tui.sources.base import Commanded, Side, Source
 from execmem_tui.view.actions import ACTIONS, Action, spelled
 from execmem_tui.view.availability import why_not
+from execmem_tui.view.compared import difference_lines, moment, table_line
 from execmem_tui.view.inspect import inspect_lines
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.places import parse_place
 from execmem_tui.view.sentence import said
 from execmem_tui.view.shown import Shown
 
-_BEHIND: Final = {"goto": " PLACE", "insert": " MODULE"}
+_BEHIND: Final = {"goto": " PLACE", "insert": " MODULE", "compare": " WHAT"}
 """What stands behind a key."""
 
 
@@ -40,6 +42,8 @@ class Talk:
         self.pane = 1
         """1 to 4."""
         self.cursor: Address = Shown(self._snapshot).span(1)[0]
+        self.pinned: Side | None = None
+        """What is compared with."""
         self.over = False
         """Whether the last key said so."""
         self._keys = {key: each for each in actions for key in spelled(each.keys).split(" ")}
@@ -63,6 +67,11 @@ class Talk:
             "step_on": lambda _: self._seek(self.source.history.step + 1),
             "first": lambda _: self._seek(self.source.history.first_step),
             "last": lambda _: self._seek(self.source.history.steps),
+            "pin": self._pin,
+            "compare": self._compare,
+            "differences": self._differences,
+            "next_difference": lambda _: self._difference(forward=True),
+            "previous_difference": lambda _: self._difference(forward=False),
             "help": self._help,
             "quit": self._quit,
         }
@@ -85,6 +94,16 @@ class Talk:
     @property
     def _type(self) -> ExecmemType:
         return PANES[self.pane - 1][1][0]
+
+    def compare(self, what: str) -> None:
+        """Compare with something from here on.
+
+        Raises:
+            ExecmemTuiError: it means nothing here.
+        """
+        from execmem_tui.sources.against import against  # the scenarios: 60 ms
+
+        self.pinned = against(what, self.source)
 
     def greeting(self) -> Iterator[str]:
         """Yield what is looked at, and how to go on."""
@@ -192,6 +211,34 @@ class Talk:
     def _fill(self, _: str) -> Iterator[str]:
         self.pane = 1
         return self._command(self._commanded.fill)
+
+    def _pin(self, _: str) -> Iterator[str]:
+        if self.pinned is not None:
+            self.pinned = None
+            yield "Nothing is compared any more."
+            return
+        self.pinned = Side(self._snapshot, self.source.title)
+        yield f"{moment(self._snapshot)} is pinned as A."
+
+    def _compare(self, about: str) -> Iterator[str]:
+        self.compare(about)
+        yield from self._differences("")
+
+    def _differences(self, _: str) -> Iterator[str]:
+        if self.pinned is None:
+            raise UsageError("nothing is compared", hint="= pins this moment, C compares")
+        yield from difference_lines(self.pinned, Side(self._snapshot, self.source.title))
+
+    def _difference(self, *, forward: bool) -> Iterator[str]:
+        """Go to the next difference, or to the one before, and say what it is."""
+        if self.pinned is None:
+            raise UsageError("nothing is compared", hint="= pins this moment, C compares")
+        found = Superposition(self.pinned.snapshot, self._snapshot)
+        near = found.neighbour(self.cursor, forward=forward)
+        if near is None:
+            raise UsageError("there is no further difference that way")
+        self.cursor = near.at
+        yield table_line(near, self._snapshot.layout.word_bits)
 
     def _moved(self, moved: bool, why: str) -> Iterator[str]:
         if not moved:

@@ -1,6 +1,6 @@
 """Two machines laid over each other, wherever KASLR put them."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execmem_tui.analysis.superpose import Difference, Superposition, place
@@ -113,6 +113,9 @@ def test_a_place_outside_every_window_counts_from_the_image() -> None:
     assert place(A, stray) == (TEXT, None, 3 * PAGE + (1 << 40))
 
 
+STILL = [area(B, 3 * at, f"still{at}") for at in range(100, 1200)]
+"""Enough for blocks that stay."""
+
 AREAS = st.lists(
     st.tuples(st.integers(0, 60), st.sampled_from("abcd"), st.integers(1, 2)),
     max_size=14,
@@ -120,6 +123,7 @@ AREAS = st.lists(
 )
 
 
+@settings(deadline=None, max_examples=40)
 @given(AREAS, st.lists(AREAS, min_size=1, max_size=5))
 def test_from_step_to_step_it_is_what_it_is_from_scratch(
     first: list[tuple[int, str, int]], steps: list[list[tuple[int, str, int]]]
@@ -128,7 +132,7 @@ def test_from_step_to_step_it_is_what_it_is_from_scratch(
         return {at: area(layout, 3 * at, owner, pages) for at, owner, pages in drawn}
 
     before = snap(A, *made(A, first).values())
-    shelf = AreaShelf(area(B, 3 * at, f"still{at}") for at in range(100, 700))
+    shelf = AreaShelf(STILL)
     there: dict[int, Area] = {}
     found: Superposition | None = None
     for step in steps:

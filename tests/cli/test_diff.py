@@ -91,3 +91,22 @@ def test_whatis_of_old_kernels_tells_the_region_inside_one_area(
 ) -> None:
     found = document(capsys, "whatis", "f7aef078", str(DATA / "captures" / "i386-6.1"))
     assert (found["owner"], found["region"], found["type"]) == ("ath", "MOD_RODATA", "MODULE_DATA")
+
+
+def test_one_table_wherever_kaslr_put_the_windows(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["diff", "--table", RUN, "--phases", "0-boot", "1-modules"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("A  amd64-7.2.13-kaslr 0-boot")
+    assert lines[1].startswith("B  amd64-7.2.13-kaslr 1-modules")
+    assert "only B" in lines[2]
+    assert lines[4].split()[:5] == ["owner", "region", "A", "B", "delta"]
+    assert lines[5].split()[:5] == ["xfs", "data", "–", "1.8M", "+1.8M"]
+
+
+def test_against_without_a_terminal_is_the_map_and_the_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--empty", "--arch", "arm64", "--against", "step=0"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "nothing to compare"
+    assert main(["--empty", "--against", "step=9"]) == 2
+    assert "no step 9" in capsys.readouterr().err

@@ -1,7 +1,5 @@
 """The time strip: what it draws, and that a click is a moment and an address."""
 
-from collections import Counter
-
 from textual.widgets import Static
 
 from execmem_tui.sources.base import Recording, SourceKind
@@ -9,7 +7,6 @@ from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.time import TimeStrip
-from execmem_tui.view.paint import LensName
 from tests.recorded import exhausted
 from tests.tui.driving import make_app, press, shown_text
 
@@ -113,34 +110,3 @@ async def test_without_colour_the_strip_has_letters() -> None:
         assert "X" in lines[1] or "x" in lines[1]
         assert "D" in lines[2].upper()
         assert "▀" not in "".join(lines)
-
-
-async def test_a_pinned_moment_is_compared_by_colour_and_in_words() -> None:
-    booted = open_booted("arm64")
-    app = make_app(booted)
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await press(pilot, "equals_sign")
-        lenses = [app.lens]
-        booted.load("btrfs")
-        app.show_step()
-        await press(pilot, "equals_sign")
-        said = [each.message for each in app._notifications]
-        assert "since step 2,976: 13 only B 2.1M · 544 same: 2.1M more" in said
-        looks = Counter(
-            piece.look
-            for block in app.shown.snapshot.areas.blocks
-            for piece in app.shown.paint(block)
-        )
-        assert looks["only-b"] == 13
-        assert looks["same"] > 500
-        await press(pilot, "V")
-        lenses.append(app.lens)
-        assert lenses == [LensName.DIFFERENCE, LensName.KIND]
-        app.show_source(open_booted("arm64", kaslr="7"))  # another machine, compared by place
-        await press(pilot, "equals_sign")
-        assert "moved" in [each.message for each in app._notifications][-1]
-        app.show_source(booted)
-        booted.history.seek(2976)
-        app.show_step()
-        await press(pilot, "equals_sign")
-        assert (app.pinned, app.lens) == (None, LensName.KIND)

@@ -133,3 +133,19 @@ def test_help_lists_what_works_here_and_a_users_keys_hold() -> None:
     assert not conversation.over
     assert told(conversation, "Q") == []
     assert conversation.over
+
+
+def test_moments_and_machines_are_compared_in_lines() -> None:
+    conversation = talk()
+    assert told(conversation, "&") == ["nothing is compared (= pins this moment, C compares)."]
+    assert told(conversation, ";") == ["nothing is compared (= pins this moment, C compares)."]
+    assert told(conversation, "=") == ["step 0 is pinned as A."]
+    lines = told(conversation, "i xfs", "&")
+    assert lines[:3] == ["A  step 0", "B  step 22", "4 only B 3.6M: 3.6M more"]
+    assert lines[5].split()[:5] == ["xfs", "text", "–", "1.8M", "+1.8M"]
+    first = told(conversation, "g ffff80007b000000", ";")
+    assert first[0].split()[:2] == ["xfs", "data"]
+    assert told(conversation, ",")[0].split()[:2] == ["xfs", "text"]
+    assert told(conversation, ",") == ["there is no further difference that way."]
+    assert told(conversation, "=") == ["Nothing is compared any more."]
+    assert "6.12.107" in told(conversation, "C kernel=6.12")[0]

@@ -20,10 +20,12 @@ from execmem_tui.tui.presenting import CLICKER
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.bar import Bar
+from execmem_tui.tui.widgets.comparison import ComparisonLine
 from execmem_tui.tui.widgets.help import HelpPanel
 from execmem_tui.tui.widgets.hints import HintsLine
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.map import DetailMap
+from execmem_tui.tui.widgets.other_map import OtherMap
 from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.side import SidePanel
@@ -35,10 +37,11 @@ from execmem_tui.tui.widgets.try_card import TryCard
 from execmem_tui.view.actions import ACTIONS, MOVE, Action
 from execmem_tui.view.availability import why_not
 from execmem_tui.view.axis import MapView
+from execmem_tui.view.beside import offset_text
 from execmem_tui.view.hints import Hint, Situation, hints
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.paint import Filter, LensName
-from execmem_tui.view.split import side_width
+from execmem_tui.view.split import halves, side_width
 from execmem_tui.view.tour_card import Card
 
 _BY_ID = {action.id: action for action in ACTIONS}
@@ -68,6 +71,12 @@ class MainScreen(Screen[None]):
         display: block; layer: sheet; dock: right; width: 44; background: $surface;
     }
     MainScreen.no-side SidePanel { display: none; }
+    MainScreen.no-room SidePanel { display: none; }
+    MainScreen.-narrow.no-room.side-sheet SidePanel { display: block; }
+    MainScreen #maps { height: 1fr; }
+    MainScreen.comparing ComparisonLine { display: block; }
+    MainScreen OtherMap { display: none; margin-right: 1; }
+    MainScreen.beside OtherMap { display: block; }
     MainScreen.-narrow AreaList.open { layer: sheet; dock: right; background: $surface; }
     MainScreen.-narrow HelpPanel.open { layer: sheet; dock: right; background: $surface; }
     MainScreen.listing SidePanel, MainScreen.helping SidePanel { display: none; }
@@ -77,7 +86,7 @@ class MainScreen(Screen[None]):
     MainScreen.waiting Bar { dock: bottom; }
     MainScreen TimeMapView { display: none; }
     MainScreen.time-map TimeMapView { display: block; }
-    MainScreen.time-map DetailMap { display: none; }
+    MainScreen.time-map #maps, MainScreen.time-map ComparisonLine { display: none; }
     MainScreen.maximised Panes { display: none; }
     MainScreen.presenting SidePanel, MainScreen.presenting Legend { display: none; }
     MainScreen.presenting TimeStrip { display: none; }
@@ -189,9 +198,12 @@ class MainScreen(Screen[None]):
                 yield TimeMapView(id="timemap").data_bind(
                     cls.source, cls.shown, cls.pane, cls.palette
                 )
-                yield DetailMap(id="map").data_bind(
-                    cls.source, cls.shown, cls.pane, cls.origin, cls.palette
-                )
+                yield ComparisonLine().data_bind(cls.shown)
+                with Horizontal(id="maps"):
+                    yield OtherMap().data_bind(cls.shown, cls.pane, cls.viewport, cls.palette)
+                    yield DetailMap(id="map").data_bind(
+                        cls.source, cls.shown, cls.pane, cls.origin, cls.palette
+                    )
             yield AreaList().data_bind(cls.shown, cls.wanted)
             yield HelpPanel().data_bind(cls.actions)
             yield SidePanel().data_bind(
@@ -218,14 +230,39 @@ class MainScreen(Screen[None]):
         """Explain what is in sight."""
         self.sight = message.sight
 
+    class Resized(Message):
+        """The terminal has another width."""
+
     def on_resize(self, event: events.Resize) -> None:
-        """Give the side panel what the map's rows leave."""
-        width = side_width(event.size.width)
-        panel = self.query_one(SidePanel)
+        """Share the columns anew."""
+        del event
+        self.post_message(self.Resized())
+        self._share()
+
+    def _share(self) -> None:
+        """Give the side panel what the rows of one map, or of two, leave."""
+        columns, shown, panel = self.size.width, self.shown, self.query_one(SidePanel)
+        split = None
+        if shown is not None and shown.beside is not None:
+            start, end = (
+                offset_text(at, shown.offsets_from(self.pane)) for at in shown.span(self.pane)
+            )
+            gutter = max(len(start), len(end))
+            split = halves(columns, gutter, shown.snapshot.layout.word_bits)
+            self.query_one(OtherMap).letters = gutter
+        self.set_class(split is not None, "beside")
+        self.set_class(split is not None and not split.side, "no-room")
+        width = side_width(columns) if split is None else split.side
         if width:
             panel.styles.width = width
         else:
             panel.styles.clear_rule("width")
+        self.map.bare = split is not None and split.bare
+        if split is None:
+            self.map.styles.clear_rule("width")
+        else:
+            self.query_one(OtherMap).styles.width = split.other
+            self.map.styles.width = split.own
 
     def on_mount(self) -> None:
         """Keys go to the map at first."""
@@ -303,9 +340,23 @@ class MainScreen(Screen[None]):
             self.close_card()
         self._choose_hints()
 
-    def watch_shown(self) -> None:
-        """Hint at what can be done now."""
+    def watch_shown(self, before: Shown | None, after: Shown | None) -> None:
+        """Hint at what can be done now; make room for a second map, or take it back."""
         self._choose_hints()
+        if not self.is_mounted:
+            return
+        self.set_class(after is not None and after.compared is not None, "comparing")
+        if (after and after.beside) is not (before and before.beside):
+            self._share()
+
+    def watch_pane(self) -> None:
+        """Offsets of another window may be longer."""
+        if self.has_class("beside"):
+            self._share()
+
+    def on_other_map_wheeled(self, message: OtherMap.Wheeled) -> None:
+        """Pan both maps."""
+        self.map.pan(message.lines)
 
     def watch_source(self) -> None:
         """Hint at what can be done with it."""
@@ -333,6 +384,7 @@ class MainScreen(Screen[None]):
             timed=self.shown.snapshot.steps > 0,
             spilled=counters.fallbacks > 0,
             failed=counters.failures > 0,
+            compared=self.shown.compared is not None,
             last=self.last,
         )
         self.hints = hints(self.actions, now)

@@ -41,4 +41,9 @@ class Inspector(TextLines):
         snapshot = self.shown.snapshot
         origin = snapshot.layout.text if self.origin is None else self.origin
         lines = inspect_lines(snapshot, self.shown.holes, self.address, origin)
+        if self.shown.compared is not None:
+            from execmem_tui.view.compared import place_lines
+
+            # behind the address and the name: what follows may be out of sight
+            lines[2:2] = place_lines(self.shown.compared, self.address)
         return [(line, Style.null()) for line in wrapped(lines, width)]

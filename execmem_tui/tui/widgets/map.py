@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.records import evolve
-from execmem_tui.model.units import Address
+from execmem_tui.model.units import Address, format_size
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.hall import blanked, pointed, stretched
 from execmem_tui.tui.kept import Bare
@@ -63,6 +63,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     """Where reach counts from; None is kernel text."""
     palette: var[Palette | None] = var(None)
     """The styles of the theme."""
+    bare: var[bool] = var(False)
+    """Without addresses: a map beside has the offsets."""
     light: var[Light] = var(DAYLIGHT)
     """Where a tour points."""
     large: var[bool] = var(False)
@@ -165,7 +167,11 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         self._take_rows()
         start, end = shown.span(self.pane)
         axis = evolve(
-            view.axis, ground=shown.ground, start=start, end=end, cuts=shown.cuts(self.pane)
+            view.axis,
+            ground=shown.ground_of(self.pane),
+            start=start,
+            end=end,
+            cuts=shown.cuts(self.pane),
         )
         if self._fitted and not axis.fits(start, end, view.rows):
             fresh = shown.view(self.pane, self._columns, self._height, self._extent)
@@ -187,7 +193,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     @property
     def _room(self) -> MapColumns:
         bits = 64 if self.shown is None else self.shown.snapshot.layout.word_bits
-        return map_columns(self.size.width, bits)
+        return map_columns(self.size.width, bits, bare=self.bare)
 
     @property
     def margin(self) -> int:
@@ -288,6 +294,10 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         if view is None or rows is None or ink is None or at >= len(self._lines):
             return Strip.blank(width, ground)
         if y == 0:
+            compared = rows.shown.compared
+            if compared is not None and rows.shown.beside is not None:
+                scale = f"{format_size(view.axis.cell)} a cell"
+                return ink.heading("B", compared.b, scale, width).apply_style(ground)
             return ink.title(view.axis, self._extent, width).apply_style(ground)
         line = self._lines[at]
         frame = Frame(
@@ -357,6 +367,10 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             self.viewport = view.zoomed(-direction)
         else:
             self.viewport = view.moved(0, 3 * direction)
+
+    def pan(self, lines: int) -> None:
+        """Move by lines."""
+        self._go(lambda view: view.moved(0, lines))
 
     def fit_cursor(self) -> None:
         """Zoom to the area under the cursor; open a fold."""

@@ -1,0 +1,115 @@
+"""Keys that compare: pin a moment, compare with another machine, two maps, from difference to difference."""
+
+from collections.abc import Callable
+
+from execmem_tui.analysis.superpose import Difference, Pairing
+from execmem_tui.model.errors import UsageError
+from execmem_tui.sources.base import Side
+from execmem_tui.tui.stage import Stage
+from execmem_tui.view.compared import Compared, moment
+from execmem_tui.view.split import WIDE
+
+
+class CompareActions:
+    """What is compared with, and how it is shown.
+
+    Args:
+        stage: what is compared.
+        columns: of the terminal.
+    """
+
+    def __init__(self, stage: Stage, columns: Callable[[], int]) -> None:
+        self._stage = stage
+        self._columns = columns
+        self._chosen: bool | None = None
+        """Whether two maps were asked for; None: as the terminal has room."""
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether what is compared with has a map of its own."""
+        if self._stage.pinned is None:
+            return False
+        return self._columns() >= WIDE if self._chosen is None else self._chosen
+
+    def action_pin(self) -> None:
+        """Pin this moment, then let it go."""
+        stage = self._stage
+        snapshot = stage.shown.snapshot
+        if stage.pinned is None:
+            stage.pin(Side(snapshot, stage.source.title))
+            stage.say(f"{moment(snapshot)} is pinned as A: go elsewhere, = lets it go")
+        else:
+            self._chosen = None
+            stage.pin(None)
+            stage.say("nothing is compared any more")
+
+    def action_compare(self) -> None:
+        """Ask with what to compare."""
+        from execmem_tui.tui.screens.dialogs import AskLine
+
+        what = "kernel=6.12, arch=x86, kaslr=7, rox_cache=off, step=0, a path, RUN:PHASE"
+        self._stage.ask(AskLine("Compare with", self.compare, what=what))
+
+    def compare(self, line: str) -> None:
+        """Compare with another machine, kernel, moment or source from here on.
+
+        Raises:
+            UsageError: it is none.
+        """
+        from execmem_tui.sources.against import against
+
+        self._stage.pin(against(line, self._stage.source))
+
+    def action_beside(self) -> None:
+        """Give what is compared with a map of its own, or lay it under the one map again."""
+        if self._stage.pinned is None:
+            raise UsageError(
+                "there is nothing to show beside this", hint="= pins this moment, C compares"
+            )
+        self._chosen = not self.side_by_side
+        self._stage.paint_anew()
+
+    def action_next_difference(self) -> None:
+        """Go to the next difference, then round."""
+        self._step(forward=True)
+
+    def action_previous_difference(self) -> None:
+        """Go to the previous difference, then round."""
+        self._step(forward=False)
+
+    def _step(self, *, forward: bool) -> None:
+        stage = self._stage
+        found = self._compared().found
+        start, end = stage.shown.span(stage.pane)
+        here = [each for each in found.differences if start <= each.at < end] or list(
+            found.differences
+        )
+        if not here:
+            stage.say("nothing differs")
+            return
+        near = found.neighbour(stage.cursor, forward=forward)
+        if near is None or near not in here:
+            near = here[0 if forward else -1]
+            stage.say(f"round to the {'first' if forward else 'last'} difference")
+        stage.look_at(near.at)
+
+    def action_differences(self) -> None:
+        """List all that differs; Enter goes there."""
+        from execmem_tui.tui.screens.differences import DifferenceSheet
+
+        self._stage.ask(DifferenceSheet(self._compared(), self.go_to))
+
+    def go_to(self, pairing: Pairing) -> None:
+        """Go to a difference, in the pane whose map has it."""
+        pane = self._stage.shown.pane_of_type(pairing.area.type, self._stage.pane)
+        self._stage.look_at(pairing.at, pane=pane)
+        if pairing.difference is Difference.ONLY_A:
+            self._stage.say("only A has it: it is not there in B")
+
+    def _compared(self) -> Compared:
+        compared = self._stage.shown.compared
+        if compared is None:
+            raise UsageError(
+                "nothing is compared", hint="= pins this moment, C compares with another machine"
+            )
+        return compared

@@ -1,0 +1,102 @@
+"""Two snapshots on one folded axis: offset for offset from the start of a window, wherever KASLR put it."""
+
+from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.records import evolve, field, frozen
+from execmem_tui.model.units import Address
+from execmem_tui.view.axis import Axis, Ground, Kind, MapView, Stretch
+
+
+def window_start(layout: Layout, kind: ExecmemType) -> Address:
+    """Return what offsets are counted from: the start of a type's window, the image where there is none."""
+    entry = layout.range_of(kind)
+    return entry.start if entry.end > entry.start else layout.text or 0
+
+
+def shift(one: Layout, other: Layout, kind: ExecmemType) -> int:
+    """Return what is to be added to an address of `other` so that it is one of `one`, bytes."""
+    return window_start(one, kind) - window_start(other, kind)
+
+
+def offset_text(address: Address, start: Address) -> str:
+    """Return an offset as a gutter has it: ``+c600000``, ``-78000000``."""
+    away = address - start
+    return f"{'-' if away < 0 else '+'}{abs(away):x}"
+
+
+@frozen(eq=False)
+class ShiftedGround:
+    """A ground moved by so many bytes."""
+
+    ground: Ground
+    by: int
+
+    def stretch_at(self, address: Address) -> Stretch:
+        """Return what covers `address` once all is moved."""
+        found = self.ground.stretch_at(address - self.by)
+        return evolve(found, start=found.start + self.by, end=found.end + self.by)
+
+
+@frozen(eq=False)
+class BothGrounds:
+    """What two grounds have in common: a fold hides only what says nothing in either."""
+
+    one: Ground
+    other: Ground
+
+    def stretch_at(self, address: Address) -> Stretch:
+        """Return the longest stretch around `address` that is all one thing in both."""
+        one, other = self.one.stretch_at(address), self.other.stretch_at(address)
+        start, end = max(one.start, other.start), min(one.end, other.end)
+        return Stretch(start, end, _both(one.kind, other.kind))
+
+
+def _both(one: Kind, other: Kind) -> Kind:
+    kinds = {one, other}
+    if Kind.MIXED in kinds:
+        return Kind.MIXED
+    if kinds == {Kind.FREE}:
+        return Kind.FREE
+    # beside free space an image folds whole, as it does beside another image
+    return Kind.IMAGE if kinds <= {Kind.IMAGE, Kind.FREE} else Kind.AREA
+
+
+@frozen
+class Beside:
+    """A map's view as the other map has it.
+
+    Args:
+        by: what is to be added to an address of the map to get that of the other one.
+    """
+
+    by: int
+    _grounds: list[tuple[Ground, Ground]] = field(factory=list, eq=False, repr=False, init=False)
+
+    def ground(self, ground: Ground) -> Ground:
+        """Return a ground moved: the same object for the same one, so that equal axes stay equal."""
+        if not self._grounds or self._grounds[0][0] is not ground:
+            self._grounds[:] = [(ground, ShiftedGround(ground, self.by))]
+        return self._grounds[0][1]
+
+    def axis(self, axis: Axis) -> Axis:
+        """Return an axis moved: the same lines at other addresses."""
+        by, opened = self.by, axis.opened
+        return Axis(
+            ground=self.ground(axis.ground),
+            start=axis.start + by,
+            end=axis.end + by,
+            columns=axis.columns,
+            cell=axis.cell,
+            anchor=axis.anchor + by,
+            cuts=tuple(cut + by for cut in axis.cuts),
+            folded=axis.folded,
+            opened=None if opened is None else (opened[0] + by, opened[1] + by),
+            least=axis.least,
+            keep=axis.keep,
+        )
+
+    def view(self, view: MapView) -> MapView:
+        """Return a view moved: the same lines in sight, the cursor in the same cell."""
+        return evolve(
+            view, axis=self.axis(view.axis), top=view.top + self.by, cursor=view.cursor + self.by
+        )

@@ -7,7 +7,7 @@ from functools import partial
 from tests.benchmarks.allocator import jump_milliseconds, map_ratio, pair_ratio, rox_ratio
 from tests.benchmarks.asked import address_time_ratio, preview_ratio, why_ratio
 from tests.benchmarks.frames import cursor_frame, event_frame, pan_frames, zoom_frame
-from tests.benchmarks.processes import command_ratio, first_paint_ratio, verify_ratio
+from tests.benchmarks.processes import MAP, TITLE, command_ratio, first_paint_ratio, verify_ratio
 
 
 def event_ratio(count: int) -> float:
@@ -35,13 +35,26 @@ def _command(budget: float, *arguments: str) -> tuple[str, Callable[[], float], 
     return name, partial(command_ratio, *arguments), budget, "times"
 
 
+_CAPTURES = "tests/data/captures"
+
+
+def _paint(
+    budget: float, what: str, *arguments: str, marker: bytes = MAP
+) -> tuple[str, Callable[[], float], float, str]:
+    name = f"{what} painted against a bare Textual app"
+    return name, partial(first_paint_ratio, *arguments, marker=marker), budget, "times"
+
+
 BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     _command(2.5, "--version"),
     _command(5.0, "ranges", "--arch", "arm64", "--json"),
     _command(8.0, "map"),
     _command(8.0, "whatis", "ffff800080000000"),
     _command(15.0, "run", "laptop-arm64"),
-    ("first paint against a bare Textual app", first_paint_ratio, 1.5, "times"),
+    _paint(1.6, "the title", marker=TITLE),
+    _paint(1.6, "the booted map"),
+    _paint(1.8, "one phase of a capture", f"{_CAPTURES}/amd64-7.2.13-kaslr/1-modules"),
+    _paint(1.8, "a run of captures", f"{_CAPTURES}/amd64-7.2.13-kaslr"),
     (
         "verify of 1,000,000 events of one CPU against a loop that splits each line",
         one_cpu,

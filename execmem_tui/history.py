@@ -108,8 +108,9 @@ class History:
         if step == snapshot.step:
             return snapshot
         found = self.seek(step)
-        self._move(cursor)
-        self._snapshot = snapshot
+        # what was here is known: there is no way back to be counted
+        self._shelf, self._counters = AreaShelf(snapshot.areas), snapshot.counters
+        self._cursor, self._snapshot = cursor, snapshot
         return found
 
     def step_at(self, seconds: float) -> int | None:

@@ -55,6 +55,8 @@ class Ledger(Observer):
         layout: of the machine.
     """
 
+    idle_purges = False
+
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.by_start: dict[Address, Area] = {area.start: area for area in layout.early_areas}

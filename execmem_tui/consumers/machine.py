@@ -281,8 +281,11 @@ class Machine:
             observer.permissions_changed(start, size, permissions)
 
     def purge(self, kind: str = "aliases") -> None:
-        """Purge lazy areas: aliases, drain, reclaim or shrink."""
-        self.execmem.vmalloc.purge(Purge(kind))
+        """Purge lazy areas: aliases, drain, reclaim or shrink. Also one that moves nothing is told."""
+        vmalloc = self.execmem.vmalloc
+        skips, vmalloc.skip_idle_purges = vmalloc.skip_idle_purges, False
+        vmalloc.purge(Purge(kind))
+        vmalloc.skip_idle_purges = skips
         self._end(None, quiet=False)
 
     def run_deferred(self) -> None:

@@ -1,6 +1,5 @@
 """What the application remembers from one start to the next: a few names of things seen."""
 
-import json
 import os
 from pathlib import Path
 
@@ -17,7 +16,10 @@ def remembered() -> frozenset[str]:
     """Return the names that were remembered; none where the file says nothing that is understood."""
     try:
         with state_file().open("rb") as file:
-            found = json.loads(file.read(_MOST))
+            text = file.read(_MOST)
+        import json  # not at the first start, where there is no file
+
+        found = json.loads(text)
     except (OSError, ValueError, RuntimeError):
         return frozenset()  # a lost memory costs a card that is shown again
     names = found if isinstance(found, list) else []
@@ -26,6 +28,8 @@ def remembered() -> frozenset[str]:
 
 def remember(name: str) -> None:
     """Remember a name; where nothing can be written, it is forgotten."""
+    import json
+
     try:
         path = state_file()
         path.parent.mkdir(parents=True, exist_ok=True)

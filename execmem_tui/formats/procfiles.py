@@ -53,6 +53,18 @@ class SectionLine:
     address: Address
 
 
+class _Printable(dict[str, str]):
+    """Names made printable once each, by what the file says."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self._limit = limit
+
+    def __missing__(self, name: str) -> str:
+        found = self[name] = printable(name, self._limit)
+        return found
+
+
 def _matches(
     path: str, lines: Lines, pattern: re.Pattern[str], what: str
 ) -> Iterable[re.Match[str]]:
@@ -114,12 +126,10 @@ def parse_sections(path: str, lines: Lines) -> list[SectionLine]:
     Raises:
         InputError: this is no list of sections.
     """
+    # a hundred names of sections, each of every module
+    modules, sections = _Printable(80), _Printable(120)
     return [
-        SectionLine(
-            module=printable(match[1], 80),
-            section=printable(match[2], 120),
-            address=int(match[3], 16),
-        )
+        SectionLine(module=modules[match[1]], section=sections[match[2]], address=int(match[3], 16))
         for match in _matches(path, lines, _SECTION, "module sections")
     ]
 

@@ -4,6 +4,7 @@ Labelled by how it is known.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from execmem_tui.arch.estimates import with_module_range
 from execmem_tui.machines.trace_windows import read_from_requests, vmalloc_window
 from execmem_tui.model.errors import UnknownLayoutError, UsageError
 from execmem_tui.model.facts import SYMBOLS, Facts
+from execmem_tui.model.intervals import union
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.records import evolve
@@ -125,6 +127,8 @@ def _variant(name: str, facts: Facts) -> str:
     if facts.addresses and max(facts.addresses) < 1 << 32:
         bits = 32
 
+    addresses = sorted(set(facts.addresses))
+
     def fits(variant: Variant) -> tuple[int, ...]:
         layout = _candidate(name, variant, facts)
         return (
@@ -132,7 +136,7 @@ def _variant(name: str, facts: Facts) -> str:
             page is None or variant.page_size == page,
             _configured(variant, facts),
             _same_total(layout, facts),
-            _plausible(layout, variant, facts),
+            _plausible(layout, variant, facts, addresses),
             variant.name == wanted,
         )
 
@@ -175,15 +179,22 @@ def _same_total(layout: Layout | None, facts: Facts) -> bool:
     return (layout.vmalloc_end - layout.vmalloc_start) >> 10 == facts.vmalloc_total >> 10
 
 
-def _plausible(layout: Layout | None, variant: Variant, facts: Facts) -> int:
-    """Return how many of the areas lie in the vmalloc or module area of a variant."""
+def _plausible(
+    layout: Layout | None, variant: Variant, facts: Facts, addresses: Sequence[Address]
+) -> int:
+    """Return how many of the areas lie in the vmalloc or module area of a variant.
+
+    `addresses` are those of `facts`, each once, ascending.
+    """
     if layout is None:
         return -1
     if not architecture(layout.arch).fits(variant, facts.addresses):
         return -1
     windows = {(layout.vmalloc_start, layout.vmalloc_end)}
     windows |= {(entry.start, entry.end) for entry in layout.types.values()}
-    return sum(any(low <= each < high for low, high in windows) for each in set(facts.addresses))
+    return sum(
+        bisect_left(addresses, high) - bisect_left(addresses, low) for low, high in union(windows)
+    )
 
 
 def _certainty(layout: Layout, facts: Facts) -> Provenance:

@@ -412,14 +412,16 @@ class Vmalloc:
         empties the pools; `shrink` only empties the pools.
         """
         full = kind is _RECLAIM
-        if self.skip_idle_purges and not full and self._idle():
-            return 0
         if kind is _SHRINK:
+            if self.skip_idle_purges and self._idle():
+                return 0
             self._record_purge(kind, [], [], self.decay(full=True))
             return 0
         # released blocks are lazy before the purge looks (_vm_unmap_aliases, reclaim_and_purge_vmap_areas)
         if self.before_purge is not None and kind is not _DRAIN:
             self.before_purge(full)
+        if self.skip_idle_purges and not full and self._idle():
+            return 0
         decayed = self.decay(full=full)
         given_back, pooled = self.give_back(full=full)
         if self.journal is not None:

@@ -101,7 +101,7 @@ class _InPlace(Generic[_T]):
         return [each for _, _, each in found]
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, slots=False)  # for what is worked out once
 class AreaEvidence:
     """What points into one area."""
 
@@ -121,6 +121,7 @@ class AreaEvidence:
     bases: Sequence[ModuleLine] = ()
     """Modules whose text, by /proc/modules, begins here."""
 
+    @cached_property
     def kept(self) -> list[SectionLine]:
         """Return the sections that are not freed after init, those of loaded modules if there are any."""
         kept = [
@@ -130,12 +131,12 @@ class AreaEvidence:
 
     def kept_regions(self) -> set[str]:
         """Return the regions that the names of those tell for sure."""
-        told = {region_of(each.section, init_kept=self.init_kept) for each in self.kept()}
+        told = {region_of(each.section, init_kept=self.init_kept) for each in self.kept}
         return {region for region in told if region is not None}
 
     def best_sections(self, area: Area) -> list[SectionLine]:
         """Return the kept sections of the module that has most of them in an area, [] if there are none."""
-        kept = [each for each in self.kept() if each.address < area.start + area.size]
+        kept = [each for each in self.kept if each.address < area.start + area.size]
         if not kept:
             return []
         owner = Counter(each.module for each in kept).most_common(1)[0][0]
@@ -155,7 +156,7 @@ class AreaEvidence:
 
     def others(self, owner: str | None) -> str:
         """Say who else claims the area than `owner`, "" if nobody does."""
-        now = Counter(each.module for each in self.kept())
+        now = Counter(each.module for each in self.kept)
         now.update(module.name for module in self.bases)
         now.update(str(symbol.module) for symbol in self.code)
         before = {

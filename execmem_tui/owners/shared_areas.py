@@ -105,7 +105,7 @@ def _without_base(layout: Layout, found: AreaEvidence) -> list[ModuleLine]:
     """Return the modules that have text sections here and no line in /proc/modules that says where it begins."""
     based = {module.name for module in found.bases}
     lowest: dict[str, int] = {}
-    for section in found.kept():
+    for section in found.kept:
         if section.module not in based and region_of(section.section) == "MOD_TEXT":
             lowest[section.module] = min(
                 section.address, lowest.get(section.module, section.address)
@@ -137,7 +137,7 @@ def _text(
     page = layout.page_size
     end = block.start + block.size
     seen = [each.address for each in found.code if each.module == module.name]
-    seen += [each.address for each in found.kept() if each.module == module.name]
+    seen += [each.address for each in found.kept if each.module == module.name]
     last = max([module.base, *(address for address in seen if address < end)])
     # never smaller than what is seen in it: data areas of unknown owners make `data` too big
     least = (last & -page) + page - module.base

@@ -5,7 +5,6 @@ of a FIFO that nobody writes to, or a scenario of 10^9 steps, would keep the pro
 daemon thread dies with the process, and a stopped job is forgotten whatever it still does.
 """
 
-import ctypes
 from collections.abc import Generator, Iterator
 from threading import Event, Thread
 from typing import Any
@@ -66,6 +65,8 @@ class Job:
         raises the exception at the thread's next bytecode; a thread that waits in the kernel gets
         it when it wakes, and burns nothing until then.
         """
+        import ctypes  # not at each start
+
         self._stop.set()
         if self._thread.is_alive() and self._thread.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(

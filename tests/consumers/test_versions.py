@@ -84,6 +84,7 @@ def counted(started: Kernel) -> list[PurgeVmapAreaLazy]:
             journal.append(record)
 
     vmalloc.journal = _Both()
+    vmalloc.skip_idle_purges = False  # a ledger alone does not want to hear of those
     return purges
 
 

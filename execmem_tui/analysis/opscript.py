@@ -6,6 +6,7 @@ The allocator against the addresses that the kernels' own routines returned.
 from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -260,6 +261,9 @@ class OpReplay:
         """pcpu_get_vm_areas."""
         if not offsets or len(offsets) != len(sizes):
             raise InputError(self.path, self.line, "percpu: as many offsets as sizes")
+        groups = sorted(zip(offsets, sizes, strict=True))
+        if any(end + size > start for (end, size), (start, _) in pairwise(groups)):
+            raise InputError(self.path, self.line, "percpu: groups that overlap")
         self._asked.add(name)
         areas = pcpu_get_vm_areas(self.vmalloc, align, offsets, sizes)
         if areas is None:

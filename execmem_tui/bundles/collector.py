@@ -46,7 +46,7 @@ _CONFIG: Final = re.compile(
     r"VA_BITS|PGTABLE|PHYSICAL|SMP\b|NR_CPUS|NUMA\b|KALLSYMS|STRICT|LIVEPATCH|CALL_|MITIGATION|PREEMPT|HUGE|LTO|CFI|VMSPLIT|HIGHMEM|"
     r"LPAE|THUMB2|64BIT|KCORE|PTDUMP|DEBUG_PAGEALLOC|UNWIND|FPROBE|X86_KERNEL_IBT|TRACER\b)\w*(?:=| is not set)"
 )
-_RECORD: Final = re.compile(r"(\d+),\d+,(\d+),[^;]*;(.*)")
+_RECORD: Final = re.compile(r"\d{1,20},\d{1,20},(\d{1,20}),[^;]*;(.*)")
 _PIECE: Final = 1 << 16
 _MAX_TEXT: Final = 1 << 16
 _MAX_LOG: Final = 64 << 20
@@ -230,8 +230,8 @@ def kernel_log(kmsg: Path) -> list[str]:
             for line in data.decode("utf-8", "replace").splitlines():
                 record = _RECORD.match(line)
                 if record is not None:
-                    seconds, micro = divmod(int(record[2]), 1_000_000)
-                    lines.append(f"[{seconds:5}.{micro:06}] {printable(record[3], 1000)}")
+                    seconds, micro = divmod(int(record[1]), 1_000_000)
+                    lines.append(f"[{seconds:5}.{micro:06}] {printable(record[2], 1000)}")
     finally:
         os.close(file)
     return lines

@@ -269,7 +269,9 @@ class Runner:
                 case steps.Say():
                     pass
                 case _:
-                    yield from ACTIONS[type(step)](self._state, step)
+                    for _ in ACTIONS[type(step)](self._state, step):
+                        self.work.spend()  # what fits into a pack or a page asks no allocator
+                        yield
         except StepError:
             raise
         except (UsageError, LimitError) as error:

@@ -467,6 +467,8 @@ def test_the_kernel_log_is_read_without_waiting(tmp_path: Path) -> None:
     lines = kernel_log(tmp_path / "kmsg")
     assert lines[2] == "[  999.123456] execmem: unable to allocate memory"
     assert len(lines) == 5
+    (tmp_path / "kmsg").write_text(LOG + f"6,1,{'9' * 4400},-;no time of any machine\n")
+    assert kernel_log(tmp_path / "kmsg") == lines
 
 
 @pytest.mark.skipif(not os.access("/proc/vmallocinfo", os.R_OK), reason="takes root")

@@ -113,6 +113,7 @@ HEADER = (
         ([HEADER, '["purge","everything",0,0]'], 2),
         ([HEADER, '["exec_alloc",1,0,4096,null]'], 2),
         ([HEADER, "[" * 100_000], 2),
+        ([HEADER, '["percpu",1,4096,[0,4096],[8192,4096],null]'], 2),
     ],
 )
 def test_broken_scripts_name_file_and_line(tmp_path: Path, lines: list[str], line: int) -> None:

@@ -196,6 +196,13 @@ def test_repeats_of_repeats_end(monkeypatch: pytest.MonkeyPatch) -> None:
         run(f"[[steps]]\nrepeat = 1000000\nsteps = [{inner}]\n")
 
 
+def test_programs_that_share_a_pack_count_as_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by fuzzing: 400,000 programs are 200 allocations, and took ten seconds within 30,000."""
+    monkeypatch.setattr("execmem_tui.scenarios.runner.RUN_LIMIT", 1000)
+    with pytest.raises(UsageError, match=r"case.toml:5: more than 1,000 steps"):
+        run('[[steps]]\nbpf = "p"\nsize = 64\ncount = 1100\n')
+
+
 @pytest.mark.parametrize(
     "step", ['alloc = "BPF"\ncount = 60', 'load = "@all"', 'bpf = "p"\ncount = 60']
 )

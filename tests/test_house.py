@@ -141,8 +141,9 @@ def test_an_architecture_is_one_file() -> None:
 
 
 def test_every_field_of_a_capability_is_read() -> None:
+    from attrs import fields
+
     from execmem_tui.model.capability import Capability, KprobeSlot
-    from execmem_tui.model.records import fields
 
     code = "".join(
         path.read_text(encoding="utf-8")
@@ -160,7 +161,7 @@ def test_every_field_of_a_capability_is_read() -> None:
 
 def test_formats_can_reach_nothing_but_text() -> None:
     """A parser that opens, forks or asks the clock could not be given any text by a test."""
-    libraries = {"collections", "enum", "itertools", "json", "re", "tomllib", "typing"}
+    libraries = {"attrs", "collections", "enum", "itertools", "json", "re", "tomllib", "typing"}
     pure = libraries | {"execmem_tui"}
     for path in sorted((PACKAGE / "formats").glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -4,6 +4,8 @@ from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.analysis.verify_documents import LoaderMissDocument
 from execmem_tui.consumers.catalogue import Module
 from execmem_tui.consumers.load_sequence import (
@@ -16,7 +18,7 @@ from execmem_tui.consumers.load_sequence import (
     page_array,
 )
 from execmem_tui.formats.trace import Alloc
-from execmem_tui.model.records import define, field, frozen
+from execmem_tui.model.records import define, frozen
 
 
 class Step(StrEnum):

@@ -17,6 +17,8 @@ Which class a consumer would ask for is read from where its architecture puts it
 from enum import StrEnum
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import call_reach, count_module_text
 from execmem_tui.consumers.machine import Machine
@@ -25,7 +27,7 @@ from execmem_tui.model.intervals import union
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType
 from execmem_tui.model.reach import ReachKind
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, align_down, align_up
 
 SHARED_WINDOW: Final = 2 << 30

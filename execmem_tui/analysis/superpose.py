@@ -12,11 +12,13 @@ from itertools import chain
 from operator import attrgetter
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import define, field, frozen
+from execmem_tui.model.records import define, frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 
+from attrs import evolve
+
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, format_size
 
 

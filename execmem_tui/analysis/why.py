@@ -10,13 +10,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from operator import attrgetter
 
+from attrs import evolve, field
+
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.room import Room, Shortage, room_in
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event, Failed, Purged
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
-from execmem_tui.model.records import evolve, field, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes, align_up
 

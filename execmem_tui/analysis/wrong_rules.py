@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.analysis.trace_verify import replay_run
 from execmem_tui.analysis.wrong_loader import wrong_loads
 from execmem_tui.bundles.trace_run import read_trace_run
@@ -14,7 +16,7 @@ from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
 from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import VmapArea, VmapNode
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import PurgeOrder, Rules, rules_told
 from execmem_tui.replay.model import make_replay
 from execmem_tui.replay.results import ReplayResults

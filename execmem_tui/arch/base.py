@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+from attrs import evolve
+
 from execmem_tui.arch.boot import Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
 from execmem_tui.arch.estimates import (
@@ -18,7 +20,6 @@ from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType
 from execmem_tui.model.reach import Plt, Reach
-from execmem_tui.model.records import evolve
 from execmem_tui.model.rules import Rules
 from execmem_tui.model.units import Address, Bytes
 

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from attrs import field
+
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Derivation
-from execmem_tui.model.records import define, field, frozen
+from execmem_tui.model.records import define, frozen
 from execmem_tui.model.rules import MODELS, Rules
 from execmem_tui.model.units import Address, Bytes
 

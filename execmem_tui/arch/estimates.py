@@ -7,10 +7,11 @@ there (mm/vmalloc.c: find_vmap_lowest_match).
 
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
-from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address, Bytes, hex_address
 
 Pair = tuple[Address, Address]

@@ -3,12 +3,13 @@
 mm/execmem.c: execmem_init.
 """
 
+from attrs import evolve
+
 from execmem_tui.arch.base import NOBODY, Architecture
 from execmem_tui.arch.boot import Boot, Given
 from execmem_tui.arch.callers import caller
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
-from execmem_tui.model.records import evolve
 
 _INHERIT = "mm/execmem.c: execmem_init_missing"
 

@@ -7,13 +7,14 @@ fit.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
+from attrs import evolve
+
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
-from execmem_tui.model.records import evolve
 from execmem_tui.model.rules import JitMemory, Rules
 from execmem_tui.model.units import Address
 

@@ -6,6 +6,8 @@ Modules in the 2 GiB below the image, BPF at the top of the same area, kprobes i
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
+from attrs import evolve
+
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
@@ -22,7 +24,6 @@ from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.reach import Plt, Reach, ReachKind
-from execmem_tui.model.records import evolve
 from execmem_tui.model.rules import JitMemory, Rules
 from execmem_tui.model.units import Address, Bytes
 

@@ -6,6 +6,8 @@
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
+from attrs import evolve
+
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, MIB, Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
@@ -21,7 +23,6 @@ from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import EXECMEM_KASAN_SHADOW, EXECMEM_ROX_CACHE, ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
-from execmem_tui.model.records import evolve
 from execmem_tui.model.rules import JitMemory, Rules
 from execmem_tui.model.units import Address, Bytes
 

@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from attrs import evolve, field
+
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.dmesg import (
     Banner,
@@ -31,7 +33,7 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import ReachKind
-from execmem_tui.model.records import define, evolve, field, frozen
+from execmem_tui.model.records import define, frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 

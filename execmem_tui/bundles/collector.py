@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.files.packed import MAX_UNPACKED, read_lines
 from execmem_tui.files.regular import open_file, read_bounded
 from execmem_tui.formats.manifest import Missing
@@ -19,7 +21,7 @@ from execmem_tui.kernel.linux import PROC
 from execmem_tui.kernel.proc_tree import find_config
 from execmem_tui.kernel.reasons import why_refused
 from execmem_tui.model.errors import InputError
-from execmem_tui.model.records import define, field, frozen
+from execmem_tui.model.records import define, frozen
 from execmem_tui.model.text import printable
 
 _COPIED: Final = ("modules", "meminfo")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from attrs import evolve
+
 from execmem_tui.bundles.manifest import read_manifest
 from execmem_tui.bundles.phase_facts import facts_of
 from execmem_tui.bundles.run_folder import VMALLOCINFO
@@ -30,7 +32,7 @@ from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
 

@@ -6,6 +6,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
+from attrs import evolve
+
 from execmem_tui import __version__
 from execmem_tui.arch import machine_named
 from execmem_tui.bundles.anonymise import DROPPED, anonymise
@@ -24,7 +26,6 @@ from execmem_tui.kernel.tracefs import TraceInstance
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import Provenance
-from execmem_tui.model.records import evolve
 from execmem_tui.model.text import printable
 
 _PAGE_SIZE: Final = 4096

@@ -6,6 +6,8 @@ from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Final
 
+from attrs import evolve
+
 from execmem_tui.arch import resolve
 from execmem_tui.bundles.phase_facts import page_size_of
 from execmem_tui.bundles.run_folder import phase_folders, run_meta
@@ -18,7 +20,7 @@ from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo,
 from execmem_tui.machines.vmap_nodes import vmap_nodes
 from execmem_tui.model.errors import InputError, UnknownLayoutError
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 
 _CHUNK: Final = ("pcpu_create_chunk", "pcpu_mem_zalloc", "pcpu_alloc_chunk")
 """Callers of what a percpu chunk allocates beside its areas; inlining decides which name is seen."""

@@ -11,10 +11,12 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.files.packed import read_blocks, read_lines
 from execmem_tui.formats.trace import Alloc, Header, Lost, Other, TraceLine, parse_trace
 from execmem_tui.model.errors import InputError
-from execmem_tui.model.records import define, field
+from execmem_tui.model.records import define
 
 _MARK: Final = re.compile(r"(?:[\w-]+: )?snapshot (\S+) (begin|end)$")
 _ATTEMPT: Final = (

@@ -9,12 +9,14 @@ predictions differ. The next snapshot tells.
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 
+from attrs import field
+
 from execmem_tui.formats.trace import Alloc, Free, TraceLine
 from execmem_tui.formats.vmallocinfo import VmallocEntry
 from execmem_tui.model.capability import FtraceMemory
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.records import define, field, frozen
+from execmem_tui.model.records import define, frozen
 from execmem_tui.model.units import Address
 from execmem_tui.owners import ftrace_pages, kprobe_pages
 

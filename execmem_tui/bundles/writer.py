@@ -15,11 +15,12 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import IO, Final, cast
 
+from attrs import evolve
+
 from execmem_tui.bundles.manifest import MANIFEST
 from execmem_tui.files.publish import publish, refuse_existing
 from execmem_tui.formats.manifest import FileEntry, Manifest, toml_text
 from execmem_tui.model.errors import UsageError
-from execmem_tui.model.records import evolve
 from execmem_tui.model.text import printable
 
 SUFFIXES: Final = (".tar.zst", ".tar.gz", ".tar.xz", ".tar")

@@ -8,10 +8,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from attrs import field
+
 from execmem_tui.files.regular import open_file, user_path
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UnknownLayoutError
-from execmem_tui.model.records import field, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios.lines import Lines
 from execmem_tui.view.actions import ACTIONS, keysyms, spelled

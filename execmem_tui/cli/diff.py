@@ -7,6 +7,8 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from attrs import asdict
+
 from execmem_tui.analysis.diff import Basis, Pair, SourceDifference, compare
 from execmem_tui.analysis.documents import AreaDocument, area_document, area_keys
 from execmem_tui.cli.output import write_json, write_lines
@@ -14,7 +16,6 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.documents import Added, Count, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.records import asdict
 from execmem_tui.model.units import Bytes, format_size, hex_address
 
 if TYPE_CHECKING:
@@ -161,7 +162,10 @@ def diff_document(found: SourceDifference, before: str, after: str) -> DiffDocum
         changed=[_pair_document(pair) for pair in found.changed],
         moved=[_pair_document(pair) for pair in found.moved],
         grown=[_pair_document(pair) for pair in found.grown],
-        owners=[OwnerDocument(**asdict(each), change=each.change) for each in found.owners],
+        owners=[
+            OwnerDocument(**asdict(each, recurse=False), change=each.change)
+            for each in found.owners
+        ],
         programs=ProgramsDocument(loaded=found.loaded, unloaded=found.unloaded),
         comparable=found.comparable,
         came=found.came,

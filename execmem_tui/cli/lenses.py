@@ -77,8 +77,9 @@ def _margin(window: tuple[Address, Address], target: Address) -> str:
 
 def print_proposed(layout: Layout, *, as_json: bool) -> int:
     """Print the proposed classes, who would ask for which, and the same workload under both lenses."""
+    from attrs import asdict
+
     from execmem_tui.analysis.placement_classes import LABEL, asked, class_ranges, side_by_side
-    from execmem_tui.model.records import asdict
 
     ranges, wishes, placements = class_ranges(layout), asked(layout), side_by_side(layout)
     if as_json:
@@ -103,7 +104,10 @@ def print_proposed(layout: Layout, *, as_json: bool) -> int:
                     )
                     for wish in wishes
                 ],
-                placements=[PlacementDocument(**asdict(placement)) for placement in placements],
+                placements=[
+                    PlacementDocument(**asdict(placement, recurse=False))
+                    for placement in placements
+                ],
             )
         )
         return 0
@@ -123,8 +127,11 @@ def print_proposed(layout: Layout, *, as_json: bool) -> int:
         for wish in wishes
     ]
     write_lines(["", *columns(asks, ("TYPE", "WOULD ASK FOR", "ELSE")), ""])
-    values = [[str(value) for value in asdict(placement).values()] for placement in placements]
-    names = list(asdict(placements[0]))
+    values = [
+        [str(value) for value in asdict(placement, recurse=False).values()]
+        for placement in placements
+    ]
+    names = list(asdict(placements[0], recurse=False))
     table = [
         (name, values[0][index], values[1][index])
         for index, name in enumerate(names)
@@ -140,8 +147,9 @@ def print_dmesg(name: str, *, as_json: bool) -> int:
     Raises:
         InputError: they are not in it.
     """
+    from attrs import asdict
+
     from execmem_tui.analysis.bootlines import decode
-    from execmem_tui.model.records import asdict
 
     found = decode(text for _, text in read_lines(Path(name)))
     if found is None:
@@ -152,7 +160,7 @@ def print_dmesg(name: str, *, as_json: bool) -> int:
             " together",
         )
     if as_json:
-        write_json(BootLinesDocument(**asdict(found)))
+        write_json(BootLinesDocument(**asdict(found, recurse=False)))
     else:
         write_lines([found.text])
     return 0

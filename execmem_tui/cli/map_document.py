@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+from attrs import asdict
+
 from execmem_tui.analysis.documents import (
     AreaDocument,
     CountersDocument,
@@ -19,7 +21,6 @@ from execmem_tui.analysis.layout_documents import (
 )
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.documents import ABSENT, Absent, Added, Count, TypeName, document
-from execmem_tui.model.records import asdict
 from execmem_tui.model.snapshots import Snapshot
 
 
@@ -49,7 +50,7 @@ def map_document(snapshot: Snapshot) -> MapDocument:
         steps=snapshot.steps,
         areas=[area_document(area) for area in others],
         pooled=[area_document(area) for area in pooled],
-        counters=CountersDocument(**asdict(snapshot.counters)),
+        counters=CountersDocument(**asdict(snapshot.counters, recurse=False)),
         meters=meter_documents(snapshot),
         hidden=hidden_document(snapshot.hidden),
         notes=snapshot.layout.notes,

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
+from attrs import asdict
+
 from execmem_tui.analysis.documents import CountersDocument, MeterDocument
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.model.documents import ABSENT, Absent, Added, Keywords, Scalar, TypeName, document
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.numbers import decimal
-from execmem_tui.model.records import asdict
 from execmem_tui.model.work import RUN_LIMIT, SWEEP_LIMIT
 
 if TYPE_CHECKING:
@@ -129,8 +130,10 @@ def run_keys(outcome: "Outcome") -> dict[str, Any]:
         "scenario": outcome.scenario,
         "settings": outcome.settings.describe(),
         "passed": outcome.passed,
-        "expectations": [ExpectationDocument(**asdict(each)) for each in outcome.expectations],
-        "counters": CountersDocument(**asdict(outcome.counters)),
+        "expectations": [
+            ExpectationDocument(**asdict(each, recurse=False)) for each in outcome.expectations
+        ],
+        "counters": CountersDocument(**asdict(outcome.counters, recurse=False)),
         "meters": {
             name: MeterDocument(
                 used=each["used"],
@@ -279,7 +282,8 @@ def _against(args: argparse.Namespace, scenario: "Scenario", settings: "Settings
                 **run_keys(found.before),
                 against=OneRunDocument(**run_keys(found.after)),
                 differences=[
-                    ChangeDocument(**asdict(row), change=row.change) for row in found.rows
+                    ChangeDocument(**asdict(row, recurse=False), change=row.change)
+                    for row in found.rows
                 ],
                 labels=found.labels,
             )
@@ -314,9 +318,11 @@ def _sweep(args: argparse.Namespace, scenario: "Scenario", settings: "Settings")
                 scenario=found.scenario,
                 passed=found.passed,
                 seeds=SeedsDocument(first=seeds[0], last=seeds[-1]),
-                draws=[DrawDocument(**asdict(draw)) for draw in found.draws],
+                draws=[DrawDocument(**asdict(draw, recurse=False)) for draw in found.draws],
                 measures={
-                    measure: DistributionDocument(**asdict(found.distribution(measure)))
+                    measure: DistributionDocument(
+                        **asdict(found.distribution(measure), recurse=False)
+                    )
                     for measure in MEASURES
                 },
             )

@@ -6,6 +6,8 @@ Programs, trampolines, struct_ops images, the XDP dispatcher, and the limit on i
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.consumers.bpf_sizes import binary_request, jit_limit, pack_request, trampoline_size
 from execmem_tui.consumers.ftrace import Ftrace
 from execmem_tui.consumers.machine import PACK_SIZE, Machine
@@ -13,7 +15,7 @@ from execmem_tui.consumers.packs import Packs
 from execmem_tui.model.areas import Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import define, field, frozen
+from execmem_tui.model.records import define, frozen
 from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, align_up

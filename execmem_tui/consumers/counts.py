@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final, Self
 
+from attrs import evolve
+
 from execmem_tui.consumers.observers import Observer, Request
 from execmem_tui.mm.journal import (
     AllocVmapArea,
@@ -16,7 +18,7 @@ from execmem_tui.mm.vmalloc import Purge
 from execmem_tui.model.areas import Area
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import define, evolve, value
+from execmem_tui.model.records import define, value
 from execmem_tui.model.snapshots import Counters
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.model.work import Work

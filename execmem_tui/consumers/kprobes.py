@@ -6,6 +6,8 @@ Which probes take a slot, in which cache, and the pages that this makes (kernel/
 from functools import partial
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.consumers.ftrace import Ftrace
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.reasons import why_unused
@@ -13,7 +15,7 @@ from execmem_tui.consumers.slots import SlotCache
 from execmem_tui.model.capability import KprobeSlot
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import define, field
+from execmem_tui.model.records import define
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 

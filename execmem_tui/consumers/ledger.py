@@ -6,6 +6,8 @@ Records in, events with whole areas out.
 from collections.abc import Iterable, Iterator
 from typing import Self
 
+from attrs import evolve
+
 from execmem_tui.consumers.observers import Observer, Request
 from execmem_tui.mm.journal import (
     AllocVmapArea,
@@ -34,7 +36,7 @@ from execmem_tui.model.events import (
 )
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import define, evolve
+from execmem_tui.model.records import define
 from execmem_tui.model.units import Address, Bytes, format_size
 
 

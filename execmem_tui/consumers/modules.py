@@ -9,6 +9,8 @@ from collections.abc import Generator, Mapping
 from enum import StrEnum
 from typing import Final
 
+from attrs import evolve, field
+
 from execmem_tui.consumers.catalogue import REGIONS, Catalogue, Module
 from execmem_tui.consumers.load_sequence import (
     HOTPATCH,
@@ -23,7 +25,7 @@ from execmem_tui.consumers.load_sequence import (
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import define, evolve, field, value
+from execmem_tui.model.records import define, value
 from execmem_tui.model.rules import Writable
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes

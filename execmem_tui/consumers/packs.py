@@ -6,8 +6,10 @@ kernel/bpf/core.c: bpf_prog_pack_alloc.
 from collections.abc import Callable
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.model.areas import Part
-from execmem_tui.model.records import define, field
+from execmem_tui.model.records import define
 from execmem_tui.model.units import Address, Bytes
 
 CHUNK: Final = 64

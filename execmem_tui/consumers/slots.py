@@ -6,8 +6,10 @@ kernel/kprobes.c: struct kprobe_insn_cache.
 from collections.abc import Callable
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.model.areas import Part, PartState
-from execmem_tui.model.records import define, field
+from execmem_tui.model.records import define
 from execmem_tui.model.units import Address, Bytes
 
 _CLEAN: Final = 0

@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
 from typing import Final
 
-from execmem_tui.model.records import evolve, frozen
+from attrs import evolve
+
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 

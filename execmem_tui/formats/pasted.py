@@ -11,8 +11,10 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.model.errors import InputError
-from execmem_tui.model.records import define, field, frozen
+from execmem_tui.model.records import define, frozen
 
 _MOST: Final = 96 << 20
 """Characters that are kept of a text: a thousand times the biggest /proc of a real machine."""

@@ -5,6 +5,8 @@ An anonymised bundle's addresses alone no longer tell it.
 
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.arch import resolve
 from execmem_tui.formats.manifest import Manifest, StatedLayout, StatedRange
 from execmem_tui.machines.recognise import unknown_layout
@@ -13,7 +15,6 @@ from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.reach import ReachKind
-from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address
 
 ANONYMISED = (

@@ -8,6 +8,8 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.arch import architecture, architectures, find, resolve
 from execmem_tui.arch.base import Architecture
 from execmem_tui.arch.boot import Variant
@@ -18,7 +20,6 @@ from execmem_tui.model.facts import SYMBOLS, Facts
 from execmem_tui.model.intervals import union
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
-from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address
 
 _BUILDER: Final = re.compile(r"\([^()\s@]*@[^()\s]*\)")

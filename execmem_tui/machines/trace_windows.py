@@ -6,12 +6,13 @@ Vstart and vend in a trace, and the window that /proc/meminfo measures.
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.arch import architecture
 from execmem_tui.arch.estimates import Pair
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, Provenance
-from execmem_tui.model.records import evolve
 
 _KIB_SHIFT: Final = 10
 

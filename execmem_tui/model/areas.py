@@ -4,8 +4,10 @@ from bisect import bisect_right
 from enum import StrEnum
 from operator import attrgetter, itemgetter
 
+from attrs import field
+
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import field, value
+from execmem_tui.model.records import value
 from execmem_tui.model.units import Address, Bytes
 
 _START = attrgetter("start")

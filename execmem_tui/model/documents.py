@@ -11,8 +11,10 @@ from collections.abc import Mapping, Sequence
 from enum import Enum, StrEnum
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, dataclass_transform
 
+from attrs import fields
+
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import fields, frozen
+from execmem_tui.model.records import frozen
 
 _T = TypeVar("_T")
 

@@ -4,11 +4,13 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from operator import itemgetter
 
+from attrs import evolve, field
+
 from execmem_tui.model.areas import Area
 from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType
 from execmem_tui.model.reach import Plt, Reach
-from execmem_tui.model.records import evolve, field, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import MODELS, Rules, rules_of
 from execmem_tui.model.units import Address, Bytes
 

@@ -12,9 +12,11 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Final
 
+from attrs import field, fields
+
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import field, fields, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.versions import (
     Rule,
     Step,

@@ -3,12 +3,13 @@
 from collections import Counter as KindCounter
 from collections.abc import Iterable, Iterator
 
+from attrs import field, frozen
+
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Areas, as_areas
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, Purged
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 
 
@@ -52,32 +53,12 @@ class Snapshot:
     """0 is the state before the first event."""
     steps: int
     """Events known so far; step == steps is the newest."""
-    areas: Areas
+    areas: Areas = field(converter=as_areas)
     counters: Counters
     event: Event | None = None
     """The event that led to this step."""
     hidden: Hidden = NOTHING_HIDDEN
     """Areas that are there and whose place is not known: where there are any, no hole is known."""
-
-    def __init__(
-        self,
-        *,
-        layout: Layout,
-        step: int,
-        steps: int,
-        areas: Iterable[Area],
-        counters: Counters,
-        event: Event | None = None,
-        hidden: Hidden = NOTHING_HIDDEN,
-    ) -> None:
-        put = object.__setattr__
-        put(self, "layout", layout)
-        put(self, "step", step)
-        put(self, "steps", steps)
-        put(self, "areas", as_areas(areas))
-        put(self, "counters", counters)
-        put(self, "event", event)
-        put(self, "hidden", hidden)
 
     def __repr__(self) -> str:
         areas = f"{len(self.areas)} area{'' if len(self.areas) == 1 else 's'}"

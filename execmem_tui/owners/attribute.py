@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.formats.procfiles import Symbol, is_mapping_symbol
 from execmem_tui.formats.vmallocinfo import VmallocEntry
 from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address
 from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages, module_regions
 from execmem_tui.owners.evidence import BPF, FTRACE, KPROBES, AreaEvidence, Evidence

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.formats.procfiles import SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import WHY, Pointers, VmallocEntry, Vmallocinfo
 from execmem_tui.model.areas import Area
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden, HiddenArea
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, align_down, align_up
 from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages, module_regions
 from execmem_tui.owners.attribute import attribute, with_names

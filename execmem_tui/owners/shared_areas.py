@@ -6,11 +6,12 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine
 from execmem_tui.model.areas import ROX_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Bytes
 from execmem_tui.owners import ftrace_pages, kprobe_pages
 from execmem_tui.owners.evidence import AreaEvidence

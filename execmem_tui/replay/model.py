@@ -12,13 +12,15 @@ from enum import Enum
 from itertools import islice
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, LOST, PURGE, Alloc, Event, full
 from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.intervals import Interval
-from execmem_tui.model.records import define, field
+from execmem_tui.model.records import define
 from execmem_tui.model.rules import Rules, rules_told
 from execmem_tui.replay.request_classes import (
     Asked,

@@ -4,9 +4,11 @@ from collections import Counter
 from enum import StrEnum
 from typing import Final, Literal
 
+from attrs import field
+
 from execmem_tui.formats.trace import Alloc
 from execmem_tui.mm.vmalloc import Vmalloc
-from execmem_tui.model.records import define, field, frozen
+from execmem_tui.model.records import define, frozen
 
 _NEAR: Final = 3
 

@@ -3,8 +3,9 @@
 What KASAN or KCOV do to them, roughly.
 """
 
+from attrs import evolve
+
 from execmem_tui.consumers.catalogue import Catalogue, Module
-from execmem_tui.model.records import evolve
 
 
 class GrownCatalogue(Catalogue):

@@ -5,11 +5,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
+from attrs import NOTHING, fields
+
 from execmem_tui.files.regular import open_file, user_path
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import fields
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
 from execmem_tui.scenarios.expressions import Comparison
@@ -293,7 +294,7 @@ class Reader:
         for key, entry in keys.items():
             if key in table:
                 fields[key] = self.read(table, key, entry.metadata["read"], where)
-            elif entry.required:
+            elif entry.default is NOTHING:
                 raise self.error((*where, verb), f"{verb}: the key {key!r} is missing")
         if "steps" in fields:
             fields["steps"] = self.steps(fields["steps"], (*where, "steps"))

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from random import Random
 from typing import Final
 
+from attrs import asdict
+
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.counts import Counts
 from execmem_tui.consumers.kernel import Kernel
@@ -18,7 +20,7 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import asdict, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Counters
 from execmem_tui.model.text import printable
 from execmem_tui.model.work import MAP_LIMIT, RUN_LIMIT, LimitError, Work
@@ -249,7 +251,7 @@ class Runner:
             expectations=tuple(self._expectations),
             counters=self._counts.counters,
             meters={
-                kind.name: asdict(meter)
+                kind.name: asdict(meter, recurse=False)
                 for kind, meter in meters(self._machine, self._counts).items()
             },
             values={name: read(self._state, name) for name in OUTCOME_NAMES},

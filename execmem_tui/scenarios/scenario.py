@@ -1,8 +1,11 @@
 """A scenario: settings, steps, and where it is from."""
 
 from collections.abc import Iterator
+from typing import Any
 
-from execmem_tui.model.records import Field, fields, frozen
+from attrs import fields
+
+from execmem_tui.model.records import frozen
 from execmem_tui.scenarios.settings import Settings
 from execmem_tui.scenarios.steps import Concurrently, Expect, Repeat, Step
 
@@ -40,6 +43,6 @@ def _flat(steps: tuple[Step, ...]) -> Iterator[Step]:
             yield from _flat(step.steps)
 
 
-def keys_of(step: type[Step]) -> dict[str, Field]:
-    """Return the keys of a verb in a file, and their fields."""
+def keys_of(step: type[Step]) -> dict[str, Any]:
+    """Return the keys of a verb in a file, and their attrs fields."""
     return {entry.name: entry for entry in fields(step) if "read" in entry.metadata}

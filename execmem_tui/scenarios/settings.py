@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from attrs import asdict, evolve, field, fields
+
 from execmem_tui.arch import resolve
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import EXECMEM_ROX_CACHE, ExecmemRange, ExecmemType
-from execmem_tui.model.records import asdict, evolve, field, fields, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import JitMemory, Rules, Writable
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
@@ -189,7 +191,7 @@ class Settings:
         layout = self.layout()
         turned = [
             f"{name}={_word(value)}"
-            for name, value in asdict(self.knobs).items()
+            for name, value in asdict(self.knobs, recurse=False).items()
             if value != getattr(Knobs(), name)
         ]
         inputs = [f"{name}={value:#x}" for name, value in self.overrides.items()]

@@ -6,6 +6,8 @@ Who got what, and the newest outcome of a step.
 from collections import deque
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.consumers.counts import Counts
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.machine import Machine
@@ -13,7 +15,7 @@ from execmem_tui.consumers.modules import Modules
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.meters import Meter
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import define, field
+from execmem_tui.model.records import define
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.scenarios.meters import meters
 from execmem_tui.scenarios.settings import Settings

@@ -9,8 +9,10 @@ count = 3 }``.
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
+from attrs import field
+
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import field, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.scenarios import values
 from execmem_tui.scenarios.expressions import Comparison

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from attrs import fields
+
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Noted
-from execmem_tui.model.records import fields
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios.compare import parse_changes
 from execmem_tui.scenarios.settings import Knobs, Settings

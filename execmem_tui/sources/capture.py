@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.bundles.phase import Phase, phases_layout, read_phase
 from execmem_tui.bundles.phase_facts import image_symbols, page_size_of, seen_facts
 from execmem_tui.bundles.run_folder import VMALLOCINFO, phase_folders, run_windows
@@ -15,7 +17,6 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Noted
 from execmem_tui.model.facts import Facts
-from execmem_tui.model.records import evolve
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.hashed import hidden_of, phase_areas

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.arch import machine_named
 from execmem_tui.bundles.phase import Phase, image_symbols, read_phase
 from execmem_tui.bundles.run_folder import VMALLOCINFO
@@ -26,7 +28,6 @@ from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Event, Noted, Purged
-from execmem_tui.model.records import evolve
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 from execmem_tui.owners.attribute import grouped

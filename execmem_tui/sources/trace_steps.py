@@ -7,6 +7,8 @@ from itertools import chain
 from operator import attrgetter
 from typing import Final
 
+from attrs import evolve, field
+
 from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, HEADER, LOST, PURGE, seconds_of
 from execmem_tui.formats.trace import Event as TraceEvent
 from execmem_tui.model.areas import Area, AreaState
@@ -14,7 +16,7 @@ from execmem_tui.model.events import UNSAID, Allocated, Event, Failed, Freed, No
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import define, evolve, field, frozen
+from execmem_tui.model.records import define, frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.replay.model import Moved

@@ -1,9 +1,10 @@
 """A simulated kernel that goes on from a moment of a trace, a capture or a live kernel."""
 
+from attrs import evolve
+
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.simulation import Simulation
 

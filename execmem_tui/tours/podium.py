@@ -12,9 +12,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from attrs import asdict
+
 from execmem_tui.files.runtime import runtime_folder
 from execmem_tui.model.errors import SourceError
-from execmem_tui.model.records import asdict, frozen
+from execmem_tui.model.records import frozen
 
 LONGEST: Final = 1 << 12
 """Bytes of a line."""
@@ -35,7 +37,7 @@ class Standing:
 
     def line(self) -> bytes:
         """Return it as a line."""
-        return json.dumps(asdict(self)).encode() + b"\n"
+        return json.dumps(asdict(self, recurse=False)).encode() + b"\n"
 
 
 def standing(line: bytes, stops: int) -> Standing:

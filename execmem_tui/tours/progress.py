@@ -5,7 +5,9 @@ import os
 from pathlib import Path
 from typing import Final
 
-from execmem_tui.model.records import asdict, frozen
+from attrs import asdict
+
+from execmem_tui.model.records import frozen
 
 _MOST: Final = 1 << 16
 """Bytes of the file that are looked at."""
@@ -67,7 +69,7 @@ class TourProgress:
         if self._path is None:
             return
         known = {**self.all(), name: reached}
-        text = json.dumps({key: asdict(each) for key, each in sorted(known.items())})
+        text = json.dumps({key: asdict(each, recurse=False) for key, each in sorted(known.items())})
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             fresh = self._path.with_suffix(f".{os.getpid()}")

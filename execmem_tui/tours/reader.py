@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from attrs import evolve
+
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
-from execmem_tui.model.records import evolve
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
 from execmem_tui.scenarios.reader import KERNEL_KEYS, MAX_BYTES, Reader, bytes_of, shipped_files

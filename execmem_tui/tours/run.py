@@ -8,12 +8,14 @@ and back, skip and show me need no second way.
 from collections.abc import Sequence
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Event
 from execmem_tui.model.intervals import Interval
-from execmem_tui.model.records import define, field, frozen
+from execmem_tui.model.records import define, frozen
 from execmem_tui.model.units import Address
 from execmem_tui.scenarios.names import read
 from execmem_tui.scenarios.settings import Settings

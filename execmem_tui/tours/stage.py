@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any, Final, Self
 
+from attrs import fields
+
 from execmem_tui.analysis.placement_classes import proposed_layout
 from execmem_tui.consumers.counts import Counts
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.ledger import Ledger
 from execmem_tui.consumers.observers import Observer
 from execmem_tui.model.errors import InputError
-from execmem_tui.model.records import fields, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.scenarios.runner import Runner, boot, modules_of
 from execmem_tui.scenarios.scenario import Scenario
 from execmem_tui.scenarios.settings import Settings

@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from execmem_tui.model.records import field, frozen
+from attrs import field
+
+from execmem_tui.model.records import frozen
 from execmem_tui.scenarios.expressions import Comparison
 from execmem_tui.scenarios.settings import Settings
 from execmem_tui.scenarios.steps import Step

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from functools import partial
 
+from attrs import evolve
+
 from execmem_tui.analysis.findings import findings
 from execmem_tui.analysis.tenants import next_tenant, tenant_text, tenants
 from execmem_tui.analysis.why import Why, ask, placed_at, why
@@ -10,7 +12,7 @@ from execmem_tui.commands.by_hand import Again
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Failed
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import KIB, Address, Bytes
 from execmem_tui.sources.base import Commanded, Source
 from execmem_tui.sources.what_if import what_if, why_not_what_if

@@ -6,7 +6,9 @@ Keys, footer, palette, help and the manual's tables come from here.
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from execmem_tui.model.records import evolve, frozen
+from attrs import evolve
+
+from execmem_tui.model.records import frozen
 
 
 @frozen(kw_only=True)

@@ -12,7 +12,10 @@ from enum import StrEnum
 from itertools import islice
 from typing import Final, Protocol
 
-from execmem_tui.model.records import evolve, field, frozen
+import attrs
+from attrs import evolve, field
+
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 _TWOS: Final = (32, 64, 128, 256)
@@ -85,7 +88,7 @@ class Line:
     """What is folded away; None for a row."""
 
 
-@frozen(kw_only=True)
+@attrs.frozen(kw_only=True)  # `ground` is compared by a function
 class Axis:
     """The lines of [start, end) at one zoom.
 

@@ -1,8 +1,10 @@
 """Two snapshots on one folded axis: offset for offset from the start of a window, wherever KASLR put it."""
 
+from attrs import evolve, field
+
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve, field, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 from execmem_tui.view.axis import Axis, Ground, Kind, MapView, Stretch
 

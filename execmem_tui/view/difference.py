@@ -2,10 +2,12 @@
 
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.analysis.superpose import Difference, Superposition
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Block
-from execmem_tui.model.records import define, field
+from execmem_tui.model.records import define
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
 from execmem_tui.view.kinds import GONE

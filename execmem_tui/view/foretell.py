@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import Final
 
+from attrs import evolve, field
+
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.blocks import AreaShelf
 from execmem_tui.model.ranges import Window
-from execmem_tui.model.records import evolve, field, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.view.kinds import FORETOLD, FORETOLD_FAR
 from execmem_tui.view.paint import LensName, Paint

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from execmem_tui.model.records import evolve, frozen
+from attrs import evolve
+
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 from execmem_tui.view.axis import Ground, Kind, Stretch
 from execmem_tui.view.cells import Cell

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.ranges import Window
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cell_index import CellIndex

@@ -4,13 +4,15 @@ import re
 from enum import StrEnum
 from typing import Final, Protocol, runtime_checkable
 
+from attrs import field
+
 from execmem_tui.analysis.reach import Origin, area_verdict
 from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaKind, AreaState
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import field, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, parse_size
 
 DIMMED: Final = "dim "

@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from attrs import evolve, field
+
 from execmem_tui.model.ranges import Window
-from execmem_tui.model.records import evolve, field, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cells import runs_of

@@ -10,6 +10,8 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import (
     Origin,
@@ -23,7 +25,7 @@ from execmem_tui.model.blocks import Block
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Reach, ReachKind, Verdict
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_down, format_size
 from execmem_tui.view.cell_index import CellIndex

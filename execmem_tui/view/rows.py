@@ -3,9 +3,11 @@
 from functools import lru_cache
 from typing import Final
 
+from attrs import field
+
 from execmem_tui.model.areas import Area
 from execmem_tui.model.reach import Verdict
-from execmem_tui.model.records import field, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, align_up, format_size, hex_address
 from execmem_tui.view.axis import Axis, Kind, Line, row_width
 from execmem_tui.view.cells import Cell, ReachWindow, Run

@@ -9,12 +9,13 @@ from functools import cached_property
 from statistics import median
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import Origin, TextCounter, kernel_origin
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
 from execmem_tui.view.axis import Axis, Ground, MapView, row_width

@@ -1,6 +1,8 @@
 """What the title line says: the product, what is looked at, what went wrong, where in time."""
 
-from execmem_tui.model.records import evolve, frozen
+from attrs import evolve
+
+from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import SourceKind
 

@@ -3,6 +3,7 @@
 Nothing of nothing, every area accounted for once, moves, growth, programs, draws.
 """
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,6 @@ from execmem_tui.arch import resolve
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from tests.layouts import PAGE, make_layout
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.analysis.findings import Category, Found, findings
 from execmem_tui.analysis.permissions import rights, writable_code
@@ -12,7 +13,6 @@ from execmem_tui.model.areas import ROX_OWNER, Area, AreaState
 from execmem_tui.model.hidden import Hidden, HiddenArea
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Provenance, Window
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import open_simulation

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.analysis.diff import Basis, compare
 from execmem_tui.analysis.hidden_diff import LAZY, CallerChange, hidden_difference
@@ -11,7 +12,6 @@ from execmem_tui.arch import resolve
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.hidden import Hidden, HiddenArea
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.opening import open_path
 from tests.layouts import PAGE, make_layout

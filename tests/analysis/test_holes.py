@@ -1,6 +1,7 @@
 """Holes and meters against a set of pages."""
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +9,6 @@ from execmem_tui.analysis.holes import HoleIndex, meters, tallies
 from execmem_tui.history import History
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Snapshot
 from tests.layouts import PAGE, make_area, make_layout
 from tests.view.test_cells import BASE, snapshots

@@ -1,5 +1,6 @@
 """Two machines laid over each other, wherever KASLR put them."""
 
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +10,6 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import AreaShelf
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 

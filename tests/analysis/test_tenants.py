@@ -3,12 +3,12 @@
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.analysis.tenants import next_tenant, tenant_at, tenant_text, tenants
 from execmem_tui.history import History
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.events import Allocated, Freed, Noted, Purged
-from execmem_tui.model.records import evolve
 from tests.layouts import PAGE, make_area, make_layout
 from tests.recorded import exhausted
 

@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,6 @@ from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Failed
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation, open_simulation

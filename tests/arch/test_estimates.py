@@ -1,12 +1,12 @@
 """Where the vmalloc window lies, as /proc/meminfo measures it and percpu chunks end it."""
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.arch import architecture, resolve
 from execmem_tui.arch.estimates import is_as_measured, window_under_percpu
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 
 GIB = 1 << 30
 LAYOUT = resolve("loongarch", "7.1")

@@ -1,6 +1,7 @@
 """A preview equals what then happens; a what-if goes on from any map."""
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.arch import resolve
 from execmem_tui.commands.by_hand import load_module
@@ -12,7 +13,6 @@ from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import open_simulation

@@ -7,6 +7,7 @@ import lzma
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,6 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Freed
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 
 DATA = Path(__file__).parents[1] / "data" / "consumers"
 MIB = 1 << 20

@@ -4,13 +4,13 @@ import gzip
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.procfiles import parse_kallsyms
 from execmem_tui.formats.vmallocinfo import VmallocEntry, parse_vmallocinfo
 from execmem_tui.machines.image_areas import image_symbols_from_areas
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.sources.capture import open_capture
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"

@@ -1,9 +1,10 @@
 """Areas and events are values: equal, hashed and copied by content, small."""
 
+from attrs import evolve, fields
+
 from execmem_tui.model.areas import Area, AreaState, Part
 from execmem_tui.model.events import Noted
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import evolve, fields
 
 AREA = Area(
     start=0x1000,

@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.arch import resolve
 from execmem_tui.bundles.phase import image_symbols, phases_layout, read_phase
@@ -12,7 +13,6 @@ from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
 from execmem_tui.model.areas import ROX_OWNER, Area, AreaKind, AreaState
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.owners.attribute import attribute, with_names
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.executable import executable

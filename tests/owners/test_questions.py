@@ -1,6 +1,7 @@
 """Each owner's question, asked of one area: what makes it a yes, and what looks like one and is none."""
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.arch import resolve
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
@@ -8,7 +9,6 @@ from execmem_tui.formats.vmallocinfo import VmallocEntry
 from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages, module_regions
 from execmem_tui.owners.attribute import attribute
 from execmem_tui.owners.evidence import AreaEvidence, Evidence

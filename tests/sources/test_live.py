@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.kernel.tracefs import TraceInstance, remove_stale
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Freed, Noted
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.sources.base import Followed
 from execmem_tui.sources.live import Live
 

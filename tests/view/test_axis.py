@@ -3,10 +3,11 @@
 from itertools import pairwise
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.view.axis import Axis, Kind, Line, MapView, Stretch, row_width
 
 SPAN = 1 << 16

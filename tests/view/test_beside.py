@@ -1,10 +1,10 @@
 """Two maps on one axis: line for line, offset for offset."""
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execmem_tui.model.records import evolve
 from execmem_tui.model.units import MIB
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.view.axis import Kind, Stretch, row_width

@@ -1,6 +1,7 @@
 """Cells against an obvious model that looks at every byte's owner, 64 bytes at a time."""
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,7 +9,6 @@ from execmem_tui.history import History
 from execmem_tui.model.areas import Area, Part, PartState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow

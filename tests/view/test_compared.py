@@ -1,6 +1,7 @@
 """A comparison in words: names, sums, the table, a single place."""
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.analysis.superpose import Superposition
 from execmem_tui.arch import resolve
@@ -8,7 +9,6 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Noted
 from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.base import Side
 from execmem_tui.view.compared import (

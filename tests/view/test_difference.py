@@ -1,12 +1,13 @@
 """The lens *difference*, and what it says in one line."""
 
+from attrs import evolve
+
 from execmem_tui.analysis.superpose import Superposition
 from execmem_tui.arch import resolve
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.blocks import AreaShelf
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cell_index import CellIndex

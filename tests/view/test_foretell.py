@@ -1,9 +1,10 @@
 """What is not there yet: dashed on the map, and nothing of the map is lost."""
 
+from attrs import evolve
+
 from execmem_tui.arch import resolve
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.view.foretell import PAINT, foretold

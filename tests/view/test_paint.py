@@ -4,13 +4,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.model.blocks import as_areas
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.view.paint import DIMMED, OwnerLens, Paint, parse_filter
 from tests.layouts import PAGE, make_area
 

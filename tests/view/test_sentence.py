@@ -1,6 +1,7 @@
 """One sentence for every kind of event, in every architecture's own words."""
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.room import Room, Shortage, room_in
@@ -20,7 +21,6 @@ from execmem_tui.model.events import (
 )
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import open_simulation

@@ -1,8 +1,8 @@
 """The title: help is never cut, what is least needed gives way first."""
 
 import pytest
+from attrs import evolve
 
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.view.title import Title, title

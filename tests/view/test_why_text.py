@@ -1,6 +1,7 @@
 """*Why* in words: each line names its number, its window and its reason."""
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.analysis.why import Look, Passed, Why, ask, why
 from execmem_tui.arch import resolve
@@ -8,7 +9,6 @@ from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Purged
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import open_simulation

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.analysis.diagnosis.asker import EXECMEM, Asker, AskerKind, who_asked
 from execmem_tui.analysis.diagnosis.finding import Finding
 from execmem_tui.analysis.diagnosis.incidents import Incident, incidents
@@ -14,7 +16,7 @@ from execmem_tui.formats.failures import Form, parse_failures
 from execmem_tui.machines.log import LogMachine, layouts_with, machine_of_log, name_of
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import rules_told
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.formats.failures import Form, Record
-from execmem_tui.model.records import evolve, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 _APART: Final = 12

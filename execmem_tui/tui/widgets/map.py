@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
+from attrs import evolve
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -11,7 +12,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.hall import blanked, pointed, stretched

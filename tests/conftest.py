@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# The same examples each time, and no clock: a busy machine is no failure. `tests/fuzz` looks further.
+settings.register_profile("execmem", deadline=None, derandomize=True)
+settings.load_profile("execmem")
 
 
 @pytest.fixture(autouse=True)

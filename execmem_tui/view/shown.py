@@ -6,7 +6,6 @@ made after an event is the model made from scratch, for the price of the event.
 
 from enum import Enum
 from functools import cached_property
-from statistics import median
 from typing import Final
 
 from attrs import evolve
@@ -254,8 +253,9 @@ class Shown:
     def usual(self, number: int) -> Bytes:
         """Return the median size of the areas of a pane's types; a page where there is none."""
         types = PANES[number - 1][1]
-        sizes = [area.footprint for area in self.snapshot.areas if area.type in types]
-        return int(median(sizes)) if sizes else self.snapshot.layout.page_size
+        # not statistics.median: its import costs as much as a command
+        sizes = sorted(area.footprint for area in self.snapshot.areas if area.type in types)
+        return sizes[len(sizes) // 2] if sizes else self.snapshot.layout.page_size
 
     def neighbour(self, address: Address, step: int, types: tuple[object, ...] = ()) -> Area | None:
         """Return the next (1) or previous (-1) area from `address`, or None.

@@ -6,10 +6,12 @@ Only for sources that tell of permission changes (the simulator): a trace of vma
 from collections.abc import Mapping
 from typing import Final
 
+from execmem_tui.analysis.area_record import AreaRecord
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
-from execmem_tui.model.events import PermissionsChanged
+from execmem_tui.model.events import Event, PermissionsChanged
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address
 
 Rights = frozenset[str]
@@ -35,37 +37,39 @@ _CHANGES: Final[Mapping[str, tuple[Rights, Rights]]] = {
 
 
 def first_rights(layout: Layout, area: Area) -> Rights | None:
-    """Return what an execmem area may be used for right after its allocation, None where its protection is unknown."""
+    """Return what an execmem area may be used for right after its allocation, None where its protection is unknown.
+
+    Where no loader changes permissions (no STRICT_MODULE_RWX) and text gets PAGE_KERNEL, that is
+    executable: mips, loongarch and sparc set no bit against it (arch/*/include/asm/pgtable*.h).
+    """
     if area.type is None:
         return None
-    return _BY_PGPROT.get(layout.range_of(area.type).pgprot)
+    pgprot = layout.range_of(area.type).pgprot
+    text = layout.range_of(ExecmemType.MODULE_TEXT).pgprot
+    if pgprot == text == "PAGE_KERNEL" and not layout.capability.strict_module_rwx:
+        return frozenset("wx")
+    return _BY_PGPROT.get(pgprot)
 
 
-def rights(history: History, step: int) -> dict[Address, Rights]:
-    """Return the rights of the live execmem areas at `step`, by their start; those unknown are left out."""
-    layout, first = history.layout, history.first_step
-    held: dict[Address, Rights] = {}
+def rights_record(layout: Layout) -> AreaRecord[Rights]:
+    """Return the record of who may do what on a machine."""
 
-    def begin(area: Area) -> None:
-        found = first_rights(layout, area)
-        if area.state is AreaState.LIVE and found is not None:
-            held.setdefault(area.start, found)
-
-    for area in history.peek(first).areas:
-        begin(area)
-    for event in history.events(first, step):
+    def change(event: Event, held: dict[Address, Rights]) -> None:
         if isinstance(event, PermissionsChanged) and event.start in held:
             takes, gives = _CHANGES.get(event.permissions, (_NONE, _NONE))
             held[event.start] = held[event.start] - takes | gives
-        gone = {area.start for area in event.removed} - {area.start for area in event.added}
-        for start in gone:
-            held.pop(start, None)
-        for area in event.added:
-            if area.state is not AreaState.LIVE:
-                held.pop(area.start, None)
-            else:
-                begin(area)
-    return held
+
+    def begin(area: Area, _step: int, event: Event | None) -> Rights | None:
+        if event is None and layout.capability.strict_module_rwx:
+            return None  # it was there before: what was changed since is not told
+        return first_rights(layout, area)
+
+    return AreaRecord(begin, change)
+
+
+def rights(history: History, step: int) -> Mapping[Address, Rights]:
+    """Return the rights of the live execmem areas at `step`, by their start; those unknown are left out."""
+    return rights_record(history.layout).at(history, step)
 
 
 def tells_of_permissions(history: History) -> bool:

@@ -27,6 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_source_arguments(parser)
     parser.add_argument("--step", type=int, help="the step to show; the newest if left out")
     parser.add_argument("--width", type=int, help="columns to use; the terminal's, or 100")
+    parser.add_argument(
+        "--lens",
+        choices=("kind", "reach", "permission", "age", "owner"),
+        default="kind",
+        help="what the letters of the plain map tell",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON document")
     form.add_argument(
@@ -43,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
         if not 0 <= args.step <= source.history.steps:
             raise UsageError(f"no step {args.step}", hint=f"there are 0 to {source.history.steps}")
         source.history.seek(args.step)
+    if args.lens != "kind" and (args.json or args.export is not None):
+        raise UsageError("--lens is for the plain map: --json and --export tell everything")
     if args.export is not None:
         _export(source, args.export)
         return 0
@@ -51,7 +59,7 @@ def run(args: argparse.Namespace) -> int:
 
         write_json(map_document(source.history.snapshot()))
         return 0
-    print_map(source, args.width)
+    print_map(source, args.width, args.lens)
     return 0
 
 
@@ -65,8 +73,20 @@ def _export(source: Source, name: str) -> None:
     talk(f"execmem-tui: wrote {name}")
 
 
-def print_map(source: Source, width: int | None = None) -> None:
+def print_map(source: Source, width: int | None = None, lens: str = "kind") -> None:
     """Print the plain map of the step that the history's cursor is at."""
+    from execmem_tui.view.paint import LensName
     from execmem_tui.view.plain import plain_map
 
-    write_lines(plain_map(source.history.snapshot(), source.title, width=columns(width)))
+    snapshot, note = source.history.snapshot(), ""
+    paint = None
+    if lens != "kind":
+        from execmem_tui.analysis.reach import kernel_origin
+        from execmem_tui.view.lens_tables import why_unknown
+        from execmem_tui.view.painter import Painter, Wanted
+
+        wanted = Wanted(lens=LensName(lens), origin=kernel_origin(snapshot.layout))
+        paint = Painter().paint(snapshot, source, wanted)
+        note = why_unknown(wanted.lens, source)
+    lines = plain_map(snapshot, source.title, width=columns(width), paint=paint)
+    write_lines([*lines, *([f"note: {note}"] if note else [])])

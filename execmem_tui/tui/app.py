@@ -63,7 +63,7 @@ from execmem_tui.view.actions import rebound
 from execmem_tui.view.foretell import PAINT as PREVIEW
 from execmem_tui.view.foretell import foretold
 from execmem_tui.view.light import Light
-from execmem_tui.view.paint import LensName, parse_filter
+from execmem_tui.view.paint import LensName
 from execmem_tui.view.tour_card import Card
 
 
@@ -422,7 +422,6 @@ class ExecmemApp(App[int]):
         """Dim anew what does not match, and list only what does."""
         if self.is_running:
             self.paint_anew()
-            self.main.wanted = parse_filter(self.filter)
 
     def watch_origin(self) -> None:
         """Reach is counted from elsewhere."""
@@ -585,7 +584,9 @@ class ExecmemApp(App[int]):
     # Tours follow what the listener does
 
     def watch_shown(self) -> None:
-        """A tour looks whether its goal is reached."""
+        """What is asked for may be other areas now; a tour looks whether its goal is reached."""
+        if self.screen_stack:
+            self.main.wanted = self.shown.paint.filter
         self.tours.follow()
 
     def watch_source(self) -> None:

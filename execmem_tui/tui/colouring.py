@@ -1,42 +1,42 @@
-"""From lens, filter, origin and pinned moment to what the cells of the map show."""
-
-from typing import TYPE_CHECKING
+"""What the stage asks for, as what the cells of the map show."""
 
 from execmem_tui.analysis.reach import kernel_origin
-from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Snapshot
-from execmem_tui.sources.base import Side
+from execmem_tui.sources.base import Side, Source
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.paint import KINDS, Lens, LensName, OwnerLens, Paint, ReachLens, parse_filter
+from execmem_tui.view.paint import KINDS, Lens, LensName, OwnerLens, Paint, parse_filter
+from execmem_tui.view.painter import Painter, Wanted
 from execmem_tui.view.shown import Shown
-
-if TYPE_CHECKING:
-    from execmem_tui.view.difference import DifferenceLens
 
 
 class Colouring:
-    """Makes the paint of a snapshot from what the stage asks for.
-
-    Lenses that are compared by identity are kept: what blocks remember of one holds only for it.
-    """
+    """Makes the paint of a snapshot from the stage's lens, filter, origin and pinned moment."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._reach: ReachLens | None = None
-        self._difference: DifferenceLens | None = None
+        self._painter = Painter()
         self._other: Shown | None = None
         """What the map beside shows."""
 
-    def shown(self, snapshot: Snapshot, before: Shown | None = None) -> Shown:
-        """Return the models of a snapshot as it is to be shown now."""
+    def shown(
+        self, snapshot: Snapshot, before: Shown | None = None, source: Source | None = None
+    ) -> Shown:
+        """Return the models of a snapshot as it is to be shown now.
+
+        Args:
+            snapshot: a step.
+            before: what was shown before it, whose counters go on.
+            source: of the snapshot; the stage's where it is left out.
+        """
         stage = self._stage
+        paint = self.paint(snapshot, source)
         if stage.pinned is None:
-            return Shown(snapshot, before, self.paint(snapshot))
+            return Shown(snapshot, before, paint)
         from execmem_tui.view.compared import compared
 
-        found = self._difference_on(stage.pinned.snapshot, snapshot).found
-        words = compared(stage.pinned, Side(snapshot, stage.source.title), found)
-        paint = self.paint(snapshot)
+        title = (source or stage.source).title
+        found = self._painter.difference(stage.pinned.snapshot, snapshot).found
+        words = compared(stage.pinned, Side(snapshot, title), found)
         beside = self._beside(stage.pinned.snapshot) if stage.side_by_side else None
         return Shown(snapshot, before, paint, beside, words)
 
@@ -44,8 +44,8 @@ class Colouring:
         """Return what the map beside shows: the same object while it is the same."""
         wanted = parse_filter(self._stage.filter)
         lens: Lens | None = OwnerLens() if self._stage.lens is LensName.OWNER else None
-        if self._stage.lens is LensName.DIFFERENCE and self._difference is not None:
-            lens = self._difference.echo
+        if self._stage.lens is LensName.DIFFERENCE:
+            lens = self._painter.echo
         paint = KINDS if lens is None and wanted is None else Paint(filter=wanted)
         if lens is not None:
             paint = Paint(lens=lens, filter=wanted)
@@ -54,42 +54,12 @@ class Colouring:
             known = self._other = Shown(pinned, known, paint)
         return known
 
-    def paint(self, snapshot: Snapshot) -> Paint:
-        """Return lens and filter for a snapshot: the same object while they are the same."""
-        wanted = parse_filter(self._stage.filter)
-        lens = self._lens(snapshot)
-        if lens is None:
-            return Paint(filter=wanted) if wanted else KINDS
-        return Paint(lens=lens, filter=wanted)
-
-    def _lens(self, snapshot: Snapshot) -> Lens | None:
-        """Return the lens that is asked for; None for kinds, and where there is nothing to tell."""
+    def paint(self, snapshot: Snapshot, source: Source | None = None) -> Paint:
+        """Return the paint of a snapshot; of another source than the stage's where one is given."""
         stage = self._stage
-        if stage.lens is LensName.OWNER:
-            return OwnerLens()
+        origin = None
         if stage.lens is LensName.REACH:
-            return self._reach_on(snapshot.layout)
-        if stage.lens is LensName.DIFFERENCE and stage.pinned is not None:
-            return self._difference_on(stage.pinned.snapshot, snapshot)
-        return None
-
-    def _reach_on(self, layout: Layout) -> ReachLens | None:
-        origin = self._stage.shown.origin_at(self._stage.origin) or kernel_origin(layout)
-        lens = self._reach
-        if origin is not None and (
-            lens is None or lens.origin != origin or lens.layout is not layout
-        ):
-            lens = self._reach = ReachLens(layout, origin)
-        return None if origin is None else lens
-
-    def _difference_on(self, pinned: Snapshot, snapshot: Snapshot) -> "DifferenceLens":
-        from execmem_tui.analysis.superpose import Superposition
-        from execmem_tui.view.difference import DifferenceLens
-
-        lens = self._difference
-        if lens is None or lens.found.before is not pinned:
-            lens = DifferenceLens(Superposition(pinned, snapshot))
-        elif lens.found.after is not snapshot:
-            lens = lens.then(snapshot)
-        self._difference = lens
-        return lens
+            origin = stage.shown.origin_at(stage.origin) or kernel_origin(snapshot.layout)
+        pinned = None if stage.pinned is None else stage.pinned.snapshot
+        wanted = Wanted(lens=stage.lens, filter=stage.filter, origin=origin, pinned=pinned)
+        return self._painter.paint(snapshot, source or stage.source, wanted)

@@ -11,7 +11,13 @@ from execmem_tui.view.paint import LensName, parse_filter
 from execmem_tui.view.places import parse_place
 from execmem_tui.view.repeat import command_line, simulated_words
 
-LENSES: Final = (LensName.KIND, LensName.REACH, LensName.OWNER)
+LENSES: Final = (
+    LensName.KIND,
+    LensName.REACH,
+    LensName.PERMISSION,
+    LensName.AGE,
+    LensName.OWNER,
+)
 """What `V` goes round."""
 
 
@@ -172,9 +178,12 @@ class LookActions:
 
     def action_lens(self) -> None:
         """Let colour tell the next thing."""
+        from execmem_tui.view.lens_tables import why_unknown
+
         lenses = (*LENSES, LensName.DIFFERENCE) if self._stage.pinned is not None else LENSES
         self._stage.lens = lenses[(lenses.index(self._stage.lens) + 1) % len(lenses)]
-        self._stage.say(f"colour tells: {self._stage.lens}")
+        unknown = why_unknown(self._stage.lens, self._stage.source)
+        self._stage.say(f"colour tells: {self._stage.lens}{f' · {unknown}' if unknown else ''}")
 
     def action_filter(self) -> None:
         """Ask what to show; the rest is dimmed, on the map and out of the list."""

@@ -23,6 +23,7 @@ from execmem_tui.view.kinds import (
     GUARD,
     LOOKS,
     SAME,
+    WRITABLE_CODE,
     look,
 )
 from execmem_tui.view.labels import Ink
@@ -185,8 +186,13 @@ class Palette:
             return _GLYPHS[name], self._sign(name, ground, dim=cell.dim)
         if cell.eighths < 8:
             return EIGHTHS[cell.eighths], self._sign(name, ground, dim=cell.dim)
+        return self._full(cell, name)
+
+    def _full(self, cell: Cell, name: str) -> tuple[str, Style]:
         if cell.edge:
             return "▏", self._on(name, ink="background", dim=cell.dim)
+        if name == WRITABLE_CODE:  # an alarm is told twice
+            return look(name).letter, self._on(name, bold=True, dim=cell.dim)
         return " ", self._on(name, dim=cell.dim)
 
     @staticmethod
@@ -200,7 +206,8 @@ class Palette:
         name = FALLBACK if cell.fallback else cell.kind
         char = LOOKS[FORBIDDEN].letter if cell.kind == FORBIDDEN else cell_letter(cell)
         if cell.kind in (FREE, FORBIDDEN) or cell.dim or self._plain:
-            return char, self.alarm if cell.fallback and self._plain else self.muted
+            alarming = (cell.fallback or name == WRITABLE_CODE) and self._plain
+            return char, self.alarm if alarming else self.muted
         return char, self._sign(name, FREE)
 
     def _ink(self, run: Run) -> Style:

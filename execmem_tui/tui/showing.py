@@ -66,6 +66,6 @@ class Showing:
         stage.origin = None
         stage.pane = 1
         snapshot = source.history.snapshot()
-        stage.shown = self._colouring.shown(snapshot)
+        stage.shown = self._colouring.shown(snapshot, source=source)
         stage.source = source
         stage.following = isinstance(source, Followed)

@@ -171,7 +171,13 @@ ACTIONS: Final = (
     _action(
         "previous_failure", "D", "Previous failure", "the previous attempt that found no room", TIME
     ),
-    _action("lens", "V", "Lens", "what colour tells: kind, reach, owner; goes round", LOOK),
+    _action(
+        "lens",
+        "V",
+        "Lens",
+        "what colour tells: kind, reach, permission, age, owner; goes round",
+        LOOK,
+    ),
     _action(
         "filter",
         "backslash",

@@ -25,6 +25,8 @@ GONE = "gone"
 """What is not there any more: a ghost."""
 SAME = "same"
 """What a comparison has nothing to say of."""
+WRITABLE_CODE = "permission-rwx"
+"""What may be written and run at once: an alarm."""
 FORETOLD = "foretold"
 FORETOLD_FAR = "foretold-far"
 """What is not there yet: a preview."""
@@ -65,11 +67,17 @@ LENS_LOOKS: dict[str, Look] = {
         Look("permission-rx", "X", "runs, read-only", "RX", like="module"),
         Look("permission-ro", "R", "read-only", "RO", like="bpf"),
         Look("permission-rw", "W", "writable", "RW", like="data"),
-        Look("permission-rwx", "!", "writable and runs", "W+X", like="error"),
-        Look("age-0", "1", "new", "new", like="kprobes"),
-        Look("age-1", "2", "recent", "recent", like="bpf"),
-        Look("age-2", "3", "older", "older", like="module"),
-        Look("age-3", "4", "oldest", "oldest", like="other"),
+        Look(WRITABLE_CODE, "!", "writable and runs", "W+X", like="error"),
+        Look("permission-unknown", "?", "permissions unknown", "unknown", like="other"),
+        Look("age-1s", "1", "last second", "1 s", like="kprobes"),
+        Look("age-10s", "2", "last 10 s", "10 s", like="bpf"),
+        Look("age-100s", "3", "last 100 s", "100 s", like="module"),
+        Look("age-10", "1", "last 10 events", "10 events", like="kprobes"),
+        Look("age-100", "2", "last 100", "100", like="bpf"),
+        Look("age-1000", "3", "last 1,000", "1,000", like="module"),
+        Look("age-older", "4", "older", "older", like="lazy"),
+        Look("age-before", "5", "before the first event", "before", like="other"),
+        Look("age-unknown", "?", "age unknown: no events", "unknown", like="other"),
         Look(GONE, "A", "only A", "only A", like="kprobes"),
         Look("only-a", "A", "only A", "only A", like="kprobes"),
         Look("only-b", "B", "only B", "only B", like="bpf"),

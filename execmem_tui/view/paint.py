@@ -1,6 +1,7 @@
 """What the cells of a map show: a lens gives each area a word, a filter dims what is not asked for."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, Protocol, runtime_checkable
 
@@ -98,6 +99,28 @@ class OwnerLens:
         if area.state is not AreaState.LIVE or area.type is None:
             return area.kind.value
         return f"owner-{hue(area.owner or '')}"
+
+
+@frozen(eq=False)
+class TableLens:
+    """A word for each area by its start. One for a table: it is compared by identity."""
+
+    name: LensName
+    words: Mapping[Address, str]
+    otherwise: str
+    """What the table does not tell of."""
+    typed: bool
+    """Only execmem areas have a word."""
+
+    def __call__(self, area: Area) -> str:
+        """Return the word of a live area; the kernel image, and what nobody has, keeps its kind."""
+        if (
+            area.state is not AreaState.LIVE
+            or area.owner == KERNEL_OWNER
+            or (self.typed and area.type is None)
+        ):
+            return area.kind.value
+        return self.words.get(area.start, self.otherwise)
 
 
 HUES: Final = 4

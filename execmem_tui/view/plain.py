@@ -1,15 +1,18 @@
 """The map as plain text: the same map, readable without colour, safe for a pipe."""
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Final
 
+from execmem_tui.model.areas import Area
 from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size, hex_address
-from execmem_tui.view.kinds import LEGEND
+from execmem_tui.view.kinds import LEGEND, LENS_LOOKS, LOOKS, Look
 from execmem_tui.view.lane import lane_shape, lane_text
+from execmem_tui.view.paint import KINDS, Lens, LensName, Paint
 from execmem_tui.view.panes import PaneModel
 from execmem_tui.view.reach import reach_lines
 from execmem_tui.view.rows import MapRows
@@ -17,6 +20,10 @@ from execmem_tui.view.sentence import sentence
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import plain_text
 
+_STATES: Final = tuple(
+    LOOKS[name] for name in ("kernel", "rox", "lazy", "pooled", "guard", "other", "free")
+)
+"""What keeps its letter under every lens."""
 _DETAIL_ROWS = 16
 _CALLERS = 6
 
@@ -48,9 +55,18 @@ def detail_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
         yield f"{hex_address(line.start, bits)} {text}".rstrip()
 
 
-def legend_text() -> str:
-    """Return the legend of all letters."""
-    return "  ".join(f"{look.letter} {look.label}" for look in LEGEND)
+def legend_text(lens: Lens | None = None, areas: Iterable[Area] = ()) -> str:
+    """Return the legend of all letters, or of what a lens shows of some areas."""
+    if lens is None or lens.name is LensName.KIND:
+        return _looks(LEGEND)
+    if lens.name is LensName.OWNER:
+        return f"1 to 8 owners, neighbours never the same  {_looks(_STATES)}"
+    told = {lens(area) for area in areas}
+    return _looks([*(each for each in LENS_LOOKS.values() if each.name in told), *_STATES])
+
+
+def _looks(looks: Iterable[Look]) -> str:
+    return "  ".join(f"{look.letter} {look.label}" for look in looks)
 
 
 def heading(layout: Layout) -> str:
@@ -83,7 +99,12 @@ def hidden_lines(hidden: Hidden, width: int) -> list[str]:
 
 
 def plain_map(
-    snapshot: Snapshot, title: str, *, width: int = 100, panes: tuple[int, ...] = (1, 2, 3, 4)
+    snapshot: Snapshot,
+    title: str,
+    *,
+    width: int = 100,
+    panes: tuple[int, ...] = (1, 2, 3, 4),
+    paint: Paint | None = None,
 ) -> list[str]:
     """Return the whole map as lines of text.
 
@@ -92,10 +113,12 @@ def plain_map(
         title: printable; what is being looked at.
         width: columns to use, at least 60.
         panes: numbers of the panes whose detail is drawn.
+        paint: what the letters of the detail tell; None for kinds.
     """
     width = max(60, width)
     layout = snapshot.layout
-    shown = Shown(snapshot)
+    paint = KINDS if paint is None else paint
+    shown = Shown(snapshot, paint=paint)
     counters = snapshot.counters
     lines = [
         f"{heading(layout)} · {title} · step {snapshot.step}/{snapshot.steps}",
@@ -114,5 +137,9 @@ def plain_map(
     for model in shown.panes:
         if model.number in panes and model.areas:
             lines += ["", *detail_lines(shown, model, width)]
-    lines += ["", legend_text(), *(f"note: {note}" for note in layout.notes)]
+    lines += [
+        "",
+        legend_text(paint.lens, snapshot.areas),
+        *(f"note: {note}" for note in layout.notes),
+    ]
     return lines

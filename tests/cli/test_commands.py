@@ -420,3 +420,16 @@ def test_parts_of_a_simulated_pack_are_in_the_documents() -> None:
         "dirty",
     }
     assert "parts" not in areas[-1]
+
+
+def test_the_map_tells_of_permissions_and_ages(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["map", "--lens", "permission", "--scenario", "laptop-arm64"]) == 0
+    assert "X runs, read-only  R read-only  W writable  " in capsys.readouterr().out
+    assert main(["map", "--lens", "age", "--phase", "0-boot", CAPTURE]) == 0
+    told = capsys.readouterr().out
+    assert "? age unknown: no events" in told
+    assert "note: no events here: ages are not known" in told
+    assert main(["map", "--lens", "reach", "--scenario", "laptop-arm64"]) == 0
+    assert "D direct  K kernel  R ROX cache" in capsys.readouterr().out
+    assert main(["map", "--lens", "owner", "--json"]) == 2
+    assert "--lens is for the plain map" in capsys.readouterr().err

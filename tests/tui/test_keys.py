@@ -80,6 +80,8 @@ SCRIPT: tuple[tuple[str, Check | str], ...] = (
     ("whole", says("everything to scale")),
     ("whole", says("what is used, the rest folded")),
     ("lens", lambda app: app.lens is LensName.REACH and "lens reach" in shown_text(app)),
+    ("lens", lambda app: app.lens is LensName.PERMISSION),
+    ("lens", lambda app: app.lens is LensName.AGE),
     ("lens", lambda app: app.lens is LensName.OWNER),
     ("lens", lambda app: app.lens is LensName.KIND),
     ("origin", lambda app: app.origin is not None),

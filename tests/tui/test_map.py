@@ -3,10 +3,12 @@
 import pytest
 
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.view.axis import Kind
+from execmem_tui.view.paint import LensName
 from tests.tui.driving import make_app, press, shown_text
 
 MIB = 1 << 20
@@ -113,3 +115,46 @@ async def test_a_lens_has_rows_of_its_own() -> None:
         app.look_at(NEAR)
         await press(pilot, "V")
         assert [detail.render_line(y) for y in range(8)] != before
+
+
+@pytest.mark.parametrize("theme", ["execmem-dark", "execmem-light"])
+async def test_what_may_be_written_and_run_is_an_alarm(theme: str) -> None:
+    """Its sign and the colour of errors, in the map and in the legend; `rwx` lists nothing else."""
+    booted = open_booted("loongarch")
+    booted.history.seek(booted.history.steps)
+    app = make_app(booted)
+    async with app.run_test(size=(160, 45)) as pilot:
+        app.load_themes()
+        app.theme = theme
+        await pilot.pause()
+        await press(pilot, "V", "V")
+        assert app.lens is LensName.PERMISSION
+        shown = shown_text(app)
+        assert "! writable and runs" in shown
+        red = app.palette.colour("permission-rwx").rich_color
+        painted = [
+            segment
+            for strip in app.screen._compositor.render_strips()
+            for segment in strip
+            if segment.style is not None and segment.style.bgcolor == red
+        ]
+        assert any("!!" in segment.text for segment in painted)
+        app.filter = "rwx"
+        await press(pilot, "L")
+        assert app.main.wanted is not None
+        assert app.main.wanted.writable_code
+        await press(pilot, "V")
+        assert "4 older" in shown_text(app)
+
+
+async def test_without_colour_a_lens_is_told_by_letters(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "V", "V")
+        shown = shown_text(app)
+        assert "X runs, read-only" in shown
+        assert "XXX" in shown
+        assert "RR" in shown
+        await press(pilot, "V")
+        assert "3 last 1,000" in shown_text(app)

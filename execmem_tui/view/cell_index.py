@@ -66,9 +66,7 @@ class CellIndex:
                 row.add_block(block, covered)
             else:
                 pieces = block.find(self.paint)[first:stop]
-                for piece in pieces:
-                    row.add_piece(piece, fine)
-                    row.begin(piece.start)
+                row.add_pieces(pieces, fine)
                 walked += pieces
             reached = max(reached, block.end)
         if self._image is not None:

@@ -17,7 +17,7 @@ def named(row: RowSums, walked: Sequence[Piece], layout: Layout) -> Iterator[Nam
     """Yield what may carry a name in this row, in columns that it fills."""
     cell = row.cell
     guards = cell > layout.page_size
-    for piece in walked:
+    for piece in thinned(row, walked, guards):
         area = piece.area
         if piece.area.owner == KERNEL_OWNER:
             continue  # its sections are named below, however many areas stand for it
@@ -41,6 +41,37 @@ def named(row: RowSums, walked: Sequence[Piece], layout: Layout) -> Iterator[Nam
     for low, high, name in sections(layout):
         if row.start <= low < row.end:
             yield Named(low, *columns_of(row, low, high), owner=f"kernel {name}")
+
+
+def thinned(row: RowSums, pieces: Sequence[Piece], guards: bool) -> list[Piece]:
+    """Leave out areas that fill no column: they carry no name, and one of several parts others as well as all.
+
+    Only among strangers: an area beside one of the same owner may stand under a name across both.
+    """
+    cell, origin = row.cell, row.start
+    owners = [piece.area.owner or piece.area.name for piece in pieces]
+    following = [*owners[1:], KERNEL_OWNER]
+    before, reached = KERNEL_OWNER, origin
+    found: list[Piece] = []
+    kept, left_out = "", None
+    for piece, owner, after in zip(pieces, owners, following, strict=False):
+        low, high = piece.start, piece.end if guards else piece.stop
+        small = (
+            low >= reached
+            and (high - origin) // cell <= (low - origin) // cell + 1
+            and owner not in (before, after, KERNEL_OWNER)
+            and KERNEL_OWNER not in (before, after)
+        )
+        before = owner
+        reached = max(reached, piece.end)
+        if small and found and kept:
+            left_out = piece
+            continue
+        if left_out is not None and owner == kept:
+            found.append(left_out)  # else two of one owner would stand side by side
+        found.append(piece)
+        kept, left_out = owner if small else "", None
+    return found
 
 
 def named_above(row: RowSums, start: Address, name: str) -> bool:

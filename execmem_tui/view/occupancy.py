@@ -1,7 +1,7 @@
 """How much of each cell of a row is taken, by look: areas one by one, or whole blocks from running totals."""
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 from operator import attrgetter
 
@@ -123,9 +123,37 @@ class RowSums:
             counts[column] += cell
         counts[last] += high - self.start - last * cell
 
-    def add_piece(self, piece: Piece, fine: bool) -> None:
-        """Count one area."""
-        self.add(piece.look, piece.start, piece.stop if fine else piece.end)
+    def add_pieces(self, pieces: Iterable[Piece], fine: bool) -> None:
+        """Count areas, each of which ends above the row's start, and mark where they begin.
+
+        The hottest loop of a screen that is seen for the first time: `add` and `begin` by hand.
+        """
+        start, end, cell = self.start, self.end, self.cell
+        used, reached, edges = self.used, self.reached, self.edges
+        for piece in pieces:
+            low, high = piece.start, piece.stop if fine else piece.end
+            look = piece.look
+            if low >= start:
+                edges[(low - start) // cell] = 1
+            else:
+                low = start
+            low = max(low, reached.get(look, 0))
+            high = min(high, end)
+            if low < high:
+                counts = used.get(look)
+                if counts is None:
+                    counts = used[look] = [0] * self.columns
+                first, inside = divmod(low - start, cell)
+                if inside + high - low <= cell:
+                    counts[first] += high - low
+                else:
+                    self._spread(counts, low, high)
+                reached[look] = high
+            if piece.spilled or fine or piece.area.parts is not None:
+                self._add_rest(piece, fine)
+
+    def _add_rest(self, piece: Piece, fine: bool) -> None:
+        """Count the guard of an area, where it spilled, and what its consumer leaves unused."""
         if fine and piece.end > piece.stop:
             self.add(GUARD, piece.stop, piece.end)
         if piece.spilled:

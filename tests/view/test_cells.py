@@ -1,22 +1,27 @@
 """Cells against an obvious model that looks at every byte's owner, 64 bytes at a time."""
 
+from operator import attrgetter
+
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execmem_tui.history import History
-from execmem_tui.model.areas import Area, Part, PartState
+from execmem_tui.model.areas import KERNEL_OWNER, Area, Part, PartState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.view.cell_index import CellIndex
-from execmem_tui.view.cells import ReachWindow
+from execmem_tui.view.cells import ReachWindow, cells_full
 from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD, LENS_LOOKS, LOOKS, letter
+from execmem_tui.view.labels import Label, labels
+from execmem_tui.view.named import named, thinned
 from execmem_tui.view.paint import Paint, parse_filter
 from tests.layouts import PAGE, make_area, make_layout
 
 BASE = 0x1000_0000
+_START = attrgetter("start")
 pytestmark = pytest.mark.usefixtures("small_blocks")
 
 
@@ -229,3 +234,43 @@ def test_the_image_is_drawn_once_where_no_area_stands_for_it() -> None:
     own = evolve(make_area(0, 2, kind=None, guard=False), owner="kernel image")
     index = CellIndex(History(layout, [own]).snapshot())
     assert [cell.kind for cell in index.cells(BASE, 2 * PAGE, 3)] == ["kernel", FREE, FREE]
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> Snapshot:
+    """Small areas of few owners, beside each other or not."""
+    areas, at = [], 0
+    drawn = st.tuples(
+        st.sampled_from((0, 0, 0, 1)),
+        st.integers(1, 9),
+        st.sampled_from(("a", "bc", "def", KERNEL_OWNER)),
+    )
+    for gap, pages, owner in draw(st.lists(drawn, min_size=5, max_size=40)):
+        at += gap
+        areas.append(evolve(make_area(at, pages, guard=False), owner=owner, region="MOD_TEXT"))
+        at += pages
+    return History(make_layout(), areas).snapshot()
+
+
+@settings(max_examples=400)
+@given(crowded(), st.integers(0, 20), st.integers(13, 15))
+def test_what_fills_no_column_may_be_left_out_unless_it_parts_names(
+    snapshot: Snapshot, page: int, shift: int
+) -> None:
+    row, walked = CellIndex(snapshot)._row(BASE + page * PAGE, 1 << shift, 32)
+    full = cells_full(CellIndex(snapshot)._cells(row, None, ()))
+
+    def texts() -> list[Label]:
+        return list(labels(sorted(named(row, walked, snapshot.layout), key=_START), full))
+
+    few = texts()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("execmem_tui.view.named.thinned", lambda _row, pieces, _guards: pieces)
+        assert few == texts()
+
+
+def test_many_small_areas_of_strangers_are_one_for_names() -> None:
+    areas = [evolve(make_area(at, 1, guard=False), owner=f"m{at}") for at in range(64)]
+    row, walked = CellIndex(History(make_layout(), areas).snapshot())._row(BASE, 4 * PAGE, 32)
+    assert len(walked) == 64
+    assert len(thinned(row, walked, True)) <= 3

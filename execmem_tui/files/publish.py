@@ -6,6 +6,8 @@ Only their owner may read them: they hold addresses of the kernel.
 import errno
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkstemp
 from typing import Final
@@ -72,12 +74,29 @@ def write_new(target: Path, content: str | bytes) -> None:
         OSError: it cannot be written; then nothing is left of it.
     """
     refuse_existing(target)
+    with _made(target, content) as made:
+        publish(made, target)
+
+
+def rewrite(target: Path, text: str) -> None:
+    """Write a text in the place of a file that we wrote before: whoever reads it sees one or the other.
+
+    Raises:
+        OSError: it cannot be written; then the file is as it was.
+    """
+    with _made(target, text) as made:
+        made.replace(target)
+
+
+@contextmanager
+def _made(target: Path, content: str | bytes) -> Iterator[Path]:
+    """Yield a finished file beside `target`, which is removed unless it got that name."""
     handle, temporary = mkstemp(dir=target.parent, prefix=".execmem-tui-")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode())
             file.flush()
             os.fsync(file.fileno())
-        publish(Path(temporary), target)
+        yield Path(temporary)
     finally:
         Path(temporary).unlink(missing_ok=True)

@@ -96,6 +96,7 @@ def boot(layout: Layout, cpus: int = CPUS, *, packs: bool | None = None) -> Simu
     plan = _plan(layout)
     simulation = Simulation(layout, cpus=checked_cpus(cpus), packs=packs, catalogue=plan.catalogue)
     simulation.do_all(_commands(layout, plan))
+    simulation.born = simulation.history.steps
     simulation.title = plan.title(layout, simulation.loaded_modules)
     simulation.booted = simulation.commands
     return simulation

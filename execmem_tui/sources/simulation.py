@@ -68,6 +68,8 @@ class Simulation:
         kernel: "Kernel | None" = None,
     ) -> None:
         self.title = f"simulated {layout.arch} {layout.kernel} {layout.variant}"
+        self.born = 0
+        """The step at which it was handed over: what came before is the same each time."""
         """What is simulated, in one line."""
         self._checkpoints: dict[int, Kernel] = {}
 

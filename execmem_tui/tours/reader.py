@@ -11,6 +11,7 @@ from attrs import evolve
 
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
+from execmem_tui.model.numbers import hexadecimal
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios import values
 from execmem_tui.scenarios.reader import KERNEL_KEYS, MAX_BYTES, Reader, bytes_of, shipped_files
@@ -19,7 +20,8 @@ from execmem_tui.tours.acts import acts
 from execmem_tui.tours.look import looks
 from execmem_tui.tours.tour import Belief, Stop, Tour
 
-_HEADER: Final = ("title", "text", "source", "order", "open", *KERNEL_KEYS, "stops")
+_OTHERS: Final = ("open", "phase", "scenario", "booted")
+_HEADER: Final = ("title", "text", "source", "order", *_OTHERS, *KERNEL_KEYS, "stops")
 _STEPS: Final = ("do", "solution", "guess")
 HINTS: Final = 3
 """Steps from a nudge to the answer."""
@@ -30,6 +32,13 @@ def _pane(value: Any) -> int:
     if not 1 <= number <= 4:
         raise values.BadValueError(f"{number} is no pane: 1 to 4")
     return number
+
+
+def _address(value: Any) -> int:
+    found = hexadecimal(value) if isinstance(value, str) else None
+    if found is None:
+        raise values.BadValueError('an address is wanted, such as "0xffff800003000000"')
+    return found
 
 
 def _hints(value: Any) -> tuple[str, ...]:
@@ -46,6 +55,8 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "look": looks,
     "pane": _pane,
     "step": values.integer,
+    "at": _address,
+    "lens": values.caption,
     "teaches": acts,
     "goal": values.comparisons,
     "ghost": looks,
@@ -93,14 +104,21 @@ class _TourReader(Reader):
     def tour(self, document: Mapping[str, Any], name: str) -> Tour:
         """The whole document."""
         self.check_keys(document, _HEADER, ())
-        for key in ("title", "stops", *(() if "open" in document else ("arch",))):
+        shown = [key for key in ("open", "scenario") if key in document]
+        for key in ("title", "stops", *(() if shown else ("arch",))):
             if key not in document:
                 raise self.error((), f"the key {key!r} is missing")
         kernel = [key for key in KERNEL_KEYS if key in document]
-        if "open" in document and kernel:
+        if shown and kernel:
             raise self.error((kernel[0],), f"{kernel[0]}: a tour opens something or has a kernel")
+        if len(shown) > 1 or (shown and "booted" in document):
+            raise self.error((), f"{shown[0]}: a tour shows one thing")
         table = {"text": "", "source": "", **document}
         settings = self.settings(document) if kernel else None
+        booted = (
+            self.read(document, "booted", values.boolean, ()) if "booted" in document else False
+        )
+        simulated = None if booted else settings
         try:
             stops = values.nested(document["stops"])
         except values.BadValueError:
@@ -114,7 +132,10 @@ class _TourReader(Reader):
             settings=settings,
             open=self.read(table, "open", values.names, ()) if "open" in table else (),
             order=self.read(table, "order", values.integer, ()) if "order" in table else None,
-            stops=tuple(self._stop(stop, at, settings) for at, stop in enumerate(stops)),
+            phase=self.read(table, "phase", values.caption, ()) if "phase" in table else None,
+            scenario=self.read({"scenario": "", **table}, "scenario", values.caption, ()),
+            booted=booted,
+            stops=tuple(self._stop(stop, at, simulated) for at, stop in enumerate(stops)),
         )
 
     def _stop(self, table: Mapping[str, Any], at: int, settings: Settings | None) -> Stop:

@@ -21,11 +21,11 @@ from execmem_tui.scenarios.names import read
 from execmem_tui.scenarios.settings import Settings
 from execmem_tui.scenarios.steps import Step
 from execmem_tui.sources.base import Source
-from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.simulation import Simulation
 from execmem_tui.tours.acts import Act
 from execmem_tui.tours.guess import SENTENCES, Choice, Question
 from execmem_tui.tours.look import spans
+from execmem_tui.tours.opened import open_source
 from execmem_tui.tours.par import fewest
 from execmem_tui.tours.reader import HINTS, tour_error
 from execmem_tui.tours.stage import StepsCommand, open_stage, state_of
@@ -205,8 +205,8 @@ class TourRun:
     def _begin(self, index: int) -> None:
         """Boot the kernel, or open the source, that a stop begins with."""
         stop = self.tour.stops[index]
-        if self.tour.settings is None:
-            self.source = open_path(list(self.tour.open))
+        if self.tour.settings is None or self.tour.booted:
+            self.source = open_source(self.tour)
         else:
             self._settings = self.tour.settings.changed(stop.boot or {})
             self.source = open_stage(self._settings, proposed=stop.proposed)
@@ -221,6 +221,12 @@ class TourRun:
             return
         history = self.source.history
         began = history.step
+        if stop.step is not None and history.steps < stop.step:
+            # the listener did something in the past, which forgot what came then
+            if fresh:
+                raise tour_error(self.tour, stop, f"step: there are {history.steps}")
+            self._begin(index)
+            return
         if stop.step is not None:
             history.seek(stop.step)
         self._do(stop.do)

@@ -67,6 +67,10 @@ class Stop:
     """The other kernel has the placement classes proposed in April 2024, which no kernel has."""
     step: int | None = None
     """Of the source that the tour opens: the moment of its history."""
+    at: int | None = None
+    """Address of the cursor on arrival."""
+    lens: str = ""
+    """What colour tells from here on; "" leaves it as it is."""
     do: tuple[Step, ...] = ()
     """Done on arrival."""
     teaches: tuple[Act, ...] = ()
@@ -114,6 +118,12 @@ class Tour:
     """Of the kernel that it begins with; None: it opens something."""
     open: tuple[str, ...] = ()
     """What it opens instead: paths, as on the command line."""
+    phase: str | None = None
+    """Of a capture that it opens."""
+    scenario: str = ""
+    """What it plays instead, all of it, before the first stop."""
+    booted: bool = False
+    """Its kernel is shown as it is after boot; nothing is done to it."""
     stops: tuple[Stop, ...]
     order: int | None = None
     """Place in the list, from 1: what a newcomer takes first. None: behind those that have one."""

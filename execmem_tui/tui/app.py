@@ -35,6 +35,7 @@ from execmem_tui.tui.kernel import KernelActions
 from execmem_tui.tui.leaving import Signals
 from execmem_tui.tui.looking import LookActions
 from execmem_tui.tui.moving import Moving
+from execmem_tui.tui.noting import NoteActions
 from execmem_tui.tui.opening import OpenActions
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.presenting import PresenterActions
@@ -152,6 +153,7 @@ class ExecmemApp(App[int]):
         self.tours = TourActions(self)
         self.presenter = PresenterActions(self)
         self.exports = ExportActions(self)
+        self.noting = NoteActions(self)
         self.faults = Faults(self)
         self.jobs = SourceJobs(self)
         self._colouring = Colouring(self)
@@ -184,6 +186,7 @@ class ExecmemApp(App[int]):
             self.tours,
             self.presenter,
             self.exports,
+            self.noting,
             self,
         )
         return MainScreen(doers).data_bind(

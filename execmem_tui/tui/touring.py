@@ -3,19 +3,24 @@
 The engine is read when the first tour begins: it brings the simulator's scenarios along.
 """
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated
 from execmem_tui.model.units import Address
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.light import DAYLIGHT, LETTERS, Light
+from execmem_tui.view.paint import LensName
 from execmem_tui.view.tour_card import Card
 
 if TYPE_CHECKING:
     from execmem_tui.tours.progress import TourProgress
     from execmem_tui.tours.run import TourRun
     from execmem_tui.tui.podium import Podium
+
+
+_LENSES: Final = frozenset(LensName) - {LensName.DIFFERENCE}
+"""That a stop can ask for: the other one needs a pinned moment."""
 
 
 class Guided(Stage, Protocol):
@@ -226,6 +231,8 @@ class TourActions:
             self._arriving = False
         self._stage.touched()  # `u` takes back what the listener does, not the tour
         self._stage.pane = run.stop.pane
+        if run.stop.lens in _LENSES:
+            self._stage.lens = LensName(run.stop.lens)
         self._show()
         first = self._first_look(run)
         if first is not None:
@@ -234,6 +241,8 @@ class TourActions:
     @staticmethod
     def _first_look(run: "TourRun") -> Address | None:
         """Return where the cursor goes on arrival; at a guess never where the answer is."""
+        if run.stop.at is not None:
+            return run.stop.at
         if run.stop.guess:
             placed = [each.area.start for each in run.newest if isinstance(each, Allocated)]
             return placed[-1] if placed else None

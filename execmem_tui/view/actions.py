@@ -325,6 +325,13 @@ ACTIONS: Final = (
         "open a fold; in a tour go on, or guess",
         MOVE,
     ),
+    _action(
+        "note",
+        "m",
+        "Note",
+        "keep this moment, area and lens with a sentence: the notebook is a tour",
+        LOOK,
+    ),
     _action("tour_back", "backspace", "Back", "in a tour, the stop before", LOOK),
     _action("tour_skip", "K", "Skip", "in a tour, go on without doing what it asks", LOOK),
     _action(

@@ -158,6 +158,7 @@ ELSEWHERE = {
     "next_tenant": "tests/tui/test_why.py",
     "previous_tenant": "tests/tui/test_why.py",
     "go_on": "tests/tui/test_tour.py",
+    "note": "tests/tui/test_noting.py",
     "tour": "tests/tui/test_tour.py",
     "presenter": "tests/tui/test_tour.py",
     "tour_back": "tests/tui/test_tour.py",

@@ -35,7 +35,6 @@ from execmem_tui.owners.hashed import hidden_of, not_overlapping, phase_areas
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.trace_steps import TraceEvents
 
-LIVE: Final = "live"
 _KEPT: Final = 100_000
 
 

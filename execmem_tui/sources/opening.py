@@ -14,9 +14,8 @@ from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Progress, Source
 from execmem_tui.sources.capture import is_capture, is_small, open_capture, read_capture
-from execmem_tui.sources.live import LIVE, open_live
-from execmem_tui.sources.replay import read_replay
 
+_LIVE: Final = "live"
 _MAX_TEXTS: Final = 40
 """Files of a folder that are looked into, where no name in it is known."""
 
@@ -87,7 +86,9 @@ def read_path(
     names = [name] if isinstance(name, str) else list(name)
     if len(names) > 1:
         yield from _read_together(names, arch)
-    elif names[0] == LIVE:
+    elif names[0] == _LIVE:
+        from execmem_tui.sources.live import open_live  # what it needs of tracefs, only then
+
         yield Progress(fraction=1.0, source=open_live(trace=follow))
     elif is_stream(names[0]):
         with spooled(names[0]) as file, on_disk(file) as found:
@@ -131,6 +132,8 @@ def _read_found(
         with admitted([path]) as door:
             yield from read_capture(door.path, phase, arch, door.notes)
     elif path.is_file() or not is_capture(path):
+        from execmem_tui.sources.replay import read_replay  # and with it the allocator
+
         yield from read_replay(path, arch)
     else:
         yield from read_capture(path, phase, arch, early=early)

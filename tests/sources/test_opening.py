@@ -2,6 +2,8 @@
 
 import gc
 import os
+import subprocess
+import sys
 import threading
 from itertools import pairwise
 from pathlib import Path
@@ -103,3 +105,17 @@ def test_what_was_set_aside_while_a_trace_was_read_is_looked_at_again() -> None:
     assert gc.get_freeze_count() == 0
     open_path(str(TRACE))
     assert gc.get_freeze_count() == 0
+
+
+def test_a_capture_opens_without_what_traces_and_the_running_kernel_need() -> None:
+    """30 modules that a first paint would wait for."""
+    capture = DATA / "captures" / "amd64-7.2.13-kaslr"
+    code = (
+        "import sys; from execmem_tui.sources.opening import open_path;"
+        f" open_path({str(capture)!r}); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = set(done.stdout.split())
+    assert "execmem_tui.bundles.phase" in found
+    spared = ("replay", "sources.live", "sources.replay", "mm.vmalloc", "kernel.kcore")
+    assert found & {f"execmem_tui.{name}" for name in spared} == set()

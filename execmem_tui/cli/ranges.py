@@ -2,14 +2,10 @@
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
 from execmem_tui.analysis.layout_documents import LayoutDocument, layout_document
 from execmem_tui.arch import explain, find, layout_ids, resolve, resolve_id
-from execmem_tui.cli.lens_documents import (
-    BootLinesDocument,
-    PairReachDocument,
-    ProposedDocument,
-)
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.cli.source_options import (
     DEFAULT_ARCH,
@@ -18,7 +14,7 @@ from execmem_tui.cli.source_options import (
     parse_overrides,
 )
 from execmem_tui.cli.terminal import columns as page_columns
-from execmem_tui.model.documents import Count, SignedHex, TypeName, document, plain
+from execmem_tui.model.documents import document, plain
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
@@ -34,79 +30,22 @@ class RangesDocument:
     layouts: Sequence[LayoutDocument]
 
 
-@document
-class DifferenceDocument:
-    """One field that differs."""
+def __getattr__(name: str) -> Any:
+    """Return `DOCUMENTS`: the classes of what was not asked for need not be made."""
+    if name != "DOCUMENTS":
+        raise AttributeError(name)
+    from execmem_tui.cli import lens_documents as lenses
+    from execmem_tui.cli import ranges_documents as others
 
-    field: str
-    before: str
-    after: str
-
-
-@document
-class LayoutsDiffDocument:
-    """``--diff``: two layouts by id, and what differs."""
-
-    before: str
-    after: str
-    differences: Sequence[DifferenceDocument]
-
-
-@document
-class StepDocument:
-    """One macro or symbol, with its formula and the file of the kernel that has it."""
-
-    name: str
-    value: SignedHex
-    formula: str
-    source: str
-
-
-@document
-class ExplanationDocument:
-    """``--explain``: how the range of a type comes about."""
-
-    type: TypeName
-    steps: Sequence[StepDocument]
-
-
-@document
-class WindowDocument:
-    """One window as distances from the kernel image, bytes; `high` is exclusive."""
-
-    types: Sequence[TypeName]
-    fallback: bool
-    low: int
-    high: int
-
-
-@document
-class PictureRowDocument:
-    """One architecture; no window where they are not known, no reach where it is not relative."""
-
-    arch: str
-    variant: str
-    image: Count
-    reach: Sequence[int] | None
-    windows: Sequence[WindowDocument]
-
-
-@document
-class PictureDocument:
-    """``--picture``: every architecture by distance from the kernel."""
-
-    rows: Sequence[PictureRowDocument]
-
-
-DOCUMENTS = (
-    RangesDocument,
-    PictureDocument,
-    LayoutsDiffDocument,
-    ExplanationDocument,
-    PairReachDocument,
-    ProposedDocument,
-    BootLinesDocument,
-)
+    return (
+        RangesDocument,
+        others.PictureDocument,
+        others.LayoutsDiffDocument,
+        others.ExplanationDocument,
+        lenses.PairReachDocument,
+        lenses.ProposedDocument,
+        lenses.BootLinesDocument,
+    )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -190,6 +129,12 @@ def _picture(args: argparse.Namespace) -> int:
     if not args.json:
         write_lines(picture_lines(rows, page_columns(args.width)))
         return 0
+    from execmem_tui.cli.ranges_documents import (
+        PictureDocument,
+        PictureRowDocument,
+        WindowDocument,
+    )
+
     write_json(
         PictureDocument(
             rows=[
@@ -316,6 +261,8 @@ def _diff(args: argparse.Namespace) -> int:
     from execmem_tui.view.ranges_table import columns
 
     if args.json:
+        from execmem_tui.cli.ranges_documents import DifferenceDocument, LayoutsDiffDocument
+
         documents = [
             DifferenceDocument(field=name, before=old, after=new) for name, old, new in found
         ]
@@ -345,6 +292,8 @@ def _explain(args: argparse.Namespace) -> int:
             parse_overrides(args.set),
         )
     if args.json:
+        from execmem_tui.cli.ranges_documents import ExplanationDocument, StepDocument
+
         others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
         wanted = [step for step in steps if not step.name.startswith(others)]
         rows = [

@@ -6,7 +6,7 @@ made after an event is the model made from scratch, for the price of the event.
 
 from enum import Enum
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
@@ -21,13 +21,15 @@ from execmem_tui.view.axis import Axis, Ground, MapView, row_width
 from execmem_tui.view.beside import BothGrounds, ShiftedGround, shift, window_start
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
-from execmem_tui.view.compared import Compared
 from execmem_tui.view.ghosts import HauntedGround
 from execmem_tui.view.ground import MapGround, divided
 from execmem_tui.view.labels import region_word
 from execmem_tui.view.paint import KINDS, Haunted, Paint
 from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span
 from execmem_tui.view.reach import ReachModel, kernel_window, reach_model
+
+if TYPE_CHECKING:
+    from execmem_tui.view.compared import Compared  # most of what is shown is compared with nothing
 
 _NEAREST: Final[Bytes] = 256
 """Bytes: a map that fits what is used goes no nearer by itself."""
@@ -71,7 +73,7 @@ class Shown:
         before: "Shown | None" = None,
         paint: Paint = KINDS,
         beside: "Shown | None" = None,
-        compared: Compared | None = None,
+        compared: "Compared | None" = None,
     ) -> None:
         self.snapshot = snapshot
         self.paint = paint

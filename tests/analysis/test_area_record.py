@@ -1,5 +1,6 @@
 """Records of areas: going on step by step leaves what beginning anew leaves."""
 
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -7,7 +8,6 @@ from execmem_tui.analysis.area_record import AreaRecord
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event, Freed
-from execmem_tui.model.records import evolve
 from execmem_tui.model.units import Address
 from tests.layouts import make_area, make_layout
 

@@ -3,13 +3,13 @@
 from collections import Counter
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.arch import resolve
 from execmem_tui.history import History
 from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaState
 from execmem_tui.model.events import Allocated, Event, Noted, PermissionsChanged
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import evolve
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Recording, SourceKind
 from execmem_tui.sources.booted import open_booted

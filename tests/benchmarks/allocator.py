@@ -1,6 +1,9 @@
 """The allocator, the ROX cache and the history against what Python offers; CPU time, in ratios."""
 
+import io
+import resource
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -8,6 +11,7 @@ from typing import Final
 
 from sortedcontainers import SortedList
 
+from execmem_tui.cli.main import main
 from execmem_tui.mm.rox_cache import RoxCache
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.model.rules import rules_of
@@ -73,26 +77,49 @@ def pair_ratio(areas: int) -> float:
     return spent / (time.process_time() - begun)
 
 
-def map_ratio(events: int = 200_000) -> float:
-    """A long trace read as a map, every event kept, against a loop that splits each line."""
+def map_ratio(events: int = 200_000, *, both: bool = True) -> float:
+    """A long trace read as a map, every event kept, against a loop that splits each line.
+
+    With `both`, the time of the process that reads the lines counts as well as this one's; without,
+    only what this one takes, which is what one waits for where a second CPU is idle.
+    """
     with TemporaryDirectory() as folder:
         trace = write_run(Path(folder) / "run", "amd64-7.2.13-kaslr", events)
         begun = time.process_time()
         with trace.open() as file:
             lines = sum(bool(line.split()) for line in file)
         bare = time.process_time() - begun
-        begun = time.process_time()
+        begun = time.process_time() + both * _seconds_of_children()
         source = None
         for progress in read_path(str(trace)):
             source = progress.source
             if source is not None:
                 source.history.extend(progress.events)
-        spent = time.process_time() - begun
+        spent = time.process_time() + both * _seconds_of_children() - begun
         assert source is not None
         assert lines == events
         assert source.history.first_step == 0
         assert source.history.steps > events * 0.9  # module events may say nothing to a map
     return spent / bare
+
+
+def _seconds_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def sweep_milliseconds(scenario: str = "laptop-arm64", seeds: int = 100) -> float:
+    """One seed of a sweep in one process, CPU, in milliseconds; what every sweep begins with is left out."""
+    spent = []
+    for last in (10, 10 + seeds):
+        found = io.StringIO()
+        begun = time.process_time()
+        with redirect_stdout(found):
+            code = main(["run", scenario, "--seeds", f"1..{last}", "--jobs", "1"])
+        spent.append(time.process_time() - begun)
+        assert code == 0
+        assert str(last) in found.getvalue()
+    return (spent[1] - spent[0]) / seeds * 1000
 
 
 def jump_milliseconds(events: int = 200_000) -> float:

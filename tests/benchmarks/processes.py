@@ -118,6 +118,19 @@ def first_paint_ratio(*arguments: str, marker: bytes = MAP, runs: int = 7) -> fl
     return paired([pair[0] for pair in pairs], [pair[1] for pair in pairs])
 
 
+def map_mebibytes(events: int = 1_000_000) -> float:
+    """The most memory that a process has while it reads a long trace as a map, in MiB."""
+    program = (
+        "import resource, sys; from execmem_tui.sources.opening import open_path;"
+        f" assert open_path(sys.argv[1]).history.steps > {events * 0.9};"
+        " print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    with TemporaryDirectory() as folder:
+        trace = write_run(Path(folder) / "run", "amd64-7.2.13-kaslr", events)
+        command = [sys.executable, "-c", program, str(trace)]
+        return float(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout)
+
+
 def verify_ratio(run: str, events: int = 1_000_000, runs: int = 3) -> float:
     """``verify`` of a long trace against a bare loop that splits each line, wall time."""
     with TemporaryDirectory() as folder:

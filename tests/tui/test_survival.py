@@ -17,6 +17,7 @@ from execmem_tui.sources.simulation import Simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.jobs import Job
 from execmem_tui.tui.screens.dialog import Dialog
+from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.tui.screens.sheets import ErrorSheet
 from tests.tui.driving import make_app, press, settle, shown_text
 
@@ -72,6 +73,28 @@ async def test_the_palette_is_paged_where_there_is_no_room_for_its_list() -> Non
         await pilot.press("ctrl+p", "pagedown", "down", "pageup", "pagedown", "home", "end")
         await pilot.pause()
         assert app.is_running
+
+
+async def test_a_dialog_over_a_notice_takes_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen with keys in one write: it waited for the notice to be mounted, and the notice for it."""
+    looks = 0
+    ready = Overlay._tell_ready
+
+    def counted(overlay: Overlay) -> object:
+        nonlocal looks
+        looks += 1
+        assert looks < 1000, "nobody else gets a turn"
+        return ready(overlay)
+
+    monkeypatch.setattr(Overlay, "_tell_ready", counted)
+    app = make_app()
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        for do in (app.look.action_goto, app.look.action_find, app.look.action_ranges):
+            app.say("a notice before it")
+            do()
+            app.say("and one after it")
+            await press(pilot, "escape")
+            assert len(app.screen_stack) == 1
 
 
 async def test_a_dialog_leaves_once() -> None:

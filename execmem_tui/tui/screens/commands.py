@@ -1,5 +1,6 @@
 """The command palette, as Textual has it, but for keys that come faster than it opens or leaves."""
 
+import asyncio
 from typing import Any
 
 from textual import on
@@ -23,10 +24,12 @@ class Commands(CommandPalette):
         yield from super().compose()
         self.call_after_refresh(self._tell_ready)
 
-    def _tell_ready(self) -> None:
+    async def _tell_ready(self) -> None:
+        """Say so once the field is there; in between the event loop turns, as for an `Overlay`."""
         if self.app.focused is not None:
             self.app.post_message(Overlay.Ready(self))
         else:
+            await asyncio.sleep(0)
             self.call_after_refresh(self._tell_ready)
 
     def dismiss(self, result: Any = None) -> AwaitComplete:

@@ -1,5 +1,6 @@
 """What lies over the main screen: dialogs and sheets. It leaves once, and takes keys when it is there."""
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
@@ -32,11 +33,17 @@ class Overlay(ModalScreen[None]):
         """Ask for what was typed ahead, now that a field has the focus."""
         self.call_after_refresh(self._tell_ready)
 
-    def _tell_ready(self) -> None:
-        """Say so once every field is mounted: a Select composes its list later than itself."""
-        if all(widget.is_mounted for widget in self.query("*")):
+    async def _tell_ready(self) -> None:
+        """Say so once every field is mounted: a Select composes its list later than itself.
+
+        Between two looks the event loop turns: a callback that only asks for the next one never
+        lets it, and nothing is mounted for ever. A notice that shows itself is nothing to wait for.
+        """
+        own = (each for each in self.children if not each.has_class("-textual-system"))
+        if all(each.is_mounted for top in own for each in (top, *top.query("*"))):
             self.app.post_message(self.Ready(self))
         else:
+            await asyncio.sleep(0)
             self.call_after_refresh(self._tell_ready)
 
     @property

@@ -20,8 +20,12 @@ from execmem_tui.sources.base import Source
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.scenario_play import play_scenario
+from execmem_tui.tours.progress import TourProgress
+from execmem_tui.tours.reader import open_tour
+from execmem_tui.tours.run import TourRun
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.themes import shipped
+from execmem_tui.tui.touring import TourActions
 
 HERE: Final = Path(__file__).resolve().parent
 DATA: Final = HERE.parent / "tests" / "data"
@@ -87,6 +91,32 @@ PICTURES: Final[dict[str, Picture]] = {
 }
 
 
+@frozen
+class Moment:
+    """The best moment of a tour: its stop, from 1, and what is pointed at there, or the keys pressed."""
+
+    stop: int
+    belief: str = ""
+    """Of the place that is guessed."""
+    keys: tuple[str, ...] = ()
+
+
+TOURS: Final[dict[str, Moment]] = {
+    "what-is-execmem": Moment(4, belief="behind_last"),
+    "windows": Moment(4),
+    "fallback": Moment(2, keys=("B",)),
+    "plt": Moment(4),
+    "holes": Moment(3, belief="too_small"),
+    "exhausted-or-fragmented": Moment(2),
+    "lazy-free": Moment(3, belief="just_freed"),
+    "rox-cache": Moment(2, belief="right"),
+    "seven-regions": Moment(3),
+    "bpf-packs": Moment(4, belief="best_fit"),
+    "april-2024": Moment(3),
+    "before-and-after": Moment(5),
+}
+
+
 async def _still(pilot: Pilot[Any]) -> None:
     """Wait until the screen has shown what it was told."""
     for _ in range(4):
@@ -101,6 +131,30 @@ async def _take(name: str, picture: Picture) -> str:
             await pilot.press(key)
             await _still(pilot)
         return app.export_screenshot(title=f"execmem-tui: {name}", simplify=True)
+
+
+async def _moment(name: str, moment: Moment) -> str:
+    run = TourRun(open_tour(name))
+    app = ExecmemApp(run.source, theme=DARK)
+    app.tours = TourActions(app, TourProgress(None))
+    async with app.run_test(size=MOVING) as pilot:
+        app.tours.begin(name)
+        await _still(pilot)
+        for _ in range(moment.stop - 1):
+            await pilot.press("K")
+            await _still(pilot)
+        taken = app.tours.run
+        assert taken is not None
+        letters = [
+            chr(ord("a") + at)
+            for at, each in enumerate(taken.offered)
+            if each.belief == moment.belief
+        ]
+        for key in (*letters, *moment.keys):
+            await pilot.press(key)
+            await _still(pilot)
+        assert bool(letters) == bool(moment.belief), f"nobody is offered {moment.belief} there"
+        return app.export_screenshot(title=f"execmem-tui tour {name}", simplify=True)
 
 
 async def _frames() -> list[str]:
@@ -174,6 +228,11 @@ def main(names: Sequence[str]) -> None:
         os.environ.pop("NO_COLOR", None)
         (HERE / f"{name}.svg").write_text(svg, encoding="utf-8")
         print(name)
+    for name, moment in TOURS.items():
+        if not names or f"tour-{name}" in names or "tours" in names:
+            svg = asyncio.run(_moment(name, moment))
+            (HERE / f"tour-{name}.svg").write_text(svg, encoding="utf-8")
+            print(f"tour-{name}")
     if not names or "spill" in names:
         (HERE / "spill.svg").write_text(_moving(asyncio.run(_frames())), encoding="utf-8")
         print("spill")

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter, itemgetter
 from typing import Final
 
+from attrs import evolve
+
 from execmem_tui.model.areas import Area
 from execmem_tui.model.blocks import Areas, AreaShelf
 from execmem_tui.model.events import Event, Noted
@@ -20,6 +22,10 @@ SPACING: Final = 10_000
 """Events between two checkpoints: so many are applied in some hundredths of a second."""
 _FEW: Final = 64
 """Events that are applied one by one: netting them costs more than it saves."""
+
+_HIDDEN: Final = 64
+"""Lists of hidden areas that a limited history keeps whole; of what is older, each `_EACH`th."""
+_EACH: Final = 16
 
 
 @frozen
@@ -148,6 +154,7 @@ class History:
             if was_at_end and follow:
                 self._move(len(self._events))
             self._trim()
+            self._thin_hidden()
         return added
 
     def extend(self, events: Iterable[Event], *, follow: bool = True) -> int:
@@ -306,6 +313,22 @@ class History:
             self._shelf.remove(area)
         for area in added:
             self._shelf.add(area)
+
+    def _thin_hidden(self) -> None:
+        """Keep few of the lists of hidden areas, the fewer the older: each has an entry for each area.
+
+        What is thinned is told by the one before it; the oldest stays, so that nothing hidden is ever
+        told as free.
+        """
+        if self._limit is None or len(self._hidden) < 2 * _HIDDEN:
+            return
+        old, recent = self._hidden[:_HIDDEN], self._hidden[_HIDDEN:]
+        for step, _ in (each for number, each in enumerate(old) if number % _EACH):
+            at = step - self._dropped - 1
+            event = self._events[at] if at >= 0 else None
+            if isinstance(event, Noted):
+                self._events[at] = evolve(event, hidden=None)
+        self._hidden = old[::_EACH] + recent
 
     def _trim(self) -> None:
         if self._limit is None or len(self._events) <= self._limit + self._limit // 8:

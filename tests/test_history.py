@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
-from execmem_tui.model.events import Allocated, Event, Failed, Freed
+from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted
+from execmem_tui.model.hidden import Hidden, HiddenArea
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
 
@@ -247,3 +248,16 @@ def test_peeking_moves_nothing() -> None:
     assert history.peek(5) is here
     assert history.peek(99).step == 9
     assert history.step == 5
+
+
+def test_a_history_with_a_limit_keeps_few_lists_of_hidden_areas() -> None:
+    """Two thousand looks at a busy kernel must not keep two thousand lists of its areas."""
+    history = History(make_layout(), limit=100_000)
+    for count in range(1, 2001):
+        history.append([Noted(message="x", hidden=Hidden((HiddenArea(count, "x"),)))])
+    kept = sum(isinstance(each, Noted) and each.hidden is not None for each in history.events())
+    assert kept < 150
+    assert history.snapshot().hidden.size == 2000
+    assert history.seek(1950).hidden.size == 1950
+    for step in (1, 500, 1500):
+        assert 0 < history.seek(step).hidden.size <= step, "hidden is never told as free"

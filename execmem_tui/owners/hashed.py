@@ -10,6 +10,7 @@ places is placed.
 from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -89,10 +90,9 @@ def hidden_of(info: Vmallocinfo, evidence: Evidence, page_size: Bytes, why: str 
         placed = {entry.line for entry in revealed(info.entries, evidence, page_size)}
     return Hidden(
         tuple(
-            HiddenArea(
+            _hidden_area(
                 entry.size,
                 called_by(entry),
-                _TYPE_OF.get(called_by(entry)),
                 entry.start if info.pointers is Pointers.HASHED else 0,
             )
             for entry in info.entries
@@ -101,6 +101,12 @@ def hidden_of(info: Vmallocinfo, evidence: Evidence, page_size: Bytes, why: str 
         complete=bool(info.entries),
         why=why or WHY[info.pointers],
     )
+
+
+@lru_cache(maxsize=1 << 14)
+def _hidden_area(size: Bytes, caller: str, pointer: int) -> HiddenArea:
+    """Return the same object for the same area: the running kernel is read again each second."""
+    return HiddenArea(size, caller, _TYPE_OF.get(caller), pointer)
 
 
 def called_by(entry: VmallocEntry) -> str:

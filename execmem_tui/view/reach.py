@@ -5,7 +5,7 @@ bands between powers of four, so that ±128M and ±2G are both in sight; inside 
 scale.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from textwrap import wrap
 from typing import Final
@@ -23,11 +23,11 @@ from execmem_tui.analysis.reach import (
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.reach import Reach, ReachKind, Verdict
 from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
-from execmem_tui.model.units import MIB, Address, Bytes, align_down, format_size
+from execmem_tui.model.units import MIB, Address, Bytes, align_down, align_up, format_size
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import Cell, ReachWindow, Run, runs_of
 from execmem_tui.view.words import Piece, Tone, Word
@@ -36,6 +36,10 @@ _NEAREST: Final[Bytes] = MIB
 """Distances below are one band: nearer than the smallest image."""
 
 _FOUR: Final = 4
+_PARTS: Final = 3
+"""Bands of what is used, where nothing else divides it."""
+
+_MODULES: Final = (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA)
 _LABEL: Final = 6
 _ROWS: Final = 14
 """Bands that are drawn where there is room."""
@@ -107,6 +111,8 @@ class ReachModel:
     limits: tuple[tuple[str, Reach], ...]
     """Mark and reach, where a distance of the axis shows it."""
     counts: ReachCounts
+    spilled: tuple[Address, Address] | None
+    """From where to where the fallback window is used, None where it is not."""
     hull: tuple[Address, Address] | None
     """From the first module to the last."""
     pages: tuple[int, int] | None
@@ -122,12 +128,13 @@ def reach_model(
         return None
     window = kernel_window(layout, origin) or ReachWindow(None, None)
     window = evolve(window, allowed=layout.range_of(ExecmemType.MODULE_TEXT).windows)
-    limits = tuple(_limits(layout))
+    limits, used = tuple(_limits(layout)), used_hulls(snapshot)
     return ReachModel(
         snapshot=snapshot,
         origin=origin,
         window=window,
-        bands=tuple(_bands(layout, origin, limits)),
+        bands=tuple(_bands(layout, origin, limits, used.values())),
+        spilled=used.get(Window.FALLBACK),
         limits=limits,
         counts=counter.count(snapshot),
         hull=_hull(snapshot),
@@ -145,10 +152,17 @@ def _limits(layout: Layout) -> Iterator[tuple[str, Reach]]:
     yield from zip(_LIMIT_MARKS[:2], relative, strict=False)
 
 
-def _bands(layout: Layout, origin: Origin, limits: tuple[tuple[str, Reach], ...]) -> Iterator[Band]:
+def _bands(
+    layout: Layout,
+    origin: Origin,
+    limits: tuple[tuple[str, Reach], ...],
+    used: Iterable[tuple[Address, Address]],
+) -> Iterator[Band]:
     """Yield the bands from the lowest address to the highest.
 
-    They end at what a reach or a window ends at, and at powers of four between.
+    They end at what a reach or a window ends at, and at powers of four between; and where what
+    modules use of a window begins and ends: far from the origin a band is hundreds of MiB long, and
+    what is used of it would be one cell.
     """
     top = 1 << layout.word_bits
     marks: dict[Address, str] = {}
@@ -164,6 +178,11 @@ def _bands(layout: Layout, origin: Origin, limits: tuple[tuple[str, Reach], ...]
     while distance < high - low:
         edges |= {origin.start - distance, origin.end + distance}
         distance *= _FOUR
+    for start, end in used:
+        edges |= {start, end}
+        if not any(start < edge < end for edge in {*edges, *marks}):
+            third = align_up((end - start) // _PARTS, MIB)
+            edges |= set(range(start + third, end - third // 2, third))
     kept = _thinned(
         sorted(edge for edge in {*edges, *marks} if low <= edge <= high),
         pairs,
@@ -188,6 +207,26 @@ def _thinned(
         if between or edge in marks:
             kept.append(edge)
     return kept + edges[-1:]
+
+
+def _used(block: Block) -> dict[Window, tuple[Address, Address]]:
+    """Return from where to where each window of the modules is used by areas of one block."""
+    found: dict[Window, tuple[Address, Address]] = {}
+    for area in block.areas:
+        if area.type in _MODULES and area.window is not None and area.state is AreaState.LIVE:
+            low, high = found.get(area.window, (area.start, area.end))
+            found[area.window] = min(low, area.start), max(high, area.end)
+    return found
+
+
+def used_hulls(snapshot: Snapshot) -> dict[Window, tuple[Address, Address]]:
+    """Return from where to where modules use each window; half-open."""
+    found: dict[Window, tuple[Address, Address]] = {}
+    for block in snapshot.areas.blocks:
+        for window, (start, end) in block.find(_used).items():
+            low, high = found.get(window, (start, end))
+            found[window] = min(low, start), max(high, end)
+    return found
 
 
 def _texts(block: Block) -> tuple[Address, Address] | None:
@@ -309,11 +348,12 @@ def _limit_line(model: ReachModel, width: int) -> list[Piece]:
 def _shown_bands(model: ReachModel, holes: HoleIndex, rows: int) -> list[Band]:
     """Return at most `rows` bands: empty neighbours are joined first, those at limits last."""
     bands = list(model.bands)
-    image = model.snapshot.layout.image
+    last = [each for each in (model.snapshot.layout.image, model.spilled) if each is not None]
 
     def weight(band: Band) -> tuple[bool, bool, Bytes]:
         size = band.end - band.start
-        inside = image is not None and image[0] < band.end and band.start < image[1]
+        # what spilled is often small, and what one looks for
+        inside = any(low < band.end and band.start < high for low, high in last)
         full = holes.free(band.start, band.end) < size
         return inside, full, size
 
@@ -338,7 +378,11 @@ def _axis_line(
     bar = max(4, width - _LABEL - 3 - note)
     size = band.end - band.start
     cell = max(1, -(-size // bar))
-    cells = index.cells(band.start, cell, min(bar, -(-size // cell)), model.window)
+    whole, rest = divmod(size, cell)
+    cells = index.cells(band.start, cell, whole, model.window) if whole else []
+    if rest:
+        # a whole cell would show what lies in the next band
+        cells += index.cells(band.end - rest, rest, 1, model.window)
     cells += [Cell("free", 0)] * (bar - len(cells))
     room = _room_text(model, holes, band, note - 1)
     return [
@@ -355,6 +399,10 @@ def _room_text(model: ReachModel, holes: HoleIndex, band: Band, width: int) -> s
     image = model.snapshot.layout.image
     if image is not None and image[0] <= band.start and band.end <= image[1]:
         return "kernel"
+    spilled = model.spilled
+    if spilled is not None and spilled[0] <= band.start and band.end <= spilled[1]:
+        size = _short(band.end - band.start - holes.free(band.start, band.end))
+        return f"▲ {size} spilled" if width > len(f"▲ {size} spilled") else f"▲ {size}"
     pairs = model.window.allowed or ()
     names = ("near", "far") if len(pairs) > 1 else (holes.word,)
     text, counted = "", 0

@@ -5,6 +5,7 @@ from typing import Final
 
 from execmem_tui.model.records import frozen
 from execmem_tui.view.actions import Action, spelled
+from execmem_tui.view.light import LETTERS
 
 MOST: Final = 8
 
@@ -24,7 +25,9 @@ class Situation:
     """What the choice hangs on."""
 
     focus: str = "map"
-    """What has the keys: map, list, help."""
+    """What has the keys: map, list, help; on the map also guess, in a tour."""
+    places: int = 0
+    """Of a guess."""
     commanded: bool = True
     """The source takes commands."""
     followed: bool = False
@@ -66,6 +69,8 @@ _WORDS: Final = {
     "differences": "table",
     "beside": "side by side",
     "pin": "compare no more",
+    "tour": "hint",
+    "tour_skip": "skip",
     "quit": "quit",
 }
 _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
@@ -97,6 +102,12 @@ def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
             Hint("↑ ↓", "scroll"),
             Hint("Esc", "back to the map", "stop"),
             *_named(actions, ("quit",)),
+        )
+    if now.focus == "guess":
+        return (
+            Hint(" ".join(LETTERS[: now.places].lower()), "that hole"),
+            Hint("Enter", "the hole at the cursor", "go_on"),
+            *_named(actions, ("tour", "tour_skip", "find", "quit")),
         )
     wanted = [*_AFTER.get(now.last, ())]
     if now.compared:

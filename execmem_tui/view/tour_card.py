@@ -26,6 +26,8 @@ class Card:
     """What the listener does now; "" for going on."""
     hint: str
     """The newest hint, or ""."""
+    places: int = 0
+    """How many places are lettered, while one is to be guessed."""
 
 
 def first_left(names: Sequence[str], reached: "Mapping[str, Reached]") -> int:

@@ -31,7 +31,8 @@ def card(run: TourRun, hint: str = "", *, circled: bool = True) -> Card:
             text = f"Not there. {text}"
         return Card(title=title, text=text, task="", hint="")
     task = _task(run, circled=circled)
-    return Card(title=title, text=stop.say, task=task, hint="" if run.done else hint)
+    said = "" if run.done else hint
+    return Card(title=title, text=stop.say, task=task, hint=said, places=len(run.offered))
 
 
 def _task(run: TourRun, *, circled: bool) -> str:

@@ -91,6 +91,8 @@ async def test_a_letter_is_the_vote_of_the_hall() -> None:
         screen = shown_text(app)
         assert all(screen.count(sign) == 2 for sign in "ⓐⓑⓒ"), "on the map and in the card"
         assert "ⓑ 13.7M at bf046000" in screen
+        assert "a b c that hole   Enter the hole at the cursor" in screen
+        assert "a allocate" not in screen, "that is no key to be hinted at now"
         await press(pilot, "d")
         assert "there are 3 places" in shown_text(app)
         assert run.guessed is None
@@ -104,6 +106,7 @@ async def test_a_letter_is_the_vote_of_the_hall() -> None:
         assert ring[0] == offered[0].start
         assert app.cursor == offered[1].start
         assert "ⓐ" in shown_text(app), "the letters stay, to be talked about"
+        assert "a allocate" in shown_text(app)
         await press(pilot, "a")
         assert app.source.commands == before + 2, "and a has its own meaning again"
 

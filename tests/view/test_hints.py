@@ -51,3 +51,13 @@ def test_a_recording_is_not_offered_what_it_cannot_do() -> None:
     offered = hints(ACTIONS, Situation(commanded=False, timed=True))
     commanded = {action.id for action in ACTIONS if action.commanded}
     assert not commanded & {hint.action for hint in offered}
+
+
+def test_at_a_guess_letters_are_holes() -> None:
+    found = hints(ACTIONS, Situation(focus="guess", places=3))
+    assert [(hint.key, hint.word) for hint in found[:2]] == [
+        ("a b c", "that hole"),
+        ("Enter", "the hole at the cursor"),
+    ]
+    assert found[-1].word == "quit"
+    assert not {"allocate", "fill up"} & {hint.word for hint in found}

@@ -333,6 +333,7 @@ class MainScreen(Screen[None]):
         if self.is_mounted:
             self.set_class(self.card is not None, "touring")
             self.query_one(Sentence).beside = self.card is not None
+            self._choose_hints()
 
     def watch_last(self) -> None:
         """Hint at what goes on with it; the card has done its work once its advice was taken."""
@@ -377,8 +378,11 @@ class MainScreen(Screen[None]):
         if self.source is None or self.shown is None or not self.is_mounted:
             return
         counters = self.shown.snapshot.counters
+        places = 0 if self.card is None else self.card.places
+        beside = "list" if self.in_list else "help" if self.focused is self.help else ""
         now = Situation(
-            focus="list" if self.in_list else "help" if self.focused is self.help else "map",
+            focus=beside or ("guess" if places else "map"),
+            places=places,
             commanded=isinstance(self.source, Commanded),
             followed=isinstance(self.source, Followed),
             timed=self.shown.snapshot.steps > 0,

@@ -76,13 +76,13 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     (
         "verify of 1,000,000 events of one CPU against a loop that splits each line",
         one_cpu,
-        6.0,
+        8.0,
         "times",
     ),
     (
         "verify of 1,000,000 events of two CPUs against a loop that splits each line",
         two_cpus,
-        6.0,
+        8.0,
         "times",
     ),
     (

@@ -19,8 +19,8 @@ from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.records import define, frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
+from execmem_tui.replay.held_areas import HeldAreas
 from execmem_tui.replay.model import Moved
-from execmem_tui.sources.held_areas import HeldAreas
 
 _START = attrgetter("start")
 _REQUESTS: Final = 1 << 12

@@ -105,6 +105,8 @@ class ExecmemApp(App[int]):
     """The focused pane, 1 to 4."""
     origin: reactive[Address | None] = reactive(None, repaint=False)
     """Where reach counts from; None is kernel text."""
+    second: reactive[Address | None] = reactive(None, repaint=False)
+    """Where reach is counted from too, to compare; None for nowhere."""
     lens: reactive[LensName] = reactive(LensName.KIND, repaint=False)
     """What colour tells."""
     filter: reactive[str] = reactive("", repaint=False)
@@ -194,6 +196,7 @@ class ExecmemApp(App[int]):
             cls.shown,
             cls.pane,
             cls.origin,
+            cls.second,
             cls.palette,
             cls.lens,
             cls.filter,

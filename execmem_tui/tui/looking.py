@@ -63,6 +63,20 @@ class LookActions:
         """Count reach from the cursor, or from kernel text again."""
         self._stage.origin = self._stage.cursor if self._stage.origin is None else None
 
+    def action_second_origin(self) -> None:
+        """Count reach from the cursor too, beside the origin, or no more."""
+        stage = self._stage
+        if stage.second is not None:
+            stage.second = None
+            stage.say("reach is counted from one origin")
+            return
+        found = stage.shown.origin_at(stage.cursor)
+        if found == (stage.shown.origin_at(stage.origin) or stage.shown.start):
+            stage.say("that is the origin itself: O compares with another place")
+            return
+        stage.second = stage.cursor
+        stage.say("a second origin is pinned: the panel counts from both")
+
     def action_copy_address(self) -> None:
         """Copy the cursor's address."""
         text = hex_address(self._stage.cursor, self._stage.shown.snapshot.layout.word_bits)

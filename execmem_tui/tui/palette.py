@@ -83,6 +83,8 @@ class Palette:
             if self._plain
             else Style(bold=True, color=self._colours[FALLBACK].rich_color)
         )
+        self.alarm_sign = Style(bold=True) if self._plain else self.alarm
+        """For signs that stand close: reversed cells would be one white bar."""
         self._tones = {
             Tone.PLAIN: Style(),
             Tone.MUTED: self.muted,
@@ -145,7 +147,7 @@ class Palette:
     def mark(self, mark: Mark) -> Style:
         """Return the style of a mark beside the map."""
         if mark is Mark.SPILL:
-            return self.alarm
+            return self.alarm_sign
         if mark in (Mark.CURSOR, Mark.HIT):
             return self._tones[Tone.ACCENT]
         return Style() if mark is Mark.SEEN else self.muted

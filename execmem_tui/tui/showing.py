@@ -63,7 +63,7 @@ class Showing:
 
     def _put(self, source: Source) -> None:
         stage = self._stage
-        stage.origin = None
+        stage.origin = stage.second = None
         stage.pane = 1
         snapshot = source.history.snapshot()
         stage.shown = self._colouring.shown(snapshot, source=source)

@@ -26,6 +26,8 @@ class Stage(Protocol):
     """The focused pane, 1 to 4."""
     origin: Address | None
     """Where reach counts from; None is kernel text."""
+    second: Address | None
+    """Where reach is counted from too, to compare; None for nowhere."""
     lens: LensName
     """What colour tells."""
     pinned: Side | None

@@ -201,6 +201,13 @@ ACTIONS: Final = (
         "origin", "r", "Origin", "count reach from the cursor, or from kernel text again", LOOK
     ),
     _action(
+        "second_origin",
+        "O",
+        "Second origin",
+        "count reach from the cursor too, to compare, or no more",
+        LOOK,
+    ),
+    _action(
         "why",
         "W",
         "Why here",

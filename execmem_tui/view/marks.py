@@ -64,7 +64,8 @@ def marks(
     (start, end), shape = ground.span, ground.shape
     found = list(ground.marks)
     first, last = shape.column_of(max(seen[0], start)), shape.column_of(min(seen[1], end) - 1)
-    if first is not None and last is not None:
+    # where the map shows all, a bar from top to bottom would say nothing and hide the rest
+    if first is not None and last is not None and last - first + 1 < len(found):
         for line in range(first, last + 1):
             _put(found, line, Mark.SEEN)
     for address in hits:

@@ -319,19 +319,33 @@ def banded_lines(
     width: int,
     *,
     rows: int = _ROWS,
+    second: ReachModel | None = None,
 ) -> list[tuple[list[Piece], Band | None]]:
-    """Return the lines of the panel, each with the band that it draws, for a mark at the cursor's."""
+    """Return the lines of the panel, each with the band that it draws, for a mark at the cursor's.
+
+    Args:
+        model: of the origin.
+        index: what lies where.
+        holes: what is free.
+        width: columns.
+        rows: bands at most.
+        second: of another origin, to compare the counts with.
+    """
     first: list[list[Piece]] = [
         [Word("from ", Tone.MUTED), Word(model.origin.name[: width - 5], Tone.STRONG)],
         _limit_line(model, width),
     ]
     bands = _shown_bands(model, holes, rows)
     drawn = [(_axis_line(model, index, holes, width, band), band) for band in bands]
-    return [*((line, None) for line in first), *drawn, *_rest(model, width)]
+    return [*((line, None) for line in first), *drawn, *_rest(model, width, second)]
 
 
-def _rest(model: ReachModel, width: int) -> Iterator[tuple[list[Piece], None]]:
+def _rest(
+    model: ReachModel, width: int, second: ReachModel | None
+) -> Iterator[tuple[list[Piece], None]]:
     lines: list[list[Piece]] = [[], *_verdict_lines(model, width)]
+    if second is not None:
+        lines += _compared_lines(model, second, width)
     for note in _notes(model):
         lines += [[Word(line, Tone.MUTED)] for line in wrap(note, width)]
     if model.rox:
@@ -444,6 +458,25 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
     for name, _, count, tone in parts:
         words += [Word(f"{name} "), Word(f"{count:,}", tone if count else Tone.MUTED), Word("  ")]
     yield words
+
+
+def _compared_lines(one: ReachModel, other: ReachModel, width: int) -> Iterator[list[Piece]]:
+    """Yield the counts from both origins, a line or two each: ``from sctp text: direct 2, PLT 1``."""
+    for model in (one, other):
+        counts = model.counts
+        told = (("direct", counts.direct), ("PLT", counts.plt), ("out", counts.unreachable))
+        # what both do not have need not be said
+        words = ", ".join(
+            f"{name} {count:,}"
+            for name, count in told
+            if count or name != "out" or one.counts.unreachable or other.counts.unreachable
+        )
+        name = f"from {model.origin.name}:"
+        if len(name) + 1 + len(words) <= width:
+            yield [Word(f"{name} {words}")]
+        else:
+            yield [Word(name[:width])]
+            yield [Word(f"  {words}"[:width])]
 
 
 def _notes(model: ReachModel) -> Iterator[str]:

@@ -86,6 +86,8 @@ SCRIPT: tuple[tuple[str, Check | str], ...] = (
     ("lens", lambda app: app.lens is LensName.KIND),
     ("origin", lambda app: app.origin is not None),
     ("origin", lambda app: app.origin is None),
+    ("second_origin", lambda app: app.second is not None),
+    ("second_origin", lambda app: app.second is None),
     ("first", lambda app: step(app) == 0),
     ("follow", lambda app: app.follows),
     ("step_on", MOVES),

@@ -7,6 +7,7 @@ from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.reach import ReachPanel
+from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.paint import LensName
 from tests.tui.driving import make_app, press, shown_text
@@ -157,4 +158,41 @@ async def test_without_colour_a_lens_is_told_by_letters(monkeypatch: pytest.Monk
         assert "XXX" in shown
         assert "RR" in shown
         await press(pilot, "V")
-        assert "3 last 1,000" in shown_text(app)
+        assert "3 last 1,000 events" in shown_text(app)
+
+
+async def test_a_second_origin_is_counted_beside_the_first() -> None:
+    app = make_app(spilled())
+    async with app.run_test(size=(160, 45), notifications=True) as pilot:
+        await press(pilot, "O")
+        app.look_at(FAR)
+        await press(pilot, "O", "O")
+        text = shown_text(app)
+        assert "from kernel text: direct 1, PLT 2" in text
+        assert "from module 2: direct 2, PLT 1" in text
+        await press(pilot, "O")
+        assert "from module 2: " not in shown_text(app)
+        await press(pilot, "r", "O")
+        assert app.second is None
+        assert "that is the origin itself" in shown_text(app)
+        app.look_at(NEAR)
+        await press(pilot, "O")
+        assert "from module 2: direct 2, PLT 1" in shown_text(app)
+        assert "from module 1: direct 1, PLT 2" in shown_text(app)
+
+
+async def test_the_marks_are_signs_and_no_bar_without_colour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Every spill was a reversed cell: the column was one white bar."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app(spilled())
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.look_at(FAR)
+        await pilot.pause()
+        column = [list(app.main.map.render_line(y))[-1] for y in range(1, app.main.map.size.height)]
+        assert {"▲", "◀"} <= {segment.text[-1] for segment in column}
+        assert not any(segment.style and segment.style.reverse for segment in column)
+        strip = app.main.query_one(TimeStrip)
+        for y in range(strip.size.height):
+            assert not any(each.style and each.style.reverse for each in strip.render_line(y))

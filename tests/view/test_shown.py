@@ -327,6 +327,7 @@ def test_the_marks_show_spills_the_part_in_sight_and_the_cursor() -> None:
     assert column[0] is Mark.SPILL
     assert {Mark.CURSOR, Mark.HIT, Mark.FOLD} <= set(column)
     assert marks(ground, (NEAR, NEAR + 60 * MIB), NEAR).count(Mark.SEEN) > 3
+    assert Mark.SEEN not in marks(ground, ground.span, NEAR), "all is in sight"
 
 
 def test_next_areas_are_those_of_the_pane_first() -> None:

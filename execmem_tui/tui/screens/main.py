@@ -143,6 +143,8 @@ class MainScreen(Screen[None]):
     """The focused pane, 1 to 4."""
     origin: reactive[Address | None] = reactive(None, repaint=False)
     """Where reach counts from; None is kernel text."""
+    second: reactive[Address | None] = reactive(None, repaint=False)
+    """Where reach is counted from too; None for nowhere."""
     viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What the detail map displays."""
     address: reactive[Address | None] = reactive(None, repaint=False)
@@ -210,6 +212,7 @@ class MainScreen(Screen[None]):
                 cls.source,
                 cls.shown,
                 cls.origin,
+                cls.second,
                 cls.address,
                 cls.palette,
                 cls.offers,

@@ -28,6 +28,8 @@ class ReachPanel(Kept, Widget):
     """The models of the step."""
     origin: reactive[Address | None] = reactive(None, repaint=False)
     """Where reach counts from; None is kernel text."""
+    second: reactive[Address | None] = reactive(None, repaint=False)
+    """Where reach is counted from too; None for nowhere."""
     address: reactive[Address | None] = reactive(None, repaint=False)
     """The address under the cursor."""
     palette: reactive[Palette | None] = reactive(None)
@@ -46,6 +48,10 @@ class ReachPanel(Kept, Widget):
         """Count from elsewhere."""
         self._lay_out()
 
+    def watch_second(self) -> None:
+        """Count from a second place too, or no more."""
+        self._lay_out()
+
     def watch_address(self, before: Address | None, after: Address | None) -> None:
         """Move the cursor's mark."""
         for line in {self._band_of(before), self._band_of(after)} - {None}:
@@ -62,13 +68,15 @@ class ReachPanel(Kept, Widget):
         if shown is None or width < 1:
             return []
         rows = max(6, min(14, self.app.size.height - 28))
-        wanted = (shown, self.origin, width, rows)
+        wanted = (shown, self.origin, self.second, width, rows)
         if wanted != self._for:
             model = shown.reach(None if self.origin is None else shown.origin_at(self.origin))
             self._lines = [([Word(_UNKNOWN)], None)]
             if model is not None:
-                lines = banded_lines(model, shown.kinds, shown.holes, max(24, width), rows=rows)
-                self._lines = lines
+                second = None if self.second is None else shown.reach(shown.origin_at(self.second))
+                self._lines = banded_lines(
+                    model, shown.kinds, shown.holes, max(24, width), rows=rows, second=second
+                )
             self._for = wanted
         return self._lines
 

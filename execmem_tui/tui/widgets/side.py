@@ -36,6 +36,8 @@ class SidePanel(Kept, VerticalScroll, can_focus=False):
     """The models of the step."""
     origin: reactive[Address | None] = reactive(None, repaint=False)
     """Where reach counts from; None is kernel text."""
+    second: reactive[Address | None] = reactive(None, repaint=False)
+    """Where reach is counted from too; None for nowhere."""
     address: reactive[Address | None] = reactive(None, repaint=False)
     """The address under the cursor."""
     palette: reactive[Palette | None] = reactive(None, repaint=False)
@@ -50,7 +52,11 @@ class SidePanel(Kept, VerticalScroll, can_focus=False):
         """Headings and sections."""
         yield Heading("REACH")
         yield ReachPanel().data_bind(
-            SidePanel.shown, SidePanel.origin, SidePanel.address, SidePanel.palette
+            SidePanel.shown,
+            SidePanel.origin,
+            SidePanel.second,
+            SidePanel.address,
+            SidePanel.palette,
         )
         yield Heading("SELECTED")
         yield Inspector().data_bind(SidePanel.shown, SidePanel.origin, SidePanel.address)

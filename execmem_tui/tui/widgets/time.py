@@ -161,7 +161,7 @@ class TimeView(Kept, Widget):
         segments = []
         for column in range(shown.columns):
             mark = self._marks.get(column)
-            style = palette.muted if mark and mark.kind not in _ALARMS else palette.alarm
+            style = palette.muted if mark and mark.kind not in _ALARMS else palette.alarm_sign
             if column == head:
                 segments.append(Segment(PLAYHEAD, palette.cursor_mark))
             elif mark is not None:
@@ -269,9 +269,9 @@ class TimeStrip(TimeView):
             if column == head:
                 segments.append(Segment(PLAYHEAD, palette.cursor_mark))
             elif mark is not None and mark.kind in _ALARMS:
-                segments.append(Segment(SIGNS[mark.kind], palette.alarm))
+                segments.append(Segment(SIGNS[mark.kind], palette.alarm_sign))
             else:
-                style = palette.alarm if shown.spills[column] else Style()
+                style = palette.alarm_sign if shown.spills[column] else Style()
                 segments.append(Segment(bar, palette.muted if column > head else style))
         return Strip(segments).adjust_cell_length(self.size.width)
 

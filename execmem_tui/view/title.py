@@ -81,6 +81,7 @@ def title(
         (head, {"help": _HELP, "moment": ""}),
         (head, {"help": _HELP, "moment": "", "notes": "", "view": ""}),
         (brief, {"help": _HELP, "moment": "", "notes": "", "view": ""}),
+        (brief.partition(": ")[0], {"help": _HELP, "moment": "", "notes": "", "view": ""}),
         ("", {"help": _HELP, "moment": ""}),
         ("", {"help": _HELP, "moment": "", "notes": "", "view": "", "spilled": "", "failed": ""}),
     ):

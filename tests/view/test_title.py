@@ -48,3 +48,11 @@ def test_nothing_is_said_of_what_is_not() -> None:
     assert title(calm, SourceKind.SIMULATE, "a machine", 120, moving=False, notes=0).right == (
         "? help   ctrl+p all",
     )
+
+
+def test_a_long_machine_leaves_the_name_of_the_tour() -> None:
+    text = "tour exhausted-or-fragmented: simulated arm 6.12.107 v7-3g-highmem-noplts"
+    failed = evolve(BUSY, counters=Counters(failures=1))
+    found = title(failed, SourceKind.SIMULATE, text, 80, moving=False, notes=0)
+    assert found.what == "tour exhausted-or-fragmented"
+    assert found.failed

@@ -55,6 +55,12 @@ def _scenarios() -> Iterable[str]:
     return library()
 
 
+def _tours() -> Iterable[str]:
+    from execmem_tui.tours.reader import library
+
+    return library()
+
+
 def _pages() -> Iterable[str]:
     from execmem_tui.help import pages
 
@@ -82,6 +88,8 @@ _NAMES: Final[dict[str, Callable[[], Iterable[str]]]] = {
     "type": _types,
     "explain": _types,
     "scenario": _scenarios,
+    "tour": _tours,
+    "demo": lambda: (*_tours(), *_scenarios()),
     "page": _pages,
     "theme": _themes,
     "kaslr": lambda: ("off", "example"),

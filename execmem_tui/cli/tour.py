@@ -23,7 +23,7 @@ HELP = "a guided tour: what is said, what the simulator does, what you guess fir
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the tour and --notes."""
     parser.add_argument(
-        "name",
+        "tour",
         metavar="NAME",
         nargs="?",
         help="a tour of `execmem-tui tours`, or a file; without it the list is shown",
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Take it on the screen, or record it; into a pipe, or with --notes, print it."""
-    if args.name is None:
+    if args.tour is None:
         if args.notes or args.plain or args.record is not None:
             raise UsageError("--notes, --plain and --record need the name of a tour")
         from execmem_tui.cli.tours import run as list_tours
@@ -57,17 +57,17 @@ def run(args: argparse.Namespace) -> int:
         args.json = False
         return list_tours(args)
     if args.record is not None:
-        return _record(args.name, args.record)
+        return _record(args.tour, args.record)
     if args.plain:
-        return _talk(args.name)
+        return _talk(args.tour)
     if args.notes and sys.stdout.isatty():
-        return _follow(args.name)
+        return _follow(args.tour)
     if not args.notes and has_terminal():
-        return take_tour(args.name, user_config(None))
+        return take_tour(args.tour, user_config(None))
     from execmem_tui.tours.reader import open_tour
     from execmem_tui.view.tour_text import script
 
-    write_lines(script(open_tour(args.name)))
+    write_lines(script(open_tour(args.tour)))
     return 0
 
 

@@ -46,6 +46,9 @@ def completed(line: str, folder: Path) -> list[str]:
         ("execmem-tui trace.txt ra", []),
         ("execmem-tui --theme execmem-l", ["execmem-light"]),
         ("execmem-tui --kaslr ", ["off", "example"]),
+        ("execmem-tui tour hol", ["holes"]),
+        ("execmem-tui --demo hol", ["holes"]),
+        ("execmem-tui --demo arm64-64", ["arm64-64k-bpf"]),
     ],
 )
 def test_the_shell_completes(tmp_path: Path, line: str, offered: list[str]) -> None:

@@ -24,6 +24,7 @@ from textual.widget import Widget
 
 from execmem_tui.files.memory import remember, remembered
 from execmem_tui.model.areas import Area
+from execmem_tui.model.intervals import Interval
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Progress, Side, Source
 from execmem_tui.tui.colouring import Colouring
@@ -144,6 +145,8 @@ class ExecmemApp(App[int]):
         self.set_reactive(ExecmemApp.palette, Palette(self, letters=self.letters))
         self.opened: Sequence[str] | None = None
         self.pinned: Side | None = None
+        self._unringed: Light | None = None
+        """How the map was lit before a part of it was ringed."""
         self.failure: Exception | None = None
         """Why the first source could not be opened."""
         self.kernel = KernelActions(self)
@@ -354,6 +357,16 @@ class ExecmemApp(App[int]):
         """Show the card of a tour, or none, and light the map."""
         self.main.card = card
         self.main.map.light = light
+
+    def ring(self, span: Interval | None) -> None:
+        """Ring a part of the map; with None, leave it as it was."""
+        detail = self.main.map
+        if span is not None:
+            self._unringed = detail.light
+            light = detail.light
+            detail.light = Light(lit=light.lit, ghost=light.ghost, ring=span, letters=light.letters)
+        elif self._unringed is not None:
+            detail.light, self._unringed = self._unringed, None
 
     def open_fold(self) -> None:
         """Show the rows of the fold under the cursor."""

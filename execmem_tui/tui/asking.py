@@ -12,6 +12,7 @@ from execmem_tui.commands.by_hand import Again
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Failed
+from execmem_tui.model.intervals import Interval
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import KIB, Address, Bytes
 from execmem_tui.sources.base import Commanded, Source
@@ -31,6 +32,8 @@ class Doing:
 
     look_at: Callable[[Address], None]
     """Put the map's cursor somewhere."""
+    ring: Callable[[Interval | None], None]
+    """Ring a part of the map, to scale; with None, nothing any more."""
     who: Callable[[], None] | None
     """Go to the event that placed what is in the way; None where nothing is, or nothing tells."""
     attempt: Callable[[], str] | None
@@ -131,6 +134,7 @@ class Asking:
         refused = "" if isinstance(stage.source, Commanded) else why_not_what_if(history.layout)
         return Doing(
             look_at=stage.look_at,
+            ring=stage.ring,
             who=None
             if way is None or placed is None
             else partial(self._go_to, placed, way.areas[0]),

@@ -6,6 +6,7 @@ from typing import Any, Literal, Protocol
 from textual.screen import Screen
 
 from execmem_tui.model.areas import Area
+from execmem_tui.model.intervals import Interval
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Progress, Side, Source
 from execmem_tui.tui.shown import Shown
@@ -66,6 +67,9 @@ class Stage(Protocol):
 
     def pin(self, side: Side | None) -> None:
         """Compare with a moment or a machine from here on; with None, no more."""
+
+    def ring(self, span: Interval | None) -> None:
+        """Ring a part of the map; with None, leave it as it was."""
 
     @property
     def side_by_side(self) -> bool:

@@ -7,6 +7,7 @@ from execmem_tui.analysis.reach import area_verdict
 from execmem_tui.analysis.room import Room, Shortage
 from execmem_tui.analysis.why import InTheWay, Look, Passed, Why
 from execmem_tui.model.areas import Area
+from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.reach import Verdict
@@ -14,6 +15,8 @@ from execmem_tui.model.units import Bytes, format_size, hex_address
 from execmem_tui.view.window_words import window_word
 
 _LABEL: Final = 7
+_LEAST_BAR: Final = 12
+"""Columns below which a bar tells nothing."""
 _NAMED: Final = 4
 """Areas, else owners, in the way that are named one by one."""
 
@@ -41,6 +44,42 @@ def why_lines(layout: Layout, why: Why) -> list[str]:
     elif why.shortage is not Shortage.NONE:
         lines.append(_line("way", "no module whose going would make room"))
     return lines
+
+
+def largest_hole(why: Why) -> Look | None:
+    """Return the largest hole of the window that had none large enough; None where one fitted, or none is."""
+    if why.preferred.found is not None:
+        return None
+    holes = [
+        look for look in why.preferred.looks if look.passed in (Passed.TOO_SMALL, Passed.MISALIGNED)
+    ]
+    return max(holes, key=lambda look: look.end - look.start, default=None)
+
+
+def request_span(why: Why) -> Interval | None:
+    """Return where the request would have had to fit: from the start of the largest hole, as long as it is."""
+    hole = largest_hole(why)
+    return None if hole is None else (hole.start, hole.start + why.need)
+
+
+def scale_lines(why: Why, width: int) -> list[str]:
+    """Return the largest hole against the request, two bars of one scale; nothing where it fitted."""
+    hole = largest_hole(why)
+    if hole is None:
+        return []
+    size = hole.end - hole.start
+    words = f" {format_size(size)}, {format_size(hole.short_by)} short"
+    asked = f" {format_size(why.need)} with its guard"
+    room = width - _LABEL - max(len(words), len(asked))
+    if room < _LEAST_BAR:
+        return []
+    unit = max(size, why.need)
+    filled = min(room - 1, max(1, room * size // unit)) if size < why.need else room
+    wanted = max(1, room * why.need // unit)
+    return [
+        _line("hole", f"{'█' * filled}{'░' * (wanted - filled)}{words}"),
+        _line("asked", f"{'█' * wanted}{asked}"),
+    ]
 
 
 def _line(word: str, text: str) -> str:

@@ -204,3 +204,24 @@ async def test_the_tenants_of_an_address_are_gone_through() -> None:
         assert loaded < history.step <= here
         await press(pilot, "right_parenthesis")
         assert "next" in [each.message for each in app._notifications][-1]
+
+
+async def test_what_failed_is_ringed_to_scale_where_the_largest_hole_begins() -> None:
+    app = trace_app(4681)
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.look_at(SCTP)
+        await press(pilot, "W")
+        hole = 0xFFFF80007FFD3000
+        assert app.main.map.light.ring == (hole, hole + 280 * 1024)
+        assert app.cursor == hole
+        lines = shown_text(app).splitlines()
+        bars = [line for line in lines if "█████" in line and ("hole" in line or "asked" in line)]
+        assert "180K, 100K short" in bars[0]
+        assert "280K with its guard" in bars[1]
+        assert bars[0].count("█") + bars[0].count("░") == bars[1].count("█")
+        assert abs(bars[0].count("█") / bars[1].count("█") - 180 / 280) < 0.02
+        await press(pilot, "escape")
+        assert app.main.map.light.ring is None
+        assert app.cursor == SCTP, "what was asked about"
+        await press(pilot, "W", "f")
+        assert app.main.map.light.ring is None, "it fits now"

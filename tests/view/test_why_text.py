@@ -12,11 +12,19 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import open_simulation
-from execmem_tui.view.why_text import look_text, looks, why_lines, why_title
+from execmem_tui.view.why_text import (
+    look_text,
+    looks,
+    request_span,
+    scale_lines,
+    why_lines,
+    why_title,
+)
 from tests.layouts import make_area, make_layout
 from tests.recorded import exhausted
 
 MIB = 1 << 20
+KIB = 1 << 10
 TEXT = ExecmemType.MODULE_TEXT
 
 
@@ -122,3 +130,28 @@ def test_a_piece_of_a_rox_block_is_no_hole() -> None:
     booted = open_booted("x86")
     lines = why_lines(booted.history.layout, ask(booted.history.snapshot(), TEXT, 4096))
     assert lines[0].startswith("window a free piece of a ROX block takes it")
+
+
+@pytest.mark.parametrize("width", [60, 76, 116])
+def test_the_largest_hole_and_the_request_have_one_scale(trace: History, width: int) -> None:
+    found = explained(trace, 4681)
+    hole, asked = scale_lines(found, width)
+    assert max(len(hole), len(asked)) <= width
+    assert hole.endswith(" 180K, 100K short")
+    assert asked.endswith(" 280K with its guard")
+    full, whole = hole.count("█"), asked.count("█")
+    assert full + hole.count("░") == whole
+    assert abs(full - whole * 180 / 280) <= 1
+    assert request_span(found) == (0xFFFF80007FFD3000, 0xFFFF80007FFD3000 + 280 * KIB)
+
+
+def test_of_many_holes_the_largest_is_drawn(trace: History) -> None:
+    found = ask(trace.peek(35_500), TEXT, 20 * MIB)
+    hole, _ = scale_lines(found, 100)
+    assert " 17.2M, 2.8M short" in hole
+
+
+def test_where_it_fits_or_there_is_no_room_for_a_bar_nothing_is_drawn(trace: History) -> None:
+    assert scale_lines(explained(trace, 4682), 100) == []
+    assert request_span(explained(trace, 4682)) is None
+    assert scale_lines(explained(trace, 4681), 38) == []

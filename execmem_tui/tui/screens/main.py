@@ -87,6 +87,7 @@ class MainScreen(Screen[None]):
     MainScreen TimeMapView { display: none; }
     MainScreen.time-map TimeMapView { display: block; }
     MainScreen.time-map #maps, MainScreen.time-map ComparisonLine { display: none; }
+    MainScreen.time-map DetailMap { display: none; }
     MainScreen.maximised Panes { display: none; }
     MainScreen.presenting SidePanel, MainScreen.presenting Legend { display: none; }
     MainScreen.presenting TimeStrip { display: none; }

@@ -13,7 +13,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import hex_address
 from execmem_tui.tui.asking import Doing
 from execmem_tui.tui.screens.overlay import Overlay
-from execmem_tui.view.why_text import looks, why_lines, why_title
+from execmem_tui.view.why_text import looks, request_span, scale_lines, why_lines, why_title
 
 
 class WhySheet(Overlay):
@@ -43,6 +43,7 @@ class WhySheet(Overlay):
         self._doing = doing
         self._looks: list[tuple[Look, str]] = list(looks(why))
         self._at: int | None = None
+        self._ringed = False
         self._tried = ""
 
     def compose(self) -> ComposeResult:
@@ -50,8 +51,25 @@ class WhySheet(Overlay):
         yield Static(id="why")
 
     def on_mount(self) -> None:
-        """Say it."""
+        """Say it, and ring on the map what was asked for, where the largest hole begins."""
+        span = request_span(self._why)
+        if span is not None:
+            self._ringed = True
+            self._doing.ring(span)
+            self._doing.look_at(span[0])
         self._tell()
+
+    def on_resize(self) -> None:
+        """Draw the bars for the width that there is."""
+        self._tell()
+
+    def action_leave(self) -> None:
+        """Leave the map as it was; what was asked about is under the cursor again."""
+        self._doing.ring(None)
+        area = self._why.actual
+        if area is not None and self._at is None and not self._tried and self._ringed:
+            self._doing.look_at(area.start)
+        super().action_leave()
 
     def _tell(self) -> None:
         box = self.query_one("#why", Static)
@@ -61,9 +79,9 @@ class WhySheet(Overlay):
         if self._doing.attempt is not None:
             hints += ["u take it back"] if self._tried else [f"f {self._doing.attempt_words}"]
         box.border_subtitle = " · ".join((*hints, "Esc"))
-        text = Text(
-            "\n".join(why_lines(self._layout, self._why)), no_wrap=True, overflow="ellipsis"
-        )
+        lines = why_lines(self._layout, self._why)
+        lines[1:1] = scale_lines(self._why, box.content_size.width)
+        text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
         if self._at is not None:
             look, words = self._looks[self._at]
             where = hex_address(look.start, self._layout.word_bits)
@@ -93,6 +111,7 @@ class WhySheet(Overlay):
         if self._doing.attempt is None or self._tried:
             return
         try:
+            self._doing.ring(None)
             self._tried = self._doing.attempt()
         except ExecmemTuiError as error:
             self._tried = str(error)

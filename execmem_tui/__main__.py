@@ -32,9 +32,12 @@ def main() -> int:
     # The interpreter would look through all that is there for cycles before it forgets it: a sixth of
     # the time of `ranges --json`. What must be given back is so by then, by `with` and by atexit.
     atexit.register(gc.freeze)
-    from execmem_tui.cli.main import main as run
+    try:
+        from execmem_tui.cli.main import main as run
 
-    return run()
+        return run()
+    except KeyboardInterrupt:  # while that is imported; later it is caught farther in
+        return 130
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from execmem_tui.__main__ import end_in_order
+from execmem_tui.__main__ import main as door
 from execmem_tui.cli.main import main
 from execmem_tui.cli.terminal import WIDEST, columns, sane_columns
 
@@ -140,6 +141,15 @@ def test_what_the_system_says(
     monkeypatch.setattr("execmem_tui.cli.keys.run", broken)
     assert main(["keys"]) == code
     assert capsys.readouterr().err == said
+
+
+def test_an_interrupt_while_all_is_imported_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("execmem_tui.cli.main.main", interrupted)
+    monkeypatch.setattr("execmem_tui.__main__.end_in_order", lambda: None)
+    assert door() == 130
 
 
 def test_a_complaint_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,7 +28,7 @@ from execmem_tui.analysis.rox_text import CachedText, RoxText
 from execmem_tui.analysis.verify_documents import LoaderDocument
 from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.load_sequence import AFTER_INIT as AFTER_INIT_REGION
-from execmem_tui.consumers.load_sequence import INITS, TEXTS, areas_of, page_array
+from execmem_tui.consumers.load_sequence import HOTPATCH, INITS, TEXTS, areas_of, page_array
 from execmem_tui.formats.trace import (
     ALLOC,
     FREE,
@@ -97,7 +97,7 @@ class LoaderCheck:
         self._loaded: dict[str, Load] = {}
         self._owners: dict[int, tuple[Load, str]] = {}
         self._expected: dict[str, ExpectedLoad] = {}
-        self._by_sizes: dict[tuple[int, ...], tuple[str, list[str]]] = {}
+        self._by_sizes: dict[tuple[int, ...], dict[tuple[str, ...], str]] = {}
         self._lost = False
         self._initialising: dict[str, Load] = {}
         """The newest load of each task."""
@@ -464,20 +464,39 @@ class LoaderCheck:
         if len(task.freed) == len(areas) > 1 and self.rules.separate:
             if self.rox is not None:
                 self.rox.disturb(task.areas[0].line, task.freed_line)
-            name, labels = self._names().get(tuple(area.size for area in task.areas), ("", []))
-            if name:
-                starts = dict(zip(areas, labels, strict=True))
-                expected = self.rules.freed_at_last(set(labels))
-                freed = [starts[start] for start in task.freed if starts[start] != COMPANION]
+            named = self._names().get(tuple(area.size for area in task.areas), {})
+            found = [
+                (name, *self._given_back(areas, labels, task.freed))
+                for labels, name in named.items()
+            ]
+            if found:  # several modules may ask for the same sizes: one that explains it is enough
+                name, expected, freed = next(
+                    (each for each in found if each[1] == each[2]), found[0]
+                )
                 self._count(freed == expected, line, name, FAILED, expected, freed)
         task.forget()
 
-    def _names(self) -> dict[tuple[int, ...], tuple[str, list[str]]]:
-        """Return traced sizes -> a module that asks for just these, and their labels."""
+    def _given_back(
+        self, areas: list[int], labels: Sequence[str], order: Sequence[int]
+    ) -> tuple[list[str], list[str]]:
+        """Return in what order areas with these labels are freed at last, and in what order they were."""
+        starts = dict(zip(areas, labels, strict=True))
+        freed = [starts[start] for start in order if starts[start] != COMPANION]
+        return self.rules.freed_at_last(set(labels)), freed
+
+    def _names(self) -> dict[tuple[int, ...], dict[tuple[str, ...], str]]:
+        """Return traced sizes -> the labels that they may have -> a module that asks for just these."""
         if not self._by_sizes:
             for name, module in self._catalogues[0].items():
                 labels, sizes = self.rules.requests(module)
-                self._by_sizes.setdefault(tuple(sizes), (name, labels))
+                ends = [len(labels)]
+                if (
+                    HOTPATCH in labels
+                ):  # asked for at last (module_finalize): most loads fail before
+                    ends.append(labels.index(HOTPATCH))
+                for end in ends:
+                    kinds = self._by_sizes.setdefault(tuple(sizes[:end]), {})
+                    kinds.setdefault(tuple(labels[:end]), name)
         return self._by_sizes
 
     def _count(

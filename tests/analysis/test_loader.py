@@ -497,3 +497,30 @@ A, P, F, B = Step.AREA, Step.PURGE, Step.FAILED, Step.BLOCK
 )
 def test_detours_are_taken_out(steps: list[Step], cached: bool, plain: list[Step]) -> None:
     assert straight(steps, cached=cached) == plain
+
+
+def test_a_load_that_fails_before_its_hotpatch_area_gives_back_the_others() -> None:
+    """s390, in a guest: five areas of a page, none of them the hotpatch area of a smaller module."""
+    catalogue = open_catalogue("s390x", "7.2.13")
+    assert catalogue is not None
+    windows = (0x37FFE300000, 0x3FF7E300000), (0x3FF7E300000, 0x3FFFE300000)
+    rules = LoaderRules(
+        page_size=4096,
+        word_bits=64,
+        window=windows[0],
+        separate=True,
+        purges=True,
+        cached=False,
+        text_calls=1,
+    )
+    check = LoaderCheck(rules, (catalogue,))
+    starts = [windows[1][0] + 0x2000 * at for at in range(5)]
+    lines: list[TraceLine] = [
+        Alloc(at, 1.0, "insmod-1", 0, start, 8192, 4096, *windows[1], False)
+        for at, start in enumerate(starts)
+    ]
+    lines += [Free(10 + at, 2.0, "insmod-1", 0, starts[at], 0) for at in (0, 2, 3, 4, 1)]
+    lines.append(Alloc(20, 3.0, "insmod-1", 0, starts[0], 8192, 4096, *windows[1], False))
+    assert list(check.watch(lines)) == lines
+    assert check.checked["loader failed load"] == 1
+    assert not check.misses

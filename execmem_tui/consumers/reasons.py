@@ -8,7 +8,7 @@ _FTRACE = {
     FtraceMemory.TRAMPOLINES: "",
     FtraceMemory.HOTPATCH: "no trampolines on {arch}: its hotpatch areas come with each module",
     FtraceMemory.CALL_OPS: (
-        "no trampolines on {arch}: call ops keep the ops pointer before each function, no execmem"
+        "no trampolines on {arch}: call ops keep a pointer before each function, no execmem"
     ),
     FtraceMemory.SHARED_CALLER: (
         "no trampolines on {arch}: all tracers share the one ftrace_caller, no execmem"

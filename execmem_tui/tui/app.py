@@ -5,13 +5,13 @@ and hands over: what keys do lies beside the widgets (map) or in classes that ac
 so do what is opened, what moves by itself, what colour tells, and what is done when it goes wrong.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import events
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.dom import DOMNode
@@ -167,6 +167,7 @@ class ExecmemApp(App[int]):
         self._signals = Signals(lambda code: self.exit(return_code=code), lambda: self.is_headless)
         self._typed = TypingAhead()
         self._first = opening
+        self._said = ""
         self._start = start
 
     def get_driver_class(self) -> type[Driver]:
@@ -390,6 +391,21 @@ class ExecmemApp(App[int]):
         timeout = 2 if severity == "information" and not title else None
         self.notify(text, title=title, severity=severity, markup=False, timeout=timeout)
 
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: Severity = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """As Textual's, but the same again takes the place of what is there: a key held down would cover the map."""
+        if message == self._said:
+            self.clear_notifications()
+        self._said = message
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
     def copy(self, text: str) -> None:
         """Put a text on the clipboard, and say so."""
         self.copy_to_clipboard(text)
@@ -490,12 +506,12 @@ class ExecmemApp(App[int]):
         self.jobs.read()
 
     def action_stop(self) -> None:
-        """Stop what is being opened; else leave a list, a sheet, the card of things to try.
+        """Stop what is being opened; else leave a list, a sheet, the card of things to try, the filter.
 
         Where nothing was shown before, leave the application.
         """
-        if not self.jobs.stop() and not self.waiting:
-            self.main.dismiss_one()
+        if not self.jobs.stop() and not self.waiting and not self.main.dismiss_one():
+            self.filter = ""
         if self.waiting:
             self.exit(0)
 
@@ -646,6 +662,11 @@ class ExecmemApp(App[int]):
     async def on_main_screen_ready(self) -> None:
         """Give the screen the keys that were typed while the terminal was still dark."""
         await self._typed.give(self.on_event)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Offer the theme: Textual's help, picture and quitting are keys here, and maximising is another."""
+        del screen
+        yield SystemCommand("Theme", "change the theme", self.action_change_theme)
 
     def action_command_palette(self) -> None:
         """Show the palette."""

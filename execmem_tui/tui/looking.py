@@ -61,7 +61,15 @@ class LookActions:
 
     def action_origin(self) -> None:
         """Count reach from the cursor, or from kernel text again."""
-        self._stage.origin = self._stage.cursor if self._stage.origin is None else None
+        stage = self._stage
+        stage.origin = stage.cursor if stage.origin is None else None
+        found = stage.shown.origin_at(stage.origin)
+        if found is None:
+            stage.say("reach counts from nothing: where the kernel lies is not known")
+        elif stage.origin is None:
+            stage.say(f"reach counts from {found.name} again")
+        else:
+            stage.say(f"reach counts from {found.name}: r goes back to kernel text")
 
     def action_second_origin(self) -> None:
         """Count reach from the cursor too, beside the origin, or no more."""
@@ -214,5 +222,13 @@ class LookActions:
         Raises:
             UsageError: a size or a type cannot be read.
         """
-        parse_filter(text)
+        wanted = parse_filter(text)
         self._stage.filter = text
+        if wanted is None or wanted.hole is not None:
+            return
+        areas = self._stage.shown.snapshot.areas
+        count = sum(map(wanted, areas))
+        if count == 0:
+            self._stage.say(f"nothing matches {text}: Esc shows all again", severity="warning")
+        else:
+            self._stage.say(f"{count:,} of {len(areas):,} areas match: Esc shows all again")

@@ -349,7 +349,13 @@ ACTIONS: Final = (
         APP,
     ),
     _action("help", "question_mark", "Help", "this help", APP, footer=True),
-    _action("stop", "escape", "Stop", "stop what is being opened; leave a list or a sheet", APP),
+    _action(
+        "stop",
+        "escape",
+        "Stop",
+        "stop what is being opened; leave a list, a sheet, a tour; take the filter away",
+        APP,
+    ),
     _action("suspend", "ctrl+z", "Suspend", "go to the background; fg comes back", APP),
     _action("quit", "q", "Quit", "leave", APP, footer=True),
 )

@@ -109,7 +109,8 @@ def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
             Hint("Enter", "the hole at the cursor", "go_on"),
             *_named(actions, ("tour", "tour_skip", "find", "quit")),
         )
-    wanted = [*_AFTER.get(now.last, ())]
+    none = {"next_fallback": not now.spilled, "next_failure": not now.failed}
+    wanted = [name for name in _AFTER.get(now.last, ()) if not none.get(name)]
     if now.compared:
         wanted += ["next_difference", "differences", "beside", "pin"]
     if now.commanded:

@@ -13,7 +13,7 @@ from execmem_tui.view.cells import runs_of
 from execmem_tui.view.lane import LaneShape, lane_cells, lane_shape
 from execmem_tui.view.panes import Lane, PaneModel
 from execmem_tui.view.shown import Shown
-from execmem_tui.view.words import Piece, Tone, Word, width_of
+from execmem_tui.view.words import Piece, Tone, Word, cut_at_word, width_of
 
 _NAME: Final = 10
 _SCALE: Final = 8
@@ -111,7 +111,9 @@ def _full(shown: Shown, model: PaneModel, width: int) -> Iterator[PaneRow]:
     whole = (Place(number=model.number, first=0, stop=width),)
     yield PaneRow(pieces=_rule(left, right, width, heavy=True), places=whole)
     if model.message:
-        yield PaneRow(pieces=(Word(f"  {model.message}"[:width], Tone.MUTED),), places=whole)
+        yield PaneRow(
+            pieces=(Word(cut_at_word(f"  {model.message}", width), Tone.MUTED),), places=whole
+        )
     yield from _lanes(shown, model, width, whole)
 
 

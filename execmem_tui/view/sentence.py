@@ -29,6 +29,7 @@ from execmem_tui.model.reach import ReachKind, Verdict
 from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import GIB, MIB, Address, Bytes, align_up, format_size
+from execmem_tui.view.words import cut_at_word
 
 _ENDLESS: Final[Bytes] = 64 * GIB
 """Windows beyond this hardly fill: what is left of them says nothing."""
@@ -58,16 +59,17 @@ class Sentence:
 
     text: str
     short: str
+    brief: str = ""
+    """What came of it, where not even `short` fits; "": nothing shorter."""
     alarm: bool = False
     """Something spilled, failed or is dangerous."""
 
     def fit(self, width: int) -> str:
         """Return as much as `width` columns hold, whole words, ``…`` at a cut."""
-        for text in (self.text, self.short):
-            if len(text) <= width:
+        for text in (self.text, self.short, self.brief):
+            if text and len(text) <= width:
                 return text
-        cut = self.short[: max(width - 1, 0)]
-        return (cut[: cut.rfind(" ")] if " " in cut else cut) + "…" if width > 0 else ""
+        return cut_at_word(self.short, width)
 
 
 def sentence(
@@ -230,7 +232,9 @@ def _allocated(snapshot: Snapshot, holes: HoleIndex, event: Allocated) -> Senten
     if event.fallback:
         why = lacking(layout, holes, area.type, event.requested)
         far = f"placed far away{_calls(layout, area)}"
-        return Sentence(f"{what}: {why}: {far}", f"{what}: {why}: placed far away", alarm=True)
+        short = f"{what}: {why}: placed far away"
+        brief = f"{what}: placed far away, no room near the kernel"
+        return Sentence(f"{what}: {why}: {far}", short, brief, alarm=True)
     if entry.end <= entry.start or area.window is None:
         text = f"{what}: placed at {area.start:x}"
         return Sentence(text, text)

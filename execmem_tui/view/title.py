@@ -79,7 +79,8 @@ def title(
         (head, {"help": _HELP}),
         (head, {"help": _HELP, "moment": f"{play}{snapshot.step:,}/{snapshot.steps:,}{time}"}),
         (head, {"help": _HELP, "moment": ""}),
-        (head, {"help": _HELP, "moment": "", "notes": "", "view": ""}),
+        (head, {"help": _HELP, "moment": "", "notes": ""}),
+        (brief, {"help": _HELP, "moment": "", "notes": ""}),  # a map is dimmed: it must say why
         (brief, {"help": _HELP, "moment": "", "notes": "", "view": ""}),
         (brief.partition(": ")[0], {"help": _HELP, "moment": "", "notes": "", "view": ""}),
         ("", {"help": _HELP, "moment": ""}),

@@ -33,6 +33,29 @@ Piece: TypeAlias = Word | Run
 """What a line is made of."""
 
 
+def cut_at_word(text: str, width: int) -> str:
+    """Return as much of a text as `width` columns hold: whole words, ``…`` where some are left out."""
+    if len(text) <= width:
+        return text
+    cut = text[: max(width - 1, 0)]
+    return (cut[: cut.rfind(" ")] if " " in cut.strip() else cut) + "…" if width > 0 else ""
+
+
+def lower_border(note: str, keys: str, width: int) -> str:
+    """Return what a dialog's lower border says: a note and the keys, of which the first give way.
+
+    Args:
+        note: "" for none.
+        keys: joined by `` · ``; the last, how one leaves, stays longest.
+        width: columns of the border's text.
+    """
+    parts = [*([note] if note else []), *keys.split(" · ")]
+    first = 1 if note else 0
+    while len(parts) > first + 1 and len(" · ".join(parts)) > width:
+        del parts[first]
+    return cut_at_word(" · ".join(parts), width)
+
+
 def width_of(pieces: Iterable[Piece]) -> int:
     """Return the columns that a line takes."""
     return sum(len(each.text) if isinstance(each, Word) else each.width for each in pieces)

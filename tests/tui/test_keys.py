@@ -624,3 +624,81 @@ async def test_all_architectures_on_one_page() -> None:
         assert "K kernel image" in text
         await press(pilot, "escape")
         assert len(app.screen_stack) == 1
+
+
+async def test_the_same_notice_twice_is_one() -> None:
+    """Seen in a tour: four presses of Enter covered the map with one sentence."""
+    app = make_app()
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        for text in ("one", "other", "other", "other"):
+            app.notify(text, timeout=600)
+            await pilot.pause()
+        assert [each.message for each in app._notifications] == ["other"]
+        app.notify("third", timeout=600)
+        await pilot.pause()
+        assert [each.message for each in app._notifications] == ["other", "third"]
+
+
+def said_by(app: ExecmemApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What it says from here on: what is on the screen goes away by the clock."""
+    texts: list[str] = []
+    monkeypatch.setattr(app, "say", lambda text, *_, **__: texts.append(text))
+    return texts
+
+
+async def test_a_filter_says_what_it_found_and_escape_takes_it_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app()
+    texts = said_by(app, monkeypatch)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, "a", "a", "escape")
+        await press(pilot, "backslash", *"zzz", "enter")
+        assert texts[-1] == "nothing matches zzz: Esc shows all again"
+        await press(pilot, "escape")
+        assert app.filter == ""
+        await press(pilot, "backslash", *"text", "enter")
+        assert texts[-1] == "2 of 4 areas match: Esc shows all again"
+        assert app.filter == "text"
+        await press(pilot, "L", "escape", "escape")
+        assert app.filter == "text", "the list first"
+        await press(pilot, "escape")
+        assert app.filter == ""
+
+
+async def test_the_origin_is_said_where_its_panel_is_not_in_sight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app()
+    texts = said_by(app, monkeypatch)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "a", "r", "r")
+    assert texts[-2].startswith("reach counts from module 1: ")
+    assert texts[-1] == "reach counts from kernel text again"
+
+
+async def test_the_lower_border_of_a_dialog_gives_keys_way_not_the_way_out() -> None:
+    """Seen at 80 and 100 columns: ``Esc leav…``."""
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        for key in ("i", "A"):
+            await press(pilot, key)
+            await pilot.pause()
+            text = shown_text(app)
+            assert "allocation" in text
+            assert "Esc leaves" in text
+            await press(pilot, "escape")
+
+
+async def test_the_palette_has_what_has_no_key_and_no_second_help() -> None:
+    app = make_app()
+    titles = [each.title for each in app.get_system_commands(app.screen_stack and app.screen)]  # type: ignore[arg-type]
+    assert titles == ["Theme"]
+
+
+async def test_a_pane_without_requests_says_why_in_whole_words() -> None:
+    app = make_app()
+    async with app.run_test(size=(60, 24)) as pilot:
+        await press(pilot, "3")
+        line = next(line for line in shown_text(app).split("\n") if "call ops" in line)
+        assert line.rstrip().endswith("…")

@@ -44,6 +44,10 @@ def test_what_just_happened_puts_its_next_key_first() -> None:
 def test_spills_are_hinted_at_where_there_are_some() -> None:
     assert "next spill" not in words(Situation())
     assert "next spill" in words(Situation(spilled=True))
+    for last in ("next_fallback", "previous_fallback", "fill"):
+        assert "next spill" not in words(Situation(last=last)), (
+            "it was just said that there is none"
+        )
     assert "next failure" in words(Situation(commanded=False, timed=True, failed=True))
 
 

@@ -363,6 +363,16 @@ def test_a_sentence_is_cut_at_a_word_only_where_its_short_form_does_not_fit() ->
     assert said_.fit(7) == "two…"
     assert said_.fit(1) == "…"
     assert said_.fit(0) == ""
+    assert Sentence("twelve long words", "two words", "came").fit(8) == "came", "what came of it"
+
+
+def test_a_spill_says_so_in_any_width_that_holds_it() -> None:
+    """Seen at 100 columns: ``…, the largest 68K, 7.9M short:…``, and not what came of it."""
+    scattered = [filler(NEAR.start + 2 * MIB * at, MIB) for at in range(39)]
+    said_ = sentence(snap(*scattered), spilled(8 * MIB))
+    assert len(said_.short) > 80
+    for width in range(len(said_.brief), 200):
+        assert "placed far away" in said_.fit(width)
 
 
 def test_room_counts_the_image_as_no_room_at_all() -> None:

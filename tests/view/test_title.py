@@ -30,6 +30,15 @@ def test_help_is_whole_and_all_fits(width: int) -> None:
     assert used + sum(len(part) + 3 for part in found.right) <= width
 
 
+def test_a_filter_is_said_before_the_machine() -> None:
+    """Seen at 80 columns: all was dimmed, and the line did not say by what."""
+    long = title(
+        BUSY, SourceKind.SIMULATE, "a machine · of many words and more", 70, moving=False, notes=2,
+        view="\\ zzz",
+    )  # fmt: skip
+    assert long.view == "\\ zzz"
+
+
 def test_what_is_said_where_there_is_room() -> None:
     found = at(200)
     assert TEXT in found.what

@@ -1,8 +1,9 @@
 """What all dialogs have in common: the box, the errors inside it, and keys that lose nothing."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from textual import events, on
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.message import Message
@@ -11,8 +12,11 @@ from textual.widgets import Static
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.text import printable
 from execmem_tui.tui.screens.overlay import Overlay
+from execmem_tui.view.words import lower_border
 
 Told = TypeVar("Told")
+_ENDS: Final = 6
+"""Columns of a border that are not its text."""
 
 
 class Dialog(Overlay, Generic[Told]):
@@ -51,6 +55,7 @@ class Dialog(Overlay, Generic[Told]):
         self._title = title
         self._do = do
         self._hints = hints
+        self._note = ""
 
     def fields(self) -> ComposeResult:
         """Yield what is asked."""
@@ -60,14 +65,19 @@ class Dialog(Overlay, Generic[Told]):
         """The fields, and a place for what is wrong with them."""
         with VerticalScroll(id="box", can_focus=False) as box:
             box.border_title = self._title
-            box.border_subtitle = self._hints
             yield from self.fields()
             yield Static("", id="wrong", markup=False)
 
     def note(self, text: str) -> None:
         """Say something in the lower border, before the keys."""
+        self._note = printable(text, 60)
+        self.border()
+
+    @on(events.Resize)
+    def border(self) -> None:
+        """Write the lower border, in as many words as it has room for."""
         box = self.query_one("#box", VerticalScroll)
-        box.border_subtitle = f"{printable(text, 60)} · {self._hints}" if text else self._hints
+        box.border_subtitle = lower_border(self._note, self._hints, box.outer_size.width - _ENDS)
 
     def wrong(self, text: str) -> None:
         """Say what is wrong, inside the box; an empty text takes it back."""

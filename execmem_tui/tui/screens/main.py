@@ -430,8 +430,11 @@ class MainScreen(Screen[None]):
         self.list.close()
         self.map.focus()
 
-    def dismiss_one(self) -> None:
-        """Leave what Escape leaves: the list's keys, the list, the sheet, the card; one a press."""
+    def dismiss_one(self) -> bool:
+        """Leave what Escape leaves: the list's keys, the list, the sheet, the card; one a press.
+
+        False where there was nothing to leave.
+        """
         if self.help.has_class("open"):
             self._close_help()
         elif self.in_list:
@@ -443,7 +446,10 @@ class MainScreen(Screen[None]):
         elif self.card is not None:
             self.post_message(self.TourLeft())
         else:
+            left = self.offers
             self.close_card()
+            return left
+        return True
 
     @property
     def time_map(self) -> TimeMapView:

@@ -17,7 +17,7 @@ from execmem_tui.tui.widgets.events import event_mark
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.picture import LEAST_WIDTH, PictureRow, picture_lines
 
-_LEAVE: list[BindingType] = [Binding("escape,q", "leave", "Back")]
+_LEAVE: list[BindingType] = [Binding("escape,q", "leave", "Back · ↑ ↓ ← → scroll")]
 
 
 class TextSheet(Overlay):
@@ -57,7 +57,9 @@ class EventLog(Overlay):
     """Every event so far; Enter jumps to its step."""
 
     DEFAULT_CSS = "EventLog LineList { background: $surface; }"
-    BINDINGS: ClassVar[list[BindingType]] = _LEAVE
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "leave", "Back · ↑ ↓ choose · Enter goes there")
+    ]
 
     def __init__(
         self, events: Sequence[Event], first: int, here: int, go: Callable[[int], None]

@@ -111,7 +111,8 @@ def _repeated(source: Simulation, changes: Mapping[str, str]) -> Side:
     other, left_out = again(source, layout, settings.cpus, packs=knobs.packs)
     title = _titled(other.title, changes)
     if left_out:
-        title += f" · {left_out:,} commands cannot be repeated there"
+        commands = "command" if left_out == 1 else "commands"
+        title += f" · {left_out:,} {commands} cannot be repeated there"
     return Side(other.history.snapshot(), title)
 
 

@@ -41,6 +41,7 @@ class Recorder:
         """Read until nobody has the terminal open any more, and return all of it."""
         try:
             while True:
+                assert select.select([self._descriptor], [], [], PATIENCE)[0], self.got[-2000:]
                 self.got += os.read(self._descriptor, 1 << 16)
         except OSError:  # Linux says EIO there
             return self.got
@@ -60,6 +61,8 @@ def recorder(columns: int, rows: int, state: Path, *words: str) -> Iterator[Reco
         "XDG_CONFIG_HOME": str(state),
         "XDG_RUNTIME_DIR": str(state.parent),
     }
+    for told in ("COLUMNS", "LINES"):  # before the terminal's own size, where they are set
+        environment.pop(told, None)
     process = subprocess.Popen(
         [sys.executable, "-m", "execmem_tui", *words],
         stdin=theirs,

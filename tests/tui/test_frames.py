@@ -1,10 +1,12 @@
 """What a change paints: no more than what changed, and never something else than painting all anew would."""
 
+import gc
 from collections import Counter
 from random import Random
 from typing import Any
 
 import pytest
+from textual._styles_cache import StylesCache
 from textual.geometry import Offset
 from textual.selection import Selection
 from textual.strip import Strip
@@ -166,3 +168,19 @@ async def test_a_map_that_was_seen_is_not_drawn_again() -> None:
         again = [detail.render_line(y) for y in range(1, height)]
         assert again == first
         assert sum(one is two for one, two in zip(first, again, strict=True)) == len(first)
+
+
+async def test_a_dialog_that_left_leaves_nothing_that_was_painted_of_it() -> None:
+    def painted() -> int:
+        gc.collect()
+        return sum(isinstance(each, StylesCache) for each in gc.get_objects())
+
+    app = ExecmemApp(used())
+    async with app.run_test(size=(120, 40)) as pilot:
+        counts = []
+        for _ in range(4):
+            await press(pilot, "slash", "escape")
+            await pilot.pause()
+            counts.append(painted())
+        assert len(app.screen_stack) == 1
+        assert counts[-1] == counts[1], "the first one composes what stays"

@@ -177,6 +177,8 @@ async def test_a_second_origin_is_counted_beside_the_first() -> None:
         assert "that is the origin itself" in shown_text(app)
         app.look_at(NEAR)
         await press(pilot, "O")
+        app.clear_notifications()  # they lie over the panel
+        await pilot.pause()
         assert "from module 2: direct 2, PLT 1" in shown_text(app)
         assert "from module 1: direct 1, PLT 2" in shown_text(app)
 

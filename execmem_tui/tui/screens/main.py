@@ -5,6 +5,7 @@ from inspect import isawaitable
 from typing import ClassVar
 
 from textual import events
+from textual._styles_cache import StylesCache
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -476,7 +477,12 @@ class MainScreen(Screen[None]):
         self.query_one(TimeStrip).scale = self.time_map.scale
 
     def on_screen_resume(self) -> None:
-        """What a dialog foretold on the map is gone with it."""
+        """What a dialog foretold on the map is gone with it, and so are its lines.
+
+        Textual 8.2 remembers colours by widget, for the last 1,024 of them, and with a dead widget all
+        that was painted of it: each dialog cost 200 KiB (textual/_styles_cache.py: get_inner_outer).
+        """
+        StylesCache.get_inner_outer.cache_clear()
         if self.is_mounted and self.shown is not None:
             self.map.shown = self.shown
 

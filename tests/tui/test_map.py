@@ -7,6 +7,7 @@ from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.reach import ReachPanel
+from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.paint import LensName
@@ -181,6 +182,20 @@ async def test_a_second_origin_is_counted_beside_the_first() -> None:
         await pilot.pause()
         assert "from module 2: direct 2, PLT 1" in shown_text(app)
         assert "from module 1: direct 1, PLT 2" in shown_text(app)
+
+
+@pytest.mark.parametrize("colour", [True, False])
+async def test_the_sentence_of_a_spill_is_no_fainter_without_colour(
+    monkeypatch: pytest.MonkeyPatch, *, colour: bool
+) -> None:
+    if not colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app(spilled())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "N")
+        sentence = app.main.query_one(Sentence)
+        assert "placed far away" in shown_text(app)
+        assert sentence.has_class("alarm") is colour
 
 
 async def test_the_marks_are_signs_and_no_bar_without_colour(

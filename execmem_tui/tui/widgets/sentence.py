@@ -68,7 +68,8 @@ class Sentence(Kept, Static):
     def render(self) -> Text:
         """Return the sentence, in as many words as there is room for."""
         said = self.said()
-        self.set_class(said is not None and said.alarm, "alarm")
+        # Without colour the alarm's red would be a grey: the largest text would be the faintest.
+        self.set_class(said is not None and said.alarm and not self.app.no_color, "alarm")
         if said is not None:
             drawn = self._drawn(said.text, said.short)
             return Text(drawn or said.fit(self.size.width), no_wrap=True)

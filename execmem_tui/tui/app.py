@@ -345,6 +345,10 @@ class ExecmemApp(App[int]):
             self.pane = pane
         self.main.map.look_at(address)
 
+    def look_at_area(self, area: Area) -> None:
+        """Put the cursor on an area, all of which is in sight then."""
+        self.main.map.find(area)
+
     def foretell(self, areas: Sequence[Area]) -> None:
         """Show on the map, dashed, what would lie where; nothing for the map as it is."""
         if not areas:

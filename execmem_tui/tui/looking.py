@@ -135,8 +135,15 @@ class LookActions:
         )
 
     def find_address(self, address: Address) -> None:
-        """Show an address in the pane that can: the one of its area, else the focused one."""
-        self.focus_pane(self._stage.shown.pane_of(address, self._stage.pane), address)
+        """Show an address in the pane that can: the one of its area, else the focused one.
+
+        Who looked at single bytes before would see nothing of the area but its middle.
+        """
+        shown = self._stage.shown
+        self.focus_pane(shown.pane_of(address, self._stage.pane), address)
+        area = shown.snapshot.area_at(address)
+        if area is not None and area.start == address:
+            self._stage.look_at_area(area)
 
     def action_ranges(self) -> None:
         """Show the table of resolved ranges."""

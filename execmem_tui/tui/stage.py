@@ -65,6 +65,9 @@ class Stage(Protocol):
     def look_at(self, address: Address, *, pane: int | None = None) -> None:
         """Put the cursor on an address, in a pane."""
 
+    def look_at_area(self, area: Area) -> None:
+        """Put the cursor on an area, all of which is in sight then."""
+
     def pin(self, side: Side | None) -> None:
         """Compare with a moment or a machine from here on; with None, no more."""
 

@@ -377,6 +377,11 @@ class MapView:
                 axis = evolve(axis, cell=axis.cell * 2)
         return evolve(self, axis=axis, top=axis.back(self.cursor, row), column=None).settled()
 
+    def found(self, start: Address, end: Address) -> "MapView":
+        """Go to [start, end); where the screen is too small for it at this zoom, show it whole."""
+        room = self.axis.cell * self.axis.columns * self.rows
+        return self.goto(start) if end - start <= room else self.fit(start, end)
+
     def fit(self, start: Address, end: Address, finest: Bytes = SMALLEST_CELL) -> "MapView":
         """Zoom so that all of [start, end) is in sight, as near as possible; the cursor goes to `start`."""
         start = self.axis.clipped(start)

@@ -166,6 +166,26 @@ async def test_find_goes_to_an_area() -> None:
         assert "amdgpu" in shown_text(app)
 
 
+async def test_find_at_the_finest_zoom_shows_the_whole_area() -> None:
+    app = ExecmemApp(open_path(str(CAPTURE)), theme="execmem-dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, *["plus"] * 30)
+        view = app.main.map.viewport
+        assert view is not None
+        assert view.axis.cell == 1
+        await press(pilot, "slash", *"amdgpu.text", "enter")
+        view, area = app.main.map.viewport, app.shown.snapshot.area_at(app.cursor)
+        assert view is not None
+        assert area is not None
+        assert (area.owner, app.cursor) == ("amdgpu", area.start)
+        assert view.top <= area.start < area.end <= view.bottom
+        cell = view.axis.cell
+        await press(pilot, "slash", *"amdgpu.text", "enter")
+        view = app.main.map.viewport
+        assert view is not None
+        assert view.axis.cell == cell, "what fits keeps its zoom"
+
+
 async def test_a_capture_cannot_be_commanded() -> None:
     app = ExecmemApp(open_path(str(CAPTURE)), theme="execmem-dark")
     async with app.run_test(size=(120, 40), notifications=True) as pilot:

@@ -390,6 +390,10 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         """Put the cursor on `address`."""
         self._go(lambda view: view.goto(address))
 
+    def find(self, area: Area) -> None:
+        """Put the cursor on an area, all of which is in sight then."""
+        self._go(lambda view: view.found(area.start, area.end))
+
     def _go(self, change: Callable[[MapView], MapView]) -> None:
         if self.viewport is not None:
             self.viewport = change(self.viewport)

@@ -275,6 +275,13 @@ def findings(
     return [found for check in CHECKS for found in check(moment)]
 
 
+def counts(snapshot: Snapshot, history: History) -> Iterator[int]:
+    """Yield how much each check finds, one after the other; what is merely not known is no finding."""
+    moment = Moment(snapshot, HoleIndex(snapshot), history)
+    for check in CHECKS:
+        yield sum(found.category is not Category.NOTE for found in check(moment))
+
+
 def _count(areas: Sequence[Area], word: str) -> str:
     return f"{len(areas):,} {word}{'' if len(areas) == 1 else 's'}"
 

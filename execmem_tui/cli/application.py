@@ -10,7 +10,7 @@ from execmem_tui import __version__
 from execmem_tui.cli.commands import COMMANDS
 from execmem_tui.cli.config import Config, user_config
 from execmem_tui.cli.output import talk, write_lines
-from execmem_tui.cli.source_options import add_source_arguments, open_source
+from execmem_tui.cli.source_options import LENSES, add_source_arguments, open_source
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
 
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at", metavar="PLACE", help="begin at this address, symbol or module, as key g takes it"
     )
+    parser.add_argument("--lens", choices=LENSES, help="begin with this lens, as key V changes it")
     parser.add_argument(
         "--against",
         metavar="WHAT",
@@ -112,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
             "execmem-tui: no terminal to draw on; this is the plain map (see also: execmem-tui map"
             " --help)"
         )
-        print_map(source)
+        print_map(source, lens=args.lens or LENSES[0])
         if args.against is not None:
             _print_differences(source, args.against)
         return 0
@@ -132,8 +133,10 @@ def _talk(args: argparse.Namespace, config: Config) -> int:
     from execmem_tui.view.actions import rebound
     from execmem_tui.view.talk import Talk
 
-    if "-" in args.source or args.step is not None or args.at is not None:
-        raise UsageError("--plain takes its keys from standard input, and no --step or --at")
+    if "-" in args.source or any(each is not None for each in (args.step, args.at, args.lens)):
+        raise UsageError(
+            "--plain takes its keys from standard input, and no --step, --at or --lens"
+        )
     talk_of = Talk(open_source(args, booted=not args.empty), rebound(config.keys))
     if args.against is not None:
         talk_of.compare(args.against)
@@ -154,10 +157,12 @@ def _print_differences(source: "Source", against_what: str) -> None:
 def _run_screen(args: argparse.Namespace, config: Config) -> int:
     """Paint first, then read what was named; a simulation is there at once."""
     from execmem_tui.tui.run import Opening, Start, run_app, run_opening
+    from execmem_tui.view.paint import LensName
 
+    lens = None if args.lens is None else LensName(args.lens)
     theme, start = (
         args.theme or config.theme,
-        Start(step=args.step, at=args.at, against=args.against),
+        Start(step=args.step, at=args.at, against=args.against, lens=lens),
     )
     if args.scenario is not None:
         if args.source:
@@ -212,6 +217,7 @@ def _demo(args: argparse.Namespace) -> int:
         or args.against
         or args.step is not None
         or args.at is not None
+        or args.lens is not None
         or args.plain
         or args.empty
     ):

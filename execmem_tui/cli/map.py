@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from execmem_tui.cli.output import talk, write_json, write_lines
-from execmem_tui.cli.source_options import add_source_arguments, open_source
+from execmem_tui.cli.source_options import LENSES, add_source_arguments, open_source
 from execmem_tui.cli.terminal import columns
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.errors import UsageError
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--width", type=int, help="columns to use; the terminal's, or 100")
     parser.add_argument(
         "--lens",
-        choices=("kind", "reach", "permission", "age", "owner"),
+        choices=LENSES,
         default="kind",
         help="what the letters of the plain map tell",
     )

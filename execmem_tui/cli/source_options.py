@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ARCH = "arm64"
 DEFAULT_KERNEL = "7.1"
+LENSES = ("kind", "reach", "permission", "age", "owner")
+"""What `--lens` takes: the map's own, without the one that needs something to compare with."""
 
 
 def add_layout_arguments(parser: argparse.ArgumentParser) -> None:

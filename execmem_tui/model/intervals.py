@@ -19,3 +19,10 @@ def union(pairs: Iterable[Interval]) -> list[Interval]:
         elif end > start:
             merged.append((start, end))
     return merged
+
+
+def without(pair: Interval, other: Interval) -> list[Interval]:
+    """Return what of the first interval lies outside of the second: at most two pieces, ascending."""
+    start, end = pair
+    pieces = [(start, min(end, other[0])), (max(start, other[1]), end)]
+    return [(low, high) for low, high in pieces if low < high]

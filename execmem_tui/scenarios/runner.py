@@ -205,9 +205,13 @@ class Runner:
     def do_all(self) -> None:
         """Do every step, the events being left to whoever has the kernel."""
         for step in self.scenario.steps:
-            self._machine.note(step.text, mark=True)
+            self._begin(step)
             for _ in self._do(step):
                 pass
+
+    def _begin(self, step: steps.Step) -> None:
+        """Note the step; one that only checks is no moment to stop at, and its text no name for one."""
+        self._machine.note(step.text, mark=not isinstance(step, steps.Expect))
 
     def _prepare(self) -> None:
         """Fill windows, close the preferred ones, and arm the injected fault, as the knobs say."""
@@ -224,7 +228,7 @@ class Runner:
     def play(self) -> Iterator[Played]:
         """Play the steps one by one."""
         for step in self.scenario.steps:
-            self._machine.note(step.text, mark=True)
+            self._begin(step)
             for _ in self._do(step):
                 pass
             fresh = tuple(self._expectations[self._checked :])

@@ -11,7 +11,7 @@ from typing import Final
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event
-from execmem_tui.model.intervals import Interval, union
+from execmem_tui.model.intervals import Interval, union, without
 from execmem_tui.model.numbers import hexadecimal
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.records import frozen
@@ -135,6 +135,26 @@ def _look(value: object) -> Look:
     if dash and start is not None and end is not None and start < end:
         return Look("span", span=(start, end))
     raise BadValueError(f"nothing to look at is called {value!r}: {', '.join(WORDS)}")
+
+
+def still_free(
+    found: Iterable[Look], snapshot: Snapshot, newest: Iterable[Event] = ()
+) -> list[Interval]:
+    """Return what `spans` does, but of whole windows only what a request may get there.
+
+    What is used already is no place for something to come, and what the first window holds too is
+    asked for there.
+    """
+    events, holes = tuple(newest), HoleIndex(snapshot)
+    pairs: list[Interval] = []
+    for look in found:
+        for place in look.find(snapshot, events):
+            whole = [place]
+            if look.word == "fallback":
+                whole = without(place, snapshot.layout.range_of(ExecmemType[look.what]).windows[0])
+            for start, end in whole:
+                pairs += holes.within(start, end) if look.word in _SPACE else [(start, end)]
+    return union(pairs)
 
 
 def spans(

@@ -59,6 +59,7 @@ _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "lens": values.caption,
     "teaches": acts,
     "goal": values.comparisons,
+    "task": values.caption,
     "ghost": looks,
     "right": values.caption,
     "proposed": values.boolean,

@@ -24,7 +24,7 @@ from execmem_tui.sources.base import Source
 from execmem_tui.sources.simulation import Simulation
 from execmem_tui.tours.acts import Act
 from execmem_tui.tours.guess import SENTENCES, Choice, Question
-from execmem_tui.tours.look import spans
+from execmem_tui.tours.look import spans, still_free
 from execmem_tui.tours.opened import open_source
 from execmem_tui.tours.par import fewest
 from execmem_tui.tours.reader import HINTS, tour_error
@@ -428,4 +428,4 @@ class TourRun:
         """Where the goal will be seen, until it is reached."""
         if self.done:
             return []
-        return spans(self.stop.ghost, self.source.history.snapshot(), self.newest)
+        return still_free(self.stop.ghost, self.source.history.snapshot(), self.newest)

@@ -77,6 +77,8 @@ class Stop:
     """Keys that are known from here on."""
     goal: tuple[Comparison, ...] = ()
     """Holds when the listener got there."""
+    task: str = ""
+    """The goal in words; "" leaves that to the comparisons."""
     ghost: tuple[Look, ...] = ()
     """Of a goal: where it will be seen."""
     solution: tuple[Step, ...] = ()
@@ -89,6 +91,11 @@ class Stop:
     """Said to a wrong one, by what it shows; what is left out has a sentence of its own."""
     hints: Mapping[str, tuple[str, ...]] = field(factory=dict)
     """Up to three, by the key that did not help (its action), or ``default``."""
+
+    @property
+    def goal_text(self) -> str:
+        """What is to be reached, in words where the file has some."""
+        return self.task or ", ".join(each.text for each in self.goal)
 
     @property
     def kind(self) -> StopKind:

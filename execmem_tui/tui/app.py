@@ -5,6 +5,7 @@ and hands over: what keys do lies beside the widgets (map) or in classes that ac
 so do what is opened, what moves by itself, what colour tells, and what is done when it goes wrong.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -29,6 +30,7 @@ from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Progress, Side, Source
 from execmem_tui.tui.colouring import Colouring
 from execmem_tui.tui.comparing import CompareActions
+from execmem_tui.tui.counting import Counting, Handle
 from execmem_tui.tui.exporting import ExportActions
 from execmem_tui.tui.faults import Faults
 from execmem_tui.tui.jobs import Job
@@ -163,6 +165,7 @@ class ExecmemApp(App[int]):
         self.jobs = SourceJobs(self)
         self._colouring = Colouring(self)
         self._showing = Showing(self, self._colouring)
+        self.counting = Counting(self)
         self._moving = Moving(self, self._tick, self.jobs.read)
         self._signals = Signals(lambda code: self.exit(return_code=code), lambda: self.is_headless)
         self._typed = TypingAhead()
@@ -235,6 +238,7 @@ class ExecmemApp(App[int]):
         """Give back what the source took, and wait for nothing."""
         self._signals.give_back()
         self.jobs.close()
+        self.counting.close()
         self.tours.close()
         if isinstance(self.source, Followed):
             self.source.close()
@@ -249,6 +253,8 @@ class ExecmemApp(App[int]):
                 self.time.seek(start.step)
             if start.at is not None:
                 self.look.goto(start.at)
+            if start.lens is not None:
+                self.lens = start.lens
             if start.against is not None:
                 self.compares.compare(start.against)
             if start.tour is not None:
@@ -523,6 +529,17 @@ class ExecmemApp(App[int]):
         """Do something again and again until the timer is stopped."""
         return self.set_interval(seconds, do)
 
+    def after(self, seconds: float, do: Callable[[], None]) -> Handle | None:
+        """Do something once; where nobody looks, as in tests and pictures, only at once."""
+        if seconds and self.is_headless:
+            return None
+        return asyncio.get_running_loop().call_later(seconds, self.call_later, do)
+
+    def show_findings(self, count: int | None) -> None:
+        """Tell how much is remarkable; None while that is not known."""
+        if self.screen_stack:
+            self.main.findings = count
+
     def show_moving(self, *, moving: bool) -> None:
         """Tell whether time moves by itself."""
         if self.screen_stack:
@@ -626,6 +643,7 @@ class ExecmemApp(App[int]):
         """What is asked for may be other areas now; a tour looks whether its goal is reached."""
         if self.screen_stack:
             self.main.wanted = self.shown.paint.filter
+            self.counting.follow()
         self.tours.follow()
 
     def watch_source(self) -> None:

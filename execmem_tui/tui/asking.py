@@ -5,7 +5,7 @@ from functools import partial
 
 from attrs import evolve
 
-from execmem_tui.analysis.findings import findings
+from execmem_tui.analysis.findings import Category, findings
 from execmem_tui.analysis.tenants import next_tenant, tenant_text, tenants
 from execmem_tui.analysis.why import Why, ask, placed_at, why
 from execmem_tui.commands.by_hand import Again
@@ -92,7 +92,9 @@ class Asking:
             stage.look_at(at, pane=stage.shown.pane_of(at, stage.pane))
 
         entries = [Entry(f"{each.category} {each.count:,}", each.text) for each in found]
-        stage.ask(Chooser("Findings", entries, go, hints="Enter goes there · Esc leaves"))
+        notes = sum(each.category is Category.NOTE for each in found)
+        told = f"Findings: {len(found) - notes}" + (f", and {notes} not known" if notes else "")
+        stage.ask(Chooser(told, entries, go, hints="Enter goes there · Esc leaves"))
 
     def _failure(self) -> Why | None:
         """Return the answer for a failure that the screen tells of: it has no area to point at."""

@@ -203,7 +203,8 @@ class LookActions:
         snapshot, source = self._stage.shown.snapshot, self._stage.source
         opened = self._stage.opened
         words = simulated_words(snapshot, empty=False) if opened is None else opened
-        self._stage.copy(command_line(source.kind, words, snapshot, self._stage.cursor))
+        stage = self._stage
+        stage.copy(command_line(source.kind, words, snapshot, stage.cursor, stage.lens))
 
     def action_lens(self) -> None:
         """Let colour tell the next thing."""

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from execmem_tui.model.records import frozen
 from execmem_tui.sources.base import Progress
+from execmem_tui.view.paint import LensName
 
 
 @frozen
@@ -26,6 +27,8 @@ class Start:
     step: int | None = None
     at: str | None = None
     """A place as `g` takes it."""
+    lens: LensName | None = None
+    """What colour tells."""
     against: str | None = None
     """What to compare with, as `C` takes it."""
     tour: str | None = None

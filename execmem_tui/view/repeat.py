@@ -6,10 +6,15 @@ from collections.abc import Sequence
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, hex_address
 from execmem_tui.sources.base import SourceKind
+from execmem_tui.view.paint import LensName
 
 
 def command_line(
-    kind: SourceKind, opened: Sequence[str], snapshot: Snapshot, cursor: Address
+    kind: SourceKind,
+    opened: Sequence[str],
+    snapshot: Snapshot,
+    cursor: Address,
+    lens: LensName = LensName.KIND,
 ) -> str:
     """Return a command line for a shell.
 
@@ -18,11 +23,14 @@ def command_line(
         opened: the words after ``execmem-tui`` that opened it.
         snapshot: the step that is shown.
         cursor: the address under the cursor.
+        lens: what colour tells; the difference needs what is compared with, which no word names.
     """
     words = ["execmem-tui", *opened]
     if kind not in (SourceKind.SIMULATE, SourceKind.LIVE):
         words += ["--step", str(snapshot.step)]
     words += ["--at", hex_address(cursor, snapshot.layout.word_bits)]
+    if lens not in (LensName.KIND, LensName.DIFFERENCE):
+        words += ["--lens", lens.value]
     return shlex.join(words)
 
 

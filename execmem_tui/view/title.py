@@ -21,6 +21,7 @@ class Title:
     """Lens and filter, where they are not what they are at first."""
     spilled: str
     failed: str
+    findings: str
     notes: str
     moment: str
     help: str
@@ -28,7 +29,15 @@ class Title:
     @property
     def right(self) -> tuple[str, ...]:
         """What stands at the right end, none of it empty."""
-        parts = (self.view, self.spilled, self.failed, self.notes, self.moment, self.help)
+        parts = (
+            self.view,
+            self.spilled,
+            self.failed,
+            self.findings,
+            self.notes,
+            self.moment,
+            self.help,
+        )
         return tuple(part for part in parts if part)
 
 
@@ -40,6 +49,7 @@ def title(
     *,
     moving: bool,
     notes: int,
+    findings: int = 0,
     view: str = "",
 ) -> Title:
     """Return the line for `width` columns; what is least needed gives way first, help never.
@@ -51,6 +61,7 @@ def title(
         width: columns.
         moving: time moves by itself.
         notes: how many things are to be noted.
+        findings: how much is remarkable; 0 while that is not known, too.
         view: lens and filter in words.
     """
     layout, counters = snapshot.layout, snapshot.counters
@@ -68,23 +79,29 @@ def title(
         view=view,
         spilled=f"▲ {counters.fallbacks:,} spilled" if counters.fallbacks else "",
         failed=f"✗ {counters.failures:,} failed" if counters.failures else "",
+        findings=f"* {findings} finding{'s' * (findings != 1)}" if findings else "",
         notes=f"! {notes}" if notes else "",
         moment=moment.rstrip(),
         help=f"{_HELP}   {_ALL}",
     )
     brief = head.partition(" · ")[0]
+    few = {"findings": f"* {findings}" if findings else ""}
+    least = {"help": _HELP, "moment": "", "notes": "", "findings": ""}
     for what, change in (
         (long, {}),
         (head, {}),
         (head, {"help": _HELP}),
         (head, {"help": _HELP, "moment": f"{play}{snapshot.step:,}/{snapshot.steps:,}{time}"}),
         (head, {"help": _HELP, "moment": ""}),
-        (head, {"help": _HELP, "moment": "", "notes": ""}),
-        (brief, {"help": _HELP, "moment": "", "notes": ""}),  # a map is dimmed: it must say why
-        (brief, {"help": _HELP, "moment": "", "notes": "", "view": ""}),
-        (brief.partition(": ")[0], {"help": _HELP, "moment": "", "notes": "", "view": ""}),
-        ("", {"help": _HELP, "moment": ""}),
-        ("", {"help": _HELP, "moment": "", "notes": "", "view": "", "spilled": "", "failed": ""}),
+        (head, {"help": _HELP, "moment": "", **few}),
+        (head, {"help": _HELP, "moment": "", **few, "notes": ""}),
+        (head, least),
+        (brief, least),  # a map is dimmed: it must say why
+        (brief, {**least, "view": ""}),
+        (brief.partition(": ")[0], {**least, "view": ""}),
+        ("", {"help": _HELP, "moment": "", **few}),
+        ("", {"help": _HELP, "moment": "", "findings": ""}),
+        ("", {**least, "view": "", "spilled": "", "failed": ""}),
     ):
         fitted = evolve(found, what=what, **change)
         if _width(fitted) <= width:

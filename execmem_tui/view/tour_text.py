@@ -47,8 +47,7 @@ def _task(run: TourRun, *, circled: bool) -> str:
     if run.reached:
         par = f", par is {run.par}" if run.par else ""
         return f"√ GOAL reached with {moves}{par}."
-    goal = ", ".join(each.text for each in stop.goal)
-    return f"GOAL: {goal}" + (f" · {moves} so far" if run.moves else "")
+    return f"GOAL: {stop.goal_text}" + (f" · {moves} so far" if run.moves else "")
 
 
 def _offered(run: TourRun, *, circled: bool) -> str:
@@ -94,8 +93,7 @@ def script(tour: Tour, width: int = 100) -> Iterator[str]:
             run.show_me()
             yield from _paragraph(run.verdict(), width, "  ")
         elif stop.kind is StopKind.GOAL:
-            goal = ", ".join(each.text for each in stop.goal)
-            yield f"  goal: {goal}" + (f", par {run.par}" if run.par else "")
+            yield f"  goal: {stop.goal_text}" + (f", par {run.par}" if run.par else "")
             run.show_me()
         if stop.notes:
             yield from _paragraph(f"Notes: {stop.notes}", width)

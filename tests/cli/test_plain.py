@@ -30,7 +30,7 @@ def test_a_conversation_ends_with_q_or_with_its_input(
     assert converse("i xfs", monkeypatch, capsys) == said
 
 
-@pytest.mark.parametrize("more", [["-"], ["--step", "1"], ["--at", "ffff"]])
+@pytest.mark.parametrize("more", [["-"], ["--step", "1"], ["--at", "ffff"], ["--lens", "age"]])
 def test_what_does_not_go_together_is_refused(
     more: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -294,3 +294,19 @@ def test_the_dispatcher_is_made_once_and_struct_ops_come_and_go() -> None:
     )
     outcome = Runner(read_scenario(text.encode(), "x.toml", "x")).run()
     assert outcome.passed, outcome.expectations
+
+
+def test_a_step_that_only_checks_is_no_mark() -> None:
+    """Seen in the time strip: ``expect loaded == 148, fallbacks == 0, …`` as the name of a moment."""
+    found = scenario(
+        """
+[[steps]]
+alloc = "MODULE_TEXT"
+[[steps]]
+expect = ["areas.MODULE_TEXT == 1"]
+"""
+    )
+    events = [event for step in Runner(found).play() for event in step.events]
+    notes = [event for event in events if isinstance(event, Noted)]
+    assert [note.mark for note in notes] == [True, False, False]
+    assert "expect" in notes[1].message

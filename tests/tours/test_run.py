@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.errors import InputError, UsageError
+from execmem_tui.model.intervals import union, without
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.tours.progress import Reached, TourProgress
 from execmem_tui.tours.reader import read_tour
@@ -149,7 +151,11 @@ def test_a_goal_is_reached_by_keys_or_shown() -> None:
     run = run_of(HOLES + GOAL)
     run.skip()
     assert not run.done
-    assert run.ghost == [(BASE, BASE + (128 << 20))]
+    snapshot = run.source.history.snapshot()
+    holes = HoleIndex(snapshot)
+    assert run.ghost == union(holes.within(BASE, BASE + (128 << 20))), "what is used says so"
+    assert all(snapshot.area_at(start) is None for start, _ in run.ghost)
+    assert len(run.ghost) > 1
     with pytest.raises(UsageError, match="not reached"):
         run.next()
     assert run.par == 2
@@ -252,3 +258,25 @@ def test_progress_is_kept_and_broken_files_are_none(tmp_path: Path) -> None:
     kept_nowhere = TourProgress(None)
     kept_nowhere.keep("holes", Reached(stop=1))
     assert kept_nowhere.all() == {}
+
+
+def test_the_far_window_is_what_the_near_one_does_not_hold() -> None:
+    run = run_of(HOLES + GOAL.replace("window:", "fallback:"))
+    run.skip()
+    near, far = run.source.history.layout.range_of(ExecmemType.MODULE_TEXT).windows
+    assert far[0] < near[0] < near[1] <= far[1]
+    assert run.ghost[0] == (far[0], near[0])
+    assert all(end <= near[0] or start >= near[1] for start, end in run.ghost)
+
+
+def test_an_interval_without_another() -> None:
+    assert without((0, 10), (3, 5)) == [(0, 3), (5, 10)]
+    assert without((0, 10), (0, 5)) == [(5, 10)]
+    assert without((0, 10), (12, 15)) == [(0, 10)]
+    assert without((4, 5), (3, 8)) == []
+
+
+def test_a_goal_says_what_is_to_be_done() -> None:
+    assert run_of(HOLES + GOAL).tour.stops[1].goal_text == "areas.MODULE_TEXT >= 6"
+    told = run_of(HOLES + GOAL.replace("ghost", 'task = "six areas"\nghost'))
+    assert told.tour.stops[1].goal_text == "six areas"

@@ -615,6 +615,33 @@ async def test_the_command_that_boots_a_machine_again_names_it() -> None:
         assert "--arch arm64 --kernel 7.1 --variant va48-4k --at ffff" in app.clipboard
 
 
+async def test_the_command_that_shows_this_again_names_the_lens() -> None:
+    app = make_app(history())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, "Y")
+        assert "--lens" not in app.clipboard
+        await press(pilot, "V", "Y")
+        assert app.clipboard.endswith(" --lens reach")
+        await press(pilot, "=")
+        assert app.lens is LensName.DIFFERENCE
+        await press(pilot, "Y")
+        assert "--lens" not in app.clipboard, "no word says what is compared with"
+
+
+async def test_a_lens_of_the_command_line() -> None:
+    from execmem_tui.cli.source_options import LENSES as OPTIONS
+    from execmem_tui.tui.looking import LENSES
+    from execmem_tui.tui.start import Start
+
+    assert set(OPTIONS) == {lens.value for lens in LENSES}
+    app = ExecmemApp(history(), theme="execmem-dark", start=Start(lens=LensName.OWNER))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        assert app.lens is LensName.OWNER
+        assert "lens owner" in shown_text(app)
+
+
 async def test_all_architectures_on_one_page() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:

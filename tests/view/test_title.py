@@ -65,3 +65,20 @@ def test_a_long_machine_leaves_the_name_of_the_tour() -> None:
     found = title(failed, SourceKind.SIMULATE, text, 80, moving=False, notes=0)
     assert found.what == "tour exhausted-or-fragmented"
     assert found.failed
+
+
+def test_findings_give_way_before_what_is_looked_at() -> None:
+    def told(width: int, findings: int) -> Title:
+        return title(
+            BUSY, SourceKind.REPLAY, TEXT, width, moving=False, notes=0, findings=findings
+        )  # fmt: skip
+
+    assert told(200, 4).findings == "* 4 findings"
+    assert told(200, 1).findings == "* 1 finding"
+    assert told(200, 0).findings == ""
+    short = [width for width in range(20, 200) if told(width, 4).findings == "* 4"]
+    assert short
+    for width in range(20, 200):
+        found = told(width, 4)
+        used = len(found.name) + (2 + len(found.what) if found.what else 0)
+        assert used + sum(len(part) + 3 for part in found.right) <= width

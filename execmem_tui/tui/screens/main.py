@@ -165,6 +165,8 @@ class MainScreen(Screen[None]):
     """What is asked for, read."""
     card: reactive[Card | None] = reactive(None, repaint=False)
     """What the tour says that is being taken."""
+    findings: reactive[int | None] = reactive(None, repaint=False)
+    """How much is remarkable; None while that is not known."""
     work: reactive[str] = reactive("", repaint=False)
     """What is being done off the event loop, "" for nothing."""
     fraction: reactive[float] = reactive(0.0, repaint=False)
@@ -192,7 +194,13 @@ class MainScreen(Screen[None]):
         """Build the screen from top to bottom."""
         cls = MainScreen
         yield TitleLine().data_bind(
-            cls.source, cls.shown, cls.palette, cls.lens, cls.filter, playing=cls.moving
+            cls.source,
+            cls.shown,
+            cls.palette,
+            cls.lens,
+            cls.filter,
+            cls.findings,
+            playing=cls.moving,
         )
         yield Bar().data_bind(cls.work, cls.fraction, cls.palette)
         yield Sentence().data_bind(cls.source, cls.shown)

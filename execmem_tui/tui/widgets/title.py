@@ -33,6 +33,8 @@ class TitleLine(Kept, Static):
     """What colour tells."""
     filter: reactive[str] = reactive("")
     """What is asked for, as typed."""
+    findings: reactive[int | None] = reactive(None)
+    """How much is remarkable; None while that is not known."""
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
 
@@ -49,6 +51,7 @@ class TitleLine(Kept, Static):
             self.size.width,
             moving=self.playing,
             notes=len(self.source.history.layout.notes),
+            findings=self.findings or 0,
             view=self._view(),
         )
         right = Text()

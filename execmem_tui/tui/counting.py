@@ -1,0 +1,84 @@
+"""How much is remarkable at a moment: counted when time has stood still for a while, check by check.
+
+All checks take as long as several frames. So none is made while steps follow each other, and between
+two of them the application takes what was typed meanwhile. Not a thread: the checks look back in the
+history, which belongs to the event loop.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.sources.base import Source
+from execmem_tui.tui.shown import Shown
+
+REST: Final = 0.4
+"""Seconds that a step is looked at before it is worth a count."""
+
+_MOST_AREAS: Final = 10_000
+_MOST_STEPS: Final = 100_000
+"""Of larger sources one check would be felt; `*` makes all of them, on request."""
+
+
+class Handle(Protocol):
+    """Something that was put off."""
+
+    def cancel(self) -> None:
+        """Do it never."""
+
+
+class Counted(Protocol):
+    """What is counted of, and where the number goes."""
+
+    source: Source
+    """What feeds the map."""
+    shown: Shown
+    """The models of the history's step."""
+
+    def after(self, seconds: float, do: Callable[[], None]) -> Handle | None:
+        """Do something once, as a message of the application; None where it is never done."""
+
+    def show_findings(self, count: int | None) -> None:
+        """Show how much is remarkable; None while that is not known."""
+
+
+class Counting:
+    """Counts the findings of the step that is shown, once it rests."""
+
+    def __init__(self, stage: Counted) -> None:
+        self._stage = stage
+        self._of: Snapshot | None = None
+        self._handle: Handle | None = None
+
+    def follow(self) -> None:
+        """Another step may be shown: what was counted is not its number."""
+        stage = self._stage
+        if stage.shown.snapshot is self._of:
+            return  # another lens or filter
+        self.close()
+        self._of = stage.shown.snapshot
+        stage.show_findings(None)
+        if len(self._of.areas) <= _MOST_AREAS and stage.source.history.steps <= _MOST_STEPS:
+            self._handle = stage.after(REST, self.count)
+
+    def close(self) -> None:
+        """Count no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def count(self) -> None:
+        """Begin to count what is shown now."""
+        from execmem_tui.analysis.findings import counts  # not with the first paint
+
+        self._of = self._stage.shown.snapshot
+        self._go_on(self._of, counts(self._of, self._stage.source.history), 0)
+
+    def _go_on(self, of: Snapshot, rest: Iterator[int], so_far: int) -> None:
+        if self._of is not of or self._stage.source.history.snapshot() is not of:
+            return
+        found = next(rest, None)
+        if found is None:
+            self._stage.show_findings(so_far)
+        else:
+            self._handle = self._stage.after(0, lambda: self._go_on(of, rest, so_far + found))

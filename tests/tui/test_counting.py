@@ -1,0 +1,96 @@
+"""How much is remarkable: in the title when time has stood still, and never in the way of a step."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from execmem_tui.analysis.findings import Category, findings
+from execmem_tui.sources.base import Recording, SourceKind
+from execmem_tui.sources.booted import open_booted
+from execmem_tui.tui import counting
+from execmem_tui.tui.app import ExecmemApp
+from tests.tui.driving import make_app, press, shown_text
+
+
+class Put:
+    """What was put off, done when the test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waiting: list[tuple[float, Callable[[], None]]] = []
+        monkeypatch.setattr(ExecmemApp, "after", self.after)
+
+    def after(self, seconds: float, do: Callable[[], None]) -> Any:
+        entry = (seconds, do)
+        self.waiting.append(entry)
+        waiting = self.waiting
+
+        class Taken:
+            def cancel(self) -> None:
+                if entry in waiting:
+                    waiting.remove(entry)
+
+        return Taken()
+
+    def pass_time(self) -> None:
+        """Do one of them."""
+        self.waiting.pop(0)[1]()
+
+
+def expected(app: ExecmemApp) -> int:
+    found = findings(app.shown.snapshot, app.source.history)
+    return sum(each.category is not Category.NOTE for each in found)
+
+
+async def test_the_number_is_in_the_title_once_a_step_has_rested(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    put = Put(monkeypatch)
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(160, 45)) as pilot:
+        await press(pilot, "B")
+        assert [seconds for seconds, _ in put.waiting] == [counting.REST], "one, of the last step"
+        assert "finding" not in shown_text(app).split("\n")[0]
+        checks = 0
+        while put.waiting:
+            assert app.main.findings is None, "not before all are made"
+            put.pass_time()
+            checks += 1
+        await pilot.pause()
+        assert checks > 5, "the application takes keys between them"
+        count = expected(app)
+        assert count > 1
+        assert f"* {count} findings" in shown_text(app).split("\n")[0]
+        await press(pilot, "V")
+        assert not put.waiting, "another lens changes nothing of it"
+        assert app.main.findings == count
+        await press(pilot, "left_square_bracket")
+        assert app.main.findings is None
+        await press(pilot, "asterisk")
+        assert f"Findings: {expected(app)}" in shown_text(app)
+
+
+async def test_a_step_in_between_ends_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    put = Put(monkeypatch)
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        put.pass_time()
+        put.pass_time()
+        late = put.waiting[0][1]
+        await press(pilot, "left_square_bracket")
+        late()
+        assert [seconds for seconds, _ in put.waiting] == [counting.REST]
+        assert app.main.findings is None
+
+
+async def test_what_is_too_large_is_counted_on_request_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counting, "_MOST_AREAS", 10)
+    put = Put(monkeypatch)
+    booted = open_booted("arm64")
+    app = ExecmemApp(Recording(SourceKind.CAPTURE, "large", booted.history), theme="execmem-dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert not put.waiting

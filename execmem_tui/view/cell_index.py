@@ -1,10 +1,13 @@
 """The cells of any row of one snapshot.
 
 A row costs what is in the row. Where it holds few areas they are walked; where it holds many, each
-block of areas answers for the cells it lies in from running totals that it keeps.
+block of areas answers for the cells it lies in from running totals that it keeps. Cells under which
+nothing changed since the last snapshot are those of the last time.
 """
 
 from bisect import bisect_left
+from functools import cached_property
+from itertools import pairwise
 from operator import attrgetter
 from typing import Final
 
@@ -14,6 +17,7 @@ from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.cells import Cell, ReachWindow, Run, cells_full, free_cell, runs_of
 from execmem_tui.view.ghosts import haunted, named_ghosts
+from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.kinds import FREE, GONE
 from execmem_tui.view.labels import labels
 from execmem_tui.view.named import named
@@ -27,12 +31,18 @@ _WALK: Final = 64
 _DENSE: Final = 8
 """Areas in a cell from which on edges and names would say nothing: totals do."""
 
+_MANY: Final = 32
+"""Blocks of a row from which on parts of it are kept, of about so many each: an event changes one."""
+
 
 class CellIndex:
     """All that rows of one snapshot are drawn from. Making one costs nothing."""
 
-    def __init__(self, snapshot: Snapshot, paint: Paint = KINDS) -> None:
+    def __init__(
+        self, snapshot: Snapshot, paint: Paint = KINDS, kept: KeptCells | None = None
+    ) -> None:
         self.snapshot = snapshot
+        self._kept = KeptCells() if kept is None else kept
         self.paint = paint
         self.page_size = snapshot.layout.page_size
         self._areas = snapshot.areas
@@ -49,22 +59,39 @@ class CellIndex:
         blocks = self._areas.blocks_between(start, end)
         return (*blocks, *self.paint.ghosts(start, end)) if self._haunted else blocks
 
-    def _row(self, start: Address, cell: Bytes, columns: int) -> tuple[RowSums, list[Piece]]:
-        """Return the sums of a row, and its areas, as far as they were looked at one by one."""
-        row = RowSums(start, cell, columns)
+    @cached_property
+    def _apart(self) -> bool:
+        """Whether no area reaches into the next one. Of a capture, they may."""
+        reached = 0
+        for block in self._areas.blocks:
+            if block.start < reached or block.find(_overlaps):
+                return False
+            reached = block.end
+        return True
+
+    def _row(
+        self, start: Address, cell: Bytes, columns: int, part: tuple[int, int] | None = None
+    ) -> tuple[RowSums, list[Piece]]:
+        """Return the sums of a row, and its areas, as far as they were looked at one by one.
+
+        Of a part of its columns they are what those of the whole row are there: which blocks are
+        walked is decided by the whole row.
+        """
+        begin, end = start, start + cell * columns
+        first_column, stop_column = (0, columns) if part is None else part
+        row = RowSums(start + first_column * cell, cell, stop_column - first_column)
         fine = cell <= self.page_size
         covered = Covered(self.paint, fine)
         walked: list[Piece] = []
         reached = 0
-        for block in self._areas.blocks_between(start, row.end):
-            starts = block.starts
-            first, stop = bisect_left(starts, start), bisect_left(starts, row.end)
-            if first and block.areas[first - 1].end > start:
-                first -= 1
-            cells = (min(block.end, row.end) - max(block.start, start)) // cell + 1
+        for block in self._areas.blocks_between(row.start, row.end):
+            first, stop = _between(block, begin, end)
+            cells = (min(block.end, end) - max(block.start, begin)) // cell + 1
             if stop - first > max(_WALK, _DENSE * cells) and reached <= block.start:
                 row.add_block(block, covered)
             else:
+                if part is not None:
+                    first, stop = _between(block, row.start, row.end)
                 pieces = block.find(self.paint)[first:stop]
                 row.add_pieces(pieces, fine)
                 walked += pieces
@@ -87,9 +114,27 @@ class CellIndex:
         that a pane's own rare areas are not buried under others. What an area's consumer leaves
         unused inside it counts for the kind but not for the height.
         """
-        row, _ = self._row(start, cell, columns)
-        cells = self._cells(row, reach, favour)
-        return haunted(cells, row, self.paint.ghosts(start, row.end)) if self._haunted else cells
+        if self._haunted:
+            row, _ = self._row(start, cell, columns)
+            ghosts = self.paint.ghosts(start, row.end)
+            return haunted(self._cells(row, reach, favour), row, ghosts)
+
+        def find(first: int, stop: int) -> list[Cell]:
+            row, _ = self._row(start, cell, columns, (first, stop))
+            return self._cells(row, reach, favour)
+
+        blocks = self._areas.blocks_between(start, start + cell * columns)
+        kept = self._kept.row((start, cell, columns, reach, favour, self.paint, self._image))
+        if len(blocks) < _MANY or not self._apart:
+            return [*kept.part(0, columns, blocks, find)]
+        # a power of two: a block more or less does not divide the row anew
+        step = 1 << max(columns * _MANY // len(blocks), 1).bit_length() - 1
+        found: list[Cell] = []
+        for first in range(0, columns, step):
+            stop = min(first + step, columns)
+            blocks = self._areas.blocks_between(start + first * cell, start + stop * cell)
+            found += kept.part(first, stop, blocks, find)
+        return found
 
     def _cells(
         self, row: RowSums, reach: ReachWindow | None, favour: tuple[str, ...]
@@ -149,6 +194,18 @@ class CellIndex:
         there = [yes and cell.kind != GONE for yes, cell in zip(full, cells, strict=True)]
         texts = (*labels(found, there), *labels([*named_ghosts(row, ghosts)], gone))
         return runs_of(cells, {label.column: label for label in texts})
+
+
+def _between(block: Block, start: Address, end: Address) -> tuple[int, int]:
+    """Return (first, stop) of the areas of a block that touch [start, end)."""
+    first = bisect_left(block.starts, start)
+    if first and block.areas[first - 1].end > start:
+        first -= 1
+    return first, bisect_left(block.starts, end)
+
+
+def _overlaps(block: Block) -> bool:
+    return any(one.end > other.start for one, other in pairwise(block.areas))
 
 
 def _has_image(block: Block) -> bool:

@@ -1,7 +1,7 @@
 """What a screen shows of one snapshot: models made when they are first asked for.
 
-Nothing is carried from step to step but what blocks of areas found out about themselves, so a model
-made after an event is the model made from scratch, for the price of the event.
+Nothing is carried from step to step but what was found out about blocks of areas that both steps
+have, so a model made after an event is the model made from scratch, for the price of the event.
 """
 
 from enum import Enum
@@ -23,6 +23,7 @@ from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
 from execmem_tui.view.ghosts import HauntedGround
 from execmem_tui.view.ground import MapGround, divided
+from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.labels import region_word
 from execmem_tui.view.paint import KINDS, Haunted, Paint
 from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span
@@ -61,7 +62,7 @@ class Shown:
 
     Args:
         snapshot: the step.
-        before: what was shown before it, whose counters go on.
+        before: what was shown before it, whose counters and cells go on.
         paint: lens and filter of the map.
         beside: what another map shows on the same axis.
         compared: with what it is compared, and what came of it.
@@ -84,16 +85,17 @@ class Shown:
         self._counters: dict[Origin | None, TextCounter] = (
             before._counters if before is not None and same else {}  # noqa: SLF001 - of its own kind
         )
+        self._cells = before._cells if before is not None and same else KeptCells()  # noqa: SLF001 - likewise
 
     @cached_property
     def index(self) -> CellIndex:
         """What rows are drawn from, as lens and filter have it."""
-        return CellIndex(self.snapshot, self.paint)
+        return CellIndex(self.snapshot, self.paint, self._cells)
 
     @cached_property
     def kinds(self) -> CellIndex:
         """What lanes and the reach panel are drawn from: always the kinds."""
-        return self.index if self.paint == KINDS else CellIndex(self.snapshot)
+        return self.index if self.paint == KINDS else CellIndex(self.snapshot, kept=self._cells)
 
     @cached_property
     def holes(self) -> HoleIndex:

@@ -118,13 +118,13 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     (
         "frame after an event, 100,000 areas against 1,000",
         partial(event_ratio, 10**5),
-        2.0,
+        1.5,
         "times",
     ),
     (
         "frame after an event, 1,000,000 areas against 1,000",
         partial(event_ratio, 10**6),
-        4.0,
+        2.0,
         "times",
     ),
     ("cursor move, 100,000 areas, CPU", partial(milliseconds, cursor_frame), 3.0, "ms"),

@@ -1,5 +1,6 @@
 """Cells against an obvious model that looks at every byte's owner, 64 bytes at a time."""
 
+from itertools import accumulate
 from operator import attrgetter
 
 import pytest
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 
 from execmem_tui.history import History
 from execmem_tui.model.areas import KERNEL_OWNER, Area, Part, PartState
+from execmem_tui.model.events import Allocated, Freed
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow, cells_full
+from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD, LENS_LOOKS, LOOKS, letter
 from execmem_tui.view.labels import Label, labels
 from execmem_tui.view.named import named, thinned
@@ -186,12 +189,12 @@ def test_running_totals_say_what_walking_says(
     snapshot: Snapshot, page: int, shift: int, wanted: str | None
 ) -> None:
     cell, start = 1 << shift, (BASE + page * PAGE) >> shift << shift
-    index = CellIndex(snapshot, Paint(filter=parse_filter(wanted or "")))
-    walked = index.cells(start, cell, 32)
+    paint = Paint(filter=parse_filter(wanted or ""))
+    walked = CellIndex(snapshot, paint).cells(start, cell, 32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("execmem_tui.view.cell_index._WALK", -1)
         patch.setattr("execmem_tui.view.cell_index._DENSE", 0)
-        added = index.cells(start, cell, 32)
+        added = CellIndex(snapshot, paint).cells(start, cell, 32)
     plain = [evolve(each, edge=False) for each in walked]
     assert [evolve(each, edge=False) for each in added] == plain
 
@@ -274,3 +277,96 @@ def test_many_small_areas_of_strangers_are_one_for_names() -> None:
     row, walked = CellIndex(History(make_layout(), areas).snapshot())._row(BASE, 4 * PAGE, 32)
     assert len(walked) == 64
     assert len(thinned(row, walked, True)) <= 3
+
+
+@st.composite
+def changes(draw: st.DrawFn) -> History:
+    """Events among areas, which may overlap as those of a capture do."""
+    history = History(make_layout())
+    apart = draw(st.booleans())
+    present: dict[int, Area] = {}
+    for page in draw(st.lists(st.integers(0, 60), min_size=20, max_size=60)):
+        at, pages = (4 * page, 1 + page % 3) if apart else (page, 1 + page % 7)
+        area = make_area(at, pages, kind=ExecmemType(page % 5), fallback=page % 7 == 0)
+        if page in present:
+            del present[page]
+            history.append([Freed(area=area, removed=(area,))])
+        else:
+            present[page] = area
+            history.append([Allocated(area=area, requested=PAGE, added=(area,))])
+    return history
+
+
+@given(
+    changes(),
+    st.tuples(st.integers(0, 300), st.integers(10, 17), st.integers(1, 40)),
+    st.tuples(st.integers(-1, 3), st.integers(0, 3)),
+    st.integers(1, 5),
+)
+def test_kept_cells_are_those_of_a_fresh_row(
+    history: History, place: tuple[int, int, int], dense: tuple[int, int], many: int
+) -> None:
+    page, shift, columns = place
+    start, cell = BASE + page * PAGE // 2, 1 << shift
+    reach = ReachWindow((BASE, BASE + 80 * PAGE), None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("execmem_tui.view.cell_index._WALK", dense[0])
+        patch.setattr("execmem_tui.view.cell_index._DENSE", dense[1])
+        kept = KeptCells()
+        for step in (*range(0, history.steps + 1, 5), *range(history.steps, -1, -7)):
+            snapshot = history.seek(step)
+            index = CellIndex(snapshot, kept=kept)
+            reached = [0, *accumulate((area.end for area in snapshot.areas), max)]
+            apart = all(a.start >= end for a, end in zip(snapshot.areas, reached, strict=False))
+            assert index._apart == apart
+            patch.setattr("execmem_tui.view.cell_index._MANY", many)
+            found = index.cells(start, cell, columns, reach, ("bpf",))
+            patch.setattr("execmem_tui.view.cell_index._MANY", 1 << 30)
+            assert found == CellIndex(snapshot).cells(start, cell, columns, reach, ("bpf",))
+
+
+def test_the_whole_row_decides_which_blocks_are_walked(monkeypatch: pytest.MonkeyPatch) -> None:
+    areas = [make_area(page, guard=False) for page in range(0, 64, 2)]
+    index = CellIndex(History(make_layout(), areas).snapshot())
+    monkeypatch.setattr("execmem_tui.view.cell_index._WALK", 2)
+    monkeypatch.setattr("execmem_tui.view.cell_index._DENSE", 1)
+    monkeypatch.setattr("execmem_tui.view.cell_index._MANY", 1)
+    # Blocks are added up, which tells no edges; of each block a part has so few areas that it alone
+    # would walk them. Of the first block the whole row has no more.
+    cells = index.cells(BASE + 4 * PAGE, 4 * PAGE, 15)
+    assert [at for at, cell in enumerate(cells) if cell.edge] == [0]
+
+
+def test_an_event_asks_again_for_the_cells_above_its_blocks_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    areas = [make_area(page) for page in range(0, 256, 2)]
+    history, kept = History(make_layout(), areas), KeptCells()
+    monkeypatch.setattr("execmem_tui.view.cell_index._MANY", 4)
+    CellIndex(history.snapshot(), kept=kept).cells(BASE, 2 * PAGE, 128)
+    history.append([Freed(area=areas[60], removed=(areas[60],))])
+    asked: list[tuple[int, int] | None] = []
+    row = CellIndex._row
+
+    def counted(
+        self: CellIndex, start: int, cell: int, columns: int, part: tuple[int, int] | None = None
+    ) -> object:
+        asked.append(part)
+        return row(self, start, cell, columns, part)
+
+    monkeypatch.setattr(CellIndex, "_row", counted)
+    cells = CellIndex(history.snapshot(), kept=kept).cells(BASE, 2 * PAGE, 128)
+    assert [at for at, cell in enumerate(cells) if cell.kind == FREE] == [60]
+    assert all(part is not None and part[0] <= 68 and part[1] >= 56 for part in asked)
+    assert 1 <= len(asked) <= 2
+
+
+def test_cells_are_kept_for_some_screens_only() -> None:
+    kept = KeptCells()
+    first = kept.row(0)
+    for place in range(1, 400):
+        kept.row(place)
+        assert kept.row(0) is first, "what is asked for stays"
+    second = kept.row(1)
+    assert kept.row(1) is second
+    assert len(kept._rows) < 200

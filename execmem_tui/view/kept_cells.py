@@ -1,0 +1,56 @@
+"""Cells that were found once, for as long as the same blocks of areas lie under them."""
+
+from collections.abc import Callable, Hashable
+from typing import Final
+
+from execmem_tui.model.blocks import Block
+from execmem_tui.view.cells import Cell
+
+_MOST: Final = 192
+"""Rows kept: two times what lanes, the axis of reach and the marks of one screen ask for."""
+
+Blocks = tuple[Block, ...]
+
+
+class KeptRow:
+    """The parts of one row, each with the blocks that it was found from."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[int, int], tuple[Blocks, list[Cell]]] = {}
+
+    def part(
+        self, first: int, stop: int, blocks: Blocks, find: Callable[[int, int], list[Cell]]
+    ) -> list[Cell]:
+        """Return the cells of columns [first, stop), which the caller does not change.
+
+        Args:
+            first: the first column.
+            stop: the column after the last.
+            blocks: all that lies there; of two snapshots they are compared by identity.
+            find: finds the cells, where other blocks lie there than the last time.
+        """
+        known = self._parts.get((first, stop))
+        if known is None or known[0] != blocks:
+            known = self._parts[first, stop] = blocks, find(first, stop)
+        return known[1]
+
+
+class KeptCells:
+    """Rows by their place, carried from step to step; those not asked for the longest time go."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self) -> None:
+        self._rows: dict[Hashable, KeptRow] = {}
+
+    def row(self, place: Hashable) -> KeptRow:
+        """Return the row of a place: its addresses, and all that its cells depend on but areas."""
+        row = self._rows.pop(place, None)
+        if row is None:
+            row = KeptRow()
+            if len(self._rows) >= _MOST:
+                del self._rows[next(iter(self._rows))]
+        self._rows[place] = row
+        return row

@@ -85,7 +85,7 @@ class Shown:
         self._counters: dict[Origin | None, TextCounter] = (
             before._counters if before is not None and same else {}  # noqa: SLF001 - of its own kind
         )
-        self._cells = before._cells if before is not None and same else KeptCells()  # noqa: SLF001 - likewise
+        self._cells: KeptCells = before._cells if before is not None and same else KeptCells()  # noqa: SLF001 - likewise
 
     @cached_property
     def index(self) -> CellIndex:

@@ -89,7 +89,10 @@ class ExecmemApp(App[int]):
     """Shows one source at a time."""
 
     TITLE = "execmem-tui"
-    CSS = ""
+    CSS = """
+    ToastRack { margin-bottom: 2; }
+    Toast { width: auto; max-width: 100%; margin-top: 0; padding: 0 1; }
+    """
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own form
         (0, "-narrow"),
         (110, "-wide"),
@@ -170,7 +173,6 @@ class ExecmemApp(App[int]):
         self._signals = Signals(lambda code: self.exit(return_code=code), lambda: self.is_headless)
         self._typed = TypingAhead()
         self._first = opening
-        self._said = ""
         self._start = start
 
     def get_driver_class(self) -> type[Driver]:
@@ -410,10 +412,10 @@ class ExecmemApp(App[int]):
         timeout: float | None = None,
         markup: bool = True,
     ) -> None:
-        """As Textual's, but the same again takes the place of what is there: a key held down would cover the map."""
-        if message == self._said:
-            self.clear_notifications()
-        self._said = message
+        """As Textual's, but the newest of a kind takes the place of the one before: more would cover the map."""
+        for each in list(self._notifications):
+            if (each.severity, each.title) == (severity, title):
+                self._unnotify(each, refresh=False)
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def copy(self, text: str) -> None:

@@ -94,7 +94,7 @@ class Asking:
         entries = [Entry(f"{each.category} {each.count:,}", each.text) for each in found]
         notes = sum(each.category is Category.NOTE for each in found)
         told = f"Findings: {len(found) - notes}" + (f", and {notes} not known" if notes else "")
-        stage.ask(Chooser(told, entries, go, hints="Enter goes there · Esc leaves"))
+        stage.ask(Chooser(told, entries, go, hints="Enter goes there · Esc leaves", told=True))
 
     def _failure(self) -> Why | None:
         """Return the answer for a failure that the screen tells of: it has no area to point at."""

@@ -1,5 +1,6 @@
 """The lines of the map as strips: rows in the palette's styles, what a tour points at, the cursor, the frame."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from rich.segment import Segment
@@ -8,7 +9,7 @@ from textual.strip import Strip
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.records import frozen
-from execmem_tui.model.units import format_size
+from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Axis, Line, MapView
 from execmem_tui.view.legend import Sight, sight_of
@@ -101,6 +102,7 @@ class MapInk:
         light: Light,
         frame: Frame,
         ground: Style,
+        pins: Sequence[tuple[Address, Mark]] = (),
     ) -> Strip:
         """Return a line with all that is drawn over it and beside it.
 
@@ -112,11 +114,14 @@ class MapInk:
             light: where a tour points.
             frame: what surrounds the line.
             ground: style of the widget, under all others.
+            pins: addresses that carry a mark.
         """
         row, axis = self._row(line, view.axis, rows), view.axis
         touch = _touch(line, view, area)
         shines = tuple(light.columns(line, axis.cell, axis.columns))
-        signs = tuple(light.signs(line, axis.cell, axis.columns))
+        letters = light.signs(line, axis.cell, axis.columns)
+        circled = ((at, each if self.palette.letters else CIRCLED[each]) for at, each in letters)
+        signs = (*_pinned(pins, line, axis.cell), *circled)
         key = (frame, touch, shines, signs, ground)
         if row.key != key:
             strip = self._with_cursor(self._lit(row.strip, shines, signs), touch)
@@ -175,8 +180,8 @@ class MapInk:
             else:
                 strip = _styled(strip, first, stop, palette.shine(shine))
         for column, letter in signs:
-            sign = Segment(letter if palette.letters else CIRCLED[letter], palette.sign)
-            strip = Strip.join([strip.crop(0, column), Strip([sign]), strip.crop(column + 1)])
+            sign = Strip([Segment(letter, palette.sign)])
+            strip = Strip.join([strip.crop(0, column), sign, strip.crop(column + 1)])
         return strip
 
     def _with_cursor(self, strip: Strip, touch: Touch) -> Strip:
@@ -187,6 +192,15 @@ class MapInk:
         if cursor is not None:
             strip = _styled(strip, *cursor, self.palette.cursor)
         return strip
+
+
+def _pinned(
+    pins: Iterable[tuple[Address, Mark]], line: Line, cell: Bytes
+) -> Iterator[tuple[int, str]]:
+    """Yield (column, sign) of what is pinned in a line."""
+    for at, mark in pins:
+        if line.start <= at < line.end:
+            yield 0 if line.fold is not None else (at - line.base) // cell, mark.value
 
 
 def _touch(line: Line, view: MapView, area: Area | None) -> Touch:

@@ -148,7 +148,7 @@ class Palette:
         """Return the style of a mark beside the map."""
         if mark is Mark.SPILL:
             return self.alarm_sign
-        if mark in (Mark.CURSOR, Mark.HIT):
+        if mark in (Mark.CURSOR, Mark.HIT, Mark.ORIGIN, Mark.SECOND):
             return self._tones[Tone.ACCENT]
         return Style() if mark is Mark.SEEN else self.muted
 

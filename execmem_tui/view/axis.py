@@ -216,6 +216,15 @@ class Axis:
         """Whether [start, end) takes at most `rows` lines."""
         return any(line.end >= end for line in islice(self.lines(start), rows))
 
+    def unfolded(self, start: Address, end: Address, rows: int) -> bool:
+        """Whether [start, end) takes at most `rows` lines, none of them a fold."""
+        for line in islice(self.lines(start), rows):
+            if line.fold is not None:
+                return False
+            if line.end >= end:
+                return True
+        return False
+
     def fitting(
         self, start: Address, end: Address, rows: int, finest: Bytes = SMALLEST_CELL
     ) -> "Axis":
@@ -380,7 +389,22 @@ class MapView:
     def found(self, start: Address, end: Address) -> "MapView":
         """Go to [start, end); where the screen is too small for it at this zoom, show it whole."""
         room = self.axis.cell * self.axis.columns * self.rows
-        return self.goto(start) if end - start <= room else self.fit(start, end)
+        return self.goto(start) if end - start <= room else self.around(start, end)
+
+    def around(self, start: Address, end: Address) -> "MapView":
+        """Zoom to one thing: all of it is in sight and, where nothing divides it, nothing of it folded.
+
+        Nearer, a fold would hide all but its first rows.
+        """
+        view = self.fit(start, end)
+        axis, end = view.axis, min(end, view.axis.end)
+        found = axis.ground.stretch_at(view.cursor)
+        if found.kind is not Kind.AREA or found.end < end:
+            return view
+        while axis.cell < LARGEST_CELL and not axis.unfolded(view.cursor, end, self.rows):
+            axis = evolve(axis, cell=axis.cell * 2)
+        top = axis.line_at(view.cursor).start
+        return evolve(view, axis=axis, top=top).settled()
 
     def fit(self, start: Address, end: Address, finest: Bytes = SMALLEST_CELL) -> "MapView":
         """Zoom so that all of [start, end) is in sight, as near as possible; the cursor goes to `start`."""

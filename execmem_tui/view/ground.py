@@ -38,6 +38,11 @@ def piece_at(area: Area, address: Address) -> tuple[Address, Address, str]:
     return start, end, name
 
 
+def open_ended(area: Area, address: Address) -> bool:
+    """Whether an address of a divided area lies in its last named piece, of which only the start is known."""
+    return area.parts is None and bool(area.inside) and address >= area.inside[-1][0]
+
+
 @frozen(eq=False)
 class MapGround:
     """The holes, the areas and the kernel image of one snapshot. Making one costs nothing."""

@@ -1,5 +1,6 @@
 """Names in a row: the owner once for a group of neighbours, one letter for each region."""
 
+import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import groupby, pairwise
@@ -106,12 +107,28 @@ def _across(members: Sequence[Named], full: Sequence[bool], limit: int) -> int:
     return _room(Named(0, members[0].first, min(members[-1].stop, limit), ""), full)
 
 
+_PROGRAM: Final = re.compile(r"bpf_prog_([0-9a-f]{16})(?:_(.+))?")
+"""Of kallsyms: the tag, and the name that the program was loaded with (kernel/bpf/core.c: bpf_get_prog_name)."""
+
+
+def _telling(owner: str) -> str:
+    """Return what tells a BPF program from others: its name, then its tag; of all else the whole."""
+    found = _PROGRAM.fullmatch(owner)
+    if found is None:
+        return owner
+    tag, name = found.groups()
+    return f"{name} {tag}" if name else tag
+
+
 def _padded(text: str, room: int) -> str:
     """Return a text with the blank that parts it from what follows, where there is room."""
     return f"{text} " if len(text) < room else text
 
 
 def _cut(owner: str, room: int) -> str:
+    if len(owner) <= room:
+        return owner
+    owner = _telling(owner)
     if len(owner) <= room:
         return owner
     return owner[:room] if room <= LEAST else owner[: room - 1] + "…"

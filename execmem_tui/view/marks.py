@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import Final
 
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
@@ -17,11 +18,18 @@ class Mark(StrEnum):
     USED = "│"
     SEEN = "┃"
     """The map shows this part."""
-    HIT = "●"
-    """Something that was searched for."""
     SPILL = "▲"
+    HIT = "●"
+    """What a filter asks for."""
+    SECOND = "◇"
+    """What reach is counted from too."""
+    ORIGIN = "◆"
+    """What reach is counted from, where somebody chose it."""
     CURSOR = "◀"
 
+
+_SEARCHED: Final = 20_000
+"""Areas that are looked at one by one for what a filter asks for: every step does it again."""
 
 _RANK = {mark: rank for rank, mark in enumerate(Mark)}
 
@@ -51,6 +59,10 @@ def ground_marks(shown: Shown, number: int, height: int) -> Ground:
                 if cell.eighths:
                     _put(found, column, Mark.SPILL if cell.fallback else Mark.USED)
         at += piece.columns
+    wanted, areas = shown.paint.filter, shown.snapshot.areas
+    if wanted is not None and len(areas) <= _SEARCHED:
+        for area in filter(wanted, areas):
+            _put(found, shape.column_of(area.start), Mark.HIT)
     return Ground((start, end), shape, tuple(found))
 
 
@@ -58,9 +70,9 @@ def marks(
     ground: Ground,
     seen: tuple[Address, Address],
     cursor: Address,
-    hits: Iterable[Address] = (),
+    pins: Iterable[tuple[Address, Mark]] = (),
 ) -> list[Mark]:
-    """Return the column with what the map shows of it, what was searched for, and the cursor."""
+    """Return the column with what the map shows of it, what is pinned there, and the cursor."""
     (start, end), shape = ground.span, ground.shape
     found = list(ground.marks)
     first, last = shape.column_of(max(seen[0], start)), shape.column_of(min(seen[1], end) - 1)
@@ -68,8 +80,8 @@ def marks(
     if first is not None and last is not None and last - first + 1 < len(found):
         for line in range(first, last + 1):
             _put(found, line, Mark.SEEN)
-    for address in hits:
-        _put(found, shape.column_of(address), Mark.HIT)
+    for address, mark in pins:
+        _put(found, shape.column_of(address), mark)
     _put(found, shape.column_of(cursor), Mark.CURSOR)
     return found
 

@@ -336,7 +336,13 @@ def banded_lines(
         _limit_line(model, width),
     ]
     bands = _shown_bands(model, holes, rows)
-    drawn = [(_axis_line(model, index, holes, width, band), band) for band in bands]
+    # what lies close together far away has one label: it stands once
+    labels = [signed(band.distance) for band in bands]
+    named = [label if label != above else "" for above, label in pairwise(["", *labels])]
+    drawn = [
+        (_axis_line(model, index, holes, width, band, label), band)
+        for band, label in zip(bands, named, strict=True)
+    ]
     return [*((line, None) for line in first), *drawn, *_rest(model, width, second)]
 
 
@@ -386,7 +392,7 @@ def _shown_bands(model: ReachModel, holes: HoleIndex, rows: int) -> list[Band]:
 
 
 def _axis_line(
-    model: ReachModel, index: CellIndex, holes: HoleIndex, width: int, band: Band
+    model: ReachModel, index: CellIndex, holes: HoleIndex, width: int, band: Band, label: str
 ) -> list[Piece]:
     note = 18 if width >= 44 else min(11, max(0, width - _LABEL - 11))
     bar = max(4, width - _LABEL - 3 - note)
@@ -400,7 +406,7 @@ def _axis_line(
     cells += [Cell("free", 0)] * (bar - len(cells))
     room = _room_text(model, holes, band, note - 1)
     return [
-        Word(signed(band.distance).rjust(_LABEL), Tone.STRONG if band.limit else Tone.MUTED),
+        Word(label.rjust(_LABEL), Tone.STRONG if band.limit else Tone.MUTED),
         Word(f"{band.limit or ' '}┤", Tone.ACCENT if band.limit else Tone.MUTED),
         *runs_of([evolve(cell, edge=False) for cell in cells]),
         Word("│", Tone.MUTED),

@@ -11,7 +11,7 @@ from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, align_up, format_size, hex_address
 from execmem_tui.view.axis import Axis, Kind, Line, row_width
 from execmem_tui.view.cells import Cell, ReachWindow, Run
-from execmem_tui.view.ground import divided, piece_at
+from execmem_tui.view.ground import divided, open_ended, piece_at
 from execmem_tui.view.kinds import FREE
 from execmem_tui.view.labels import Ink, region_word
 from execmem_tui.view.named import sections
@@ -116,6 +116,8 @@ class MapRows:
                 name = piece_at(area, line.start)[2]
                 words = name or f"an unused part of {words}"
             texts = [f"{rows:,} rows, all {words}", words]
+            if area is not None and open_ended(area, line.start):
+                texts = [f"{rows:,} rows behind {words}, whose end is not known", f"behind {words}"]
         else:
             texts = self._free_texts(axis, line)
         return next(

@@ -101,6 +101,7 @@ def test_text_is_legible(theme: MapTheme) -> None:
     )
 
 
+@pytest.mark.fault(18)
 @pytest.mark.parametrize(
     "theme", [theme for theme in THEMES if not theme.letters], ids=lambda theme: theme.theme.name
 )

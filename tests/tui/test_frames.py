@@ -116,6 +116,7 @@ async def test_the_mouse_marks_text_in_the_side_panel() -> None:
         assert inspector.render_line(1).crop(0, 4).text == inspector.render_line(1).text[:4]
 
 
+@pytest.mark.fault(2)
 def test_long_lines_are_cut_between_words() -> None:
     assert wrapped(["short"], 10) == ["short"]
     assert wrapped(["some words that are long"], 10) == ["some words", "that are", "long"]

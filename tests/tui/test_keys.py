@@ -13,6 +13,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.base import Progress
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.view.actions import ACTIONS, rebound
 from execmem_tui.view.keymaps import KEYMAPS
 from execmem_tui.view.paint import LensName
@@ -229,8 +230,8 @@ async def test_two_hundred_keys_lose_none() -> None:
         assert app.shown.snapshot.counters.allocations == 50
 
 
+@pytest.mark.fault(26)
 async def test_a_key_that_does_nothing_says_why() -> None:
-    """Fault 26."""
     app = make_app()
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await press(pilot, "space")
@@ -285,8 +286,8 @@ async def test_the_card_comes_once(tmp_path: object, monkeypatch: pytest.MonkeyP
             assert not app.main.offers
 
 
+@pytest.mark.fault(5)
 async def test_a_module_of_exactly_that_name(tmp_path: object) -> None:
-    """Fault 5."""
     del tmp_path
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -296,9 +297,9 @@ async def test_a_module_of_exactly_that_name(tmp_path: object) -> None:
         assert "freevxfs" not in owners
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize("key", ["i", "F", "slash", "s"])
 async def test_nothing_matches_and_the_dialog_stays(key: str) -> None:
-    """Fault 14."""
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "a", key, *"zzqqzz", "enter")
@@ -307,8 +308,18 @@ async def test_nothing_matches_and_the_dialog_stays(key: str) -> None:
         assert app.screen.query_one(Input).value == "zzqqzz"
 
 
+@pytest.mark.fault(14)
+async def test_where_nothing_matches_the_nearest_name_is_named() -> None:
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "i", *"nouveauu")
+        assert "nothing matches nouveauu; there is nouveau" in shown_text(app)
+        await press(pilot, "enter")
+        assert "did you mean nouveau?" in shown_text(app)
+
+
+@pytest.mark.fault(15, 16)
 async def test_a_wrong_place_keeps_its_text_and_one_outside_is_said() -> None:
-    """Faults 15 and 16."""
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         for text, said in (
@@ -328,8 +339,9 @@ async def test_a_wrong_place_keeps_its_text_and_one_outside_is_said() -> None:
         assert app.cursor == 0xFFFF800083001000
 
 
+@pytest.mark.fault(13, 15)
 async def test_an_allocation_that_means_nothing_is_said_where_it_is_seen() -> None:
-    """Fault 13: on 80 x 24 the error lay below the edge."""
+    """On 80 x 24 the error lay below the edge."""
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "A", *"abc", "enter")
@@ -339,8 +351,8 @@ async def test_an_allocation_that_means_nothing_is_said_where_it_is_seen() -> No
         assert "Esc leaves" in text
 
 
+@pytest.mark.fault(20)
 async def test_a_picture_that_cannot_be_drawn_is_refused(tmp_path: object) -> None:
-    """Fault 20."""
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         await press(pilot, "e")
@@ -355,8 +367,9 @@ async def test_a_picture_that_cannot_be_drawn_is_refused(tmp_path: object) -> No
             assert "MODULE" in file.read()
 
 
+@pytest.mark.fault(21)
 async def test_another_machine_can_be_taken_back() -> None:
-    """Fault 21: what was simulated was gone."""
+    """What was simulated was gone."""
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "a", "a", "a")
@@ -372,8 +385,8 @@ async def test_another_machine_can_be_taken_back() -> None:
         assert app.shown.snapshot.layout.arch == "x86"
 
 
+@pytest.mark.fault(24)
 async def test_the_example_image_is_nobodys_choice() -> None:
-    """Fault 24."""
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "x")
@@ -382,8 +395,8 @@ async def test_the_example_image_is_nobodys_choice() -> None:
         assert "set by you" not in text
 
 
+@pytest.mark.fault(29)
 async def test_the_palette_finds_places_modules_and_machines_but_nothing_over_a_sheet() -> None:
-    """Fault 29, and face.md 7."""
     from textual.command import CommandPalette
 
     from execmem_tui.tui.providers import Everything
@@ -435,8 +448,9 @@ async def test_lists_are_filtered_and_sorted() -> None:
         assert app.filter == ""
 
 
+@pytest.mark.fault(10)
 async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
-    """Fault 10: nothing was on the terminal until all was parsed."""
+    """Nothing was on the terminal until all was parsed."""
     from execmem_tui.tui.opening import nothing
     from execmem_tui.tui.start import Opening
 
@@ -653,17 +667,21 @@ async def test_all_architectures_on_one_page() -> None:
         assert len(app.screen_stack) == 1
 
 
-async def test_the_same_notice_twice_is_one() -> None:
+async def test_the_newest_notice_of_a_kind_takes_the_place_of_the_one_before() -> None:
     """Seen in a tour: four presses of Enter covered the map with one sentence."""
     app = make_app()
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
-        for text in ("one", "other", "other", "other"):
+        for text in ("one", "other", "other", "the newest"):
             app.notify(text, timeout=600)
             await pilot.pause()
-        assert [each.message for each in app._notifications] == ["other"]
-        app.notify("third", timeout=600)
+        assert [each.message for each in app._notifications] == ["the newest"]
+        app.notify("a warning", severity="warning", timeout=600)
         await pilot.pause()
-        assert [each.message for each in app._notifications] == ["other", "third"]
+        assert [each.message for each in app._notifications] == ["the newest", "a warning"]
+        lines = shown_text(app).split("\n")
+        at = next(y for y, line in enumerate(lines) if "a warning" in line)
+        assert "the newest" in lines[at - 1], "a line each"
+        assert at == app.main.query_one(Legend).region.y - 1
 
 
 def said_by(app: ExecmemApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -24,6 +24,7 @@ def spilled() -> Simulation:
     return simulation
 
 
+@pytest.mark.fault(17)
 async def test_reach_of_free_space_is_a_letter_without_colour(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -53,6 +54,7 @@ async def test_a_row_uses_the_width_and_the_address_is_whole(size: tuple[int, in
         assert "◀" in text
 
 
+@pytest.mark.fault(3, 4)
 async def test_the_counts_change_with_the_origin_and_the_mark_follows_the_cursor() -> None:
     app = make_app(spilled())
     async with app.run_test(size=(160, 45)) as pilot:
@@ -162,6 +164,7 @@ async def test_without_colour_a_lens_is_told_by_letters(monkeypatch: pytest.Monk
         assert "3 last 1,000 events" in shown_text(app)
 
 
+@pytest.mark.fault(4)
 async def test_a_second_origin_is_counted_beside_the_first() -> None:
     app = make_app(spilled())
     async with app.run_test(size=(160, 45), notifications=True) as pilot:

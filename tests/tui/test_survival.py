@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,10 @@ from execmem_tui.tui.screens.sheets import ErrorSheet
 from tests.tui.driving import make_app, press, settle, shown_text
 
 
+@pytest.mark.fault(31)
 @pytest.mark.parametrize("key", ["A", "g", "slash", "F", "e", "o", "i", "s", "c"])
 async def test_enter_twice_in_one_write(key: str, tmp_path: Path) -> None:
-    """Fault 31: the second Enter found a screen that was gone."""
+    """The second Enter found a screen that was gone."""
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "a", key)
@@ -97,6 +99,7 @@ async def test_a_dialog_over_a_notice_takes_keys(monkeypatch: pytest.MonkeyPatch
             assert len(app.screen_stack) == 1
 
 
+@pytest.mark.fault(31)
 async def test_a_dialog_leaves_once() -> None:
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -122,8 +125,8 @@ async def shown(pilot: Pilot[Any], app: ExecmemApp, key: str, text: str) -> str:
     return shown_text(app)
 
 
+@pytest.mark.fault(32)
 async def test_what_names_no_path_is_an_error() -> None:
-    """Fault 32."""
     app = make_app()
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         assert "a path holds no NUL" in await shown(pilot, app, "e", "a\0b")
@@ -138,10 +141,10 @@ async def test_what_names_no_path_is_an_error() -> None:
         assert isinstance(app.source, Simulation)
 
 
+@pytest.mark.fault(34)
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 5, 10])
 @pytest.mark.parametrize("key", ["slash", "A", "c", "g", "s", "E", "T", "U"])
 async def test_dialogs_hold_at_any_width(width: int, key: str) -> None:
-    """Fault 34."""
     app = make_app()
     async with app.run_test(size=(width, 24)) as pilot:
         await press(pilot, key)
@@ -163,8 +166,8 @@ async def test_a_terminal_of_one_cell_and_back() -> None:
         assert app.shown.snapshot.counters.allocations == 2
 
 
+@pytest.mark.fault(33)
 async def test_a_fifo_is_refused(tmp_path: Path) -> None:
-    """Fault 33."""
     os.mkfifo(tmp_path / "pipe")
     app = make_app()
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
@@ -173,8 +176,9 @@ async def test_a_fifo_is_refused(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.fault(33)
 async def test_a_read_that_never_returns_is_given_up() -> None:
-    """Fault 33: a thread that waits in the kernel is forgotten."""
+    """A thread that waits in the kernel is forgotten."""
     ends = os.pipe()
 
     def waits() -> Iterator[Progress]:
@@ -199,8 +203,9 @@ async def test_a_read_that_never_returns_is_given_up() -> None:
     os.close(ends[0])
 
 
+@pytest.mark.fault(33)
 def test_a_job_that_never_asks_is_stopped_at_its_next_bytecode() -> None:
-    """Fault 33: one step of a scenario may be 10^9 requests."""
+    """One step of a scenario may be 10^9 requests."""
 
     def burns() -> Iterator[int]:
         while True:
@@ -213,6 +218,27 @@ def test_a_job_that_never_asks_is_stopped_at_its_next_bytecode() -> None:
     assert job.join(10)
 
 
+@pytest.mark.fault(33)
+async def test_leaving_stops_what_is_being_read() -> None:
+    """Else it burns a core until the process is gone."""
+    go = threading.Event()
+
+    def reads() -> Iterator[Progress]:
+        yield Progress(fraction=0.1)
+        go.wait(30)
+
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.work("endless", reads(), ())
+        await pilot.pause()
+        job = app.jobs.opening
+        assert job is not None
+        await press(pilot, "q")
+    assert job.stopped
+    go.set()
+
+
+@pytest.mark.fault(33)
 async def test_a_scenario_without_end_is_stopped(tmp_path: Path) -> None:
     scenario = tmp_path / "long.toml"
     scenario.write_text(
@@ -283,8 +309,9 @@ async def test_a_fault_of_a_job_is_shown() -> None:
         assert "in a job" in shown_text(app)
 
 
+@pytest.mark.fault(30)
 async def test_what_is_typed_ahead_waits_for_the_dialog() -> None:
-    """Fault 30: keys that followed a command at once went to the map."""
+    """Keys that followed a command at once went to the map."""
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         for key in "g1234":

@@ -74,6 +74,7 @@ def steps(stage: FakeStage, do: Callable[[], Any], times: int) -> list[int]:
     return found
 
 
+@pytest.mark.fault(9)
 def test_fallbacks_go_round_both_ends_with_a_word() -> None:
     events = [allocated(0), allocated(0, fallback=True), allocated(1), allocated(1, fallback=True)]
     stage, time = told(*events)
@@ -118,6 +119,7 @@ def test_marks_end_at_the_ends_before_they_go_round() -> None:
     assert stage.said == ["nothing is marked here"]
 
 
+@pytest.mark.fault(8)
 def test_the_marks_of_a_scenario_are_its_steps_and_not_its_modules() -> None:
     play = play_scenario("laptop-arm64")
     play.history.seek(0)

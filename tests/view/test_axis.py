@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.model.records import frozen
-from execmem_tui.view.axis import Axis, Kind, Line, MapView, Stretch, row_width
+from execmem_tui.view.axis import LARGEST_CELL, Axis, Kind, Line, MapView, Stretch, row_width
 
 SPAN = 1 << 16
 
@@ -228,6 +228,22 @@ def test_goto_and_fit_show_what_was_asked(view: MapView, data: st.DataObject) ->
     assert fitted.cursor == start
     assert fitted.top <= start
     assert fitted.bottom >= min(max(end, start + 1), view.axis.end)
+
+
+@given(views())
+def test_one_thing_is_shown_whole_and_nothing_of_it_folded(view: MapView) -> None:
+    """At a byte a cell an area of 10M was three rows of 64 bytes, and a fold of the rest."""
+    found = view.axis.ground.stretch_at(view.cursor)
+    start, end = max(found.start, view.axis.start), min(found.end, view.axis.end)
+    around = view.around(start, end)
+    assert around.cursor == start
+    assert around.top <= start < end <= around.bottom
+    lines = [line for line in around.lines() if line.start < end and start < line.end]
+    if found.kind is Kind.AREA and around.axis.cell < LARGEST_CELL:
+        assert all(line.fold is None for line in lines)
+        assert around.axis.cell >= view.fit(start, end).axis.cell
+    elif found.kind is not Kind.AREA:
+        assert around == view.fit(start, end)
 
 
 @given(views())

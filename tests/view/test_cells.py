@@ -219,6 +219,7 @@ def test_free_space_outside_every_window_is_forbidden() -> None:
     assert reach.borders == (BASE, BASE + 4 * PAGE)
 
 
+@pytest.mark.fault(6)
 def test_the_programs_that_a_capture_names_cut_a_pack() -> None:
     inside = ((BASE, "bpf_prog_one"), (BASE + 6 * PAGE, "bpf_prog_two"))
     pack = evolve(make_area(0, 16), owner="bpf_prog_pack", inside=inside)

@@ -24,6 +24,12 @@ def test_the_order() -> None:
     assert names("XFS ")[0] == "xfs"
 
 
+@pytest.mark.fault(5)
+def test_what_is_typed_exactly_comes_first_whatever_is_listed_before_it() -> None:
+    entries = [Entry(name) for name in ("xfs_scrub", "freevxfs", "xfs")]
+    assert names("xfs", entries) == ["xfs", "xfs_scrub", "freevxfs"]
+
+
 def test_no_query_is_everything_in_its_order() -> None:
     assert names("") == NAMES
     assert names("  ") == NAMES

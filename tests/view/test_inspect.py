@@ -27,6 +27,7 @@ def test_slots_used_and_the_probe_under_the_cursor() -> None:
     assert "unused here" not in inspect_lines(snapshot, holes, insn.start + insn.size, None)
 
 
+@pytest.mark.fault(1)
 @pytest.mark.parametrize(
     ("arch", "address", "first"),
     [

@@ -51,6 +51,22 @@ def test_a_short_name_may_stand_whole() -> None:
     assert written(Named(0, 1, 3, "sg", TEXT), width=4) == ".sg."
 
 
+def test_a_program_is_called_by_what_tells_it_from_others() -> None:
+    """Where room was short all of a pack read ``bpf_``."""
+    tag = "bpf_prog_de9c5836457ad4a5"
+    for stop, shown in (
+        (26, f".{tag} "),
+        (24, ".de9c5836457ad4a5 "),
+        (10, ".de9c5836…"),
+        (5, ".de9c"),
+    ):
+        assert written(Named(0, 1, stop, tag), width=stop).startswith(shown.rstrip())
+    named = f"{tag}_sd_fw"
+    assert written(Named(0, 1, 24, named), width=24) == ".sd_fw de9c5836457ad4a5 "
+    assert written(Named(0, 1, 8, named), width=8) == ".sd_fw …"
+    assert written(Named(0, 1, 8, "bpf_prog_pack"), width=8) == ".bpf_pr…"
+
+
 def test_nothing_is_written_over_a_height() -> None:
     assert written(Named(0, 1, 8, "abcdefgh", TEXT), width=8, rough=(3,)) == ".t ....."
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from execmem_tui.view.kinds import FREE
 from execmem_tui.view.lane import lane_cells, lane_shape, lane_text
 from execmem_tui.view.legend import Sight, legend, sight_of
 from execmem_tui.view.marks import Mark, ground_marks, marks
+from execmem_tui.view.paint import Paint, parse_filter
 from execmem_tui.view.pane_rows import pane_rows
 from execmem_tui.view.panes import FitLine
 from execmem_tui.view.reach import reach_lines, rox_blocks, signed
@@ -33,7 +35,7 @@ NEAR, FAR = 0xFFFF80007B000000, 0xFFFF800003000000
 
 
 def spilled() -> Simulation:
-    """Fault 3: 79M near, then two of 2M that find no room there."""
+    """79M near, then two of 2M that find no room there."""
     simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
     simulation.allocate(ExecmemType.MODULE_TEXT, 79 * MIB)
     simulation.allocate(ExecmemType.MODULE_TEXT, 2 * MIB, count=2)
@@ -83,6 +85,7 @@ def test_a_step_looks_the_same_however_it_was_reached(case: tuple[History, list[
         assert found[2:] == fresh[2:]
 
 
+@pytest.mark.fault(3)
 def test_reach_counts_from_the_chosen_origin() -> None:
     shown = Shown(spilled().history.snapshot())
     kernel = shown.reach(None)
@@ -127,6 +130,7 @@ def test_the_panel_shows_kernel_modules_fallback_and_what_is_forbidden() -> None
     assert any(line.lstrip().startswith("−128M─") for line in lines), "where a call's reach ends"
 
 
+@pytest.mark.fault(2)
 def test_where_there_is_no_plt_the_panel_says_how_modules_call() -> None:
     simulation = open_simulation("mips", "7.1", None, "off")
     simulation.allocate(ExecmemType.MODULE_TEXT)
@@ -295,6 +299,21 @@ def test_folds_say_what_they_hide() -> None:
         assert len(rows.fold_text(view.axis, line, 20)) <= 20 or line.fold is None
 
 
+def test_nothing_is_said_of_where_the_last_program_of_a_pack_ends() -> None:
+    """Kallsyms tells where each begins: 1.5M were said to be all one program."""
+    inside = ((PAGE, "bpf_prog_one"), (2 * PAGE, "bpf_prog_two"))
+    pack = evolve(make_area(0, 512, kind=ExecmemType.BPF), owner="bpf_prog_pack", inside=())
+    base = pack.start
+    pack = evolve(pack, inside=tuple((base + at, name) for at, name in inside))
+    shown = Shown(History(make_layout(), [pack]).snapshot())
+    axis = evolve(shown.axis(4, 64), cell=64)
+    rows = MapRows(shown=shown, number=4, window=shown.window(4, None))
+    folds = [line for line in axis.lines(base) if line.fold is Kind.AREA]
+    text = rows.fold_text(axis, folds[-1], 64)
+    assert "rows behind bpf_prog_two, whose end is not known" in text
+    assert rows.fold_text(axis, folds[-1], 40) == "behind bpf_prog_two"
+
+
 def test_a_border_inside_a_row_is_named_where_it_lies() -> None:
     shown = Shown(open_simulation("arm64", "7.1", "va48-4k", "off").history.snapshot())
     view = shown.view(1, 96, 24, Extent.WINDOW)
@@ -322,14 +341,29 @@ def test_the_gutter_brightens_what_changed() -> None:
 def test_the_marks_show_spills_the_part_in_sight_and_the_cursor() -> None:
     shown = Shown(spilled().history.snapshot())
     ground = ground_marks(shown, 1, 20)
-    column = marks(ground, (NEAR, NEAR + MIB), NEAR, hits=[NEAR + 70 * MIB])
+    pins = [(NEAR + 70 * MIB, Mark.ORIGIN), (NEAR, Mark.SECOND)]
+    column = marks(ground, (NEAR, NEAR + MIB), NEAR, pins)
     assert len(column) == 20
     assert column[0] is Mark.SPILL
-    assert {Mark.CURSOR, Mark.HIT, Mark.FOLD} <= set(column)
+    assert {Mark.CURSOR, Mark.ORIGIN, Mark.FOLD} <= set(column)
+    assert Mark.SECOND not in column, "the cursor is there"
     assert marks(ground, (NEAR, NEAR + 60 * MIB), NEAR).count(Mark.SEEN) > 3
     assert Mark.SEEN not in marks(ground, ground.span, NEAR), "all is in sight"
 
 
+def test_what_a_filter_asks_for_is_marked_wherever_it_lies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    snapshot = spilled().history.snapshot()
+    asked = Shown(snapshot, paint=Paint(filter=parse_filter("fallback")))
+    ground = ground_marks(asked, 1, 20)
+    assert ground.marks.count(Mark.HIT) == 1
+    assert ground.marks[0] is Mark.HIT
+    monkeypatch.setattr("execmem_tui.view.marks._SEARCHED", 1)
+    assert Mark.HIT not in ground_marks(asked, 1, 20).marks
+
+
+@pytest.mark.fault(27)
 def test_next_areas_are_those_of_the_pane_first() -> None:
     areas = [
         make_area(0, kind=ExecmemType.BPF),
@@ -355,6 +389,7 @@ def test_next_areas_are_those_of_the_pane_first() -> None:
     assert found.start == other
 
 
+@pytest.mark.fault(35)
 def test_the_legend_explains_only_what_is_in_sight() -> None:
     shown = Shown(spilled().history.snapshot())
     view = shown.view(1, 64, 24)
@@ -372,3 +407,17 @@ def test_the_legend_explains_only_what_is_in_sight() -> None:
     )
     for width in range(0, 120, 7):
         assert width_of(legend(sight, width)) <= width
+
+
+@pytest.mark.fault(35)
+def test_signs_of_the_legend_stand_apart() -> None:
+    sight = Sight(frozenset({"module", "data", "kernel", "fallback"}), frozenset({None}))
+    for width in (60, 120):
+        pieces = legend(sight, width)
+        signs = [at for at, piece in enumerate(pieces) if isinstance(piece, Run)]
+        assert len(signs) == 5
+        for at in signs:
+            after = pieces[at + 1]
+            assert isinstance(after, Word)
+            assert after.text.startswith(" ")
+            assert after.text.endswith("  ")

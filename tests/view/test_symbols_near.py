@@ -33,6 +33,7 @@ def snapshot_of(
     return open_path(str(folder)).history.snapshot()
 
 
+@pytest.mark.fault(7)
 def test_a_symbol_far_below_names_nothing(tmp_path: Path) -> None:
     symbols = "ffffffff81001000 T near_fn\nffffffffc0400000 t one_fn\t[one]\n"
     snapshot = snapshot_of(tmp_path, symbols)
@@ -41,6 +42,7 @@ def test_a_symbol_far_below_names_nothing(tmp_path: Path) -> None:
         assert inside_at(snapshot, start + LONGEST_SYMBOL) is None
 
 
+@pytest.mark.fault(22)
 def test_mapping_symbols_name_nothing(tmp_path: Path) -> None:
     symbols = (
         "ffffffff81001000 T real\nffffffff81001000 t $x\nffffffff81001008 t $d\n"

@@ -3,6 +3,7 @@
 import pytest
 from attrs import evolve
 
+from execmem_tui.model.events import Noted
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.view.title import Title, title
@@ -50,6 +51,14 @@ def test_what_is_said_where_there_is_room() -> None:
         "▶ step 18,393/141,142",
         "? help   ctrl+p all",
     )
+
+
+@pytest.mark.fault(11)
+def test_a_replay_tells_the_time_of_its_step() -> None:
+    timed = evolve(BUSY, event=Noted(message="here", time=55.949))
+    assert "▶ step 18,393/141,142 · 55.949 s" in at(200, timed).right
+    moments = {at(width, timed).moment for width in range(20, 200)}
+    assert all(moment == "" or moment.endswith(" · 55.949 s") for moment in moments)
 
 
 def test_nothing_is_said_of_what_is_not() -> None:

@@ -8,7 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.fuzzy import FuzzySearch
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.overlay import LEAVE
@@ -25,12 +25,14 @@ class Chooser(Dialog[int]):
         do: gets the index of the entry.
         begin: the index highlighted at first.
         watch: called with the index of what is highlighted, None for nothing.
+        told: the detail of what is highlighted stands below the list, all of it.
     """
 
     DEFAULT_CSS = """
     Chooser #box { height: 20; }
     Chooser.foretells #box { height: 12; }
     Chooser LineList { height: 1fr; }
+    Chooser #told { height: 4; padding: 1 0 0 0; color: $foreground 80%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         *LEAVE,
@@ -49,8 +51,10 @@ class Chooser(Dialog[int]):
         hints: str = "↑ ↓ choose · Enter · Esc leaves",
         begin: int = 0,
         watch: Callable[[int | None], None] | None = None,
+        told: bool = False,
     ) -> None:
         super().__init__(title, do, hints)
+        self._told = told
         self._entries = entries
         self._begin = begin
         self._found: list[int] = []
@@ -62,6 +66,8 @@ class Chooser(Dialog[int]):
         """A field and the list."""
         yield Input(id="line", compact=True, placeholder=f"type to find, of {len(self._entries)}")
         yield LineList(id="found")
+        if self._told:
+            yield Static(id="told", markup=False)
 
     def on_mount(self) -> None:
         """Show all at first."""
@@ -100,7 +106,10 @@ class Chooser(Dialog[int]):
         return line
 
     def on_line_list_highlighted(self, message: LineList.Highlighted) -> None:
-        """Tell who watches."""
+        """Tell who watches, and all of what a line has no room for."""
+        if self._told:
+            chosen = self._entries[self._found[message.index]].detail if self._found else ""
+            self.query_one("#told", Static).update(chosen)
         if self._watch is not None:
             self._watch(self._found[message.index] if self._found else None)
 

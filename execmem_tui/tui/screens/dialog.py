@@ -15,7 +15,7 @@ from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.view.words import lower_border
 
 Told = TypeVar("Told")
-_ENDS: Final = 6
+BORDER_ENDS: Final = 6
 """Columns of a border that are not its text."""
 
 
@@ -77,7 +77,9 @@ class Dialog(Overlay, Generic[Told]):
     def border(self) -> None:
         """Write the lower border, in as many words as it has room for."""
         box = self.query_one("#box", VerticalScroll)
-        box.border_subtitle = lower_border(self._note, self._hints, box.outer_size.width - _ENDS)
+        box.border_subtitle = lower_border(
+            self._note, self._hints, box.outer_size.width - BORDER_ENDS
+        )
 
     def wrong(self, text: str) -> None:
         """Say what is wrong, inside the box; an empty text takes it back."""

@@ -214,7 +214,7 @@ class MainScreen(Screen[None]):
                 with Horizontal(id="maps"):
                     yield OtherMap().data_bind(cls.shown, cls.pane, cls.viewport, cls.palette)
                     yield DetailMap(id="map").data_bind(
-                        cls.source, cls.shown, cls.pane, cls.origin, cls.palette
+                        cls.source, cls.shown, cls.pane, cls.origin, cls.second, cls.palette
                     )
             yield AreaList().data_bind(cls.shown, cls.wanted)
             yield HelpPanel().data_bind(cls.actions)

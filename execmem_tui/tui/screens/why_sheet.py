@@ -12,8 +12,10 @@ from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import hex_address
 from execmem_tui.tui.asking import Doing
+from execmem_tui.tui.screens.dialog import BORDER_ENDS
 from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.view.why_text import looks, request_span, scale_lines, why_lines, why_title
+from execmem_tui.view.words import lower_border
 
 
 class WhySheet(Overlay):
@@ -74,11 +76,12 @@ class WhySheet(Overlay):
     def _tell(self) -> None:
         box = self.query_one("#why", Static)
         box.border_title = f"W  {why_title(self._why)}"
-        hints = [f"n hole by hole ({len(self._looks):,})"] if self._looks else []
+        hints = [f"n holes ({len(self._looks):,})"] if self._looks else []
         hints += ["Enter who put it there"] if self._doing.who is not None else []
         if self._doing.attempt is not None:
             hints += ["u take it back"] if self._tried else [f"f {self._doing.attempt_words}"]
-        box.border_subtitle = " · ".join((*hints, "Esc"))
+        room = box.outer_size.width - BORDER_ENDS
+        box.border_subtitle = lower_border("", " · ".join((*hints, "Esc leaves")), room)
         lines = why_lines(self._layout, self._why)
         lines[1:1] = scale_lines(self._why, box.content_size.width)
         text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")

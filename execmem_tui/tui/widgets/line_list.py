@@ -133,6 +133,7 @@ class LineList(ScrollView, can_focus=True):
         elif index < self._count:
             row = self._row(index)
             line = Text(row) if isinstance(row, str) else row
+            line.truncate(width, overflow="ellipsis")
             if index == self.highlighted:
                 style += self.get_component_rich_style("line-list--here")
         else:

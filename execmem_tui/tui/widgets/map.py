@@ -47,7 +47,8 @@ A line of dots folds free space, or the rest of a long area; `enter` opens it. G
 
 Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from area to area, `z` fits the area,
 `0` goes round: what is used, the window to scale, everything to scale. Click selects, the wheel pans, ctrl+wheel zooms,
-a double click fits. The column at the right edge is the whole axis: `┃` in sight, `▲` spilled, `◀` the cursor.
+a double click fits. The column at the right edge is the whole axis: `┃` in sight, `▲` spilled, `◀` the cursor,
+`●` what a filter asks for, `◆` what reach counts from after `r`, `◇` after `O`; the two stand on the map as well.
 """
     DEFAULT_CSS = """
     DetailMap { height: 1fr; min-height: 3; }
@@ -61,6 +62,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     """The pane whose windows are shown, 1 to 4."""
     origin: var[Address | None] = var(None)
     """Where reach counts from; None is kernel text."""
+    second: var[Address | None] = var(None)
+    """Where reach is counted from too; None for nowhere."""
     palette: var[Palette | None] = var(None)
     """The styles of the theme."""
     bare: var[bool] = var(False)
@@ -114,6 +117,12 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     def watch_origin(self) -> None:
         """Shade the free space anew."""
         self._take_step()
+
+    def watch_second(self) -> None:
+        """Mark it, or no more."""
+        if self.viewport is not None:
+            self._mark()
+            self.refresh()
 
     def watch_palette(self) -> None:
         """Every row looks different."""
@@ -274,12 +283,19 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         view = self.viewport
         if view is None or self._ground is None:
             return
-        self._marks = marks(self._ground[1], (view.top, self._lines[-1].end), view.cursor)
+        seen = (view.top, self._lines[-1].end)
+        self._marks = marks(self._ground[1], seen, view.cursor, self._pins)
         self._area = area = self._area_at(view)
         start, end = (view.cursor, view.cursor + 1) if area is None else (area.start, area.end)
         self._held = {
             at for at, line in enumerate(self._lines) if line.start < end and start < line.end
         }
+
+    @property
+    def _pins(self) -> tuple[tuple[Address, Mark], ...]:
+        """What reach is counted from, where somebody chose it."""
+        chosen = ((self.origin, Mark.ORIGIN), (self.second, Mark.SECOND))
+        return tuple((at, mark) for at, mark in chosen if at is not None)
 
     def _area_at(self, view: MapView) -> Area | None:
         return None if self.shown is None else self.shown.snapshot.area_at(view.cursor)
@@ -306,7 +322,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             self._marks[at] if at < len(self._marks) else Mark.NONE,
             at in self._held,
         )
-        strip = ink.line(line, view, rows, self._area, self.light, frame, ground)
+        strip = ink.line(line, view, rows, self._area, self.light, frame, ground, self._pins)
         return self._for_a_hall(strip, at, row) if self.large else strip
 
     def _for_a_hall(self, strip: Strip, at: int, row: int) -> Strip:
@@ -384,7 +400,7 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
         if area is not None:
             self._fitted = False
             start, end = max(area.start, view.axis.start), min(area.end, view.axis.end)
-            self.viewport = view.fit(start, end)
+            self.viewport = view.around(start, end)
 
     def look_at(self, address: Address) -> None:
         """Put the cursor on `address`."""

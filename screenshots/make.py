@@ -136,8 +136,11 @@ def compact(svg: str, prefix: str = "t") -> str:
 
 
 async def _still(pilot: Pilot[Any]) -> None:
-    """Wait until the screen has shown what it was told."""
+    """Wait until the screen has shown what it was told, the number of findings last."""
     for _ in range(4):
+        await pilot.pause()
+    app = pilot.app
+    while isinstance(app, ExecmemApp) and app.counting.counts:
         await pilot.pause()
 
 
@@ -257,6 +260,7 @@ def main(names: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
+    ExecmemApp.rest = 0.0
     os.environ.setdefault("COLORTERM", "truecolor")
     os.environ.setdefault("TERM", "xterm-256color")
     main(sys.argv[1:])

@@ -38,6 +38,14 @@ def no_faults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
         raise seen[0]
 
 
+@pytest.fixture(autouse=True)
+def no_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no clock decide when the title tells the number of findings."""
+    module = sys.modules.get("execmem_tui.tui.app")
+    if module is not None:
+        monkeypatch.setattr(module.ExecmemApp, "rest", None)
+
+
 @pytest.fixture(scope="module")
 def small_blocks() -> Iterator[None]:
     """Blocks of four areas, so that small examples have many of them."""

@@ -30,7 +30,7 @@ from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Progress, Side, Source
 from execmem_tui.tui.colouring import Colouring
 from execmem_tui.tui.comparing import CompareActions
-from execmem_tui.tui.counting import Counting, Handle
+from execmem_tui.tui.counting import REST, Counting, Handle
 from execmem_tui.tui.exporting import ExportActions
 from execmem_tui.tui.faults import Faults
 from execmem_tui.tui.jobs import Job
@@ -127,6 +127,8 @@ class ExecmemApp(App[int]):
     """Whether the running kernel is read again and again."""
     play_interval = PLAY_INTERVAL
     """Seconds between two ticks of the player."""
+    rest: float | None = REST
+    """Seconds that a step is looked at before its findings are counted; None counts them never."""
     interval: reactive[float] = reactive(1.0, repaint=False)
     """Seconds between two reads of it."""
 
@@ -531,10 +533,8 @@ class ExecmemApp(App[int]):
         """Do something again and again until the timer is stopped."""
         return self.set_interval(seconds, do)
 
-    def after(self, seconds: float, do: Callable[[], None]) -> Handle | None:
-        """Do something once; where nobody looks, as in tests and pictures, only at once."""
-        if seconds and self.is_headless:
-            return None
+    def after(self, seconds: float, do: Callable[[], None]) -> Handle:
+        """Do something once."""
         return asyncio.get_running_loop().call_later(seconds, self.call_later, do)
 
     def show_findings(self, count: int | None) -> None:

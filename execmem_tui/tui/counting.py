@@ -35,8 +35,11 @@ class Counted(Protocol):
     shown: Shown
     """The models of the history's step."""
 
-    def after(self, seconds: float, do: Callable[[], None]) -> Handle | None:
-        """Do something once, as a message of the application; None where it is never done."""
+    rest: float | None
+    """Seconds that a step is looked at before it is counted; None counts never."""
+
+    def after(self, seconds: float, do: Callable[[], None]) -> Handle:
+        """Do something once, as a message of the application."""
 
     def show_findings(self, count: int | None) -> None:
         """Show how much is remarkable; None while that is not known."""
@@ -58,8 +61,14 @@ class Counting:
         self.close()
         self._of = stage.shown.snapshot
         stage.show_findings(None)
-        if len(self._of.areas) <= _MOST_AREAS and stage.source.history.steps <= _MOST_STEPS:
-            self._handle = stage.after(REST, self.count)
+        few = len(self._of.areas) <= _MOST_AREAS and stage.source.history.steps <= _MOST_STEPS
+        if few and stage.rest is not None:
+            self._handle = stage.after(stage.rest, self.count)
+
+    @property
+    def counts(self) -> bool:
+        """Whether a count is under way, or waits for its time."""
+        return self._handle is not None
 
     def close(self) -> None:
         """Count no more."""
@@ -75,10 +84,14 @@ class Counting:
         self._go_on(self._of, counts(self._of, self._stage.source.history), 0)
 
     def _go_on(self, of: Snapshot, rest: Iterator[int], so_far: int) -> None:
-        if self._of is not of or self._stage.source.history.snapshot() is not of:
+        if self._of is not of:
+            return
+        if self._stage.source.history.snapshot() is not of:
+            self._handle = None  # the step that comes is shown in a moment, and counted then
             return
         found = next(rest, None)
         if found is None:
+            self._handle = None
             self._stage.show_findings(so_far)
         else:
             self._handle = self._stage.after(0, lambda: self._go_on(of, rest, so_far + found))

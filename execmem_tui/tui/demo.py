@@ -6,7 +6,6 @@ same bytes, however fast the machine is and however its messages follow each oth
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Final
 
 from rich.console import RenderableType
@@ -20,7 +19,6 @@ from textual.widgets import Input
 from execmem_tui.sources.base import Source
 from execmem_tui.tours.progress import TourProgress
 from execmem_tui.tui.app import ExecmemApp
-from execmem_tui.tui.counting import Handle
 from execmem_tui.tui.start import Start
 from execmem_tui.tui.themes import DEFAULT
 from execmem_tui.tui.touring import TourActions
@@ -49,6 +47,8 @@ class DemoApp(ExecmemApp):
         start: where to look at first.
     """
 
+    rest = None  # a clock would say when the number is seen
+
     def __init__(
         self, source: Source, name: str, *, theme: str | None = None, start: Start | None = None
     ) -> None:
@@ -75,10 +75,6 @@ class DemoApp(ExecmemApp):
     def watch_following(self) -> None:
         """A running kernel is read once."""
         self.following = False
-
-    def after(self, seconds: float, do: Callable[[], None]) -> Handle | None:
-        """Put nothing off: a clock would say when it is seen."""
-        return None if seconds else super().after(seconds, do)
 
     def notify(
         self,

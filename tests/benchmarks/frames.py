@@ -29,6 +29,8 @@ ROUNDS = 21
 class Watched(ExecmemApp):
     """The application, writing to nowhere and counting what it writes."""
 
+    rest = None  # what is counted when nobody presses anything is no part of a frame
+
     sent = 0
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:

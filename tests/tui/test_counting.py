@@ -18,6 +18,7 @@ class Put:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.waiting: list[tuple[float, Callable[[], None]]] = []
+        monkeypatch.setattr(ExecmemApp, "rest", counting.REST)
         monkeypatch.setattr(ExecmemApp, "after", self.after)
 
     def after(self, seconds: float, do: Callable[[], None]) -> Any:
@@ -82,6 +83,17 @@ async def test_a_step_in_between_ends_the_count(monkeypatch: pytest.MonkeyPatch)
         late()
         assert [seconds for seconds, _ in put.waiting] == [counting.REST]
         assert app.main.findings is None
+
+
+async def test_a_clock_of_its_own_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ExecmemApp, "rest", 0.0)
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(160, 45)) as pilot:
+        await press(pilot, "B")
+        for _ in range(50):
+            if app.main.findings is None:
+                await pilot.pause()
+        assert app.main.findings == expected(app)
 
 
 async def test_what_is_too_large_is_counted_on_request_only(

@@ -3,9 +3,11 @@
 import gc
 from collections import Counter
 from collections.abc import Iterator
-from itertools import dropwhile
+from itertools import chain, dropwhile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from attrs import evolve
 
 from execmem_tui.analysis.layout_documents import rules_document
 from execmem_tui.analysis.loader import LoaderCheck
@@ -25,8 +27,9 @@ from execmem_tui.model.documents import plain
 from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import rules_told
 from execmem_tui.replay.model import Replay, make_replay
-from execmem_tui.replay.results import Miss, Place, ReplayResults
+from execmem_tui.replay.results import Cause, Miss, Place, ReplayResults
 
+_Miss = TypeVar("_Miss", Miss, LoaderMiss)
 _FOUND: Final = ("checked", "exact", "unclaimed", "misses", "fallback_loads")
 """What a check of the loader knows at last."""
 
@@ -151,10 +154,36 @@ def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) 
     # nothing here makes garbage in circles, and looking for it takes a tenth of the time
     gc.disable()
     try:
-        return replay.run(dropwhile(lambda event: event[1] <= run.begins.line, events))
+        rest: Iterator[Event] = dropwhile(lambda event: event[1] <= run.begins.line, events)
+        if run.doubt is not None:
+            behind: list[Event] = []
+            replay.run(_up_to(run.doubt, rest, behind))
+            replay.doubt()
+            rest = chain(behind, rest)
+        found = replay.run(rest)
     finally:
         if collecting:
             gc.enable()
+    found.misses = [_excused(run, miss) for miss in found.misses]
+    return found
+
+
+def _up_to(line: int, events: Iterator[Event], behind: list[Event]) -> Iterator[Event]:
+    """Yield the events up to a line; `behind` takes the one that is behind it."""
+    for event in events:
+        if event[1] > line:
+            behind.append(event)
+            return
+        yield event
+
+
+def _excused(run: TraceRun, miss: _Miss) -> _Miss:
+    """Return a miss with its cause: where it has none, perhaps that events were lost."""
+    if miss.cause or not run.lost:
+        return miss
+    if run.doubt is None:
+        return evolve(miss, cause=Cause.LOST_SOMEWHERE)
+    return evolve(miss, cause=Cause.LOST) if miss.line > run.doubt else miss
 
 
 def verify_trace(path: Path, phase: str | None = None) -> TraceVerdict:
@@ -167,6 +196,7 @@ def verify_trace(path: Path, phase: str | None = None) -> TraceVerdict:
     """
     run = read_trace_run(path, phase)
     check = loader_check(run)
-    return TraceVerdict(
-        source=str(path), run=run, found=replay_run(run, make_replay(run), check), loader=check
-    )
+    found = replay_run(run, make_replay(run), check)
+    if check is not None:
+        check.misses = [_excused(run, miss) for miss in check.misses]
+    return TraceVerdict(source=str(path), run=run, found=found, loader=check)

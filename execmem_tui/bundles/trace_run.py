@@ -1,6 +1,5 @@
 """A run folder with a trace: what its replay starts from."""
 
-import re
 from collections.abc import Generator, Iterable
 from itertools import dropwhile
 from pathlib import Path
@@ -11,6 +10,7 @@ from attrs import evolve
 from execmem_tui.arch import resolve
 from execmem_tui.bundles.phase_facts import page_size_of
 from execmem_tui.bundles.run_folder import phase_folders, run_meta
+from execmem_tui.bundles.trace_gaps import Gaps, find_gaps, ring_buffers
 from execmem_tui.bundles.trace_scan import TraceScan, scan_trace
 from execmem_tui.bundles.unseen import mended, seen_between
 from execmem_tui.files.packed import find_file, read_lines
@@ -67,7 +67,9 @@ class TraceRun:
     lines: int
     """Of the trace, about: the last one that says something, or all."""
     lost: int
-    """Events that the ring buffer's counters say were lost or overwritten."""
+    """Events that the trace, or the ring buffers' counters, say were lost."""
+    doubt: int | None = None
+    """Line after which events may be missing; None where none were lost."""
 
 
 def find_trace(path: Path) -> Path | None:
@@ -108,10 +110,14 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
     scan = yield from scan_trace(
         trace, {entry.start for _, info in infos for entry in info.entries}, numbered=bool(infos)
     )
+    buffers = ring_buffers(folder)
+    gaps = Gaps()
+    if scan.started or scan.lost:
+        gaps = find_gaps(read_lines(trace), buffers.overrun)
     idle = not scan.windows
     if idle and not phase_folders(folder):  # between two snapshots, nothing may have happened
         raise InputError(str(trace), None, "no alloc_vmap_area event in this trace")
-    begins = _beginning(trace, scan, infos, phase)
+    begins = _beginning(trace, scan, infos, phase, gaps.begun)
     meta = run_meta(folder)
     kernel = str(meta.get("kernel") or _release(folder) or "7.1")
     arch = str(meta.get("arch", ""))
@@ -140,7 +146,8 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
         windows=tuple(scan.windows),
         marks=scan.marks,
         lines=scan.lines,
-        lost=max(_lost_by_counters(folder), scan.lost),
+        lost=max(buffers.lost, scan.lost),
+        doubt=_doubt(gaps, scan, [name for name, _ in infos], begins),
     )
 
 
@@ -175,35 +182,31 @@ def _cpus(meta: dict[str, Any], scan: TraceScan) -> int:
     return stated if isinstance(stated, int) else scan.cpus or 1
 
 
-def _lost_by_counters(folder: Path) -> int:
-    """Return how many events the ring buffers never took.
-
-    Overwritten ones do not count: they lie before the first line and leave no gap behind it.
-    """
-    file = find_file(folder, "trace_stats_final") if folder.is_dir() else None
-    if file is None:
-        return 0
-    total = 0
-    for _, text in read_lines(file):
-        found = re.match(r"(?:dropped events|commit overrun): (\d{1,18})$", text.strip())
-        total += int(found[1]) if found else 0
-    return total
-
-
 def _beginning(
-    trace: Path, scan: TraceScan, infos: list[tuple[str, Vmallocinfo]], phase: str | None
+    trace: Path,
+    scan: TraceScan,
+    infos: list[tuple[str, Vmallocinfo]],
+    phase: str | None,
+    begun: int,
 ) -> Beginning:
-    """Choose boot where the trace goes back so far, else the first snapshot taken while it ran."""
+    """Choose boot where the trace goes back so far, else the first snapshot taken while it ran.
+
+    Before line `begun` events of some CPUs were overwritten.
+    """
     if phase is not None:
         infos = [pair for pair in infos if pair[0] == phase]
         if not infos:
             raise InputError(str(trace), None, f"no snapshot {phase} with real addresses beside it")
-    elif _goes_back_to_boot(scan, infos):
+    elif not begun and _goes_back_to_boot(scan, infos):
         return Beginning(name="boot")
     for name, info in infos:
         marks = scan.marks.get(name, {})
-        if "begin" in marks and "end" in marks:
+        if "begin" in marks and "end" in marks and begun < marks["begin"]:
             return _at_snapshot(trace, scan, name, info)
+        if phase is not None and "begin" in marks and "end" in marks:
+            raise InputError(
+                str(trace), begun, f"events after the snapshot {phase} were overwritten"
+            )
         if phase is not None:
             raise InputError(str(trace), None, f"no markers of the snapshot {phase} in the trace")
     return Beginning(name="")
@@ -216,6 +219,19 @@ def _goes_back_to_boot(scan: TraceScan, infos: list[tuple[str, Vmallocinfo]]) ->
         return False
     begun = scan.marks.get(infos[0][0], {}).get("begin") if infos else None
     return first.time < _BOOT_SECONDS if begun is None else first.line < begun
+
+
+def _doubt(gaps: Gaps, scan: TraceScan, names: list[str], begins: Beginning) -> int | None:
+    """Return the line after which nothing is sure, None where nothing was lost.
+
+    What is there from the start follows from the next snapshot and from what the trace allocates up
+    to it: with a loss before it, nothing is sure at all.
+    """
+    if gaps.doubt is None or not begins.name:
+        return gaps.doubt
+    following = names[0 if begins.from_boot else names.index(begins.name) + 1 :][:1]
+    known = [scan.marks.get(name, {}).get("end", _FOREVER) for name in following]
+    return begins.line if known and gaps.doubt < known[0] else gaps.doubt
 
 
 def _at_snapshot(trace: Path, scan: TraceScan, name: str, info: Vmallocinfo) -> Beginning:

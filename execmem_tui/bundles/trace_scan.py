@@ -7,12 +7,13 @@ parser from end to end.
 
 import re
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 from attrs import field
 
+from execmem_tui.bundles.trace_gaps import STARTED
 from execmem_tui.files.packed import read_blocks, read_lines
 from execmem_tui.formats.trace import Alloc, Header, Lost, Other, TraceLine, parse_trace
 from execmem_tui.model.errors import InputError
@@ -27,6 +28,7 @@ _ALLOC_TEXT: Final = re.compile(_ATTEMPT)
 _PROBE: Final = b"(alloc_vmap_area+0x0/"
 _RARE: Final = (b"EVENTS", b"PERF_RECORD_LOST", b"# entries-in-buffer")
 _SNAPSHOT: Final = b"snapshot "
+_STARTED: Final = STARTED.encode()
 _TELL: Final = 16 << 20
 """Bytes between two words of how far it is."""
 
@@ -49,6 +51,8 @@ class TraceScan:
     cpus: int = 0
     """Online CPUs, as the head of the trace states; 0 where it does not."""
     lost: int = 0
+    started: bool = False
+    """Whether the buffer of a CPU begins later than the trace does, see `trace_gaps`."""
     lines: int = 0
     """All of them."""
     native: bool = False
@@ -93,10 +97,17 @@ def scan_trace(
     if scan.windows:
         return scan
     scan = TraceScan(wanted)
-    for line in parse_trace(str(path), read_lines(path)):
+    for line in parse_trace(str(path), _noting(scan, read_lines(path))):
         scan.take(line)
         scan.lines = line.line
     return scan
+
+
+def _noting(scan: TraceScan, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    for pair in lines:
+        if STARTED in pair[1]:
+            scan.started = True
+        yield pair
 
 
 class _DoubtError(Exception):
@@ -133,6 +144,9 @@ class _Search:
             for text in rare:
                 if text in block:
                     self._rare(block, text)
+            # a rare character first, which is seen ten times as fast
+            if b"#" in block and _STARTED in block:
+                scan.started = True
             self._line += block.count(b"\n")
         scan.lines = self._line
         for window, count in self._windows.items():

@@ -83,6 +83,9 @@ class Header(NamedTuple):
     cpus: int
 
 
+TOLD_LATE: Final = "free_vmap_area_noflush"
+"""Name of an Other: a free that was told when its area had been given back already."""
+
 Place = tuple[str, int]
 """Task, CPU."""
 
@@ -238,6 +241,11 @@ def event_of(line: TraceLine) -> Event:
     if isinstance(line, Lost):
         return LOST, line.line, ("", 0), said, line.events, None
     return HEADER, line.line, ("", 0), said, 0, None
+
+
+def told_late(free: Event) -> Event:
+    """Return a free that changes nothing any more: what it tells was over before it was told."""
+    return OTHER, free[1], free[2], free[3], 0, f"{TOLD_LATE}: {free[4]:x}"
 
 
 def trace_events(  # noqa: C901 - every line of a trace comes through here, a call costs

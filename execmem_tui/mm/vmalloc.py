@@ -290,7 +290,7 @@ class Vmalloc:
                 self.busy[start] = VmapArea(start, end, request.pages, owner)
                 return stale
             node.turn(request.pages, request.align)
-        if not self.space.take(start, end) and not self._take_pooled(start, end):
+        if not self.space.take(start, end) and not self.take_pooled(start, end):
             stale = self.vacate(start, end)
             taken = self.space.take(start, end)
             assert taken, f"{start:x}-{end:x} is in no part of the model"
@@ -305,8 +305,8 @@ class Vmalloc:
         area = self.busy[start] = VmapArea(start, end, pages, NO_OWNER, guard=guard)
         return area
 
-    def _take_pooled(self, start: int, end: int) -> bool:
-        """Take an area out of whichever pool has it.
+    def take_pooled(self, start: int, end: int) -> bool:
+        """Take an area out of whichever pool has it, or return False.
 
         It never touches the tree, whose shape must not change for it.
         """

@@ -8,19 +8,22 @@ what is left is unexplained.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from enum import Enum
-from itertools import islice
 from typing import Final
 
-from attrs import field
-
 from execmem_tui.bundles.trace_run import TraceRun
-from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, LOST, PURGE, Alloc, Event, full
+from execmem_tui.formats.trace import (
+    ALLOC,
+    FREE,
+    LOST,
+    PURGE,
+    Alloc,
+    Event,
+    full,
+    told_late,
+)
 from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.errors import InputError
-from execmem_tui.model.intervals import Interval
-from execmem_tui.model.records import define
 from execmem_tui.model.rules import Rules, rules_told
 from execmem_tui.replay.request_classes import (
     Asked,
@@ -30,49 +33,15 @@ from execmem_tui.replay.request_classes import (
     in_bounds,
 )
 from execmem_tui.replay.results import Cause, ClassCount, Miss, ReplayResults, around
+from execmem_tui.replay.state import NOTHING, State
 
-_AHEAD: Final = 400
-"""Lines to look ahead for the purge that already took effect."""
+_LATE: Final = 24
+"""Lines by which an event may be told late, where nothing else bounds it."""
 _CLASSES: Final = 1 << 12
 """How many different requests are remembered, so that memory does not grow with a trace."""
-NOTHING: Final = ((1 << 64) - 1, 0, 0)
-"""Start, end and count of a purge that found nothing lazy."""
 
 
-class _Done(Enum):
-    """How much of a purge took effect before its event."""
-
-    DECAY = "decay"
-    ALL = "all"
-
-
-@define
-class Moved:
-    """What an event did to areas that it does not name, as (start, end)."""
-
-    freed: list[Interval] = field(factory=list)
-    """Lazy or pooled before, free now."""
-    pooled: list[Interval] = field(factory=list)
-    """Lazy before, in a node's pool now."""
-    placed: list[Interval] = field(factory=list)
-    """Percpu chunks, which have no event."""
-
-    def copy(self) -> "Moved":
-        """Return an equal one that shares nothing."""
-        return Moved(list(self.freed), list(self.pooled), list(self.placed))
-
-    def clear(self) -> None:
-        """Forget it: somebody looked."""
-        self.freed.clear()
-        self.pooled.clear()
-        self.placed.clear()
-
-    def __bool__(self) -> bool:
-        """Whether there is anything."""
-        return bool(self.freed or self.pooled or self.placed)
-
-
-class Replay:
+class Replay(State):
     """One kernel being replayed.
 
     Args:
@@ -112,7 +81,7 @@ class Replay:
     ) -> None:
         self.name = name
         lazy = tuple(lazy)
-        self.vmalloc = model(
+        vmalloc = model(
             rules=rules,
             page_size=page_size,
             vmalloc_start=window[0],
@@ -121,32 +90,33 @@ class Replay:
             early_areas=(*busy, *lazy),
             word_bits=word_bits,
         )
-        self.vmalloc.drain_queued = True  # the trace says when it runs
+        vmalloc.drain_queued = True  # the trace says when it runs
         for start, _ in lazy:
-            self.vmalloc.release(self.vmalloc.busy[start])
+            vmalloc.release(vmalloc.busy[start])
+        super().__init__(vmalloc, watched=watched)
         self.percpu = dict(percpu or {})
         self.unknown = unknown
         self.shaped = shaped
-        self.results = ReplayResults()
-        self.moved = Moved() if watched else None
-        """What happened to other areas since somebody looked."""
-        self._ahead: deque[Event] = deque()
-        self._done: dict[int, _Done] = {}
-        """Of purges whose event is still to come: what they did already, by line."""
-        self._failed_tasks: set[str] = set()
-        self._freed_at: dict[int, int] = {}
-        """Of lazy areas: the line that freed it, by start."""
+        self._doubted = False
         self._classes: dict[Asked, RequestClass] = {}
+
+    def doubt(self) -> None:
+        """From here on events may be missing: go on, but be certain of nothing."""
+        self._doubted = True
+        self._classes.clear()
 
     def run(self, events: Iterable[Event]) -> ReplayResults:
         """Replay all events and return what was found."""
         deque(self.follow(events), maxlen=0)
         return self.results
 
-    def follow(self, events: Iterable[Event]) -> Iterator[Event]:
+    def follow(  # noqa: C901 - the hottest loop, a call costs
+        self, events: Iterable[Event]
+    ) -> Iterator[Event]:
         """Replay the events and yield each when it was; `moved` then says what it did besides."""
-        source, ahead = iter(events), self._ahead
+        source, ahead = iter(events), self._ahead.events
         failed, results = self._failed_tasks, self.results
+        taken, freed = self._ahead.allocations, self._ahead.frees
         more = True
         while more:
             more = bool(ahead)
@@ -161,84 +131,29 @@ class Replay:
                         if failed:
                             failed.discard(place[0])
                 elif kind == ALLOC:
+                    if taken and number in taken:
+                        taken.pop(number).hit()
+                        yield event
+                        continue
                     self._alloc(event, source)
                     if ahead and not more:
                         more = True
                         yield event
                         break
                 elif kind == FREE:
+                    if freed and number in freed:
+                        freed.remove(number)
+                        yield told_late(event)
+                        continue
                     self._free(start, number, place[0])
                 elif kind == LOST:
                     results.lost += start
                 yield event
 
-    def _is_idle(self) -> bool:
-        """Whether a purge that finds nothing lazy does nothing at all: most purges of a trace."""
-        # any() would take four times as long
-        for node in self.vmalloc.nodes:
-            if node.due:
-                return False
-        return not self._done
-
     def _seen_ahead(self) -> Iterator[Event]:
-        while self._ahead:
-            yield self._ahead.popleft()
-
-    def _free(self, start: int, number: int, task: str) -> None:
-        area = self.vmalloc.busy.get(start)
-        if area is None:
-            self.results.unknown_frees += 1
-        else:
-            self.vmalloc.release(area)
-            self._freed_at[start] = number
-        if self._failed_tasks:
-            self._failed_tasks.discard(task)
-
-    def _purge(self, number: int, task: str, purge: tuple[int, int, int]) -> None:
-        """Do what a purge did, but for what was done before its event came."""
-        done = self._done.pop(number, None) if self._done else None
-        if done is _Done.ALL:
-            return
-        full = task in self._failed_tasks
-        if done is None and (full or not self._is_idle()):
-            self._decay(full=full)
-        self._give_back(purge, full=full)
-
-    def _decay(self, *, full: bool) -> None:
-        decayed = self.vmalloc.decay(full=full)
-        if self.moved is not None:
-            self.moved.freed += decayed
-
-    def _give_back(self, purge: tuple[int, int, int], *, full: bool) -> None:
-        """Give back the oldest `purged` lazy areas of the purge's span.
-
-        Younger ones stay lazy: they were freed while it ran (15 of 101,891 purges).
-        """
-        self.results.purges += 1
-        start, end, purged = purge
-        if start >= end and not purged:
-            self.results.purge_counts_equal += 1
-            return
-        vmalloc, chosen = self.vmalloc, None
-        if purged != EVERYTHING:
-            lazy = [area for node in vmalloc.nodes for area in node.lazy.values()]
-            inside = [area for area in lazy if start <= area.start and area.end <= end]
-            self.results.purge_counts_equal += len(inside) == purged
-            if len(inside) > purged:
-                freed_at = self._freed_at
-                inside.sort(key=lambda area: freed_at.get(area.start, 0))
-                del inside[purged:]
-            if len(inside) < len(lazy):
-                chosen = {area.start for area in inside}
-        given_back, pooled = vmalloc.give_back(chosen, full=full)
-        if chosen is None:
-            self._freed_at.clear()
-        else:
-            for each in chosen:
-                self._freed_at.pop(each, None)
-        if self.moved is not None:
-            self.moved.freed += [(area.start, area.end) for area in given_back]
-            self.moved.pooled += [(area.start, area.end) for area in pooled]
+        events = self._ahead.events
+        while events:
+            yield events.popleft()
 
     def class_of(self, asked: Asked) -> RequestClass:
         """Return what is common to all that ask the same."""
@@ -246,7 +161,7 @@ class Replay:
             return self._classes[asked]
         if len(self._classes) >= _CLASSES:
             self._classes.clear()
-        found = classify(asked, self.vmalloc, self.results, self.unknown)
+        found = classify(asked, self.vmalloc, self.results, self.unknown, doubted=self._doubted)
         self._classes[asked] = found
         return found
 
@@ -330,7 +245,7 @@ class Replay:
         near = [around(self.vmalloc, address) if first else () for address in (actual, predicted)]
         robust = self._robust(asking, request.cpu, predicted)
         cause = self._resolve(request, asking, source)
-        if cause is None and self.results.lost:
+        if cause is None and self._doubted:
             cause = Cause.LOST
         self.results.misses.append(
             Miss(
@@ -366,56 +281,66 @@ class Replay:
         for other in range(nodes):
             if other != request.cpu % nodes and self.predict(asking, other) == actual:
                 return Cause.OTHER_POOL
-        for cause, apply in self._tries(self._next_purges(source)):
-            if self._right_after(apply, request, asking):
+        self._ahead.look(source)
+        for cause, apply in self._tries(request, asking):
+            if self._right_after(apply, request, asking, stays=cause is not Cause.BEFORE_PURGE):
                 return cause
         return None
 
-    def _tries(self, purges: list[Event]) -> Iterator[tuple[Cause, Callable[[], None]]]:
+    def _tries(
+        self, request: Alloc, asking: RequestClass
+    ) -> Iterator[tuple[Cause, Callable[[], object]]]:
         """Yield what may have happened unseen, the most likely first, and how to do it."""
-
-        def decay(purge: Event) -> None:
-            self._decay(full=purge[2][0] in self._failed_tasks)
-            self._done[purge[1]] = _Done.DECAY
-
-        def purge_all(purges: list[Event]) -> None:
-            for purge in purges:
-                self._purge(purge[1], purge[2][0], purge[5])
-                self._done[purge[1]] = _Done.ALL
-
+        purges = self._ahead.next_purges()
         if purges:
-            if len(self.vmalloc.nodes) > 1 and purges[0][1] not in self._done:
-                yield Cause.DECAY_AHEAD, lambda: decay(purges[0])
-            yield Cause.PURGE_AHEAD, lambda: purge_all(purges[:1])
+            if len(self.vmalloc.nodes) > 1 and purges[0][1] not in self._ahead.purges:
+                yield Cause.DECAY_AHEAD, lambda: self._decay_ahead(purges[0])
+            yield Cause.PURGE_AHEAD, lambda: self._purge_ahead(purges[:1])
+        yield Cause.OVERTAKEN, lambda: self._allocate_ahead(request, asking)
+        line, task = self._purged_by
+        if 0 < request.line - line <= _LATE and task != request.task:
+            yield Cause.BEFORE_PURGE, self._without_purge
+        end = purges[0][1] if purges else request.line + _LATE
+        late = self._ahead.next_frees(request.task, end)
+        if self._ahead.short:
+            yield Cause.LATE_FREE, lambda: self._free_late(late)
+        if late and purges:
+            yield Cause.LATE_FREE, lambda: self._purge_ahead(purges[:1], late)
         yield Cause.SHRINKER, lambda: self._decay(full=True)
         if len(purges) > 1:
-            yield Cause.PURGES_AHEAD, lambda: purge_all(purges)
+            yield Cause.PURGES_AHEAD, lambda: self._purge_ahead(purges)
 
-    def _right_after(self, apply: Callable[[], None], request: Alloc, asking: RequestClass) -> bool:
-        """Do something; if the model's answer is right after it, it stays done."""
-        before = self.vmalloc, self._freed_at, self._done, self.moved
+    def _allocate_ahead(self, request: Alloc, asking: RequestClass) -> None:
+        """Give others what they were given, as far as the model says the same, until this one fits."""
+        for event in self._ahead.next_allocations(request.task):
+            _, number, (_, cpu), _, start, asked = event
+            other = self._classes.get(asked) or self.class_of(asked)
+            owner = self.vmalloc.owner(other.request, cpu)
+            answer = self.vmalloc.answer(other.request, owner)
+            if other.unclaimed or answer[0] != start or start in self.percpu:
+                continue
+            self._ahead.allocations[number] = other.count_of(self.vmalloc, answer)
+            self.vmalloc.settle(other.request, owner, start, answer[1])
+            if self.predict(asking, request.cpu) == request.start:
+                return
+
+    def _right_after(
+        self, apply: Callable[[], object], request: Alloc, asking: RequestClass, *, stays: bool
+    ) -> bool:
+        """Do something; if the model's answer is right after it, and it `stays`, it is done."""
+        before = self.vmalloc, self._freed_at, self.moved
+        ahead = self._ahead.copy()
         counts = self.results.purges, self.results.purge_counts_equal
-        self.vmalloc = self.vmalloc.clone()
-        self._freed_at, self._done = dict(self._freed_at), dict(self._done)
+        self.vmalloc, self._freed_at = self.vmalloc.clone(), dict(self._freed_at)
         self.moved = None if self.moved is None else self.moved.copy()
         apply()
-        if self.predict(asking, request.cpu) == (None if request.failed else request.start):
+        right = self.predict(asking, request.cpu) == (None if request.failed else request.start)
+        if right and stays:
             return True
-        self.vmalloc, self._freed_at, self._done, self.moved = before
+        self.vmalloc, self._freed_at, self.moved = before
+        self._ahead.restore(ahead)
         self.results.purges, self.results.purge_counts_equal = counts
-        return False
-
-    def _next_purges(self, source: Iterator[Event]) -> list[Event]:
-        """Return the next two purges that were not done ahead."""
-        missing = _AHEAD - len(self._ahead)
-        if missing > 0:
-            self._ahead.extend(islice(source, missing))
-        purges = (
-            event
-            for event in self._ahead
-            if event[0] == PURGE and self._done.get(event[1]) is not _Done.ALL
-        )
-        return list(islice(purges, 2))
+        return right
 
 
 def make_replay(

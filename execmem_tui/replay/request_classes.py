@@ -12,6 +12,10 @@ Asked = tuple[int, int, int, int, bool]
 """Size, align, vstart, vend and whether it failed, as in the event."""
 
 
+DOUBTED = "in doubt: events lost"
+"""Class of all that is asked behind them: what they told is not in the model."""
+
+
 class Unknown(StrEnum):
     """What is not known where a replay begins."""
 
@@ -54,15 +58,17 @@ def _holds(area: FreeArea, request: VmapRequest) -> bool:
 
 
 def classify(
-    asked: Asked, vmalloc: Vmalloc, results: ReplayResults, unknown: Unknown
+    asked: Asked, vmalloc: Vmalloc, results: ReplayResults, unknown: Unknown, *, doubted: bool
 ) -> RequestClass:
-    """Return what is common to all that ask the same."""
+    """Return what is common to all that ask the same; nothing is certain of it where it is doubted."""
     size, align, vstart, vend, failed = asked
     window = (vstart, vend)
     exact = window == (vmalloc.vmalloc_start, vmalloc.vmalloc_end)
     where = "aligned" if align > vmalloc.page_size else "page"
 
     def count(kind: str, *, certain: bool = True) -> ClassCount:
+        if doubted:
+            return results.count(DOUBTED, window, certain=False, failed=failed)
         return results.count(kind, window, certain=certain, failed=failed)
 
     return RequestClass(

@@ -25,9 +25,13 @@ class Cause(StrEnum):
     OTHER_POOL = "another CPU's pool"
     DECAY_AHEAD = "pools decayed by a purge under way"
     PURGE_AHEAD = "a purge took effect before its event"
+    OVERTAKEN = "another allocation came before it and was told after it"
+    BEFORE_PURGE = "it came before a purge and was told after it"
+    LATE_FREE = "a purge gave back an area whose free was told later"
     SHRINKER = "pools emptied by the shrinker"
     PURGES_AHEAD = "two purges took effect before their events"
     LOST = "events were lost before it"
+    LOST_SOMEWHERE = "events were lost, and it is not known where"
 
 
 @frozen(kw_only=True)
@@ -60,6 +64,11 @@ class ClassCount:
     failed: bool
     checked: int = 0
     exact: int = 0
+
+    def hit(self) -> None:
+        """Count an exact prediction."""
+        self.checked += 1
+        self.exact += 1
 
 
 @define

@@ -9,7 +9,16 @@ from typing import Final
 
 from attrs import evolve, field
 
-from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, HEADER, LOST, PURGE, seconds_of
+from execmem_tui.formats.trace import (
+    ALLOC,
+    EVERYTHING,
+    FREE,
+    HEADER,
+    LOST,
+    PURGE,
+    TOLD_LATE,
+    seconds_of,
+)
 from execmem_tui.formats.trace import Event as TraceEvent
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import UNSAID, Allocated, Event, Failed, Freed, Noted, Purged
@@ -20,7 +29,7 @@ from execmem_tui.model.records import define, frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.replay.held_areas import HeldAreas
-from execmem_tui.replay.model import Moved
+from execmem_tui.replay.state import Moved
 
 _START = attrgetter("start")
 _REQUESTS: Final = 1 << 12
@@ -313,6 +322,10 @@ class TraceEvents:
                 mark=True,
                 removed=removed,
                 added=added,
+            )
+        if name == TOLD_LATE:
+            return Noted(
+                time=seconds_of(line), message=f"free of {text}: a purge gave it back before"
             )
         if name == "module_free":
             return Noted(time=seconds_of(line), message=f"module_free {printable(text, 400)}")

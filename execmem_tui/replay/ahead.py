@@ -1,0 +1,109 @@
+"""What a replay knows of events that it has not come to: they took effect before they were told.
+
+The kernel prints an event after it let go of the lock: alloc_vmap_area() after the search,
+free_vmap_area_noflush() after the area is lazy, __purge_vmap_area_lazy() after the last area was
+given back (mm/vmalloc.c). Another CPU gets in between and is told first.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from enum import Enum
+from itertools import islice
+from typing import Final, Self
+
+from attrs import evolve, field
+
+from execmem_tui.formats.trace import ALLOC, FREE, PURGE, Event
+from execmem_tui.model.records import define, frozen
+from execmem_tui.replay.results import ClassCount
+
+_LINES: Final = 400
+"""How far to look for the purge that already took effect."""
+_OVERTAKEN: Final = 8
+"""How far to look for an allocation or a free that was overtaken."""
+_REMEMBERED: Final = 8
+"""Purges that gave back more than was told to be lazy."""
+
+
+class Done(Enum):
+    """How much of a purge took effect before its event."""
+
+    DECAY = "decay"
+    ALL = "all"
+
+
+@frozen
+class ShortPurge:
+    """A purge that gave back `missing` areas more in [start, end) than were told to be lazy."""
+
+    line: int
+    start: int
+    end: int
+    missing: int
+
+
+@define
+class Ahead:
+    """Events that were looked at, and what of them is done."""
+
+    events: deque[Event] = field(factory=deque)
+    """They come next."""
+    purges: dict[int, Done] = field(factory=dict)
+    """By line."""
+    allocations: dict[int, ClassCount] = field(factory=dict)
+    """By line: where it counts, as predicted exactly."""
+    frees: set[int] = field(factory=set)
+    """Lines."""
+    short: deque[ShortPurge] = field(factory=lambda: deque(maxlen=_REMEMBERED))
+
+    def copy(self) -> Self:
+        """Return an equal one; the events are shared."""
+        return evolve(
+            self,
+            purges=dict(self.purges),
+            allocations=dict(self.allocations),
+            frees=set(self.frees),
+            short=self.short.copy(),
+        )
+
+    def restore(self, before: "Ahead") -> None:
+        """Take back what was done since `before` was copied, in place: loops hold these."""
+        self.purges = before.purges
+        self.short = before.short
+        self.allocations.clear()
+        self.allocations.update(before.allocations)
+        self.frees.clear()
+        self.frees.update(before.frees)
+
+    def look(self, source: Iterator[Event]) -> None:
+        """Read ahead so far as anything is looked for."""
+        missing = _LINES - len(self.events)
+        if missing > 0:
+            self.events.extend(islice(source, missing))
+
+    def next_purges(self) -> list[Event]:
+        """Return the next two purges of which something is still to be done."""
+        purges = (
+            event
+            for event in self.events
+            if event[0] == PURGE and self.purges.get(event[1]) is not Done.ALL
+        )
+        return list(islice(purges, 2))
+
+    def next_allocations(self, task: str) -> Iterator[Event]:
+        """Yield what other tasks were given, and are told of soon."""
+        for event in islice(self.events, _OVERTAKEN):
+            kind, number, (other, _), _, _, asked = event
+            if kind == ALLOC and other != task and not asked[4] and number not in self.allocations:
+                yield event
+
+    def next_frees(self, task: str, line: int) -> list[Event]:
+        """Return what other tasks freed before line `line`, and are told of soon."""
+        return [
+            event
+            for event in islice(self.events, _OVERTAKEN)
+            if event[0] == FREE
+            and event[2][0] != task
+            and event[1] < line
+            and event[1] not in self.frees
+        ]

@@ -219,6 +219,11 @@ class Superposition:
         found = self.tables.by_start.get(area.start)
         return found if found is not None and found.after == area else None
 
+    def delta_of(self, area: Area) -> Bytes:
+        """Return how many bytes larger an area of B is than what it is paired with; 0 for what is not compared."""
+        found = self.pairing(area)
+        return 0 if found is None else found.delta
+
     def of_before(self, area: Area) -> Difference | None:
         """Return what became of an area of A; None for what is not compared."""
         found = self.tables.by_before.get(area.start)

@@ -10,13 +10,13 @@ from typing import Final
 
 from execmem_tui.bundles.manifest import check_manifest
 from execmem_tui.bundles.run_folder import phase_folders
+from execmem_tui.bundles.several import SeveralCapturesError
 from execmem_tui.bundles.trace_run import find_trace
 from execmem_tui.files.archive import Parts, is_archive, members
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.files.private import private_folder
 from execmem_tui.formats.trace import looks_like_trace
 from execmem_tui.model.errors import InputError
-from execmem_tui.model.text import printable
 
 _NEAR: Final = 2
 """Files so deep in an archive are unpacked whatever they are called."""
@@ -141,10 +141,7 @@ def _only_known(here: Path, folders: list[Path]) -> Path | None:
     """
     found = [each for each in folders if _is_known(each)]
     if len(found) > 1:
-        names = ", ".join(printable(each.name, 40) for each in found[:10])
-        raise InputError(
-            str(here), None, f"holds more than one capture: {names}", hint="name one: PATH/NAME"
-        )
+        raise SeveralCapturesError(here, tuple(each.name for each in found))
     return found[0] if found else None
 
 

@@ -43,7 +43,7 @@ def recognise(facts: Facts) -> Layout:
         return _read(
             unknown_layout(
                 facts,
-                "architecture unknown: no version, no symbols and addresses of no known kernel",
+                "architecture unknown: no version, no symbols and addresses of no known kernel; --arch NAME says it",
             ),
             facts,
         )

@@ -65,7 +65,7 @@ def read_from_requests(layout: Layout, windows: Sequence[Pair]) -> Layout:
         ]
         types[kind] = new = _requested(layout, entry, windows, others)
         if new.provenance is Provenance.READ and new.has_fallback and _fallback(new) not in windows:
-            notes = ["the fallback range is computed: the trace has no request for it"]
+            notes = ["the fallback range is computed: no recorded request asks for it"]
     return evolve(layout, types=types, notes=(*layout.notes, *notes))
 
 

@@ -100,3 +100,8 @@ def format_size(size: Bytes) -> str:
         if size < unit * 1024 or letter == "T":
             return f"{size / unit:.1f}".removesuffix(".0") + letter
     raise AssertionError(size)
+
+
+def signed_size(delta: Bytes) -> str:
+    """Return ``+2.1M``, ``-4K`` or ``0``."""
+    return "0" if not delta else f"{'+' if delta > 0 else '-'}{format_size(abs(delta))}"

@@ -1,6 +1,6 @@
 """What a source is compared with: the same under other settings, another moment of it, another source."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -11,9 +11,9 @@ from execmem_tui.model.events import Noted
 from execmem_tui.model.text import printable
 from execmem_tui.scenarios.compare import parse_changes
 from execmem_tui.scenarios.settings import Knobs, Settings
-from execmem_tui.sources.base import Side, Source
+from execmem_tui.sources.base import Progress, Side, Source
 from execmem_tui.sources.booted import again
-from execmem_tui.sources.opening import open_path, split_phase
+from execmem_tui.sources.opening import read_path, split_phase
 from execmem_tui.sources.scenario_play import ScenarioPlay
 from execmem_tui.sources.simulation import Simulation
 
@@ -44,10 +44,10 @@ def against(line: str, source: Source) -> Side:
     line = line.strip()
     if not line:
         raise UsageError("with what?", hint="kernel=6.12, step=0, a path, RUN:PHASE")
-    if "=" not in line.partition(",")[0] or Path(line).exists():
-        path, phase = split_phase(line)
-        opened = open_path(path, phase=phase)
-        return Side(opened.history.snapshot(), opened.title)
+    if names_source(line):
+        *_, side = read_side(line)
+        assert isinstance(side, Side)
+        return side
     changes = parse_changes(line)
     if any(name in _MOMENTS for name in changes):
         return _moment(changes, source)
@@ -60,6 +60,28 @@ def against(line: str, source: Source) -> Side:
         "a recording is what it is: other settings are for the simulator and for scenarios",
         hint="compare it with step=N, phase=NAME, a path or RUN:PHASE",
     )
+
+
+def names_source(line: str) -> bool:
+    """Whether a line names another source, which may take long to read."""
+    return bool(line.strip()) and ("=" not in line.partition(",")[0] or Path(line.strip()).exists())
+
+
+def read_side(line: str) -> Iterator[Progress | Side]:
+    """Read another source: how far it is, then the side that it is. Nothing else is touched.
+
+    Raises:
+        ExecmemTuiError, OSError: it cannot be read.
+    """
+    path, phase = split_phase(line.strip())
+    source: Source | None = None
+    for progress in read_path(path, phase=phase, early=False):
+        source = progress.source or source
+        if source is not None:
+            source.history.extend(progress.events)
+        yield Progress(fraction=progress.fraction)
+    assert source is not None, "reading ends with a source or an error"
+    yield Side(source.history.snapshot(), source.title)
 
 
 def _titled(title: str, changes: Mapping[str, str]) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from execmem_tui.bundles.door import admitted, is_stream, spooled
 from execmem_tui.bundles.reader import locate, on_disk
+from execmem_tui.bundles.several import check_single
 from execmem_tui.files.packed import read_lines
 from execmem_tui.files.regular import user_path
 from execmem_tui.formats.trace import looks_like_trace
@@ -123,6 +124,7 @@ def _read_found(
 ) -> Generator[Progress, None, None]:
     path = found
     if found.is_dir():
+        check_single(found)
         try:
             path = locate(found)
         except InputError as error:

@@ -23,6 +23,7 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
+from execmem_tui.bundles.several import SeveralCapturesError
 from execmem_tui.files.memory import remember, remembered
 from execmem_tui.model.areas import Area
 from execmem_tui.model.intervals import Interval
@@ -482,6 +483,14 @@ class ExecmemApp(App[int]):
     def work(self, name: str, opener: Iterator[Progress], words: Sequence[str]) -> None:
         """Open a source off the event loop and show it as soon as there is one."""
         self.jobs.open(name, opener, words)
+
+    def work_beside(self, name: str, reader: Iterator[Progress | Side]) -> None:
+        """Read off the event loop what is to be compared with, and pin it when it is there."""
+        self.jobs.compare(name, reader)
+
+    def offer_captures(self, error: SeveralCapturesError, path: str) -> None:
+        """Ask which of several captures is meant."""
+        self.opens.choose_capture(error, path)
 
     def start_job(self, title: str, work: Iterator[Any]) -> Job:
         """Start a job whose messages come here."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from execmem_tui.analysis.superpose import Difference, Pairing
+from execmem_tui.files.regular import user_path
 from execmem_tui.model.errors import UsageError
 from execmem_tui.sources.base import Side
 from execmem_tui.tui.stage import Stage
@@ -51,14 +52,18 @@ class CompareActions:
         self._stage.ask(AskLine("Compare with", self.compare, what=what))
 
     def compare(self, line: str) -> None:
-        """Compare with another machine, kernel, moment or source from here on.
+        """Compare with another machine, kernel, moment or source from here on, with the latter once it is read.
 
         Raises:
             UsageError: it is none.
         """
-        from execmem_tui.sources.against import against
+        from execmem_tui.sources.against import against, names_source, read_side
 
-        self._stage.pin(against(line, self._stage.source))
+        if names_source(line):
+            user_path(line)  # said in the dialog, not after it has gone
+            self._stage.work_beside(line, read_side(line))
+        else:
+            self._stage.pin(against(line, self._stage.source))
 
     def action_beside(self) -> None:
         """Give what is compared with a map of its own, or lay it under the one map again."""

@@ -1,11 +1,14 @@
 """Which source comes next: choose a machine, play a scenario, open a path."""
 
+from execmem_tui.bundles.several import SeveralCapturesError
 from execmem_tui.files.regular import user_path
 from execmem_tui.history import History
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
+from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Recording, Source, SourceKind
 from execmem_tui.tui.stage import Stage
+from execmem_tui.view.finding import Entry
 
 
 def nothing(name: str) -> Source:
@@ -72,6 +75,19 @@ class OpenActions:
 
         user_path(line)  # said in the dialog, not after it has gone
         self._stage.work(line, read_path(line, follow=True), [line])
+
+    def choose_capture(self, error: SeveralCapturesError, path: str) -> None:
+        """Ask which of the captures in a folder or a bundle is meant, and open it."""
+        from execmem_tui.tui.screens.chooser import Chooser
+
+        names = error.names
+
+        def go(index: int) -> None:
+            self.open(f"{path.rstrip('/')}/{names[index]}")
+
+        title = f"{len(names):,} captures: which one?"
+        entries = [Entry(printable(name, 80)) for name in names]
+        self._stage.ask(Chooser(title, entries, go, hints="Enter opens it · Esc leaves"))
 
     def action_scenario(self) -> None:
         """Browse the scenarios; play one."""

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
+from execmem_tui.bundles.several import SeveralCapturesError
 from execmem_tui.model.text import printable
-from execmem_tui.sources.base import Followed, Progress, Source, SourceKind
+from execmem_tui.sources.base import Followed, Progress, Side, Source, SourceKind
 from execmem_tui.tui.jobs import Job
 from execmem_tui.tui.stage import Stage
 
@@ -24,23 +25,27 @@ class Host(Stage, Protocol):
     def show_whole(self, part: Source, whole: Source) -> None:
         """Show a source in the place of a part of it, where one looks already."""
 
+    def offer_captures(self, error: SeveralCapturesError, path: str) -> None:
+        """Ask which of several captures is meant."""
+
     def show_error(self, error: Exception) -> None:
         """Say what went wrong."""
 
 
 class SourceJobs:
-    """At most one source is being opened, and at most one read of the running kernel is under way."""
+    """At most one source is being opened, one to compare with, and one read of the running kernel under way."""
 
     def __init__(self, stage: Host) -> None:
         self._stage = stage
         self.opening: Job | None = None
         self.reading: Job | None = None
+        self.comparing: Job | None = None
         self._opened: Source | None = None
         """What the job brought, while it brings more."""
         self.partial = False
         """Whether that is only a part, and the whole takes its place."""
         self._words: tuple[str, ...] = ()
-        self._name = ""
+        self._name = self._beside = ""
 
     def open(
         self,
@@ -62,12 +67,24 @@ class SourceJobs:
         self._stage.show_work(self._name, 0.0)
         self.opening = self._stage.start_job("open", opener)
 
+    def compare(self, name: str, reader: Iterator[Progress | Side]) -> None:
+        """Read what is to be compared with, in the place of what was being read for that before."""
+        if self.comparing is not None:
+            self.comparing.stop()
+        self._beside = f"reading {printable(name, 80)}"
+        self._stage.show_work(self._beside, 0.0)
+        self.comparing = self._stage.start_job("compare", reader)
+
     def stop(self) -> bool:
-        """Stop what is being opened; False where nothing is."""
-        if self.opening is None:
+        """Stop what is being opened, or read to compare with; False where nothing is."""
+        job = self.opening or self.comparing
+        if job is None:
             return False
-        self.opening.stop()
-        self._end_opening()
+        job.stop()
+        if job is self.opening:
+            self._end_opening()
+        else:
+            self._end_comparing()
         return True
 
     def read(self) -> None:
@@ -78,7 +95,7 @@ class SourceJobs:
 
     def close(self) -> None:
         """Stop all, and wait for nothing."""
-        for job in (self.opening, self.reading):
+        for job in (self.opening, self.comparing, self.reading):
             if job is not None:
                 job.stop()
 
@@ -86,6 +103,10 @@ class SourceJobs:
         """Show what a job brought; what a dropped one brought is dropped."""
         if job is self.opening:
             self._show_progress(thing)
+        elif job is self.comparing and isinstance(thing, Side):
+            self._stage.pin(thing)
+        elif job is self.comparing:
+            self._stage.show_work(self._beside, thing.fraction)
         elif job is self.reading and self._stage.source.history.append(thing):
             self._stage.show_step()
 
@@ -115,17 +136,25 @@ class SourceJobs:
         was_opening = job is self.opening
         if was_opening:
             self._end_opening()
+        elif job is self.comparing:
+            self._end_comparing()
         elif job is self.reading:
             self.reading = None
             if error is not None:
                 self._stage.following = False
         else:
             return False
-        if error is not None:
+        if isinstance(error, SeveralCapturesError) and was_opening and len(self._words) == 1:
+            self._stage.offer_captures(error, self._words[0])
+        elif error is not None:
             self._stage.show_error(error)
         return was_opening
 
     def _end_opening(self) -> None:
         self.opening = self._opened = None
         self.partial = False
+        self._stage.show_work("", 0.0)
+
+    def _end_comparing(self) -> None:
+        self.comparing = None
         self._stage.show_work("", 0.0)

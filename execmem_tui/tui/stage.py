@@ -99,6 +99,9 @@ class Stage(Protocol):
         `words` are those of the command line that does the same.
         """
 
+    def work_beside(self, name: str, reader: Iterator[Progress | Side]) -> None:
+        """Read off the event loop what is to be compared with, and pin it when it is there."""
+
     def show_before(self) -> bool:
         """Show again what was shown before the source; False where that is no longer to be had."""
 

@@ -26,11 +26,13 @@ class Order(StrEnum):
     OWNER = "owner"
     TOTAL = "owner's total"
     """The owner that takes most first: what one would unload."""
+    DELTA = "delta"
+    """The largest change of size first, while something is compared."""
 
-    def next(self) -> "Order":
+    def next(self, *, compared: bool) -> "Order":
         """Return the order that `s` comes to from this one."""
-        orders = list(Order)
-        return orders[(orders.index(self) + 1) % len(orders)]
+        orders = [order for order in Order if compared or order is not Order.DELTA]
+        return orders[(orders.index(self) + 1) % len(orders)] if self in orders else orders[0]
 
 
 def area_entries(areas: Sequence[Area]) -> list[Entry]:
@@ -41,14 +43,26 @@ def area_entries(areas: Sequence[Area]) -> list[Entry]:
 
 
 def listed(
-    snapshot: Snapshot, order: Order, wanted: Callable[[Area], bool] | None = None
+    snapshot: Snapshot,
+    order: Order,
+    wanted: Callable[[Area], bool] | None = None,
+    delta: Callable[[Area], Bytes] | None = None,
 ) -> list[Area]:
-    """Return the areas that `wanted` takes (None: all), in an order."""
+    """Return the areas that `wanted` takes (None: all), in an order.
+
+    Args:
+        snapshot: the step.
+        order: of the list.
+        wanted: what is asked for.
+        delta: how much larger an area is than what it is compared with, for the order by it.
+    """
     areas = [area for area in snapshot.areas if wanted is None or wanted(area)]
     keys: dict[Order, Callable[[Area], Any]] = {
         Order.SIZE: lambda area: (-area.size, area.start),
         Order.OWNER: lambda area: (area.owner or "~", area.start),
     }
+    if delta is not None:
+        keys[Order.DELTA] = lambda area: (-abs(delta(area)), area.start)
     if order is Order.TOTAL:
         totals: dict[str, Bytes] = {}
         for area in areas:
@@ -60,10 +74,10 @@ def listed(
     return areas if key is None else sorted(areas, key=key)
 
 
-def area_line(area: Area, word_bits: int, width: int) -> str:
-    """Return one area in `width` columns: address, size, what it is; ``▲`` in a fallback range."""
+def area_line(area: Area, word_bits: int, width: int, size: str = "") -> str:
+    """Return one area in `width` columns: address, `size` or its own, what it is; ``▲`` in a fallback range."""
     mark = "▲" if area.window is Window.FALLBACK else _MARKS[area.state]
-    head = f"{hex_address(area.start, word_bits)} {format_size(area.size):>6} {mark}"
+    head = f"{hex_address(area.start, word_bits)} {size or format_size(area.size):>6} {mark}"
     room = max(0, width - len(head))
     name = area.name if len(area.name) <= room else area.name[: max(0, room - 1)] + "…"
     return head + name

@@ -10,7 +10,7 @@ from execmem_tui.model.events import Noted
 from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
-from execmem_tui.model.units import Address, Bytes, format_size, hex_address
+from execmem_tui.model.units import Address, Bytes, format_size, hex_address, signed_size
 from execmem_tui.sources.base import Side
 from execmem_tui.view.labels import region_word
 
@@ -127,11 +127,6 @@ def place_lines(it: Compared, address: Address) -> Iterator[str]:
 def area_name(area: Area) -> str:
     """Return ``e1000e text``."""
     return f"{area.owner or area.name} {region_word(area.region)}".rstrip()
-
-
-def signed_size(delta: Bytes) -> str:
-    """Return ``+2.1M``, ``-4K`` or ``0``."""
-    return "0" if not delta else f"{'+' if delta > 0 else '-'}{format_size(abs(delta))}"
 
 
 class DifferenceOrder(StrEnum):

@@ -25,7 +25,7 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
 
 async def settle(app: ExecmemApp) -> None:
     """Wait for what is opened or read off the event loop, and show it."""
-    for job in (app.jobs.opening, app.jobs.reading):
+    for job in (app.jobs.opening, app.jobs.comparing, app.jobs.reading):
         if job is not None:
             assert await asyncio.to_thread(job.join, 60)
     for _ in range(3):  # messages of the thread, then what they cause

@@ -1,7 +1,9 @@
 """Comparison on the screen: pinned moments, other machines, two maps, the table, from difference to difference."""
 
 import re
+import threading
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from textual.widgets import Input
 
 from execmem_tui.analysis.superpose import Difference
 from execmem_tui.model.errors import UsageError
+from execmem_tui.model.units import signed_size
+from execmem_tui.sources.base import Progress, Side
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.opening import open_path
 from execmem_tui.tui.app import ExecmemApp
@@ -16,7 +20,7 @@ from execmem_tui.tui.screens.differences import DifferenceSheet
 from execmem_tui.tui.start import Start
 from execmem_tui.tui.widgets.other_map import OtherMap
 from execmem_tui.view.paint import LensName
-from tests.tui.driving import make_app, press, shown_text
+from tests.tui.driving import make_app, press, settle, shown_text
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 OFFSET = re.compile(r" *([+-][0-9a-f]{1,9})[ ▌]")
@@ -197,12 +201,76 @@ async def test_captures_with_other_kaslr_offsets_lie_side_by_side() -> None:
     app = ExecmemApp(source, theme="execmem-dark", start=start)
     async with app.run_test(size=(300, 80)) as pilot:
         await pilot.pause()
+        await settle(app)
         await pilot.pause()
         text = shown_text(app)
         assert "━ A amd64-7.2.13-kaslr 4a-bpf-200" in text
         assert "+0 = ffffffff" in text
         await press(pilot, "4")
         assert app.main.has_class("beside")
+
+
+async def test_what_is_compared_with_is_read_with_a_bar_and_can_be_stopped() -> None:
+    """It was read on the event loop: nothing moved, and Escape came too late."""
+    other = Side(open_booted("arm64").history.peek(0), "the other")
+    go = threading.Event()
+
+    def reads() -> Iterator[Progress | Side]:
+        yield Progress(fraction=0.25)
+        go.wait(30)
+        yield other
+
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.work_beside("slow", reads())
+        for _ in range(100):
+            await pilot.pause()
+            if "25 %" in shown_text(app):
+                break
+        assert "reading slow" in shown_text(app)
+        job = app.jobs.comparing
+        assert job is not None
+        await press(pilot, "escape")
+        assert job.stopped
+        assert app.jobs.comparing is None
+        assert "reading slow" not in shown_text(app)
+        go.set()
+        await settle(app)
+        assert app.pinned is None, "what was stopped brings nothing"
+        app.work_beside("slow", reads())
+        await settle(app)
+        await pilot.pause()
+        assert app.pinned is other
+        assert "reading" not in shown_text(app)
+
+
+async def test_a_capture_to_compare_with_that_is_not_there_is_said() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await press(pilot, "C", *"nowhere", "enter")
+        await settle(app)
+        await pilot.pause()
+        assert "No such file" in shown_text(app)
+        assert app.jobs.comparing is None
+
+
+async def test_the_list_is_sorted_by_what_changed_while_comparing() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "equals_sign", "B", "L", "s", "s", "s", "s", "home")
+        assert "areas by delta" in shown_text(app)
+        compared = app.shown.compared
+        assert compared is not None
+        largest = max(each.delta for each in compared.found.pairings)
+        first = next(line for line in lines(app) if f" {signed_size(largest)} " in line)
+        assert "ffff8000" in first
+        same = [compared.found.pairing(area) for area in app.main.list._areas]
+        deltas = [0 if each is None else abs(each.delta) for each in same]
+        assert deltas == sorted(deltas, reverse=True)
+        await press(pilot, "escape", "equals_sign")
+        assert "areas by address" in shown_text(app), "there is no delta any more"
+        await press(pilot, "L", "s", "s", "s", "s")
+        assert "areas by address" in shown_text(app)
 
 
 async def test_there_is_nothing_beside_what_is_not_compared() -> None:

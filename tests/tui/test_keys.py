@@ -543,6 +543,27 @@ async def test_what_is_begun_is_there_with_the_first_paint() -> None:
         assert app.opened == (run,)
 
 
+async def test_of_captures_of_several_machines_one_is_chosen(tmp_path: Path) -> None:
+    """One of them was shown, as if the others were its phases."""
+    for name in ("zeroed", "arm64-7.2.13-nokaslr", "ppc32-g4"):
+        (tmp_path / name).symlink_to(CAPTURES / name)
+    app = make_app()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await press(pilot, "o")
+        app.screen.query_one(Input).value = str(tmp_path)
+        await press(pilot, "enter")
+        await settle(app)
+        await pilot.pause()
+        text = shown_text(app)
+        assert "3 captures: which one?" in text
+        assert all(name in text for name in ("zeroed", "arm64-7.2.13-nokaslr", "ppc32-g4"))
+        await press(pilot, "enter")
+        await settle(app)
+        await pilot.pause()
+        assert app.source.title == "arm64-7.2.13-nokaslr"
+        assert app.opened == (f"{tmp_path}/arm64-7.2.13-nokaslr",)
+
+
 async def test_escape_leaves_what_was_not_opened_yet() -> None:
     from execmem_tui.tui.opening import nothing
     from execmem_tui.tui.start import Opening

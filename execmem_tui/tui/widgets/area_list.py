@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.units import Address
+from execmem_tui.model.units import Address, signed_size
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.area_list import Order, area_line, count_line, listed
@@ -79,7 +79,11 @@ class AreaList(Vertical):
         if here is None and index < len(self._areas):
             here = self._areas[index].start
         snapshot = self.shown.snapshot
-        self._areas = listed(snapshot, self.order, self.wanted)
+        compared = self.shown.compared
+        if compared is None and self.order is Order.DELTA:
+            self.set_reactive(AreaList.order, Order.ADDRESS)
+        delta = None if compared is None else compared.found.delta_of
+        self._areas = listed(snapshot, self.order, self.wanted, delta)
         at = next((at for at, area in enumerate(self._areas) if area.start == here), 0)
         self.lines.fill(len(self._areas), self._line, at)
         self.query_one("#count", Static).update(
@@ -89,7 +93,10 @@ class AreaList(Vertical):
     def _line(self, index: int) -> str:
         assert self.shown is not None
         bits = self.shown.snapshot.layout.word_bits
-        return area_line(self._areas[index], bits, self.lines.size.width)
+        area, compared, size = self._areas[index], self.shown.compared, ""
+        if self.order is Order.DELTA and compared is not None:
+            size = signed_size(compared.found.delta_of(area))
+        return area_line(area, bits, self.lines.size.width, size)
 
     def open(self, here: Address | None) -> None:
         """Be there, the area at `here` highlighted, and take the keys."""
@@ -103,7 +110,8 @@ class AreaList(Vertical):
 
     def action_sort(self) -> None:
         """Sort by the next thing."""
-        self.order = self.order.next()
+        compared = self.shown is not None and self.shown.compared is not None
+        self.order = self.order.next(compared=compared)
 
     def on_line_list_chosen(self, message: LineList.Chosen) -> None:
         """Go to an area."""

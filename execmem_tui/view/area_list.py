@@ -47,7 +47,7 @@ def listed(
     order: Order,
     wanted: Callable[[Area], bool] | None = None,
     delta: Callable[[Area], Bytes] | None = None,
-) -> list[Area]:
+) -> Sequence[Area]:
     """Return the areas that `wanted` takes (None: all), in an order.
 
     Args:
@@ -56,6 +56,8 @@ def listed(
         wanted: what is asked for.
         delta: how much larger an area is than what it is compared with, for the order by it.
     """
+    if wanted is None and order is Order.ADDRESS:
+        return snapshot.areas  # as they are: a list that stands there is made anew at each step
     areas = [area for area in snapshot.areas if wanted is None or wanted(area)]
     keys: dict[Order, Callable[[Area], Any]] = {
         Order.SIZE: lambda area: (-area.size, area.start),

@@ -129,13 +129,15 @@ def _lanes(
     for lane in lanes:
         tone = Tone.ALARM if lane.window is Window.FALLBACK else Tone.MUTED
         sign = "▲" if lane.window is Window.FALLBACK else " "
-        head = Word(f" {sign}{lane.name:<{_NAME - 2}}", tone)
+        # what is an alarm is the name: without colour it is reversed, and its blanks would be a bar
+        name = f"{sign}{lane.name}"[: _NAME - 1]
+        head = (Word(" "), Word(name, tone), Word(" " * (_NAME - 1 - len(name))))
         scale = Word(f" {format_size(lane.end - lane.start)}".ljust(_SCALE), Tone.MUTED)
         room = width - _NAME - _SCALE - width_of(tail)
         pieces, place = _lane(shown, model, lane, max(1, room), _NAME)
         used = width_of(pieces)
         gap = [Word(" " * max(0, room - used))]
-        yield PaneRow(pieces=(head, *pieces, scale, *gap, *tail), places=(*whole, place))
+        yield PaneRow(pieces=(*head, *pieces, scale, *gap, *tail), places=(*whole, place))
 
 
 def _lane(

@@ -353,7 +353,7 @@ def _rest(
     if second is not None:
         lines += _compared_lines(model, second, width)
     for note in _notes(model):
-        lines += [[Word(line, Tone.MUTED)] for line in wrap(note, width)]
+        lines += [[Word(line, Tone.MUTED)] for line in wrap(note, width, break_on_hyphens=False)]
     if model.rox:
         lines += [[], *_rox_lines(model, width)]
     for line in lines:

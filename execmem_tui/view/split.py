@@ -21,6 +21,10 @@ _MOST: Final = 64
 _BESIDE: Final = 18
 """Columns of the map that are not cells: a full address, the bar of the area under the cursor, the marks."""
 
+_LIST: Final = 46
+_LIST_MOST: Final = 60
+"""Columns of the list of areas, its border counted."""
+
 _SHORT: Final = 15
 """The same where the address leaves out what all have in common."""
 
@@ -68,4 +72,12 @@ def side_width(columns: int) -> int:
         return 0
     cells = row_width(columns - _SHORT - _LEAST)
     beside = _BESIDE if cells + _BESIDE + _LEAST <= columns else _SHORT
-    return max(_LEAST, min(_MOST, columns - cells - beside))
+    return max(_LEAST, min(_MOST, columns - cells - beside - list_width(columns)))
+
+
+def list_width(columns: int) -> int:
+    """Return the columns of a list of areas that stands beside the map by itself; 0 where there is no room to spare."""
+    if columns < WIDE:
+        return 0
+    spare = columns - row_width(columns - _SHORT - _LEAST) - _BESIDE - _LEAST
+    return min(_LIST_MOST, spare) if spare >= _LIST else 0

@@ -422,6 +422,21 @@ async def test_the_palette_finds_places_modules_and_machines_but_nothing_over_a_
         assert isinstance(app.screen, CommandPalette)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_a_scenario_is_told_about_in_lines_of_a_readable_length(
+    size: tuple[int, int],
+) -> None:
+    """The box was that of a dialog that leaves the map in sight: four words a line."""
+    app = make_app()
+    async with app.run_test(size=size) as pilot:
+        await press(pilot, "s")
+        box = app.screen.query_one("#box")
+        assert box.outer_size.width == min(100, size[0])
+        about = app.screen.query_one("#about")
+        assert about.size.width >= 36
+        assert abs(box.region.x - (size[0] - box.region.right)) <= 1, "in the middle"
+
+
 async def test_lists_are_filtered_and_sorted() -> None:
     app = make_app(history())
     async with app.run_test(size=(120, 40)) as pilot:

@@ -11,7 +11,7 @@ from execmem_tui.view.axis import Kind, Stretch, row_width
 from execmem_tui.view.beside import Beside, BothGrounds, ShiftedGround, offset_text
 from execmem_tui.view.rows import MapRows, map_columns
 from execmem_tui.view.shown import Shown
-from execmem_tui.view.split import halves
+from execmem_tui.view.split import halves, list_width, side_width
 from execmem_tui.view.words import width_of
 
 
@@ -135,3 +135,14 @@ def test_two_maps_have_rows_of_one_length(columns: int, bits: int) -> None:
 def test_there_may_be_no_room_for_two() -> None:
     assert halves(76, 9, 64) is None
     assert halves(80, 14, 64) is None
+
+
+@pytest.mark.parametrize("columns", range(110, 420))
+def test_what_the_rows_leave_is_shared_by_panel_and_list(columns: int) -> None:
+    side, listed = side_width(columns), list_width(columns)
+    room = map_columns(columns - side - listed, 64)
+    assert 38 <= side <= 64
+    assert listed == 0 or (columns >= 240 and 46 <= listed <= 60)
+    assert row_width(room.cells) == row_width(columns - 38 - 15), "nobody takes a cell from the map"
+    if 240 <= columns <= 400:
+        assert room.width - room.margin - 1 - row_width(room.cells) <= 0.12 * columns

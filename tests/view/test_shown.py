@@ -27,7 +27,7 @@ from execmem_tui.view.panes import FitLine
 from execmem_tui.view.reach import reach_lines, rox_blocks, signed
 from execmem_tui.view.rows import MapRows, gutter
 from execmem_tui.view.shown import Extent, Shown
-from execmem_tui.view.words import Word, plain_text, width_of
+from execmem_tui.view.words import Tone, Word, plain_text, width_of
 from tests.layouts import PAGE, make_area, make_layout
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
@@ -229,6 +229,16 @@ def test_a_lane_shows_each_address_of_its_window_once(
     lane = shown.pane(4).lanes[0] if shown.pane(4).lanes else None
     if lane is not None:
         assert len(lane_text(shown.kinds, shape, lane.window)) == shape.columns
+
+
+def test_the_alarm_of_a_lane_is_its_name_without_the_blanks_behind() -> None:
+    """Without colour it is reversed: it was a bar up to the first area."""
+    rows = pane_rows(Shown(spilled().history.snapshot()), 1, 120, compact=False)
+    [lane] = [row for row in rows if "▲far" in plain_text(row.pieces)]
+    alarms = [
+        piece.text for piece in lane.pieces if isinstance(piece, Word) and piece.tone is Tone.ALARM
+    ]
+    assert alarms == ["▲far"]
 
 
 def test_only_what_used_the_fallback_is_in_colour_in_its_lane() -> None:

@@ -42,7 +42,7 @@ from execmem_tui.view.beside import offset_text
 from execmem_tui.view.hints import Hint, Situation, hints
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.paint import Filter, LensName
-from execmem_tui.view.split import halves, side_width
+from execmem_tui.view.split import halves, list_width, side_width
 from execmem_tui.view.tour_card import Card
 
 _BY_ID = {action.id: action for action in ACTIONS}
@@ -238,6 +238,7 @@ class MainScreen(Screen[None]):
         if viewport is not None:
             self.viewport = viewport
             self.address = viewport.cursor
+            self.list.follow(viewport.cursor)
 
     def on_detail_map_seen(self, message: DetailMap.Seen) -> None:
         """Explain what is in sight."""
@@ -265,6 +266,7 @@ class MainScreen(Screen[None]):
             self.query_one(OtherMap).letters = gutter
         self.set_class(split is not None, "beside")
         self.set_class(split is not None and not split.side, "no-room")
+        self.list.stand(list_width(columns) if split is None else 0)
         width = side_width(columns) if split is None else split.side
         if width:
             panel.styles.width = width
@@ -436,7 +438,7 @@ class MainScreen(Screen[None]):
 
     def _close_list(self) -> None:
         self.remove_class("listing")
-        self.list.close()
+        self.list.close()  # one that stands there by itself stays
         self.map.focus()
 
     def dismiss_one(self) -> bool:

@@ -1,6 +1,8 @@
 """The areas as a list beside the map."""
 
-from collections.abc import Callable
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -25,7 +27,7 @@ class AreaList(Vertical):
     """Actions whose keys mean something else here."""
     DEFAULT_CSS = """
     AreaList { width: 46; border-left: solid $panel; display: none; }
-    AreaList.open { display: block; }
+    AreaList.open, AreaList.standing { display: block; }
     AreaList > #count { height: 1; color: $accent; text-style: bold; padding: 0 1; }
     AreaList > LineList { padding: 0 1; }
     """
@@ -47,7 +49,7 @@ class AreaList(Vertical):
 
     def __init__(self) -> None:
         super().__init__()
-        self._areas: list[Area] = []
+        self._areas: Sequence[Area] = ()
 
     def compose(self) -> ComposeResult:
         """How many there are, and they."""
@@ -73,7 +75,7 @@ class AreaList(Vertical):
 
     def refill(self, here: Address | None = None) -> None:
         """List the areas, the highlighted one or that of `here` highlighted; nothing while closed."""
-        if self.shown is None or not self.has_class("open") or not self.is_mounted:
+        if self.shown is None or not self.listing or not self.is_mounted:
             return
         index = self.lines.highlighted
         if here is None and index < len(self._areas):
@@ -84,11 +86,49 @@ class AreaList(Vertical):
             self.set_reactive(AreaList.order, Order.ADDRESS)
         delta = None if compared is None else compared.found.delta_of
         self._areas = listed(snapshot, self.order, self.wanted, delta)
-        at = next((at for at, area in enumerate(self._areas) if area.start == here), 0)
+        at = self._index_of(here)
         self.lines.fill(len(self._areas), self._line, at)
         self.query_one("#count", Static).update(
             count_line(len(self._areas), len(snapshot.areas), self.order)
         )
+
+    @property
+    def listing(self) -> bool:
+        """Whether it is to be seen."""
+        return self.has_class("open") or self.standing
+
+    @property
+    def standing(self) -> bool:
+        """Whether it is there although nobody opened it: the terminal has room to spare."""
+        return self.has_class("standing")
+
+    def stand(self, width: int) -> None:
+        """Be there by itself, so wide; with 0, no more."""
+        was = self.standing
+        self.set_class(width > 0, "standing")
+        if width:
+            self.styles.width = width
+        else:
+            self.styles.clear_rule("width")
+        if self.standing and not was:
+            self.refill()
+
+    def follow(self, address: Address) -> None:
+        """Highlight what the map's cursor is on, while nobody chooses here."""
+        if self.standing and self.shown is not None and not self.lines.has_focus:
+            area = self.shown.snapshot.area_at(address)
+            if area is not None:
+                self.lines.highlighted = self._index_of(area.start, self.lines.highlighted)
+
+    def _index_of(self, start: Address | None, otherwise: int = 0) -> int:
+        """Return where an area stands in the list."""
+        areas = self._areas
+        if start is None:
+            return otherwise
+        if self.order is Order.ADDRESS:
+            at = bisect_left(areas, start, key=attrgetter("start"))
+            return at if at < len(areas) and areas[at].start == start else otherwise
+        return next((at for at, area in enumerate(areas) if area.start == start), otherwise)
 
     def _line(self, index: int) -> str:
         assert self.shown is not None

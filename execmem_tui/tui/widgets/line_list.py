@@ -12,7 +12,7 @@ from rich.style import Style
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -102,10 +102,14 @@ class LineList(ScrollView, can_focus=True):
         """Stay among the rows."""
         return max(0, min(index, self._count - 1))
 
-    def watch_highlighted(self) -> None:
+    def watch_highlighted(self, before: int, after: int) -> None:
         """Keep it in sight."""
+        top = self.scroll_offset.y
         self._show_highlighted()
-        self.refresh()
+        if self.scroll_offset.y == top:
+            self.refresh(*(Region(0, at - top, self.outer_size.width, 1) for at in (before, after)))
+        else:
+            self.refresh()
         self.post_message(self.Highlighted(self, self.highlighted))
 
     def on_resize(self) -> None:

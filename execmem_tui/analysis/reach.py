@@ -104,6 +104,8 @@ class ReachCounts:
     direct: int
     plt: int
     unreachable: int
+    vague: int = 0
+    """Of all of these: what a file that names no regions leaves open, text or data."""
 
 
 @frozen(eq=False)
@@ -118,33 +120,36 @@ class TextCounter:
     """None is the kernel image."""
 
     def __call__(self, block: Block) -> tuple[int, ...]:
-        """Return the counts of one block, in the order of `Verdict`."""
+        """Return the counts of one block, in the order of `Verdict`, then of those that may be data."""
         counts = dict.fromkeys(Verdict, 0)
         texts = [
             area
             for area in block.areas
             if area.type is ExecmemType.MODULE_TEXT and area.state is AreaState.LIVE
         ]
+        vague = sum(area.owner is None and area.region is None for area in texts)
         hull = Area(start=block.start, size=block.end - block.start)
         # what reaches a whole block reaches each area in it: most blocks need one look
         if texts and area_verdict(self.layout, hull, self.origin) is Verdict.DIRECT:
             counts[Verdict.DIRECT] = len(texts)
-            return tuple(counts.values())
+            return (*counts.values(), vague)
         for area in texts:
             found = area_verdict(self.layout, area, self.origin)
             if found is not None:
                 counts[found] += 1
-        return tuple(counts.values())
+        return (*counts.values(), vague)
 
     def count(self, snapshot: Snapshot) -> ReachCounts:
         """Return the counts of a whole snapshot."""
         blocks = snapshot.areas.blocks
         sums = [sum(column) for column in zip(*(block.find(self) for block in blocks), strict=True)]
-        found = dict(zip(Verdict, sums or [0, 0, 0], strict=True))
+        *verdicts, vague = sums or [0, 0, 0, 0]
+        found = dict(zip(Verdict, verdicts, strict=True))
         return ReachCounts(
             direct=found[Verdict.DIRECT],
             plt=found[Verdict.PLT],
             unreachable=found[Verdict.UNREACHABLE],
+            vague=vague,
         )
 
 

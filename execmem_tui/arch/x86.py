@@ -432,8 +432,12 @@ class X86(Architecture):
         return five == (variant.config["levels"] == 5)
 
     def is_told(self, layout: Layout, facts: Facts) -> bool:
-        """The end of 32-bit's window depends on a count of fixmap slots that nobody states."""
-        return layout.word_bits == 64 or facts.percpu_end is not None
+        """The end of 32-bit's window depends on a count of fixmap slots that nobody states.
+
+        A percpu chunk tells it, but not the start: that takes VmallocTotal too.
+        """
+        measured = facts.percpu_end is not None and facts.vmalloc_total is not None
+        return layout.word_bits == 64 or measured
 
     def measured_vmalloc(self, layout: Layout, facts: Facts, total: Bytes) -> Pair:
         """64-bit: vmalloc_base is drawn in steps of 1 GiB, and the lowest area is in the first (kernel_randomize_memory)."""

@@ -3,6 +3,7 @@
 It is unpacked as it is read; nothing is ever written to disk.
 """
 
+import codecs
 import io
 from collections.abc import Iterator
 from itertools import chain
@@ -32,11 +33,21 @@ def unpacked(raw: IO[bytes]) -> IO[bytes]:
 def read_blocks(path: Path) -> Iterator[bytes]:
     """Yield some whole lines at a time with their ends; only the last line of all may have none.
 
+    The mark that editors put before the first line is left out.
+
     Raises:
         InputError: it is no file, cannot be unpacked, is far too big, or has a line that no kernel
             prints: the next one. It says no line.
         OSError: it cannot be read.
     """
+    blocks = _blocks(path)
+    first = next(blocks, b"").removeprefix(codecs.BOM_UTF8)
+    if first:
+        yield first
+    yield from blocks
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
     name = str(path)
     total, cut = 0, b""
     with open_file(path) as raw, unpacked(raw) as file:

@@ -41,6 +41,7 @@ class Evidence:
         return AreaEvidence(
             init_kept=init_kept,
             loaded=self._loaded,
+            loading=self._loading,
             complete=self._complete,
             sections=self._sections_in_place.inside(area),
             kprobes=[each for each in symbols if each.module == KPROBES],
@@ -53,6 +54,10 @@ class Evidence:
     @cached_property
     def _loaded(self) -> frozenset[str]:
         return frozenset(module.name for module in self.modules)
+
+    @cached_property
+    def _loading(self) -> frozenset[str]:
+        return frozenset(module.name for module in self.modules if module.state == "Loading")
 
     @cached_property
     def _sectioned(self) -> set[str]:
@@ -109,6 +114,8 @@ class AreaEvidence:
     """Nothing but the symbol tables is freed after init."""
     loaded: frozenset[str] = frozenset()
     """The modules of /proc/modules."""
+    loading: frozenset[str] = frozenset()
+    """Those whose init has not come to its end."""
     complete: bool = False
     """All loaded modules are known, even if there are none."""
     sections: Sequence[SectionLine] = ()

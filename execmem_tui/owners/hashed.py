@@ -23,11 +23,12 @@ from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden, HiddenArea
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
+from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.units import Address, Bytes, align_down, align_up
 from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages, module_regions
 from execmem_tui.owners.attribute import attribute, with_names
 from execmem_tui.owners.evidence import BPF, FTRACE, KPROBES, Evidence
-from execmem_tui.owners.sections import kind_of, region_of
+from execmem_tui.owners.sections import is_placed, kind_of, region_of
 
 _TYPE_OF: Final = {
     **dict.fromkeys(module_regions.EXECMEM_CALLERS, ExecmemType.MODULE_TEXT),
@@ -40,8 +41,9 @@ _LOADER: Final = frozenset(module_regions.CALLERS)
 _MAY_MISS: Final = 4
 _ENOUGH: Final = 3
 """Places in which a chain must fit before its addresses are believed."""
-_MOVED: Final = ".static_call_sites"
-"""MOD_RO_AFTER_INIT in 7.x, elsewhere before: it tells no region."""
+_MOVED: Final = (".static_call_sites", "__param")
+"""They tell no region: the one is MOD_RO_AFTER_INIT in 7.x, elsewhere before, the other MOD_DATA on
+64-bit powerpc, MOD_RODATA elsewhere."""
 
 
 @frozen
@@ -262,11 +264,18 @@ def _region_bases(
     """Return {(module, region): page of its lowest section}."""
     bases: dict[tuple[str, str], Address] = {}
     for section in sections:
-        region = region_of(section.section)
-        if region is not None and section.address and section.section != _MOVED:
+        region = _region(section)
+        if region is not None:
             key, page = (section.module, region), align_down(section.address, page_size)
             bases[key] = min(page, bases.get(key, page))
     return bases
+
+
+def _region(section: SectionLine) -> str | None:
+    """Return the region that a section surely lies in, None where its name tells none."""
+    if not section.address or section.section in _MOVED or not is_placed(section.section):
+        return None
+    return region_of(section.section)
 
 
 def _trampoline(
@@ -309,22 +318,33 @@ def _fits(chain: _Chain, start: Address, bases: Sequence[Address]) -> bool:
 
 def _from_sections(layout: Layout, evidence: Evidence) -> list[Area]:
     """Return the regions of modules as far as they surely reach: the last section's size is not known."""
-    bases = _region_bases(evidence.sections, layout.page_size)
-    last: dict[tuple[str, str], Address] = {}
-    for section in evidence.sections:
-        key = (section.module, region_of(section.section) or "")
-        if key in bases and not key[1].startswith("MOD_INIT"):
-            last[key] = max(section.address, last.get(key, 0))
+    page = layout.page_size
+    bases = _region_bases(evidence.sections, page)
     text = {module.name: module for module in evidence.modules if module.base}
     starts = sorted((*bases.values(), *(module.base for module in text.values())))
+
+    def limit(base: Address) -> Address | None:
+        """Return where the next region begins, whose it may be."""
+        after = bisect_right(starts, base)
+        return starts[after] if after < len(starts) else None
+
+    last: dict[tuple[str, str], Address] = {}
+    for section in evidence.sections:
+        key = (section.module, _region(section) or "")
+        if key not in bases or key[1].startswith("MOD_INIT"):
+            continue
+        end = limit(bases[key])
+        if end is None or section.address < end:
+            last[key] = max(section.address, last.get(key, 0))
     areas = []
-    for (module, region), end in last.items():
+    for (module, region), seen in last.items():
         start = bases[module, region]
-        after = bisect_right(starts, end)
-        limit = starts[after] if after < len(starts) else end + layout.page_size
-        size = min(align_up(end + 1, layout.page_size), limit) - start
+        end = limit(start)
+        size = align_up(seen + 1, page) - start
         detail = "at least so far, by its sections: vmallocinfo hides the end"
-        area = Area(start=start, size=size, detail=detail)
+        area = Area(
+            start=start, size=size if end is None else min(size, end - start), detail=detail
+        )
         areas.append(layout.typed(area, kind_of(region), module, region))
     return sorted(areas, key=_start)
 
@@ -332,28 +352,33 @@ def _from_sections(layout: Layout, evidence: Evidence) -> list[Area]:
 def _from_symbols(layout: Layout, evidence: Evidence) -> list[Area]:
     """Return what symbols alone tell: pages that surely hold probes, trampolines and programs.
 
-    Neighbouring pages of BPF programs are one area; what lies around them in their packs stays
-    unknown.
+    Neighbouring pages of BPF programs in packs are one area; what lies around them in their packs
+    stays unknown. Inside the image are no areas: 64-bit powerpc keeps slots of optimized probes
+    there (arch/powerpc/kernel/optprobes.c).
     """
     page = layout.page_size
+    image = range(*layout.image) if layout.image is not None else range(0)
     pages: dict[Address, Symbol] = {}
     for symbol in evidence.symbols:
-        if symbol.module in (KPROBES, FTRACE, BPF) and symbol.address:
+        known = symbol.module in (KPROBES, FTRACE, BPF) and symbol.address
+        if known and symbol.address not in image:
             pages.setdefault(symbol.address & -page, symbol)
+    packed = layout.capability.bpf_alloc is JitMemory.PACK
     areas: list[Area] = []
     for start, symbol in sorted(pages.items()):
-        if symbol.module == BPF:
-            last = areas[-1] if areas else None
-            if last is not None and last.type is ExecmemType.BPF and last.end == start:
-                areas[-1] = evolve(last, size=last.size + page)
-                continue
-            detail = "pages with BPF programs, from kallsyms; their pack is hidden"
-            area = Area(start=start, size=page, detail=detail)
-            areas.append(layout.typed(area, ExecmemType.BPF, bpf_programs.PACK))
+        area = Area(start=start, size=page, detail="from kallsyms")
+        if symbol.module == KPROBES:
+            areas.append(kprobe_pages.page(layout, area, symbol))
+        elif symbol.module == FTRACE:
+            areas.append(ftrace_pages.page(layout, area, symbol))
+        elif not packed:
+            detail = "its first page, from kallsyms: vmallocinfo hides the end"
+            areas.append(layout.typed(area, ExecmemType.BPF, symbol.name, detail=detail))
+        elif areas and areas[-1].type is ExecmemType.BPF and areas[-1].end == start:
+            areas[-1] = evolve(areas[-1], size=areas[-1].size + page)
         else:
-            as_page = kprobe_pages.page if symbol.module == KPROBES else ftrace_pages.page
-            area = Area(start=start, size=page, detail="from kallsyms")
-            areas.append(as_page(layout, area, symbol))
+            detail = "pages with BPF programs, from kallsyms; their pack is hidden"
+            areas.append(layout.typed(area, ExecmemType.BPF, bpf_programs.PACK, detail=detail))
     return with_names(areas, evidence.symbols)
 
 

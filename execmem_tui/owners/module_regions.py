@@ -26,6 +26,12 @@ _RETURN_TRAMPOLINES: Final = ("rethook_trampoline", "kretprobe_trampoline")
 address: arch_rethook_trampoline, __kretprobe_trampoline."""
 
 
+_TEXT_OR_DATA: Final = "module memory of an unknown owner, text or data"
+_UNCACHED: Final = "module memory of an unknown owner: data, or a small block of the ROX cache"
+"""Where even a block of the page table's next size finds no room, the cache asks for the exact size
+(mm/execmem.c: execmem_cache_populate)."""
+
+
 def by_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
     """Return the area as the region, or before 6.4 the regions, whose sections lie in it, else []."""
     sections = found.best_sections(area)
@@ -50,10 +56,13 @@ def by_init_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Ar
     """Return the area as init memory of a module whose init sections begin exactly with it, else [].
 
     /sys/module keeps the addresses of init sections after their memory was freed and given to
-    others: it is a module's only where the loader asked for it, as far as that is told.
+    others: it is a module's only where the loader asked for it, as far as that is told. Where a
+    probe hides who asked, or those of several modules were there, which took turns, it is one's
+    only while that is being loaded.
     """
     if not _may_be_the_loaders(area):
         return []
+    unsure = area.called_by.endswith(_RETURN_TRAMPOLINES)
     by_module: dict[str, list[SectionLine]] = defaultdict(list)
     for section in found.sections:
         if is_init(section.section, init_kept=found.init_kept):
@@ -66,7 +75,10 @@ def by_init_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Ar
     ]
     if len(exact) != 1:
         return []
-    return _of_sections(layout, area, exact[0], init_kept=found.init_kept)
+    sections = exact[0]
+    if (unsure or len(by_module) > 1) and sections[0].module not in found.loading:
+        return []
+    return _of_sections(layout, area, sections, init_kept=found.init_kept)
 
 
 def _may_be_the_loaders(area: Area) -> bool:
@@ -77,15 +89,18 @@ def _may_be_the_loaders(area: Area) -> bool:
 def by_caller(layout: Layout, area: Area, _: AreaEvidence) -> list[Area]:
     """Return the area as some module's if the loader asked for it inside the module ranges, else [].
 
-    Which module, and whether it is text or data, is not known. Outside the ranges it is the page
-    array of a big area, or the buffer of a module's file.
+    Which module, and whether it is text or data, is not known, but that text of modules lies in
+    blocks of the ROX cache where there is one (`shared_areas.is_block`). Outside the ranges it is
+    the page array of a big area, or the buffer of a module's file.
     """
     if area.called_by not in EXECMEM_CALLERS:
         return []
+    text = layout.range_of(ExecmemType.MODULE_TEXT)
+    if text.window_of(area.start) is not None and text.rox_cached:
+        return [layout.typed(area, ExecmemType.MODULE_DATA, None, detail=_UNCACHED)]
     for kind in (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA):
         if layout.range_of(kind).window_of(area.start) is not None:
-            what = "module" if area.called_by in CALLERS else "executable"
-            return [layout.typed(area, kind, None, detail=f"{what} memory of an unknown owner")]
+            return [layout.typed(area, kind, None, detail=_TEXT_OR_DATA)]
     return []
 
 

@@ -35,7 +35,8 @@ _START = attrgetter("start")
 _REQUESTS: Final = 1 << 12
 """How many different requests are remembered."""
 _PERCPU: Final = "pcpu_get_vm_areas"
-_UNKNOWN: Final = "executable memory of an unknown consumer"
+_UNKNOWN: Final = "execmem of an unknown consumer, text or data"
+_UNCACHED: Final = "execmem of an unknown consumer: data, or a small block of the ROX cache"
 _LIVE, _LAZY, _POOLED = AreaState.LIVE, AreaState.LAZY, AreaState.POOLED
 """By names of their own: to look a member up in its class takes as long as ten comparisons."""
 FOREVER: Final = 1 << 62
@@ -224,8 +225,10 @@ class TraceEvents:
             window = Window.FALLBACK
         # of a window that one kind of consumer asks for alone, the type is known
         of_data = (text.start, text.end) != (data.start, data.end) and vstart == data.start
-        kind = ExecmemType.MODULE_DATA if of_data else ExecmemType.MODULE_TEXT
         page = self.layout.page_size
+        # text comes from the ROX cache where there is one, and that asks for whole blocks
+        uncached = text.rox_cached and (size - page) % self.layout.pmd_size != 0
+        kind = ExecmemType.MODULE_DATA if of_data or uncached else ExecmemType.MODULE_TEXT
         if len(self._requests) >= _REQUESTS:
             self._requests.clear()
         request = self._requests[asked] = _Request(
@@ -234,7 +237,7 @@ class TraceEvents:
             window=window,
             type=None if window is None else kind,
             failed=failed,
-            detail=_UNKNOWN if window is not None else "",
+            detail="" if window is None else _UNCACHED if uncached else _UNKNOWN,
         )
         return request
 

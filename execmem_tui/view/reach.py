@@ -488,6 +488,8 @@ def _compared_lines(one: ReachModel, other: ReachModel, width: int) -> Iterator[
 def _notes(model: ReachModel) -> Iterator[str]:
     layout = model.snapshot.layout
     call = call_reach(layout)
+    if model.counts.vague:
+        yield f"{model.counts.vague:,} of these may be data: no file names their regions"
     if layout.plt is None:
         yield f"no PLT on {layout.arch}" + (f": {call.note}" if call is not None else "")
     else:

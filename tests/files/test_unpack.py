@@ -93,3 +93,16 @@ def test_a_decoder_may_not_ask_for_all_memory() -> None:
     data = lzma.compress(b"text", filters=filters)
     with pytest.raises(UnpackError, match="emory"):
         unpacked(data)
+
+
+def test_the_mark_of_an_editor_is_no_part_of_the_first_line(tmp_path: Path) -> None:
+    """It took an area off the map: the first line of a vmallocinfo was none any more."""
+    file = tmp_path / "x"
+    for data, lines in (
+        (b"\xef\xbb\xbfone\n\xef\xbb\xbftwo\n", ["one", "\ufefftwo"]),
+        (b"\xef\xbb\xbf", []),
+        (b"\xef\xbb\xbf\n", [""]),
+        (gzip.compress(b"\xef\xbb\xbfone"), ["one"]),
+    ):
+        file.write_bytes(data)
+        assert [text for _, text in read_lines(file)] == lines

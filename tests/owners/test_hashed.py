@@ -1,11 +1,13 @@
 """What is known of a vmallocinfo whose addresses are hashed."""
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.rules import JitMemory
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.hashed import hidden_of, not_overlapping, phase_areas, revealed
 from tests.layouts import make_layout
@@ -249,3 +251,50 @@ def test_areas_that_touch_do_not_overlap() -> None:
     touching = [Area(start=0x1000, size=0x1000), Area(start=0x3000, size=0x1000)]
     across = [Area(start=0x1000, size=0x1001), Area(start=0x2FFF, size=1), here[0]]
     assert list(not_overlapping(here, [*touching, *across])) == touching
+
+
+HIDDEN = Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=())
+
+
+def test_a_region_ends_where_another_begins() -> None:
+    """A section may lie elsewhere than its name tells: its region does not reach over others to it."""
+    sections = [
+        SectionLine(module="a", section=".rodata", address=0x1000_0000),
+        SectionLine(module="a", section="__ksymtab", address=0x1000_5000),
+        SectionLine(module="a", section=".data..percpu", address=0x0FFF_0000),
+        SectionLine(module="a", section="__param", address=0x0FFF_8000),
+        SectionLine(module="b", section=".text", address=0x1000_2000),
+    ]
+    areas = phase_areas(make_layout(), HIDDEN, Evidence(sections=sections))
+    assert [(area.start, area.size, area.owner, area.region) for area in areas] == [
+        (0x1000_0000, 0x1000, "a", "MOD_RODATA"),
+        (0x1000_2000, 0x1000, "b", "MOD_TEXT"),
+    ]
+
+
+def test_where_no_packs_are_a_program_has_pages_of_its_own() -> None:
+    symbols = [
+        Symbol(address=0x1000_0040, kind="t", name="bpf_prog_1_a", module="bpf"),
+        Symbol(address=0x1000_1040, kind="t", name="bpf_prog_2_b", module="bpf"),
+    ]
+    packed = phase_areas(make_layout(), HIDDEN, Evidence(symbols=symbols))
+    assert [(area.owner, area.size) for area in packed] == [("bpf_prog_pack", 0x2000)]
+    layout = make_layout()
+    alone = evolve(layout, capability=evolve(layout.capability, bpf_alloc=JitMemory.BINARY))
+    areas = phase_areas(alone, HIDDEN, Evidence(symbols=symbols))
+    assert [(area.owner, area.size) for area in areas] == [
+        ("bpf_prog_1_a", 0x1000),
+        ("bpf_prog_2_b", 0x1000),
+    ]
+    assert "pack" not in areas[0].detail
+
+
+def test_slots_of_probes_inside_the_image_are_no_areas() -> None:
+    layout = evolve(make_layout(), symbols={"_text": 0x1000_0000, "_end": 0x1010_0000})
+    inside, outside = 0x1005_D000, 0x1012_0000
+    symbols = [
+        Symbol(address=at, kind="t", name="kprobe_optinsn_page", module="__builtin__kprobes")
+        for at in (inside, outside)
+    ]
+    areas = phase_areas(layout, HIDDEN, Evidence(symbols=symbols))
+    assert [area.start for area in areas] == [outside]

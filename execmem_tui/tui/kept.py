@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Self
 
+from rich.style import Style
 from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
@@ -46,8 +47,21 @@ class Kept(_Base):
         super().notify_style_update()
 
 
+class Clear(_Base):
+    """Goes before the class of a container without border or colour of its own.
+
+    It paints nothing: what its children leave free shows the screen's ground. Textual would look
+    through each of its lines for each that changes on the screen.
+    """
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return no lines."""
+        del crop
+        return []
+
+
 class Bare(_Base):
-    """Goes before the class of a widget of lines without border, padding or opacity.
+    """Goes before the class of a widget of lines without border or opacity, and padded at the right alone.
 
     Each line is kept by its number until it is refreshed, and `render_line` may give out the strip of
     an earlier time: a strip remembers how it is filtered, cut and written. Textual makes a new one of
@@ -58,20 +72,23 @@ class Bare(_Base):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return some lines, through the filters of the application."""
-        if self._kept is None or self._kept[0] != self.size:
-            self._kept = self.size, {}
+        width = self.outer_size.width
+        if self._kept is None or self._kept[0] != self.outer_size:
+            self._kept = self.outer_size, {}
         kept = self._kept[1]
         missing = [y for y in crop.line_range if y not in kept]
         if missing:
             filters, ground = self.get_line_filters(), self.background_colors[1]
+            content, blank = self.size.width, Style(bgcolor=ground.rich_color)
             for y in missing:
-                strip = self.render_line(y).adjust_cell_length(self.size.width)
+                strip = self.render_line(y).adjust_cell_length(content)
+                strip = strip.extend_cell_length(width, blank)
                 for each in filters:
                     strip = strip.apply_filter(each, ground)
                 kept[y] = strip
         strips = [kept[y] for y in crop.line_range]
         first, stop = crop.column_span
-        if (first, stop) == (0, self.size.width):
+        if (first, stop) == (0, width):
             return strips
         return [strip.crop(first, stop) for strip in strips]
 

@@ -10,6 +10,7 @@ from textual.strip import Strip
 from execmem_tui.model.areas import Area
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, format_size
+from execmem_tui.tui.columns import Columns
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Axis, Line, MapView
 from execmem_tui.view.legend import Sight, sight_of
@@ -50,13 +51,25 @@ class Frame:
 class _Row:
     """A line without cursor and frame; and as it was painted last, which is most often how it is painted next."""
 
-    __slots__ = ("key", "painted", "sight", "strip")
+    __slots__ = ("_ground", "_on", "columns", "key", "painted", "sight")
 
-    def __init__(self, strip: Strip, sight: Sight) -> None:
-        self.strip = strip
+    def __init__(self, columns: Columns, sight: Sight) -> None:
+        self.columns = columns
         self.sight = sight
         self.key: tuple[object, ...] = ()
-        self.painted = strip
+        self.painted: Strip | None = None
+        self._ground: tuple[Style, int] | None = None
+        self._on = columns
+
+    def on(self, ground: Style, width: int) -> Columns:
+        """Return the line on a ground, as wide as there is room."""
+        if self._ground != (ground, width):
+            self._ground, self._on = (ground, width), _grounded(self.columns, ground, width)
+        return self._on
+
+
+def _grounded(columns: Columns, ground: Style, width: int) -> Columns:
+    return Columns(Segment.apply_style(columns.padded(width).segments, ground))
 
 
 class MapInk:
@@ -123,9 +136,15 @@ class MapInk:
         circled = ((at, each if self.palette.letters else CIRCLED[each]) for at, each in letters)
         signs = (*_pinned(pins, line, axis.cell), *circled)
         key = (frame, touch, shines, signs, ground)
-        if row.key != key:
-            strip = self._with_cursor(self._lit(row.strip, shines, signs), touch)
-            row.key, row.painted = key, self._framed(strip, frame, ground)
+        if row.painted is None or row.key != key:
+            room = frame.room
+            width = room.width - room.margin - 1
+            columns = row.on(ground, width)
+            if shines or signs:
+                # what is dimmed is dimmed by its own colours, the ground comes under it
+                columns = _grounded(self._lit(row.columns, shines, signs), ground, width)
+            columns = self._with_cursor(columns, touch)
+            row.key, row.painted = key, self._framed(columns, frame, ground)
         return row.painted
 
     def _row(self, line: Line, axis: Axis, rows: MapRows) -> _Row:
@@ -141,24 +160,23 @@ class MapInk:
         found = self._rows.get(key)
         if found is None:
             pieces = rows.pieces(axis, line)
-            found = _Row(Strip(self.palette.segments(pieces)).simplify(), sight_of(pieces))
+            segments = Segment.simplify(self.palette.segments(pieces))
+            found = _Row(Columns(segments), sight_of(pieces))
             if len(self._rows) >= _CACHE:
                 del self._rows[next(iter(self._rows))]
             self._rows[key] = found
         return found
 
-    def _framed(self, strip: Strip, frame: Frame, ground: Style) -> Strip:
+    def _framed(self, columns: Columns, frame: Frame, ground: Style) -> Strip:
         """Put a line between its address and its mark."""
         palette, room = self.palette, frame.room
         same, changed = frame.address
-        width = room.width - room.margin - 1
-        # one strip from segments: each strip on the way costs more than what is in it
         return Strip(
             [
                 Segment(same, ground + palette.muted),
                 Segment(changed.ljust(room.margin - len(same) - 1), ground),
                 Segment("▌" if frame.held else " ", ground + palette.cursor_mark),
-                *strip.adjust_cell_length(width).apply_style(ground),
+                *columns.segments,
                 Segment(frame.mark.value, ground + palette.mark(frame.mark)),
             ],
             room.width,
@@ -166,32 +184,31 @@ class MapInk:
 
     def _lit(
         self,
-        strip: Strip,
+        columns: Columns,
         shines: tuple[tuple[int, int, Shine], ...],
         signs: tuple[tuple[int, str], ...],
-    ) -> Strip:
+    ) -> Columns:
         """Dim what a tour does not point at; show where its goal will be, what can be guessed, and was."""
         palette = self.palette
+        strip = Strip(columns.segments)
         for first, stop, shine in shines:
             if shine is Shine.UNLIT:
                 inside = strip.crop(first, stop)
                 dimmed = [Segment(text, palette.unlit(old or Style())) for text, old, _ in inside]
                 strip = Strip.join([strip.crop(0, first), Strip(dimmed), strip.crop(stop)])
             else:
-                strip = _styled(strip, first, stop, palette.shine(shine))
+                strip = Strip(Columns(strip).styled(first, stop, palette.shine(shine)).segments)
         for column, letter in signs:
             sign = Strip([Segment(letter, palette.sign)])
             strip = Strip.join([strip.crop(0, column), sign, strip.crop(column + 1)])
-        return strip
+        return Columns(strip)
 
-    def _with_cursor(self, strip: Strip, touch: Touch) -> Strip:
+    def _with_cursor(self, columns: Columns, touch: Touch) -> Columns:
         """Underline what the area under the cursor takes of a line; turn the cursor's own cell round."""
         under, cursor = touch
         if under is not None:
-            strip = _styled(strip, *under, _UNDER)
-        if cursor is not None:
-            strip = _styled(strip, *cursor, self.palette.cursor)
-        return strip
+            columns = columns.styled(*under, _UNDER)
+        return columns if cursor is None else columns.styled(*cursor, self.palette.cursor)
 
 
 def _pinned(
@@ -215,10 +232,3 @@ def _touch(line: Line, view: MapView, area: Area | None) -> Touch:
         under = first, (min(area.end, line.end) - 1 - line.base) // cell + 1
     column = (cursor - line.base) // cell
     return under, (column, column + 1) if inside else None
-
-
-def _styled(strip: Strip, first: int, last: int, style: Style) -> Strip:
-    """Return a strip with some of its columns restyled."""
-    before, inside, after = strip.divide([first, last, strip.cell_length])
-    lit = (Segment(text, style if under is None else under + style) for text, under, _ in inside)
-    return Strip([*before, *lit, *after], strip.cell_length)

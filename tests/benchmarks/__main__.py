@@ -12,7 +12,13 @@ from tests.benchmarks.allocator import (
     sweep_milliseconds,
 )
 from tests.benchmarks.asked import address_time_ratio, preview_ratio, why_ratio
-from tests.benchmarks.frames import cursor_frame, event_frame, pan_frames, zoom_frame
+from tests.benchmarks.frames import (
+    cursor_frame,
+    event_frame,
+    least_frame,
+    pan_frames,
+    zoom_frame,
+)
 from tests.benchmarks.processes import (
     MAP,
     TITLE,
@@ -26,6 +32,11 @@ from tests.benchmarks.processes import (
 def event_ratio(count: int) -> float:
     """A frame after an event on a map of `count` areas against one of 1,000."""
     return event_frame(count) / event_frame(1_000)
+
+
+def cursor_ratio() -> float:
+    """A cursor move against the least that Textual asks for any line that changes."""
+    return cursor_frame() / least_frame()
 
 
 def milliseconds(frame: Callable[[], float]) -> float:
@@ -128,6 +139,7 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
         "times",
     ),
     ("cursor move, 100,000 areas, CPU", partial(milliseconds, cursor_frame), 3.0, "ms"),
+    ("cursor move against one line of an empty widget, CPU", cursor_ratio, 2.2, "times"),
     ("zoom, 100,000 areas, CPU", partial(milliseconds, zoom_frame), 6.0, "ms"),
     ("pan one screen, first time, CPU", partial(milliseconds, lambda: pan_frames()[0]), 50.0, "ms"),
     ("pan one screen, again, CPU", partial(milliseconds, lambda: pan_frames()[1]), 10.0, "ms"),

@@ -9,10 +9,13 @@ import time
 from collections.abc import Awaitable, Callable
 from functools import cache
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import RenderableType
+from textual.app import App, ComposeResult
+from textual.geometry import Region
 from textual.screen import Screen
+from textual.widget import Widget
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Allocated, Event, Freed
@@ -26,10 +29,8 @@ SIZE = (200, 50)
 ROUNDS = 21
 
 
-class Watched(ExecmemApp):
-    """The application, writing to nowhere and counting what it writes."""
-
-    rest = None  # what is counted when nobody presses anything is no part of a frame
+class Counting(App[None]):
+    """Writes to nowhere and counts what it writes."""
 
     sent = 0
 
@@ -40,7 +41,21 @@ class Watched(ExecmemApp):
             self.sent += len(render(self.console))
 
 
-Change = Callable[[Watched, int], Awaitable[None] | None]
+class Watched(Counting, ExecmemApp):
+    """The application itself."""
+
+    rest = None  # what is counted when nobody presses anything is no part of a frame
+
+
+class Empty(Counting):
+    """One widget with nothing in it: a frame of it is what Textual itself costs."""
+
+    def compose(self) -> ComposeResult:
+        yield Widget()
+
+
+Tested = TypeVar("Tested", bound=Counting)
+Change = Callable[[Tested, int], Awaitable[None] | None]
 
 
 _QUIET = 3 / 60
@@ -51,7 +66,7 @@ _PATIENCE = 10.0
 """Seconds that a change may take on a busy machine."""
 
 
-async def _spent(app: Watched, change: Change, number: int) -> float:
+async def _spent(app: Tested, change: Change[Tested], number: int) -> float:
     """Return the CPU seconds of one change, down to the escape codes that show it.
 
     Waited for by sleeping: `Pilot.pause` alone costs 1.7 ms, it sends a message to each widget.
@@ -70,9 +85,10 @@ async def _spent(app: Watched, change: Change, number: int) -> float:
     return spent
 
 
-async def _median(count: int, change: Change, prepare: tuple[str, ...]) -> tuple[float, float]:
+async def _median(
+    app: Tested, change: Change[Tested], prepare: tuple[str, ...] = ()
+) -> tuple[float, float]:
     """Return the CPU seconds of the first change and the median of the others."""
-    app = Watched(Crowd(count), theme="execmem-dark")
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
         for key in prepare:
@@ -81,6 +97,10 @@ async def _median(count: int, change: Change, prepare: tuple[str, ...]) -> tuple
         gc.set_threshold(*COLLECTED)
         spent = [await _spent(app, change, number) for number in range(ROUNDS)]
     return spent[0], median(spent[1:])
+
+
+def _crowded(count: int) -> Watched:
+    return Watched(Crowd(count), theme="execmem-dark")
 
 
 def _event(app: Watched, number: int) -> None:
@@ -105,30 +125,42 @@ def _map(app: Watched, name: str) -> None:
 @cache
 def event_frame(count: int) -> float:
     """Return the median CPU seconds of a frame after an event, on a map of `count` areas."""
-    return asyncio.run(_median(count, _event, ()))[1]
+    return asyncio.run(_median(_crowded(count), _event))[1]
 
 
+@cache
 def cursor_frame(count: int = 100_000) -> float:
     """Return the median CPU seconds of a frame after a cursor move."""
-    return asyncio.run(
-        _median(count, lambda app, number: _map(app, "down" if number % 5 else "right"), ())
-    )[1]
+
+    def move(app: Watched, number: int) -> None:
+        _map(app, "down" if number % 5 else "right")
+
+    return asyncio.run(_median(_crowded(count), move))[1]
+
+
+def least_frame() -> float:
+    """Return the median CPU seconds of a frame in which one line of an empty widget is painted."""
+
+    def paint(app: Empty, number: int) -> None:
+        app.query_one("Widget").refresh(Region(0, number, SIZE[0], 1))
+
+    return asyncio.run(_median(Empty(), paint))[1]
 
 
 def zoom_frame(count: int = 100_000) -> float:
     """Return the median CPU seconds of a frame after a zoom, in and out by turns."""
-    return asyncio.run(
-        _median(count, lambda app, number: _map(app, f"zoom_{'out' if number % 2 else 'in'}"), ())
-    )[1]
+
+    def zoom(app: Watched, number: int) -> None:
+        _map(app, f"zoom_{'out' if number % 2 else 'in'}")
+
+    return asyncio.run(_median(_crowded(count), zoom))[1]
 
 
 @cache
 def pan_frames(count: int = 100_000) -> tuple[float, float]:
     """Return the CPU seconds of panning one screen: the first time, and the median of coming back."""
-    return asyncio.run(
-        _median(
-            count,
-            lambda app, number: _map(app, f"page_{'up' if number % 2 else 'down'}"),
-            ("plus",) * 4,
-        )
-    )
+
+    def pan(app: Watched, number: int) -> None:
+        _map(app, f"page_{'up' if number % 2 else 'down'}")
+
+    return asyncio.run(_median(_crowded(count), pan, ("plus",) * 4))

@@ -2,10 +2,15 @@
 
 import gc
 from collections import Counter
+from functools import partial
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.segment import Segment
+from rich.style import Style
 from textual._styles_cache import StylesCache
 from textual.geometry import Offset
 from textual.selection import Selection
@@ -15,9 +20,12 @@ from textual.widget import Widget
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.columns import Columns
+from execmem_tui.tui.kept import Clear
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.map import DetailMap
+from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.tui.widgets.text_lines import wrapped
 from tests.tui.driving import make_app, press
 
@@ -185,3 +193,68 @@ async def test_a_dialog_that_left_leaves_nothing_that_was_painted_of_it() -> Non
             counts.append(painted())
         assert len(app.screen_stack) == 1
         assert counts[-1] == counts[1], "the first one composes what stays"
+
+
+@given(
+    st.lists(st.sampled_from(["a", "bc", "漢字", "  ", "é"]), min_size=1, max_size=8),
+    st.integers(0, 20),
+    st.integers(0, 20),
+)
+def test_columns_are_restyled_as_a_strip_would_be(
+    texts: list[str], first: int, length: int
+) -> None:
+    styles = (Style(bold=True), None, Style(color="red"))
+    segments = [Segment(text, styles[at % 3]) for at, text in enumerate(texts)]
+    columns, strip = Columns(segments), Strip(segments)
+    stop = min(first + length, strip.cell_length)
+    first = min(first, stop)
+    found = Strip(columns.styled(first, stop, Style(underline=True)).segments)
+    before, inside, after = strip.crop(0, first), strip.crop(first, stop), strip.crop(stop)
+    lit = Strip(
+        Segment(text, (under or Style()) + Style(underline=True)) for text, under, _ in inside
+    )
+    assert cells_of(found) == cells_of(Strip.join([before, lit, after]))
+    assert cells_of(strip) == cells_of(Strip(columns.segments)), "and never change"
+    assert columns.padded(9).width == max(9, strip.cell_length)
+
+
+def cells_of(strip: Strip) -> list[tuple[str, Style]]:
+    """Return each letter with its style."""
+    return [(char, style or Style()) for text, style, _ in strip for char in text]
+
+
+async def test_containers_paint_nothing_that_would_be_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = make_app(used())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await pilot.pause()
+        for keys in ((), ("i",), ("M",), ("H",), ("H", "L"), ("escape", "question_mark")):
+            await press(pilot, *keys)
+            clear = [cells_of(strip) for strip in app.main._compositor.render_strips()]
+            with monkeypatch.context() as patch:
+                for each in app.main.query(Widget):
+                    if isinstance(each, Clear):
+                        patch.setitem(
+                            vars(each), "render_lines", partial(Widget.render_lines, each)
+                        )
+                painted = [cells_of(strip) for strip in app.main._compositor.render_strips()]
+            assert clear == painted
+
+
+async def test_the_reach_panel_is_left_alone_while_the_cursor_stays_in_a_band(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app(used())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await press(pilot, "down")
+        panel = app.main.query_one(ReachPanel)
+        counted, detail = Counted(app, monkeypatch), app.main.map
+        band = panel._band_of(panel.address)
+        detail.action_right()
+        await pilot.pause()
+        assert panel._band_of(panel.address) == band
+        assert "ReachPanel" not in counted.lines
+        counted.lines.clear()
+        app.look_at(app.shown.span(1)[0])
+        await pilot.pause()
+        assert panel._band_of(panel.address) != band
+        assert 0 < counted.lines["ReachPanel"] <= 2

@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Source
-from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.kept import Clear, Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.presenting import CLICKER
 from execmem_tui.tui.shown import Shown
@@ -48,15 +48,19 @@ from execmem_tui.view.tour_card import Card
 _BY_ID = {action.id: action for action in ACTIONS}
 
 
-class Beside(Kept, Horizontal):
+class Beside(Clear, Horizontal):
     """The map and what stands beside it."""
 
 
-class Under(Kept, Vertical):
+class Under(Clear, Vertical):
     """The panes and the map under them."""
 
 
-class MainScreen(Screen[None]):
+class Maps(Clear, Horizontal):
+    """The map, and another one beside it."""
+
+
+class MainScreen(Kept, Screen[None]):
     """Title, sentence, four panes, the map with its side panel, time, legend and hints.
 
     Its attributes are the application's, bound; it hands them down to the widgets. A key is looked
@@ -211,7 +215,7 @@ class MainScreen(Screen[None]):
                     cls.source, cls.shown, cls.pane, cls.palette
                 )
                 yield ComparisonLine().data_bind(cls.shown)
-                with Horizontal(id="maps"):
+                with Maps(id="maps"):
                     yield OtherMap().data_bind(cls.shown, cls.pane, cls.viewport, cls.palette)
                     yield DetailMap(id="map").data_bind(
                         cls.source, cls.shown, cls.pane, cls.origin, cls.second, cls.palette

@@ -305,7 +305,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     def render_line(self, y: int) -> Strip:
         """Return the title line or a line of the axis, on the widget's own background."""
         view, rows, ink = self.viewport, self._rows, self._ink
-        width, ground = self.size.width, self.visual_style.rich_style
+        room, ground = self._room, self.visual_style.rich_style
+        width = room.width
         at, row = divmod(y - 1, self._tall)
         if view is None or rows is None or ink is None or at >= len(self._lines):
             return Strip.blank(width, ground)
@@ -317,8 +318,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             return ink.title(view.axis, self._extent, width).apply_style(ground)
         line = self._lines[at]
         frame = Frame(
-            self._room,
-            self._room.gutter(line, self._lines[at - 1] if at else None),
+            room,
+            room.gutter(line, self._lines[at - 1] if at else None),
             self._marks[at] if at < len(self._marks) else Mark.NONE,
             at in self._held,
         )

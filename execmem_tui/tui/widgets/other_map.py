@@ -104,10 +104,11 @@ class OtherMap(Widget):
         self._follow()
 
     def _follow(self) -> None:
-        if self.viewport is not None and self._rows is not None:
-            self._view = self._beside.view(self.viewport)
-            self._lines = self._view.lines()
-            self._hold()
+        if self.viewport is None or self._rows is None:
+            return  # nothing lies beside
+        self._view = self._beside.view(self.viewport)
+        self._lines = self._view.lines()
+        self._hold()
         self.refresh()
 
     def _hold(self) -> None:

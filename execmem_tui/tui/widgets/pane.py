@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.units import Address
-from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.kept import Bare
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import MapView
 from execmem_tui.view.pane_rows import PaneRow, pane_rows
@@ -19,7 +19,7 @@ _COMPACT = 30
 """Rows of the terminal below which the panes that are not looked at share one."""
 
 
-class Panes(Kept, Widget):
+class Panes(Bare, Widget):
     """Each consumer's windows at a glance; what the map shows of them is underlined."""
 
     DEFAULT_CSS = """

@@ -7,7 +7,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.units import Address
-from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.kept import Bare
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.reach import Band, banded_lines
 from execmem_tui.view.shown import Shown
@@ -16,7 +16,7 @@ from execmem_tui.view.words import Piece, Word
 _UNKNOWN = "unknown: no kernel symbols"
 
 
-class ReachPanel(Kept, Widget):
+class ReachPanel(Bare, Widget):
     """One axis through the origin, the modules' text by verdict, and the blocks of a ROX cache.
 
     A cursor move redraws the two bands it touches.
@@ -54,7 +54,7 @@ class ReachPanel(Kept, Widget):
 
     def watch_address(self, before: Address | None, after: Address | None) -> None:
         """Move the cursor's mark."""
-        for line in {self._band_of(before), self._band_of(after)} - {None}:
+        for line in {self._band_of(before)} ^ {self._band_of(after)}:
             if line is not None:
                 self.refresh(Region(0, line, self.size.width, 1))
 

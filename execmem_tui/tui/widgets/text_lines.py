@@ -1,7 +1,9 @@
 """Some lines of text, of which only those are painted that changed."""
 
+from functools import lru_cache
 from itertools import zip_longest
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
@@ -10,12 +12,12 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.kept import Bare
 
 TextLine = tuple[str, Style]
 
 
-class TextLines(Kept, Widget):
+class TextLines(Bare, Widget):
     """As high as what it says.
 
     A `Static` wraps, styles and paints all of its text anew for any change of it, and has the screen
@@ -84,13 +86,29 @@ class TextLines(Kept, Widget):
         if y >= len(self._lines):
             return Strip.blank(width, ground)
         text, style = self._lines[y]
-        strip = Strip([Segment(text, style)])
         span = None if self.text_selection is None else self.text_selection.get_span(y)
-        if span is not None:
-            first, stop = span[0], len(text) if span[1] == -1 else span[1]
-            marked = strip.crop(first, stop).apply_style(self.selection_style)
-            strip = Strip.join([strip.crop(0, first), marked, strip.crop(stop)])
+        if span is None:
+            size = cell_len(text)
+            if size > width:
+                text, size = set_cell_size(text, width), width
+            return Strip(
+                [
+                    Segment(text, ground + style + _begins(0, y)),
+                    Segment(" " * (width - size), ground + _begins(len(text), y)),
+                ],
+                width,
+            )
+        strip = Strip([Segment(text, style)])
+        first, stop = span[0], len(text) if span[1] == -1 else span[1]
+        marked = strip.crop(first, stop).apply_style(self.selection_style)
+        strip = Strip.join([strip.crop(0, first), marked, strip.crop(stop)])
         return strip.adjust_cell_length(width).apply_style(ground).apply_offsets(0, y)
+
+
+@lru_cache(4096)
+def _begins(x: int, y: int) -> Style:
+    """Return what tells Textual's selection which letter a segment begins with (`Strip.apply_offsets`)."""
+    return Style.from_meta({"offset": (x, y)})
 
 
 def wrapped(lines: list[str], width: int) -> list[str]:

@@ -26,11 +26,18 @@ _ATTEMPT: Final = (
 _ALLOC: Final = re.compile(rb"alloc_vmap_area:\s*" + _ATTEMPT)
 _ALLOC_TEXT: Final = re.compile(_ATTEMPT)
 _PROBE: Final = b"(alloc_vmap_area+0x0/"
-_RARE: Final = (b"EVENTS", b"PERF_RECORD_LOST", b"# entries-in-buffer")
-_SNAPSHOT: Final = b"snapshot "
+_RARE: Final = (
+    (b"V", b"EVENTS"),
+    (b"F", b"PERF_RECORD_LOST"),
+    (b"#", b"# entries-in-buffer"),
+)
+"""Each with its rarest character: most blocks have none, which is seen ten times as fast."""
+_SNAPSHOT: Final = (b"s", b"snapshot ")
 _STARTED: Final = STARTED.encode()
 _TELL: Final = 16 << 20
 """Bytes between two words of how far it is."""
+_SAMPLE: Final = 16
+"""Of so many blocks the lines of one are counted, where nobody asks for the numbers of lines."""
 
 
 @define
@@ -54,7 +61,7 @@ class TraceScan:
     started: bool = False
     """Whether the buffer of a CPU begins later than the trace does, see `trace_gaps`."""
     lines: int = 0
-    """All of them."""
+    """About how many there are."""
     native: bool = False
     """The first allocation is one of the kernel's own vmalloc events."""
 
@@ -129,9 +136,10 @@ class _Search:
     def search(self, path: Path) -> Generator[float, None, TraceScan]:
         """Search all of a file; yield now and then which part of it is done."""
         scan = self._scan
-        size, done, told = max(path.stat().st_size, 1), 0, 0
+        size, done, told, counted = max(path.stat().st_size, 1), 0, 0, 0
         rare = (*_RARE, _SNAPSHOT) if self._numbered else _RARE
-        for block in read_blocks(path):
+        every = 1 if self._numbered else _SAMPLE
+        for number, block in enumerate(read_blocks(path)):
             done += len(block)
             if done - told > _TELL:
                 told = done
@@ -141,14 +149,16 @@ class _Search:
                 self._allocs(block, allocs)
             elif scan.first_alloc is None and _PROBE in block:
                 raise _DoubtError
-            for text in rare:
-                if text in block:
+            for character, text in rare:
+                if character in block and text in block:
                     self._rare(block, text)
             # a rare character first, which is seen ten times as fast
             if b"#" in block and _STARTED in block:
                 scan.started = True
-            self._line += block.count(b"\n")
-        scan.lines = self._line
+            if number % every == 0:
+                self._line += block.count(b"\n")
+                counted += len(block)
+        scan.lines = self._line * done // max(counted, 1)
         for window, count in self._windows.items():
             low, high = window.split()
             scan.windows[int(low[9:], 16), int(high[7:], 16)] = count  # vstart=0x… vend=0x…

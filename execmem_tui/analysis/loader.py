@@ -105,17 +105,14 @@ class LoaderCheck:
 
     def watch(self, lines: Iterable[TraceLine]) -> Iterator[TraceLine]:
         """Take each line and pass it on."""
-        return map(full, self.watch_events(map(event_of, lines)))
+        for line in lines:
+            self.see((event_of(line),))
+            yield line
 
-    def watch_events(self, events: Iterable[Event]) -> Iterator[Event]:  # noqa: C901, PLR0912 - the hottest loop, a call costs
-        """Take each event and pass it on."""
-        tasks, owners, cached, separate = (
-            self._tasks,
-            self._owners,
-            self.rules.cached,
-            self.rules.separate,
-        )
-        initialising = self._initialising
+    def see(self, events: Iterable[Event]) -> None:  # noqa: C901, PLR0912 - the hottest loop, a call costs
+        """Take the next events."""
+        tasks, owners, initialising = self._tasks, self._owners, self._initialising
+        cached, separate = self.rules.cached, self.rules.separate
         vstart, vend = self.rules.window
         new = tuple.__new__  # no time is asked for
         blocks: Collection[int] = () if self.rox is None else self.rox.seen_blocks
@@ -146,7 +143,6 @@ class LoaderCheck:
                 (self._load if line.name == "module_load" else self._unload)(line)
             else:
                 self._lost |= kind == LOST
-            yield event
 
     def finish(self) -> None:
         """Judge what is complete and drop the rest."""

@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, dropwhile
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -135,8 +135,8 @@ class _Watched:
 
     check: LoaderCheck
 
-    def watch(self, events: Iterator[Event]) -> Iterator[Event]:
-        return self.check.watch_events(events)
+    def see(self, events: Sequence[Event]) -> None:
+        self.check.see(events)
 
     def results(self) -> tuple[object, ...]:
         self.check.finish()

@@ -10,8 +10,8 @@ from attrs import evolve
 from execmem_tui.analysis.trace_verify import replay_run
 from execmem_tui.analysis.wrong_loader import wrong_loads
 from execmem_tui.bundles.trace_run import read_trace_run
-from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.trace import parse_trace
+from execmem_tui.files.trace_events import file_events
+from execmem_tui.formats.trace import full
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
 from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
@@ -173,7 +173,7 @@ def self_test(path: Path) -> list[WrongRule]:
         rules = mistake.turned(rules_told(run.kernel))
         wrong = _wrong(replay_run(run, make_replay(run, mistake.model, rules=rules)))
         rows.append(_row(mistake.name, wrong, model))
-    for name, wrong, right in wrong_loads(run, parse_trace(str(run.path), read_lines(run.path))):
+    for name, wrong, right in wrong_loads(run, map(full, file_events(run.path))):
         rows.append(_row(name, wrong, right))
     return rows
 

@@ -14,8 +14,9 @@ from execmem_tui.bundles.trace_gaps import Gaps, find_gaps, ring_buffers
 from execmem_tui.bundles.trace_scan import TraceScan, scan_trace
 from execmem_tui.bundles.unseen import mended, seen_between
 from execmem_tui.files.packed import find_file, read_lines
+from execmem_tui.files.trace_events import file_events
 from execmem_tui.formats.procfiles import parse_version
-from execmem_tui.formats.trace import Alloc, Free, parse_trace
+from execmem_tui.formats.trace import Alloc, Free, full, parse_trace
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.machines.vmap_nodes import vmap_nodes
 from execmem_tui.model.errors import InputError, UnknownLayoutError
@@ -266,7 +267,7 @@ def _mended(
         if "end" in scan.marks.get(name, {}):
             following, end = info.entries, scan.marks[name]["end"]
             break
-    lines = parse_trace(str(trace), read_lines(trace))
+    lines = map(full, file_events(trace))
     seen = seen_between(lines, begins.busy, begins.line, end)
     start = mended(layout, infos[at][1].entries, following, seen)
     return evolve(begins, busy=start.busy, lazy=start.lazy)

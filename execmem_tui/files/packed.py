@@ -86,10 +86,15 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints.
         OSError: it cannot be read.
     """
-    return enumerate(chain.from_iterable(_line_blocks(path)), 1)
+    return enumerate(chain.from_iterable(read_line_blocks(path)), 1)
 
 
-def _line_blocks(path: Path) -> Iterator[list[str]]:
+def read_line_blocks(path: Path) -> Iterator[list[str]]:
+    """Yield what `read_lines` yields, some lines at a time without their numbers.
+
+    Raises:
+        InputError: as `read_lines`; so OSError.
+    """
     number = 1
     try:
         for block in read_blocks(path):

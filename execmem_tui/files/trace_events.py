@@ -4,19 +4,19 @@ import marshal
 import os
 import pickle
 import threading
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
-from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.trace import Event, trace_events
+from execmem_tui.files.packed import read_line_blocks
+from execmem_tui.formats.trace import Event, TraceReader
+from execmem_tui.model.errors import InputError
 
 _LONG: Final = 16 << 20
 """Bytes of a trace that is worth a process."""
 _PACKED: Final = 10
 """How much smaller a packed trace is, about."""
-_BATCH: Final = 1000
 _COUNT: Final = 4
 """Bytes of the length before each batch."""
 
@@ -24,8 +24,8 @@ _COUNT: Final = 4
 class Watcher(Protocol):
     """Sees the events first, in the process that reads them."""
 
-    def watch(self, events: Iterator[Event]) -> Iterator[Event]:
-        """Take each event and pass it on."""
+    def see(self, events: Sequence[Event]) -> None:
+        """Look at the next events."""
 
     def results(self) -> object:
         """Return what was found, after the last event; pickle can take it to another process."""
@@ -35,8 +35,8 @@ class Watcher(Protocol):
 
 
 class _NoWatcher:
-    def watch(self, events: Iterator[Event]) -> Iterator[Event]:
-        return events
+    def see(self, events: Sequence[Event]) -> None:
+        """Nothing is looked for."""
 
     def results(self) -> object:
         return None
@@ -60,8 +60,30 @@ def read_events(path: Path, watcher: Watcher | None = None) -> Iterator[Event]:
     return _events(path, watcher)
 
 
+def file_events(path: Path) -> Iterator[Event]:
+    """Yield the events of a trace, read by this process; raise as `read_events`."""
+    return chain.from_iterable(_batches(path))
+
+
+def _batches(path: Path) -> Iterator[list[Event]]:
+    """Yield the events of some lines at a time; those before an error, then the error."""
+    reader, number = TraceReader(str(path)), 1
+    for lines in read_line_blocks(path):
+        events: list[Event] = []
+        try:
+            reader.read(number, lines, events)
+        except InputError:
+            yield events
+            raise
+        if events:
+            yield events
+        number += len(lines)
+
+
 def _events(path: Path, watcher: Watcher) -> Iterator[Event]:
-    yield from watcher.watch(trace_events(str(path), read_lines(path)))
+    for batch in _batches(path):
+        watcher.see(batch)
+        yield from batch
     watcher.adopt(watcher.results())
 
 
@@ -99,12 +121,9 @@ def _piped_events(path: Path, watcher: Watcher) -> Iterator[Event]:
 
 def _send(path: Path, watcher: Watcher, writer: int) -> None:
     """Write the events in batches, an empty one at last, then the results."""
-    events = watcher.watch(trace_events(str(path), read_lines(path)))
     with os.fdopen(writer, "wb") as pipe:
-        more = True
-        while more:
-            batch = list(islice(events, _BATCH))
-            more = bool(batch)
+        for batch in chain(_batches(path), ([],)):
+            watcher.see(batch)
             data = marshal.dumps(batch)
             pipe.write(len(data).to_bytes(_COUNT, "little") + data)
         data = pickle.dumps(watcher.results())

@@ -248,53 +248,75 @@ def told_late(free: Event) -> Event:
     return OTHER, free[1], free[2], free[3], 0, f"{TOLD_LATE}: {free[4]:x}"
 
 
-def trace_events(  # noqa: C901 - every line of a trace comes through here, a call costs
+def trace_events(
     path: str, lines: Iterable[tuple[int, str]], *, native: bool = False
 ) -> Iterator[Event]:
     """Yield what `parse_trace` yields, read no further than most need, at a fraction of the time."""
-    parser = _Parser(path, native=native)
-    moments, requests, pages = parser.moments, parser.requests, parser.pages
-    decimal, hexadecimal, names = _Numbers(10), parser.hexadecimal, parser.names
-    purges = parser.purges
+    reader = TraceReader(path, native=native)
     for number, text in lines:
-        head, _, rest = text.partition(": ")
-        place = moments.get(head[_SECONDS])
-        if place is None or not head[_MICROSECONDS].isdecimal():
-            place = parser.place(head)
-        if place is not None:
-            kind = rest[:1]
-            if kind == "p":
-                if (more := purges[rest]) is not None:
-                    yield PURGE, number, place, head, 0, more
+        events: list[Event] = []
+        reader.read(number, (text,), events)
+        yield from events
+
+
+class TraceReader:
+    """Reads the lines of one trace in their order, as many at a time as there are."""
+
+    def __init__(self, path: str, *, native: bool = False) -> None:
+        """As for `parse_trace`."""
+        self._parser = _Parser(path, native=native)
+        self._decimal = _Numbers(10)
+
+    def read(  # noqa: C901 - every line of a trace comes through here, a call costs
+        self, first: int, lines: Iterable[str], events: list[Event]
+    ) -> None:
+        """Add to `events` what `lines` say, of which the first has the number `first`.
+
+        Raises:
+            InputError: as `parse_trace`; what stands before that line was added.
+        """
+        parser, decimal, add = self._parser, self._decimal, events.append
+        moments, requests, pages = parser.moments, parser.requests, parser.pages
+        hexadecimal, names, purges = parser.hexadecimal, parser.names, parser.purges
+        for number, text in enumerate(lines, first):
+            head, _, rest = text.partition(": ")
+            place = moments.get(head[_SECONDS])
+            if place is None or not head[_MICROSECONDS].isdecimal():
+                place = parser.place(head)
+            if place is not None:
+                kind = rest[:1]
+                if kind == "p":
+                    if (more := purges[rest]) is not None:
+                        add((PURGE, number, place, head, 0, more))
+                        continue
+                elif kind == "a":
+                    start, tail = rest[_ASK_START], rest[_ASK_TAIL]
+                    if tail not in requests:
+                        start, tail = _cut(rest[_BEHIND_ASK])
+                    if (
+                        tail in requests
+                        and rest[_ASK_WORDS] == _ASKED
+                        and 0 < (at := decimal[start]) <= _TOP - requests[tail][0]
+                        and not at % _PAGE
+                    ):
+                        add((ALLOC, number, place, head, at, requests[tail]))
+                        continue
+                elif kind == "f":
+                    start, tail = rest[_FREE_START], rest[_FREE_TAIL]
+                    if tail not in pages:
+                        start, tail = _cut(rest[_BEHIND_FREE])
+                    if (
+                        tail in pages
+                        and rest[_FREE_WORDS] == _FREED
+                        and (at := hexadecimal[start]) >= 0
+                    ):
+                        add((FREE, number, place, head, at, pages[tail]))
+                        continue
+                name, _, tail = rest.partition(": ")
+                if name in names and _SIMPLE(tail):
+                    add((OTHER, number, place, head, 0, rest))
                     continue
-            elif kind == "a":
-                start, tail = rest[_ASK_START], rest[_ASK_TAIL]
-                if tail not in requests:
-                    start, tail = _cut(rest[_BEHIND_ASK])
-                if (
-                    tail in requests
-                    and rest[_ASK_WORDS] == _ASKED
-                    and 0 < (at := decimal[start]) <= _TOP - requests[tail][0]
-                    and not at % _PAGE
-                ):
-                    yield ALLOC, number, place, head, at, requests[tail]
-                    continue
-            elif kind == "f":
-                start, tail = rest[_FREE_START], rest[_FREE_TAIL]
-                if tail not in pages:
-                    start, tail = _cut(rest[_BEHIND_FREE])
-                if (
-                    tail in pages
-                    and rest[_FREE_WORDS] == _FREED
-                    and (at := hexadecimal[start]) >= 0
-                ):
-                    yield FREE, number, place, head, at, pages[tail]
-                    continue
-            name, _, tail = rest.partition(": ")
-            if name in names and _SIMPLE(tail):
-                yield OTHER, number, place, head, 0, rest
-                continue
-        yield from parser.unknown(number, text, head, place, rest)
+            events.extend(parser.unknown(number, text, head, place, rest))
 
 
 class _Numbers(dict[str, int]):

@@ -12,13 +12,9 @@ from execmem_tui.bundles.manifest import read_manifest
 from execmem_tui.bundles.phase import Phase, phases_layout, read_phase
 from execmem_tui.bundles.run_folder import phase_folders
 from execmem_tui.bundles.trace_run import TraceRun, reading_trace_run
-from execmem_tui.files.packed import find_file, read_lines
-from execmem_tui.files.trace_events import read_events
-from execmem_tui.formats.trace import (
-    Alloc,
-    Free,
-    parse_trace,
-)
+from execmem_tui.files.packed import find_file
+from execmem_tui.files.trace_events import file_events, read_events
+from execmem_tui.formats.trace import Alloc, Free, full
 from execmem_tui.formats.trace import Event as TraceEvent
 from execmem_tui.formats.vmallocinfo import Pointers
 from execmem_tui.history import History
@@ -143,7 +139,7 @@ def _lives(path: Path, moments: list[int]) -> dict[int, int]:
     """
     lives: dict[int, int] = {}
     open_at: dict[Address, int] = {}
-    for line in parse_trace(str(path), read_lines(path)):
+    for line in map(full, file_events(path)):
         if line.line > moments[-1] and not open_at:
             break
         if isinstance(line, Alloc) and not line.failed and line.line <= moments[-1]:

@@ -5,13 +5,13 @@ The same events and errors, whatever becomes of that process.
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from execmem_tui.files import trace_events
+from execmem_tui.files import packed, trace_events
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.trace import Event, Free, full, parse_trace
 from execmem_tui.model.errors import InputError
@@ -33,10 +33,8 @@ class Counting:
         self.count = 0
         self.pid = 0
 
-    def watch(self, events: Iterator[Event]) -> Iterator[Event]:
-        for event in events:
-            self.count += 1
-            yield event
+    def see(self, events: Sequence[Event]) -> None:
+        self.count += len(events)
 
     def results(self) -> object:
         return self.count, os.getpid()
@@ -48,7 +46,7 @@ class Counting:
 @pytest.fixture
 def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(trace_events, "_LONG", 0)
-    monkeypatch.setattr(trace_events, "_BATCH", 7)
+    monkeypatch.setattr(packed, "_MAX_LINE", 700)  # some lines at a time
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     fork = os.fork
@@ -108,11 +106,10 @@ def test_an_error_is_said_with_its_line(trace: Path) -> None:
 
 def test_what_a_process_that_fails_has_not_read_is_read_here(trace: Path) -> None:
     class Failing(Counting):
-        def watch(self, events: Iterator[Event]) -> Iterator[Event]:
-            for event in super().watch(events):
-                if self.count == 50 and os.getpid() != here:
-                    raise MemoryError
-                yield event
+        def see(self, events: Sequence[Event]) -> None:
+            super().see(events)
+            if self.count >= 50 and os.getpid() != here:
+                raise MemoryError
 
     here = os.getpid()
     watcher = Failing()

@@ -8,19 +8,19 @@ an unload.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Final, cast
+from typing import Final
 
 from execmem_tui.analysis.init_frees import BATCHES, InitBatches
 from execmem_tui.analysis.loads import (
     COMPANION,
     FALLBACK,
+    STEPS,
     ExpectedLoad,
     Load,
     LoaderMiss,
     LoaderRules,
     Step,
     TaskWindow,
-    contains,
     spelled,
     straight,
 )
@@ -40,8 +40,8 @@ from execmem_tui.formats.trace import (
     Other,
     TraceLine,
     event_of,
-    full,
 )
+from execmem_tui.model.text import printable
 
 _KEEP: Final = 96
 """Areas of a task that are kept while no load ends: more than one load, with a retry, makes."""
@@ -119,11 +119,16 @@ class LoaderCheck:
         for event in events:
             kind, number, (task, cpu), _, start, said = event
             if kind == PURGE:
-                if task in tasks:
-                    tasks[task].step(_PURGED, number)
-                elif cached:
+                if cached and task not in tasks:
                     # text comes from the cache before the first area that the trace shows
-                    self._new_task(task).step(_PURGED, number)
+                    self._new_task(task)
+                if task in tasks:
+                    window = tasks[task]
+                    steps = window.steps
+                    steps.append(_PURGED)
+                    window.lines.append(number)
+                    if len(steps) > STEPS:
+                        window.shorten()
                 if task in initialising:
                     initialising[task].purges += 1
             elif kind == ALLOC:
@@ -134,13 +139,17 @@ class LoaderCheck:
                         tasks[task], new(Alloc, (number, 0.0, task, cpu, start, *said))
                     )
             elif kind == FREE:
-                if start in owners or task in tasks:
+                if start in owners:
                     self._free(number, task, start)
-                elif start in blocks and self.rox is not None:
+                    continue
+                if start in blocks and self.rox is not None:
                     self.rox.free(number, start)
+                if task in tasks and tasks[task].areas:
+                    tasks[task].gave_back(start, number)
             elif kind == OTHER and said[:13] in _EVENTS:
-                line = cast("Other", full(event))
-                (self._load if line.name == "module_load" else self._unload)(line)
+                name, _, text = said.partition(": ")
+                line = new(Other, (number, 0.0, task, cpu, name, printable(text, 400)))
+                (self._load if name == "module_load" else self._unload)(line)
             else:
                 self._lost |= kind == LOST
 
@@ -218,7 +227,7 @@ class LoaderCheck:
         rules = self.rules
         if line.failed:
             return
-        if tuple(task.steps[-3:]) == FALLBACK[:3]:
+        if spelled(task.steps[-3:]) == FALLBACK[:3]:
             self._area(task, line)
             return
         if task.steps[-1:] in ([_AREA], [_BLOCK]):
@@ -262,7 +271,8 @@ class LoaderCheck:
             labels, sizes = self.rules.requests(module)
             steps = spelled(self.rules.steps(module))
             regions = tuple(areas_of(module, self.rules.page_size).items())
-            expected = ExpectedLoad(module, labels, sizes, steps, regions)
+            after_init = self.rules.after_init(module)
+            expected = ExpectedLoad(module, labels, sizes, steps, regions, after_init)
             self._expected[name] = expected
         return expected
 
@@ -292,9 +302,10 @@ class LoaderCheck:
             return
         same_regions = good or (self.near and len(sizes) == len(expected))
         self._count(good, line, module.name, self._kind, expected, sizes)
-        self.fallback_loads += contains(task.steps, FALLBACK)
+        steps = spelled(task.steps)
+        self.fallback_loads += FALLBACK in steps
         if same_regions or not self.near:
-            self._judge_steps(line, plan, task)
+            self._judge_steps(line, plan, steps)
         live = {}
         if same_regions:
             areas = task.areas[first : first + len(labels)]
@@ -304,9 +315,11 @@ class LoaderCheck:
                 if label != COMPANION
             }
         begun = task.areas[first].line if first < len(task.areas) else line
-        load = Load(module.name, line, module, live, task=event.task, begun=begun)
+        load = Load(
+            module.name, line, module, live, plan.after_init, task=event.task, begun=begun
+        )
         self._remember(load)
-        if self.rox is not None:
+        if self.rox is not None and (task.lines or [line])[0] <= self.rox.end:
             text, at, init_at, block, init_block = self._cached_text(load, plan, task)
             self.rox.load(text, at, init_at, block=block, init_block=init_block)
 
@@ -321,13 +334,12 @@ class LoaderCheck:
         for region, start in load.live.items():
             self._owners[start] = load, region
 
-    def _judge_steps(self, line: int, plan: ExpectedLoad, task: TaskWindow) -> None:
+    def _judge_steps(self, line: int, plan: ExpectedLoad, steps: str) -> None:
         if not self.rules.separate:
             return
-        found = straight(task.steps, cached=self.rules.cached)
+        plain, wanted = straight(steps, cached=self.rules.cached), plan.steps
         if not self.rules.purges:
-            found = [step for step in found if step is not _PURGED]
-        plain, wanted = spelled(found), plan.steps
+            plain = plain.replace(_PURGED, "")
         same = plain == wanted
         if not same and not self._whole and (wanted.endswith(plain) or plain.endswith(wanted)):
             self.unclaimed["purges of a load that began before the trace"] += 1
@@ -373,16 +385,9 @@ class LoaderCheck:
             self.rox.unload(words[0], line.line)
 
     def _free(self, line: int, task_name: str, start: int) -> None:
+        """An area of a module was freed."""
         task = self._tasks.get(task_name)
-        owner = self._owners.pop(start, None)
-        if owner is None:
-            if self.rox is not None:
-                self.rox.free(line, start)
-            if task is not None and task.areas and any(area.start == start for area in task.areas):
-                task.freed.append(start)
-                task.freed_line = line
-            return
-        load, region = owner
+        load, region = self._owners.pop(start)
         if task is not None and task.unloading is load:
             self._freed_by_unload(task, load, region, line)
         elif region in INITS:
@@ -434,7 +439,7 @@ class LoaderCheck:
     def _judge_after_init(self, load: Load, line: int) -> None:
         """Init is over when its memory is freed: the purge of its last step was made."""
         self._initialising.pop(load.task, None)
-        wanted = self.rules.after_init(load.module)
+        wanted = load.after_init
         # init itself may purge as well; only of a module with such memory one is known to be due
         if self.near or not self.rules.purges or AFTER_INIT_REGION not in load.module.sizes:
             return

@@ -32,42 +32,36 @@ class Step(StrEnum):
     """The ROX cache took a block."""
 
 
-_A, _P, _F, _B = Step.AREA, Step.PURGE, Step.FAILED, Step.BLOCK
-_DETOURS: Final[tuple[tuple[tuple[Step, ...], tuple[Step, ...]], ...]] = (
-    ((_F, _P, _F, _A), (_A,)),
-    ((_F, _P, _A), (_A,)),
-)
+_A, _P = Step.AREA, Step.PURGE
+FALLBACK: Final = "FpFA"
+"""Of an area for which the preferred window had no room."""
+_DETOURS: Final = ((FALLBACK, "A"), ("FpA", "A"))
 """What is done where the preferred window has no room (a purge, another try, the fallback window),
 and what it comes to."""
-_POPULATING: Final[tuple[tuple[tuple[Step, ...], tuple[Step, ...]], ...]] = (
-    ((_F, _P, _F, _B, _P), ()),
-    ((_F, _P, _B, _P), ()),
-    ((_B, _P), ()),
-)
+_POPULATING: Final = (("FpFBp", ""), ("FpBp", ""), ("Bp", ""))
 """The same where the ROX cache has no room for a text: a block, made read-only executable."""
-FALLBACK: Final = (_F, _P, _F, _A)
 
 
-def straight(steps: Sequence[Step], *, cached: bool) -> list[Step]:
-    """Return the steps of a load without its detours.
+def straight(steps: str, *, cached: bool) -> str:
+    """Return the steps of a load without its detours, spelled.
 
     Args:
-        steps: as they were.
+        steps: as they were, spelled.
         cached: text comes from the ROX cache, which may have to take a block first.
     """
-    if _F not in steps and _B not in steps:  # most loads by far
-        return list(steps)
+    if "F" not in steps and "B" not in steps:  # most loads by far
+        return steps
     table = (*(_POPULATING if cached else ()), *_DETOURS)
-    plain: list[Step] = []
+    plain = ""
     at = 0
     while at < len(steps):
         for detour, comes_to in table:
-            if tuple(steps[at : at + len(detour)]) == detour:
+            if steps.startswith(detour, at):
                 plain += comes_to
                 at += len(detour)
                 break
         else:
-            plain.append(steps[at])
+            plain += steps[at]
             at += 1
     return plain
 
@@ -75,11 +69,6 @@ def straight(steps: Sequence[Step], *, cached: bool) -> list[Step]:
 def spelled(steps: Sequence[Step]) -> str:
     """Return steps as letters."""
     return "".join(steps)
-
-
-def contains(steps: Sequence[Step], wanted: tuple[Step, ...]) -> bool:
-    """Whether `wanted` come one after the other among `steps`."""
-    return spelled(wanted) in spelled(steps)
 
 
 COMPANION: Final = "page array"
@@ -146,7 +135,7 @@ class LoaderRules:
         return free_order(regions)
 
 
-_STEPS: Final = 768
+STEPS: Final = 768
 """More than a load has, with each area from the fallback window."""
 
 
@@ -163,6 +152,8 @@ class ExpectedLoad:
     """Spelled."""
     regions: tuple[tuple[str, int], ...]
     """Every region and its bytes, in the order in which they are asked for."""
+    after_init: int
+    """Purges that the end of its init makes."""
 
 
 @frozen(kw_only=True)
@@ -200,6 +191,8 @@ class Load:
     module: Module
     live: dict[str, int]
     """Region -> start, of what the trace shows."""
+    after_init: int = 0
+    """Purges that the end of its init makes."""
     freed: list[str] = field(factory=list)
     """Init regions so far."""
     freed_by: str = ""
@@ -230,11 +223,22 @@ class TaskWindow:
 
     def step(self, step: Step, line: int) -> None:
         """Note a step; of far more than a load has, the oldest are forgotten."""
-        steps = self.steps
-        steps.append(step)
+        self.steps.append(step)
         self.lines.append(line)
-        if len(steps) > _STEPS:
-            del steps[: _STEPS // 2], self.lines[: _STEPS // 2]
+        if len(self.steps) > STEPS:
+            self.shorten()
+
+    def shorten(self) -> None:
+        """Forget the older half of very many steps."""
+        del self.steps[: STEPS // 2], self.lines[: STEPS // 2]
+
+    def gave_back(self, start: int, line: int) -> None:
+        """Note a free, if it is of one of the areas."""
+        for area in self.areas:
+            if area.start == start:
+                self.freed.append(start)
+                self.freed_line = line
+                return
 
     def forget(self) -> None:
         """Begin a new window."""

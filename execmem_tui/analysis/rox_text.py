@@ -121,8 +121,8 @@ class RoxText:
         self._pending: list[tuple[int, int, Callable[[], None]]] = []
         self._number = 0
         self._marks = sorted(marks)
-        self._end = self._marks[-1][0] if self._marks else -1
-        """Nothing after the last snapshot can be confirmed."""
+        self.end = self._marks[-1][0] if self._marks else -1
+        """The line of the last snapshot: nothing after it can be confirmed."""
         self._truths: dict[str, Truth | None] = {}
         self._seen = 0
         """The last line that was heard of."""
@@ -148,7 +148,7 @@ class RoxText:
 
         With `block` it had to populate one first.
         """
-        if min(at, init_at) > self._end:
+        if min(at, init_at) > self.end:
             return
         text.begun = at
         for other in reversed(self._recent):  # each ended later than the one before it
@@ -199,7 +199,7 @@ class RoxText:
         self._drain(0)
 
     def _push(self, line: int, action: Callable[[], None]) -> None:
-        if line > self._end:
+        if line > self.end:
             return
         self._number += 1
         self._seen = max(self._seen, line)

@@ -14,7 +14,7 @@ import pytest
 
 from execmem_tui.analysis.init_frees import InitBatches
 from execmem_tui.analysis.loader import NEAR, LoaderCheck
-from execmem_tui.analysis.loads import Load, LoaderRules, Step, straight
+from execmem_tui.analysis.loads import Load, LoaderRules, Step, spelled, straight
 from execmem_tui.analysis.rox_text import RoxText, Truth
 from execmem_tui.analysis.trace_verify import verify_trace
 from execmem_tui.analysis.wrong_loader import wrong_loads
@@ -496,7 +496,7 @@ A, P, F, B = Step.AREA, Step.PURGE, Step.FAILED, Step.BLOCK
     ],
 )
 def test_detours_are_taken_out(steps: list[Step], cached: bool, plain: list[Step]) -> None:
-    assert straight(steps, cached=cached) == plain
+    assert straight(spelled(steps), cached=cached) == spelled(plain)
 
 
 def test_a_load_that_fails_before_its_hotpatch_area_gives_back_the_others() -> None:

@@ -315,9 +315,7 @@ class LoaderCheck:
                 if label != COMPANION
             }
         begun = task.areas[first].line if first < len(task.areas) else line
-        load = Load(
-            module.name, line, module, live, plan.after_init, task=event.task, begun=begun
-        )
+        load = Load(module.name, line, module, live, plan.after_init, task=event.task, begun=begun)
         self._remember(load)
         if self.rox is not None and (task.lines or [line])[0] <= self.rox.end:
             text, at, init_at, block, init_block = self._cached_text(load, plan, task)

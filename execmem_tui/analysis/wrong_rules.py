@@ -14,7 +14,7 @@ from execmem_tui.files.trace_events import file_events
 from execmem_tui.formats.trace import full
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
-from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
+from execmem_tui.mm.vmalloc import Answer, Hole, Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import VmapArea, VmapNode
 from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import PurgeOrder, Rules, rules_told
@@ -32,8 +32,7 @@ class _Wrong(Vmalloc):
         request: VmapRequest,
         owner: int,
         start: int,
-        hole: FreeArea | None,
-        *,
+        hole: Hole | None,
         flags: int = 0,
         guard: int = 0,
     ) -> VmapArea:
@@ -67,10 +66,11 @@ def _is_pooled(answer: Answer) -> bool:
 
 
 def _lowest(vmalloc: Vmalloc, request: VmapRequest, at_least: int) -> Answer:
-    start = vmalloc.space.lowest_fit(request.size, request.align, request.vstart, at_least)
+    space = vmalloc.space = vmalloc.space.shaped()
+    start = space.lowest_fit(request.size, request.align, request.vstart, at_least)
     if start is None or start + request.size > request.vend:
         return None, None
-    return start, vmalloc.space.area_at_or_below(start)
+    return start, space.area_at_or_below(start)
 
 
 class _NoGuard(_Wrong):

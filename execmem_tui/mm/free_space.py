@@ -10,6 +10,22 @@ HIGHEST = (1 << 64) - 1
 """Free space is everything in [1, ULONG_MAX): not only the vmalloc window (vmap_init_free_space)."""
 
 
+def holes_between(taken: Iterable[tuple[int, int]], highest: int) -> Iterator[tuple[int, int]]:
+    """Yield the complement of `taken` (start, end) intervals in [1, highest), ascending."""
+    at = LOWEST
+    for start, end in sorted(taken):
+        if start > at:
+            yield at, start
+        at = max(at, end)
+    if at < highest:
+        yield at, highest
+
+
+def padded(page_size: int, size: int, align: int, vstart: int, vend: int) -> int:
+    """Return the length that the pruning of the search uses (see `FreeSpace.padded`)."""
+    return size + align - 1 if align > page_size and vend - vstart != size else size
+
+
 class FreeSpace:
     """What is neither busy nor lazy nor pooled."""
 
@@ -21,17 +37,16 @@ class FreeSpace:
         """Start from the complement of `taken` (start, end) intervals in [1, highest), built ascending as at boot."""
         self.page_size = page_size
         self.tree = FreeTree()
-        at = LOWEST
-        for start, end in sorted(taken):
-            if start > at:
-                self._append(at, start)
-            at = max(at, end)
-        if at < highest:
-            self._append(at, highest)
+        for start, end in holes_between(taken, highest):
+            self._append(start, end)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield free [start, end) ascending."""
         return ((node.start, node.end) for node in self.tree)
+
+    def shaped(self) -> "FreeSpace":
+        """Return this, which has the kernel's tree; see `FlatSpace.shaped`."""
+        return self
 
     def clone(self) -> Self:
         """Return an equal free space with the same tree shape."""
@@ -51,9 +66,16 @@ class FreeSpace:
 
         `adjust_search_size` of alloc_vmap_area.
         """
-        if align > self.page_size and vend - vstart != size:
-            return size + align - 1
-        return size
+        return padded(self.page_size, size, align, vstart, vend)
+
+    def is_certain(self, size: int, align: int, vstart: int, need: int) -> bool:
+        """Whether the answer of `search` follows without the tree's shape.
+
+        The lowest area that fits is what it finds, unless that one is smaller than the padded size:
+        then the tree decides (L = C of `lowest_fit`).
+        """
+        lowest = self.search(size, align, vstart, size)
+        return lowest is None or lowest[0].size >= need
 
     def search(  # noqa: C901 - the kernel's loop, with the usual request looked at first
         self, size: int, align: int, vstart: int, need: int

@@ -49,7 +49,7 @@ def _base(vmalloc: Vmalloc, align: int, offsets: Sequence[int], sizes: Sequence[
     groups = len(offsets)
     lowest = (vmalloc.vmalloc_start + align - 1) & -align
     highest = vmalloc.vmalloc_end & -align
-    space = vmalloc.space
+    space = vmalloc.space = vmalloc.space.shaped()
 
     def room_end(node: Link) -> tuple[Link, int]:
         """Walk down to an area with room under its aligned end (pvm_determine_end_from_reverse)."""

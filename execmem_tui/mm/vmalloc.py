@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from enum import StrEnum
-from typing import Final, Self
+from typing import Any, Final, Self
 
+from execmem_tui.mm.flat_space import UNSURE, FlatSpace
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.journal import (
     AllocVmapArea,
@@ -11,7 +12,6 @@ from execmem_tui.mm.journal import (
     Journal,
     PurgeVmapAreaLazy,
 )
-from execmem_tui.mm.rbtree import FreeArea
 from execmem_tui.mm.vmap_node import (
     MAX_NODES,
     MAX_POOL_PAGES,
@@ -71,7 +71,10 @@ class VmapRequest:
         to a node, whose pools may serve it (node_alloc, alloc_vmap_area)."""
 
 
-Answer = tuple[int | None, FreeArea | None]
+Hole = Any
+"""A free area as the search of the free space tells it, to be given to its `clip`."""
+
+Answer = tuple[int | None, Hole | None]
 """What a request would get now: the address, None where there is no room, and the free area that it
 lies in, None where it is the head of a pool."""
 
@@ -98,7 +101,7 @@ class Vmalloc:
         journal: takes a record of everything that happens, or None.
     """
 
-    space_type = FreeSpace
+    space_type: type[FlatSpace | FreeSpace] = FlatSpace
     node_type = VmapNode
 
     __slots__ = (
@@ -160,7 +163,7 @@ class Vmalloc:
         early = [
             VmapArea(start, end, (end - start) // page_size, NO_OWNER) for start, end in early_areas
         ]
-        self.space = self.space_type(
+        self.space: FlatSpace | FreeSpace = self.space_type(
             page_size, [(area.start, area.end) for area in early], (1 << word_bits) - 1
         )
         self.busy: dict[int, VmapArea] = {area.start: area for area in early}
@@ -247,6 +250,10 @@ class Vmalloc:
             if pool and not pool[0][0] & (request.align - 1):
                 return pool[0][0], None
         found = self.space.search(request.size, request.align, request.vstart, request.need)
+        if found is UNSURE:
+            # from here on the kernel's tree goes along, for what asks so once does so again
+            self.space = self.space.shaped()
+            found = self.space.search(request.size, request.align, request.vstart, request.need)
         # the search knows no upper end: what it finds may lie above the window
         if found is None or found[1] + request.size > request.vend:
             return None, None
@@ -257,21 +264,19 @@ class Vmalloc:
         request: VmapRequest,
         owner: int,
         start: int,
-        hole: FreeArea | None,
-        *,
+        hole: Hole | None,
         flags: int = 0,
         guard: int = 0,
     ) -> VmapArea:
         """Take what `answer` found and file the area busy."""
+        size, pages = request.size, request.pages
         if hole is None:
-            self.nodes[owner].pop(request.pages)
+            self.nodes[owner].pop(pages)
         else:
             if owner != NO_OWNER:
-                self.nodes[owner].turn(request.pages, request.align)
-            self.space.clip(hole, start, request.size)
-        area = self.busy[start] = VmapArea(
-            start, start + request.size, request.pages, owner, flags, guard
-        )
+                self.nodes[owner].turn(pages, request.align)
+            self.space.clip(hole, start, size)
+        area = self.busy[start] = VmapArea(start, start + size, pages, owner, flags, guard)
         return area
 
     def claim(self, request: VmapRequest, owner: int, start: int) -> list[VmapArea]:
@@ -375,7 +380,7 @@ class Vmalloc:
                     )
                 )
             if start is not None:
-                return self.settle(request, owner, start, hole, flags=flags, guard=guard)
+                return self.settle(request, owner, start, hole, flags, guard)
             if not blocking and self.rules.nonblocking_vmalloc:
                 # the head that was passed over went to the tail all the same
                 if owner != NO_OWNER:
@@ -422,7 +427,7 @@ class Vmalloc:
             self.before_purge(full)
         if self.skip_idle_purges and not full and self._idle():
             return 0
-        decayed = self.decay(full=full)
+        decayed = self.decay(full=full) if len(self.nodes) > 1 else []
         given_back, pooled = self.give_back(full=full)
         if self.journal is not None:
             self._record_purge(kind, given_back, pooled, decayed)
@@ -461,26 +466,16 @@ class Vmalloc:
 
         Return the areas that are free now and those that are pooled now.
         """
+        if chosen is None and len(self.nodes) == 1:
+            return self._give_back_all(self.nodes[0]), []
         given_back: list[VmapArea] = []
         pooled: list[VmapArea] = []
         detached: list[list[VmapArea]] = []
         for node in self.nodes:
-            if not node.lazy:
-                continue
-            if chosen is None:
-                areas = list(node.lazy.values())
-                node.lazy.clear()
-            else:
-                areas = [area for area in node.lazy.values() if area.start in chosen]
-                for area in areas:
-                    del node.lazy[area.start]
-            if len(areas) > 1:
-                if self.newest_first:
-                    areas.reverse()
-                else:
-                    areas.sort(key=area_start)
-            if areas:
-                detached.append(areas)
+            if node.lazy:
+                areas = self._detach(node, chosen)
+                if areas:
+                    detached.append(areas)
         if len(detached) > 1:
             # the first nodes go to helpers, which are only waited for at the end
             helpers = min(max(self.nr_lazy // self.lazy_max, 1), len(detached)) - 1
@@ -488,6 +483,31 @@ class Vmalloc:
         for areas in detached:
             self._purge_node(areas, given_back, pooled, full=full)
         return given_back, pooled
+
+    def _detach(self, node: VmapNode, chosen: Collection[int] | None) -> list[VmapArea]:
+        """Take what is lazy, or the chosen ones of it, out of a node, in the order of the kernel's list."""
+        if chosen is None:
+            areas = list(node.lazy.values())
+            node.lazy.clear()
+        else:
+            areas = [area for area in node.lazy.values() if area.start in chosen]
+            for area in areas:
+                del node.lazy[area.start]
+        if len(areas) > 1:
+            if self.newest_first:
+                areas.reverse()
+            else:
+                areas.sort(key=area_start)
+        return areas
+
+    def _give_back_all(self, node: VmapNode) -> list[VmapArea]:
+        """Give back all that is lazy in the only node there is, which pools nothing; return it."""
+        areas = self._detach(node, None)
+        self.nr_lazy = 0
+        give_back = self.space.give_back
+        for area in areas if self.ascending else reversed(areas):
+            give_back(area.start, area.end)
+        return areas
 
     def _purge_node(
         self,

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, Self
 
+from execmem_tui.mm.flat_space import FlatSpace
 from execmem_tui.mm.free_space import FreeSpace
 
 MAX_NODES: Final = 128
@@ -129,7 +130,7 @@ class VmapNode:
         return out
 
 
-def give_back_decayed(space: FreeSpace, decayed: list[tuple[int, int]]) -> None:
+def give_back_decayed(space: FlatSpace | FreeSpace, decayed: list[tuple[int, int]]) -> None:
     """Join the decayed areas of one node among themselves, then give them back ascending."""
     if not decayed:
         return

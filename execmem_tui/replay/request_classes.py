@@ -2,8 +2,8 @@
 
 from enum import StrEnum
 
+from execmem_tui.mm.flat_space import FlatSpace
 from execmem_tui.mm.free_space import FreeSpace
-from execmem_tui.mm.rbtree import FreeArea
 from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
 from execmem_tui.model.records import define
 from execmem_tui.replay.results import ClassCount, ReplayResults
@@ -47,14 +47,10 @@ class RequestClass:
         request = self.request
         if request.align <= vmalloc.page_size:
             return self.page
-        # the lowest area that fits is what the search finds, unless it is smaller than the padded
-        # size: then the tree decides (facts: vmalloc.c find_vmap_lowest_match, L = C)
-        lowest = vmalloc.space.search(request.size, request.align, request.vstart, request.size)
-        return self.certain if lowest is None or _holds(lowest[0], request) else self.uncertain
-
-
-def _holds(area: FreeArea, request: VmapRequest) -> bool:
-    return area.end - area.start >= request.need
+        certain = vmalloc.space.is_certain(
+            request.size, request.align, request.vstart, request.need
+        )
+        return self.certain if certain else self.uncertain
 
 
 def classify(
@@ -83,7 +79,7 @@ def classify(
     )
 
 
-def in_bounds(space: FreeSpace, request: VmapRequest, start: int) -> bool:
+def in_bounds(space: FlatSpace | FreeSpace, request: VmapRequest, start: int) -> bool:
     """Whether an address lies in [L, C]: all that can be said without the tree's shape.
 
     L is the lowest address that fits, C the lowest in an area of the padded size.

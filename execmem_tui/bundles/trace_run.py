@@ -54,6 +54,8 @@ class TraceRun:
 
     path: Path
     kernel: str
+    is_told: bool
+    """The kernel's version is; else it is assumed."""
     arch: str
     page_size: int
     cpus: int
@@ -120,7 +122,8 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
         raise InputError(str(trace), None, "no alloc_vmap_area event in this trace")
     begins = _beginning(trace, scan, infos, phase, gaps.begun)
     meta = run_meta(folder)
-    kernel = str(meta.get("kernel") or _release(folder) or "7.1")
+    told = meta.get("kernel") or _release(folder)
+    kernel = str(told or "7.1")
     arch = str(meta.get("arch", ""))
     if begins.name and not begins.from_boot:
         begins = _mended(trace, scan, infos, begins, _layout(arch, kernel))
@@ -137,6 +140,7 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
     return TraceRun(
         path=trace,
         kernel=kernel,
+        is_told=bool(told),
         arch=arch,
         page_size=page_size,
         cpus=vmap_nodes((info.entries for _, info in infos), page_size) or _cpus(meta, scan),

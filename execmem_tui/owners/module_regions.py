@@ -96,7 +96,8 @@ def by_caller(layout: Layout, area: Area, _: AreaEvidence) -> list[Area]:
     if area.called_by not in EXECMEM_CALLERS:
         return []
     text = layout.range_of(ExecmemType.MODULE_TEXT)
-    if text.window_of(area.start) is not None and text.rox_cached:
+    cached = text.rox_cached and layout.kernel != "unknown"  # else the version is assumed
+    if cached and text.window_of(area.start) is not None:
         return [layout.typed(area, ExecmemType.MODULE_DATA, None, detail=_UNCACHED)]
     for kind in (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA):
         if layout.range_of(kind).window_of(area.start) is not None:

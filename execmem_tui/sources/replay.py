@@ -73,7 +73,7 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
     known = _known(layout, phases, run.marks)
     begins = run.begins
     lives = _lives(run.path, [line for _, line, _ in known.phases]) if known.phases else {}
-    reader = TraceEvents(layout, known, lives)
+    reader = TraceEvents(layout, known, lives, is_told=run.is_told)
     history = History(layout, reader.begin(begins.busy, begins.lazy))
     source = Recording(SourceKind.REPLAY, printable(f"{folder.name}/{run.path.name}", 80), history)
     yield Progress(fraction=_LOOKING, source=source)

@@ -86,12 +86,19 @@ class TraceEvents:
         known: what snapshots say of owners.
         lives: {line of an allocation: line of its free} for what lived at a snapshot; {} for a
             trace that still grows.
+        is_told: the kernel's version is, and with it whether there is a ROX cache.
     """
 
     def __init__(
-        self, layout: Layout, known: Known | None = None, lives: dict[int, int] | None = None
+        self,
+        layout: Layout,
+        known: Known | None = None,
+        lives: dict[int, int] | None = None,
+        *,
+        is_told: bool = True,
     ) -> None:
         self.layout = layout
+        self._cached = is_told and layout.range_of(ExecmemType.MODULE_TEXT).rox_cached
         self._known = Known() if known is None else known
         self._lives = {} if lives is None else lives
         self._held = HeldAreas()
@@ -227,7 +234,7 @@ class TraceEvents:
         of_data = (text.start, text.end) != (data.start, data.end) and vstart == data.start
         page = self.layout.page_size
         # text comes from the ROX cache where there is one, and that asks for whole blocks
-        uncached = text.rox_cached and (size - page) % self.layout.pmd_size != 0
+        uncached = self._cached and (size - page) % self.layout.pmd_size != 0
         kind = ExecmemType.MODULE_DATA if of_data or uncached else ExecmemType.MODULE_TEXT
         if len(self._requests) >= _REQUESTS:
             self._requests.clear()

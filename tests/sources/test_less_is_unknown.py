@@ -133,3 +133,37 @@ def test_what_may_be_data_is_not_counted_as_text_without_a_word(tmp_path: Path) 
     assert "of these may be data: no file names their regions" in shown.replace("\n  ", " ")
     whole = "\n".join(plain_map(_opened(files, tmp_path / "a"), "x"))
     assert "may be data" not in whole
+
+
+def test_no_version_tells_of_no_cache(tmp_path: Path) -> None:
+    """Before 6.15 text of modules is asked for as data is."""
+    line = "0xffffffffc0005000-0xffffffffc000a000   20480 execmem_alloc+0x1/0x2 pages=4 vmalloc\n"
+    (tmp_path / "vmallocinfo").write_text(line)
+    area = open_path(str(tmp_path / "vmallocinfo")).history.snapshot().area_at(0xFFFFFFFFC0005000)
+    assert area is not None
+    assert area.type is ExecmemType.MODULE_TEXT
+    assert area.detail == "module memory of an unknown owner, text or data"
+
+
+@pytest.mark.parametrize(
+    ("kernel", "kind"),
+    [
+        ("7.2.13", ExecmemType.MODULE_DATA),
+        ("6.12.107", ExecmemType.MODULE_TEXT),
+        ("", ExecmemType.MODULE_TEXT),
+    ],
+)
+def test_a_trace_asks_for_data_where_text_is_cached(
+    tmp_path: Path, kernel: str, kind: ExecmemType
+) -> None:
+    (tmp_path / "trace.txt").write_text(
+        "# tracer: nop\n#\n  insmod-1 [000] ..... 1.0: alloc_vmap_area: va_start:"
+        f" {0xFFFFFFFFC0005000} size=20480 align=4096 vstart=0xffffffffc0005000"
+        " vend=0xffffffffff000000 failed=0\n"
+    )
+    told = f'kernel = "{kernel}"\n' if kernel else ""
+    (tmp_path / "meta.toml").write_text(f'arch = "amd64"\n{told}')
+    history = open_path(str(tmp_path / "trace.txt")).history
+    area = history.snapshot().area_at(0xFFFFFFFFC0005000)
+    assert area is not None
+    assert (area.type, area.owner) == (kind, None)

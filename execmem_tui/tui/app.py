@@ -354,17 +354,24 @@ class ExecmemApp(App[int]):
         """Put the cursor on an address, in a pane."""
         if pane is not None:
             self.pane = pane
+        self.main.looked_from = None
         self.main.map.look_at(address)
 
     def look_at_area(self, area: Area) -> None:
         """Put the cursor on an area, all of which is in sight then."""
         self.main.map.find(area)
 
+    def show_map(self) -> None:
+        """Bring the map back where address x time has its place."""
+        self.main.show_map()
+
     def foretell(self, areas: Sequence[Area]) -> None:
         """Show on the map, dashed, what would lie where; nothing for the map as it is."""
         if not areas:
             self.main.map.shown = self.shown
             return
+        if self.main.looked_from is None:
+            self.main.looked_from = self.cursor
         snapshot = foretold(self.shown.snapshot, areas)
         self.main.map.shown = Shown(snapshot, self.shown, PREVIEW)
         self.main.map.look_at(areas[0].start)

@@ -56,16 +56,21 @@ class KernelActions:
             self._stage.say(error.hint or error.title, error.title if error.hint else "", "warning")
 
     def _look_at_news(self, before: int) -> None:
-        """Look at what was allocated since step `before`, what spilled first.
+        """Look at what was allocated since step `before`: what spilled first, a module's text before its data.
 
-        The sentence under the title tells what happened; a notice would say it again, over the map.
+        What only its start needed is gone again. The sentence under the title tells what happened;
+        a notice would say it again, over the map.
         """
         history = self._stage.source.history
         events = history.events(before, history.step)
         allocated = [event for event in events if isinstance(event, Allocated)]
-        spilled = [event for event in allocated if event.fallback]
+        snapshot = self._stage.shown.snapshot
+        there = [event for event in allocated if snapshot.area_at(event.area.start) is not None]
+        spilled = [event for event in there if event.fallback]
+        texts = [event for event in there if event.area.region == "MOD_TEXT"]
         if allocated:
-            self._stage.look_at((spilled[0] if spilled else allocated[-1]).area.start)
+            news = (spilled or texts[-1:] or there[-1:] or allocated[-1:])[0]
+            self._stage.look_at(news.area.start)
 
     def allocate(
         self, kind: ExecmemType, size: Bytes | None = None, count: int = 1, owner: str | None = None

@@ -114,6 +114,7 @@ class LookActions:
         for number in (pane, focused, 1, 2, 3, 4):
             start, end = shown.span(number)
             if start <= place.address < end:
+                self._stage.show_map()
                 self.focus_pane(number, place.address)
                 return
         start, end = shown.span(focused)
@@ -140,6 +141,7 @@ class LookActions:
         Who looked at single bytes before would see nothing of the area but its middle.
         """
         shown = self._stage.shown
+        self._stage.show_map()
         self.focus_pane(shown.pane_of(address, self._stage.pane), address)
         area = shown.snapshot.area_at(address)
         if area is not None and area.start == address:

@@ -68,6 +68,9 @@ class Stage(Protocol):
     def look_at_area(self, area: Area) -> None:
         """Put the cursor on an area, all of which is in sight then."""
 
+    def show_map(self) -> None:
+        """Bring the map back where address x time has its place."""
+
     def pin(self, side: Side | None) -> None:
         """Compare with a moment or a machine from here on; with None, no more."""
 

@@ -78,3 +78,18 @@ async def test_filling_up_ends_at_the_spill() -> None:
         await press(pilot, "B")
         assert app.cursor == 0xFFFF800003000000
         assert "40K short: placed far away" in shown_text(app)
+
+
+async def test_leaving_a_preview_leaves_the_cursor_where_it_was() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "w", "w")
+        cursor = app.cursor
+        await press(pilot, "i", *"amdgpu")
+        assert app.cursor != cursor
+        await press(pilot, "escape")
+        assert app.cursor == cursor
+        await press(pilot, "i", *"amdgpu", "enter")
+        area = app.shown.snapshot.area_at(app.cursor)
+        assert area is not None
+        assert (area.owner, area.region) == ("amdgpu", "MOD_TEXT"), "what came is looked at"

@@ -118,6 +118,22 @@ async def test_address_and_time_take_the_place_of_the_map() -> None:
         assert app.main.map.has_focus
 
 
+async def test_what_is_of_the_map_brings_the_map_back() -> None:
+    """Keys moved a cursor that nobody saw, or did nothing."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        for keys in (("w",), ("plus",), ("z",), ("0",), ("g", *"ext4", "enter"), ("L", "enter")):
+            await press(pilot, "H")
+            assert app.main.has_class("time-map")
+            before = app.main.map.viewport
+            await press(pilot, *keys)
+            assert not app.main.has_class("time-map"), keys
+            assert app.main.map.viewport != before or keys[0] == "L", keys
+            await press(pilot, "escape", "escape")
+        await press(pilot, "H", "left_square_bracket", "n")
+        assert app.main.has_class("time-map"), "time is told there as well"
+
+
 async def test_a_click_on_the_time_map_seeks_and_a_double_click_goes_there() -> None:
     app = trace_app()
     async with app.run_test(size=(120, 40)) as pilot:

@@ -46,6 +46,8 @@ from execmem_tui.view.split import halves, list_width, side_width
 from execmem_tui.view.tour_card import Card
 
 _BY_ID = {action.id: action for action in ACTIONS}
+_OF_THE_MAP = frozenset({"zoom_in", "zoom_out", "whole", "fit", "next_area", "previous_area"})
+"""What can only be seen on the map: it comes back from behind address x time."""
 
 
 class Beside(Clear, Horizontal):
@@ -191,6 +193,8 @@ class MainScreen(Kept, Screen[None]):
         self._doers = doers
         self.ready = False
         """Whether the widgets are there."""
+        self.looked_from: Address | None = None
+        """Where the cursor was before a dialog foretold something elsewhere, until something is done."""
         self.stand_ins: Mapping[str, str] = {}
         """Actions that others stand in for."""
 
@@ -311,6 +315,8 @@ class MainScreen(Kept, Screen[None]):
         if action != "act" or self.focused is None or self.focused is self.map:
             return True
         wanted = _BY_ID[str(parameters[0])]
+        if self.focused is self.time_map and wanted.id in _OF_THE_MAP:
+            return True
         return wanted.group != MOVE and not (self.in_list and wanted.id in AreaList.CLAIMS)
 
     def why_not(self, name: str) -> str:
@@ -329,6 +335,8 @@ class MainScreen(Kept, Screen[None]):
             self.notify(reason, markup=False, timeout=4)
             return
         name = self.stand_ins.get(name, name)
+        if name in _OF_THE_MAP:
+            self.show_map()
         self.last = name
         self.post_message(self.Acted(name))
         doer = next(doer for doer in self.doers if hasattr(doer, f"action_{name}"))
@@ -480,10 +488,15 @@ class MainScreen(Kept, Screen[None]):
         else:
             self.map.focus()
 
+    def show_map(self) -> None:
+        """Take the map's place back from address x time."""
+        if self.has_class("time-map"):
+            self.remove_class("time-map")
+            self.map.focus()
+
     def on_time_map_view_chosen(self) -> None:
         """The map comes back where a moment and an address were chosen."""
-        self.remove_class("time-map")
-        self.map.focus()
+        self.show_map()
 
     def action_seconds(self) -> None:
         """Divide time by seconds, or by events again, in the strip and in the map of time alike."""
@@ -499,6 +512,9 @@ class MainScreen(Kept, Screen[None]):
         StylesCache.get_inner_outer.cache_clear()
         if self.is_mounted and self.shown is not None:
             self.map.shown = self.shown
+            before, self.looked_from = self.looked_from, None
+            if before is not None:
+                self.map.look_at(before)
 
     def present(self, *, on: bool) -> None:
         """Make what a hall looks at large and leave out the rest, or undo that."""

@@ -4,15 +4,17 @@ Sizes per region, PLT entries and dependencies of every module, per kernel.
 
 Computed from the module files of linux-image packages as the loader would (kernel/module/main.c:
 layout_sections, layout_symtab; arch: module_frob_arch_sections), not measured. Each
-``data/NAME-KERNEL.gz`` is one kernel: text, one line per column, its name first, values divided by
-tabs, rows ascending by module name; ``a53_`` columns (arm64 with erratum 843419) hold differences.
-``data/scenarios.json.gz``: {list: {NAME-KERNEL: module names in load order}}.
+``data/NAME-KERNEL.gz`` is one kernel: two members of gzip, first the modules that lists name and
+what those need, then all others. Each is text, one line per column, its name first, values divided
+by tabs, rows ascending by module name; ``a53_`` columns (arm64 with erratum 843419) hold
+differences. Lines of the first that begin with ``list:`` are the kernel's lists, in load order.
+
+A start reads one module in ten; unpacking and dividing the others would take it as long as a frame.
 """
 
-import json
 import zlib
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
 
@@ -79,6 +81,46 @@ class Module:
         return self.plt_core + self.plt_init
 
 
+class _Table:
+    """Rows of modules, by columns that are divided when they are first asked for."""
+
+    def __init__(self, text: str) -> None:
+        lines = (line.partition("\t") for line in text.split("\n"))
+        self.lines = {name: values for name, _, values in lines}
+        self._columns: dict[str, list[str]] = {}
+        self.index = {name: index for index, name in enumerate(self.column("name"))}
+
+    def column(self, name: str) -> list[str]:
+        column = self._columns.get(name)
+        if column is None:
+            line = self.lines.get(name)
+            column = [] if line is None else line.split("\t")
+            self._columns[name] = column
+        return column
+
+    def module(self, index: int, *, erratum: bool) -> Module:
+        def size(name: str) -> int:
+            column = self.column(name)
+            if not column:
+                return 0
+            more = self.column(f"a53_{name}") if erratum else []
+            return int(column[index]) + (int(more[index]) if more else 0)
+
+        regions = {region: size(region.removeprefix("MOD_").lower()) for region in REGIONS}
+        return Module(
+            name=self.column("name")[index],
+            sizes={region: size for region, size in regions.items() if size},
+            plt_core=size("plt_core"),
+            plt_init=size("plt_init"),
+            got=size("got"),
+            percpu=size("percpu"),
+            mcount=size("mcount"),
+            ftrace_tramp=size("ftrace_tramp"),
+            deps=tuple(self.column("deps")[index].split()),
+            softdep=self.column("softdep")[index],
+        )
+
+
 class Catalogue(Mapping[str, Module]):
     """All modules of one kernel; a name's '-' and '_' are equal.
 
@@ -90,22 +132,29 @@ class Catalogue(Mapping[str, Module]):
     def __init__(self, id: str, *, erratum_843419: bool = False) -> None:  # noqa: A002
         self.id = id
         self.erratum_843419 = erratum_843419
-        text = _unpacked(f"{id}.gz").decode()
-        lines = (line.partition("\t") for line in text.split("\n"))
-        self._lines = {name: values for name, _, values in lines}
-        self._columns: dict[str, list[str]] = {}
         self._modules: dict[str, Module] = {}
-        self._index = {name: index for index, name in enumerate(self._column("name"))}
+        self._listed, self._packed_rest = _unpacked(f"{id}.gz")
+
+    @cached_property
+    def _rest(self) -> _Table:
+        """The modules that no list needs."""
+        return _Table(zlib.decompress(self._packed_rest, wbits=_GZIP).decode())
 
     @property
     def has_erratum(self) -> bool:
         """Whether sizes on CPUs with erratum 843419 are known too."""
-        return any(name.startswith("a53_") for name in self._lines)
+        return any(name.startswith("a53_") for name in self._listed.lines)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every module's name, ascending."""
-        return tuple(self._index)
+        return tuple(self)
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The names of the lists that are made for this kernel."""
+        found = (name.partition(":") for name in self._listed.lines)
+        return tuple(name for kind, _, name in found if kind == "list")
 
     def __getitem__(self, name: str) -> Module:
         known = self._modules.get(name)
@@ -114,28 +163,15 @@ class Catalogue(Mapping[str, Module]):
         return known
 
     def _read(self, name: str) -> Module:
-        index = self._index[name.replace("-", "_")]
-        regions = {
-            region: self._size(region.removeprefix("MOD_").lower(), index) for region in REGIONS
-        }
-        return Module(
-            name=self._column("name")[index],
-            sizes={region: size for region, size in regions.items() if size},
-            plt_core=self._size("plt_core", index),
-            plt_init=self._size("plt_init", index),
-            got=self._size("got", index),
-            percpu=self._size("percpu", index),
-            mcount=self._size("mcount", index),
-            ftrace_tramp=self._size("ftrace_tramp", index),
-            deps=tuple(self._column("deps")[index].split()),
-            softdep=self._column("softdep")[index],
-        )
+        wanted = name.replace("-", "_")
+        table = self._listed if wanted in self._listed.index else self._rest
+        return table.module(table.index[wanted], erratum=self.erratum_843419)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._index)
+        return iter(sorted((*self._listed.index, *self._rest.index)))
 
     def __len__(self) -> int:
-        return len(self._index)
+        return len(self._listed.index) + len(self._rest.index)
 
     def module(self, name: str) -> Module:
         """Return a module.
@@ -167,32 +203,18 @@ class Catalogue(Mapping[str, Module]):
         Raises:
             UsageError: there is no such list, or none for this kernel.
         """
-        lists = _scenarios()
+        if scenario in self.lists:
+            return tuple(self._listed.column(f"list:{scenario}"))
+        others = [_load(f"{name}-{kernel}", False) for name, kernel in _every()]
+        lists = dict.fromkeys(name for each in others for name in each.lists)
         if scenario not in lists:
             raise UsageError(
                 f"no module list {printable(scenario)!r}", hint=f"there are: {', '.join(lists)}"
             )
-        if self.id not in lists[scenario]:
-            raise UsageError(
-                f"no module list {scenario} for {self.id}",
-                hint=f"for: {', '.join(lists[scenario])}",
-            )
-        return tuple(lists[scenario][self.id])
-
-    def _column(self, name: str) -> list[str]:
-        column = self._columns.get(name)
-        if column is None:
-            line = self._lines.get(name)
-            column = [] if line is None else line.split("\t")
-            self._columns[name] = column
-        return column
-
-    def _size(self, name: str, index: int) -> int:
-        column = self._column(name)
-        if not column:
-            return 0
-        more = self._column(f"a53_{name}") if self.erratum_843419 else []
-        return int(column[index]) + (int(more[index]) if more else 0)
+        known = [each.id for each in others if scenario in each.lists]
+        raise UsageError(
+            f"no module list {scenario} for {self.id}", hint=f"for: {', '.join(known)}"
+        )
 
 
 def open_catalogue(
@@ -226,13 +248,16 @@ def _load(name: str, erratum: bool) -> Catalogue:
     return Catalogue(name, erratum_843419=erratum)
 
 
-def _unpacked(name: str) -> bytes:
+def _every() -> Iterator[tuple[str, str]]:
+    for name, kernels in _CATALOGUES.values():
+        for kernel in kernels:
+            yield name, kernel
+
+
+def _unpacked(name: str) -> tuple[_Table, bytes]:
+    """Return the first member of a file, and the second as it is."""
     # Of the packers xz makes them a tenth smaller, and takes four times as long at each start.
+    unpacker = zlib.decompressobj(wbits=_GZIP)
     data = Path(__file__).with_name("data") / name
-    return zlib.decompress(data.read_bytes(), wbits=_GZIP)
-
-
-@cache
-def _scenarios() -> dict[str, dict[str, list[str]]]:
-    lists: dict[str, dict[str, list[str]]] = json.loads(_unpacked("scenarios.json.gz"))
-    return lists
+    text = unpacker.decompress(data.read_bytes())
+    return _Table(text.decode()), unpacker.unused_data

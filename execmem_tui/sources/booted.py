@@ -14,7 +14,7 @@ from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.modules import Modules
 from execmem_tui.consumers.reasons import why_no_trampolines, why_unused
-from execmem_tui.model.errors import ExecmemTuiError, UsageError
+from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
@@ -132,13 +132,9 @@ def _anew(source: Simulation, layout: Layout, cpus: int, *, packs: bool | None) 
 def _plan(layout: Layout) -> _Plan:
     catalogue = open_catalogue(layout.arch, layout.kernel, layout.variant)
     if catalogue is not None:
-        try:
-            names = catalogue.list_of(_LIST)
-        except UsageError:  # no list for this kernel's catalogue
-            return _Plan(
-                modules=_shared_names(catalogue), catalogue=catalogue, profile=False, lent=False
-            )
-        return _Plan(modules=names, catalogue=catalogue, profile=True, lent=False)
+        profile = _LIST in catalogue.lists
+        names = catalogue.list_of(_LIST) if profile else _shared_names(catalogue)
+        return _Plan(modules=names, catalogue=catalogue, profile=profile, lent=False)
     lender = open_catalogue(_LENDERS[layout.word_bits], layout.kernel)
     assert lender is not None
     return _Plan(modules=_shared_names(lender), catalogue=lender, profile=False, lent=True)

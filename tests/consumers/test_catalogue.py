@@ -122,3 +122,15 @@ def test_wrong_names_are_told() -> None:
         catalogue("s390x", "7.2.13").list_of("laptop")
     with pytest.raises(UnknownLayoutError):
         open_catalogue("amd64", "new")
+
+
+@pytest.mark.parametrize("arch", ["arm64", "x86", "arm", "riscv"])
+def test_what_a_boot_loads_is_read_without_the_rest(arch: str) -> None:
+    found = catalogue(arch, "7.1")
+    fresh = Catalogue(found.id)
+    names = catalogue("x86", "7.1").list_of("laptop")
+    assert sum(name in fresh.closure(name) for name in names if name in found) > 90
+    assert "_rest" not in vars(fresh)
+    others = set(fresh.names) - set(fresh._listed.index)
+    assert len(others) > 1000
+    assert all(fresh[name].name == name for name in sorted(others)[:3])

@@ -65,7 +65,7 @@ _CAPTURES = "tests/data/captures"
 def _paint(
     budget: float, what: str, *arguments: str, marker: bytes = MAP
 ) -> tuple[str, Callable[[], float], float, str]:
-    name = f"{what} painted against a bare Textual app"
+    name = f"{what} painted against a bare Textual app, CPU"
     return name, partial(first_paint_ratio, *arguments, marker=marker), budget, "times"
 
 

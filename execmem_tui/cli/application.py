@@ -1,6 +1,7 @@
 """The application itself, or the plain map where there is no terminal to draw on."""
 
 import argparse
+import gc
 import os
 import sys
 from shutil import get_terminal_size
@@ -155,6 +156,19 @@ def _print_differences(source: "Source", against_what: str) -> None:
 
 
 def _run_screen(args: argparse.Namespace, config: Config) -> int:
+    """Show the source on the screen.
+
+    Until the first frame nobody looks for garbage: the hundred thousand objects of a start stay, and
+    going through them took a twentieth of its time. The application turns it on again.
+    """
+    gc.disable()
+    try:
+        return _shown(args, config)
+    finally:
+        gc.enable()
+
+
+def _shown(args: argparse.Namespace, config: Config) -> int:
     """Paint first, then read what was named; a simulation is there at once."""
     from execmem_tui.tui.run import Opening, Start, run_app, run_opening
     from execmem_tui.view.paint import LensName

@@ -6,10 +6,11 @@ so do what is opened, what moves by itself, what colour tells, and what is done 
 """
 
 import asyncio
+import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
@@ -23,7 +24,6 @@ from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 
-from execmem_tui.bundles.several import SeveralCapturesError
 from execmem_tui.files.memory import remember, remembered
 from execmem_tui.model.areas import Area
 from execmem_tui.model.intervals import Interval
@@ -43,10 +43,7 @@ from execmem_tui.tui.noting import NoteActions
 from execmem_tui.tui.opening import OpenActions
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.presenting import PresenterActions
-from execmem_tui.tui.screens.commands import Commands
-from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.main import MainScreen
-from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.tui.shelf import Shelf, first_theme
 from execmem_tui.tui.showing import Showing
 from execmem_tui.tui.shown import Shown
@@ -59,17 +56,20 @@ from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
 from execmem_tui.tui.touring import TourActions
 from execmem_tui.tui.typing_ahead import TypingAhead
 from execmem_tui.tui.why import WhyActions
-from execmem_tui.tui.widgets.area_list import AreaList
 from execmem_tui.tui.widgets.events import EventsView
-from execmem_tui.tui.widgets.other_map import OtherMap
 from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.time import Sought
 from execmem_tui.view.actions import rebound
-from execmem_tui.view.foretell import PAINT as PREVIEW
-from execmem_tui.view.foretell import foretold
 from execmem_tui.view.light import Light
 from execmem_tui.view.paint import LensName
-from execmem_tui.view.tour_card import Card
+
+if TYPE_CHECKING:  # what sends these comes when it is needed
+    from execmem_tui.bundles.several import SeveralCapturesError
+    from execmem_tui.tui.screens.dialog import Dialog
+    from execmem_tui.tui.screens.overlay import Overlay
+    from execmem_tui.tui.widgets.area_list import AreaList
+    from execmem_tui.tui.widgets.other_map import OtherMap
+    from execmem_tui.view.tour_card import Card
 
 
 def _given() -> Any:
@@ -94,12 +94,6 @@ class ExecmemApp(App[int]):
     ToastRack { margin-bottom: 2; }
     Toast { width: auto; max-width: 100%; margin-top: 0; padding: 0 1; }
     """
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own form
-        (0, "-narrow"),
-        (110, "-wide"),
-        (160, "-very-wide"),
-        (240, "-huge"),
-    ]
     BINDINGS: ClassVar[list[BindingType]] = []
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS = App.COMMANDS | {_provider}
@@ -203,7 +197,9 @@ class ExecmemApp(App[int]):
             self.noting,
             self,
         )
-        return MainScreen(doers).data_bind(
+        first = self.shown.first_of(self.pane)
+        cursor = None if first is None else first.start
+        return MainScreen(doers, self.size.width, cursor).data_bind(
             cls.source,
             cls.shown,
             cls.pane,
@@ -215,20 +211,25 @@ class ExecmemApp(App[int]):
         )
 
     def on_mount(self) -> None:
-        """Take signals and follow the source; the other themes are read after the first paint."""
+        """Take signals and follow the source."""
         self._signals.take()
-        if not self._shelf.complete:
-            self.call_after_refresh(self.load_themes)
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._paint))
         self.main.actions = self.actions
         self._offer()
-        if self._first is not None:
-            self.main.waiting = self._first.begun is None
-            # after the first paint: a thread that imports and computes would hold it up
-            self.call_after_refresh(self._open_first, self._first)
-        else:
-            self.call_after_refresh(self._go_to_start)
+        self.main.waiting = self._first is not None and self._first.begun is None
         self.following = isinstance(self.source, Followed)
+
+    def on_main_screen_painted(self) -> None:
+        """Do what the first frame did not wait for: a thread that imports and computes would hold it up."""
+        if not gc.isenabled():
+            gc.freeze()  # what is there by now stays
+            gc.enable()
+        if not self._shelf.complete:
+            self.load_themes()
+        if self._first is not None:
+            self._open_first(self._first)
+        else:
+            self._go_to_start()
 
     def _open_first(self, first: Opening) -> None:
         if first.begun is not None:
@@ -370,13 +371,15 @@ class ExecmemApp(App[int]):
         if not areas:
             self.main.map.shown = self.shown
             return
+        from execmem_tui.view.foretell import PAINT, foretold
+
         if self.main.looked_from is None:
             self.main.looked_from = self.cursor
         snapshot = foretold(self.shown.snapshot, areas)
-        self.main.map.shown = Shown(snapshot, self.shown, PREVIEW)
+        self.main.map.shown = Shown(snapshot, self.shown, PAINT)
         self.main.map.look_at(areas[0].start)
 
-    def guide(self, card: Card | None, light: Light) -> None:
+    def guide(self, card: "Card | None", light: Light) -> None:
         """Show the card of a tour, or none, and light the map."""
         self.main.card = card
         self.main.map.light = light
@@ -466,7 +469,7 @@ class ExecmemApp(App[int]):
         if (self.shown.beside is not None) is not self.side_by_side:
             self.paint_anew()
 
-    def on_other_map_chosen(self, message: OtherMap.Chosen) -> None:
+    def on_other_map_chosen(self, message: "OtherMap.Chosen") -> None:
         """Go where the map beside was clicked."""
         self.look_at(message.address)
 
@@ -495,7 +498,7 @@ class ExecmemApp(App[int]):
         """Read off the event loop what is to be compared with, and pin it when it is there."""
         self.jobs.compare(name, reader)
 
-    def offer_captures(self, error: SeveralCapturesError, path: str) -> None:
+    def offer_captures(self, error: "SeveralCapturesError", path: str) -> None:
         """Ask which of several captures is meant."""
         self.opens.choose_capture(error, path)
 
@@ -627,7 +630,7 @@ class ExecmemApp(App[int]):
         """An action broke: show it and go on."""
         self.show_error(message.error)
 
-    def on_dialog_broke(self, message: Dialog.Broke) -> None:
+    def on_dialog_broke(self, message: "Dialog.Broke") -> None:
         """What a dialog asked for broke: show it and go on."""
         self.show_error(message.error)
 
@@ -647,7 +650,7 @@ class ExecmemApp(App[int]):
         """Go to an event that was clicked."""
         self.time.seek(message.step)
 
-    def on_area_list_chosen(self, message: AreaList.Chosen) -> None:
+    def on_area_list_chosen(self, message: "AreaList.Chosen") -> None:
         """Go to an area that was chosen."""
         self.look.find_address(message.address)
 
@@ -694,7 +697,7 @@ class ExecmemApp(App[int]):
             return self.tours.vote(event.key)
         return True
 
-    async def on_overlay_ready(self, message: Overlay.Ready) -> None:
+    async def on_overlay_ready(self, message: "Overlay.Ready") -> None:
         """Give the dialog the keys that were typed ahead of it."""
         message.overlay.ready = True
         await self._typed.give(self.on_event)
@@ -710,6 +713,8 @@ class ExecmemApp(App[int]):
 
     def action_command_palette(self) -> None:
         """Show the palette."""
+        from execmem_tui.tui.screens.commands import Commands
+
         if not isinstance(self.screen, Commands):
             self.push_screen(Commands())
 

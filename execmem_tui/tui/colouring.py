@@ -4,7 +4,7 @@ from execmem_tui.analysis.reach import kernel_origin
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Side, Source
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.paint import KINDS, Lens, LensName, OwnerLens, Paint, parse_filter
+from execmem_tui.view.paint import KINDS, Lens, LensName, Paint
 from execmem_tui.view.painter import Painter, Wanted
 from execmem_tui.view.shown import Shown
 
@@ -42,6 +42,9 @@ class Colouring:
 
     def _beside(self, pinned: Snapshot) -> Shown:
         """Return what the map beside shows: the same object while it is the same."""
+        from execmem_tui.view.filter import parse_filter
+        from execmem_tui.view.lenses import OwnerLens
+
         wanted = parse_filter(self._stage.filter)
         lens: Lens | None = OwnerLens() if self._stage.lens is LensName.OWNER else None
         if self._stage.lens is LensName.DIFFERENCE:

@@ -1,14 +1,17 @@
 """Keys that compare: pin a moment, compare with another machine, two maps, from difference to difference."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from execmem_tui.analysis.superpose import Difference, Pairing
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.errors import UsageError
 from execmem_tui.sources.base import Side
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.compared import Compared, moment
 from execmem_tui.view.split import WIDE
+
+if TYPE_CHECKING:
+    from execmem_tui.analysis.superpose import Pairing
+    from execmem_tui.view.compared import Compared
 
 
 class CompareActions:
@@ -34,6 +37,8 @@ class CompareActions:
 
     def action_pin(self) -> None:
         """Pin this moment, then let it go."""
+        from execmem_tui.view.compared import moment
+
         stage = self._stage
         snapshot = stage.shown.snapshot
         if stage.pinned is None:
@@ -104,14 +109,16 @@ class CompareActions:
 
         self._stage.ask(DifferenceSheet(self._compared(), self.go_to))
 
-    def go_to(self, pairing: Pairing) -> None:
+    def go_to(self, pairing: "Pairing") -> None:
         """Go to a difference, in the pane whose map has it."""
+        from execmem_tui.analysis.superpose import Difference
+
         pane = self._stage.shown.pane_of_type(pairing.area.type, self._stage.pane)
         self._stage.look_at(pairing.at, pane=pane)
         if pairing.difference is Difference.ONLY_A:
             self._stage.say("only A has it: it is not there in B")
 
-    def _compared(self) -> Compared:
+    def _compared(self) -> "Compared":
         compared = self._stage.shown.compared
         if compared is None:
             raise UsageError(

@@ -12,8 +12,6 @@ from execmem_tui.model.units import Bytes
 from execmem_tui.sources.base import Commanded
 from execmem_tui.tui.shown import pane_type
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.area_list import area_entries
-from execmem_tui.view.finding import Entry
 
 if TYPE_CHECKING:
     from execmem_tui.commands.preview import Preview
@@ -110,6 +108,7 @@ class KernelActions:
     def action_insert(self) -> None:
         """Let the consumer of the focused pane ask for memory; for the loader, choose a module."""
         from execmem_tui.tui.screens.chooser import Chooser
+        from execmem_tui.view.finding import Entry
 
         source = self._source
         kind = pane_type(self._stage.pane)
@@ -154,6 +153,7 @@ class KernelActions:
     def action_free_as(self) -> None:
         """Choose what to free by name."""
         from execmem_tui.tui.screens.chooser import Chooser
+        from execmem_tui.view.area_list import area_entries
 
         source = self._source
         areas = [

@@ -6,10 +6,7 @@ from typing import Final
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.units import Address, hex_address
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.area_list import area_entries
-from execmem_tui.view.paint import LensName, parse_filter
-from execmem_tui.view.places import parse_place
-from execmem_tui.view.repeat import command_line, simulated_words
+from execmem_tui.view.paint import LensName
 
 LENSES: Final = (
     LensName.KIND,
@@ -103,6 +100,8 @@ class LookActions:
         Raises:
             UsageError: it is none, or no map shows it.
         """
+        from execmem_tui.view.places import parse_place
+
         shown = self._stage.shown
         place = parse_place(line, shown.snapshot, self._stage.cursor)
         if place.seconds is not None:
@@ -127,6 +126,7 @@ class LookActions:
     def action_find(self) -> None:
         """Find an area by a part of its name."""
         from execmem_tui.tui.screens.chooser import Chooser
+        from execmem_tui.view.area_list import area_entries
 
         areas = self._stage.shown.snapshot.areas
         self._stage.ask(
@@ -202,6 +202,8 @@ class LookActions:
 
     def action_copy_command(self) -> None:
         """Copy the command line that shows this again."""
+        from execmem_tui.view.repeat import command_line, simulated_words
+
         snapshot, source = self._stage.shown.snapshot, self._stage.source
         opened = self._stage.opened
         words = simulated_words(snapshot, empty=False) if opened is None else opened
@@ -232,6 +234,8 @@ class LookActions:
         Raises:
             UsageError: a size or a type cannot be read.
         """
+        from execmem_tui.view.filter import parse_filter
+
         wanted = parse_filter(text)
         self._stage.filter = text
         if wanted is None or wanted.hole is not None:

@@ -1,6 +1,7 @@
 """Which source comes next: choose a machine, play a scenario, open a path."""
 
-from execmem_tui.bundles.several import SeveralCapturesError
+from typing import TYPE_CHECKING
+
 from execmem_tui.files.regular import user_path
 from execmem_tui.history import History
 from execmem_tui.model.layouts import Layout
@@ -8,7 +9,9 @@ from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Recording, Source, SourceKind
 from execmem_tui.tui.stage import Stage
-from execmem_tui.view.finding import Entry
+
+if TYPE_CHECKING:
+    from execmem_tui.bundles.several import SeveralCapturesError
 
 
 def nothing(name: str) -> Source:
@@ -76,7 +79,7 @@ class OpenActions:
         user_path(line)  # said in the dialog, not after it has gone
         self._stage.work(line, read_path(line, follow=True), [line])
 
-    def choose_capture(self, error: SeveralCapturesError, path: str) -> None:
+    def choose_capture(self, error: "SeveralCapturesError", path: str) -> None:
         """Ask which of the captures in a folder or a bundle is meant, and open it."""
         from execmem_tui.tui.screens.chooser import Chooser
 
@@ -86,6 +89,8 @@ class OpenActions:
             self.open(f"{path.rstrip('/')}/{names[index]}")
 
         title = f"{len(names):,} captures: which one?"
+        from execmem_tui.view.finding import Entry
+
         entries = [Entry(printable(name, 80)) for name in names]
         self._stage.ask(Chooser(title, entries, go, hints="Enter opens it · Esc leaves"))
 

@@ -1,12 +1,14 @@
 """Sources that are opened, and kernels that are read, off the event loop."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from execmem_tui.bundles.several import SeveralCapturesError
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Followed, Progress, Side, Source, SourceKind
 from execmem_tui.tui.jobs import Job
+
+if TYPE_CHECKING:
+    from execmem_tui.bundles.several import SeveralCapturesError
 from execmem_tui.tui.stage import Stage
 
 
@@ -25,7 +27,7 @@ class Host(Stage, Protocol):
     def show_whole(self, part: Source, whole: Source) -> None:
         """Show a source in the place of a part of it, where one looks already."""
 
-    def offer_captures(self, error: SeveralCapturesError, path: str) -> None:
+    def offer_captures(self, error: "SeveralCapturesError", path: str) -> None:
         """Ask which of several captures is meant."""
 
     def show_error(self, error: Exception) -> None:
@@ -144,6 +146,8 @@ class SourceJobs:
                 self._stage.following = False
         else:
             return False
+        from execmem_tui.bundles.several import SeveralCapturesError
+
         if isinstance(error, SeveralCapturesError) and was_opening and len(self._words) == 1:
             self._stage.offer_captures(error, self._words[0])
         elif error is not None:

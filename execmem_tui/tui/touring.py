@@ -11,12 +11,12 @@ from execmem_tui.model.units import Address
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.light import DAYLIGHT, LETTERS, Light
 from execmem_tui.view.paint import LensName
-from execmem_tui.view.tour_card import Card
 
 if TYPE_CHECKING:
     from execmem_tui.tours.progress import TourProgress
     from execmem_tui.tours.run import TourRun
     from execmem_tui.tui.podium import Podium
+    from execmem_tui.view.tour_card import Card
 
 
 _LENSES: Final = frozenset(LensName) - {LensName.DIFFERENCE}
@@ -30,7 +30,7 @@ class Guided(Stage, Protocol):
     def letters(self) -> bool:
         """Whether cells show letters: without colour, or where the theme says so."""
 
-    def guide(self, card: Card | None, light: Light) -> None:
+    def guide(self, card: "Card | None", light: Light) -> None:
         """Show the card, or none, and light the map."""
 
     def open_fold(self) -> None:

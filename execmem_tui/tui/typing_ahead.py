@@ -5,10 +5,6 @@ from collections.abc import Awaitable, Callable
 from textual import events
 from textual.screen import Screen
 
-from execmem_tui.tui.screens.commands import Commands
-from execmem_tui.tui.screens.main import MainScreen
-from execmem_tui.tui.screens.overlay import Overlay
-
 
 class TypingAhead:
     """Keys held back until what is on top takes them."""
@@ -17,8 +13,11 @@ class TypingAhead:
         self._early: list[events.Key] = []
 
     def holds(self, event: events.Event, top: Screen[object] | None) -> bool:
-        """Keep a key that came too early for the screen on top; whether that was done."""
-        opens = top is None or (isinstance(top, Overlay | Commands | MainScreen) and not top.ready)
+        """Keep a key that came too early for the screen on top; whether that was done.
+
+        Screens that can be too early for a key say so by an attribute `ready`.
+        """
+        opens = top is None or not getattr(top, "ready", True)
         if isinstance(event, events.Key) and not event.is_forwarded and opens:
             self._early.append(event)
             return True

@@ -16,7 +16,6 @@ from execmem_tui.model.blocks import Block
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.cells import Cell, ReachWindow, Run, cells_full, free_cell, runs_of
-from execmem_tui.view.ghosts import haunted, named_ghosts
 from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.kinds import FREE, GONE
 from execmem_tui.view.labels import labels
@@ -116,8 +115,7 @@ class CellIndex:
         """
         if self._haunted:
             row, _ = self._row(start, cell, columns)
-            ghosts = self.paint.ghosts(start, row.end)
-            return haunted(self._cells(row, reach, favour), row, ghosts)
+            return self._with_ghosts(self._cells(row, reach, favour), row)
 
         def find(first: int, stop: int) -> list[Cell]:
             row, _ = self._row(start, cell, columns, (first, stop))
@@ -135,6 +133,11 @@ class CellIndex:
             blocks = self._areas.blocks_between(start + first * cell, start + stop * cell)
             found += kept.part(first, stop, blocks, find)
         return found
+
+    def _with_ghosts(self, cells: list[Cell], row: RowSums) -> list[Cell]:
+        from execmem_tui.view.ghosts import haunted  # few lenses have any
+
+        return haunted(cells, row, self.paint.ghosts(row.start, row.end))
 
     def _cells(
         self, row: RowSums, reach: ReachWindow | None, favour: tuple[str, ...]
@@ -181,14 +184,18 @@ class CellIndex:
     ) -> list[Run]:
         """Return the row as runs, with edges and with the names of what is wide enough."""
         row, walked = self._row(start, cell, columns)
-        ghosts = self.paint.ghosts(start, row.end) if self._haunted else ()
         found = sorted(named(row, walked, self.snapshot.layout), key=_BEGIN)
         for each in found:
             row.begin(each.start)
-        cells = haunted(self._cells(row, reach, favour), row, ghosts)
-        full = cells_full(cells)
+        cells = self._cells(row, reach, favour)
+        ghosts = self.paint.ghosts(start, row.end) if self._haunted else ()
         if not ghosts:
-            return runs_of(cells, {label.column: label for label in labels(found, full)})
+            alone = labels(found, cells_full(cells))
+            return runs_of(cells, {label.column: label for label in alone})
+        from execmem_tui.view.ghosts import named_ghosts
+
+        cells = self._with_ghosts(cells, row)
+        full = cells_full(cells)
         # a name of what is gone stands in its own cells only, and no other name does
         gone = [yes and cell.kind == GONE for yes, cell in zip(full, cells, strict=True)]
         there = [yes and cell.kind != GONE for yes, cell in zip(full, cells, strict=True)]

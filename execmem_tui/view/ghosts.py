@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
-from attrs import evolve
+from attrs import evolve, field
 
+from execmem_tui.model.areas import Area
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 from execmem_tui.view.axis import Ground, Kind, Stretch
@@ -12,7 +13,18 @@ from execmem_tui.view.kinds import FORBIDDEN, FREE
 from execmem_tui.view.labels import Named
 from execmem_tui.view.named import columns_of, named_above
 from execmem_tui.view.occupancy import RowSums
-from execmem_tui.view.paint import Ghost, Paint
+from execmem_tui.view.paint import Paint
+
+
+@frozen
+class Ghost:
+    """What is not there, drawn where there is room for it. Half-open [start, end)."""
+
+    start: Address
+    end: Address
+    look: str
+    area: Area = field(eq=False)
+    """As it was, wherever it lay."""
 
 
 def haunted(cells: list[Cell], row: RowSums, ghosts: Sequence[Ghost]) -> list[Cell]:

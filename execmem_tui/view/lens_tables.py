@@ -10,7 +10,8 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Event, Noted
 from execmem_tui.model.layouts import Layout
 from execmem_tui.sources.base import Source, SourceKind
-from execmem_tui.view.paint import LensName, TableLens
+from execmem_tui.view.lenses import TableLens
+from execmem_tui.view.paint import LensName
 
 _RIGHTS: Final[Mapping[Rights, str]] = {
     frozenset(): "permission-ro",

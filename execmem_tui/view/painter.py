@@ -7,20 +7,13 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Source
-from execmem_tui.view.paint import (
-    KINDS,
-    Filter,
-    Lens,
-    LensName,
-    OwnerLens,
-    Paint,
-    ReachLens,
-    parse_filter,
-)
+from execmem_tui.view.paint import KINDS, Lens, LensName, Paint
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # each comes with the first paint that needs it
     from execmem_tui.view.difference import DifferenceLens
+    from execmem_tui.view.filter import Filter
     from execmem_tui.view.lens_tables import LensTables
+    from execmem_tui.view.lenses import ReachLens
 
 
 @frozen(kw_only=True)
@@ -59,6 +52,8 @@ class Painter:
         """Return the lens that is asked for; None for kinds, and where there is nothing to tell."""
         match wanted.lens:
             case LensName.OWNER:
+                from execmem_tui.view.lenses import OwnerLens
+
                 return OwnerLens()
             case LensName.PERMISSION:
                 return self._of_events().permission(source, snapshot.step)
@@ -71,13 +66,15 @@ class Painter:
         return None
 
     def _of_events(self) -> "LensTables":
-        from execmem_tui.view.lens_tables import LensTables  # not with the first paint
+        from execmem_tui.view.lens_tables import LensTables
 
         if self._tables is None:
             self._tables = LensTables()
         return self._tables
 
-    def _reach_on(self, layout: Layout, origin: Origin) -> ReachLens:
+    def _reach_on(self, layout: Layout, origin: Origin) -> "ReachLens":
+        from execmem_tui.view.lenses import ReachLens
+
         lens = self._reach
         if lens is None or lens.origin != origin or lens.layout is not layout:
             lens = self._reach = ReachLens(layout, origin)
@@ -102,7 +99,11 @@ class Painter:
         return lens
 
 
-def _filter(snapshot: Snapshot, source: Source, text: str) -> Filter | None:
+def _filter(snapshot: Snapshot, source: Source, text: str) -> "Filter | None":
+    if not text:
+        return None
+    from execmem_tui.view.filter import parse_filter
+
     if "rwx" not in text.lower().split():
         return parse_filter(text)
     from execmem_tui.analysis.permissions import writable_code

@@ -18,10 +18,8 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
 from execmem_tui.view.axis import Axis, Ground, MapView, row_width
-from execmem_tui.view.beside import BothGrounds, ShiftedGround, shift, window_start
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
-from execmem_tui.view.ghosts import HauntedGround
 from execmem_tui.view.ground import MapGround, divided
 from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.labels import region_word
@@ -106,8 +104,11 @@ class Shown:
     def ground(self) -> Ground:
         """What lies where, by itself."""
         ground = MapGround(self.snapshot, self.holes)
-        haunted = isinstance(self.paint.lens, Haunted)
-        return HauntedGround(ground, self.paint) if haunted else ground
+        if not isinstance(self.paint.lens, Haunted):
+            return ground
+        from execmem_tui.view.ghosts import HauntedGround
+
+        return HauntedGround(ground, self.paint)
 
     @cached_property
     def panes(self) -> tuple[PaneModel, ...]:
@@ -146,11 +147,15 @@ class Shown:
         """Return what is to be added to an address of the map beside, for its place on this one."""
         if self.beside is None:
             return 0
+        from execmem_tui.view.beside import shift
+
         kind = PANES[number - 1][1][0]
         return shift(self.snapshot.layout, self.beside.snapshot.layout, kind)
 
     def offsets_from(self, number: int) -> Address:
         """Return the address that the offsets of a pane are counted from."""
+        from execmem_tui.view.beside import window_start
+
         return window_start(self.snapshot.layout, PANES[number - 1][1][0])
 
     def ground_of(self, number: int) -> Ground:
@@ -158,6 +163,8 @@ class Shown:
         if self.beside is None:
             return self.ground
         if number not in self._grounds:
+            from execmem_tui.view.beside import BothGrounds, ShiftedGround
+
             other = ShiftedGround(self.beside.ground, self.shift(number))
             self._grounds[number] = BothGrounds(self.ground, other)
         return self._grounds[number]

@@ -34,13 +34,16 @@ _PAGE: Final = 1 << 12
 _GROWTH: Final = 16
 """A stretch is a multiple of this part of its size: while it grows, little is read anew."""
 
+_TOLD: Final = frozenset({Allocated, Failed, Purged, Noted})
+"""Events that may leave a mark."""
+
 Held = tuple[tuple[int, Bytes], ...]
 """What a row holds: (key, bytes) of everything that is there."""
 
 _KINDS: Final = tuple(AreaKind)
-_LIVE: Final = {
-    kind.value: _KINDS.index(Area(start=0, size=0, type=kind).kind) for kind in ExecmemType
-}
+_LIVE: Final = tuple(
+    _KINDS.index(Area(start=0, size=0, type=kind).kind) for kind in sorted(ExecmemType)
+)
 _GIVEN: Final = {
     state.value: _KINDS.index(Area(start=0, size=0, state=state).kind)
     for state in AreaState
@@ -62,7 +65,7 @@ def key_of(area: Area) -> int:
     kind = area.type
     if kind is None:
         return _OTHER
-    key = _LIVE[kind.value]
+    key = _LIVE[kind]
     return key + _FALLBACK if area.window is Window.FALLBACK else key
 
 
@@ -171,16 +174,15 @@ class TimeRecord:
         due = self.steps[-1] + every
         for event in events:
             step += 1
-            if event.removed:
-                for area in event.removed:
-                    self._count(area, -1)
-            if event.added:
-                for area in event.added:
-                    self._count(area, 1)
+            for area in event.removed:
+                self._count(area, -1)
+            for area in event.added:
+                self._count(area, 1)
             time = event.time
             if time is not None and not time <= self._time:  # NaN at first; CPUs differ a little
                 self._time = time
-            self._tell(event, step)
+            if event.__class__ in _TOLD:
+                self._tell(event, step)
             if step == due:
                 self.steps.append(step)
                 self.times.append(self._time)

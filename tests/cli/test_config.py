@@ -8,7 +8,8 @@ import pytest
 
 from execmem_tui.cli import application
 from execmem_tui.cli.application import add_arguments
-from execmem_tui.cli.config import MAX_BYTES, Config, read_config, user_config
+from execmem_tui.cli.config import Config, user_config
+from execmem_tui.cli.config_file import MAX_BYTES, read_config
 from execmem_tui.cli.main import main
 from execmem_tui.files.user import config_root
 from execmem_tui.help import page

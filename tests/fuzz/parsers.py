@@ -10,7 +10,7 @@ from execmem_tui.analysis.bootlines import decode
 from execmem_tui.analysis.diagnosis.diagnose import read_log
 from execmem_tui.arch import resolve
 from execmem_tui.bundles.collector import kernel_log, needed_symbols
-from execmem_tui.cli.config import read_config
+from execmem_tui.cli.config_file import read_config
 from execmem_tui.files.archive import is_archive, members
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.dmesg import findings, parse_dmesg

@@ -16,11 +16,12 @@ from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow, cells_full
+from execmem_tui.view.filter import parse_filter
 from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD, LENS_LOOKS, LOOKS, letter
 from execmem_tui.view.labels import Label, labels
 from execmem_tui.view.named import named, thinned
-from execmem_tui.view.paint import Paint, parse_filter
+from execmem_tui.view.paint import Paint
 from tests.layouts import PAGE, make_area, make_layout
 
 BASE = 0x1000_0000

@@ -13,9 +13,10 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Recording, SourceKind
 from execmem_tui.sources.booted import open_booted
+from execmem_tui.view.filter import parse_filter
 from execmem_tui.view.kinds import LENS_LOOKS
 from execmem_tui.view.lens_tables import LensTables, why_unknown
-from execmem_tui.view.paint import LensName, parse_filter
+from execmem_tui.view.paint import LensName
 from execmem_tui.view.painter import Painter, Wanted
 from execmem_tui.view.plain import legend_text, plain_map
 from tests.layouts import PAGE

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from execmem_tui.model.blocks import as_areas
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.view.paint import DIMMED, OwnerLens, Paint, parse_filter
+from execmem_tui.view.filter import parse_filter
+from execmem_tui.view.lenses import OwnerLens
+from execmem_tui.view.paint import DIMMED, Paint
 from tests.layouts import PAGE, make_area
 
 

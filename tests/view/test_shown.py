@@ -17,11 +17,12 @@ from execmem_tui.model.units import MIB
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cells import Cell, ReachWindow, Run
+from execmem_tui.view.filter import parse_filter
 from execmem_tui.view.kinds import FREE
 from execmem_tui.view.lane import lane_cells, lane_shape, lane_text
 from execmem_tui.view.legend import Sight, legend, sight_of
 from execmem_tui.view.marks import Mark, ground_marks, marks
-from execmem_tui.view.paint import Paint, parse_filter
+from execmem_tui.view.paint import Paint
 from execmem_tui.view.pane_rows import pane_rows
 from execmem_tui.view.panes import FitLine
 from execmem_tui.view.reach import reach_lines, rox_blocks, signed

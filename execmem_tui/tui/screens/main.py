@@ -1,17 +1,22 @@
 """The main screen: where everything lies, and which key means what."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum, auto
 from inspect import isawaitable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual import events
+from textual._compositor import Compositor, ReflowResult
 from textual._styles_cache import StylesCache
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
+from textual.widget import AwaitMount, Widget
 
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Source
@@ -19,35 +24,63 @@ from execmem_tui.tui.kept import Clear, Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.presenting import CLICKER
 from execmem_tui.tui.shown import Shown
-from execmem_tui.tui.widgets.area_list import AreaList
-from execmem_tui.tui.widgets.bar import Bar
-from execmem_tui.tui.widgets.comparison import ComparisonLine
-from execmem_tui.tui.widgets.help import HelpPanel
 from execmem_tui.tui.widgets.hints import HintsLine
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.map import DetailMap
-from execmem_tui.tui.widgets.other_map import OtherMap
 from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.time import TimeStrip
-from execmem_tui.tui.widgets.time_map import TimeMapView
 from execmem_tui.tui.widgets.title import TitleLine
-from execmem_tui.tui.widgets.tour_card import TourCard
-from execmem_tui.tui.widgets.try_card import TryCard
 from execmem_tui.view.actions import ACTIONS, MOVE, Action
 from execmem_tui.view.availability import why_not
 from execmem_tui.view.axis import MapView
-from execmem_tui.view.beside import offset_text
 from execmem_tui.view.hints import Hint, Situation, hints
 from execmem_tui.view.legend import Sight
-from execmem_tui.view.paint import Filter, LensName
+from execmem_tui.view.paint import LensName
 from execmem_tui.view.split import halves, list_width, side_width
-from execmem_tui.view.tour_card import Card
+
+if TYPE_CHECKING:  # most of these come when they are needed
+    from execmem_tui.tui.widgets.area_list import AreaList
+    from execmem_tui.tui.widgets.help import HelpPanel
+    from execmem_tui.tui.widgets.other_map import OtherMap
+    from execmem_tui.tui.widgets.time_map import TimeMapView
+    from execmem_tui.tui.widgets.try_card import TryCard
+    from execmem_tui.view.filter import Filter
+    from execmem_tui.view.tour_card import Card
+
+_W = TypeVar("_W", bound=Widget)
 
 _BY_ID = {action.id: action for action in ACTIONS}
 _OF_THE_MAP = frozenset({"zoom_in", "zoom_out", "whole", "fit", "next_area", "previous_area"})
 """What can only be seen on the map: it comes back from behind address x time."""
+
+
+class Painting(Enum):
+    """How far the screen is on its way to the first frame."""
+
+    NONE = auto()
+    """Nothing was laid out yet."""
+    HELD = auto()
+    """The map is being told its size."""
+    FIRST = auto()
+    """All are told: the next frame is the first."""
+    ON = auto()
+    """Every change is painted."""
+
+
+class _Laid(Compositor):
+    """Knows after a layout where everything is.
+
+    Textual (8.2: _compositor.py, reflow) does not note that, and has all laid out once more when
+    the next widget asks for its size.
+    """
+
+    def reflow(self, parent: Widget, size: Size) -> ReflowResult:
+        """Lay everything out."""
+        found = super().reflow(parent, size)
+        self._full_map_invalidated = False
+        return found
 
 
 class Beside(Clear, Horizontal):
@@ -67,6 +100,12 @@ class MainScreen(Kept, Screen[None]):
 
     Its attributes are the application's, bound; it hands them down to the widgets. A key is looked
     up here and done by whichever of `doers` has the action.
+
+    Args:
+        doers: where actions are looked for, beside the map and the screen itself.
+        columns: of the terminal.
+        address: where the cursor will be at first, where that is known before the map has a size:
+            the side panel then takes its room once.
     """
 
     DEFAULT_CSS = """
@@ -80,7 +119,7 @@ class MainScreen(Kept, Screen[None]):
     MainScreen.no-side SidePanel { display: none; }
     MainScreen.no-room SidePanel { display: none; }
     MainScreen.-narrow.no-room.side-sheet SidePanel { display: block; }
-    MainScreen #maps { height: 1fr; }
+    MainScreen Maps { height: 1fr; }
     MainScreen.comparing ComparisonLine { display: block; }
     MainScreen OtherMap { display: none; margin-right: 1; }
     MainScreen.beside OtherMap { display: block; }
@@ -93,7 +132,7 @@ class MainScreen(Kept, Screen[None]):
     MainScreen.waiting Bar { dock: bottom; }
     MainScreen TimeMapView { display: none; }
     MainScreen.time-map TimeMapView { display: block; }
-    MainScreen.time-map #maps, MainScreen.time-map ComparisonLine { display: none; }
+    MainScreen.time-map Maps, MainScreen.time-map ComparisonLine { display: none; }
     MainScreen.time-map DetailMap { display: none; }
     MainScreen.maximised Panes { display: none; }
     MainScreen.presenting SidePanel, MainScreen.presenting Legend { display: none; }
@@ -118,6 +157,13 @@ class MainScreen(Kept, Screen[None]):
         for action in ACTIONS
     ]
 
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own form
+        (0, "-narrow"),
+        (110, "-wide"),
+        (160, "-very-wide"),
+        (240, "-huge"),
+    ]
+
     class Broke(Message):
         """An action raised something."""
 
@@ -127,6 +173,9 @@ class MainScreen(Kept, Screen[None]):
 
     class Ready(Message):
         """The widgets are there: keys find what they act on."""
+
+    class Painted(Message):
+        """The first frame is on the terminal."""
 
     class TourLeft(Message):
         """Escape was pressed with nothing else to leave than the tour."""
@@ -167,9 +216,9 @@ class MainScreen(Kept, Screen[None]):
     """What colour tells."""
     filter: reactive[str] = reactive("", repaint=False)
     """What is asked for, as typed."""
-    wanted: reactive[Filter | None] = reactive(None, repaint=False)
+    wanted: "reactive[Filter | None]" = reactive(None, repaint=False)
     """What is asked for, read."""
-    card: reactive[Card | None] = reactive(None, repaint=False)
+    card: "reactive[Card | None]" = reactive(None, repaint=False)
     """What the tour says that is being taken."""
     findings: reactive[int | None] = reactive(None, repaint=False)
     """How much is remarkable; None while that is not known."""
@@ -188,8 +237,19 @@ class MainScreen(Kept, Screen[None]):
     last: reactive[str] = reactive("", repaint=False)
     """The action before."""
 
-    def __init__(self, doers: Sequence[object]) -> None:
+    def __init__(
+        self, doers: Sequence[object], columns: int, address: Address | None = None
+    ) -> None:
         super().__init__()
+        self.set_reactive(MainScreen.address, address)
+        # Laid out for the terminal from the first: Textual tells a screen of its columns when all of
+        # it has been styled, and it would be styled again.
+        width = self._get_breakpoint_classes(columns, self.HORIZONTAL_BREAKPOINTS)
+        self.update_classes(dict.fromkeys(width, True), update=False)
+        self._columns = columns
+        self._compositor = _Laid()
+        self._came: set[str] = set()
+        """Which widgets came that are not there from the beginning."""
         self._doers = doers
         self.ready = False
         """Whether the widgets are there."""
@@ -197,6 +257,7 @@ class MainScreen(Kept, Screen[None]):
         """Where the cursor was before a dialog foretold something elsewhere, until something is done."""
         self.stand_ins: Mapping[str, str] = {}
         """Actions that others stand in for."""
+        self._paints = Painting.NONE
 
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
@@ -210,23 +271,21 @@ class MainScreen(Kept, Screen[None]):
             cls.findings,
             playing=cls.moving,
         )
-        yield Bar().data_bind(cls.work, cls.fraction, cls.palette)
         yield Sentence().data_bind(cls.source, cls.shown)
         with Beside(id="body"):
             with Under(id="left"):
                 yield Panes().data_bind(cls.shown, cls.pane, cls.viewport, cls.palette)
-                yield TimeMapView(id="timemap").data_bind(
-                    cls.source, cls.shown, cls.pane, cls.palette
-                )
-                yield ComparisonLine().data_bind(cls.shown)
                 with Maps(id="maps"):
-                    yield OtherMap().data_bind(cls.shown, cls.pane, cls.viewport, cls.palette)
                     yield DetailMap(id="map").data_bind(
                         cls.source, cls.shown, cls.pane, cls.origin, cls.second, cls.palette
                     )
-            yield AreaList().data_bind(cls.shown, cls.wanted)
-            yield HelpPanel().data_bind(cls.actions)
-            yield SidePanel().data_bind(
+            if list_width(self._columns):
+                self._came.add("AreaList")
+                yield _area_list()
+            panel = SidePanel()
+            if side_width(self._columns):
+                panel.styles.width = side_width(self._columns)
+            yield panel.data_bind(
                 cls.source,
                 cls.shown,
                 cls.origin,
@@ -236,17 +295,36 @@ class MainScreen(Kept, Screen[None]):
                 cls.offers,
                 cls.actions,
             )
-        yield TourCard().data_bind(cls.card)
         yield TimeStrip().data_bind(cls.source, cls.shown, cls.pane, cls.palette)
         yield Legend().data_bind(cls.sight, cls.palette)
         yield HintsLine().data_bind(cls.hints)
+
+    def _come(self, kind: str) -> AwaitMount:
+        """Let a widget come that is not there from the beginning, where it did not come before."""
+        if kind in self._came or not self.is_attached:
+            return AwaitMount(self, [])
+        self._came.add(kind)
+        make, before = _LATE[kind]
+        with self._context():  # what it is bound to is this screen's, whoever needs it
+            widget = make()
+        return self.mount(widget, before=self.query_one(before))
+
+    async def _there(self, kind: type[_W]) -> _W:
+        """Return such a widget, built and with the values that it is bound to."""
+        if kind.__name__ not in self._came:
+            await self._come(kind.__name__)
+            bound = asyncio.Event()
+            if self.query_one(kind).call_later(bound.set):
+                await bound.wait()
+        return self.query_one(kind)
 
     def _follow(self, viewport: MapView | None) -> None:
         """Show what the map displays elsewhere too, and what is under the cursor."""
         if viewport is not None:
             self.viewport = viewport
             self.address = viewport.cursor
-            self.list.follow(viewport.cursor)
+            if "AreaList" in self._came:
+                self.list.follow(viewport.cursor)
 
     def on_detail_map_seen(self, message: DetailMap.Seen) -> None:
         """Explain what is in sight."""
@@ -266,15 +344,23 @@ class MainScreen(Kept, Screen[None]):
         columns, shown, panel = self.size.width, self.shown, self.query_one(SidePanel)
         split = None
         if shown is not None and shown.beside is not None:
+            from execmem_tui.tui.widgets.other_map import OtherMap
+            from execmem_tui.view.beside import offset_text
+
             start, end = (
                 offset_text(at, shown.offsets_from(self.pane)) for at in shown.span(self.pane)
             )
             gutter = max(len(start), len(end))
             split = halves(columns, gutter, shown.snapshot.layout.word_bits)
+            self._come("OtherMap")
             self.query_one(OtherMap).letters = gutter
         self.set_class(split is not None, "beside")
         self.set_class(split is not None and not split.side, "no-room")
-        self.list.stand(list_width(columns) if split is None else 0)
+        stands = list_width(columns) if split is None else 0
+        if stands:
+            self._come("AreaList")
+        if "AreaList" in self._came:
+            self.list.stand(stands)
         width = side_width(columns) if split is None else split.side
         if width:
             panel.styles.width = width
@@ -284,8 +370,31 @@ class MainScreen(Kept, Screen[None]):
         if split is None:
             self.map.styles.clear_rule("width")
         else:
-            self.query_one(OtherMap).styles.width = split.other
+            self.query_one("OtherMap").styles.width = split.other
             self.map.styles.width = split.own
+
+    def _compositor_refresh(self) -> None:
+        """Paint once the map knows its size.
+
+        Textual paints what it laid out before any widget hears of its size: a frame without the map,
+        and others after it with what the map tells of itself.
+        """
+        if self._paints is Painting.ON:
+            super()._compositor_refresh()
+        elif self._paints is Painting.FIRST:
+            self._paints = Painting.ON
+            self._repaint_required = (
+                False  # asked for before there was anything: it would come twice
+            )
+            super()._compositor_refresh()
+            self.post_message(self.Painted())
+        elif self._paints is Painting.NONE:
+            self._paints = Painting.HELD
+            self.map.call_later(self._begin_painting)  # behind its size
+
+    def _begin_painting(self) -> None:
+        self._paints = Painting.FIRST
+        self.refresh()
 
     def on_mount(self) -> None:
         """Keys go to the map at first."""
@@ -301,23 +410,26 @@ class MainScreen(Kept, Screen[None]):
         return self.query_one("#map", DetailMap)
 
     @property
-    def list(self) -> AreaList:
-        """The list of areas."""
+    def list(self) -> "AreaList":
+        """The list of areas, which came with its key."""
+        from execmem_tui.tui.widgets.area_list import AreaList
+
         return self.query_one(AreaList)
 
     @property
     def in_list(self) -> bool:
         """Whether the list has the keys."""
-        return self.focused is not None and self.focused is self.list.lines
+        return self.has_class("listing") and self.focused is self.list.lines
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave to a list or a text that has the focus the keys that it has a use for."""
         if action != "act" or self.focused is None or self.focused is self.map:
             return True
         wanted = _BY_ID[str(parameters[0])]
-        if self.focused is self.time_map and wanted.id in _OF_THE_MAP:
+        on_time = self.has_class("time-map") and self.focused is self.time_map
+        if on_time and wanted.id in _OF_THE_MAP:
             return True
-        return wanted.group != MOVE and not (self.in_list and wanted.id in AreaList.CLAIMS)
+        return wanted.group != MOVE and not (self.in_list and wanted.id in self.list.CLAIMS)
 
     def why_not(self, name: str) -> str:
         """Return "" if an action does something now, else why not."""
@@ -351,7 +463,7 @@ class MainScreen(Kept, Screen[None]):
         """Do what a hint says."""
         await self.action_act(message.action)
 
-    async def on_try_card_pressed(self, message: TryCard.Pressed) -> None:
+    async def on_try_card_pressed(self, message: "TryCard.Pressed") -> None:
         """Do what a line of the card says."""
         await self.action_act(message.action)
 
@@ -359,13 +471,23 @@ class MainScreen(Kept, Screen[None]):
         """In a hall, a tour's card says more than the sentence does, and the map needs its room."""
         if self.is_mounted:
             self.set_class(self.card is not None, "touring")
+            if self.card is not None:
+                self._come("TourCard")
             self.query_one(Sentence).beside = self.card is not None
             self._choose_hints()
 
+    def watch_work(self) -> None:
+        """Show what is being done."""
+        if self.work and self.is_mounted:
+            self._come("Bar")
+
     def watch_last(self) -> None:
         """Hint at what goes on with it; the card has done its work once its advice was taken."""
-        if self.last in TryCard.KEYS:
-            self.close_card()
+        if self.offers:
+            from execmem_tui.tui.widgets.try_card import TryCard
+
+            if self.last in TryCard.KEYS:
+                self.close_card()
         self._choose_hints()
 
     def watch_shown(self, before: Shown | None, after: Shown | None) -> None:
@@ -373,7 +495,10 @@ class MainScreen(Kept, Screen[None]):
         self._choose_hints()
         if not self.is_mounted:
             return
-        self.set_class(after is not None and after.compared is not None, "comparing")
+        compares = after is not None and after.compared is not None
+        if compares:
+            self._come("ComparisonLine")
+        self.set_class(compares, "comparing")
         if (after and after.beside) is not (before and before.beside):
             self._share()
 
@@ -382,7 +507,7 @@ class MainScreen(Kept, Screen[None]):
         if self.has_class("beside"):
             self._share()
 
-    def on_other_map_wheeled(self, message: OtherMap.Wheeled) -> None:
+    def on_other_map_wheeled(self, message: "OtherMap.Wheeled") -> None:
         """Pan both maps."""
         self.map.pan(message.lines)
 
@@ -406,7 +531,8 @@ class MainScreen(Kept, Screen[None]):
             return
         counters = self.shown.snapshot.counters
         places = 0 if self.card is None else self.card.places
-        beside = "list" if self.in_list else "help" if self.focused is self.help else ""
+        helps = self.has_class("helping") and self.focused is self.help
+        beside = "list" if self.in_list else "help" if helps else ""
         now = Situation(
             focus=beside or ("guess" if places else "map"),
             places=places,
@@ -420,27 +546,35 @@ class MainScreen(Kept, Screen[None]):
         )
         self.hints = hints(self.actions, now)
 
-    def action_list(self) -> None:
+    async def action_list(self) -> None:
         """Show the areas as a list, give it the keys, or close it."""
         if self.in_list:
             self._close_list()
         else:
+            from execmem_tui.tui.widgets.area_list import AreaList
+
+            areas = await self._there(AreaList)
             self.add_class("listing")
-            self.list.open(self.address)
+            areas.open(self.address)
         self._choose_hints()
 
     @property
-    def help(self) -> HelpPanel:
-        """What the keys do."""
+    def help(self) -> "HelpPanel":
+        """What the keys do; it came with its key."""
+        from execmem_tui.tui.widgets.help import HelpPanel
+
         return self.query_one(HelpPanel)
 
-    def action_help(self) -> None:
+    async def action_help(self) -> None:
         """Show what the keys do, beside the map, or close that."""
-        if self.help.has_class("open"):
+        if self.has_class("helping"):
             self._close_help()
         else:
+            from execmem_tui.tui.widgets.help import HelpPanel
+
+            panel = await self._there(HelpPanel)
             self.add_class("helping")
-            self.help.open()
+            panel.open()
         self._choose_hints()
 
     def _close_help(self) -> None:
@@ -458,11 +592,11 @@ class MainScreen(Kept, Screen[None]):
 
         False where there was nothing to leave.
         """
-        if self.help.has_class("open"):
+        if self.has_class("helping"):
             self._close_help()
         elif self.in_list:
             self.map.focus()
-        elif self.list.has_class("open"):
+        elif self.has_class("listing"):
             self._close_list()
         elif self.has_class("side-sheet"):
             self.remove_class("side-sheet")
@@ -475,16 +609,21 @@ class MainScreen(Kept, Screen[None]):
         return True
 
     @property
-    def time_map(self) -> TimeMapView:
-        """Address x time, which may take the map's place."""
+    def time_map(self) -> "TimeMapView":
+        """Address x time, which may take the map's place; it came with its key."""
+        from execmem_tui.tui.widgets.time_map import TimeMapView
+
         return self.query_one(TimeMapView)
 
-    def action_time_map(self) -> None:
+    async def action_time_map(self) -> None:
         """Give the map's place to address x time, or take it back."""
+        from execmem_tui.tui.widgets.time_map import TimeMapView
+
+        view = await self._there(TimeMapView)
         self.toggle_class("time-map")
         if self.has_class("time-map"):
-            self.time_map.focus()
-            self.call_after_refresh(self.time_map.begin, self.address or 0)
+            view.focus()
+            self.call_after_refresh(view.begin, self.address or 0)
         else:
             self.map.focus()
 
@@ -498,17 +637,22 @@ class MainScreen(Kept, Screen[None]):
         """The map comes back where a moment and an address were chosen."""
         self.show_map()
 
-    def action_seconds(self) -> None:
+    async def action_seconds(self) -> None:
         """Divide time by seconds, or by events again, in the strip and in the map of time alike."""
-        self.time_map.toggle_scale()
-        self.query_one(TimeStrip).scale = self.time_map.scale
+        from execmem_tui.tui.widgets.time_map import TimeMapView
 
-    def on_screen_resume(self) -> None:
+        view = await self._there(TimeMapView)
+        view.toggle_scale()
+        self.query_one(TimeStrip).scale = view.scale
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """What a dialog foretold on the map is gone with it, and so are its lines.
 
         Textual 8.2 remembers colours by widget, for the last 1,024 of them, and with a dead widget all
         that was painted of it: each dialog cost 200 KiB (textual/_styles_cache.py: get_inner_outer).
         """
+        if self._paints is Painting.NONE:
+            event.refresh_styles = False  # all of it was styled a moment ago
         StylesCache.get_inner_outer.cache_clear()
         if self.is_mounted and self.shown is not None:
             self.map.shown = self.shown
@@ -530,3 +674,65 @@ class MainScreen(Kept, Screen[None]):
     def action_side(self) -> None:
         """Show or hide the side panel; on a narrow terminal it is a sheet."""
         self.toggle_class("side-sheet" if self.has_class("-narrow") else "no-side")
+
+
+def _bar() -> Widget:
+    from execmem_tui.tui.widgets.bar import Bar
+
+    return Bar().data_bind(MainScreen.work, MainScreen.fraction, MainScreen.palette)
+
+
+def _time_map() -> Widget:
+    from execmem_tui.tui.widgets.time_map import TimeMapView
+
+    return TimeMapView(id="timemap").data_bind(
+        MainScreen.source, MainScreen.shown, MainScreen.pane, MainScreen.palette
+    )
+
+
+def _comparison() -> Widget:
+    from execmem_tui.tui.widgets.comparison import ComparisonLine
+
+    return ComparisonLine().data_bind(MainScreen.shown)
+
+
+def _other_map() -> Widget:
+    from execmem_tui.tui.widgets.other_map import OtherMap
+
+    return OtherMap().data_bind(
+        MainScreen.shown, MainScreen.pane, MainScreen.viewport, MainScreen.palette
+    )
+
+
+def _area_list() -> Widget:
+    from execmem_tui.tui.widgets.area_list import AreaList
+
+    return AreaList().data_bind(MainScreen.shown, MainScreen.wanted)
+
+
+def _help_panel() -> Widget:
+    from execmem_tui.tui.widgets.help import HelpPanel
+
+    return HelpPanel().data_bind(MainScreen.actions)
+
+
+def _tour_card() -> Widget:
+    from execmem_tui.tui.widgets.tour_card import TourCard
+
+    return TourCard().data_bind(MainScreen.card)
+
+
+_LATE: Final[Mapping[str, tuple[Callable[[], Widget], type[Widget]]]] = {
+    "Bar": (_bar, Sentence),
+    "TimeMapView": (_time_map, Maps),
+    "ComparisonLine": (_comparison, Maps),
+    "OtherMap": (_other_map, DetailMap),
+    "AreaList": (_area_list, SidePanel),
+    "HelpPanel": (_help_panel, SidePanel),
+    "TourCard": (_tour_card, TimeStrip),
+}
+"""Widgets that few starts need: how each is made, and before which it comes.
+
+Were they there from the beginning, they would be imported, styled, measured and told of everything
+before the first frame.
+"""

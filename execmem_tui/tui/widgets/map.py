@@ -14,7 +14,6 @@ from textual.widget import Widget
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.hall import blanked, pointed, stretched
 from execmem_tui.tui.kept import Bare
 from execmem_tui.tui.map_ink import Frame, MapInk
 from execmem_tui.tui.palette import Palette
@@ -328,6 +327,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
 
     def _for_a_hall(self, strip: Strip, at: int, row: int) -> Strip:
         """Make a line tall, and draw the cross over it."""
+        from execmem_tui.tui.hall import blanked, pointed, stretched
+
         assert self.viewport is not None
         assert self.palette is not None
         column, line = self._mouse or self.viewport.cursor_place

@@ -3,6 +3,7 @@
 from typing import Final
 
 from rich.text import Text
+from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widgets import Static
 
@@ -65,11 +66,27 @@ class Sentence(Kept, Static):
             self._told = self.shown, said
         return self._told[1]
 
-    def render(self) -> Text:
-        """Return the sentence, in as many words as there is room for."""
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Take a line, or as many as large letters and captions need.
+
+        Where that is known it is not drawn for it: who asks for the own size while all are laid out
+        has all of them laid out once more.
+        """
+        said = self._sounded()
+        if said is None or self.large:
+            return super().get_content_height(container, viewport, width)
+        return 1
+
+    def _sounded(self) -> Said | None:
+        """Return what there is to say, in the colour that it is said in."""
         said = self.said()
         # Without colour the alarm's red would be a grey: the largest text would be the faintest.
         self.set_class(said is not None and said.alarm and not self.app.no_color, "alarm")
+        return said
+
+    def render(self) -> Text:
+        """Return the sentence, in as many words as there is room for."""
+        said = self._sounded()
         if said is not None:
             drawn = self._drawn(said.text, said.short)
             return Text(drawn or said.fit(self.size.width), no_wrap=True)

@@ -13,7 +13,6 @@ from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.reach import ReachPanel
-from execmem_tui.tui.widgets.try_card import TryCard
 from execmem_tui.view.actions import ACTIONS, Action
 
 
@@ -61,6 +60,16 @@ class SidePanel(Kept, VerticalScroll, can_focus=False):
         )
         yield Heading("SELECTED")
         yield Inspector().data_bind(SidePanel.shown, SidePanel.origin, SidePanel.address)
-        yield TryCard().data_bind(SidePanel.offers, SidePanel.actions)
         yield Heading("EVENTS")
         yield EventsView().data_bind(SidePanel.source, SidePanel.shown, SidePanel.palette)
+
+    def watch_offers(self) -> None:
+        """Show things to try."""
+        if not self.offers or not self.is_attached:
+            return
+        from execmem_tui.tui.widgets.try_card import TryCard
+
+        if not self.query(TryCard):
+            with self._context():  # what it is bound to is this panel's, whoever sets it
+                card = TryCard().data_bind(SidePanel.offers, SidePanel.actions)
+            self.mount(card)

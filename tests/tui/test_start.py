@@ -1,0 +1,177 @@
+"""How the application starts: one frame with all of it, and nothing that a start does not need."""
+
+import asyncio
+import gc
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from execmem_tui.cli import application
+from execmem_tui.cli.commands import APPLICATION, parser_of
+from execmem_tui.sources.base import Progress
+from execmem_tui.sources.booted import open_booted
+from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.screens.main import _LATE
+from execmem_tui.tui.screens.sheets import ErrorSheet
+from execmem_tui.tui.start import Opening
+from execmem_tui.tui.widgets.map import DetailMap
+from tests.tui.driving import make_app, press, settle, shown_text
+
+
+class Filmed(ExecmemApp):
+    """Keeps what each frame showed."""
+
+    frames: list[str]
+
+    def post_display_hook(self) -> None:
+        """After each frame."""
+        if self.screen is self.main:
+            self.frames.append(shown_text(self))
+
+
+def filmed(app: ExecmemApp) -> Filmed:
+    app.__class__ = Filmed
+    assert isinstance(app, Filmed)
+    app.frames = []
+    return app
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50), (250, 60)])
+async def test_the_first_frame_has_all_of_the_screen(size: tuple[int, int]) -> None:
+    """Five frames came before the first one with a map: blank, then with other columns."""
+    app = filmed(ExecmemApp(open_booted("arm64"), theme="execmem-dark"))
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        first = app.frames[0]
+        assert " a cell" in first
+        assert "TIME" in first
+        assert "kernel image" in first
+        assert first == app.frames[-1] == shown_text(app)
+        assert len(app.frames) == 1
+
+
+async def test_the_first_frame_says_what_is_waited_for() -> None:
+    """The map has no size then: nobody waits for it."""
+    from execmem_tui.tui.opening import nothing
+
+    more = asyncio.Event()
+
+    def reads() -> Iterator[Progress]:
+        yield Progress(fraction=0.0)
+        while not more.is_set():
+            yield Progress(fraction=0.5)
+
+    opening = Opening("a slow file", reads(), ("x",))
+    app = filmed(ExecmemApp(nothing("a slow file"), theme="execmem-dark", opening=opening))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        assert "a slow file" in app.frames[0]
+        assert "Esc stops" in shown_text(app)
+        more.set()
+        await settle(app)
+        await press(pilot, "escape")
+
+
+@pytest.mark.breaks
+async def test_a_map_that_breaks_at_once_does_not_keep_the_screen_dark(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(_: DetailMap) -> None:
+        raise ZeroDivisionError("while it was told its size")
+
+    monkeypatch.setattr(DetailMap, "on_resize", breaks)
+    app = filmed(make_app())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.pause()
+        await pilot.pause()
+        assert isinstance(app.screen, ErrorSheet)
+        await press(pilot, "escape")
+        assert "simulated arm64" in app.frames[-1]
+
+
+async def test_what_few_need_comes_when_it_is_needed() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a")
+        assert not [name for name in _LATE if app.main.query(name)]
+        await press(pilot, "L")
+        await press(pilot, "L", "question_mark")
+        await press(pilot, "question_mark", "H")
+        await press(pilot, "H", "equals_sign", "question_mark")
+        there = [name for name in _LATE if app.main.query(name)]
+        assert there == ["TimeMapView", "ComparisonLine", "AreaList", "HelpPanel"]
+        await press(pilot, "question_mark", "L", "L", "L", "H", "H", "S")
+        assert there == [name for name in _LATE if app.main.query(name)]
+        assert all(len(app.main.query(name)) == 1 for name in there)
+
+
+async def test_a_list_that_comes_knows_where_the_cursor_is() -> None:
+    """It is told of the step and of the cursor in one go, not of the one after the other."""
+    app = ExecmemApp(open_booted("arm64"), theme="execmem-dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "w", "w", "w")
+        here = app.shown.snapshot.area_at(app.cursor)
+        assert here is not None
+        await press(pilot, "L")
+        at = list(app.shown.snapshot.areas).index(here)
+        assert app.main.list.lines.highlighted == at > 0
+
+
+async def test_garbage_is_collected_again_after_the_first_frame() -> None:
+    app = make_app()
+    gc.disable()
+    try:
+        async with app.run_test(size=(100, 30)) as pilot:
+            await pilot.pause()
+            assert gc.isenabled()
+            assert gc.get_freeze_count() > 10_000, "what is there by then is not looked at again"
+    finally:
+        gc.unfreeze()
+        gc.enable()
+
+
+def test_no_garbage_is_looked_for_until_then_and_in_any_case_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def shown(*_: object) -> int:
+        assert not gc.isenabled()
+        raise OSError("a terminal that went away")
+
+    monkeypatch.setattr(application, "has_terminal", lambda: True)
+    monkeypatch.setattr(application, "_shown", shown)
+    with pytest.raises(OSError, match="went away"):
+        application.run(parser_of(APPLICATION).parse_args([]))
+    assert gc.isenabled()
+
+
+def test_a_first_frame_imports_nothing_that_it_does_not_show() -> None:
+    """Half of a start is imports; what a key asks for comes with the key."""
+    program = """
+import asyncio, sys
+from execmem_tui.sources.booted import open_booted
+from execmem_tui.tui.app import ExecmemApp
+
+async def start():
+    async with ExecmemApp(open_booted("arm64"), theme="execmem-dark").run_test(size=(120, 40)):
+        print(*sorted(name for name in sys.modules if name.startswith("execmem_tui.")))
+
+asyncio.run(start())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    spared = {
+        *(f"tui.screens.{name}" for name in ("commands", "dialog", "overlay", "sheets")),
+        *(f"tui.widgets.{name}" for name in ("area_list", "bar", "comparison", "help")),
+        *(f"tui.widgets.{name}" for name in ("other_map", "time_map", "tour_card")),
+        *(f"view.{name}" for name in ("beside", "compared", "filter", "finding", "foretell")),
+        *(f"view.{name}" for name in ("ghosts", "lenses", "places", "repeat", "tour_card")),
+        "analysis.superpose",
+        "bundles.several",
+        "tui.hall",
+    }
+    assert not spared & {name.removeprefix("execmem_tui.") for name in done.stdout.split()}

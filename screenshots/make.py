@@ -78,6 +78,7 @@ PICTURES: Final[dict[str, Picture]] = {
     "address-time": Picture(make=replay, size=(160, 45), keys=("H",)),
     "replay": Picture(make=replay, size=(160, 45)),
     "capture-x86": Picture(make=capture, size=(160, 45)),
+    "compare": Picture(make=booted(), size=(160, 45), keys=("equals_sign", "B", "vertical_line")),
     "wide": Picture(make=lambda: play_scenario("all-modules-arm64"), size=(240, 60)),
     "no-colour": Picture(make=booted(), keys=("B",), no_colour=True),
     **{

@@ -34,6 +34,7 @@ from execmem_tui.tui.comparing import CompareActions
 from execmem_tui.tui.counting import REST, Counting, Handle
 from execmem_tui.tui.exporting import ExportActions
 from execmem_tui.tui.faults import Faults
+from execmem_tui.tui.flashing import Flashing
 from execmem_tui.tui.jobs import Job
 from execmem_tui.tui.kernel import KernelActions
 from execmem_tui.tui.leaving import Signals
@@ -61,6 +62,7 @@ from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.time import Sought
 from execmem_tui.view.actions import rebound
 from execmem_tui.view.light import Light
+from execmem_tui.view.news import News
 from execmem_tui.view.paint import LensName
 
 if TYPE_CHECKING:  # what sends these comes when it is needed
@@ -166,6 +168,7 @@ class ExecmemApp(App[int]):
         self._colouring = Colouring(self)
         self._showing = Showing(self, self._colouring)
         self.counting = Counting(self)
+        self._flashing = Flashing(self)
         self._moving = Moving(self, self._tick, self.jobs.read)
         self._signals = Signals(lambda code: self.exit(return_code=code), lambda: self.is_headless)
         self._typed = TypingAhead()
@@ -245,6 +248,7 @@ class ExecmemApp(App[int]):
         self._signals.give_back()
         self.jobs.close()
         self.counting.close()
+        self._flashing.close()
         self.tours.close()
         if isinstance(self.source, Followed):
             self.source.close()
@@ -330,6 +334,7 @@ class ExecmemApp(App[int]):
         snapshot = self.source.history.snapshot()
         if self.shown.snapshot is not snapshot:
             self.shown = self._colouring.shown(snapshot, self.shown)
+            self._flashing.follow()
 
     def show_source(self, source: Source) -> None:
         """Show another source from here on; `u` brings back what was shown before."""
@@ -350,6 +355,10 @@ class ExecmemApp(App[int]):
     def seek_time(self, seconds: float) -> None:
         """Go to the last event up to a time of the trace's clock."""
         self.time.goto_time(seconds)
+
+    def seek_tenant(self, number: int) -> None:
+        """Go to when a tenant of the cursor's address lay there, from 1."""
+        self.whys.tenant(number)
 
     def look_at(self, address: Address, *, pane: int | None = None) -> None:
         """Put the cursor on an address, in a pane."""
@@ -560,6 +569,11 @@ class ExecmemApp(App[int]):
         """Tell how much is remarkable; None while that is not known."""
         if self.screen_stack:
             self.main.findings = count
+
+    def show_news(self, found: News) -> None:
+        """Let stand out on the map what a step changed, or nothing."""
+        if self.screen_stack:
+            self.main.map.news = found
 
     def show_moving(self, *, moving: bool) -> None:
         """Tell whether time moves by itself."""

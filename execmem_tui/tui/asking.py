@@ -1,12 +1,12 @@
 """Why here, who is in the way, doing without them, and what is remarkable: what is asked of a moment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from attrs import evolve
 
 from execmem_tui.analysis.findings import Category, findings
-from execmem_tui.analysis.tenants import next_tenant, tenant_text, tenants
+from execmem_tui.analysis.tenants import Tenant, next_tenant, tenant_text, tenants
 from execmem_tui.analysis.why import Why, ask, placed_at, why
 from execmem_tui.commands.by_hand import Again
 from execmem_tui.model.areas import Area, AreaState
@@ -70,7 +70,24 @@ class Asking:
         found = next_tenant(lives, history.step, forward=forward)
         if found is None:
             stage.say(tenant_text(lives, history.step))
-            return
+        else:
+            self._go_to_tenant(lives, found, address)
+
+    def tenant_number(self, number: int) -> None:
+        """Go to one of the tenants of the address under the cursor, from 1.
+
+        Raises:
+            UsageError: there were fewer.
+        """
+        lives = tenants(self._stage.source.history, self._stage.cursor)
+        if number > len(lives):
+            count = f"{len(lives):,} tenant{'' if len(lives) == 1 else 's'}"
+            raise UsageError(f"this address has {count}", hint="( and ) go from one to the next")
+        self._go_to_tenant(lives, lives[number - 1], self._stage.cursor)
+
+    def _go_to_tenant(self, lives: Sequence[Tenant], found: Tenant, address: Address) -> None:
+        stage = self._stage
+        history = stage.source.history
         history.seek(history.first_step if found.begins is None else found.begins)
         stage.show_step()
         stage.look_at(address)

@@ -27,19 +27,23 @@ class Handle(Protocol):
         """Do it never."""
 
 
-class Counted(Protocol):
+class Putting(Protocol):
+    """What can put things off."""
+
+    rest: float | None
+    """Seconds that a step is looked at before it is counted; None counts never, and nothing flashes."""
+
+    def after(self, seconds: float, do: Callable[[], None]) -> Handle:
+        """Do something once, as a message of the application."""
+
+
+class Counted(Putting, Protocol):
     """What is counted of, and where the number goes."""
 
     source: Source
     """What feeds the map."""
     shown: Shown
     """The models of the history's step."""
-
-    rest: float | None
-    """Seconds that a step is looked at before it is counted; None counts never."""
-
-    def after(self, seconds: float, do: Callable[[], None]) -> Handle:
-        """Do something once, as a message of the application."""
 
     def show_findings(self, count: int | None) -> None:
         """Show how much is remarkable; None while that is not known."""

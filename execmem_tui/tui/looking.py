@@ -91,7 +91,7 @@ class LookActions:
         """Ask for a place and go there."""
         from execmem_tui.tui.screens.dialogs import AskLine
 
-        what = "address, symbol, module, +1M, -4K, @12.5 seconds"
+        what = "address, symbol, module, +1M, -4K, @12.5 seconds, #2 tenant"
         self._stage.ask(AskLine("Go to", self.goto, what=what))
 
     def goto(self, line: str) -> None:
@@ -106,6 +106,8 @@ class LookActions:
         place = parse_place(line, shown.snapshot, self._stage.cursor)
         if place.seconds is not None:
             self._stage.seek_time(place.seconds)
+        if place.tenant is not None:
+            self._stage.seek_tenant(place.tenant)
         if place.address is None:
             return
         focused = self._stage.pane
@@ -201,7 +203,8 @@ class LookActions:
         self._stage.ask(TextSheet(lines))
 
     def action_copy_command(self) -> None:
-        """Copy the command line that shows this again."""
+        """Copy the command line that shows this again; say so where it does not do all of it."""
+        from execmem_tui.sources.simulation import Simulation  # no kernel at the start
         from execmem_tui.view.repeat import command_line, simulated_words
 
         snapshot, source = self._stage.shown.snapshot, self._stage.source
@@ -209,6 +212,13 @@ class LookActions:
         words = simulated_words(snapshot, empty=False) if opened is None else opened
         stage = self._stage
         stage.copy(command_line(source.kind, words, snapshot, stage.cursor, stage.lens))
+        by_hand = source.commands - source.booted if isinstance(source, Simulation) else 0
+        if by_hand > 0:
+            commands = "command" if by_hand == 1 else "commands"
+            stage.say(
+                f"it boots the machine, without the {by_hand:,} {commands} made by hand since",
+                severity="warning",
+            )
 
     def action_lens(self) -> None:
         """Let colour tell the next thing."""

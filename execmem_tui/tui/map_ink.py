@@ -1,6 +1,6 @@
 """The lines of the map as strips: rows in the palette's styles, what a tour points at, the cursor, the frame."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rich.segment import Segment
@@ -14,8 +14,9 @@ from execmem_tui.tui.columns import Columns
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Axis, Line, MapView
 from execmem_tui.view.legend import Sight, sight_of
-from execmem_tui.view.light import CIRCLED, Light, Shine
+from execmem_tui.view.light import CIRCLED, DAYLIGHT, Light, Shine
 from execmem_tui.view.marks import Mark
+from execmem_tui.view.news import NOTHING, News
 from execmem_tui.view.rows import MapColumns, MapRows
 from execmem_tui.view.shown import Extent
 from execmem_tui.view.words import Tone
@@ -46,6 +47,20 @@ class Frame:
     """Beside the line."""
     held: bool
     """Whether the area under the cursor lies in the line."""
+
+
+@frozen
+class Over:
+    """What is drawn over the lines."""
+
+    area: Area | None
+    """The one under the cursor."""
+    light: Light = DAYLIGHT
+    """Where a tour points."""
+    pins: tuple[tuple[Address, Mark], ...] = ()
+    """Addresses that carry a mark."""
+    news: News = NOTHING
+    """What came and went a moment ago."""
 
 
 class _Row:
@@ -111,11 +126,9 @@ class MapInk:
         line: Line,
         view: MapView,
         rows: MapRows,
-        area: Area | None,
-        light: Light,
+        over: Over,
         frame: Frame,
         ground: Style,
-        pins: Sequence[tuple[Address, Mark]] = (),
     ) -> Strip:
         """Return a line with all that is drawn over it and beside it.
 
@@ -123,18 +136,20 @@ class MapInk:
             line: one of the view's.
             view: the part of the axis, and the cursor.
             rows: what the lines show.
-            area: the one under the cursor.
-            light: where a tour points.
+            over: what is drawn over it.
             frame: what surrounds the line.
             ground: style of the widget, under all others.
-            pins: addresses that carry a mark.
         """
         row, axis = self._row(line, view.axis, rows), view.axis
-        touch = _touch(line, view, area)
-        shines = tuple(light.columns(line, axis.cell, axis.columns))
+        touch = _touch(line, view, over.area)
+        light = over.light
+        shines = (
+            *over.news.columns(line, axis.cell, axis.columns),
+            *light.columns(line, axis.cell, axis.columns),
+        )
         letters = light.signs(line, axis.cell, axis.columns)
         circled = ((at, each if self.palette.letters else CIRCLED[each]) for at, each in letters)
-        signs = (*_pinned(pins, line, axis.cell), *circled)
+        signs = (*_pinned(over.pins, line, axis.cell), *circled)
         key = (frame, touch, shines, signs, ground)
         if row.painted is None or row.key != key:
             room = frame.room

@@ -114,7 +114,12 @@ class Palette:
         return Color.from_rich_color(colour).blend(self._colours["background"], _UNLIT).rich_color
 
     def shine(self, shine: Shine) -> Style:
-        """Return what is added where a goal will be seen, or where the listener pointed."""
+        """Return what is added where a goal will be seen, where the listener pointed, where something came or went."""
+        if shine is Shine.CAME:
+            if self._plain:
+                return Style(reverse=True, bold=True)
+            ink, ground = (self._colours[each].rich_color for each in ("background", "foreground"))
+            return Style(color=ink, bgcolor=ground, bold=True)
         colour = None if self._plain else self._colours["accent"].rich_color
         ring = shine is Shine.RING
         return Style(color=colour, underline=True, bold=ring, overline=ring)

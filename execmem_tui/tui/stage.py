@@ -59,6 +59,9 @@ class Stage(Protocol):
     def seek_time(self, seconds: float) -> None:
         """Go to the last event up to a time of the trace's clock."""
 
+    def seek_tenant(self, number: int) -> None:
+        """Go to when the tenant of that number, from 1, lay at the cursor's address."""
+
     def show_source(self, source: Source) -> None:
         """Show another source from here on."""
 

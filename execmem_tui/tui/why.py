@@ -32,3 +32,13 @@ class WhyActions:
         from execmem_tui.tui.asking import Asking
 
         Asking(self._stage).tenant(forward=False)
+
+    def tenant(self, number: int) -> None:
+        """Go to one of those who lay here, from 1.
+
+        Raises:
+            UsageError: there were fewer.
+        """
+        from execmem_tui.tui.asking import Asking
+
+        Asking(self._stage).tenant_number(number)

@@ -21,6 +21,8 @@ class Shine(StrEnum):
     UNLIT = "unlit"
     GHOST = "ghost"
     RING = "ring"
+    CAME = "came"
+    WENT = "went"
 
 
 @frozen
@@ -48,15 +50,15 @@ class Light:
         """
         if self.lit:
             at = 0
-            for first, stop in _columns((*self.lit, *self._ring), line, cell, columns):
+            for first, stop in columns_of((*self.lit, *self._ring), line, cell, columns):
                 if at < first:
                     yield at, first, Shine.UNLIT
                 at = max(at, stop)
             if at < columns:
                 yield at, columns, Shine.UNLIT
-        for first, stop in _columns(self.ghost, line, cell, columns):
+        for first, stop in columns_of(self.ghost, line, cell, columns):
             yield first, stop, Shine.GHOST
-        for first, stop in _columns(self._ring, line, cell, columns):
+        for first, stop in columns_of(self._ring, line, cell, columns):
             yield first, stop, Shine.RING
 
     def signs(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, str]]:
@@ -84,7 +86,7 @@ DAYLIGHT = Light()
 """Nobody points at anything."""
 
 
-def _columns(
+def columns_of(
     spans: Iterable[tuple[Address, Address]], line: Line, cell: Bytes, columns: int
 ) -> Iterator[tuple[int, int]]:
     """Yield (first, stop) of the columns of a line that the intervals touch, ascending."""

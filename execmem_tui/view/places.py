@@ -3,6 +3,7 @@
 import math
 
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
+from execmem_tui.model.numbers import decimal
 from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
@@ -12,14 +13,16 @@ from execmem_tui.view.finding import Entry, nearest
 
 @frozen
 class Place:
-    """An address, or a moment."""
+    """An address, a moment, or who lies at an address, by number."""
 
     address: Address | None = None
     seconds: float | None = None
+    tenant: int | None = None
+    """From 1, in order of time."""
 
 
 def parse_place(text: str, snapshot: Snapshot, cursor: Address) -> Place:
-    """Read an address, a symbol, a module, ``+1M`` or ``-4K`` from the cursor, ``@12.5`` seconds.
+    """Read an address, a symbol, a module, ``+1M`` or ``-4K`` from the cursor, ``@12.5`` seconds, ``#2`` a tenant.
 
     A name is looked for among the symbols of the kernel, the macros of the layout and the owners
     of areas; one that is all hexadecimal digits is an address.
@@ -30,6 +33,13 @@ def parse_place(text: str, snapshot: Snapshot, cursor: Address) -> Place:
     word = text.strip()
     if word.startswith("@"):
         return Place(seconds=_seconds(word[1:]))
+    if word.startswith("#"):
+        number = decimal(word[1:])
+        if not number:
+            raise UsageError(
+                f"no tenant: {printable(word, 40)}", hint="#1 is the first that lay here"
+            )
+        return Place(tenant=number)
     if word[:1] in ("+", "-") and word[1:]:
         distance = parse_size(word[1:])
         address = cursor + (distance if word[0] == "+" else -distance)
@@ -43,7 +53,9 @@ def parse_place(text: str, snapshot: Snapshot, cursor: Address) -> Place:
         if not set(word.lower().removeprefix("0x")) - set("0123456789abcdef"):
             raise
         close = nearest(word, [Entry(name) for name in _names(snapshot)])
-        hint = f"did you mean {close}?" if close else "an address, a symbol, a module, +1M, @12.5"
+        hint = (
+            f"did you mean {close}?" if close else "an address, a symbol, a module, +1M, @12.5, #2"
+        )
         raise UsageError(f"no place is called {printable(word, 40)}", hint=hint) from None
     return Place(_checked(address, snapshot))
 

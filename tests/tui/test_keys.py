@@ -11,6 +11,7 @@ from textual.widgets import Input
 from execmem_tui.model.events import Failed
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.base import Progress
+from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.widgets.legend import Legend
@@ -676,6 +677,19 @@ async def test_the_command_that_shows_this_again_names_the_lens() -> None:
         assert app.lens is LensName.DIFFERENCE
         await press(pilot, "Y")
         assert "--lens" not in app.clipboard, "no word says what is compared with"
+
+
+async def test_the_command_says_what_it_does_not_repeat() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await press(pilot, "Y")
+        assert "by hand" not in shown_text(app)
+        await press(pilot, "a", "a", "Y")
+        assert "without the 2 commands made by hand since" in shown_text(app)
+        await press(pilot, "u", "u", "Y")
+        app.clear_notifications()
+        await press(pilot, "Y")
+        assert "by hand" not in shown_text(app)
 
 
 async def test_a_lens_of_the_command_line() -> None:

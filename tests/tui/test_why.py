@@ -220,6 +220,13 @@ async def test_the_tenants_of_an_address_are_gone_through() -> None:
         assert loaded < history.step <= here
         await press(pilot, "right_parenthesis")
         assert "next" in [each.message for each in app._notifications][-1]
+        await press(pilot, "g", *"#2", "enter")
+        said = [each.message for each in app._notifications][-1]
+        assert said.startswith("tenant 2 of ")
+        assert app.cursor == area.start
+        await press(pilot, "g", *"#99", "enter")
+        assert "this address has " in shown_text(app), "in the dialog, which stays"
+        assert len(app.screen_stack) == 2
 
 
 async def test_what_failed_is_ringed_to_scale_where_the_largest_hole_begins() -> None:

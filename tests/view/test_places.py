@@ -26,6 +26,7 @@ TEXT = next(
         ("+1M", Place(HERE + (1 << 20))),
         ("-4K", Place(HERE - 4096)),
         ("@12.5", Place(seconds=12.5)),
+        ("#2", Place(tenant=2)),
         ("0", Place(0)),
         ("ffffffffffffffff", Place((1 << 64) - 1)),
     ],
@@ -49,6 +50,8 @@ def test_a_program_inside_its_pack() -> None:
         ("@nan", "no number of seconds: nan"),
         ("@1e999", "no number of seconds: 1e999"),
         ("+", "no place is called +"),
+        ("#0", "no tenant: #0"),
+        ("#two", "no tenant: #two"),
     ],
 )
 def test_what_is_no_place_is_said(text: str, said: str) -> None:

@@ -15,12 +15,13 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.kept import Bare
-from execmem_tui.tui.map_ink import Frame, MapInk
+from execmem_tui.tui.map_ink import Frame, MapInk, Over
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Line, MapView
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.light import DAYLIGHT, Light
 from execmem_tui.view.marks import Ground, Mark, ground_marks, marks
+from execmem_tui.view.news import NOTHING, News
 from execmem_tui.view.rows import MapColumns, MapRows, map_columns
 from execmem_tui.view.shown import Extent, Shown
 
@@ -69,6 +70,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     """Without addresses: a map beside has the offsets."""
     light: var[Light] = var(DAYLIGHT)
     """Where a tour points."""
+    news: var[News] = var(NOTHING)
+    """What stands out for a moment, because it came or went with the step."""
     large: var[bool] = var(False)
     """For a hall: tall lines, areas wide enough for their names, a cross at the cursor or the mouse."""
     viewport: reactive[MapView | None] = reactive(None, repaint=False)
@@ -132,6 +135,16 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     def watch_light(self) -> None:
         """Other things are lit."""
         self.refresh()
+
+    def watch_news(self, before: News, after: News) -> None:
+        """Something came or went; or that was a moment ago."""
+        touched = [
+            Region(0, 1 + at * self._tall, self.size.width, self._tall)
+            for at, line in enumerate(self._lines)
+            if before.touches(line) or after.touches(line)
+        ]
+        if touched:
+            self.refresh(*touched)
 
     def watch_large(self) -> None:
         """Show less of the map and that larger, or all of it again."""
@@ -322,7 +335,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             self._marks[at] if at < len(self._marks) else Mark.NONE,
             at in self._held,
         )
-        strip = ink.line(line, view, rows, self._area, self.light, frame, ground, self._pins)
+        over = Over(self._area, self.light, self._pins, self.news)
+        strip = ink.line(line, view, rows, over, frame, ground)
         return self._for_a_hall(strip, at, row) if self.large else strip
 
     def _for_a_hall(self, strip: Strip, at: int, row: int) -> Strip:

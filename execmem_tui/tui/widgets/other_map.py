@@ -11,11 +11,10 @@ from textual.widget import Widget
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, hex_address
-from execmem_tui.tui.map_ink import Frame, MapInk
+from execmem_tui.tui.map_ink import Frame, MapInk, Over
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Line, MapView
 from execmem_tui.view.beside import Beside, offset_text, window_start
-from execmem_tui.view.light import DAYLIGHT
 from execmem_tui.view.marks import Mark
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.rows import MapRows, map_columns
@@ -146,7 +145,7 @@ class OtherMap(Widget):
         # one column more than there is: it has no marks
         room = map_columns(width + 1, layout.word_bits, offsets=self.letters + 1)
         frame = Frame(room, self._offset(at, start), Mark.NONE, at in self._held)
-        strip = ink.line(line, view, rows, self._area, DAYLIGHT, frame, ground)
+        strip = ink.line(line, view, rows, Over(self._area), frame, ground)
         return strip.crop(0, width)
 
     def _offset(self, at: int, start: Address) -> tuple[str, str]:

@@ -1,0 +1,57 @@
+"""What a step changed, for a moment: what came stands out, what went leaves its outline."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from execmem_tui.model.events import Allocated, Event, Freed
+from execmem_tui.model.intervals import Interval
+from execmem_tui.model.records import frozen
+from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.model.units import Bytes
+from execmem_tui.view.axis import Line
+from execmem_tui.view.light import Shine, columns_of
+
+_MOST: Final = 256
+"""Areas; where more changed at once, the whole map did."""
+
+
+@frozen
+class News:
+    """Where something came and went."""
+
+    came: tuple[Interval, ...] = ()
+    went: tuple[Interval, ...] = ()
+
+    def columns(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, int, Shine]]:
+        """Yield (first, stop, how) of the columns of a row that changed; a fold says nothing of it."""
+        if line.fold is not None:
+            return
+        for spans, shine in ((self.came, Shine.CAME), (self.went, Shine.WENT)):
+            for first, stop in columns_of(spans, line, cell, columns):
+                yield first, stop, shine
+
+    def touches(self, line: Line) -> bool:
+        """Whether any of it lies in a line."""
+        return any(start < line.end and line.start < end for start, end in (*self.came, *self.went))
+
+
+NOTHING: Final = News()
+
+
+def news(events: Sequence[Event], snapshot: Snapshot) -> News:
+    """Return what events changed that led to a snapshot, without what came and went again."""
+    if len(events) > _MOST * 4:
+        return NOTHING
+    came = [
+        (event.area.start, event.area.start + event.area.size)
+        for event in events
+        if isinstance(event, Allocated) and snapshot.area_at(event.area.start) is not None
+    ]
+    went = [
+        (event.area.start, event.area.start + event.area.size)
+        for event in events
+        if isinstance(event, Freed) and snapshot.area_at(event.area.start) is None
+    ]
+    if len(came) + len(went) > _MOST:
+        return NOTHING
+    return News(tuple(came), tuple(went))

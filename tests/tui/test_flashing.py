@@ -1,0 +1,104 @@
+"""What a step changed stands out for a moment, and where no time passes not at all."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rich.style import Style
+
+from execmem_tui.model.events import Allocated, Freed
+from execmem_tui.sources.booted import open_booted
+from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.flashing import FLASH
+from execmem_tui.view.light import Shine
+from execmem_tui.view.news import NOTHING, News, news
+from tests.tui.driving import make_app, press
+
+
+class Put:
+    """What was put off, done when the test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.waiting: list[tuple[float, Callable[[], None]]] = []
+        monkeypatch.setattr(ExecmemApp, "rest", 99.0)
+        monkeypatch.setattr(ExecmemApp, "after", self.after)
+
+    def after(self, seconds: float, do: Callable[[], None]) -> Any:
+        entry = (seconds, do)
+        self.waiting.append(entry)
+        waiting = self.waiting
+
+        class Taken:
+            def cancel(self) -> None:
+                if entry in waiting:
+                    waiting.remove(entry)
+
+        return Taken()
+
+    def flash_ends(self) -> None:
+        for entry in [each for each in self.waiting if each[0] == FLASH]:
+            self.waiting.remove(entry)
+            entry[1]()
+
+
+def bright(app: ExecmemApp) -> int:
+    """Cells of the map that stand out, without the cursor."""
+    detail = app.main.map
+    ground = app.palette.shine(Shine.CAME).bgcolor
+    segments = [each for y in range(1, detail.size.height) for each in detail.render_line(y)]
+    return sum(len(each.text) for each in segments if (each.style or Style()).bgcolor == ground)
+
+
+async def test_what_came_stands_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    put = Put(monkeypatch)
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "z")
+        assert bright(app) == 0
+        await press(pilot, "i", *"xfs", "enter")
+        came = app.main.map.news.came
+        assert app.shown.snapshot.area_at(app.cursor).start in [start for start, _ in came]  # type: ignore[union-attr]
+        assert bright(app) > 2
+        put.flash_ends()
+        await pilot.pause()
+        assert app.main.map.news == NOTHING
+        assert bright(app) == 0
+        await press(pilot, "f")
+        assert app.main.map.news.went
+        await press(pilot, "a", "a")
+        assert len([each for each in put.waiting if each[0] == FLASH]) == 1, "the newest alone"
+
+
+async def test_where_no_time_passes_nothing_flashes() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a")
+        assert app.main.map.news == NOTHING
+
+
+def test_what_came_and_went_again_is_no_news() -> None:
+    booted = open_booted("arm64")
+    booted.load("xfs")
+    history = booted.history
+    found = news(history.group(), history.snapshot())
+    starts = {start for start, _ in found.came}
+    there = {area.start for area in history.snapshot().areas}
+    assert starts
+    assert starts <= there
+    gone = [each for each in history.group() if isinstance(each, Freed)]
+    assert gone, "what only the start of a module needs"
+    booted.free(next(area.start for area in history.snapshot().areas if area.owner == "xfs"))
+    found = news(history.group(), history.snapshot())
+    assert not found.came
+    assert found.went
+    assert not {start for start, _ in found.went} & {
+        area.start for area in history.snapshot().areas
+    }
+
+
+def test_of_very_much_nothing_flashes() -> None:
+    booted = open_booted("arm64")
+    booted.fill()
+    history = booted.history
+    assert sum(isinstance(event, Allocated) for event in history.group()) > 256
+    assert news(history.group(), history.snapshot()) == News()

@@ -175,3 +175,14 @@ asyncio.run(start())
         "tui.hall",
     }
     assert not spared & {name.removeprefix("execmem_tui.") for name in done.stdout.split()}
+
+
+async def test_a_list_that_stands_by_itself_has_the_keys_where_it_has_the_focus() -> None:
+    app = ExecmemApp(open_booted("arm64"), theme="execmem-dark")
+    async with app.run_test(size=(300, 60)) as pilot:
+        await pilot.pause()
+        assert app.main.list.standing
+        assert not app.main.in_list
+        app.main.list.lines.focus()
+        await pilot.pause()
+        assert app.main.in_list

@@ -419,7 +419,7 @@ class MainScreen(Kept, Screen[None]):
     @property
     def in_list(self) -> bool:
         """Whether the list has the keys."""
-        return self.has_class("listing") and self.focused is self.list.lines
+        return "AreaList" in self._came and self.focused is self.list.lines
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave to a list or a text that has the focus the keys that it has a use for."""

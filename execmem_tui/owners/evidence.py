@@ -7,6 +7,8 @@ from functools import cached_property
 from operator import itemgetter
 from typing import Final, Generic, TypeVar
 
+from attrs import evolve
+
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
 from execmem_tui.model.areas import Area
 from execmem_tui.model.records import frozen
@@ -37,18 +39,23 @@ class Evidence:
             area: one of the snapshot's, as large as vmallocinfo has it.
             init_kept: modules keep their init sections, see `sections.is_init`.
         """
-        symbols = self._symbols_in_place.inside(area)
-        return AreaEvidence(
+        found = AreaEvidence(
             init_kept=init_kept,
             loaded=self._loaded,
             loading=self._loading,
             complete=self._complete,
             sections=self._sections_in_place.inside(area),
+            bases=self._bases_in_place.inside(area),
+        )
+        symbols = self._symbols_in_place.inside(area)
+        if not symbols:  # as of most areas of a machine whose sections are known
+            return found
+        return evolve(
+            found,
             kprobes=[each for each in symbols if each.module == KPROBES],
             trampolines=[each for each in symbols if each.module == FTRACE],
             programs=[each for each in symbols if each.module == BPF],
             code=[each for each in symbols if each.module not in (KPROBES, FTRACE, BPF)],
-            bases=self._bases_in_place.inside(area),
         )
 
     @cached_property
@@ -143,9 +150,11 @@ class AreaEvidence:
 
     def best_sections(self, area: Area) -> list[SectionLine]:
         """Return the kept sections of the module that has most of them in an area, [] if there are none."""
-        kept = [each for each in self.kept if each.address < area.start + area.size]
-        if not kept:
-            return []
+        end = area.start + area.size
+        kept = [each for each in self.kept if each.address < end]
+        owners = {each.module for each in kept}
+        if len(owners) < 2:  # as of most areas
+            return kept
         owner = Counter(each.module for each in kept).most_common(1)[0][0]
         return [each for each in kept if each.module == owner]
 
@@ -163,13 +172,13 @@ class AreaEvidence:
 
     def others(self, owner: str | None) -> str:
         """Say who else claims the area than `owner`, "" if nobody does."""
-        now = Counter(each.module for each in self.kept)
-        now.update(module.name for module in self.bases)
-        now.update(str(symbol.module) for symbol in self.code)
+        now: dict[str, None] = dict.fromkeys(each.module for each in self.kept)
+        now.update(dict.fromkeys(module.name for module in self.bases))
+        now.update(dict.fromkeys(str(symbol.module) for symbol in self.code))
         before = {
             each.module for each in self.sections if is_init(each.section, init_kept=self.init_kept)
         }
-        also = [name for name in now if name != owner and name is not None]
+        also = [name for name in now if name != owner]
         past = sorted(name for name in before if name != owner and name not in now)
         said = [f"also claimed by {_few(also)}"] if also else []
         return "; ".join(said + ([f"init sections of {_few(past)} were here"] if past else []))

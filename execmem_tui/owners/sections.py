@@ -76,6 +76,7 @@ def kind_of(region: str) -> ExecmemType:
     return ExecmemType.MODULE_TEXT if region.endswith("TEXT") else ExecmemType.MODULE_DATA
 
 
+@lru_cache(maxsize=8192)
 def is_init(section: str, *, init_kept: bool = False) -> bool:
     """Whether a section is freed once the module is live.
 
@@ -87,6 +88,7 @@ def is_init(section: str, *, init_kept: bool = False) -> bool:
     return section.startswith(_TABLES if init_kept else _INIT_NAMES)
 
 
+@lru_cache(maxsize=8192)
 def is_placed(section: str) -> bool:
     """Whether a section lies in module memory; percpu data do not, whatever address they show."""
     return not section.startswith(".data..percpu")

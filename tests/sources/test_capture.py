@@ -234,5 +234,7 @@ def test_what_is_small_is_begun_before_the_first_paint(tmp_path: Path) -> None:
     phase.mkdir()
     (phase / "vmallocinfo").write_bytes(b"")
     assert begins_at_once([str(phase)])
-    (phase / "kallsyms").write_bytes(bytes((1 << 20) + 1))
+    (phase / "kallsyms").write_bytes(bytes(1 << 18))
+    assert begins_at_once([str(phase)])
+    (phase / "kallsyms").write_bytes(bytes((1 << 18) + 1))
     assert not begins_at_once([str(phase)])

@@ -6,7 +6,6 @@ from typing import Any
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.cli.source_options import LENSES, add_source_arguments, open_source
 from execmem_tui.cli.terminal import columns
-from execmem_tui.files.regular import user_path
 from execmem_tui.model.errors import UsageError
 from execmem_tui.sources.base import Source
 
@@ -66,6 +65,7 @@ def run(args: argparse.Namespace) -> int:
 def _export(source: Source, name: str) -> None:
     from execmem_tui.cli.export import check_export, exported
     from execmem_tui.files.publish import write_new
+    from execmem_tui.files.regular import user_path
 
     path = user_path(name)
     check_export(path)

@@ -9,12 +9,13 @@ import io
 import os
 import stat
 from pathlib import Path
-from typing import IO, Final
-
-from typing_extensions import Buffer
+from typing import IO, TYPE_CHECKING, Final
 
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
+
+if TYPE_CHECKING:  # 3.12 has it as collections.abc.Buffer
+    from typing_extensions import Buffer
 
 _FLAGS: Final = (
     os.O_RDONLY
@@ -40,7 +41,7 @@ class _File(io.FileIO):
     /proc/kmsg and trace_pipe look like files, and have an end only where somebody else writes.
     """
 
-    def readinto(self, buffer: Buffer, /) -> int:
+    def readinto(self, buffer: "Buffer", /) -> int:
         """Read some bytes."""
         count: int | None = super().readinto(buffer)
         if count is None:

@@ -9,11 +9,12 @@ import bz2
 import io
 import lzma
 import zlib
-from typing import IO, Final, Protocol
-
-from typing_extensions import Buffer
+from typing import IO, TYPE_CHECKING, Final, Protocol
 
 from execmem_tui.model.errors import ExecmemTuiError
+
+if TYPE_CHECKING:  # 3.12 has it as collections.abc.Buffer
+    from typing_extensions import Buffer
 
 FREE: Final = 4 << 20
 """Bytes that any stream may unpack to."""
@@ -142,7 +143,7 @@ class Unpacker(io.RawIOBase):
         """It is."""
         return True
 
-    def readinto(self, buffer: Buffer) -> int:
+    def readinto(self, buffer: "Buffer") -> int:
         """Fill `buffer` with unpacked bytes; 0 at the end.
 
         Raises:

@@ -214,7 +214,7 @@ def test_the_version_costs_no_import(option: str) -> None:
     ("command", "spared"),
     [
         (["ranges", "--arch", "arm64", "--json"], {"random"}),
-        (["map"], {"json", "random"}),
+        (["map"], {"json", "pathlib", "random", "typing_extensions"}),
         (["whatis", "ffff800080000000"], {"json", "pathlib", "random"}),
         (["run", "laptop-arm64"], set()),
     ],

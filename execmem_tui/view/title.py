@@ -95,6 +95,7 @@ def title(
         (head, {"help": _HELP, "moment": ""}),
         (head, {"help": _HELP, "moment": "", **few}),
         (head, {"help": _HELP, "moment": "", **few, "notes": ""}),
+        (brief, {"help": _HELP, "moment": "", **few, "notes": ""}),
         (head, least),
         (brief, least),  # a map is dimmed: it must say why
         (brief, {**least, "view": ""}),

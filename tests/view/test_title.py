@@ -85,6 +85,13 @@ def test_findings_give_way_before_what_is_looked_at() -> None:
     assert told(200, 4).findings == "* 4 findings"
     assert told(200, 1).findings == "* 1 finding"
     assert told(200, 0).findings == ""
+    spilled = evolve(BUSY, counters=Counters(fallbacks=2))
+    laptop = "simulated arm64 laptop after boot · 148 modules"
+    narrow = title(
+        spilled, SourceKind.SIMULATE, laptop, 78, moving=False, notes=0, findings=2
+    )  # fmt: skip
+    assert narrow.what == "simulated arm64 laptop after boot"
+    assert narrow.right == ("▲ 2 spilled", "* 2", "? help")
     short = [width for width in range(20, 200) if told(width, 4).findings == "* 4"]
     assert short
     for width in range(20, 200):

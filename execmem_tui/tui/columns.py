@@ -30,10 +30,21 @@ class Columns:
         """How many columns there are."""
         return self._stops[-1] if self._stops else 0
 
-    def padded(self, width: int) -> "Columns":
-        """Return at least so many columns."""
-        missing = width - self.width
-        return Columns([*self.segments, Segment(" " * missing)]) if missing > 0 else self
+    def fitted(self, width: int) -> "Columns":
+        """Return so many columns: blank ones are added, or the last are left out."""
+        segments, stops = self.segments.copy(), self._stops.copy()
+        if self.width < width:
+            return Columns([*segments, Segment(" " * (width - self.width))], [*stops, width])
+        stop = _cut(segments, stops, width)
+        return Columns(segments[:stop], stops[:stop])
+
+    def on(self, ground: Style) -> "Columns":
+        """Return the line with a style under all others."""
+        grounded = [
+            Segment(text, ground if style is None else ground + style)
+            for text, style, _ in self.segments
+        ]
+        return Columns(grounded, self._stops)
 
     def styled(self, first: int, stop: int, style: Style) -> "Columns":
         """Return the line with a style added to the columns [first, stop)."""

@@ -79,12 +79,8 @@ class _Row:
     def on(self, ground: Style, width: int) -> Columns:
         """Return the line on a ground, as wide as there is room."""
         if self._ground != (ground, width):
-            self._ground, self._on = (ground, width), _grounded(self.columns, ground, width)
+            self._ground, self._on = (ground, width), self.columns.fitted(width).on(ground)
         return self._on
-
-
-def _grounded(columns: Columns, ground: Style, width: int) -> Columns:
-    return Columns(Segment.apply_style(columns.padded(width).segments, ground))
 
 
 class MapInk:
@@ -157,7 +153,7 @@ class MapInk:
             columns = row.on(ground, width)
             if shines or signs:
                 # what is dimmed is dimmed by its own colours, the ground comes under it
-                columns = _grounded(self._lit(row.columns, shines, signs), ground, width)
+                columns = self._lit(row.columns, shines, signs).fitted(width).on(ground)
             columns = self._with_cursor(columns, touch)
             row.key, row.painted = key, self._framed(columns, frame, ground)
         return row.painted
@@ -175,8 +171,7 @@ class MapInk:
         found = self._rows.get(key)
         if found is None:
             pieces = rows.pieces(axis, line)
-            segments = Segment.simplify(self.palette.segments(pieces))
-            found = _Row(Columns(segments), sight_of(pieces))
+            found = _Row(self.palette.columns(pieces), sight_of(pieces))
             if len(self._rows) >= _CACHE:
                 del self._rows[next(iter(self._rows))]
             self._rows[key] = found

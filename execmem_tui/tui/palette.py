@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
+from rich.cells import cell_len
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
@@ -11,6 +12,7 @@ from textual.color import Color
 
 from execmem_tui.model.areas import AreaKind
 from execmem_tui.model.reach import Verdict
+from execmem_tui.tui.columns import Columns
 from execmem_tui.view.cells import Cell, Run
 from execmem_tui.view.kinds import (
     EIGHTHS,
@@ -73,6 +75,7 @@ class Palette:
             for name in ("accent", "success", "warning", "error", "foreground", "background")
         }
         self._styles: dict[tuple[object, ...], Style] = {}
+        self._cells: dict[Cell, tuple[str, Style]] = {}
         self._unlit: dict[Style, Style] = {}
         self.muted = Style(dim=True)
         self.strong = Style(bold=True)
@@ -167,12 +170,40 @@ class Palette:
 
     def segments(self, pieces: Iterable[Piece]) -> list[Segment]:
         """Return a line as segments."""
-        return [
-            Segment(piece.text, self._tones[piece.tone])
-            if isinstance(piece, Word)
-            else self.run(piece)
-            for piece in pieces
-        ]
+        return [self._segment(piece) for piece in pieces]
+
+    def _segment(self, piece: Piece) -> Segment:
+        if isinstance(piece, Word):
+            return Segment(piece.text, self._tones[piece.tone])
+        return self.run(piece)
+
+    def columns(self, pieces: Iterable[Piece]) -> Columns:
+        """Return a line in one segment for neighbours of the same style.
+
+        A row of the map is a hundred cells: each is one column wide, which need not be measured.
+        """
+        styles: list[Style | None] = []
+        texts: list[list[str]] = []
+        stops: list[int] = []
+        column = 0
+        style: Style | None
+        for piece in pieces:
+            if isinstance(piece, Run) and not piece.text:
+                char, style = self.cell(piece.cell)
+                text = char * piece.width
+                column += piece.width
+            else:
+                text, style, _ = self._segment(piece)
+                column += cell_len(text)
+            if styles and (style is styles[-1] or style == styles[-1]):
+                texts[-1].append(text)
+                stops[-1] = column
+            else:
+                styles.append(style)
+                texts.append([text])
+                stops.append(column)
+        found = [Segment("".join(text), style) for text, style in zip(texts, styles, strict=True)]
+        return Columns(found, stops)
 
     def run(self, run: Run) -> Segment:
         """Return some cells, or the text in them."""
@@ -183,6 +214,12 @@ class Palette:
 
     def cell(self, cell: Cell) -> tuple[str, Style]:
         """Return the character and style of one cell."""
+        found = self._cells.get(cell)
+        if found is None:
+            found = self._cells[cell] = self._drawn(cell)
+        return found
+
+    def _drawn(self, cell: Cell) -> tuple[str, Style]:
         if self.letters:
             return self._letter(cell)
         ground = self._ground(cell)

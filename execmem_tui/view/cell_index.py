@@ -17,7 +17,7 @@ from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.cells import Cell, ReachWindow, Run, cells_full, free_cell, runs_of
 from execmem_tui.view.kept_cells import KeptCells
-from execmem_tui.view.kinds import FREE, GONE
+from execmem_tui.view.kinds import GONE
 from execmem_tui.view.labels import labels
 from execmem_tui.view.named import named
 from execmem_tui.view.occupancy import Covered, RowSums
@@ -85,6 +85,7 @@ class CellIndex:
         reached = 0
         for block in self._areas.blocks_between(row.start, row.end):
             first, stop = _between(block, begin, end)
+            row.apart = row.apart and reached <= block.start and not block.find(_overlaps)
             cells = (min(block.end, end) - max(block.start, begin)) // cell + 1
             if stop - first > max(_WALK, _DENSE * cells) and reached <= block.start:
                 row.add_block(block, covered)
@@ -142,36 +143,29 @@ class CellIndex:
     def _cells(
         self, row: RowSums, reach: ReachWindow | None, favour: tuple[str, ...]
     ) -> list[Cell]:
-        columns, cell = row.columns, row.cell
-        looks: list[str] = [FREE] * columns
-        best = [0] * columns
-        total = [0] * columns
+        cell, columns = row.cell, row.columns
+        if not row.used:
+            return [free_cell(row.start + column * cell, reach) for column in range(columns)]
         # by name, so that a tie is decided alike whether areas were walked or added up
-        for look, counts in sorted(row.used.items()):
-            extra = cell if look in favour else 0
-            for column, count in enumerate(counts):
-                if count:
-                    total[column] += count
-                    if count + extra > best[column]:
-                        best[column] = count + extra
-                        looks[column] = look
+        used = sorted(row.used.items())
+        looks = [_parted(look) for look, _ in used]
+        favoured = any(look in favour for look, _ in used)
+        extra = [cell if look in favour else 0 for look, _ in used]
+        spilled = row.spilled if self._tells_spills else bytes(columns)
+        counted = zip(*(counts for _, counts in used), strict=True)
         found = []
-        for column in range(columns):
-            look = looks[column]
-            if look == FREE:
+        for column, (counts, idle, edge, spill) in enumerate(
+            zip(counted, row.idle, row.edges, spilled, strict=True)
+        ):
+            weights = counts if not favoured else _favoured(counts, extra)
+            most = max(weights)
+            if not most:
                 found.append(free_cell(row.start + column * cell, reach))
                 continue
-            used = min(total[column] - row.idle[column], cell)
-            name = look.removeprefix(DIMMED)
-            found.append(
-                Cell(
-                    name,
-                    8 if used == cell else max(1, used * 8 // cell),
-                    fallback=bool(row.spilled[column]) and self._tells_spills,
-                    edge=bool(row.edges[column]) and name != IMAGE,
-                    dim=name is not look,
-                )
-            )
+            name, dim = looks[weights.index(most)]
+            taken = sum(counts) - idle
+            eighths = 8 if taken >= cell else max(1, taken * 8 // cell)
+            found.append(Cell(name, eighths, spill == 1, None, edge == 1 and name != IMAGE, dim))
         return found
 
     def runs(
@@ -213,6 +207,16 @@ def _between(block: Block, start: Address, end: Address) -> tuple[int, int]:
 
 def _overlaps(block: Block) -> bool:
     return any(one.end > other.start for one, other in pairwise(block.areas))
+
+
+def _parted(look: str) -> tuple[str, bool]:
+    """Return a look's own name, and whether a filter leaves it out."""
+    return look.removeprefix(DIMMED), look.startswith(DIMMED)
+
+
+def _favoured(counts: tuple[int, ...], extra: list[int]) -> tuple[int, ...]:
+    """Return counts with something extra for what is there at all."""
+    return tuple(each and each + more for each, more in zip(counts, extra, strict=True))
 
 
 def _has_image(block: Block) -> bool:

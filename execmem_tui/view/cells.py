@@ -1,6 +1,6 @@
 """What a cell of a map shows: kind, occupancy in eighths, fallback, edges, reach of free space."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.records import frozen
@@ -9,9 +9,8 @@ from execmem_tui.view.kinds import FORBIDDEN, FREE
 from execmem_tui.view.labels import Ink, Label
 
 
-@frozen
-class Cell:
-    """One cell.
+class Cell(NamedTuple):
+    """One cell. A tuple: thousands are made, compared and looked up for a screen.
 
     `eighths` is 0 for free space and at least 1 for anything allocated, used or not.
     """
@@ -29,8 +28,7 @@ class Cell:
     """The filter leaves it out."""
 
 
-@frozen
-class Run:
+class Run(NamedTuple):
     """Equal neighbours of a row: `width` cells, or a text written into them."""
 
     cell: Cell

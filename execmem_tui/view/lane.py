@@ -142,7 +142,7 @@ def lane_cells(
         if piece.fold is None:
             cells = index.cells(piece.start, shape.cell, piece.columns, None, favour)
         if window is Window.FALLBACK:
-            cells = [evolve(cell, dim=cell.kind != FREE and not cell.fallback) for cell in cells]
+            cells = [cell._replace(dim=cell.kind != FREE and not cell.fallback) for cell in cells]
         drawn.append((piece, cells))
     return drawn
 

@@ -17,7 +17,7 @@ def named(row: RowSums, walked: Sequence[Piece], layout: Layout) -> Iterator[Nam
     """Yield what may carry a name in this row, in columns that it fills."""
     cell = row.cell
     guards = cell > layout.page_size
-    for piece in thinned(row, walked, guards):
+    for piece in thinned(row, walked):
         area = piece.area
         if piece.area.owner == KERNEL_OWNER:
             continue  # its sections are named below, however many areas stand for it
@@ -43,34 +43,26 @@ def named(row: RowSums, walked: Sequence[Piece], layout: Layout) -> Iterator[Nam
             yield Named(low, *columns_of(row, low, high), owner=f"kernel {name}")
 
 
-def thinned(row: RowSums, pieces: Sequence[Piece], guards: bool) -> list[Piece]:
-    """Leave out areas that fill no column: they carry no name, and one of several parts others as well as all.
+def thinned(row: RowSums, pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """Leave out areas that fill no column: they carry no name, and one that parts two others does as well as all.
 
     Only among strangers: an area beside one of the same owner may stand under a name across both.
     """
-    cell, origin = row.cell, row.start
     owners = [piece.area.owner or piece.area.name for piece in pieces]
-    following = [*owners[1:], KERNEL_OWNER]
-    before, reached = KERNEL_OWNER, origin
-    found: list[Piece] = []
-    kept, left_out = "", None
-    for piece, owner, after in zip(pieces, owners, following, strict=False):
-        low, high = piece.start, piece.end if guards else piece.stop
-        small = (
-            low >= reached
-            and (high - origin) // cell <= (low - origin) // cell + 1
-            and owner not in (before, after, KERNEL_OWNER)
-            and KERNEL_OWNER not in (before, after)
+    if not row.apart or KERNEL_OWNER in owners:
+        return pieces
+    cell = row.cell
+    kept = [
+        at
+        for at, (piece, before, owner, after) in enumerate(
+            zip(pieces, ["", *owners], owners, [*owners[1:], ""], strict=False)
         )
-        before = owner
-        reached = max(reached, piece.end)
-        if small and found and kept:
-            left_out = piece
-            continue
-        if left_out is not None and owner == kept:
-            found.append(left_out)  # else two of one owner would stand side by side
-        found.append(piece)
-        kept, left_out = owner if small else "", None
+        if piece.end - piece.start >= cell or owner == before or owner == after  # noqa: PLR1714 - hot
+    ]
+    found: list[Piece] = []
+    for at, following in pairwise([*kept, len(pieces)]):
+        # the first of what is left out ends the name before it, and parts it from one of the same owner
+        found += pieces[at : at + 1 + (at + 1 < following)]
     return found
 
 

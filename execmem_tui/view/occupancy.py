@@ -100,6 +100,8 @@ class RowSums:
         self.idle = [0] * columns
         self.spilled = bytearray(columns)
         self.edges = bytearray(columns)
+        self.apart = True
+        """No area reaches into another one."""
         self.reached: dict[str, Address] = {}
         """How far each look came: what overlaps counts once."""
 
@@ -126,34 +128,34 @@ class RowSums:
     def add_pieces(self, pieces: Iterable[Piece], fine: bool) -> None:
         """Count areas, each of which ends above the row's start, and mark where they begin.
 
-        The hottest loop of a screen that is seen for the first time: `add` and `begin` by hand.
+        The hottest loop of a screen that is seen for the first time: most areas are whole ones.
         """
         start, end, cell = self.start, self.end, self.cell
-        used, reached, edges = self.used, self.reached, self.edges
+        used, reached, edges, spilled = self.used, self.reached, self.edges, self.spilled
         for piece in pieces:
-            low, high = piece.start, piece.stop if fine else piece.end
-            look = piece.look
-            if low >= start:
-                edges[(low - start) // cell] = 1
-            else:
-                low = start
-            low = max(low, reached.get(look, 0))
-            high = min(high, end)
-            if low < high:
-                counts = used.get(look)
-                if counts is None:
-                    counts = used[look] = [0] * self.columns
-                first, inside = divmod(low - start, cell)
-                if inside + high - low <= cell:
-                    counts[first] += high - low
-                else:
-                    self._spread(counts, low, high)
-                reached[look] = high
-            if piece.spilled or fine or piece.area.parts is not None:
-                self._add_rest(piece, fine)
+            low, high, look = piece.start, piece.end, piece.look
+            if fine or low < start or high > end or piece.parted or reached.get(look, 0) > low:
+                self._add_piece(piece, fine)
+                continue
+            first, last = (low - start) // cell, (high - 1 - start) // cell
+            edges[first] = 1
+            counts = used.get(look)
+            if counts is None:
+                counts = used[look] = [0] * self.columns
+            if first == last:
+                counts[first] += high - low
+            elif low < high:
+                self._spread(counts, low, high)
+            if piece.spilled:
+                spilled[first] = 1
+                if first < last:
+                    spilled[first : last + 1] = b"\1" * (last + 1 - first)
+            reached[look] = high
 
-    def _add_rest(self, piece: Piece, fine: bool) -> None:
-        """Count the guard of an area, where it spilled, and what its consumer leaves unused."""
+    def _add_piece(self, piece: Piece, fine: bool) -> None:
+        """Count an area, whatever of it lies in the row, and what its consumer leaves unused."""
+        self.begin(piece.start)
+        self.add(piece.look, piece.start, piece.stop if fine else piece.end)
         if fine and piece.end > piece.stop:
             self.add(GUARD, piece.stop, piece.end)
         if piece.spilled:

@@ -11,7 +11,7 @@ from attrs import field
 from execmem_tui.model.areas import Area, AreaKind
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.ranges import Window
-from execmem_tui.model.records import frozen
+from execmem_tui.model.records import frozen, value
 from execmem_tui.model.units import Address
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class KindLens:
         return area.kind.value
 
 
-@frozen
+@value
 class Piece:
     """One area as cells show it."""
 
@@ -73,6 +73,8 @@ class Piece:
     end: Address
     look: str
     spilled: bool
+    parted: bool
+    """It is known what of it is used."""
     area: Area
 
 
@@ -100,7 +102,8 @@ class Paint:
                 look = DIMMED + look
             start, size = area.start, area.size
             spilled = area.window is Window.FALLBACK
-            pieces.append(Piece(start, start + size, area.end, look, spilled, area))
+            stop, parted = start + size, area.parts is not None
+            pieces.append(Piece(start, stop, stop + area.guard, look, spilled, parted, area))
         return pieces
 
     def ghosts(self, start: Address, end: Address) -> "tuple[Ghost, ...]":

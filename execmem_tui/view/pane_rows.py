@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from attrs import evolve, field
+from attrs import field
 
 from execmem_tui.model.ranges import Window
 from execmem_tui.model.records import frozen
@@ -149,7 +149,7 @@ def _lane(
     pieces: list[Piece] = []
     for piece, cells in lane_cells(shown.kinds, shape, lane.window, model.favour):
         if piece.fold is None:
-            pieces += runs_of([evolve(cell, edge=False) for cell in cells])
+            pieces += runs_of([cell._replace(edge=False) for cell in cells])
         else:
             tone = Tone.KERNEL if piece.fold is Kind.IMAGE else Tone.MUTED
             pieces.append(Word(piece.text, tone))

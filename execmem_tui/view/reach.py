@@ -408,7 +408,7 @@ def _axis_line(
     return [
         Word(label.rjust(_LABEL), Tone.STRONG if band.limit else Tone.MUTED),
         Word(f"{band.limit or ' '}┤", Tone.ACCENT if band.limit else Tone.MUTED),
-        *runs_of([evolve(cell, edge=False) for cell in cells]),
+        *runs_of([cell._replace(edge=False) for cell in cells]),
         Word("│", Tone.MUTED),
         *([Word(f" {room}", Tone.MUTED)] if note else []),
     ]

@@ -1,5 +1,6 @@
 """The lines of the map: rows of cells, folds in words, borders by name, and the gutter."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -77,13 +78,17 @@ class MapRows:
         last = -(-(line.end - line.base) // axis.cell)
         return [*self._cut(runs, axis, line, first, last)]
 
-    def _cut(self, runs: list[Run], axis: Axis, line: Line, first: int, last: int) -> list[Piece]:
+    def _cut(
+        self, runs: list[Run], axis: Axis, line: Line, first: int, last: int
+    ) -> Sequence[Piece]:
         """Blank what other lines or nobody shows, and write the names of borders into free cells."""
         names = {
             (border.address - line.base) // axis.cell: border.name
             for border in self.borders
             if line.start < border.address < line.end
         }
+        if not names and first == 0 and last == axis.columns:
+            return runs
         pieces: list[Piece] = []
         column = 0
         for run in runs:

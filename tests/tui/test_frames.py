@@ -27,6 +27,7 @@ from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.tui.widgets.text_lines import wrapped
+from execmem_tui.view.words import Tone, Word
 from tests.tui.driving import make_app, press
 
 MIB = 1 << 20
@@ -215,7 +216,11 @@ def test_columns_are_restyled_as_a_strip_would_be(
     )
     assert cells_of(found) == cells_of(Strip.join([before, lit, after]))
     assert cells_of(strip) == cells_of(Strip(columns.segments)), "and never change"
-    assert columns.padded(9).width == max(9, strip.cell_length)
+    fitted = strip.adjust_cell_length(length).apply_style(Style(bgcolor="blue"))
+    assert cells_of(Strip(columns.fitted(length).on(Style(bgcolor="blue")).segments)) == cells_of(
+        fitted
+    )
+    assert columns.fitted(length).width == length
 
 
 def cells_of(strip: Strip) -> list[tuple[str, Style]]:
@@ -258,3 +263,26 @@ async def test_the_reach_panel_is_left_alone_while_the_cursor_stays_in_a_band(
         await pilot.pause()
         assert panel._band_of(panel.address) != band
         assert 0 < counted.lines["ReachPanel"] <= 2
+
+
+@pytest.mark.parametrize("theme", ["execmem-dark", "execmem-contrast"])
+async def test_a_line_of_cells_is_written_as_its_pieces_are_one_by_one(theme: str) -> None:
+    app = ExecmemApp(used(), theme=theme)
+    async with app.run_test(size=(160, 45)) as pilot:
+        await press(pilot, "plus", "plus")
+        detail, palette = app.main.map, app.main.palette
+        view, rows = detail.viewport, detail._rows
+        assert view is not None
+        assert rows is not None
+        assert palette is not None
+        seen = set()
+        for line in view.lines():
+            pieces = rows.pieces(view.axis, line)
+            columns = palette.columns(pieces)
+            assert cells_of(Strip(columns.segments)) == cells_of(Strip(palette.segments(pieces)))
+            assert columns.width == view.axis.columns
+            seen.add(len(columns.segments))
+        assert max(seen) > 3
+        wide = palette.columns([Word("漢字", Tone.ALARM), Word("字", Tone.ALARM)])
+        assert [segment.text for segment in wide.segments] == ["漢字字"]
+        assert wide.width == 6

@@ -196,8 +196,8 @@ def test_running_totals_say_what_walking_says(
         patch.setattr("execmem_tui.view.cell_index._WALK", -1)
         patch.setattr("execmem_tui.view.cell_index._DENSE", 0)
         added = CellIndex(snapshot, paint).cells(start, cell, 32)
-    plain = [evolve(each, edge=False) for each in walked]
-    assert [evolve(each, edge=False) for each in added] == plain
+    plain = [each._replace(edge=False) for each in walked]
+    assert [each._replace(edge=False) for each in added] == plain
 
 
 def test_an_edge_stands_where_an_area_begins() -> None:
@@ -270,7 +270,7 @@ def test_what_fills_no_column_may_be_left_out_unless_it_parts_names(
 
     few = texts()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("execmem_tui.view.named.thinned", lambda _row, pieces, _guards: pieces)
+        patch.setattr("execmem_tui.view.named.thinned", lambda _row, pieces: pieces)
         assert few == texts()
 
 
@@ -278,7 +278,7 @@ def test_many_small_areas_of_strangers_are_one_for_names() -> None:
     areas = [evolve(make_area(at, 1, guard=False), owner=f"m{at}") for at in range(64)]
     row, walked = CellIndex(History(make_layout(), areas).snapshot())._row(BASE, 4 * PAGE, 32)
     assert len(walked) == 64
-    assert len(thinned(row, walked, True)) <= 3
+    assert len(thinned(row, walked)) <= 3
 
 
 @st.composite

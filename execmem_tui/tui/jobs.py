@@ -7,10 +7,14 @@ daemon thread dies with the process, and a stopped job is forgotten whatever it 
 
 from collections.abc import Generator, Iterator
 from threading import Event, Thread
-from typing import Any
+from typing import Any, Final
 
 from textual.message import Message
 from textual.message_pump import MessagePump
+
+_PATIENCE: Final = 0.1
+_LONGEST_PATIENCE: Final = 5.0
+"""Seconds between two tries to stop a job."""
 
 
 class JobStopped(SystemExit):
@@ -51,6 +55,8 @@ class Job:
         self._owner = owner
         self._work = work
         self._stop = Event()
+        self._ending = Event()
+        """It does nothing any more that would have to be stopped."""
         self._thread = Thread(target=self._run, name=title, daemon=True)
 
     def start(self) -> "Job":
@@ -63,15 +69,27 @@ class Job:
 
         Not all of it can ask whether to go on: one step of a scenario may be 10^9 requests. Python
         raises the exception at the thread's next bytecode; a thread that waits in the kernel gets
-        it when it wakes, and burns nothing until then.
+        it when it wakes, and burns nothing until then. Where that bytecode is a callback of a weak
+        reference, Python drops the exception: so it is raised again until it has come through.
         """
+        if not self._stop.is_set():
+            self._stop.set()
+            self._interrupt()
+            Thread(target=self._insist, name=f"stop {self.title}", daemon=True).start()
+
+    def _interrupt(self) -> None:
         import ctypes  # not at each start
 
-        self._stop.set()
         if self._thread.is_alive() and self._thread.ident is not None:
             ctypes.pythonapi.PyThreadState_SetAsyncExc(
                 ctypes.c_ulong(self._thread.ident), ctypes.py_object(JobStopped)
             )
+
+    def _insist(self) -> None:
+        wait = _PATIENCE
+        while not self._ending.wait(wait) and self._thread.is_alive():
+            self._interrupt()
+            wait = min(2 * wait, _LONGEST_PATIENCE)
 
     @property
     def stopped(self) -> bool:
@@ -91,10 +109,12 @@ class Job:
                     return
                 self._owner.post_message(self.Brought(self, thing))
         except JobStopped:
+            self._ending.set()
             return
         except Exception as problem:  # noqa: BLE001 - handed to the owner, who shows it
             error = problem
         finally:
+            self._ending.set()
             if isinstance(self._work, Generator):
                 self._work.close()  # files and temporary folders go now, not when it is collected
         if not self._stop.is_set():

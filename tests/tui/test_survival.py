@@ -219,6 +219,29 @@ def test_a_job_that_never_asks_is_stopped_at_its_next_bytecode() -> None:
 
 
 @pytest.mark.fault(33)
+def test_a_job_that_loses_the_exception_is_stopped_all_the_same() -> None:
+    """Python drops it where it strikes in a callback of a weak reference."""
+    app = make_app()
+    lost = threading.Event()
+
+    def burns() -> Iterator[Progress]:
+        while True:
+            try:
+                while True:
+                    pass
+            except SystemExit:
+                if lost.is_set():
+                    raise
+                lost.set()
+        yield Progress(fraction=1.0)
+
+    job = Job(app, "burn", burns()).start()
+    job.stop()
+    assert job.join(30)
+    assert lost.is_set()
+
+
+@pytest.mark.fault(33)
 async def test_leaving_stops_what_is_being_read() -> None:
     """Else it burns a core until the process is gone."""
     go = threading.Event()
@@ -239,6 +262,7 @@ async def test_leaving_stops_what_is_being_read() -> None:
 
 
 @pytest.mark.fault(33)
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # one that was lost
 async def test_a_scenario_without_end_is_stopped(tmp_path: Path) -> None:
     scenario = tmp_path / "long.toml"
     scenario.write_text(

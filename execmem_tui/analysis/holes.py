@@ -4,16 +4,18 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from heapq import nlargest
 from itertools import accumulate
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.intervals import Interval
-from execmem_tui.model.meters import Meter, meters_of
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
+
+if TYPE_CHECKING:
+    from execmem_tui.model.meters import Meter
 
 
 class _Gaps:
@@ -270,7 +272,7 @@ class _Lazy:
         )
 
 
-def meters(snapshot: Snapshot, index: HoleIndex | None = None) -> dict[ExecmemType, Meter]:
+def meters(snapshot: Snapshot, index: HoleIndex | None = None) -> "dict[ExecmemType, Meter]":
     """Return the meter of every type."""
     blocks = snapshot.areas.blocks
 
@@ -280,4 +282,6 @@ def meters(snapshot: Snapshot, index: HoleIndex | None = None) -> dict[ExecmemTy
 
     holes = HoleIndex(snapshot) if index is None else index
     used = {kind: tally.used for kind, tally in tallies(snapshot).items()}
+    from execmem_tui.model.meters import meters_of
+
     return meters_of(snapshot.layout, holes, used, lazy)

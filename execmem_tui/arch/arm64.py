@@ -1,7 +1,7 @@
 """arm64: a 128 MiB direct window and a 2 GiB PLT window around the image."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from attrs import evolve
 
@@ -11,12 +11,14 @@ from execmem_tui.arch.callers import Overrides
 from execmem_tui.arch.estimates import Pair, areas_in, named, with_module_range, with_windows
 from execmem_tui.model.areas import KERNEL_OWNER, Area
 from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
-from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
 from execmem_tui.model.units import Address, Bytes, hex_address
+
+if TYPE_CHECKING:  # what a capture tells: a simulation has none
+    from execmem_tui.model.facts import Facts
 
 _MEMORY: Final = "arch/arm64/include/asm/memory.h"
 _PGTABLE: Final = "arch/arm64/include/asm/pgtable.h"
@@ -474,7 +476,7 @@ class Arm64(Architecture):
         del variant
         return ("_text", "_end")
 
-    def inputs(self, facts: Facts) -> Mapping[str, int]:
+    def inputs(self, facts: "Facts") -> Mapping[str, int]:
         """_stext lies behind the head of the image: it does not stand for _text."""
         return {name: value for name, value in facts.image.items() if name != "_start"}
 
@@ -487,7 +489,7 @@ class Arm64(Architecture):
             fallback = (0, 0)
         return with_windows(entry, windows[0], fallback)
 
-    def estimate_draws(self, layout: Layout, facts: Facts) -> Layout:
+    def estimate_draws(self, layout: Layout, facts: "Facts") -> Layout:
         """One window of 2 GiB around the image, or 128 MiB within 2 GiB."""
         text, end = (
             facts.symbols.get("_text", facts.symbols.get("_stext")),
@@ -572,7 +574,7 @@ class Arm64(Architecture):
         return named(with_module_range(layout, new, note), "unknown")
 
     def _module_alloc(
-        self, layout: Layout, facts: Facts, text: Address, end: Address, *, off: bool
+        self, layout: Layout, facts: "Facts", text: Address, end: Address, *, off: bool
     ) -> Layout:
         """6.4 and older.
 
@@ -604,7 +606,7 @@ class Arm64(Architecture):
         )
         return named(with_module_range(layout, new, note), "off" if off else "unknown")
 
-    def _without_symbols(self, layout: Layout, facts: Facts) -> Layout:
+    def _without_symbols(self, layout: Layout, facts: "Facts") -> Layout:
         """Without symbols, only where modules were seen is known."""
         inside = sorted(each for each, owner in facts.executable.items() if owner == "module")
         if not inside:

@@ -1,7 +1,7 @@
 """What one file per architecture provides."""
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs import evolve
 
@@ -16,12 +16,14 @@ from execmem_tui.arch.estimates import (
 )
 from execmem_tui.model.areas import Area
 from execmem_tui.model.capability import Capability
-from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType
 from execmem_tui.model.reach import Plt, Reach
 from execmem_tui.model.rules import Rules
 from execmem_tui.model.units import Address, Bytes
+
+if TYPE_CHECKING:  # what a capture tells: a simulation has none
+    from execmem_tui.model.facts import Facts
 
 NOBODY = "nobody on this architecture"
 TEXT_USER = "module text (and init text)"
@@ -146,7 +148,7 @@ class Architecture:
         del variant
         return ()
 
-    def inputs(self, facts: Facts) -> Mapping[str, int]:
+    def inputs(self, facts: "Facts") -> Mapping[str, int]:
         """Return the inputs of the computation that symbols, configuration and meminfo state."""
         symbols = {name: value for name, value in facts.image.items() if name != "_start"}
         if "_stext" in symbols:
@@ -170,19 +172,19 @@ class Architecture:
         del addresses, code
         return None
 
-    def is_told(self, layout: Layout, facts: Facts) -> bool:
+    def is_told(self, layout: Layout, facts: "Facts") -> bool:
         """Whether symbols and version leave nothing open but what is drawn."""
         del layout, facts
         return True
 
-    def measured_vmalloc(self, layout: Layout, facts: Facts, total: Bytes) -> Pair:
+    def measured_vmalloc(self, layout: Layout, facts: "Facts", total: Bytes) -> Pair:
         """Return the vmalloc window, of which /proc/meminfo tells only the size."""
         if is_as_measured(layout, facts, total):
             return layout.vmalloc_start, layout.vmalloc_end
         under = window_under_percpu(facts, total) if layout.word_bits == 32 else None
         return under or (layout.vmalloc_start, layout.vmalloc_start + total)
 
-    def estimate_draws(self, layout: Layout, facts: Facts) -> Layout:
+    def estimate_draws(self, layout: Layout, facts: "Facts") -> Layout:
         """Return the layout with the ranges that this boot drew, as far as they show."""
         del facts
         return named(layout, layout.kaslr)

@@ -5,14 +5,16 @@ area of its users is where it begins as long as the first of them, or what came 
 there (mm/vmalloc.c: find_vmap_lowest_match).
 """
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
 
-from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.units import Address, Bytes, hex_address
+
+if TYPE_CHECKING:  # what a capture tells: a simulation has none
+    from execmem_tui.model.facts import Facts
 
 Pair = tuple[Address, Address]
 MODULE_USERS: Final = ("module", "bpf", "probe", "")
@@ -61,21 +63,21 @@ def with_windows(entry: ExecmemRange, window: Pair, fallback: Pair) -> ExecmemRa
     )
 
 
-def areas_in(facts: Facts, low: Address, high: Address, *owners: str) -> list[Address]:
+def areas_in(facts: "Facts", low: Address, high: Address, *owners: str) -> list[Address]:
     """Return the starts of executable areas of `owners` within [low, high), ascending."""
     return sorted(
         each for each, owner in facts.executable.items() if low <= each < high and owner in owners
     )
 
 
-def window_under_percpu(facts: Facts, total: Bytes) -> Pair | None:
+def window_under_percpu(facts: "Facts", total: Bytes) -> Pair | None:
     """Return the vmalloc window of `total` bytes that the percpu chunks end, if any were seen."""
     if facts.percpu_end is None:
         return None
     return facts.percpu_end - total, facts.percpu_end
 
 
-def is_as_measured(layout: Layout, facts: Facts, total: Bytes) -> bool:
+def is_as_measured(layout: Layout, facts: "Facts", total: Bytes) -> bool:
     """Whether the computed vmalloc window has `total` bytes and ends right above the percpu chunks."""
     start, end = layout.vmalloc_start, layout.vmalloc_end
     if (end - start) >> _KIB_SHIFT != total >> _KIB_SHIFT:
@@ -84,7 +86,7 @@ def is_as_measured(layout: Layout, facts: Facts, total: Bytes) -> bool:
     return facts.percpu_end is None or 0 <= end - facts.percpu_end < alignment
 
 
-def offset_by_pages(layout: Layout, facts: Facts, at_rest: Address) -> Layout:
+def offset_by_pages(layout: Layout, facts: "Facts", at_rest: Address) -> Layout:
     """The module range of x86-64 and s390: its end is fixed, its start was moved by 1 to 1024 pages.
 
     Args:

@@ -1,14 +1,18 @@
 """A simulated kernel: the machine, and the consumers that ask it for executable memory."""
 
+from typing import TYPE_CHECKING
+
 from execmem_tui.consumers.bpf import Bpf
 from execmem_tui.consumers.catalogue import open_catalogue
 from execmem_tui.consumers.ftrace import Ftrace
-from execmem_tui.consumers.kprobes import Kprobes
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.modules import Modules
 from execmem_tui.consumers.packs import CHUNK
 from execmem_tui.model.events import Event
 from execmem_tui.model.layouts import Layout
+
+if TYPE_CHECKING:  # comes with the first probe
+    from execmem_tui.consumers.kprobes import Kprobes
 
 
 class Kernel:
@@ -38,7 +42,7 @@ class Kernel:
         self.cpus = cpus
         self.seed = seed
         self.ftrace = Ftrace(self.machine)
-        self.kprobes = Kprobes(self.machine, self.ftrace)
+        self._kprobes: Kprobes | None = None
         self.machine.execmem.areas.online_nodes = nodes
         self.bpf = Bpf(self.machine, nodes, packs=packs, ftrace=self.ftrace)
         self.loader: Modules | None = None
@@ -57,6 +61,15 @@ class Kernel:
                 self.machine, open_catalogue(layout.arch, layout.kernel, layout.variant)
             )
         return self.loader
+
+    @property
+    def kprobes(self) -> "Kprobes":
+        """The kprobes; nothing of them is made before they are asked for."""
+        if self._kprobes is None:
+            from execmem_tui.consumers.kprobes import Kprobes
+
+            self._kprobes = Kprobes(self.machine, self.ftrace)
+        return self._kprobes
 
     @property
     def layout(self) -> Layout:
@@ -79,7 +92,10 @@ class Kernel:
         copy.cpus = self.cpus
         copy.seed = self.seed
         copy.ftrace = self.ftrace.clone(copy.machine)
-        copy.kprobes = self.kprobes.clone(copy.machine, copy.ftrace)
+        probes = self._kprobes
+        copy._kprobes = (  # noqa: SLF001 - of its own kind
+            None if probes is None else probes.clone(copy.machine, copy.ftrace)
+        )
         copy.bpf = self.bpf.clone(copy.machine, copy.ftrace)
         copy.loader = None if self.loader is None else self.loader.clone(copy.machine)
         return copy
@@ -89,6 +105,7 @@ class Kernel:
 
         Areas tell their parts once, as they are now.
         """
-        for consumer in (self.ftrace, self.kprobes, self.bpf):
-            consumer.flush()
+        for consumer in (self.ftrace, self._kprobes, self.bpf):
+            if consumer is not None:
+                consumer.flush()
         return self.machine.take_events()

@@ -6,10 +6,9 @@ says which. The profiles' own numbers hold for the first kind (tests compare the
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from execmem_tui.arch import resolve
-from execmem_tui.commands.by_hand import Command
 from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.modules import Modules
@@ -21,6 +20,9 @@ from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.sources.simulation import Simulation, checked_cpus
+
+if TYPE_CHECKING:
+    from execmem_tui.commands.by_hand import Command
 
 CPUS: Final = 8
 """Possible CPUs of the profiles."""
@@ -147,7 +149,7 @@ def _shared_names(catalogue: Catalogue) -> tuple[str, ...]:
     return tuple(name for name in model.list_of(_LIST) if name in catalogue)
 
 
-def _commands(layout: Layout, plan: _Plan) -> Iterator[Command]:
+def _commands(layout: Layout, plan: _Plan) -> "Iterator[Command]":
     for number, name in enumerate(plan.modules):
         yield _load(name, first=number == 0, half=not plan.profile)
     capability = layout.capability
@@ -161,7 +163,7 @@ def _commands(layout: Layout, plan: _Plan) -> Iterator[Command]:
         yield _tracer
 
 
-def _load(name: str, *, first: bool, half: bool) -> Command:
+def _load(name: str, *, first: bool, half: bool) -> "Command":
     """Return the command that loads a module, what it needs, and frees its init memory.
 
     With `half`, a module is left out that would take the preferred window beyond its half: small

@@ -46,12 +46,24 @@ class Columns:
         ]
         return Columns(grounded, self._stops)
 
-    def styled(self, first: int, stop: int, style: Style) -> "Columns":
-        """Return the line with a style added to the columns [first, stop)."""
+    def styled(self, first: int, stop: int, style: Style, bold: Style | None = None) -> "Columns":
+        """Return the line with a style added to the columns [first, stop).
+
+        Args:
+            first: of the columns.
+            stop: the one after the last.
+            style: what is added.
+            bold: what is added in its place to letters that are bold.
+        """
         segments, stops = self.segments.copy(), self._stops.copy()
         low, high = _cut(segments, stops, first), _cut(segments, stops, stop)
         segments[low:high] = [
-            Segment(text, style if under is None else under + style)
+            Segment(
+                text,
+                style
+                if under is None
+                else under + (bold if bold and under.bold and text.strip() else style),
+            )
             for text, under, _ in segments[low:high]
         ]
         return Columns(segments, stops)

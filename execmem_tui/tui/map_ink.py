@@ -25,6 +25,7 @@ _CACHE: Final = 1024
 """Rows kept: some screens of panning and zooming back and forth. A painted one takes some 10 KiB."""
 
 _UNDER: Final = Style(underline=True)
+_NAME: Final = Style(underline=True, reverse=True)
 
 Touch = tuple[tuple[int, int] | None, tuple[int, int] | None]
 """Columns [first, stop) of a line: of the area under the cursor, of the cursor."""
@@ -214,10 +215,10 @@ class MapInk:
         return Columns(strip)
 
     def _with_cursor(self, columns: Columns, touch: Touch) -> Columns:
-        """Underline what the area under the cursor takes of a line; turn the cursor's own cell round."""
+        """Underline what the area under the cursor takes of a line; turn its name and the cursor's cell round."""
         under, cursor = touch
         if under is not None:
-            columns = columns.styled(*under, _UNDER)
+            columns = columns.styled(*under, _UNDER, _NAME)
         return columns if cursor is None else columns.styled(*cursor, self.palette.cursor)
 
 

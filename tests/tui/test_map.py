@@ -138,6 +138,26 @@ async def test_the_legend_follows_what_is_in_sight() -> None:
         assert "kprobes" not in legend
 
 
+async def test_the_name_of_the_area_under_the_cursor_is_turned_round() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        detail = app.main.map
+
+        def turned() -> set[str]:
+            segments = [
+                each for y in range(1, detail.size.height) for each in detail.render_line(y)
+            ]
+            found = (each.text.strip() for each in segments if each.style and each.style.reverse)
+            return {text for text in found if len(text) > 1}
+
+        for owner in ("ext4", "libata"):
+            areas = app.shown.snapshot.areas
+            area = next(each for each in areas if each.name == f"{owner}.text")
+            app.look_at(area.start)
+            await pilot.pause()
+            assert turned() == {owner}
+
+
 async def test_a_lens_has_rows_of_its_own() -> None:
     app = make_app(spilled())
     async with app.run_test(size=(120, 40)) as pilot:

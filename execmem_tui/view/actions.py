@@ -64,7 +64,13 @@ ACTIONS: Final = (
     _action("previous_area", "b", "Previous area", "the previous area", MOVE),
     _action("zoom_in", "plus", "In", "zoom in about the cursor", MAP, footer=True),
     _action("zoom_out", "minus", "Out", "zoom out about the cursor", MAP, footer=True),
-    _action("whole", "0", "Whole", "the whole span of the pane", MAP),
+    _action(
+        "whole",
+        "0",
+        "Whole",
+        "what is used with the rest folded, the window to scale, everything to scale; goes round",
+        MAP,
+    ),
     _action("fit", "z", "Fit", "zoom to the area under the cursor", MAP),
     _action(
         "allocate",

@@ -45,7 +45,8 @@ _PERMISSIONS: Final = {
     "rox": "becomes code: read-only and executable",
 }
 _PURGES: Final = {
-    "aliases": "A change of permissions",
+    # with each change of permissions, and when somebody asks for a purge
+    "aliases": "vm_unmap_aliases",
     "drain": "The worker that empties what was freed",
     "reclaim": "A request that found no room",
     "shrink": "The shrinker",
@@ -378,6 +379,9 @@ def _purged(snapshot: Snapshot, holes: HoleIndex, event: Purged) -> Sentence:
         area.footprint for area in event.added
     )
     who = _PURGES.get(event.kind, "A purge")
+    if not event.purged and not back:
+        text = f"{who} finds nothing to purge: no freed area waited"
+        return Sentence(text, text)
     text = f"{who} purges {_count(event.purged, 'freed area')}: {format_size(back)} usable again"
     if parked:
         text += f", {parked:,} kept for requests of their size"

@@ -230,7 +230,7 @@ def test_what_is_freed_waits_for_a_purge_and_a_purge_says_what_it_gave_back() ->
     assert sentence(snap(lazy), freed).text.endswith("not usable again before a purge")
     purged = Purged(kind="aliases", purged=1, removed=(lazy,))
     assert sentence(snap(), purged).text == (
-        "A change of permissions purges 1 freed area: 1M usable again; 80M are left in one piece"
+        "vm_unmap_aliases purges 1 freed area: 1M usable again; 80M are left in one piece"
     )
     kept = Area(start=area.start, size=MIB, state=AreaState.POOLED)
     pooled = Purged(kind="drain", purged=1, removed=(lazy,), added=(kept,))

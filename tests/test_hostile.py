@@ -236,6 +236,16 @@ def test_a_broken_archive_is_refused_or_read(tmp_path: Path, kind: str) -> None:
     assert shown(bundle)
 
 
+def test_a_member_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    with zipfile.ZipFile(bundle, "w") as made:
+        made.writestr("QQQQ", "nothing")
+        made.write(PHASE / "vmallocinfo.gz", "vmallocinfo.gz")
+    # names end at their first zero
+    bundle.write_bytes(bundle.read_bytes().replace(b"QQQQ", bytes(4)))
+    assert open_path(str(bundle)).history.snapshot().areas
+
+
 def test_captures_of_hostile_machines_can_be_anonymised(tmp_path: Path) -> None:
     random = Random(0)
     for number in range(15):

@@ -4,7 +4,6 @@ Logs tell what was asked and refused, a capture of the same machine who had the 
 """
 
 import argparse
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,8 +79,10 @@ def _read(names: list[str], arch: str | None) -> tuple[list[Log], Snapshot | Non
     snapshot: Snapshot | None = None
     for name in names:
         if name == _STDIN:
-            lines = enumerate(sys.stdin.read().splitlines(), 1)
-            logs.append(read_log("stdin", lines))
+            from execmem_tui.bundles.door import decoded_lines, spooled
+
+            with spooled(name) as file:
+                logs.append(read_log("stdin", decoded_lines(file)))
             continue
         path = Path(name)
         if name != _LIVE and path.is_file() and _is_log(path):

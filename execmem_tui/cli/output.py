@@ -102,7 +102,7 @@ def _in_plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def prepare_streams() -> None:
-    """Make stdout and stderr take every character, and closed ones harmless.
+    """Make stdout and stderr take every character, stdin give any, and closed ones harmless.
 
     A closed descriptor would be the number of the next file that is opened, and what is said would
     be written into that.
@@ -117,6 +117,8 @@ def prepare_streams() -> None:
         os.close(number)
     sys.stdin = sys.stdin or open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
     sys.stderr = sys.stderr or open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="execmem-tui-plain")

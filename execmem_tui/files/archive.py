@@ -213,7 +213,8 @@ def _zip_members(
         for info in archive.infolist():
             parts = place.enter(info.filename)
             regular = stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG)
-            if info.is_dir() or not parts or not wanted(parts, regular):
+            # is_dir() of 3.11 takes for granted that there is a name
+            if info.filename.endswith("/") or not parts or not wanted(parts, regular):
                 continue
             if info.compress_type not in _READABLE:
                 raise place.error("packed in a way that is not read here: only deflate is")

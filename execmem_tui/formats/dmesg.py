@@ -37,6 +37,11 @@ _RELOCATION: Final = re.compile(
     r"|(?:(\w{1,60}): )?overflow in relocation type (\w+) val ([0-9a-fx]{1,18})"
     r"|(?:(\w{1,60}): )?target ([0-9a-f]{8,16}) can not be addressed by the 32-bit offset"
 )
+_RELOCATION_WORDS: Final = (
+    " out of range (0x",
+    "overflow in relocation type ",
+    " can not be addressed by the 32-bit offset",
+)
 
 
 @frozen(kw_only=True)
@@ -185,12 +190,12 @@ def _vmalloc(number: int, text: str) -> Message | None:
         )
     if found := _OLD_SPACE.search(text):
         return NoSpace(line=number, time=time, size=int(found[1]))
-    if found := _REQUEST.search(text):
+    if "vmalloc error: size " in text and (found := _REQUEST.search(text)):
         task = None if found[1] is None else printable(found[1], 20)
         return VmallocError(
             line=number, time=time, size=int(found[2]), task=task, why=printable(found[3], 80)
         )
-    if found := _OLD_REQUEST.search(text):
+    if "vmalloc: allocation failure: " in text and (found := _OLD_REQUEST.search(text)):
         task = None if found[1] is None else printable(found[1], 20)
         return VmallocError(
             line=number, time=time, size=int(found[2]), task=task, why="allocation failure"
@@ -199,7 +204,9 @@ def _vmalloc(number: int, text: str) -> Message | None:
 
 
 def _relocation(number: int, text: str) -> Message | None:
-    found = _RELOCATION.search(text)
+    # what may stand before these words makes looking for them slow
+    told = any(words in text for words in _RELOCATION_WORDS)
+    found = _RELOCATION.search(text) if told else None
     if found is None:
         return None
     module = found[1] or found[5] or found[8]

@@ -402,7 +402,13 @@ _HEAD: Final = re.compile(
 )
 
 
+_ANY: Final = re.compile("|".join(re.escape(word) for word, _, _ in _FORMS), re.IGNORECASE)
+"""One look tells of most lines that they hold no form's word."""
+
+
 def _record(number: int, text: str) -> Record | None:
+    if _ANY.search(text) is None:
+        return None
     lowered = text.lower()
     for word, pattern, make in _FORMS:
         if word not in lowered:
@@ -431,6 +437,7 @@ _BEGINS: Final = (
     "allocation failed: out of",
 )
 """Of a message that a mail program may have cut in two."""
+_BEGUN: Final = re.compile("|".join(map(re.escape, _BEGINS)))
 
 
 def parse_failures(lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
@@ -450,5 +457,5 @@ def parse_failures(lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
         cut = None
         if found is not None:
             yield found
-        elif any(word in text for word in _BEGINS):
+        elif _BEGUN.search(text) is not None:
             cut = number, text

@@ -267,7 +267,7 @@ class TraceReader:
         self._parser = _Parser(path, native=native)
         self._decimal = _Numbers(10)
 
-    def read(  # noqa: C901 - every line of a trace comes through here, a call costs
+    def read(  # noqa: C901, PLR0912 - every line of a trace comes through here, a call costs
         self, first: int, lines: Iterable[str], events: list[Event]
     ) -> None:
         """Add to `events` what `lines` say, of which the first has the number `first`.
@@ -282,6 +282,9 @@ class TraceReader:
             head, _, rest = text.partition(": ")
             place = moments.get(head[_SECONDS])
             if place is None or not head[_MICROSECONDS].isdecimal():
+                if not text or text == "#":  # a file may hold millions of them
+                    parser.pass_over(number)
+                    continue
                 place = parser.place(head)
             if place is not None:
                 kind = rest[:1]
@@ -391,6 +394,11 @@ class _Parser:
             return None
         low, high = self.hexadecimal[rest[_PURGE_LOW]], self.hexadecimal[rest[_PURGE_HIGH]]
         return (low, high, count) if low >= 0 <= high else None
+
+    def pass_over(self, number: int) -> None:
+        """Take an empty line."""
+        self._first = self._first or number
+        self._foreign += 1
 
     def unknown(
         self, number: int, text: str, head: str, place: Place | None, rest: str

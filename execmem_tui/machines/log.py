@@ -1,7 +1,7 @@
 """Which machine a kernel log comes from: its banner, its oopses, and the ranges that it prints."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from execmem_tui.arch import architecture, architectures, find, resolve
 from execmem_tui.formats.procfiles import parse_version
@@ -21,31 +21,40 @@ class LogMachine:
     kernel: str | None = None
 
 
-def machine_of_log(lines: Iterable[tuple[int, str]]) -> LogMachine:
-    """Return the machine that a log's banner, command line and register dumps tell of.
+class LogWitness:
+    """Watches the lines of a log for its banner, its command line and register dumps."""
 
-    The last banner counts: a log of two boots ends in the newer one.
-    """
-    marks = [
-        (name, re.compile("|".join(architecture(name).log_marks)))
-        for name in architectures()
-        if architecture(name).log_marks
-    ]
-    seen: dict[str, int] = {}
-    version: tuple[str, str] | None = None
-    for number, text in lines:
-        if "Linux version " in text:
-            version = parse_version([(number, text)]) or version
-        for name, mark in marks:
-            if mark.search(text):
-                seen[name] = seen.get(name, 0) + 1
-    arch = None
-    if version is not None:
-        named = machine_name(Facts(release=version[0], compiler=version[1]))
-        arch = None if named is None else find(named)[0].name
-    if arch is None and len(seen) == 1:
-        arch = next(iter(seen))
-    return LogMachine(arch=arch, kernel=None if version is None else version[0])
+    def __init__(self) -> None:
+        self._marks = [
+            (name, re.compile("|".join(architecture(name).log_marks)))
+            for name in architectures()
+            if architecture(name).log_marks
+        ]
+        self._any = re.compile("|".join(mark.pattern for _, mark in self._marks))
+        self._seen: dict[str, None] = {}
+        self._version: tuple[str, str] | None = None
+
+    def watch(self, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+        """Take each line, and pass it on."""
+        for number, text in lines:
+            if "Linux version " in text:
+                self._version = parse_version([(number, text)]) or self._version
+            if self._any.search(text) is not None:
+                self._seen |= {name: None for name, mark in self._marks if mark.search(text)}
+            yield number, text
+
+    def machine(self) -> LogMachine:
+        """Return the machine that the lines so far tell of.
+
+        The last banner counts: a log of two boots ends in the newer one.
+        """
+        version, arch = self._version, None
+        if version is not None:
+            named = machine_name(Facts(release=version[0], compiler=version[1]))
+            arch = None if named is None else find(named)[0].name
+        if arch is None and len(self._seen) == 1:
+            (arch,) = self._seen
+        return LogMachine(arch=arch, kernel=None if version is None else version[0])
 
 
 def layouts_with(

@@ -37,6 +37,9 @@ from execmem_tui.replay.state import NOTHING, State
 
 _LATE: Final = 24
 """Lines by which an event may be told late, where nothing else bounds it."""
+_IN_VAIN: Final = 500
+"""Misses that nothing explained, after which causes are not looked for: the trace is another
+kernel's, or lacks events, and each look copies the model."""
 _CLASSES: Final = 1 << 12
 """How many different requests are remembered, so that memory does not grow with a trace."""
 
@@ -98,6 +101,8 @@ class Replay(State):
         self.unknown = unknown
         self.shaped = shaped
         self._doubted = False
+        self._in_vain = 0
+        """How often nothing explained a miss."""
         self._classes: dict[Asked, RequestClass] = {}
 
     def doubt(self) -> None:
@@ -243,7 +248,8 @@ class Replay(State):
         count.checked += 1
         first = not self.results.misses
         near = [around(self.vmalloc, address) if first else () for address in (actual, predicted)]
-        robust = self._robust(asking, request.cpu, predicted)
+        looked_for = self._in_vain < _IN_VAIN
+        robust = looked_for and self._robust(asking, request.cpu, predicted)
         cause = self._resolve(request, asking, source)
         if cause is None and self._doubted:
             cause = Cause.LOST
@@ -278,6 +284,8 @@ class Replay(State):
         """
         actual = None if request.failed else request.start
         nodes = len(self.vmalloc.nodes)
+        if self._in_vain >= _IN_VAIN:
+            return None
         for other in range(nodes):
             if other != request.cpu % nodes and self.predict(asking, other) == actual:
                 return Cause.OTHER_POOL
@@ -285,6 +293,7 @@ class Replay(State):
         for cause, apply in self._tries(request, asking):
             if self._right_after(apply, request, asking, stays=cause is not Cause.BEFORE_PURGE):
                 return cause
+        self._in_vain += 1
         return None
 
     def _tries(

@@ -11,6 +11,9 @@ Path = tuple[str | int, ...]
 
 _HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"""^\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*[=.]""")
+_BRACE: Final = re.compile("[{}]")
+_NEAR: Final = 200
+"""Lines behind the beginning of an inline value in which a key of it is looked for."""
 _TRIPLE: Final = re.compile(r'"""|\'\'\'')
 
 
@@ -27,6 +30,8 @@ class Lines:
     def __init__(self, text: str) -> None:
         self._lines = text.splitlines()
         self._known: dict[Path, int] = {(): 1}
+        self._elements: dict[int, list[int]] = {}
+        self._keys: dict[tuple[str, int], int] = {}
         counts: dict[Path, int] = {}
         table: Path = ()
         quoted = False
@@ -71,26 +76,38 @@ class Lines:
         return line
 
     def _within(self, part: str | int, line: int) -> int:
-        """Look for a part of an inline value from `line` on.
+        """Look for a part of an inline value from `line` on, once for each.
 
         A key by its name, an element by the braces before it.
         """
-        if isinstance(part, str):
-            wanted = re.compile(rf"(?<![\w-])[\"']?{re.escape(part)}[\"']?\s*=")
-            for number in range(line, len(self._lines) + 1):
-                if wanted.search(self._lines[number - 1]):
-                    return number
-                if number > line and _HEADER.match(self._lines[number - 1]):
-                    break
-            return line
-        seen = depth = 0
-        for number in range(line, len(self._lines) + 1):
-            for char in self._lines[number - 1]:
-                if char == "{":
-                    seen += depth == 0
-                    depth += 1
-                    if seen == part + 1:
-                        return number
-                elif char == "}":
-                    depth -= 1
+        if isinstance(part, int):
+            if line not in self._elements:
+                self._elements[line] = self._braces(line)
+            found = self._elements[line]
+            return found[part] if part < len(found) else line
+        if (part, line) not in self._keys:
+            self._keys[part, line] = self._key(part, line)
+        return self._keys[part, line]
+
+    def _key(self, name: str, line: int) -> int:
+        wanted = re.compile(rf"(?<![\w-])[\"']?{re.escape(name)}[\"']?\s*=")
+        for number in range(line, min(line + _NEAR, len(self._lines) + 1)):
+            if wanted.search(self._lines[number - 1]):
+                return number
+            if number > line and _HEADER.match(self._lines[number - 1]):
+                break
         return line
+
+    def _braces(self, line: int) -> list[int]:
+        """Return the line of each opening brace that is in no other, from `line` on."""
+        found: list[int] = []
+        depth = 0
+        for number in range(line, len(self._lines) + 1):
+            for brace in _BRACE.findall(self._lines[number - 1]):
+                if brace == "{":
+                    if depth == 0:
+                        found.append(number)
+                    depth += 1
+                else:
+                    depth -= 1
+        return found

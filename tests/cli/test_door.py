@@ -219,3 +219,16 @@ def test_the_end_of_the_process_looks_through_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "True"
+
+
+@pytest.mark.parametrize("command", ["{door} diagnose -", "{door} --plain --empty", "{door} map -"])
+def test_bytes_that_are_no_text_may_come_in(command: str) -> None:
+    """Standard input is a stranger's too; it was a fault of our own (70)."""
+    text = (
+        r"[1.0] \303( vmap allocation for size 20480 failed: use vmalloc=<size> to increase size\n"
+    )
+    ended = shell(f"printf '{text}' | {command}")
+    assert ended.returncode in (0, 1, 2)
+    assert b"a fault of" not in ended.stderr
+    if "diagnose" in command:
+        assert (ended.returncode, b"20,480" in ended.stdout) == (1, True)

@@ -178,3 +178,11 @@ def test_long_lines_cost_little() -> None:
     """Blanks and halves of a line without end: a pattern that goes back and forth would not end."""
     lines = [" " * 60_000, "a-" + "1" * 60_000, ("a 1 " * 15_000), "PERF_RECORD_LOST " * 3800]
     assert list(parse_trace("f", enumerate(lines, 1))) == []
+
+
+def test_empty_lines_stand_anywhere_and_count() -> None:
+    event = "a-1 [000] ..... 1.0: purge_vmap_area_lazy: start=0x1 end=0x2 num_purged=0"
+    found = parse("", "#", event, *[""] * 500, event, "#", event)
+    assert [line.line for line in found] == [3, 504, 506]
+    with pytest.raises(InputError, match="not a line of a trace"):
+        parse(*[""] * 500, *["hello"] * 200)

@@ -44,10 +44,11 @@ class Ended:
     err: str
 
 
-def run(arguments: list[str]) -> Ended:
-    """Run a command in this process, its streams caught."""
+def run(arguments: list[str], given: bytes = b"") -> Ended:
+    """Run a command in this process, its streams caught; `given` is its standard input."""
     out, err = io.BytesIO(), io.BytesIO()
-    before = sys.stdout, sys.stderr
+    before = sys.stdin, sys.stdout, sys.stderr
+    sys.stdin = io.TextIOWrapper(io.BytesIO(given), "utf-8")
     sys.stdout = io.TextIOWrapper(out, "utf-8", newline="\n")
     sys.stderr = io.TextIOWrapper(err, "utf-8", newline="\n")
     try:
@@ -59,7 +60,7 @@ def run(arguments: list[str]) -> Ended:
         sys.stderr.flush()
         return Ended(code, out.getvalue().decode(), err.getvalue().decode())
     finally:
-        sys.stdout, sys.stderr = before
+        sys.stdin, sys.stdout, sys.stderr = before
 
 
 def check(arguments: list[str], ended: Ended, allowed: tuple[int, ...] = (0, 1, 2)) -> None:
@@ -94,6 +95,26 @@ def _file(random: Random, place: Path) -> None:
     """One file of some kind, to a command that opens anything."""
     file = place / random.choice(("vmallocinfo", "trace.txt", "x", "log", "a b\x1b[1m", "é"))
     file.write_bytes(change(_any_sample(random), random, packed=True))
+    _command(_opening(random, str(file)))
+
+
+def _stdin(random: Random, _: Path) -> None:
+    """The same through a pipe."""
+    arguments = random.choice(
+        (["map", "-"], ["diagnose", "-"], ["map", "-", "--json"], ["whatis", "bf000000", "-"])
+    )
+    check(arguments, run(arguments, change(_any_sample(random), random, packed=True)))
+
+
+def _mixed(random: Random, place: Path) -> None:
+    """A file with lines of others, and one that repeats one of its own to a megabyte."""
+    lines = _any_sample(random).split(b"\n")
+    for _ in range(random.randint(1, 20)):
+        lines[random.randrange(len(lines))] = random.choice(_any_sample(random).split(b"\n"))
+    if random.random() < 0.05:
+        lines += [random.choice((b"", b"#", b" ", random.choice(lines)))] * 4000
+    file = place / random.choice(("vmallocinfo", "trace.txt", "x"))
+    file.write_bytes(b"\n".join(lines)[: 1 << 20])
     _command(_opening(random, str(file)))
 
 
@@ -192,7 +213,9 @@ def _zip(root: Path, random: Random) -> bytes:
     with zipfile.ZipFile(buffer, "w", packing) as made:
         for file in sorted(each for each in root.rglob("*") if each.is_file()):
             made.write(file, str(file.relative_to(root.parent)))
-    return buffer.getvalue()
+    data = buffer.getvalue()
+    # names end at their first zero, so that these have none
+    return data.replace(b"run/", b"\0un/") if random.random() < 0.1 else data
 
 
 def _scenario(random: Random, place: Path) -> None:
@@ -283,6 +306,8 @@ CASES: Final[dict[str, tuple[int, Callable[[Random, Path], None]]]] = {
     "files": (20, files_case),
     "owners": (8, owners_case),
     "file": (25, _file),
+    "stdin": (3, _stdin),
+    "mixed": (6, _mixed),
     "folder": (4, _folder),
     "archive": (4, _archive),
     "scenario": (6, _scenario),

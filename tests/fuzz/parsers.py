@@ -33,7 +33,7 @@ from execmem_tui.formats.trace import looks_like_trace, parse_trace, trace_windo
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
 from execmem_tui.kernel.kcore import read_ranges
 from execmem_tui.machines.iomem import image_symbols_from_iomem
-from execmem_tui.machines.log import machine_of_log
+from execmem_tui.machines.log import LogWitness
 from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.facts import Facts
@@ -79,7 +79,7 @@ OF_LINES: Final[dict[str, tuple[str, OfLines]]] = {
     "dmesg": ("log", lambda lines: findings(parse_dmesg(lines))),
     "failures": ("log", lambda lines: list(parse_failures(lines))),
     "log": ("log", lambda lines: read_log("f", lines)),
-    "machine of a log": ("log", machine_of_log),
+    "machine of a log": ("log", lambda lines: list(LogWitness().watch(lines))),
     "boot lines": ("log", lambda lines: decode(text for _, text in lines)),
     "pasted": ("pasted", lambda lines: sort_pasted("f", lines)),
 }

@@ -10,9 +10,11 @@ import pytest
 
 from execmem_tui.analysis.trace_verify import verify_trace
 from execmem_tui.files.packed import read_lines
+from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.rules import rules_of
+from execmem_tui.replay import model
 from execmem_tui.replay.model import Replay
 from execmem_tui.replay.results import Cause
 from execmem_tui.sources.opening import open_path
@@ -168,3 +170,22 @@ def _run(tmp_path: Path, name: str) -> tuple[Path, list[str]]:
 def _areas(run: Path) -> Counter[tuple[Interval, AreaState]]:
     areas = open_path(str(run / "trace.txt")).history.snapshot().areas
     return Counter(((area.start, area.end), area.state) for area in areas)
+
+
+def test_causes_are_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trace of another kernel misses everywhere, and each look copies the model."""
+    monkeypatch.setattr(model, "_IN_VAIN", 2)
+    asked = Counter[str]()
+    clone = Vmalloc.clone
+
+    def counted(self: Vmalloc) -> Vmalloc:
+        asked["clone"] += 1
+        return clone(self)
+
+    monkeypatch.setattr(Vmalloc, "clone", counted)
+    lines = [f"a-1|{alloc(START + (9 - n) * 8 * PAGE, 2 * PAGE)}" for n in range(9)]
+    few = replayed(lines[:2])
+    looked, before = asked["clone"], len(few.results.misses)
+    assert before == 2
+    assert causes(replayed(lines)) == [None] * 9
+    assert asked["clone"] == 2 * looked

@@ -13,7 +13,7 @@ from execmem_tui.analysis.diagnosis.space import Space, space_of
 from execmem_tui.analysis.diagnosis.verdicts import Case, judge
 from execmem_tui.arch import architecture, resolve
 from execmem_tui.formats.failures import Form, parse_failures
-from execmem_tui.machines.log import LogMachine, layouts_with, machine_of_log, name_of
+from execmem_tui.machines.log import LogMachine, LogWitness, layouts_with, name_of
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
@@ -41,12 +41,9 @@ class Log:
 
 def read_log(name: str, lines: Iterable[tuple[int, str]]) -> Log:
     """Read a log. `lines` are (number from 1, text) without decoration or with it."""
-    held = list(lines)
-    return Log(
-        name=name,
-        incidents=tuple(incidents(parse_failures(held))),
-        machine=machine_of_log(held),
-    )
+    witness = LogWitness()  # in passing: a log may be longer than memory
+    found = tuple(incidents(parse_failures(witness.watch(lines))))
+    return Log(name=name, incidents=found, machine=witness.machine())
 
 
 def padding_page(requested: Bytes, padded: Bytes) -> Bytes | None:

@@ -53,7 +53,13 @@ ACTIONS: Final = (
     _action(
         "maximise", "M", "Maximise", "give the detail map the whole screen, or give it back", MAP
     ),
-    _action("side", "v", "Side", "show or hide the side panel (a sheet on small terminals)", MAP),
+    _action(
+        "side",
+        "v",
+        "Side",
+        "show or hide the side panel (a sheet on small terminals; PgDn scrolls it)",
+        MAP,
+    ),
     _action("left", "left,h", "Left", "one cell left", MOVE),
     _action("down", "down,j", "Down", "one row down", MOVE),
     _action("up", "up,k", "Up", "one row up", MOVE),

@@ -107,17 +107,25 @@ def _across(members: Sequence[Named], full: Sequence[bool], limit: int) -> int:
     return _room(Named(0, members[0].first, min(members[-1].stop, limit), ""), full)
 
 
-_PROGRAM: Final = re.compile(r"bpf_prog_([0-9a-f]{16})(?:_(.+))?")
-"""Of kallsyms: the tag, and the name that the program was loaded with (kernel/bpf/core.c: bpf_get_prog_name)."""
+_PROGRAM: Final = re.compile(r"bpf_prog_(?!pack$)(?:(?P<tag>[0-9a-f]{16})(?:_|$))?(?P<name>.*)")
+"""Of kallsyms: the tag, and the name that the program was loaded with (kernel/bpf/core.c: bpf_get_prog_name);
+the simulator numbers them instead."""
+_NUMBERED: Final = re.compile(r"(.+) (\d+)( \(.+\))?")
 
 
-def _telling(owner: str) -> str:
-    """Return what tells a BPF program from others: its name, then its tag; of all else the whole."""
+def _telling(owner: str) -> Iterator[str]:
+    """Yield what tells a BPF program from others, the longer first; nothing of all else."""
     found = _PROGRAM.fullmatch(owner)
     if found is None:
-        return owner
-    tag, name = found.groups()
-    return f"{name} {tag}" if name else tag
+        return
+    name = found["name"]
+    if found["tag"]:
+        yield f"{name} {found['tag']}".strip()
+        return
+    yield name
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered is not None:
+        yield f"{numbered[2]} {numbered[1]}"
 
 
 def _padded(text: str, room: int) -> str:
@@ -128,7 +136,8 @@ def _padded(text: str, room: int) -> str:
 def _cut(owner: str, room: int) -> str:
     if len(owner) <= room:
         return owner
-    owner = _telling(owner)
-    if len(owner) <= room:
-        return owner
-    return owner[:room] if room <= LEAST else owner[: room - 1] + "…"
+    least = owner
+    for least in _telling(owner):
+        if len(least) <= room:
+            return least
+    return least[:room] if room <= LEAST else least[: room - 1] + "…"

@@ -155,8 +155,11 @@ async def test_the_side_sheet_has_its_width_as_soon_as_it_is_shown() -> None:
         inspector = app.main.query_one(Inspector)
         width = inspector.size.width
         assert width > 30
-        panel.scroll_end(animate=False, immediate=True)
-        await pilot.pause()
+        assert panel.max_scroll_y > 0
+        cursor = app.cursor
+        await press(pilot, "pagedown", "pagedown")
+        assert panel.scroll_y == panel.max_scroll_y
+        assert app.cursor == cursor
         for text, _ in inspector.said(width):
             assert text in shown_text(app)
 

@@ -65,6 +65,11 @@ def test_a_program_is_called_by_what_tells_it_from_others() -> None:
     assert written(Named(0, 1, 24, named), width=24) == ".sd_fw de9c5836457ad4a5 "
     assert written(Named(0, 1, 8, named), width=8) == ".sd_fw …"
     assert written(Named(0, 1, 8, "bpf_prog_pack"), width=8) == ".bpf_pr…"
+    for room, shown in ((17, "bpf_prog_sd_fw 17"), (9, "sd_fw 17"), (7, "17 sd_…"), (4, "17 s")):
+        simulated = Named(0, 1, room + 1, "bpf_prog_sd_fw 17")
+        assert written(simulated, width=room + 1).strip(". ") == shown
+    classic = Named(0, 1, 13, "bpf_prog_seccomp 3 (classic)")
+    assert written(classic, width=13) == ".3 seccomp .."
 
 
 def test_nothing_is_written_over_a_height() -> None:

@@ -52,6 +52,7 @@ if TYPE_CHECKING:  # most of these come when they are needed
 _W = TypeVar("_W", bound=Widget)
 
 _BY_ID = {action.id: action for action in ACTIONS}
+_PAGES = {"page_down": 1, "page_up": -1}
 _OF_THE_MAP = frozenset({"zoom_in", "zoom_out", "whole", "fit", "next_area", "previous_area"})
 """What can only be seen on the map: it comes back from behind address x time."""
 
@@ -449,6 +450,8 @@ class MainScreen(Kept, Screen[None]):
         name = self.stand_ins.get(name, name)
         if name in _OF_THE_MAP:
             self.show_map()
+        if self._turns_sheet(name):
+            return
         self.last = name
         self.post_message(self.Acted(name))
         doer = next(doer for doer in self.doers if hasattr(doer, f"action_{name}"))
@@ -626,6 +629,14 @@ class MainScreen(Kept, Screen[None]):
             self.call_after_refresh(view.begin, self.address or 0)
         else:
             self.map.focus()
+
+    def _turns_sheet(self, name: str) -> bool:
+        """Scroll the side panel where it is a sheet that is longer than the terminal; whether it was."""
+        if name not in _PAGES or not self.has_class("side-sheet"):
+            return False
+        panel = self.query_one(SidePanel)
+        panel.scroll_relative(y=_PAGES[name] * max(1, panel.size.height - 2), animate=False)
+        return panel.max_scroll_y > 0
 
     def show_map(self) -> None:
         """Take the map's place back from address x time."""

@@ -48,6 +48,12 @@ class SidePanel(Kept, VerticalScroll, can_focus=False):
     actions: reactive[tuple[Action, ...]] = reactive(ACTIONS, repaint=False)
     """All actions, with the user's keys."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Few terminals are as high as what there is to say. Where one is, the bar goes before the
+        # first frame; where it came instead, all lines were cut a second time.
+        self.set_reactive(SidePanel.show_vertical_scrollbar, True)
+
     def compose(self) -> ComposeResult:
         """Headings and sections."""
         yield Heading("REACH")

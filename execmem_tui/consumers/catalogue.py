@@ -81,6 +81,10 @@ class Module:
         return self.plt_core + self.plt_init
 
 
+_NUMBERS: Final = ("plt_core", "plt_init", "got", "percpu", "mcount", "ftrace_tramp")
+"""Fields of a module that are columns."""
+
+
 class _Table:
     """Rows of modules, by columns that are divided when they are first asked for."""
 
@@ -88,6 +92,7 @@ class _Table:
         lines = (line.partition("\t") for line in text.split("\n"))
         self.lines = {name: values for name, _, values in lines}
         self._columns: dict[str, list[str]] = {}
+        self._known: dict[bool, list[tuple[str, list[str], list[str]]]] = {}
         self.index = {name: index for index, name in enumerate(self.column("name"))}
 
     def column(self, name: str) -> list[str]:
@@ -99,26 +104,32 @@ class _Table:
         return column
 
     def module(self, index: int, *, erratum: bool) -> Module:
-        def size(name: str) -> int:
-            column = self.column(name)
-            if not column:
-                return 0
-            more = self.column(f"a53_{name}") if erratum else []
-            return int(column[index]) + (int(more[index]) if more else 0)
-
-        regions = {region: size(region.removeprefix("MOD_").lower()) for region in REGIONS}
+        numbers = {
+            name: int(column[index]) + (int(more[index]) if more else 0)
+            for name, column, more in self._numbers(erratum=erratum)
+        }
+        sizes = {region: size for region in REGIONS if (size := numbers.pop(region))}
         return Module(
             name=self.column("name")[index],
-            sizes={region: size for region, size in regions.items() if size},
-            plt_core=size("plt_core"),
-            plt_init=size("plt_init"),
-            got=size("got"),
-            percpu=size("percpu"),
-            mcount=size("mcount"),
-            ftrace_tramp=size("ftrace_tramp"),
+            sizes=sizes,
             deps=tuple(self.column("deps")[index].split()),
             softdep=self.column("softdep")[index],
+            **numbers,
         )
+
+    def _numbers(self, *, erratum: bool) -> list[tuple[str, list[str], list[str]]]:
+        """Return each number's field or region, its column, and what the erratum adds to that."""
+        if erratum not in self._known:
+            zeros = ["0"] * len(self.index)
+            self._known[erratum] = [
+                (
+                    name,
+                    self.column(name.removeprefix("MOD_").lower()) or zeros,
+                    self.column(f"a53_{name.removeprefix('MOD_').lower()}") if erratum else [],
+                )
+                for name in (*REGIONS, *_NUMBERS)
+            ]
+        return self._known[erratum]
 
 
 class Catalogue(Mapping[str, Module]):

@@ -116,7 +116,7 @@ SCRIPT: tuple[tuple[str, Check | str], ...] = (
     ("list", lambda app: app.main.in_list),
     ("stop", lambda app: not app.main.in_list and app.main.list.has_class("open")),
     ("stop", lambda app: not app.main.list.has_class("open")),
-    ("help", lambda app: app.main.help.has_class("open") and says("load a module;")(app)),
+    ("help", lambda app: app.main.help.has_class("open") and says("zoom in about the cursor")(app)),
     ("help", lambda app: not app.main.help.has_class("open")),
     ("notes", says("Nothing to note")),
     ("copy_address", says("copied ffff8000")),

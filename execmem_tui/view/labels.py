@@ -114,15 +114,17 @@ _NUMBERED: Final = re.compile(r"(.+) (\d+)( \(.+\))?")
 
 
 def _telling(owner: str) -> Iterator[str]:
-    """Yield what tells a BPF program from others, the longer first; nothing of all else."""
-    found = _PROGRAM.fullmatch(owner)
-    if found is None:
-        return
-    name = found["name"]
-    if found["tag"]:
-        yield f"{name} {found['tag']}".strip()
-        return
-    yield name
+    """Yield what tells one of many of a kind from others, the longer first; nothing of all else.
+
+    Of a BPF program that is its name and its tag, of what the simulator numbers its number.
+    """
+    found, name = _PROGRAM.fullmatch(owner), owner
+    if found is not None:
+        name = found["name"]
+        if found["tag"]:
+            yield f"{name} {found['tag']}".strip()
+            return
+        yield name
     numbered = _NUMBERED.fullmatch(name)
     if numbered is not None:
         yield f"{numbered[2]} {numbered[1]}"

@@ -11,8 +11,10 @@ from execmem_tui.model.units import Bytes
 from execmem_tui.view.axis import Line
 from execmem_tui.view.light import Shine, columns_of
 
-_MOST: Final = 256
-"""Areas; where more changed at once, the whole map did."""
+_MOST: Final = 64
+"""Areas; where more changed at once, most of the map would flash."""
+_EVENTS: Final = 1024
+"""Events that are looked at."""
 
 
 @frozen
@@ -40,7 +42,7 @@ NOTHING: Final = News()
 
 def news(events: Sequence[Event], snapshot: Snapshot) -> News:
     """Return what events changed that led to a snapshot, without what came and went again."""
-    if len(events) > _MOST * 4:
+    if len(events) > _EVENTS:
         return NOTHING
     came = [
         (event.area.start, event.area.start + event.area.size)

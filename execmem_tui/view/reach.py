@@ -252,13 +252,15 @@ class _Rox:
     size: Bytes
 
     def __call__(self, block: Block) -> list[tuple[Address, Bytes, str]]:
-        """Return (start of the cache block, bytes in use, owner or "") of each piece."""
+        """Return (start of the cache block, bytes in use, owner or "") of each piece; a large one has several."""
         found = []
         for area in block.areas:
             free = area.state is AreaState.CACHE_FREE
             if free or (area.state is AreaState.LIVE and area.type in self.types):
-                start = align_down(area.start, self.size)
-                found.append((start, 0 if free else area.size, "" if free else area.owner or "?"))
+                owner, end = "" if free else area.owner or "?", area.start + area.size
+                for start in range(align_down(area.start, self.size), end, self.size):
+                    used = min(end, start + self.size) - max(area.start, start)
+                    found.append((start, 0 if free else used, owner))
         return found
 
 

@@ -68,6 +68,8 @@ def test_a_program_is_called_by_what_tells_it_from_others() -> None:
     for room, shown in ((17, "bpf_prog_sd_fw 17"), (9, "sd_fw 17"), (7, "17 sd_…"), (4, "17 s")):
         simulated = Named(0, 1, room + 1, "bpf_prog_sd_fw 17")
         assert written(simulated, width=room + 1).strip(". ") == shown
+    assert written(Named(0, 1, 8, "module 104", TEXT), width=8) == ".104 mo…"
+    assert written(Named(0, 1, 8, "nvme_core", TEXT), width=8) == ".nvme_c…"
     classic = Named(0, 1, 13, "bpf_prog_seccomp 3 (classic)")
     assert written(classic, width=13) == ".3 seccomp .."
 

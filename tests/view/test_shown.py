@@ -167,6 +167,17 @@ def test_a_rox_cache_tells_its_blocks() -> None:
     assert rox_blocks(arm64.history.snapshot()) == ()
 
 
+def test_a_large_text_fills_several_blocks_and_none_more_than_whole() -> None:
+    """333 % of all blocks were said to be used."""
+    simulation = open_simulation("x86", "7.1", None, "off")
+    simulation.allocate(ExecmemType.MODULE_TEXT, 5 * MIB, owner="large")
+    simulation.allocate(ExecmemType.MODULE_TEXT, MIB // 2, owner="small")
+    blocks = rox_blocks(simulation.history.snapshot())
+    assert [block.used for block in blocks] == [2 * MIB, 2 * MIB, MIB + MIB // 2]
+    assert blocks[1].owners == ("large",)
+    assert blocks[2].owners == ("large", "small")
+
+
 def fit_of(simulation: Simulation) -> FitLine:
     fit = Shown(simulation.history.snapshot()).pane(1).fit
     assert fit is not None

@@ -81,17 +81,15 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
     replay = make_replay(run, watched=True)
     events = dropwhile(lambda event: event[1] <= begins.line, read_events(run.path))
     followed = replay.follow(events)
-    steps = _steps(followed, reader, replay)
     try:
-        while True:
+        more = True
+        while more:
             with _collecting_later():
-                batch = list(islice(steps, _BATCH))
-            if not batch:
-                break
-            done = min(batch[-1][0] / lines, 1.0)
-            fraction = _LOOKING + (1 - _LOOKING) * done
-            found = tuple([event for _, event in batch])
-            yield Progress(fraction=fraction, source=source, events=found)
+                found, line = _steps(followed, reader, replay)
+            more = line > 0
+            if found:
+                fraction = _LOOKING + (1 - _LOOKING) * min(line / lines, 1.0)
+                yield Progress(fraction=fraction, source=source, events=tuple(found))
         yield Progress(fraction=1.0, source=source)
     finally:
         gc.unfreeze()
@@ -99,12 +97,16 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
 
 def _steps(
     followed: Iterator[TraceEvent], reader: TraceEvents, replay: Replay
-) -> Iterator[tuple[int, Event]]:
-    """Yield the line and the event of each step."""
-    for line in followed:
-        event = reader.take(line, replay.moved)
+) -> tuple[list[Event], int]:
+    """Return the next steps, and the last line that was read for them: 0 where there are no more."""
+    found: list[Event] = []
+    take, last = reader.take, 0
+    for line in islice(followed, _BATCH):
+        event = take(line, replay.moved)
         if event is not None:
-            yield line[1], event
+            found.append(event)
+        last = line[1]
+    return found, last
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import os
 import pickle
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
@@ -17,6 +18,8 @@ _LONG: Final = 16 << 20
 """Bytes of a trace that is worth a process."""
 _PACKED: Final = 10
 """How much smaller a packed trace is, about."""
+_PIPE: Final = 1 << 20
+"""Bytes that the pipe between the processes holds: what any user may ask for."""
 _COUNT: Final = 4
 """Bytes of the length before each batch."""
 
@@ -94,6 +97,7 @@ def _piped_events(path: Path, watcher: Watcher) -> Iterator[Event]:
     still missing. It never outlives this one: a write into a pipe that nobody reads kills it.
     """
     reader, writer = os.pipe()
+    _widen(writer)
     child = os.fork()
     if child == 0:
         try:
@@ -117,6 +121,16 @@ def _piped_events(path: Path, watcher: Watcher) -> Iterator[Event]:
     finally:
         os.waitpid(child, 0)
     yield from islice(_events(path, watcher), got, None)
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold several batches, so that neither process waits for the other's slow ones."""
+    # fcntl is not everywhere where this is imported, and the size only on Linux
+    import fcntl
+
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # more than a user may have in pipes: it stays as it is
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 def _send(path: Path, watcher: Watcher, writer: int) -> None:

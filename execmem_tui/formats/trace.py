@@ -216,12 +216,12 @@ def seconds_of(event: Event) -> float | None:
     """Return the seconds of an event's line, None where it has none."""
     said = event[3]
     if isinstance(said, str):
-        return float(said[said.rfind(" ") + 1 :])
+        return float(said.rpartition(" ")[2])
     return float(said[1]) if event[0] <= OTHER else None
 
 
 def _time(head: str) -> float:
-    return float(head[head.rfind(" ") + 1 :])
+    return float(head.rpartition(" ")[2])
 
 
 _LINES: Final[tuple[type[TraceLine], ...]] = (Alloc, Free, Purge, Other, Lost, Header)

@@ -128,7 +128,8 @@ class Replay(State):
             for event in self._seen_ahead() if more else source:
                 kind, number, place, _, start, said = event
                 if kind == PURGE:
-                    if said == NOTHING and not failed and self._is_idle():
+                    if said == NOTHING and not failed and (self._idle or self._is_idle()):
+                        self._idle = True
                         results.purges += 1
                         results.purge_counts_equal += 1
                     else:
@@ -227,6 +228,7 @@ class Replay(State):
         source: Iterator[Event],
     ) -> None:
         """Explain a wrong prediction."""
+        self._idle = False
         request = full(event)
         assert isinstance(request, Alloc)
         actual = None if request.failed else request.start

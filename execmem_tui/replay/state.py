@@ -63,6 +63,8 @@ class State:
         """Line and task of the last purge that may have done something."""
         self._gave: tuple[list[Interval], list[VmapArea], list[VmapArea]] = ([], [], [])
         """What it did: decayed, free and pooled."""
+        self._idle = False
+        """`_is_idle` was true, and neither a purge nor a wrong prediction came since."""
         self._failed_tasks: set[str] = set()
         self._freed_at: dict[int, int] = {}
         """Of lazy areas: the line that freed it, by start."""
@@ -87,6 +89,7 @@ class State:
 
     def _purge(self, number: int, task: str, purge: tuple[int, int, int]) -> None:
         """Do what a purge did, but for what was done before its event came."""
+        self._idle = False
         ahead = self._ahead.purges
         done = ahead.pop(number, None) if ahead else None
         if done is Done.ALL:

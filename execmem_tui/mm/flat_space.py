@@ -1,20 +1,19 @@
-"""The same free space as a sorted list of holes, for as long as nobody asks for the tree's shape.
+"""Very many holes as a sorted list, for as long as nobody asks for the tree's shape.
 
 The kernel's tree decides an answer only where an aligned request finds its lowest fit in a hole
 smaller than the padded size (mm/vmalloc.c: find_vmap_lowest_match). All other answers are the lowest
 fit, which a list in some blocks finds and changes at a third of the tree's price, for Python moves
 what is in a list by itself. What happens is noted, so that `shaped` can make the tree that the
-kernel has, with the history in its shape. No simulation of a module loader comes to that; a replay
-of a boot, with its aligned stacks, does after some hundred events, and goes on with the tree.
+kernel has, with the history in its shape. No simulation of a module loader comes to that.
 """
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Final, Self
 
-from execmem_tui.mm.free_space import HIGHEST, FreeSpace, holes_between, padded
+from execmem_tui.mm.free_space import HIGHEST, FreeSpace, padded
 from execmem_tui.mm.rbtree import FreeTree
 
 _LOAD: Final = 128
@@ -48,14 +47,11 @@ class FlatSpace:
         "tops",
     )
 
-    def __init__(
-        self, page_size: int, taken: Iterable[tuple[int, int]] = (), highest: int = HIGHEST
-    ) -> None:
-        """As for `FreeSpace`."""
-        self.page_size = page_size
-        taken = tuple(taken)
-        self.base: FreeSpace | tuple[tuple[tuple[int, int], ...], int] = (taken, highest)
-        """What was free before the first noted operation; never changed, for clones share it."""
+    def __init__(self, space: FreeSpace) -> None:
+        """Take the holes of `space`, which must not change any more."""
+        self.page_size = space.page_size
+        self.base = space
+        """What was free before the first noted operation; clones share it."""
         self.noted = array("Q")
         """Two addresses for each: ascending of what was given back, descending of what was taken."""
         self.starts: list[list[int]] = []
@@ -65,7 +61,7 @@ class FlatSpace:
         """Start of the first hole of each block."""
         self.tops: list[int] = []
         """At least the size of the largest hole of each block."""
-        for start, end in holes_between(taken, highest):
+        for start, end in space:
             self._insert(len(self.firsts) - 1, _LOAD << 1, start, end - start)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
@@ -92,8 +88,7 @@ class FlatSpace:
 
     def shaped(self) -> FreeSpace:
         """Return the same free space as the tree that the kernel has after all that happened."""
-        base = self.base
-        space = base.clone() if isinstance(base, FreeSpace) else FreeSpace(self.page_size, *base)
+        space = self.base.clone()
         addresses = iter(self.noted)
         for first, second in zip(addresses, addresses, strict=True):
             if first < second:
@@ -118,20 +113,21 @@ class FlatSpace:
             need: the padded size.
             least: only holes of so many bytes count.
         """
-        least = least if least > size else size  # noqa: FURB136 - a hot line, a call costs
-        block = bisect_right(self.firsts, vstart) - 1
+        if least < size:  # noqa: PLR1730 - a hot line, a call costs
+            least = size
         index = 0
-        if block < 0:
-            block = 0
-        else:
+        block = bisect_right(self.firsts, vstart)
+        if block:
+            block -= 1
             starts = self.starts[block]
             index = bisect_right(starts, vstart)  # of the first hole that lies behind it wholly
             room = self.sizes[block][index - 1]
             at = (vstart + align - 1) & -align
-            if room >= least and at + size <= starts[index - 1] + room:
+            if at + size <= starts[index - 1] + room and room >= least:
                 return UNSURE if room < need else ((block, index - 1), at)
             if index == len(starts):
-                block, index = block + 1, 0
+                block += 1
+                index = 0
         # every start but LOWEST is of whole pages
         aligned = align == 1 or align <= self.page_size <= vstart
         tops, blocks = self.tops, self.sizes

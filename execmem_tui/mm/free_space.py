@@ -10,17 +10,6 @@ HIGHEST = (1 << 64) - 1
 """Free space is everything in [1, ULONG_MAX): not only the vmalloc window (vmap_init_free_space)."""
 
 
-def holes_between(taken: Iterable[tuple[int, int]], highest: int) -> Iterator[tuple[int, int]]:
-    """Yield the complement of `taken` (start, end) intervals in [1, highest), ascending."""
-    at = LOWEST
-    for start, end in sorted(taken):
-        if start > at:
-            yield at, start
-        at = max(at, end)
-    if at < highest:
-        yield at, highest
-
-
 def padded(page_size: int, size: int, align: int, vstart: int, vend: int) -> int:
     """Return the length that the pruning of the search uses (see `FreeSpace.padded`)."""
     return size + align - 1 if align > page_size and vend - vstart != size else size
@@ -37,8 +26,13 @@ class FreeSpace:
         """Start from the complement of `taken` (start, end) intervals in [1, highest), built ascending as at boot."""
         self.page_size = page_size
         self.tree = FreeTree()
-        for start, end in holes_between(taken, highest):
-            self._append(start, end)
+        at = LOWEST
+        for start, end in sorted(taken):
+            if start > at:
+                self._append(at, start)
+            at = max(at, end)
+        if at < highest:
+            self._append(at, highest)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield free [start, end) ascending."""

@@ -105,6 +105,8 @@ class MapRam:
 
         All (`force`), or those nearly used up.
         """
+        if not self.by_start:  # of most machines, at each of their purges
+            return
         victims = [
             block
             for cpu in sorted(self.queues)

@@ -50,6 +50,7 @@ def _base(vmalloc: Vmalloc, align: int, offsets: Sequence[int], sizes: Sequence[
     lowest = (vmalloc.vmalloc_start + align - 1) & -align
     highest = vmalloc.vmalloc_end & -align
     space = vmalloc.space = vmalloc.space.shaped()
+    vmalloc.may_flatten = False
 
     def room_end(node: Link) -> tuple[Link, int]:
         """Walk down to an area with room under its aligned end (pvm_determine_end_from_reverse)."""

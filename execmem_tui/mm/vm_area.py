@@ -12,6 +12,7 @@ from execmem_tui.mm.vmap_node import (
     VmapArea,
 )
 
+_ALIASES = Purge.ALIASES
 IOREMAP_MAX_ORDER = 30
 """x86-64, arm64 with 4 KiB pages and riscv: PUD_SHIFT; elsewhere PAGE_SHIFT + 7."""
 
@@ -102,7 +103,7 @@ class VmAreas:
         """
         self.vmalloc.release(area)
         if area.flags & VM_FLUSH_RESET_PERMS:
-            self.vmalloc.purge(Purge.ALIASES)
+            self.vmalloc.purge(_ALIASES)
 
     def run_cleanup(self) -> int:
         """Run the queued cleanups, newest first; return how many there were."""

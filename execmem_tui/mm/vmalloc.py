@@ -29,6 +29,9 @@ ZONE_PAGES: Final = 16
 """VMAP zone: addresses are spread over nodes by 16 pages."""
 
 
+_MANY: Final = 256
+"""Holes from which on a list is faster than the tree."""
+
 _REQUESTS: Final = 1 << 12
 """How many different requests are remembered, so that memory does not grow with a trace."""
 
@@ -101,7 +104,7 @@ class Vmalloc:
         journal: takes a record of everything that happens, or None.
     """
 
-    space_type: type[FlatSpace | FreeSpace] = FlatSpace
+    space_type = FreeSpace
     node_type = VmapNode
 
     __slots__ = (
@@ -112,6 +115,7 @@ class Vmalloc:
         "drain_queued",
         "journal",
         "lazy_max",
+        "may_flatten",
         "newest_first",
         "nodes",
         "notifier_frees",
@@ -166,6 +170,8 @@ class Vmalloc:
         self.space: FlatSpace | FreeSpace = self.space_type(
             page_size, [(area.start, area.end) for area in early], (1 << word_bits) - 1
         )
+        self.may_flatten = self.space_type is FreeSpace
+        """Of a simulator whose free space is still the tree, and no space of its own kind."""
         self.busy: dict[int, VmapArea] = {area.start: area for area in early}
         several = rules.vmap_nodes and word_bits == 64
         count = min(max(possible_cpus, 1), MAX_NODES) if several else 1
@@ -203,6 +209,7 @@ class Vmalloc:
         copy.cpu = self.cpu
         copy.notifier_frees = self.notifier_frees
         copy.space = self.space.clone()
+        copy.may_flatten = self.may_flatten
         copy.busy = dict(self.busy)
         copy.nodes = [node.clone() for node in self.nodes]
         copy.zone = self.zone
@@ -251,7 +258,7 @@ class Vmalloc:
                 return pool[0][0], None
         found = self.space.search(request.size, request.align, request.vstart, request.need)
         if found is UNSURE:
-            # from here on the kernel's tree goes along, for what asks so once does so again
+            # for good: what asks so once does so again
             self.space = self.space.shaped()
             found = self.space.search(request.size, request.align, request.vstart, request.need)
         # the search knows no upper end: what it finds may lie above the window
@@ -425,10 +432,13 @@ class Vmalloc:
         # released blocks are lazy before the purge looks (_vm_unmap_aliases, reclaim_and_purge_vmap_areas)
         if self.before_purge is not None and kind is not _DRAIN:
             self.before_purge(full)
-        if self.skip_idle_purges and not full and self._idle():
+        if self.skip_idle_purges and not full and not self.nr_lazy and self._idle():
             return 0
         decayed = self.decay(full=full) if len(self.nodes) > 1 else []
         given_back, pooled = self.give_back(full=full)
+        if self.may_flatten and isinstance(self.space, FreeSpace) and self.space.tree.count > _MANY:
+            self.may_flatten = False
+            self.space = FlatSpace(self.space)
         if self.journal is not None:
             self._record_purge(kind, given_back, pooled, decayed)
         return len(given_back) + len(pooled)
@@ -502,7 +512,11 @@ class Vmalloc:
 
     def _give_back_all(self, node: VmapNode) -> list[VmapArea]:
         """Give back all that is lazy in the only node there is, which pools nothing; return it."""
-        areas = self._detach(node, None)
+        if len(node.lazy) > 1:
+            areas = self._detach(node, None)
+        else:
+            areas = list(node.lazy.values())
+            node.lazy.clear()
         self.nr_lazy = 0
         give_back = self.space.give_back
         for area in areas if self.ascending else reversed(areas):

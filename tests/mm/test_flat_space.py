@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from execmem_tui.mm import flat_space
+from execmem_tui.mm import flat_space, vmalloc
 from execmem_tui.mm.flat_space import UNSURE, FlatSpace
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
+from execmem_tui.mm.vmap_node import NO_OWNER
 from execmem_tui.model.rules import rules_of
 from tests.mm.invariants import check_tree, shape
 
@@ -50,7 +51,7 @@ class Both:
     """One request or free of both; what they answer must be the same."""
 
     def __init__(self, taken: list[tuple[int, int]]) -> None:
-        self.flat, self.tree = FlatSpace(PAGE, taken), FreeSpace(PAGE, taken)
+        self.flat, self.tree = FlatSpace(FreeSpace(PAGE, taken)), FreeSpace(PAGE, taken)
         self.live: list[tuple[int, int]] = []
         self.unsure = 0
 
@@ -107,7 +108,7 @@ def test_answers_and_shape_are_those_of_the_tree(
 
 
 def test_what_overlaps_free_space_is_refused() -> None:
-    flat = FlatSpace(PAGE, [(8 * PAGE, 16 * PAGE), (32 * PAGE, 64 * PAGE)])
+    flat = FlatSpace(FreeSpace(PAGE, [(8 * PAGE, 16 * PAGE), (32 * PAGE, 64 * PAGE)]))
     for start, end in ((4, 9), (12, 17), (12, 40), (17, 18), (64, 65)):
         with pytest.raises(AssertionError, match="overlaps free"):
             flat.give_back(start * PAGE, end * PAGE)
@@ -116,20 +117,28 @@ def test_what_overlaps_free_space_is_refused() -> None:
     assert flat.take(16 * PAGE, 32 * PAGE)
 
 
-def test_an_aligned_request_that_only_the_shape_decides_brings_the_tree() -> None:
+def test_very_many_holes_become_a_list_until_the_shape_decides(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(vmalloc, "_MANY", 8)
     window = (1 << 32, 1 << 40)
-    vmalloc = Vmalloc(
+    machine = Vmalloc(
         rules=rules_of("7.1.8"), page_size=PAGE, vmalloc_start=window[0], vmalloc_end=window[1]
     )
-    areas = [vmalloc.alloc_vmap_area(5 * PAGE, 4 * PAGE, *window) for _ in range(6)]
-    assert isinstance(vmalloc.space, FlatSpace)
-    area = areas[2]
-    assert area is not None
-    vmalloc.release(area)
-    vmalloc.purge(Purge.DRAIN)  # a hole of 11 pages, where a search prunes below 15
-    before = list(vmalloc.space)
-    request = vmalloc.request(8 * PAGE, 8 * PAGE, *window)
-    start, _ = vmalloc.answer(request, -1)
+    areas = [machine.alloc_vmap_area(5 * PAGE, 4 * PAGE, *window) for _ in range(12)]
+    assert all(areas)
+    assert isinstance(machine.space, FreeSpace)
+    assert areas[5] is not None
+    machine.release(areas[5])
+    machine.purge(Purge.DRAIN)  # a hole of 11 pages, where a search prunes below 15
+    flat = machine.space
+    assert isinstance(flat, FlatSpace)
+    assert isinstance(machine.clone().space, FlatSpace)
+    before = list(flat)
+    start, _ = machine.answer(machine.request(8 * PAGE, 8 * PAGE, *window), NO_OWNER)
     assert start is not None
-    assert isinstance(vmalloc.space, FreeSpace)
-    assert list(vmalloc.space) == before
+    assert isinstance(machine.space, FreeSpace)
+    assert shape(machine.space.tree.root) == shape(flat.tree.root)
+    assert list(machine.space) == before
+    machine.purge(Purge.ALIASES)
+    assert isinstance(machine.space, FreeSpace), "what asked so once does so again"

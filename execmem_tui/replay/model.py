@@ -228,7 +228,6 @@ class Replay(State):
         source: Iterator[Event],
     ) -> None:
         """Explain a wrong prediction."""
-        self._idle = False
         request = full(event)
         assert isinstance(request, Alloc)
         actual = None if request.failed else request.start

@@ -64,7 +64,7 @@ class State:
         self._gave: tuple[list[Interval], list[VmapArea], list[VmapArea]] = ([], [], [])
         """What it did: decayed, free and pooled."""
         self._idle = False
-        """`_is_idle` was true, and neither a purge nor a wrong prediction came since."""
+        """`_is_idle` was true, and no purge was made or begun since."""
         self._failed_tasks: set[str] = set()
         self._freed_at: dict[int, int] = {}
         """Of lazy areas: the line that freed it, by start."""
@@ -181,6 +181,7 @@ class State:
     def _decay_ahead(self, purge: Event) -> None:
         self._decay(full=purge[2][0] in self._failed_tasks)
         self._ahead.purges[purge[1]] = Done.DECAY
+        self._idle = False
 
     def _purge_ahead(self, purges: list[Event], frees: Iterable[Event] = ()) -> None:
         """Free what `frees` tell, then purge."""

@@ -24,3 +24,25 @@ def test_a_lone_trace_is_from_boot_if_it_begins_early_and_lost_nothing(
     run = read_trace_run(trace)
     assert run.begins.from_boot is from_boot
     assert run.cpus == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "lost"),
+    [
+        ("CPU:1 [LOST 5 EVENTS]", 5),
+        ("         swapper      0 [000]   1.456789: PERF_RECORD_LOST id:7: lost:17", 17),
+        ("PERF_RECORD_LOST_SAMPLES lost 4", 4),
+        ("a line of nothing", 0),
+    ],
+)
+def test_lost_events_are_found_wherever_they_are_told(tmp_path: Path, said: str, lost: int) -> None:
+    event = (
+        "  sh-1 [000] ..... 1.5: alloc_vmap_area: va_start: {} size=8192 align=1"
+        " vstart=0xbf000000 vend=0xbfe00000 failed=0"
+    )
+    lines = [event.format(0xBF000000 + 0x2000 * number) for number in range(1500)]
+    trace = tmp_path / "trace.txt"
+    trace.write_text("\n".join([*lines[:1200], said, *lines[1200:]]) + "\n")
+    run = read_trace_run(trace)
+    assert run.lost == lost
+    assert 1300 < run.lines < 1700, "about as many lines as there are"

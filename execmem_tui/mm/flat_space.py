@@ -7,7 +7,6 @@ what is in a list by itself. What happens is noted, so that `shaped` can make th
 kernel has, with the history in its shape. No simulation of a module loader comes to that.
 """
 
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import chain
@@ -21,7 +20,7 @@ _LOAD: Final = 128
 _ALONE: Final = 1 << 30
 """A hole of so many bytes, a gap between windows, has a block for itself: its size says nothing of
 those beside it."""
-_NOTED: Final = 1 << 20
+_NOTED: Final = 1 << 18
 """How many operations are noted before the tree takes them over, so that memory stays level."""
 
 _NOWHERE: Final = HIGHEST + 1
@@ -52,7 +51,7 @@ class FlatSpace:
         self.page_size = space.page_size
         self.base = space
         """What was free before the first noted operation; clones share it."""
-        self.noted = array("Q")
+        self.noted: list[int] = []
         """Two addresses for each: ascending of what was given back, descending of what was taken."""
         self.starts: list[list[int]] = []
         """Of the holes of each block, ascending."""
@@ -281,4 +280,4 @@ class FlatSpace:
     def _take_over(self) -> None:
         """Have the tree do what was noted, and note anew."""
         self.base = self.shaped()
-        self.noted = array("Q")
+        self.noted = []

@@ -5,6 +5,7 @@ CPU time of a command, CPU time to the first paint in a terminal.
 
 import atexit
 import fcntl
+import json
 import os
 import pty
 import re
@@ -52,11 +53,11 @@ def cpu_seconds(command: list[str]) -> float:
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def wall_seconds(command: list[str]) -> float:
-    """Return the seconds that one run of `command` takes."""
+def seconds(command: list[str]) -> tuple[float, float]:
+    """Return the seconds that one run of `command` takes, and its CPU time."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd=ROOT, env=environment())
-    return time.perf_counter() - start
+    spent = cpu_seconds(command)
+    return time.perf_counter() - start, spent
 
 
 def cpu_to_paint(command: list[str], marker: bytes, *, size: tuple[int, int] = (120, 40)) -> float:
@@ -129,11 +130,25 @@ def map_mebibytes(events: int = 1_000_000) -> float:
         return float(subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout)
 
 
-def verify_ratio(run: str, events: int = 1_000_000, runs: int = 3) -> float:
-    """``verify`` of a long trace against a bare loop that splits each line, wall time."""
+@cache
+def verify_ratios(run: str, events: int = 1_000_000, runs: int = 3) -> tuple[float, float]:
+    """``verify`` of a long trace against a bare loop that splits each line: wall time, and CPU time.
+
+    The CPU time is that of both processes.
+    """
     with TemporaryDirectory() as folder:
         trace = write_run(Path(folder) / "run", run, events)
         verify = [sys.executable, "-m", "execmem_tui.cli.main", "verify", str(trace.parent)]
         bare = [sys.executable, "-c", f"for line in open({str(trace)!r}): line.split()"]
-        pairs = [(wall_seconds(verify), wall_seconds(bare)) for _ in range(runs)]
-    return paired([pair[0] for pair in pairs], [pair[1] for pair in pairs])
+        said = subprocess.run(
+            [*verify, "--json"], check=True, capture_output=True, cwd=ROOT, env=environment()
+        )
+        found = json.loads(said.stdout)
+        assert found["checked"] == found["exact"] > events // 8
+        assert found["loader"]["loads"] > events // 100
+        wall, cpu = [], []
+        for _ in range(runs):
+            ours, theirs = seconds(verify), seconds(bare)
+            wall.append(ours[0] / theirs[0])
+            cpu.append(ours[1] / theirs[1])
+    return sorted(wall)[runs // 2], sorted(cpu)[runs // 2]

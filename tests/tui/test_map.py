@@ -54,7 +54,6 @@ async def test_a_row_uses_the_width_and_the_address_is_whole(size: tuple[int, in
         assert "◀" in text
 
 
-@pytest.mark.fault(3, 4)
 @pytest.mark.parametrize("columns", [240, 300, 400])
 async def test_a_list_stands_where_the_terminal_has_room_to_spare(columns: int) -> None:
     app = make_app(open_booted("arm64"))
@@ -83,6 +82,7 @@ async def test_a_list_stands_where_the_terminal_has_room_to_spare(columns: int) 
         assert not listed.standing
 
 
+@pytest.mark.fault(3, 4)
 async def test_the_counts_change_with_the_origin_and_the_mark_follows_the_cursor() -> None:
     app = make_app(spilled())
     async with app.run_test(size=(160, 45)) as pilot:

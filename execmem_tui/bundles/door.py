@@ -10,14 +10,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from execmem_tui.files.packed import MAX_UNPACKED, read_blocks
 from execmem_tui.files.private import private_folder
 from execmem_tui.files.regular import open_file
-from execmem_tui.formats.pasted import Kind, Pasted, sort_pasted
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.records import frozen
+
+if TYPE_CHECKING:
+    from execmem_tui.formats.pasted import Pasted
 
 STDIN: Final = "-"
 _STDIN_NAMES: Final = (STDIN, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
@@ -134,8 +136,10 @@ def _kind_of(path: Path) -> str | None:
     return "empty" if not head else None
 
 
-def _refuse(path: Path, name: str, pasted: Pasted) -> InputError:
+def _refuse(path: Path, name: str, pasted: "Pasted") -> InputError:
     """Return the error that says what a text without areas seems to be, and what would help."""
+    from execmem_tui.formats.pasted import Kind
+
     seems = _kind_of(path)
     found = [kind.value for kind in pasted.files]
     if seems is None and Kind.LOG in pasted.files:
@@ -163,6 +167,8 @@ def admitted(files: Sequence[Path], names: Sequence[str] | None = None) -> Itera
         InputError: no area is in any of them. Errors inside name the first file.
         OSError: one cannot be read.
     """
+    from execmem_tui.formats.pasted import Kind, sort_pasted  # most captures are folders
+
     called = [str(file) for file in files] if names is None else list(names)
     together: dict[Kind, list[str]] = {}
     notes: list[str] = []

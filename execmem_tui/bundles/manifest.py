@@ -1,18 +1,19 @@
 """The manifest that lies in an unpacked bundle, and whether the files beside it are those it names."""
 
-import hashlib
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from execmem_tui.files.regular import open_file, read_bounded
-from execmem_tui.formats.manifest import MAX_MANIFEST, Manifest, parse_manifest
 from execmem_tui.model.errors import InputError
+
+if TYPE_CHECKING:  # most folders have none
+    from execmem_tui.formats.manifest import Manifest
 
 MANIFEST: Final = "manifest.toml"
 _CHUNK: Final = 1 << 20
 
 
-def read_manifest(folder: Path) -> Manifest | None:
+def read_manifest(folder: Path) -> "Manifest | None":
     """Return the manifest of an unpacked bundle, None where there is none.
 
     Raises:
@@ -22,6 +23,8 @@ def read_manifest(folder: Path) -> Manifest | None:
     file = folder / MANIFEST
     if not file.is_file():
         return None
+    from execmem_tui.formats.manifest import MAX_MANIFEST, parse_manifest
+
     return parse_manifest(str(file), read_bounded(file, MAX_MANIFEST))
 
 
@@ -32,7 +35,11 @@ def check_manifest(folder: Path) -> None:
         InputError: a file is not what the manifest says.
     """
     manifest = read_manifest(folder)
-    for entry in () if manifest is None else manifest.files:
+    if manifest is None:
+        return
+    from hashlib import sha256
+
+    for entry in manifest.files:
         file = folder / entry.name
         if ".." in file.parts or not file.is_relative_to(folder):
             raise InputError(
@@ -40,7 +47,7 @@ def check_manifest(folder: Path) -> None:
             )
         if not file.is_file():
             continue
-        digest = hashlib.sha256()
+        digest = sha256()
         with open_file(file) as opened:
             while chunk := opened.read(_CHUNK):
                 digest.update(chunk)

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
@@ -15,7 +15,6 @@ from execmem_tui.bundles.run_folder import VMALLOCINFO
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.files.regular import open_file
 from execmem_tui.formats.dmesg import findings, parse_dmesg
-from execmem_tui.formats.manifest import Manifest
 from execmem_tui.formats.procfiles import (
     SectionLine,
     Symbol,
@@ -27,7 +26,6 @@ from execmem_tui.formats.procfiles import (
 from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.kernel.proc_tree import find_near
 from execmem_tui.kernel.reasons import why_refused
-from execmem_tui.machines.manifest_layout import stated_layout, stated_ranges
 from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
@@ -35,6 +33,9 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
+
+if TYPE_CHECKING:  # most folders have none
+    from execmem_tui.formats.manifest import Manifest
 
 
 @frozen(kw_only=True)
@@ -47,7 +48,7 @@ class Phase:
     facts: Facts
     findings: tuple[str, ...] = ()
     """What the kernel log says of failures."""
-    manifest: Manifest | None = None
+    manifest: "Manifest | None" = None
     """Of the bundle that it comes from."""
 
 
@@ -159,11 +160,13 @@ def phases_layout(
     """
     first = next((phase for phase in phases if phase.facts.symbols), phases[0])
     manifest = first.manifest
-    if manifest is not None and manifest.layout is not None:
-        layout = stated_layout(manifest, manifest.layout)
-        return evolve(layout, image_symbols=image_symbols(first.evidence))
-    if ranges is None:
-        ranges = {} if manifest is None else stated_ranges(manifest)
+    if manifest is not None:
+        from execmem_tui.machines.manifest_layout import stated_layout, stated_ranges
+
+        if manifest.layout is not None:
+            layout = stated_layout(manifest, manifest.layout)
+            return evolve(layout, image_symbols=image_symbols(first.evidence))
+        ranges = stated_ranges(manifest) if ranges is None else ranges
     each = [phase.facts for phase in phases]
     merged = evolve(
         first.facts,
@@ -175,7 +178,7 @@ def phases_layout(
         ),
         page_size=next((facts.page_size for facts in each if facts.page_size), None),
         windows=windows,
-        ranges=ranges,
+        ranges=ranges or {},
     )
     layout = recognise(merged)
     return evolve(layout, image_symbols=image_symbols(first.evidence))

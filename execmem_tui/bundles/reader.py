@@ -6,17 +6,18 @@ Also finds what in a folder is meant: one of a report's thousands of files.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from execmem_tui.bundles.manifest import check_manifest
-from execmem_tui.bundles.run_folder import phase_folders
+from execmem_tui.bundles.run_folder import find_trace, phase_folders
 from execmem_tui.bundles.several import SeveralCapturesError
-from execmem_tui.bundles.trace_run import find_trace
-from execmem_tui.files.archive import Parts, is_archive, members
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.files.private import private_folder
 from execmem_tui.formats.trace import looks_like_trace
 from execmem_tui.model.errors import InputError
+
+if TYPE_CHECKING:
+    from execmem_tui.files.archive import Parts
 
 _NEAR: Final = 2
 """Files so deep in an archive are unpacked whatever they are called."""
@@ -32,7 +33,7 @@ _MAX_PROBED: Final = 40
 """Files of a folder without any known name that are looked into for a trace."""
 
 
-def _wanted(parts: Parts, regular: bool) -> bool:
+def _wanted(parts: "Parts", regular: bool) -> bool:
     """Whether a member can matter: a machine's report holds thousands that do not."""
     name = parts[-1]
     for suffix in _PACKED:
@@ -63,7 +64,12 @@ def on_disk(path: Path) -> Iterator[Path]:
         archive = archive.parent
     if not archive.exists() or (archive != path and not archive.is_file()):
         raise InputError(str(path), None, "No such file or directory")
-    if archive.is_dir() or not is_archive(archive):
+    if archive.is_dir():
+        yield archive
+        return
+    from execmem_tui.files.archive import is_archive  # most captures are folders
+
+    if not is_archive(archive):
         if archive != path:
             raise InputError(str(archive), None, "not an archive: nothing is inside it")
         yield archive
@@ -94,6 +100,8 @@ def _member(root: Path, name: Path) -> Path:
 
 
 def _unpack(archive: Path, root: Path) -> None:
+    from execmem_tui.files.archive import members
+
     root.mkdir()
     for parts, chunks in members(archive, _wanted):
         target = root.joinpath(*parts)

@@ -29,6 +29,11 @@ def phase_folders(path: Path) -> list[Path]:
     return [found[name] for name in [*ordered, *(name for name in found if name not in ordered)]]
 
 
+def find_trace(path: Path) -> Path | None:
+    """Return the trace of a run folder, or the file itself."""
+    return path if path.is_file() else find_file(path, "trace.txt") or find_file(path, "trace")
+
+
 def run_meta(path: Path) -> dict[str, Any]:
     """Return a run's meta.toml, {} where there is none."""
     file = path / "meta.toml"

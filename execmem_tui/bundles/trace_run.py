@@ -9,7 +9,7 @@ from attrs import evolve
 
 from execmem_tui.arch import resolve
 from execmem_tui.bundles.phase_facts import page_size_of
-from execmem_tui.bundles.run_folder import phase_folders, run_meta
+from execmem_tui.bundles.run_folder import find_trace, phase_folders, run_meta
 from execmem_tui.bundles.trace_gaps import Gaps, find_gaps, ring_buffers
 from execmem_tui.bundles.trace_scan import TraceScan, scan_trace
 from execmem_tui.bundles.unseen import mended, seen_between
@@ -73,11 +73,6 @@ class TraceRun:
     """Events that the trace, or the ring buffers' counters, say were lost."""
     doubt: int | None = None
     """Line after which events may be missing; None where none were lost."""
-
-
-def find_trace(path: Path) -> Path | None:
-    """Return the trace of a run folder, or the file itself."""
-    return path if path.is_file() else find_file(path, "trace.txt") or find_file(path, "trace")
 
 
 def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:

@@ -4,6 +4,8 @@ import argparse
 import gc
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
@@ -155,20 +157,21 @@ def _print_differences(source: "Source", against_what: str) -> None:
     write_lines(["", *difference_lines(against(against_what, source), here)])
 
 
-def _run_screen(args: argparse.Namespace, config: Config) -> int:
-    """Show the source on the screen.
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Look for no garbage until the first frame, when the application turns that on again.
 
-    Until the first frame nobody looks for garbage: the hundred thousand objects of a start stay, and
-    going through them took a twentieth of its time. The application turns it on again.
+    The hundred thousand objects of a start stay, and going through them took a twentieth of its time.
     """
     gc.disable()
     try:
-        return _shown(args, config)
+        yield
     finally:
         gc.enable()
 
 
-def _shown(args: argparse.Namespace, config: Config) -> int:
+@_nothing_collected()
+def _run_screen(args: argparse.Namespace, config: Config) -> int:
     """Paint first, then read what was named; a simulation is there at once."""
     from execmem_tui.tui.run import Opening, Start, run_app, run_opening
     from execmem_tui.view.paint import LensName
@@ -202,6 +205,7 @@ def _shown(args: argparse.Namespace, config: Config) -> int:
     return run_opening(opening, theme=theme, keymap=config.keys, start=start)
 
 
+@_nothing_collected()
 def take_tour(name: str, config: Config, theme: str | None = None) -> int:
     """Show a tour on the screen, beginning where it was left.
 

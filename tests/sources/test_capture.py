@@ -5,6 +5,8 @@ Owners against the kernel's own records, ranges, honesty where nothing can be kn
 
 import gzip
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -238,3 +240,18 @@ def test_what_is_small_is_begun_before_the_first_paint(tmp_path: Path) -> None:
     assert begins_at_once([str(phase)])
     (phase / "kallsyms").write_bytes(bytes((1 << 18) + 1))
     assert not begins_at_once([str(phase)])
+
+
+def test_a_folder_is_read_without_what_archives_and_traces_need() -> None:
+    """Half of the time to the first frame of a capture is imports."""
+    program = (
+        "import sys; from execmem_tui.sources.opening import read_path;"
+        f" next(read_path({str(CAPTURES / 'amd64-7.2.13-kaslr' / '1-modules')!r}));"
+        " print(*sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    spared = {"zipfile", "hashlib", "json", "execmem_tui.formats.pasted"}
+    spared |= {"execmem_tui.formats.manifest", "execmem_tui.bundles.trace_run"}
+    assert not spared & set(done.stdout.split())

@@ -10,6 +10,7 @@ import pytest
 
 from execmem_tui.cli import application
 from execmem_tui.cli.commands import APPLICATION, parser_of
+from execmem_tui.cli.config import Config
 from execmem_tui.sources.base import Progress
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
@@ -137,14 +138,17 @@ async def test_garbage_is_collected_again_after_the_first_frame() -> None:
 def test_no_garbage_is_looked_for_until_then_and_in_any_case_after_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def shown(*_: object) -> int:
+    def shown(*_: object, **__: object) -> int:
         assert not gc.isenabled()
         raise OSError("a terminal that went away")
 
     monkeypatch.setattr(application, "has_terminal", lambda: True)
-    monkeypatch.setattr(application, "_shown", shown)
+    monkeypatch.setattr("execmem_tui.tui.run.run_app", shown)
     with pytest.raises(OSError, match="went away"):
         application.run(parser_of(APPLICATION).parse_args([]))
+    assert gc.isenabled()
+    with pytest.raises(OSError, match="went away"):
+        application.take_tour("fallback", Config())
     assert gc.isenabled()
 
 

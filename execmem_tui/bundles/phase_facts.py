@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from execmem_tui.arch import machine_named
 from execmem_tui.bundles.run_folder import run_meta
@@ -26,6 +26,9 @@ from execmem_tui.model.units import Address
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.executable import executable, open_executable
 from execmem_tui.owners.hashed import open_addresses, revealed
+
+PAGE_SIZES: Final = (4096, 8192, 16384, 65536)
+"""Bytes."""
 
 
 def facts_of(folder: Path, info: Vmallocinfo, evidence: Evidence, log: Sequence[Message]) -> Facts:
@@ -123,4 +126,4 @@ def page_size_of(info: Vmallocinfo) -> int | None:
     """Return the page size that most lines tell: an area of n pages is n + 1 pages long."""
     told = Counter(entry.size // (entry.pages + 1) for entry in info.entries if entry.pages)
     size = told.most_common(1)[0][0] if told else 0
-    return size if size in (4096, 8192, 16384, 65536) else None
+    return size if size in PAGE_SIZES else None

@@ -8,7 +8,7 @@ from typing import Any, Final
 from attrs import evolve
 
 from execmem_tui.arch import resolve
-from execmem_tui.bundles.phase_facts import page_size_of
+from execmem_tui.bundles.phase_facts import PAGE_SIZES, page_size_of
 from execmem_tui.bundles.run_folder import find_trace, phase_folders, run_meta
 from execmem_tui.bundles.trace_gaps import Gaps, find_gaps, ring_buffers
 from execmem_tui.bundles.trace_scan import TraceScan, scan_trace
@@ -27,6 +27,8 @@ _CHUNK: Final = ("pcpu_create_chunk", "pcpu_mem_zalloc", "pcpu_alloc_chunk")
 """Callers of what a percpu chunk allocates beside its areas; inlining decides which name is seen."""
 _PERCPU: Final = "pcpu_get_vm_areas"
 _FOREVER: Final = 1 << 62
+_MOST_CPUS: Final = 1 << 13
+"""x86-64 with CONFIG_MAXSMP has the most."""
 _BOOT_SECONDS: Final = 3.0
 """A trace without any snapshot that begins earlier than this is taken to begin with the kernel."""
 
@@ -126,7 +128,7 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
     if begins.from_boot:
         begins = evolve(begins, busy=early)
     page_size = meta.get("page_size")
-    page_size = page_size if isinstance(page_size, int) else _page_size(infos)
+    page_size = page_size if page_size in PAGE_SIZES else _page_size(infos)
     if idle:
         usual = _layout(arch, kernel)
         window = (0, 0) if usual is None else (usual.vmalloc_start, usual.vmalloc_end)
@@ -179,7 +181,7 @@ def _release(folder: Path) -> str | None:
 def _cpus(meta: dict[str, Any], scan: TraceScan) -> int:
     """Return the CPUs that the run, else the head of its trace, states."""
     stated = meta.get("smp")
-    return stated if isinstance(stated, int) else scan.cpus or 1
+    return stated if isinstance(stated, int) and 0 < stated <= _MOST_CPUS else scan.cpus or 1
 
 
 def _beginning(

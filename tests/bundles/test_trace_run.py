@@ -46,3 +46,19 @@ def test_lost_events_are_found_wherever_they_are_told(tmp_path: Path, said: str,
     run = read_trace_run(trace)
     assert run.lost == lost
     assert 1300 < run.lines < 1700, "about as many lines as there are"
+
+
+@pytest.mark.parametrize("stated", ["0", "-4096", "true", "4097", "1.5", '"x"'])
+def test_what_no_machine_has_is_not_believed(tmp_path: Path, stated: str) -> None:
+    phase = tmp_path / "0-boot"
+    phase.mkdir()
+    (phase / "vmallocinfo").write_text("0xbf000000-0xbf002000 8192 f+0x1/0x2 pages=1 vmalloc\n")
+    (tmp_path / "meta.toml").write_text(f"page_size = {stated}\nsmp = {stated}\n")
+    (tmp_path / "trace.txt").write_text(
+        "# tracer: nop\n#\n# entries-in-buffer/entries-written: 1/1   #P:2\n"
+        "  sh-1 [000] ..... 1.0: alloc_vmap_area: va_start: 3204448256 size=8192 align=1"
+        " vstart=0xbf000000 vend=0xbfe00000 failed=0\n"
+    )
+    run = read_trace_run(tmp_path)
+    assert run.page_size == 4096
+    assert run.cpus == (4097 if stated == "4097" else 1 if stated == "true" else 2)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Self
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region, Size
 from textual.strip import Strip
@@ -61,7 +62,7 @@ class Clear(_Base):
 
 
 class Bare(_Base):
-    """Goes before the class of a widget of lines without border or opacity, and padded at the right alone.
+    """Goes before the class of a widget of lines without border or opacity, padded at its sides at most.
 
     Each line is kept by its number until it is refreshed, and `render_line` may give out the strip of
     an earlier time: a strip remembers how it is filtered, cut and written. Textual makes a new one of
@@ -80,9 +81,12 @@ class Bare(_Base):
         if missing:
             filters, ground = self.get_line_filters(), self.background_colors[1]
             content, blank = self.size.width, Style(bgcolor=ground.rich_color)
+            before = self.gutter.left
             for y in missing:
                 strip = self.render_line(y).adjust_cell_length(content)
-                strip = strip.extend_cell_length(width, blank)
+                if before:
+                    strip = Strip([Segment(" " * before, blank), *strip], before + content)
+                strip = strip.adjust_cell_length(width, blank)
                 for each in filters:
                     strip = strip.apply_filter(each, ground)
                 kept[y] = strip

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from itertools import chain
 from typing import Any, Final
 
 from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.blocks import Areas, Block
 from execmem_tui.model.ranges import Window
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Bytes, format_size, hex_address
@@ -37,9 +39,17 @@ class Order(StrEnum):
 
 def area_entries(areas: Sequence[Area]) -> list[Entry]:
     """Return what a chooser finds the areas by: their name, and their address beside it."""
-    return [
-        Entry(area.name, f"{area.start:x}  {format_size(area.size)}  {area.kind}") for area in areas
-    ]
+    if isinstance(areas, Areas):
+        return list(chain.from_iterable(block.find(_block_entries) for block in areas.blocks))
+    return [_entry(area) for area in areas]
+
+
+def _block_entries(block: Block) -> list[Entry]:
+    return [_entry(area) for area in block.areas]
+
+
+def _entry(area: Area) -> Entry:
+    return Entry(area.name, f"{area.start:x}  {format_size(area.size)}  {area.kind}")
 
 
 def listed(

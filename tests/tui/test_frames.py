@@ -2,6 +2,7 @@
 
 import gc
 from collections import Counter
+from collections.abc import Sequence
 from functools import partial
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.segment import Segment
 from rich.style import Style
+from rich.text import Text
 from textual._styles_cache import StylesCache
 from textual.geometry import Offset
 from textual.selection import Selection
@@ -27,6 +29,8 @@ from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.tui.widgets.text_lines import wrapped
+from execmem_tui.view.area_list import Order
+from execmem_tui.view.finding import Entry, nearest
 from execmem_tui.view.words import Tone, Word
 from tests.tui.driving import make_app, press
 
@@ -135,6 +139,7 @@ def test_long_lines_are_cut_between_words() -> None:
 KEYS = (
     *("down", "up", "left", "right", "plus", "minus", "w", "b", "z", "0", "pagedown", "pageup"),
     *("a", "u", "f", "P", "V", "T", "1", "2", "4", "r", "question_mark", "escape", "B", "enter"),
+    *("L", "escape", "H", "escape"),
 )
 
 
@@ -286,3 +291,62 @@ async def test_a_line_of_cells_is_written_as_its_pieces_are_one_by_one(theme: st
         wide = palette.columns([Word("漢字", Tone.ALARM), Word("字", Tone.ALARM)])
         assert [segment.text for segment in wide.segments] == ["漢字字"]
         assert wide.width == 6
+
+
+async def test_a_list_draws_the_two_rows_that_a_move_touches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app(used())
+    async with app.run_test(size=(160, 30)) as pilot:
+        await press(pilot, "L", "down")
+        counted, lines = Counted(app, monkeypatch), app.main.list.lines
+        await press(pilot, "down")
+        assert counted.lines["LineList"] == 2
+        made: list[int] = []
+        row = lines._row
+
+        def noted(index: int) -> str | Text:
+            made.append(index)
+            return row(index)
+
+        lines._row = noted
+        await press(pilot, "end")
+        assert lines.scroll_offset.y > 0
+        assert 2 <= len(made) <= lines.size.height + 2
+        await press(pilot, *["up"] * lines.size.height)
+        made.clear()
+        await press(pilot, *["down"] * lines.size.height)
+        assert made == [], "what scrolled out of sight is kept as it was drawn"
+
+
+async def test_a_name_spelled_alike_is_looked_for_only_where_nothing_matches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def noted(query: str, entries: Sequence[Entry]) -> str:
+        asked.append(query)
+        return nearest(query, entries)
+
+    monkeypatch.setattr("execmem_tui.tui.screens.chooser.nearest", noted)
+    app = make_app(used())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await press(pilot, "slash", "m", "o")
+        assert asked == []
+        await press(pilot, "q")
+        assert asked == ["moq"]
+
+
+async def test_a_list_by_size_follows_the_cursor() -> None:
+    app = make_app(used())
+    async with app.run_test(size=(300, 80)) as pilot:
+        await pilot.pause()
+        listed = app.main.list
+        assert listed.standing
+        listed.order = Order.SIZE
+        await pilot.pause()
+        start, end = app.shown.span(1)
+        for area in app.shown.snapshot.between(start, end):
+            app.look_at(area.start)
+            await pilot.pause()
+            assert listed._areas[listed.lines.highlighted].start == area.start

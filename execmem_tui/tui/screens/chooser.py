@@ -90,7 +90,7 @@ class Chooser(Dialog[int]):
         self._found = rank(query, self._entries, lambda one, two: self._search.match(one, two)[0])
         self.wrong("")
         empty = "there is nothing to choose from"
-        if query.strip():
+        if query.strip() and not self._found:
             close = nearest(query, self._entries)
             empty = f"nothing matches {query}" + (f"; there is {close}" if close else "")
         self.lines.fill(len(self._found), self._line, empty=empty)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from operator import attrgetter
 from typing import ClassVar
 
@@ -14,12 +15,13 @@ from textual.widgets import Static
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, signed_size
+from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.area_list import Order, area_line, count_line, listed
 
 
-class AreaList(Vertical):
+class AreaList(Kept, Vertical):
     """Every area on a line, sorted; Enter or a click goes there."""
 
     HELP = "Enter goes to an area, `s` sorts otherwise, Escape returns to the map, `L` closes."
@@ -50,13 +52,15 @@ class AreaList(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._areas: Sequence[Area] = ()
+        self._places: dict[Address, int] | None = None
+        """Where the area of a start stands, once it is asked for."""
 
     def compose(self) -> ComposeResult:
         """How many there are, and they."""
         yield Static(id="count", markup=False)
         yield LineList(empty="no area")
 
-    @property
+    @cached_property
     def lines(self) -> LineList:
         """The lines."""
         return self.query_one(LineList)
@@ -86,6 +90,7 @@ class AreaList(Vertical):
             self.set_reactive(AreaList.order, Order.ADDRESS)
         delta = None if compared is None else compared.found.delta_of
         self._areas = listed(snapshot, self.order, self.wanted, delta)
+        self._places = None
         at = self._index_of(here)
         self.lines.fill(len(self._areas), self._line, at)
         self.query_one("#count", Static).update(
@@ -128,7 +133,10 @@ class AreaList(Vertical):
         if self.order is Order.ADDRESS:
             at = bisect_left(areas, start, key=attrgetter("start"))
             return at if at < len(areas) and areas[at].start == start else otherwise
-        return next((at for at, area in enumerate(areas) if area.start == start), otherwise)
+        if self._places is None:
+            starts = (area.start for area in reversed(areas))
+            self._places = dict(zip(starts, range(len(areas) - 1, -1, -1), strict=True))
+        return self._places.get(start, otherwise)
 
     def _line(self, index: int) -> str:
         assert self.shown is not None

@@ -6,8 +6,10 @@ is made, however long the list is.
 """
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final, Self
 
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events
@@ -18,11 +20,16 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from execmem_tui.tui.kept import Bare
+
+_KEPT: Final = 512
+"""Rows that are kept as they were drawn: some screens of scrolling."""
+
 Row = Callable[[int], str | Text]
 """Makes the text of a row, printable."""
 
 
-class LineList(ScrollView, can_focus=True):
+class LineList(Bare, ScrollView, can_focus=True):
     """Rows, one of them highlighted; Enter or a click chooses."""
 
     DEFAULT_CSS = """
@@ -41,7 +48,7 @@ class LineList(ScrollView, can_focus=True):
         Binding("enter", "choose", "Choose", show=False),
     ]
 
-    highlighted: reactive[int] = reactive(0)
+    highlighted: reactive[int] = reactive(0, repaint=False)
     """The row that Enter chooses."""
 
     class Chosen(Message):
@@ -74,6 +81,8 @@ class LineList(ScrollView, can_focus=True):
         self._count = 0
         self._row: Row = str
         self._empty = empty
+        self._drawn: dict[tuple[int, int, Style], Strip] = {}
+        """Strips by row, width and style."""
 
     @property
     def count(self) -> int:
@@ -109,7 +118,7 @@ class LineList(ScrollView, can_focus=True):
         if self.scroll_offset.y == top:
             self.refresh(*(Region(0, at - top, self.outer_size.width, 1) for at in (before, after)))
         else:
-            self.refresh()
+            self.refresh(self.size.region)
         self.post_message(self.Highlighted(self, self.highlighted))
 
     def on_resize(self) -> None:
@@ -131,19 +140,42 @@ class LineList(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """Return one line."""
         width, index = self.size.width, self.scroll_offset.y + y
-        style = self.rich_style
+        style = self.visual_style.rich_style
         if not self._count and y == 0:
-            line = Text(self._empty, style=Style(dim=True))
-        elif index < self._count:
-            row = self._row(index)
-            line = Text(row) if isinstance(row, str) else row
-            line.truncate(width, overflow="ellipsis")
-            if index == self.highlighted:
-                style += self.get_component_rich_style("line-list--here")
-        else:
+            strip = Strip([Segment(self._empty, style + Style(dim=True))])
+            return strip.adjust_cell_length(width, style)
+        if index >= self._count:
             return Strip.blank(width, style)
-        strip = Strip(line.render(self.app.console)).adjust_cell_length(width)
+        if index == self.highlighted:
+            style += self.get_component_rich_style("line-list--here")
+        found = self._drawn.get((index, width, style))
+        if found is None:
+            if len(self._drawn) >= _KEPT:
+                del self._drawn[next(iter(self._drawn))]
+            found = self._drawn[index, width, style] = self._strip(self._row(index), width, style)
+        return found
+
+    def _strip(self, row: str | Text, width: int, style: Style) -> Strip:
+        """Return a row in `width` columns."""
+        if isinstance(row, str):
+            if cell_len(row) > width:
+                row = f"{set_cell_size(row, max(width - 1, 0))}…"
+            return Strip([Segment(set_cell_size(row, width), style)], width)
+        row.truncate(width, overflow="ellipsis")
+        strip = Strip(row.render(self.app.console)).adjust_cell_length(width)
         return strip.crop(0, width).apply_style(style)
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Draw anew: some lines that are seen, or all there are."""
+        if not regions:
+            self._drawn.clear()
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
     def action_move(self, by: int) -> None:
         """Move by rows."""

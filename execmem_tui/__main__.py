@@ -29,6 +29,8 @@ def end_in_order() -> None:
 def main() -> int:
     """Run the command line of `sys.argv` and return its exit code."""
     end_in_order()
+    if "live" in sys.argv[1:]:
+        sys.dont_write_bytecode = True  # looking at the running kernel writes nothing to disk
     # The interpreter would look through all that is there for cycles before it forgets it: a sixth of
     # the time of `ranges --json`. What must be given back is so by then, by `with` and by atexit.
     atexit.register(gc.freeze)

@@ -143,8 +143,6 @@ def main(argv: list[str] | None = None) -> int:
         complete()
     # Start-up makes many objects that stay; the default would scan them a hundred times.
     gc.set_threshold(50_000, 20, 20)
-    if "live" in arguments:
-        sys.dont_write_bytecode = True  # looking at the running kernel writes nothing to disk
     return _reported(arguments)
 
 

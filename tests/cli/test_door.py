@@ -232,3 +232,14 @@ def test_bytes_that_are_no_text_may_come_in(command: str) -> None:
     assert b"a fault of" not in ended.stderr
     if "diagnose" in command:
         assert (ended.returncode, b"20,480" in ended.stdout) == (1, True)
+
+
+def test_looking_at_the_running_kernel_writes_no_bytecode(tmp_path: Path) -> None:
+    """But for what is read before anything runs: what an installer did not compile stays so."""
+    env = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path)}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
+    door = {"__init__", "__main__"}
+    for arguments, written in ((["map", "live"], door), (["--version"], {*door, "main"})):
+        subprocess.run([*DOOR, *arguments], env=env, capture_output=True, check=False, timeout=60)
+        package = next(tmp_path.rglob("execmem_tui"))
+        assert {file.name.partition(".")[0] for file in package.rglob("*.pyc")} == written

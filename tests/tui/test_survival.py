@@ -334,15 +334,16 @@ async def test_a_fault_of_a_job_is_shown() -> None:
 
 
 @pytest.mark.fault(30)
-async def test_what_is_typed_ahead_waits_for_the_dialog() -> None:
-    """Keys that followed a command at once went to the map."""
+@pytest.mark.parametrize(("opens", "field"), [("g", "#line"), ("i", "#line"), ("A", "#size")])
+async def test_what_is_typed_ahead_waits_for_the_dialog(opens: str, field: str) -> None:
+    """Keys that followed a command at once went to the map, or nowhere while a list was composed."""
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        for key in "g1234":
+        for key in (opens, *"1234"):
             app.simulate_key(key)
-        await pilot.pause()
-        await pilot.pause()
-        assert app.screen.query_one(Input).value == "1234"
+        for _ in range(4):
+            await pilot.pause()
+        assert app.screen.query_one(field, Input).value == "1234"
         assert app.pane == 1
 
 

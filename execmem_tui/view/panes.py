@@ -157,8 +157,8 @@ class PaneModel:
     @property
     def alarm(self) -> str:
         """``▲ 39 spilled``, and how often so far where some of it is gone again; "" if it never happened."""
-        words = [f"▲ {self.spilled:,} spilled"] if self.spilled else []
-        if self.activations > self.spilled:
+        words = [spills_in_short(self.spilled, self.activations)]
+        if self.activations > self.spilled > 0:
             words.append(f"△ {self.activations:,} so far")
         return " ".join(words)
 
@@ -262,6 +262,13 @@ def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[Pan
             )
         )
     return tuple(models)
+
+
+def spills_in_short(spilled: int, activations: int) -> str:
+    """Return ``▲ 39 spilled`` of what lies in a fallback range, else how often there was something; "" for never."""
+    if spilled:
+        return f"▲ {spilled:,} spilled"
+    return f"△ {activations:,} so far" if activations else ""
 
 
 def windows_of(model: PaneModel) -> list[tuple[Address, Address]]:

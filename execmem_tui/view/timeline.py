@@ -91,7 +91,8 @@ def where(record: TimeRecord, step: int, counters: Counters) -> str:
     time = step_time(history, step)
     at = f"step {step:,} of {history.steps:,}" + ("" if time is None else f" · {time:.3f} s")
     name = name_at(record, step)
-    spilled = f"▲ {counters.fallbacks:,} spilled" if counters.fallbacks else "nothing spilled"
+    count = counters.fallbacks
+    spilled = f"△ {count:,} spilled so far" if count else "nothing spilled"
     failed = f" · ✗ {counters.failures:,} failed" if counters.failures else ""
     return f"{at}{f' · {name}' if name else ''} · {spilled}{failed}"
 

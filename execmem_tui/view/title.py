@@ -5,6 +5,7 @@ from attrs import evolve
 from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import SourceKind
+from execmem_tui.view.panes import spills_in_short
 
 NAME = "execmem-tui"
 _HELP = "? help"
@@ -50,6 +51,7 @@ def title(
     moving: bool,
     notes: int,
     findings: int = 0,
+    spilled: int = 0,
     view: str = "",
 ) -> Title:
     """Return the line for `width` columns; what is least needed gives way first, help never.
@@ -62,6 +64,7 @@ def title(
         moving: time moves by itself.
         notes: how many things are to be noted.
         findings: how much is remarkable; 0 while that is not known, too.
+        spilled: areas that lie in a fallback range now.
         view: lens and filter in words.
     """
     layout, counters = snapshot.layout, snapshot.counters
@@ -77,7 +80,7 @@ def title(
         name=NAME,
         what="",
         view=view,
-        spilled=f"▲ {counters.fallbacks:,} spilled" if counters.fallbacks else "",
+        spilled=spills_in_short(spilled, counters.fallbacks),
         failed=f"✗ {counters.failures:,} failed" if counters.failures else "",
         findings=f"* {findings} finding{'s' * (findings != 1)}" if findings else "",
         notes=f"! {notes}" if notes else "",

@@ -42,7 +42,10 @@ async def test_four_lines_at_120x40_six_at_most() -> None:
         await pilot.pause()
         lines = strip_lines(app)
         assert len(lines) == 4
-        assert "step 4,681 of 57,065 · 55.949 s · lab: insmod sctp begin · ▲ 1 spilled" in lines[0]
+        assert (
+            "step 4,681 of 57,065 · 55.949 s · lab: insmod sctp begin · △ 1 spilled so far"
+            in lines[0]
+        )
         assert lines[1].startswith("far")
         assert lines[2].startswith("near")
         assert "▲" in lines[3]

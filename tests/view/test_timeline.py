@@ -64,7 +64,7 @@ def test_marks_fall_on_their_columns_the_more_telling_first(record: TimeRecord) 
 
 def test_where_one_is(record: TimeRecord) -> None:
     words = where(record, 4681, Counters(fallbacks=1))
-    assert words == "step 4,681 of 57,065 · 55.949 s · lab: insmod sctp begin · ▲ 1 spilled"
+    assert words == "step 4,681 of 57,065 · 55.949 s · lab: insmod sctp begin · △ 1 spilled so far"
     words = where(record, 0, Counters(failures=2))
     assert words == "step 0 of 57,065 · nothing spilled · ✗ 2 failed"
 

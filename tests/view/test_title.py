@@ -45,7 +45,7 @@ def test_what_is_said_where_there_is_room() -> None:
     assert TEXT in found.what
     assert found.what.startswith("replay ")
     assert found.right == (
-        "▲ 59 spilled",
+        "△ 59 so far",
         "✗ 3 failed",
         "! 2",
         "▶ step 18,393/141,142",
@@ -88,10 +88,10 @@ def test_findings_give_way_before_what_is_looked_at() -> None:
     spilled = evolve(BUSY, counters=Counters(fallbacks=2))
     laptop = "simulated arm64 laptop after boot · 148 modules"
     narrow = title(
-        spilled, SourceKind.SIMULATE, laptop, 78, moving=False, notes=0, findings=2
+        spilled, SourceKind.SIMULATE, laptop, 78, moving=False, notes=0, findings=2, spilled=1
     )  # fmt: skip
     assert narrow.what == "simulated arm64 laptop after boot"
-    assert narrow.right == ("▲ 2 spilled", "* 2", "? help")
+    assert narrow.right == ("▲ 1 spilled", "* 2", "? help")
     short = [width for width in range(20, 200) if told(width, 4).findings == "* 4"]
     assert short
     for width in range(20, 200):

@@ -52,6 +52,7 @@ class TitleLine(Kept, Static):
             moving=self.playing,
             notes=len(self.source.history.layout.notes),
             findings=self.findings or 0,
+            spilled=sum(pane.spilled for pane in self.shown.panes),
             view=self._view(),
         )
         right = Text()

@@ -350,3 +350,23 @@ async def test_a_list_by_size_follows_the_cursor() -> None:
             app.look_at(area.start)
             await pilot.pause()
             assert listed._areas[listed.lines.highlighted].start == area.start
+
+
+async def test_the_cursor_of_address_and_time_draws_the_lines_it_touches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app(used())
+    async with app.run_test(size=(160, 45)) as pilot:
+        await press(pilot, "H", "down", "left")
+        view = app.main.time_map
+        counted = Counted(app, monkeypatch)
+        for key, lines in (("left", 2), ("down", 3), ("up", 3), ("right", 2)):
+            counted.lines.clear()
+            at = view.at
+            await press(pilot, key)
+            assert view.at != at
+            assert counted.lines == {"TimeMapView": lines}
+            kept = app.screen._compositor.render_strips()
+            view.refresh()
+            assert app.screen._compositor.render_strips() == kept
+            await pilot.pause()

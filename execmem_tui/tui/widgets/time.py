@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.kept import Bare
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.time_ink import TimeInk
@@ -61,7 +61,7 @@ class Times:
         return record
 
 
-class TimeView(Kept, Widget):
+class TimeView(Bare, Widget):
     """What the strip and the map of time have in common: a record in lines and columns, and a playhead."""
 
     source: var[Source | None] = var(None)

@@ -5,6 +5,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
@@ -43,7 +44,7 @@ Arrows move, Enter or a click goes to that moment and that address, `S` divides 
     ]
     GUTTER = _GUTTER
 
-    at: reactive[tuple[int, int]] = reactive((0, 0))
+    at: reactive[tuple[int, int]] = reactive((0, 0), repaint=False)
     """Column and line of the cursor."""
 
     class Chosen(Message):
@@ -52,6 +53,11 @@ Arrows move, Enter or a click goes to that moment and that address, `S` divides 
     def map_lines(self) -> int:
         """All but the title, the marks, the scale and the words."""
         return max(1, self.size.height - 4)
+
+    def watch_at(self, before: tuple[int, int], after: tuple[int, int]) -> None:
+        """Draw the lines anew that the cursor left and came to, and the words."""
+        lines = {before[1] + 1, after[1] + 1, self.size.height - 1}
+        self.refresh(*(Region(0, y, self.size.width, 1) for y in sorted(lines)))
 
     def on_show(self) -> None:
         """Begin where the screen is."""

@@ -116,8 +116,7 @@ class LoaderCheck:
         vstart, vend = self.rules.window
         new = tuple.__new__  # no time is asked for
         blocks: Collection[int] = () if self.rox is None else self.rox.seen_blocks
-        for event in events:
-            kind, number, (task, cpu), _, start, said = event
+        for kind, number, (task, cpu), _, start, said in events:
             if kind == PURGE:
                 if cached and task not in tasks:
                     # text comes from the cache before the first area that the trace shows

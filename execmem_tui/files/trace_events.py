@@ -4,7 +4,7 @@ import marshal
 import os
 import pickle
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -59,7 +59,7 @@ def read_events(path: Path, watcher: Watcher | None = None) -> Iterator[Event]:
     size = path.stat().st_size * (1 if path.suffix == ".txt" else _PACKED)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     if size > _LONG and cpus > 1 and threading.active_count() == 1:  # a fork with threads may hang
-        return _piped_events(path, watcher)
+        return chain.from_iterable(_piped_batches(path, watcher))
     return _events(path, watcher)
 
 
@@ -84,14 +84,18 @@ def _batches(path: Path) -> Iterator[list[Event]]:
 
 
 def _events(path: Path, watcher: Watcher) -> Iterator[Event]:
+    return chain.from_iterable(_seen_batches(path, watcher))
+
+
+def _seen_batches(path: Path, watcher: Watcher) -> Iterator[list[Event]]:
     for batch in _batches(path):
         watcher.see(batch)
-        yield from batch
+        yield batch
     watcher.adopt(watcher.results())
 
 
-def _piped_events(path: Path, watcher: Watcher) -> Iterator[Event]:
-    """Yield the events that a second process reads.
+def _piped_batches(path: Path, watcher: Watcher) -> Iterator[Iterable[Event]]:
+    """Yield the events that a second process reads, some at a time.
 
     Wherever that one stops early, this one reads the trace from its beginning and yields what is
     still missing. It never outlives this one: a write into a pipe that nobody reads kills it.
@@ -112,7 +116,7 @@ def _piped_events(path: Path, watcher: Watcher) -> Iterator[Event]:
             while data := _receive(pipe):
                 batch = marshal.loads(data)  # noqa: S302 - the same program wrote it
                 got += len(batch)
-                yield from batch
+                yield batch
                 if not batch:
                     results = _receive(pipe)
                     if results is not None:
@@ -120,7 +124,7 @@ def _piped_events(path: Path, watcher: Watcher) -> Iterator[Event]:
                         return
     finally:
         os.waitpid(child, 0)
-    yield from islice(_events(path, watcher), got, None)
+    yield islice(_events(path, watcher), got, None)
 
 
 def _widen(pipe: int) -> None:

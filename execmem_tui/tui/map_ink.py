@@ -13,6 +13,7 @@ from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.tui.columns import Columns
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Axis, Line, MapView
+from execmem_tui.view.ground import divided, piece_at
 from execmem_tui.view.legend import Sight, sight_of
 from execmem_tui.view.light import CIRCLED, DAYLIGHT, Light, Shine
 from execmem_tui.view.marks import Mark
@@ -27,8 +28,8 @@ _CACHE: Final = 1024
 _UNDER: Final = Style(underline=True)
 _NAME: Final = Style(underline=True, reverse=True)
 
-Touch = tuple[tuple[int, int] | None, tuple[int, int] | None]
-"""Columns [first, stop) of a line: of the area under the cursor, of the cursor."""
+Touch = tuple[tuple[int, int] | None, tuple[int, int] | None, tuple[int, int] | None]
+"""Columns [first, stop) of a line: of the area under the cursor, of what of it is named there, of the cursor."""
 
 _EXTENT_WORDS: Final = {
     Extent.USED: "what is used, the rest folded",
@@ -216,9 +217,11 @@ class MapInk:
 
     def _with_cursor(self, columns: Columns, touch: Touch) -> Columns:
         """Underline what the area under the cursor takes of a line; turn its name and the cursor's cell round."""
-        under, cursor = touch
+        under, named, cursor = touch
         if under is not None:
-            columns = columns.styled(*under, _UNDER, _NAME)
+            columns = columns.styled(*under, _UNDER)
+        if named is not None:
+            columns = columns.styled(*named, _UNDER, _NAME)
         return columns if cursor is None else columns.styled(*cursor, self.palette.cursor)
 
 
@@ -232,14 +235,27 @@ def _pinned(
 
 
 def _touch(line: Line, view: MapView, area: Area | None) -> Touch:
-    """Return the columns of a line that the area under the cursor takes, and those of the cursor: of a fold, all."""
+    """Return what of a line is under the cursor, and the columns of the cursor: of a fold, all.
+
+    Of an area that is divided, the piece under the cursor has the name.
+    """
     cell, cursor = view.axis.cell, view.cursor
     inside = line.start <= cursor < line.end
     if line.fold is not None:
-        return None, (0, view.axis.columns) if inside else None
-    under = None
-    if area is not None and area.start < line.end and line.start < area.end:
-        first = (max(area.start, line.start) - line.base) // cell
-        under = first, (min(area.end, line.end) - 1 - line.base) // cell + 1
+        return None, None, (0, view.axis.columns) if inside else None
+    under = named = None
+    if area is not None:
+        under = named = _taken(line, cell, area.start, area.end)
+        if under is not None and divided(area):
+            start, end, _ = piece_at(area, cursor)
+            named = _taken(line, cell, start, end)
     column = (cursor - line.base) // cell
-    return under, (column, column + 1) if inside else None
+    return under, named, (column, column + 1) if inside else None
+
+
+def _taken(line: Line, cell: Bytes, start: Address, end: Address) -> tuple[int, int] | None:
+    """Return the columns [first, stop) that [start, end) takes of a line, or None."""
+    if start >= line.end or line.start >= end:
+        return None
+    first = (max(start, line.start) - line.base) // cell
+    return first, (min(end, line.end) - 1 - line.base) // cell + 1

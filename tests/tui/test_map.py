@@ -158,6 +158,26 @@ async def test_the_name_of_the_area_under_the_cursor_is_turned_round() -> None:
             assert turned() == {owner}
 
 
+async def test_of_a_pack_the_program_under_the_cursor_alone_is_turned_round() -> None:
+    app = make_app(open_booted("x86"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4", "z")
+        area = app.shown.snapshot.area_at(app.cursor)
+        assert area is not None
+        assert area.parts is not None
+        app.look_at(area.parts[5].start)
+        await pilot.pause()
+        detail = app.main.map
+        segments = [each for y in range(1, detail.size.height) for each in detail.render_line(y)]
+        turned = [
+            each.text.strip()
+            for each in segments
+            if each.style and each.style.reverse and len(each.text.strip()) > 1
+        ]
+        assert len(turned) == 1
+        assert area.parts[5].name.endswith(turned[0].rstrip("…").split()[-1])
+
+
 async def test_a_lens_has_rows_of_its_own() -> None:
     app = make_app(spilled())
     async with app.run_test(size=(120, 40)) as pilot:

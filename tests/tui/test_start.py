@@ -5,6 +5,7 @@ import gc
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -14,11 +15,14 @@ from execmem_tui.cli.config import Config
 from execmem_tui.sources.base import Progress
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
-from execmem_tui.tui.screens.main import _LATE
+from execmem_tui.tui.screens.dialog import Dialog
+from execmem_tui.tui.screens.main import _LATE, Painting
 from execmem_tui.tui.screens.sheets import ErrorSheet
 from execmem_tui.tui.start import Opening
 from execmem_tui.tui.widgets.map import DetailMap
 from tests.tui.driving import make_app, press, settle, shown_text
+
+CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 
 
 class Filmed(ExecmemApp):
@@ -75,6 +79,36 @@ async def test_the_first_frame_says_what_is_waited_for() -> None:
         more.set()
         await settle(app)
         await press(pilot, "escape")
+
+
+async def test_a_dialog_that_was_asked_for_early_does_not_keep_the_source_waiting() -> None:
+    """It lies over the screen before that is painted."""
+    from execmem_tui.sources.opening import read_path
+
+    run = str(CAPTURES / "arm64-7.2.13-nokaslr")
+    opener = read_path(run)
+    begun = next(opener)
+    assert begun.source is not None
+
+    class Early(Filmed):
+        """Opens a dialog as soon as there is a screen to open it over."""
+
+        async def on_main_screen_ready(self) -> None:
+            assert self.main._paints is not Painting.ON
+            self.look.action_goto()
+            await super().on_main_screen_ready()
+
+    app = Early(begun.source, theme="execmem-dark", opening=Opening("run", opener, (run,), begun))
+    app.frames = []
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        await settle(app)
+        await pilot.pause()
+        assert isinstance(app.screen, Dialog)
+        assert app.source is not begun.source
+        assert app.opened == (run,)
+        await press(pilot, "escape")
+        assert " a cell" in app.frames[-1]
 
 
 @pytest.mark.breaks

@@ -16,7 +16,8 @@ from execmem_tui.sources.base import Progress
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.screens.dialog import Dialog
-from execmem_tui.tui.screens.main import _LATE, Painting
+from execmem_tui.tui.screens.first_frame import Painting
+from execmem_tui.tui.screens.late import LATE
 from execmem_tui.tui.screens.sheets import ErrorSheet
 from execmem_tui.tui.start import Opening
 from execmem_tui.tui.widgets.map import DetailMap
@@ -132,15 +133,15 @@ async def test_what_few_need_comes_when_it_is_needed() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "a")
-        assert not [name for name in _LATE if app.main.query(name)]
+        assert not [name for name in LATE if app.main.query(name)]
         await press(pilot, "L")
         await press(pilot, "L", "question_mark")
         await press(pilot, "question_mark", "H")
         await press(pilot, "H", "equals_sign", "question_mark")
-        there = [name for name in _LATE if app.main.query(name)]
+        there = [name for name in LATE if app.main.query(name)]
         assert there == ["TimeMapView", "ComparisonLine", "AreaList", "HelpPanel"]
         await press(pilot, "question_mark", "L", "L", "L", "H", "H", "S")
-        assert there == [name for name in _LATE if app.main.query(name)]
+        assert there == [name for name in LATE if app.main.query(name)]
         assert all(len(app.main.query(name)) == 1 for name in there)
 
 

@@ -1,18 +1,15 @@
 """The main screen: where everything lies, and which key means what."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from enum import Enum, auto
+from collections.abc import Mapping, Sequence
 from inspect import isawaitable
-from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual import events
-from textual._compositor import Compositor, ReflowResult
 from textual._styles_cache import StylesCache
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -23,6 +20,8 @@ from execmem_tui.sources.base import Commanded, Followed, Source
 from execmem_tui.tui.kept import Clear, Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.presenting import CLICKER
+from execmem_tui.tui.screens.first_frame import Laid, Painting
+from execmem_tui.tui.screens.late import LATE
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.hints import HintsLine
 from execmem_tui.tui.widgets.legend import Legend
@@ -55,33 +54,6 @@ _BY_ID = {action.id: action for action in ACTIONS}
 _PAGES = {"page_down": 1, "page_up": -1}
 _OF_THE_MAP = frozenset({"zoom_in", "zoom_out", "whole", "fit", "next_area", "previous_area"})
 """What can only be seen on the map: it comes back from behind address x time."""
-
-
-class Painting(Enum):
-    """How far the screen is on its way to the first frame."""
-
-    NONE = auto()
-    """Nothing was laid out yet."""
-    HELD = auto()
-    """The map is being told its size."""
-    FIRST = auto()
-    """All are told: the next frame is the first."""
-    ON = auto()
-    """Every change is painted."""
-
-
-class _Laid(Compositor):
-    """Knows after a layout where everything is.
-
-    Textual (8.2: _compositor.py, reflow) does not note that, and has all laid out once more when
-    the next widget asks for its size.
-    """
-
-    def reflow(self, parent: Widget, size: Size) -> ReflowResult:
-        """Lay everything out."""
-        found = super().reflow(parent, size)
-        self._full_map_invalidated = False
-        return found
 
 
 class Beside(Clear, Horizontal):
@@ -248,7 +220,7 @@ class MainScreen(Kept, Screen[None]):
         width = self._get_breakpoint_classes(columns, self.HORIZONTAL_BREAKPOINTS)
         self.update_classes(dict.fromkeys(width, True), update=False)
         self._columns = columns
-        self._compositor = _Laid()
+        self._compositor = Laid()
         self._came: set[str] = set()
         """Which widgets came that are not there from the beginning."""
         self._doers = doers
@@ -282,7 +254,7 @@ class MainScreen(Kept, Screen[None]):
                     )
             if list_width(self._columns):
                 self._came.add("AreaList")
-                yield _area_list()
+                yield LATE["AreaList"][0](MainScreen)
             panel = SidePanel()
             if side_width(self._columns):
                 panel.styles.width = side_width(self._columns)
@@ -305,9 +277,9 @@ class MainScreen(Kept, Screen[None]):
         if kind in self._came or not self.is_attached:
             return AwaitMount(self, [])
         self._came.add(kind)
-        make, before = _LATE[kind]
+        make, before = LATE[kind]
         with self._context():  # what it is bound to is this screen's, whoever needs it
-            widget = make()
+            widget = make(MainScreen)
         return self.mount(widget, before=self.query_one(before))
 
     async def _there(self, kind: type[_W]) -> _W:
@@ -685,65 +657,3 @@ class MainScreen(Kept, Screen[None]):
     def action_side(self) -> None:
         """Show or hide the side panel; on a narrow terminal it is a sheet."""
         self.toggle_class("side-sheet" if self.has_class("-narrow") else "no-side")
-
-
-def _bar() -> Widget:
-    from execmem_tui.tui.widgets.bar import Bar
-
-    return Bar().data_bind(MainScreen.work, MainScreen.fraction, MainScreen.palette)
-
-
-def _time_map() -> Widget:
-    from execmem_tui.tui.widgets.time_map import TimeMapView
-
-    return TimeMapView(id="timemap").data_bind(
-        MainScreen.source, MainScreen.shown, MainScreen.pane, MainScreen.palette
-    )
-
-
-def _comparison() -> Widget:
-    from execmem_tui.tui.widgets.comparison import ComparisonLine
-
-    return ComparisonLine().data_bind(MainScreen.shown)
-
-
-def _other_map() -> Widget:
-    from execmem_tui.tui.widgets.other_map import OtherMap
-
-    return OtherMap().data_bind(
-        MainScreen.shown, MainScreen.pane, MainScreen.viewport, MainScreen.palette
-    )
-
-
-def _area_list() -> Widget:
-    from execmem_tui.tui.widgets.area_list import AreaList
-
-    return AreaList().data_bind(MainScreen.shown, MainScreen.wanted)
-
-
-def _help_panel() -> Widget:
-    from execmem_tui.tui.widgets.help import HelpPanel
-
-    return HelpPanel().data_bind(MainScreen.actions)
-
-
-def _tour_card() -> Widget:
-    from execmem_tui.tui.widgets.tour_card import TourCard
-
-    return TourCard().data_bind(MainScreen.card)
-
-
-_LATE: Final[Mapping[str, tuple[Callable[[], Widget], type[Widget]]]] = {
-    "Bar": (_bar, Sentence),
-    "TimeMapView": (_time_map, Maps),
-    "ComparisonLine": (_comparison, Maps),
-    "OtherMap": (_other_map, DetailMap),
-    "AreaList": (_area_list, SidePanel),
-    "HelpPanel": (_help_panel, SidePanel),
-    "TourCard": (_tour_card, TimeStrip),
-}
-"""Widgets that few starts need: how each is made, and before which it comes.
-
-Were they there from the beginning, they would be imported, styled, measured and told of everything
-before the first frame.
-"""

@@ -6,6 +6,7 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Noted
 from execmem_tui.scenarios.reader import open_scenario
 from execmem_tui.scenarios.runner import Runner
+from execmem_tui.scenarios.steps import Expect
 from execmem_tui.sources.scenario_play import ScenarioPlay, play_scenario
 
 
@@ -21,7 +22,8 @@ def test_steps_are_played_one_by_one() -> None:
     marks = [
         event.message for event in play.history.events() if isinstance(event, Noted) and event.mark
     ]
-    assert marks == [step.text for step in scenario.steps]
+    # what only checks is no moment to stop at
+    assert marks == [step.text for step in scenario.steps if not isinstance(step, Expect)]
     assert "No failure: only the first attempt found no room." in marks
     assert play.outcome == Runner(scenario, with_map=False).run()
 

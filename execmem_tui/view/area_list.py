@@ -1,8 +1,10 @@
 """The areas as a list: sorted, filtered, a line each."""
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_left, insort_right
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from itertools import chain
+from itertools import chain, islice
+from operator import attrgetter
 from typing import Any, Final
 
 from execmem_tui.model.areas import Area, AreaState
@@ -52,6 +54,62 @@ def _entry(area: Area) -> Entry:
     return Entry(area.name, f"{area.start:x}  {format_size(area.size)}  {area.kind}")
 
 
+KEYS: Final[dict[Order, Callable[[Area], Any]]] = {
+    Order.ADDRESS: attrgetter("start"),
+    Order.SIZE: lambda area: (-area.size, area.start),
+    Order.OWNER: lambda area: (area.owner or "~", area.start),
+}
+"""Of the orders in which the place of an area depends on nothing but itself."""
+
+_FEW: Final = 4096
+"""Areas in blocks that changed, up to which they are put in their places one by one."""
+
+
+class Listing:
+    """A list of areas that follows from step to step: an event moves the areas of the event."""
+
+    def __init__(self) -> None:
+        self._how: tuple[object, ...] = ()
+        self._blocks: frozenset[Block] = frozenset()
+        self._areas: list[Area] = []
+
+    def of(
+        self,
+        snapshot: Snapshot,
+        order: Order,
+        wanted: Callable[[Area], bool] | None = None,
+        delta: Callable[[Area], Bytes] | None = None,
+    ) -> Sequence[Area]:
+        """Return what `listed` does."""
+        key = KEYS.get(order)
+        if key is None or (wanted is None and order is Order.ADDRESS):
+            return listed(snapshot, order, wanted, delta)
+        how, blocks = (order, wanted), frozenset(snapshot.areas.blocks)
+        gone, come = _areas_of(self._blocks - blocks), _areas_of(blocks - self._blocks)
+        if how != self._how or len(gone) + len(come) > _FEW:
+            self._areas = list(listed(snapshot, order, wanted))
+        else:
+            self._areas = self._areas.copy()  # the last one is still being shown
+            for area in (gone[at] for at in gone.keys() - come.keys()):
+                if wanted is None or wanted(area):
+                    at = bisect_left(self._areas, key(area), key=key)
+                    del self._areas[at + _place_of(area, islice(self._areas, at, None))]
+            for area in (come[at] for at in come.keys() - gone.keys()):
+                if wanted is None or wanted(area):
+                    insort_right(self._areas, area, key=key)
+        self._how, self._blocks = how, blocks
+        return self._areas
+
+
+def _areas_of(blocks: frozenset[Block]) -> dict[int, Area]:
+    """Return the areas of some blocks by identity: most of a changed block are in the new one too."""
+    return {id(area): area for block in blocks for area in block.areas}
+
+
+def _place_of(area: Area, areas: Iterable[Area]) -> int:
+    return next(at for at, each in enumerate(areas) if each is area)
+
+
 def listed(
     snapshot: Snapshot,
     order: Order,
@@ -69,10 +127,7 @@ def listed(
     if wanted is None and order is Order.ADDRESS:
         return snapshot.areas  # as they are: a list that stands there is made anew at each step
     areas = [area for area in snapshot.areas if wanted is None or wanted(area)]
-    keys: dict[Order, Callable[[Area], Any]] = {
-        Order.SIZE: lambda area: (-area.size, area.start),
-        Order.OWNER: lambda area: (area.owner or "~", area.start),
-    }
+    keys = dict(KEYS)
     if delta is not None:
         keys[Order.DELTA] = lambda area: (-abs(delta(area)), area.start)
     if order is Order.TOTAL:

@@ -3,7 +3,6 @@
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from operator import attrgetter
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -18,7 +17,7 @@ from execmem_tui.model.units import Address, signed_size
 from execmem_tui.tui.kept import Kept
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.line_list import LineList
-from execmem_tui.view.area_list import Order, area_line, count_line, listed
+from execmem_tui.view.area_list import KEYS, Listing, Order, area_line, count_line
 
 
 class AreaList(Kept, Vertical):
@@ -51,6 +50,7 @@ class AreaList(Kept, Vertical):
 
     def __init__(self) -> None:
         super().__init__()
+        self._listing = Listing()
         self._areas: Sequence[Area] = ()
         self._places: dict[Address, int] | None = None
         """Where the area of a start stands, once it is asked for."""
@@ -89,7 +89,7 @@ class AreaList(Kept, Vertical):
         if compared is None and self.order is Order.DELTA:
             self.set_reactive(AreaList.order, Order.ADDRESS)
         delta = None if compared is None else compared.found.delta_of
-        self._areas = listed(snapshot, self.order, self.wanted, delta)
+        self._areas = self._listing.of(snapshot, self.order, self.wanted, delta)
         self._places = None
         at = self._index_of(here)
         self.lines.fill(len(self._areas), self._line, at)
@@ -128,15 +128,17 @@ class AreaList(Kept, Vertical):
     def _index_of(self, start: Address | None, otherwise: int = 0) -> int:
         """Return where an area stands in the list."""
         areas = self._areas
-        if start is None:
+        if start is None or self.shown is None:
             return otherwise
-        if self.order is Order.ADDRESS:
-            at = bisect_left(areas, start, key=attrgetter("start"))
-            return at if at < len(areas) and areas[at].start == start else otherwise
-        if self._places is None:
-            starts = (area.start for area in reversed(areas))
-            self._places = dict(zip(starts, range(len(areas) - 1, -1, -1), strict=True))
-        return self._places.get(start, otherwise)
+        key = KEYS.get(self.order)
+        if key is None:
+            if self._places is None:
+                starts = (area.start for area in reversed(areas))
+                self._places = dict(zip(starts, range(len(areas) - 1, -1, -1), strict=True))
+            return self._places.get(start, otherwise)
+        area = self.shown.snapshot.area_at(start)
+        at = len(areas) if area is None else bisect_left(areas, key(area), key=key)
+        return at if at < len(areas) and areas[at].start == start else otherwise
 
     def _line(self, index: int) -> str:
         assert self.shown is not None

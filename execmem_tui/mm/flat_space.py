@@ -4,7 +4,7 @@ The kernel's tree decides an answer only where an aligned request finds its lowe
 smaller than the padded size (mm/vmalloc.c: find_vmap_lowest_match). All other answers are the lowest
 fit, which a list in some blocks finds and changes at a third of the tree's price, for Python moves
 what is in a list by itself. What happens is noted, so that `shaped` can make the tree that the
-kernel has, with the history in its shape. No simulation of a module loader comes to that.
+kernel has, with the history in its shape. No scenario of the library comes to that.
 """
 
 from bisect import bisect_right

@@ -1,13 +1,16 @@
 """The application under a pilot: what every test of the screen needs."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from textual._wait import wait_for_idle
 from textual.pilot import Pilot
 
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.counting import REST
 
 
 def make_app(simulation: Simulation | None = None) -> ExecmemApp:
@@ -16,6 +19,42 @@ def make_app(simulation: Simulation | None = None) -> ExecmemApp:
     )
     app.play_interval = 1e6  # tests tick by hand
     return app
+
+
+class PutOff:
+    """What the application put off, done when the test says so.
+
+    Args:
+        monkeypatch: for as long as it holds.
+        rest: seconds until findings are counted.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, rest: float = REST) -> None:
+        self.waiting: list[tuple[float, Callable[[], None]]] = []
+        monkeypatch.setattr(ExecmemApp, "rest", rest)
+        monkeypatch.setattr(ExecmemApp, "after", self._after)
+
+    def _after(self, seconds: float, do: Callable[[], None]) -> Any:
+        entry = (seconds, do)
+        self.waiting.append(entry)
+        waiting = self.waiting
+
+        class Taken:
+            def cancel(self) -> None:
+                if entry in waiting:
+                    waiting.remove(entry)
+
+        return Taken()
+
+    def pass_time(self) -> None:
+        """Do what was put off first."""
+        self.waiting.pop(0)[1]()
+
+    def pass_all(self, seconds: float) -> None:
+        """Do all that was put off for so long."""
+        for entry in [each for each in self.waiting if each[0] == seconds]:
+            self.waiting.remove(entry)
+            entry[1]()
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:

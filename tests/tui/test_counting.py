@@ -1,8 +1,5 @@
 """How much is remarkable: in the title when time has stood still, and never in the way of a step."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 
 from execmem_tui.analysis.findings import Category, findings
@@ -10,32 +7,7 @@ from execmem_tui.sources.base import Recording, SourceKind
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui import counting
 from execmem_tui.tui.app import ExecmemApp
-from tests.tui.driving import make_app, press, shown_text
-
-
-class Put:
-    """What was put off, done when the test says so."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.waiting: list[tuple[float, Callable[[], None]]] = []
-        monkeypatch.setattr(ExecmemApp, "rest", counting.REST)
-        monkeypatch.setattr(ExecmemApp, "after", self.after)
-
-    def after(self, seconds: float, do: Callable[[], None]) -> Any:
-        entry = (seconds, do)
-        self.waiting.append(entry)
-        waiting = self.waiting
-
-        class Taken:
-            def cancel(self) -> None:
-                if entry in waiting:
-                    waiting.remove(entry)
-
-        return Taken()
-
-    def pass_time(self) -> None:
-        """Do one of them."""
-        self.waiting.pop(0)[1]()
+from tests.tui.driving import PutOff, make_app, press, shown_text
 
 
 def expected(app: ExecmemApp) -> int:
@@ -46,7 +18,7 @@ def expected(app: ExecmemApp) -> int:
 async def test_the_number_is_in_the_title_once_a_step_has_rested(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    put = Put(monkeypatch)
+    put = PutOff(monkeypatch)
     app = make_app(open_booted("arm64"))
     async with app.run_test(size=(160, 45)) as pilot:
         await press(pilot, "B")
@@ -72,7 +44,7 @@ async def test_the_number_is_in_the_title_once_a_step_has_rested(
 
 
 async def test_a_step_in_between_ends_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    put = Put(monkeypatch)
+    put = PutOff(monkeypatch)
     app = make_app(open_booted("arm64"))
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
@@ -100,7 +72,7 @@ async def test_what_is_too_large_is_counted_on_request_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(counting, "_MOST_AREAS", 10)
-    put = Put(monkeypatch)
+    put = PutOff(monkeypatch)
     booted = open_booted("arm64")
     app = ExecmemApp(Recording(SourceKind.CAPTURE, "large", booted.history), theme="execmem-dark")
     async with app.run_test(size=(120, 40)) as pilot:

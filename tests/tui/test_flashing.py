@@ -1,8 +1,5 @@
 """What a step changed stands out for a moment, and where no time passes not at all."""
 
-from collections.abc import Callable
-from typing import Any
-
 import pytest
 from rich.style import Style
 
@@ -12,33 +9,7 @@ from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.flashing import FLASH
 from execmem_tui.view.light import Shine
 from execmem_tui.view.news import NOTHING, News, news
-from tests.tui.driving import make_app, press
-
-
-class Put:
-    """What was put off, done when the test says so."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.waiting: list[tuple[float, Callable[[], None]]] = []
-        monkeypatch.setattr(ExecmemApp, "rest", 99.0)
-        monkeypatch.setattr(ExecmemApp, "after", self.after)
-
-    def after(self, seconds: float, do: Callable[[], None]) -> Any:
-        entry = (seconds, do)
-        self.waiting.append(entry)
-        waiting = self.waiting
-
-        class Taken:
-            def cancel(self) -> None:
-                if entry in waiting:
-                    waiting.remove(entry)
-
-        return Taken()
-
-    def flash_ends(self) -> None:
-        for entry in [each for each in self.waiting if each[0] == FLASH]:
-            self.waiting.remove(entry)
-            entry[1]()
+from tests.tui.driving import PutOff, make_app, press
 
 
 def bright(app: ExecmemApp) -> int:
@@ -50,7 +21,7 @@ def bright(app: ExecmemApp) -> int:
 
 
 async def test_what_came_stands_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    put = Put(monkeypatch)
+    put = PutOff(monkeypatch, rest=99.0)  # not the length of a flash
     app = make_app(open_booted("arm64"))
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "z")
@@ -59,7 +30,7 @@ async def test_what_came_stands_out_once(monkeypatch: pytest.MonkeyPatch) -> Non
         came = app.main.map.news.came
         assert app.shown.snapshot.area_at(app.cursor).start in [start for start, _ in came]  # type: ignore[union-attr]
         assert bright(app) > 2
-        put.flash_ends()
+        put.pass_all(FLASH)
         await pilot.pause()
         assert app.main.map.news == NOTHING
         assert bright(app) == 0

@@ -7,34 +7,27 @@ so do what is opened, what moves by itself, what colour tells, and what is done 
 
 import asyncio
 import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.binding import BindingType
 from textual.command import Provider
-from textual.dom import DOMNode
-from textual.driver import Driver
-from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.timer import Timer
-from textual.widget import Widget
 
 from execmem_tui.files.memory import remember, remembered
 from execmem_tui.model.areas import Area
-from execmem_tui.model.intervals import Interval
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Commanded, Followed, Progress, Side, Source
+from execmem_tui.sources.base import Commanded, Followed, Side, Source
+from execmem_tui.tui.beginning import Beginning
 from execmem_tui.tui.colouring import Colouring
 from execmem_tui.tui.comparing import CompareActions
 from execmem_tui.tui.counting import REST, Counting, Handle
 from execmem_tui.tui.exporting import ExportActions
-from execmem_tui.tui.faults import Faults
 from execmem_tui.tui.flashing import Flashing
+from execmem_tui.tui.highlighting import Highlighting
 from execmem_tui.tui.jobs import Job
 from execmem_tui.tui.kernel import KernelActions
 from execmem_tui.tui.leaving import Signals
@@ -45,17 +38,14 @@ from execmem_tui.tui.opening import OpenActions
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.presenting import PresenterActions
 from execmem_tui.tui.screens.main import MainScreen
-from execmem_tui.tui.shelf import Shelf, first_theme
+from execmem_tui.tui.shelf import Shelf
 from execmem_tui.tui.showing import Showing
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.source_jobs import SourceJobs
-from execmem_tui.tui.stage import Severity
 from execmem_tui.tui.start import Opening, Start
-from execmem_tui.tui.sturdy import make_sturdy
-from execmem_tui.tui.themes import DEFAULT, MapTheme
+from execmem_tui.tui.sturdy_app import SturdyApp
 from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
 from execmem_tui.tui.touring import TourActions
-from execmem_tui.tui.typing_ahead import TypingAhead
 from execmem_tui.tui.why import WhyActions
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.pane import Panes
@@ -67,8 +57,6 @@ from execmem_tui.view.paint import LensName
 
 if TYPE_CHECKING:  # what sends these comes when it is needed
     from execmem_tui.bundles.several import SeveralCapturesError
-    from execmem_tui.tui.screens.dialog import Dialog
-    from execmem_tui.tui.screens.overlay import Overlay
     from execmem_tui.tui.widgets.area_list import AreaList
     from execmem_tui.tui.widgets.other_map import OtherMap
     from execmem_tui.view.tour_card import Card
@@ -88,16 +76,11 @@ _CARD = "try-card"
 """What is remembered of the card of things to try."""
 
 
-class ExecmemApp(App[int]):
+class ExecmemApp(SturdyApp):
     """Shows one source at a time."""
 
     TITLE = "execmem-tui"
-    CSS = """
-    ToastRack { margin-bottom: 2; }
-    Toast { width: auto; max-width: 100%; margin-top: 0; padding: 0 1; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = []
-    COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS = App.COMMANDS | {_provider}
 
     source: reactive[Source] = reactive(_given, repaint=False)
@@ -139,9 +122,9 @@ class ExecmemApp(App[int]):
         start: Start | None = None,
     ) -> None:
         self.actions = rebound(keymap or {})
-        self._shelf = Shelf()
+        self._shelf = Shelf(self)
         super().__init__()
-        self._dress(theme)
+        self._tell_broken_themes(self._shelf.put_on(theme))
         if keymap:
             self.set_keymap(dict(keymap))
         self.set_reactive(ExecmemApp.source, source)
@@ -149,40 +132,27 @@ class ExecmemApp(App[int]):
         self.set_reactive(ExecmemApp.palette, Palette(self, letters=self.letters))
         self.opened: Sequence[str] | None = None
         self.pinned: Side | None = None
-        self._unringed: Light | None = None
-        """How the map was lit before a part of it was ringed."""
         self.failure: Exception | None = None
         """Why the first source could not be opened."""
-        self.kernel = KernelActions(self)
+        self.jobs = SourceJobs(self)
+        self.highlighting = Highlighting(self)
+        self.kernel = KernelActions(self, self.highlighting.foretell)
         self.time = TimeActions(self)
-        self.look = LookActions(self)
-        self.opens = OpenActions(self)
-        self.whys = WhyActions(self)
-        self.compares = CompareActions(self, lambda: self.size.width)
+        self.whys = WhyActions(self, self.highlighting.ring)
+        self.look = LookActions(self, self.time.goto_time, self.whys.tenant)
+        self.opens = OpenActions(self, self.jobs.open)
+        self.compares = CompareActions(self, lambda: self.size.width, self.jobs.compare)
         self.tours = TourActions(self)
         self.presenter = PresenterActions(self)
         self.exports = ExportActions(self)
         self.noting = NoteActions(self)
-        self.faults = Faults(self)
-        self.jobs = SourceJobs(self)
         self._colouring = Colouring(self)
         self._showing = Showing(self, self._colouring)
         self.counting = Counting(self)
         self._flashing = Flashing(self)
         self._moving = Moving(self, self._tick, self.jobs.read)
         self._signals = Signals(lambda code: self.exit(return_code=code), lambda: self.is_headless)
-        self._typed = TypingAhead()
-        self._first = opening
-        self._start = start
-
-    def get_driver_class(self) -> type[Driver]:
-        """Return Textual's driver, or our own for a browser: it ends with its server."""
-        found = super().get_driver_class()
-        if found.__module__ != "textual.drivers.web_driver":
-            return found
-        from execmem_tui.tui.served import ServedDriver
-
-        return ServedDriver
+        self._beginning = Beginning(self, opening, start)
 
     def get_default_screen(self) -> MainScreen:
         """Return the main screen, bound to the application's attributes."""
@@ -219,25 +189,20 @@ class ExecmemApp(App[int]):
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._paint))
         self.main.actions = self.actions
         self._offer()
-        self.main.waiting = self._first is not None and self._first.begun is None
+        self.main.waiting = self._beginning.in_the_dark
         self.following = isinstance(self.source, Followed)
 
     def on_main_screen_painted(self) -> None:
-        """Do what the first frame did not wait for: a thread that imports and computes would hold it up."""
+        """Do what the first frame did not wait for.
+
+        A thread that imports and computes would have held it up.
+        """
         if not gc.isenabled():
             gc.freeze()  # what is there by now stays
             gc.enable()
         if not self._shelf.complete:
             self.load_themes()
-        if self._first is not None:
-            self._open_first(self._first)
-        else:
-            self._go_to_start()
-
-    def _open_first(self, first: Opening) -> None:
-        if first.begun is not None:
-            self.opened = first.words or None
-        self.jobs.open(first.name, first.opener, first.words, first.begun)
+        self._beginning.begin()
 
     def _offer(self) -> None:
         """Show things to try, to somebody who never tried one, where they can be done."""
@@ -253,58 +218,24 @@ class ExecmemApp(App[int]):
         if isinstance(self.source, Followed):
             self.source.close()
 
-    def _go_to_start(self) -> None:
-        """Go where the command line said, as soon as that is there."""
-        start, self._start = self._start, None
-        if start is None:
-            return
-        with self.guarded():
-            if start.step is not None:
-                self.time.seek(start.step)
-            if start.at is not None:
-                self.look.goto(start.at)
-            if start.lens is not None:
-                self.lens = start.lens
-            if start.against is not None:
-                self.compares.compare(start.against)
-            if start.tour is not None:
-                self.tours.begin(start.tour)
-
     # Themes
-
-    def _dress(self, asked: str | None) -> None:
-        """Put on the theme to begin with: set before the first paint, it costs no second style pass.
-
-        Raises:
-            UnknownThemeError: there is no such theme.
-        """
-        few = self.console.color_system == "standard" and not self.no_color
-        wanted = first_theme(asked, sixteen_colours=few)
-        self.register_theme(self._shelf.default.theme)
-        if wanted != DEFAULT:
-            self.load_themes()
-        self.set_reactive(App.theme, self._shelf.check(wanted, self.available_themes))
-        dark = self.current_theme.dark
-        self.update_classes({"-dark-mode": dark, "-light-mode": not dark}, update=False)
-        self.stylesheet.set_variables(self.get_css_variables())
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the default theme's kinds."""
-        return {**super().get_theme_variable_defaults(), **self._shelf.default.theme.variables}
+        return {**super().get_theme_variable_defaults(), **self._shelf.defaults}
 
     def load_themes(self) -> None:
         """Register all shipped themes and the user's; say which of the latter are broken."""
+        self._tell_broken_themes(self._shelf.read())
 
-        def register(each: MapTheme) -> None:
-            self.register_theme(each.theme)
-
-        for line in self._shelf.read(register):
+    def _tell_broken_themes(self, lines: Sequence[str]) -> None:
+        for line in lines:
             self.call_later(self.say, line, "theme", "warning")
 
     @property
     def letters(self) -> bool:
         """Whether cells show letters: without colour, or where the theme says so."""
-        return self.no_color or self._shelf.shows_letters(self.theme)
+        return self._shelf.shows_letters
 
     def _paint(self) -> None:
         self.palette = Palette(self, letters=self.letters)
@@ -352,14 +283,6 @@ class ExecmemApp(App[int]):
         """Something was done to the source: from here on `u` takes that back."""
         self._showing.touched()
 
-    def seek_time(self, seconds: float) -> None:
-        """Go to the last event up to a time of the trace's clock."""
-        self.time.goto_time(seconds)
-
-    def seek_tenant(self, number: int) -> None:
-        """Go to when a tenant of the cursor's address lay there, from 1."""
-        self.whys.tenant(number)
-
     def look_at(self, address: Address, *, pane: int | None = None) -> None:
         """Put the cursor on an address, in a pane."""
         if pane is not None:
@@ -373,35 +296,12 @@ class ExecmemApp(App[int]):
 
     def show_map(self) -> None:
         """Bring the map back where address x time has its place."""
-        self.main.show_map()
-
-    def foretell(self, areas: Sequence[Area]) -> None:
-        """Show on the map, dashed, what would lie where; nothing for the map as it is."""
-        if not areas:
-            self.main.map.shown = self.shown
-            return
-        from execmem_tui.view.foretell import PAINT, foretold
-
-        if self.main.looked_from is None:
-            self.main.looked_from = self.cursor
-        snapshot = foretold(self.shown.snapshot, areas)
-        self.main.map.shown = Shown(snapshot, self.shown, PAINT)
-        self.main.map.look_at(areas[0].start)
+        self.main.panels.show_map()
 
     def guide(self, card: "Card | None", light: Light) -> None:
         """Show the card of a tour, or none, and light the map."""
         self.main.card = card
         self.main.map.light = light
-
-    def ring(self, span: Interval | None) -> None:
-        """Ring a part of the map; with None, leave it as it was."""
-        detail = self.main.map
-        if span is not None:
-            self._unringed = detail.light
-            light = detail.light
-            detail.light = Light(lit=light.lit, ghost=light.ghost, ring=span, letters=light.letters)
-        elif self._unringed is not None:
-            detail.light, self._unringed = self._unringed, None
 
     def open_fold(self) -> None:
         """Show the rows of the fold under the cursor."""
@@ -415,44 +315,6 @@ class ExecmemApp(App[int]):
         """Go on or back: by a stop of the tour, a sentence of the scenario, a mark."""
         if not self.tours.turn(forward=forward):
             self.time.turn(forward=forward)
-
-    def ask(self, dialog: Screen[Any]) -> None:
-        """Show a dialog or a sheet."""
-        self.push_screen(dialog)
-
-    def say(self, text: str, title: str = "", severity: Severity = "information") -> None:
-        """Tell something in passing. `text` is printable."""
-        timeout = 2 if severity == "information" and not title else None
-        self.notify(text, title=title, severity=severity, markup=False, timeout=timeout)
-
-    def notify(
-        self,
-        message: str,
-        *,
-        title: str = "",
-        severity: Severity = "information",
-        timeout: float | None = None,
-        markup: bool = True,
-    ) -> None:
-        """As Textual's, but the newest of a kind takes the place of the one before: more would cover the map."""
-        for each in list(self._notifications):
-            if (each.severity, each.title) == (severity, title):
-                self._unnotify(each, refresh=False)
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
-
-    def copy(self, text: str) -> None:
-        """Put a text on the clipboard, and say so."""
-        self.copy_to_clipboard(text)
-        self.say(f"copied {text}")
-
-    def with_picture(self, path: Path) -> None:
-        """Write the screen as SVG once no dialog lies over it."""
-
-        def write() -> None:
-            with self.guarded():
-                self.exports.draw(path, self.export_screenshot())
-
-        self.call_after_refresh(write)
 
     # What colour tells
 
@@ -499,14 +361,6 @@ class ExecmemApp(App[int]):
 
     # What is done off the event loop, and what moves by itself
 
-    def work(self, name: str, opener: Iterator[Progress], words: Sequence[str]) -> None:
-        """Open a source off the event loop and show it as soon as there is one."""
-        self.jobs.open(name, opener, words)
-
-    def work_beside(self, name: str, reader: Iterator[Progress | Side]) -> None:
-        """Read off the event loop what is to be compared with, and pin it when it is there."""
-        self.jobs.compare(name, reader)
-
     def offer_captures(self, error: "SeveralCapturesError", path: str) -> None:
         """Ask which of several captures is meant."""
         self.opens.choose_capture(error, path)
@@ -530,10 +384,7 @@ class ExecmemApp(App[int]):
         """Show what a job brought."""
         with self.guarded():
             self.jobs.brought(message.job, message.thing)
-            step = None if self._start is None else self._start.step
-            there = not self.waiting and not self.jobs.partial
-            if step is not None and there and self.source.history.steps >= step:
-                self.call_after_refresh(self._go_to_start)
+            self._beginning.go_if_there()
 
     def on_job_ended(self, message: Job.Ended) -> None:
         """Say what went wrong with a job; where there is nothing to show then, give up."""
@@ -541,7 +392,7 @@ class ExecmemApp(App[int]):
             self.failure = message.error
             self.exit(2)
         elif self.jobs.ended(message.job, message.error):
-            self.call_after_refresh(self._go_to_start)
+            self.call_after_refresh(self._beginning.go)
 
     def read(self) -> None:
         """Read the running kernel once, unless a read is under way."""
@@ -597,55 +448,13 @@ class ExecmemApp(App[int]):
         if self.following:
             self._moving.follow()
 
-    # What goes wrong
-
-    def _register_child(
-        self, parent: DOMNode, child: Widget, before: int | None, after: int | None
-    ) -> None:
-        """Let every widget outlive what breaks in it."""
-        make_sturdy(child, self._handle_exception)
-        super()._register_child(parent, child, before, after)
-
-    def _start_widget(self, parent: Widget, widget: Widget) -> None:
-        """Let scroll bars, which come by another way, outlive the same."""
-        make_sturdy(widget, self._handle_exception)
-        super()._start_widget(parent, widget)
-
-    async def _dispatch_message(self, message: Message) -> None:
-        """Outlive what breaks in a handler of ours."""
-        try:
-            await super()._dispatch_message(message)
-        except Exception as error:  # noqa: BLE001 - shown
-            self._handle_exception(error)
-
-    def _handle_exception(self, error: Exception) -> None:
-        """Show what nobody caught and go on; before there is a screen, and while leaving, end as Textual does."""
-        if self._running and not self._exit and self.screen_stack and self.main.ready:
-            self.call_later(self.faults.show_once, error)
-        else:
-            super()._handle_exception(error)
-
     @property
-    def in_error_sheet(self) -> bool:
-        """Whether a fault is being read."""
-        from execmem_tui.tui.screens.sheets import ErrorSheet
-
-        return isinstance(self.screen, ErrorSheet)
-
-    def guarded(self) -> AbstractContextManager[None]:
-        """Show what is raised inside, and go on."""
-        return self.faults.guarded()
-
-    def show_error(self, error: Exception) -> None:
-        """Say what was expected to go wrong at times; show a sheet for what was not."""
-        self.faults.show(error)
+    def shows_faults(self) -> bool:
+        """Whether the screen is there by now."""
+        return bool(self.screen_stack) and self.main.ready
 
     def on_main_screen_broke(self, message: MainScreen.Broke) -> None:
         """An action broke: show it and go on."""
-        self.show_error(message.error)
-
-    def on_dialog_broke(self, message: "Dialog.Broke") -> None:
-        """What a dialog asked for broke: show it and go on."""
         self.show_error(message.error)
 
     # Messages of the screen and its widgets
@@ -696,14 +505,15 @@ class ExecmemApp(App[int]):
     # Keys
 
     async def on_event(self, event: events.Event) -> None:
-        """Hold keys back while the screen or a dialog opens that will want them."""
-        top = self.screen_stack[-1] if self.screen_stack else None
-        if not self._typed.holds(event, top) and not self._votes(event, top):
+        """Give a tour the letters of the holes while it asks for one."""
+        if not self._votes(event):
             await super().on_event(event)
 
-    def _votes(self, event: events.Event, top: Screen[Any] | None) -> bool:
-        """Give a tour the letters of the holes while it asks for one; whether it took the key."""
-        if not isinstance(event, events.Key) or event.is_forwarded or top is not self.main:
+    def _votes(self, event: events.Event) -> bool:
+        """Whether a tour took the key."""
+        if not isinstance(event, events.Key) or event.is_forwarded:
+            return False
+        if not self.shows_faults or self.screen is not self.main:
             return False
         if self.main.focused is not self.main.map:
             return False
@@ -711,26 +521,9 @@ class ExecmemApp(App[int]):
             return self.tours.vote(event.key)
         return True
 
-    async def on_overlay_ready(self, message: "Overlay.Ready") -> None:
-        """Give the dialog the keys that were typed ahead of it."""
-        message.overlay.ready = True
-        await self._typed.give(self.on_event)
-
     async def on_main_screen_ready(self) -> None:
         """Give the screen the keys that were typed while the terminal was still dark."""
-        await self._typed.give(self.on_event)
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Offer the theme: Textual's help, picture and quitting are keys here, and maximising is another."""
-        del screen
-        yield SystemCommand("Theme", "change the theme", self.action_change_theme)
-
-    def action_command_palette(self) -> None:
-        """Show the palette."""
-        from execmem_tui.tui.screens.commands import Commands
-
-        if not isinstance(self.screen, Commands):
-            self.push_screen(Commands())
+        await self.give_typed()
 
     def action_suspend(self) -> None:
         """Go to the background, as ctrl+z does everywhere."""

@@ -45,10 +45,16 @@ class Doing:
 
 
 class Asking:
-    """The answers, and what can be done about them."""
+    """The answers, and what can be done about them.
 
-    def __init__(self, stage: Stage) -> None:
+    Args:
+        stage: what is asked about.
+        ring: rings a part of the map; with None, no more.
+    """
+
+    def __init__(self, stage: Stage, ring: Callable[[Interval | None], None]) -> None:
         self._stage = stage
+        self._ring = ring
         self._asked_of: Source | None = None
         """What a what-if branched off from."""
 
@@ -153,7 +159,7 @@ class Asking:
         refused = "" if isinstance(stage.source, Commanded) else why_not_what_if(history.layout)
         return Doing(
             look_at=stage.look_at,
-            ring=stage.ring,
+            ring=self._ring,
             who=None
             if way is None or placed is None
             else partial(self._go_to, placed, way.areas[0]),

@@ -1,11 +1,11 @@
 """Keys that compare: pin a moment, compare with another machine, two maps, from difference to difference."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.errors import UsageError
-from execmem_tui.sources.base import Side
+from execmem_tui.sources.base import Progress, Side
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.split import WIDE
 
@@ -20,11 +20,18 @@ class CompareActions:
     Args:
         stage: what is compared.
         columns: of the terminal.
+        read: reads off the event loop what is to be compared with, and pins it when it is there.
     """
 
-    def __init__(self, stage: Stage, columns: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        columns: Callable[[], int],
+        read: Callable[[str, Iterator[Progress | Side]], None],
+    ) -> None:
         self._stage = stage
         self._columns = columns
+        self._read = read
         self._chosen: bool | None = None
         """Whether two maps were asked for; None: as the terminal has room."""
 
@@ -66,7 +73,7 @@ class CompareActions:
 
         if names_source(line):
             user_path(line)  # said in the dialog, not after it has gone
-            self._stage.work_beside(line, read_side(line))
+            self._read(line, read_side(line))
         else:
             self._stage.pin(against(line, self._stage.source))
 

@@ -1,5 +1,8 @@
 """Writing what is shown to a file."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -11,8 +14,14 @@ from execmem_tui.tui.stage import Stage
 class Pictured(Stage, Protocol):
     """A stage of which a picture can be taken."""
 
-    def with_picture(self, path: Path) -> None:
-        """Call `ExportActions.draw` with a picture as SVG, once no dialog lies over the screen."""
+    def export_screenshot(self) -> str:
+        """Return the screen as SVG."""
+
+    def call_after_refresh(self, callback: Callable[[], None]) -> bool:
+        """Do something when what was asked for before is on the screen."""
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """Show what is raised inside, and go on."""
 
 
 class ExportActions:
@@ -41,10 +50,14 @@ class ExportActions:
         check_export(path)
         if path.suffix in (".svg", PNG):
             # The dialog that asked for the path is still there; the picture is taken without it.
-            self._stage.with_picture(path)
+            self._stage.call_after_refresh(partial(self._take, path))
         else:
             stage = self._stage
             self.write(path, exported(stage.shown.snapshot, stage.source.title, path.suffix))
+
+    def _take(self, path: Path) -> None:
+        with self._stage.guarded():
+            self.draw(path, self._stage.export_screenshot())
 
     def draw(self, path: Path, svg: str) -> None:
         """Write a picture of the screen, in the form that the path's suffix says.

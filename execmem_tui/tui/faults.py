@@ -3,20 +3,27 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from traceback import extract_tb
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
+from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.text import printable
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.stage import Severity
 
 _Place = tuple[str, str, int]
 """Of a fault: its type, and where it was raised."""
 
 
-class Breakable(Stage, Protocol):
-    """A stage that knows what lies on top of it."""
+class Breakable(Protocol):
+    """What can show a fault, and knows whether it shows one."""
+
+    def ask(self, dialog: Screen[Any]) -> None:
+        """Show a dialog or a sheet."""
+
+    def say(self, text: str, title: str = "", severity: Severity = "information") -> None:
+        """Tell something in passing. `text` is printable."""
 
     @property
     def in_error_sheet(self) -> bool:

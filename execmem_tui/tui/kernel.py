@@ -1,10 +1,10 @@
 """What one does to the simulated kernel: allocate, insert, free, purge, undo, redo."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from execmem_tui.model.areas import AreaState
+from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.events import Allocated
 from execmem_tui.model.ranges import ExecmemType
@@ -22,10 +22,16 @@ _FORETOLD: Final = 1000
 
 
 class KernelActions:
-    """Keys that change what is simulated; each is one undoable command."""
+    """Keys that change what is simulated; each is one undoable command.
 
-    def __init__(self, stage: Stage) -> None:
+    Args:
+        stage: what they act on.
+        foretell: shows on the map, dashed, what would lie where; nothing for the map as it is.
+    """
+
+    def __init__(self, stage: Stage, foretell: Callable[[Sequence[Area]], None]) -> None:
         self._stage = stage
+        self._show_foretold = foretell
 
     @property
     def _source(self) -> Commanded:
@@ -136,10 +142,10 @@ class KernelActions:
         try:
             found = look()
         except ExecmemTuiError as error:
-            self._stage.foretell(())
+            self._show_foretold(())
             return error.title
         # a module's text is what one wants to see first
-        self._stage.foretell(sorted(found.areas, key=lambda area: area.type is not TEXT))
+        self._show_foretold(sorted(found.areas, key=lambda area: area.type is not TEXT))
         return found.text
 
     def action_free(self) -> None:

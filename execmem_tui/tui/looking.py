@@ -1,5 +1,6 @@
 """Where one looks: panes, find, go to, reach origin, sheets."""
 
+from collections.abc import Callable
 from textwrap import wrap
 from typing import Final
 
@@ -19,10 +20,20 @@ LENSES: Final = (
 
 
 class LookActions:
-    """Keys that change nothing but what is looked at."""
+    """Keys that change nothing but what is looked at.
 
-    def __init__(self, stage: Stage) -> None:
+    Args:
+        stage: what is looked at.
+        seek_time: goes to the last event up to a time of the trace's clock, in seconds.
+        seek_tenant: goes to when the tenant of that number, from 1, lay at the cursor's address.
+    """
+
+    def __init__(
+        self, stage: Stage, seek_time: Callable[[float], None], seek_tenant: Callable[[int], None]
+    ) -> None:
         self._stage = stage
+        self._seek_time = seek_time
+        self._seek_tenant = seek_tenant
 
     def focus_pane(self, number: int, address: Address | None = None) -> None:
         """Show a pane in the detail map, and an address of it: by itself, its first area."""
@@ -105,9 +116,9 @@ class LookActions:
         shown = self._stage.shown
         place = parse_place(line, shown.snapshot, self._stage.cursor)
         if place.seconds is not None:
-            self._stage.seek_time(place.seconds)
+            self._seek_time(place.seconds)
         if place.tenant is not None:
-            self._stage.seek_tenant(place.tenant)
+            self._seek_tenant(place.tenant)
         if place.address is None:
             return
         focused = self._stage.pane

@@ -1,5 +1,6 @@
 """Which source comes next: choose a machine, play a scenario, open a path."""
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from execmem_tui.files.regular import user_path
@@ -7,7 +8,7 @@ from execmem_tui.history import History
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.text import printable
-from execmem_tui.sources.base import Recording, Source, SourceKind
+from execmem_tui.sources.base import Progress, Recording, Source, SourceKind
 from execmem_tui.tui.stage import Stage
 
 if TYPE_CHECKING:
@@ -37,11 +38,21 @@ def nothing(name: str) -> Source:
     return Recording(SourceKind.CAPTURE, f"opening {name}", History(layout))
 
 
-class OpenActions:
-    """Keys that bring another source."""
+Reader = Callable[[str, Iterator[Progress], Sequence[str]], None]
 
-    def __init__(self, stage: Stage) -> None:
+
+class OpenActions:
+    """Keys that bring another source.
+
+    Args:
+        stage: what is shown.
+        read: reads a source off the event loop and shows it as soon as there is one: its name, what
+            reads it, the words of the command line that do the same.
+    """
+
+    def __init__(self, stage: Stage, read: Reader) -> None:
         self._stage = stage
+        self._read = read
 
     def action_choose(self) -> None:
         """Choose what to simulate."""
@@ -77,7 +88,7 @@ class OpenActions:
         from execmem_tui.sources.opening import read_path
 
         user_path(line)  # said in the dialog, not after it has gone
-        self._stage.work(line, read_path(line, follow=True), [line])
+        self._read(line, read_path(line, follow=True), [line])
 
     def choose_capture(self, error: "SeveralCapturesError", path: str) -> None:
         """Ask which of the captures in a folder or a bundle is meant, and open it."""
@@ -105,4 +116,4 @@ class OpenActions:
         """Play a scenario of the library off the event loop, and show its beginning."""
         from execmem_tui.sources.scenario_play import read_scenario
 
-        self._stage.work(name, read_scenario(name), ["--scenario", name])
+        self._read(name, read_scenario(name), ["--scenario", name])

@@ -1,14 +1,15 @@
-"""The themes at hand: the default one at once, all others when they are asked for."""
+"""The application's theme: the default one at once, all others when they are asked for."""
 
 import os
-from collections.abc import Callable, Iterable
+from typing import Any
+
+from textual.app import App
 
 from execmem_tui.model.text import printable
 from execmem_tui.tui.themes import (
     CONSOLE,
     DEFAULT,
     SIXTEEN_COLOURS,
-    MapTheme,
     UnknownThemeError,
     shipped,
     users,
@@ -16,44 +17,63 @@ from execmem_tui.tui.themes import (
 
 
 class Shelf:
-    """Themes by name. Reading all of them takes as long as the first paint may, so it comes later."""
+    """Themes by name. Reading all of them takes as long as the first paint may, so it comes later.
 
-    def __init__(self) -> None:
-        self.default = next(shipped(DEFAULT))
-        self._themes = {DEFAULT: self.default}
+    Args:
+        app: wears them. It is not touched before `put_on`: Textual asks for the defaults of a theme
+            while it is being made.
+    """
+
+    def __init__(self, app: App[Any]) -> None:
+        self._app = app
+        self._default = next(shipped(DEFAULT))
+        self._themes = {DEFAULT: self._default}
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """The variables of the default theme, which Textual's own themes lack."""
+        return self._default.theme.variables
+
+    def put_on(self, asked: str | None) -> list[str]:
+        """Put on the theme to begin with; return what is wrong with the user's own, if they were read.
+
+        Set before the first paint, it costs no second style pass.
+
+        Raises:
+            UnknownThemeError: there is no such theme.
+        """
+        app = self._app
+        few = app.console.color_system == "standard" and not app.no_color
+        wanted = first_theme(asked, sixteen_colours=few)
+        app.register_theme(self._default.theme)
+        bad = self.read() if wanted != DEFAULT else []
+        if wanted not in app.available_themes:
+            names = ", ".join(sorted(self._themes))
+            raise UnknownThemeError(f"no theme {printable(wanted)!r}", hint=f"there are: {names}")
+        app.set_reactive(App.theme, wanted)
+        dark = app.current_theme.dark
+        app.update_classes({"-dark-mode": dark, "-light-mode": not dark}, update=False)
+        app.stylesheet.set_variables(app.get_css_variables())
+        return bad
 
     @property
     def complete(self) -> bool:
         """Whether all themes are read."""
         return len(self._themes) > 1
 
-    def read(self, register: Callable[[MapTheme], None]) -> list[str]:
-        """Read all shipped themes and the user's; return what is wrong with the latter.
-
-        Args:
-            register: told each theme.
-        """
+    def read(self) -> list[str]:
+        """Read all shipped themes and the user's; return what is wrong with the latter."""
         mine, bad = users()
         for each in (*shipped(), *mine):
             self._themes[each.theme.name] = each
-            register(each)
+            self._app.register_theme(each.theme)
         return bad
 
-    def shows_letters(self, name: str) -> bool:
-        """Whether a theme wants letters in its cells."""
-        theme = self._themes.get(name)
-        return theme is not None and theme.letters
-
-    def check(self, name: str, available: Iterable[str]) -> str:
-        """Return the name of a theme.
-
-        Raises:
-            UnknownThemeError: it is none of the `available`.
-        """
-        if name not in available:
-            names = ", ".join(sorted(self._themes))
-            raise UnknownThemeError(f"no theme {printable(name)!r}", hint=f"there are: {names}")
-        return name
+    @property
+    def shows_letters(self) -> bool:
+        """Whether cells show letters: without colour, or where the theme says so."""
+        theme = self._themes.get(self._app.theme)
+        return self._app.no_color or (theme is not None and theme.letters)
 
 
 def first_theme(asked: str | None, *, sixteen_colours: bool) -> str:

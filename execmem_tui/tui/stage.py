@@ -1,14 +1,13 @@
 """What the keys act on: the application as its actions see it, small enough to fake in a test."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, Protocol
 
 from textual.screen import Screen
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.intervals import Interval
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Progress, Side, Source
+from execmem_tui.sources.base import Side, Source
 from execmem_tui.tui.shown import Shown
 from execmem_tui.view.actions import Action
 from execmem_tui.view.paint import LensName
@@ -56,12 +55,6 @@ class Stage(Protocol):
     def show_step(self) -> None:
         """Show the step that the history is at."""
 
-    def seek_time(self, seconds: float) -> None:
-        """Go to the last event up to a time of the trace's clock."""
-
-    def seek_tenant(self, number: int) -> None:
-        """Go to when the tenant of that number, from 1, lay at the cursor's address."""
-
     def show_source(self, source: Source) -> None:
         """Show another source from here on."""
 
@@ -77,18 +70,12 @@ class Stage(Protocol):
     def pin(self, side: Side | None) -> None:
         """Compare with a moment or a machine from here on; with None, no more."""
 
-    def ring(self, span: Interval | None) -> None:
-        """Ring a part of the map; with None, leave it as it was."""
-
     @property
     def side_by_side(self) -> bool:
         """Whether what is compared with has a map of its own."""
 
     def paint_anew(self) -> None:
         """Show the step as it is to be shown now."""
-
-    def foretell(self, areas: Sequence[Area]) -> None:
-        """Show on the map, dashed, what would lie where; nothing for the map as it is."""
 
     def ask(self, dialog: Screen[Any]) -> None:
         """Show a dialog or a sheet."""
@@ -98,15 +85,6 @@ class Stage(Protocol):
 
     def copy(self, text: str) -> None:
         """Put a text on the clipboard, and say so."""
-
-    def work(self, name: str, opener: Iterator[Progress], words: Sequence[str]) -> None:
-        """Open a source off the event loop and show it as soon as there is one.
-
-        `words` are those of the command line that does the same.
-        """
-
-    def work_beside(self, name: str, reader: Iterator[Progress | Side]) -> None:
-        """Read off the event loop what is to be compared with, and pin it when it is there."""
 
     def show_before(self) -> bool:
         """Show again what was shown before the source; False where that is no longer to be had."""

@@ -26,6 +26,11 @@ def offset_text(address: Address, start: Address) -> str:
     return f"{'-' if away < 0 else '+'}{abs(away):x}"
 
 
+def gutter(span: tuple[Address, Address], start: Address) -> int:
+    """Return the letters of the longest offset of a pane whose map shows `span`."""
+    return max(len(offset_text(at, start)) for at in span)
+
+
 @frozen(eq=False)
 class ShiftedGround:
     """A ground moved by so many bytes."""

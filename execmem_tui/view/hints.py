@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from execmem_tui.model.records import frozen
+from execmem_tui.sources.base import Commanded, Followed, Source
 from execmem_tui.view.actions import Action, spelled
 from execmem_tui.view.light import LETTERS
+from execmem_tui.view.shown import Shown
 
 MOST: Final = 8
 
@@ -41,6 +43,32 @@ class Situation:
     """There is something to compare with."""
     last: str = ""
     """The action before."""
+
+
+def situation(
+    source: Source, shown: Shown, *, focus: str = "", places: int = 0, last: str = ""
+) -> Situation:
+    """Return what the choice hangs on for what is shown of a source.
+
+    Args:
+        source: what feeds the map.
+        shown: the models of its step.
+        focus: what has the keys, "" for the map.
+        places: of the guess that a tour asks for.
+        last: the action before.
+    """
+    counters = shown.snapshot.counters
+    return Situation(
+        focus=focus or ("guess" if places else "map"),
+        places=places,
+        commanded=isinstance(source, Commanded),
+        followed=isinstance(source, Followed),
+        timed=shown.snapshot.steps > 0,
+        spilled=counters.fallbacks > 0,
+        failed=counters.failures > 0,
+        compared=shown.compared is not None,
+        last=last,
+    )
 
 
 _WORDS: Final = {

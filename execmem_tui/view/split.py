@@ -66,6 +66,36 @@ def halves(columns: int, gutter: int, word_bits: int) -> Halves | None:
     return Halves(side=side, other=other, own=own, bare=margin == 2)
 
 
+@frozen(kw_only=True)
+class Columns:
+    """Who gets which columns of the main screen; 0 where there is none of its kind."""
+
+    side: int
+    """Of the side panel."""
+    listed: int
+    """Of a list of areas that stands there by itself."""
+    halves: Halves | None
+    """Of two maps; None where there is one, which takes what is left."""
+
+    @property
+    def bare(self) -> bool:
+        """Whether the map has no room for addresses beside it."""
+        return self.halves is not None and self.halves.bare
+
+
+def one_map(width: int) -> Columns:
+    """Return how a terminal of `width` columns is shared where there is one map."""
+    return Columns(side=side_width(width), listed=list_width(width), halves=None)
+
+
+def two_maps(width: int, gutter: int, word_bits: int) -> Columns:
+    """Return how two maps share a terminal, as `halves`; as one does where there is no room."""
+    split = halves(width, gutter, word_bits)
+    if split is None:
+        return one_map(width)
+    return Columns(side=split.side, listed=0, halves=split)
+
+
 def side_width(columns: int) -> int:
     """Return the columns of the side panel: what the map's rows leave, within bounds; 0 where there is none."""
     if columns < NARROW:

@@ -155,7 +155,7 @@ def list_frame(count: int = 100_000) -> float:
     """Return the median CPU seconds of a frame after a move in the list of areas."""
 
     def move(app: Watched, number: int) -> None:
-        app.main.list.lines.action_move(-1 if number % 5 == 4 else 1)
+        app.main.panels.list.lines.action_move(-1 if number % 5 == 4 else 1)
 
     return median(asyncio.run(_all_spent(_crowded(count), move, ("L",)))[1:])
 

@@ -222,7 +222,7 @@ async def test_what_is_compared_with_is_read_with_a_bar_and_can_be_stopped() -> 
 
     app = make_app(open_booted("arm64"))
     async with app.run_test(size=(120, 40)) as pilot:
-        app.work_beside("slow", reads())
+        app.jobs.compare("slow", reads())
         for _ in range(100):
             await pilot.pause()
             if "25 %" in shown_text(app):
@@ -237,7 +237,7 @@ async def test_what_is_compared_with_is_read_with_a_bar_and_can_be_stopped() -> 
         go.set()
         await settle(app)
         assert app.pinned is None, "what was stopped brings nothing"
-        app.work_beside("slow", reads())
+        app.jobs.compare("slow", reads())
         await settle(app)
         await pilot.pause()
         assert app.pinned is other
@@ -264,7 +264,7 @@ async def test_the_list_is_sorted_by_what_changed_while_comparing() -> None:
         largest = max(each.delta for each in compared.found.pairings)
         first = next(line for line in lines(app) if f" {signed_size(largest)} " in line)
         assert "ffff8000" in first
-        same = [compared.found.pairing(area) for area in app.main.list._areas]
+        same = [compared.found.pairing(area) for area in app.main.panels.list._areas]
         deltas = [0 if each is None else abs(each.delta) for each in same]
         assert deltas == sorted(deltas, reverse=True)
         await press(pilot, "escape", "equals_sign")

@@ -266,7 +266,7 @@ async def test_a_job_that_breaks() -> None:
         yield
 
     async with app.run_test(size=(120, 40)) as pilot:
-        app.work("x", broken(), [])
+        app.jobs.open("x", broken(), [])
         await settle(app)
         await sheet_once(pilot, app)
         await goes_on(pilot, app)

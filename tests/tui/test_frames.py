@@ -299,7 +299,7 @@ async def test_a_list_draws_the_two_rows_that_a_move_touches(
     app = make_app(used())
     async with app.run_test(size=(160, 30)) as pilot:
         await press(pilot, "L", "down")
-        counted, lines = Counted(app, monkeypatch), app.main.list.lines
+        counted, lines = Counted(app, monkeypatch), app.main.panels.list.lines
         await press(pilot, "down")
         assert counted.lines["LineList"] == 2
         made: list[int] = []
@@ -341,7 +341,7 @@ async def test_a_list_by_size_follows_the_cursor() -> None:
     app = make_app(used())
     async with app.run_test(size=(300, 80)) as pilot:
         await pilot.pause()
-        listed = app.main.list
+        listed = app.main.panels.list
         assert listed.standing
         listed.order = Order.SIZE
         await pilot.pause()
@@ -358,7 +358,7 @@ async def test_the_cursor_of_address_and_time_draws_the_lines_it_touches(
     app = make_app(used())
     async with app.run_test(size=(160, 45)) as pilot:
         await press(pilot, "H", "down", "left")
-        view = app.main.time_map
+        view = app.main.panels.time_map
         counted = Counted(app, monkeypatch)
         for key, lines in (("left", 2), ("down", 3), ("up", 3), ("right", 2)):
             counted.lines.clear()

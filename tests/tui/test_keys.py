@@ -112,12 +112,17 @@ SCRIPT: tuple[tuple[str, Check | str], ...] = (
     ("last", lambda app: app.source.history.at_end),
     ("time_map", lambda app: app.main.has_class("time-map")),
     ("time_map", lambda app: not app.main.has_class("time-map")),
-    ("seconds", lambda app: app.main.time_map.scale is Scale.SECONDS),
-    ("list", lambda app: app.main.in_list),
-    ("stop", lambda app: not app.main.in_list and app.main.list.has_class("open")),
-    ("stop", lambda app: not app.main.list.has_class("open")),
-    ("help", lambda app: app.main.help.has_class("open") and says("zoom in about the cursor")(app)),
-    ("help", lambda app: not app.main.help.has_class("open")),
+    ("seconds", lambda app: app.main.panels.time_map.scale is Scale.SECONDS),
+    ("list", lambda app: app.main.panels.in_list),
+    ("stop", lambda app: not app.main.panels.in_list and app.main.panels.list.has_class("open")),
+    ("stop", lambda app: not app.main.panels.list.has_class("open")),
+    (
+        "help",
+        lambda app: (
+            app.main.panels.help.has_class("open") and says("zoom in about the cursor")(app)
+        ),
+    ),
+    ("help", lambda app: not app.main.panels.help.has_class("open")),
     ("notes", says("Nothing to note")),
     ("copy_address", says("copied ffff8000")),
     ("copy_command", says("copied execmem-tui --arch arm64")),
@@ -449,9 +454,9 @@ async def test_lists_are_filtered_and_sorted() -> None:
         assert "areas by address" in text
         await press(pilot, "s")
         assert "areas by size" in shown_text(app)
-        first = app.main.list.lines.highlighted
+        first = app.main.panels.list.lines.highlighted
         await press(pilot, "down", "enter")
-        assert app.main.list.lines.highlighted == first + 1 or first > 0
+        assert app.main.panels.list.lines.highlighted == first + 1 or first > 0
         area = app.shown.snapshot.area_at(app.cursor)
         assert area is not None
         assert area.owner == "ext4"
@@ -640,10 +645,10 @@ async def test_help_tells_keys_the_map_and_the_words() -> None:
         for heading in ("MOVE", "CHANGE", "TIME", "ASK", "THE PROGRAM", "Map", "Words"):
             assert heading in text, heading
         assert "Esc back to the map" in text
-        first = app.main.help.scroll_offset.y
+        first = app.main.panels.help.scroll_offset.y
         await pilot.resize_terminal(80, 24)
         await press(pilot, "pagedown")
-        assert app.main.help.scroll_offset.y > first
+        assert app.main.panels.help.scroll_offset.y > first
         await press(pilot, "escape")
         assert app.focused is app.main.map
 

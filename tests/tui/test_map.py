@@ -59,19 +59,19 @@ async def test_a_list_stands_where_the_terminal_has_room_to_spare(columns: int) 
     app = make_app(open_booted("arm64"))
     async with app.run_test(size=(columns, 60)) as pilot:
         await pilot.pause()
-        listed = app.main.list
+        listed = app.main.panels.list
         assert listed.standing
-        assert not app.main.in_list
+        assert not app.main.panels.in_list
         assert "546 areas by address" in shown_text(app)
         await press(pilot, "w", "w", "w")
         area = app.shown.snapshot.area_at(app.cursor)
         assert area is not None
         assert listed._areas[listed.lines.highlighted] is area, "it follows the map"
         await press(pilot, "L", "s")
-        assert app.main.in_list
+        assert app.main.panels.in_list
         assert "546 areas by size" in shown_text(app)
         await press(pilot, "L")
-        assert not app.main.in_list
+        assert not app.main.panels.in_list
         await press(pilot, "B")
         assert f"{len(app.shown.snapshot.areas)} areas by size" in shown_text(app), "and time"
         await press(pilot, "equals_sign")

@@ -17,7 +17,7 @@ from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.first_frame import Painting
-from execmem_tui.tui.screens.late import LATE
+from execmem_tui.tui.screens.late import _LATE
 from execmem_tui.tui.screens.sheets import ErrorSheet
 from execmem_tui.tui.start import Opening
 from execmem_tui.tui.widgets.map import DetailMap
@@ -95,7 +95,7 @@ async def test_a_dialog_that_was_asked_for_early_does_not_keep_the_source_waitin
         """Opens a dialog as soon as there is a screen to open it over."""
 
         async def on_main_screen_ready(self) -> None:
-            assert self.main._paints is not Painting.ON
+            assert self.main.first_frame.painting is not Painting.ON
             self.look.action_goto()
             await super().on_main_screen_ready()
 
@@ -133,15 +133,15 @@ async def test_what_few_need_comes_when_it_is_needed() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "a")
-        assert not [name for name in LATE if app.main.query(name)]
+        assert not [name for name in _LATE if app.main.query(name)]
         await press(pilot, "L")
         await press(pilot, "L", "question_mark")
         await press(pilot, "question_mark", "H")
         await press(pilot, "H", "equals_sign", "question_mark")
-        there = [name for name in LATE if app.main.query(name)]
+        there = [name for name in _LATE if app.main.query(name)]
         assert there == ["TimeMapView", "ComparisonLine", "AreaList", "HelpPanel"]
         await press(pilot, "question_mark", "L", "L", "L", "H", "H", "S")
-        assert there == [name for name in LATE if app.main.query(name)]
+        assert there == [name for name in _LATE if app.main.query(name)]
         assert all(len(app.main.query(name)) == 1 for name in there)
 
 
@@ -154,7 +154,7 @@ async def test_a_list_that_comes_knows_where_the_cursor_is() -> None:
         assert here is not None
         await press(pilot, "L")
         at = list(app.shown.snapshot.areas).index(here)
-        assert app.main.list.lines.highlighted == at > 0
+        assert app.main.panels.list.lines.highlighted == at > 0
 
 
 async def test_garbage_is_collected_again_after_the_first_frame() -> None:
@@ -220,8 +220,8 @@ async def test_a_list_that_stands_by_itself_has_the_keys_where_it_has_the_focus(
     app = ExecmemApp(open_booted("arm64"), theme="execmem-dark")
     async with app.run_test(size=(300, 60)) as pilot:
         await pilot.pause()
-        assert app.main.list.standing
-        assert not app.main.in_list
-        app.main.list.lines.focus()
+        assert app.main.panels.list.standing
+        assert not app.main.panels.in_list
+        app.main.panels.list.lines.focus()
         await pilot.pause()
-        assert app.main.in_list
+        assert app.main.panels.in_list

@@ -187,7 +187,7 @@ async def test_a_read_that_never_returns_is_given_up() -> None:
 
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
-        app.work("the pipe", waits(), [])
+        app.jobs.open("the pipe", waits(), [])
         job = app.jobs.opening
         assert job is not None
         await pilot.pause()
@@ -252,7 +252,7 @@ async def test_leaving_stops_what_is_being_read() -> None:
 
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
-        app.work("endless", reads(), ())
+        app.jobs.open("endless", reads(), ())
         await pilot.pause()
         job = app.jobs.opening
         assert job is not None
@@ -330,7 +330,7 @@ async def test_a_fault_of_a_job_is_shown() -> None:
         yield
 
     async with app.run_test(size=(120, 40)) as pilot:
-        app.work("x", broken(), [])  # type: ignore[arg-type]
+        app.jobs.open("x", broken(), [])  # type: ignore[arg-type]
         await settle(app)
         await pilot.pause()
         assert isinstance(app.screen, ErrorSheet)

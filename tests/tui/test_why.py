@@ -98,7 +98,7 @@ async def test_address_and_time_take_the_place_of_the_map() -> None:
     app = trace_app(25_000)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "H")
-        view = app.main.time_map
+        view = app.main.panels.time_map
         assert view.display
         assert not app.main.map.display
         text = shown_text(app)
@@ -138,13 +138,13 @@ async def test_a_click_on_the_time_map_seeks_and_a_double_click_goes_there() -> 
     app = trace_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "H")
-        shown = app.main.time_map.time_map()
+        shown = app.main.panels.time_map.time_map()
         assert shown is not None
         await pilot.click(TimeMapView, offset=(17 + 40, 3))
         await pilot.pause()
         assert app.source.history.step == shown.steps[40]
-        assert app.main.time_map.at == (40, 2)
-        assert app.main.time_map.display
+        assert app.main.panels.time_map.at == (40, 2)
+        assert app.main.panels.time_map.display
         await pilot.click(TimeMapView, offset=(17 + 20, 3), times=2)
         await pilot.pause()
         assert app.main.map.display
@@ -154,7 +154,7 @@ async def test_seconds_hold_for_strip_and_map_alike() -> None:
     app = trace_app(25_000)
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "H", "S")
-        view = app.main.time_map
+        view = app.main.panels.time_map
         scales = {view.scale, app.main.query_one(TimeStrip).scale}
         assert scales == {Scale.SECONDS}
         assert " s " in shown_text(app)

@@ -11,7 +11,7 @@ from execmem_tui.view.axis import Kind, Stretch, row_width
 from execmem_tui.view.beside import Beside, BothGrounds, ShiftedGround, offset_text
 from execmem_tui.view.rows import MapRows, map_columns
 from execmem_tui.view.shown import Shown
-from execmem_tui.view.split import halves, list_width, side_width
+from execmem_tui.view.split import halves, list_width, one_map, side_width, two_maps
 from execmem_tui.view.words import width_of
 
 
@@ -135,6 +135,17 @@ def test_two_maps_have_rows_of_one_length(columns: int, bits: int) -> None:
 def test_there_may_be_no_room_for_two() -> None:
     assert halves(76, 9, 64) is None
     assert halves(80, 14, 64) is None
+
+
+def test_two_maps_that_find_no_room_leave_it_to_the_one_and_its_list() -> None:
+    assert two_maps(80, 14, 64) == one_map(80)
+    alone, both = one_map(300), two_maps(300, 9, 64)
+    assert alone.listed == list_width(300) > 0
+    assert both.listed == 0
+    assert both.halves is not None
+    assert both.side == both.halves.side > 0
+    assert not alone.bare
+    assert two_maps(120, 9, 64).bare
 
 
 @pytest.mark.parametrize("columns", range(110, 420))

@@ -4,15 +4,18 @@ Were they there from the beginning, they would be imported, styled, measured and
 before the first frame.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from textual.widget import Widget
+from textual.widget import AwaitMount, Widget
 
 if TYPE_CHECKING:
     from execmem_tui.tui.screens.main import MainScreen
 
     Screen = type[MainScreen]
+
+_W = TypeVar("_W", bound=Widget)
 
 
 def _bar(screen: "Screen") -> Widget:
@@ -58,7 +61,7 @@ def _tour_card(screen: "Screen") -> Widget:
     return TourCard().data_bind(screen.card)
 
 
-LATE: Final[Mapping[str, tuple[Callable[["Screen"], Widget], str]]] = {
+_LATE: Final[Mapping[str, tuple[Callable[["Screen"], Widget], str]]] = {
     "Bar": (_bar, "Sentence"),
     "TimeMapView": (_time_map, "Maps"),
     "ComparisonLine": (_comparison, "Maps"),
@@ -68,3 +71,42 @@ LATE: Final[Mapping[str, tuple[Callable[["Screen"], Widget], str]]] = {
     "TourCard": (_tour_card, "TimeStrip"),
 }
 """How each is made, and before which it comes."""
+
+
+class Latecomers:
+    """Which of these widgets came to a screen.
+
+    Args:
+        screen: theirs: what they show is bound to its attributes.
+    """
+
+    def __init__(self, screen: "MainScreen") -> None:
+        self._screen = screen
+        self._came: set[str] = set()
+
+    def __contains__(self, kind: str) -> bool:
+        """Whether the widget of that class came."""
+        return kind in self._came
+
+    def make(self, kind: str) -> Widget:
+        """Return such a widget for a screen that is being composed: it is there from the first."""
+        self._came.add(kind)
+        return _LATE[kind][0](type(self._screen))
+
+    def come(self, kind: str) -> AwaitMount:
+        """Let a widget come, where it did not come before."""
+        screen = self._screen
+        if kind in self._came or not screen.is_attached:
+            return AwaitMount(screen, [])
+        with screen.bound():
+            widget = self.make(kind)
+        return screen.mount(widget, before=screen.query_one(_LATE[kind][1]))
+
+    async def there(self, kind: type[_W]) -> _W:
+        """Return such a widget, built and with the values that it is bound to."""
+        if kind.__name__ not in self._came:
+            await self.come(kind.__name__)
+            bound = asyncio.Event()
+            if self._screen.query_one(kind).call_later(bound.set):
+                await bound.wait()
+        return self._screen.query_one(kind)

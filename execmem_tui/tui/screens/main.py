@@ -1,9 +1,9 @@
 """The main screen: where everything lies, and which key means what."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from inspect import isawaitable
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual._styles_cache import StylesCache
@@ -13,15 +13,15 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widget import AwaitMount, Widget
 
 from execmem_tui.model.units import Address
-from execmem_tui.sources.base import Commanded, Followed, Source
+from execmem_tui.sources.base import Source
 from execmem_tui.tui.kept import Clear, Kept
 from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.panels import PanelActions
 from execmem_tui.tui.presenting import CLICKER
-from execmem_tui.tui.screens.first_frame import Laid, Painting
-from execmem_tui.tui.screens.late import LATE
+from execmem_tui.tui.screens.first_frame import FirstFrame, Laid, Painting
+from execmem_tui.tui.screens.late import Latecomers
 from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.widgets.hints import HintsLine
 from execmem_tui.tui.widgets.legend import Legend
@@ -31,29 +31,21 @@ from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.tui.widgets.title import TitleLine
-from execmem_tui.view.actions import ACTIONS, MOVE, Action
+from execmem_tui.view.actions import ACTIONS, Action
 from execmem_tui.view.availability import why_not
 from execmem_tui.view.axis import MapView
-from execmem_tui.view.hints import Hint, Situation, hints
+from execmem_tui.view.hints import Hint, hints, situation
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.paint import LensName
-from execmem_tui.view.split import halves, list_width, side_width
+from execmem_tui.view.split import Halves, list_width, one_map, side_width, two_maps
 
 if TYPE_CHECKING:  # most of these come when they are needed
-    from execmem_tui.tui.widgets.area_list import AreaList
-    from execmem_tui.tui.widgets.help import HelpPanel
     from execmem_tui.tui.widgets.other_map import OtherMap
-    from execmem_tui.tui.widgets.time_map import TimeMapView
     from execmem_tui.tui.widgets.try_card import TryCard
     from execmem_tui.view.filter import Filter
     from execmem_tui.view.tour_card import Card
 
-_W = TypeVar("_W", bound=Widget)
-
 _BY_ID = {action.id: action for action in ACTIONS}
-_PAGES = {"page_down": 1, "page_up": -1}
-_OF_THE_MAP = frozenset({"zoom_in", "zoom_out", "whole", "fit", "next_area", "previous_area"})
-"""What can only be seen on the map: it comes back from behind address x time."""
 
 
 class Beside(Clear, Horizontal):
@@ -221,8 +213,8 @@ class MainScreen(Kept, Screen[None]):
         self.update_classes(dict.fromkeys(width, True), update=False)
         self._columns = columns
         self._compositor = Laid()
-        self._came: set[str] = set()
-        """Which widgets came that are not there from the beginning."""
+        self.late = Latecomers(self)
+        self.panels = PanelActions(self)
         self._doers = doers
         self.ready = False
         """Whether the widgets are there."""
@@ -230,7 +222,7 @@ class MainScreen(Kept, Screen[None]):
         """Where the cursor was before a dialog foretold something elsewhere, until something is done."""
         self.stand_ins: Mapping[str, str] = {}
         """Actions that others stand in for."""
-        self._paints = Painting.NONE
+        self.first_frame = FirstFrame()
 
     def compose(self) -> ComposeResult:
         """Build the screen from top to bottom."""
@@ -253,8 +245,7 @@ class MainScreen(Kept, Screen[None]):
                         cls.source, cls.shown, cls.pane, cls.origin, cls.second, cls.palette
                     )
             if list_width(self._columns):
-                self._came.add("AreaList")
-                yield LATE["AreaList"][0](MainScreen)
+                yield self.late.make("AreaList")
             panel = SidePanel()
             if side_width(self._columns):
                 panel.styles.width = side_width(self._columns)
@@ -272,32 +263,17 @@ class MainScreen(Kept, Screen[None]):
         yield Legend().data_bind(cls.sight, cls.palette)
         yield HintsLine().data_bind(cls.hints)
 
-    def _come(self, kind: str) -> AwaitMount:
-        """Let a widget come that is not there from the beginning, where it did not come before."""
-        if kind in self._came or not self.is_attached:
-            return AwaitMount(self, [])
-        self._came.add(kind)
-        make, before = LATE[kind]
-        with self._context():  # what it is bound to is this screen's, whoever needs it
-            widget = make(MainScreen)
-        return self.mount(widget, before=self.query_one(before))
-
-    async def _there(self, kind: type[_W]) -> _W:
-        """Return such a widget, built and with the values that it is bound to."""
-        if kind.__name__ not in self._came:
-            await self._come(kind.__name__)
-            bound = asyncio.Event()
-            if self.query_one(kind).call_later(bound.set):
-                await bound.wait()
-        return self.query_one(kind)
+    def bound(self) -> AbstractContextManager[None]:
+        """Return a context in which what is bound to an attribute of a screen is bound to this one."""
+        return self._context()
 
     def _follow(self, viewport: MapView | None) -> None:
         """Show what the map displays elsewhere too, and what is under the cursor."""
         if viewport is not None:
             self.viewport = viewport
             self.address = viewport.cursor
-            if "AreaList" in self._came:
-                self.list.follow(viewport.cursor)
+            if "AreaList" in self.late:
+                self.panels.list.follow(viewport.cursor)
 
     def on_detail_map_seen(self, message: DetailMap.Seen) -> None:
         """Explain what is in sight."""
@@ -314,59 +290,58 @@ class MainScreen(Kept, Screen[None]):
 
     def _share(self) -> None:
         """Give the side panel what the rows of one map, or of two, leave."""
-        columns, shown, panel = self.size.width, self.shown, self.query_one(SidePanel)
-        split = None
+        width, shown, panel = self.size.width, self.shown, self.query_one(SidePanel)
+        shares = one_map(width)
         if shown is not None and shown.beside is not None:
-            from execmem_tui.tui.widgets.other_map import OtherMap
-            from execmem_tui.view.beside import offset_text
+            from execmem_tui.view.beside import gutter
 
-            start, end = (
-                offset_text(at, shown.offsets_from(self.pane)) for at in shown.span(self.pane)
-            )
-            gutter = max(len(start), len(end))
-            split = halves(columns, gutter, shown.snapshot.layout.word_bits)
-            self._come("OtherMap")
-            self.query_one(OtherMap).letters = gutter
+            letters = gutter(shown.span(self.pane), shown.offsets_from(self.pane))
+            shares = two_maps(width, letters, shown.snapshot.layout.word_bits)
+            if shares.halves is not None:
+                self._share_with_other(shares.halves, letters)
+        split = shares.halves
         self.set_class(split is not None, "beside")
         self.set_class(split is not None and not split.side, "no-room")
-        stands = list_width(columns) if split is None else 0
-        if stands:
-            self._come("AreaList")
-        if "AreaList" in self._came:
-            self.list.stand(stands)
-        width = side_width(columns) if split is None else split.side
-        if width:
-            panel.styles.width = width
+        if shares.listed:
+            self.late.come("AreaList")
+        if "AreaList" in self.late:
+            self.panels.list.stand(shares.listed)
+        if shares.side:
+            panel.styles.width = shares.side
         else:
             panel.styles.clear_rule("width")
-        self.map.bare = split is not None and split.bare
+        self.map.bare = shares.bare
         if split is None:
             self.map.styles.clear_rule("width")
         else:
-            self.query_one("OtherMap").styles.width = split.other
             self.map.styles.width = split.own
 
-    def _compositor_refresh(self) -> None:
-        """Paint once the map knows its size.
+    def _share_with_other(self, split: Halves, letters: int) -> None:
+        """Give the map beside its columns, `letters` of them for offsets."""
+        from execmem_tui.tui.widgets.other_map import OtherMap
 
-        Textual paints what it laid out before any widget hears of its size: a frame without the map,
-        and others after it with what the map tells of itself.
-        """
-        if self._paints is Painting.ON:
-            super()._compositor_refresh()
-        elif self._paints is Painting.FIRST:
-            self._paints = Painting.ON
-            self._repaint_required = (
-                False  # asked for before there was anything: it would come twice
-            )
+        self.late.come("OtherMap")
+        other = self.query_one(OtherMap)
+        other.letters = letters
+        other.styles.width = split.other
+
+    def _compositor_refresh(self) -> None:
+        """Paint, once the map knows its size."""
+        if self.first_frame.waits(self._hear):
+            return
+        if self.first_frame.comes():
+            # Asked for before there was anything: it would come twice.
+            self._repaint_required = False
             super()._compositor_refresh()
             self.post_message(self.Painted())
-        elif self._paints is Painting.NONE:
-            self._paints = Painting.HELD
-            self.map.call_later(self._begin_painting)  # behind its size
+        else:
+            super()._compositor_refresh()
+
+    def _hear(self) -> bool:
+        return self.map.call_later(self._begin_painting)  # behind its size
 
     def _begin_painting(self) -> None:
-        self._paints = Painting.FIRST
+        self.first_frame.heard()
         self.refresh()
 
     def on_mount(self) -> None:
@@ -382,27 +357,11 @@ class MainScreen(Kept, Screen[None]):
         """The detail map."""
         return self.query_one("#map", DetailMap)
 
-    @property
-    def list(self) -> "AreaList":
-        """The list of areas, which came with its key."""
-        from execmem_tui.tui.widgets.area_list import AreaList
-
-        return self.query_one(AreaList)
-
-    @property
-    def in_list(self) -> bool:
-        """Whether the list has the keys."""
-        return "AreaList" in self._came and self.focused is self.list.lines
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave to a list or a text that has the focus the keys that it has a use for."""
         if action != "act" or self.focused is None or self.focused is self.map:
             return True
-        wanted = _BY_ID[str(parameters[0])]
-        on_time = self.has_class("time-map") and self.focused is self.time_map
-        if on_time and wanted.id in _OF_THE_MAP:
-            return True
-        return wanted.group != MOVE and not (self.in_list and wanted.id in self.list.CLAIMS)
+        return self.panels.leaves(_BY_ID[str(parameters[0])])
 
     def why_not(self, name: str) -> str:
         """Return "" if an action does something now, else why not."""
@@ -411,7 +370,7 @@ class MainScreen(Kept, Screen[None]):
     @property
     def doers(self) -> tuple[object, ...]:
         """Where actions are looked for; each is in one place."""
-        return (self.map, self, *self._doers)
+        return (self.map, self.panels, *self._doers)
 
     async def action_act(self, name: str) -> None:
         """Do an action of the registry, or say why it does nothing."""
@@ -420,9 +379,7 @@ class MainScreen(Kept, Screen[None]):
             self.notify(reason, markup=False, timeout=4)
             return
         name = self.stand_ins.get(name, name)
-        if name in _OF_THE_MAP:
-            self.show_map()
-        if self._turns_sheet(name):
+        if self.panels.takes(name):
             return
         self.last = name
         self.post_message(self.Acted(name))
@@ -447,14 +404,14 @@ class MainScreen(Kept, Screen[None]):
         if self.is_mounted:
             self.set_class(self.card is not None, "touring")
             if self.card is not None:
-                self._come("TourCard")
+                self.late.come("TourCard")
             self.query_one(Sentence).beside = self.card is not None
-            self._choose_hints()
+            self.choose_hints()
 
     def watch_work(self) -> None:
         """Show what is being done."""
         if self.work and self.is_mounted:
-            self._come("Bar")
+            self.late.come("Bar")
 
     def watch_last(self) -> None:
         """Hint at what goes on with it; the card has done its work once its advice was taken."""
@@ -463,16 +420,16 @@ class MainScreen(Kept, Screen[None]):
 
             if self.last in TryCard.KEYS:
                 self.close_card()
-        self._choose_hints()
+        self.choose_hints()
 
     def watch_shown(self, before: Shown | None, after: Shown | None) -> None:
         """Hint at what can be done now; make room for a second map, or take it back."""
-        self._choose_hints()
+        self.choose_hints()
         if not self.is_mounted:
             return
         compares = after is not None and after.compared is not None
         if compares:
-            self._come("ComparisonLine")
+            self.late.come("ComparisonLine")
         self.set_class(compares, "comparing")
         if (after and after.beside) is not (before and before.beside):
             self._share()
@@ -489,11 +446,11 @@ class MainScreen(Kept, Screen[None]):
     def watch_source(self) -> None:
         """Hint at what can be done with it."""
         self.last = ""
-        self._choose_hints()
+        self.choose_hints()
 
     def on_descendant_focus(self) -> None:
         """Hint at what the keys do now."""
-        self._choose_hints()
+        self.choose_hints()
 
     def close_card(self) -> None:
         """Take the card of things to try away, for good."""
@@ -501,132 +458,33 @@ class MainScreen(Kept, Screen[None]):
             self.offers = False
             self.post_message(self.CardClosed())
 
-    def _choose_hints(self) -> None:
+    def choose_hints(self) -> None:
+        """Hint at what the keys can do now."""
         if self.source is None or self.shown is None or not self.is_mounted:
             return
-        counters = self.shown.snapshot.counters
         places = 0 if self.card is None else self.card.places
-        helps = self.has_class("helping") and self.focused is self.help
-        beside = "list" if self.in_list else "help" if helps else ""
-        now = Situation(
-            focus=beside or ("guess" if places else "map"),
-            places=places,
-            commanded=isinstance(self.source, Commanded),
-            followed=isinstance(self.source, Followed),
-            timed=self.shown.snapshot.steps > 0,
-            spilled=counters.fallbacks > 0,
-            failed=counters.failures > 0,
-            compared=self.shown.compared is not None,
-            last=self.last,
+        now = situation(
+            self.source, self.shown, focus=self.panels.focus, places=places, last=self.last
         )
         self.hints = hints(self.actions, now)
 
-    async def action_list(self) -> None:
-        """Show the areas as a list, give it the keys, or close it."""
-        if self.in_list:
-            self._close_list()
-        else:
-            from execmem_tui.tui.widgets.area_list import AreaList
-
-            areas = await self._there(AreaList)
-            self.add_class("listing")
-            areas.open(self.address)
-        self._choose_hints()
-
-    @property
-    def help(self) -> "HelpPanel":
-        """What the keys do; it came with its key."""
-        from execmem_tui.tui.widgets.help import HelpPanel
-
-        return self.query_one(HelpPanel)
-
-    async def action_help(self) -> None:
-        """Show what the keys do, beside the map, or close that."""
-        if self.has_class("helping"):
-            self._close_help()
-        else:
-            from execmem_tui.tui.widgets.help import HelpPanel
-
-            panel = await self._there(HelpPanel)
-            self.add_class("helping")
-            panel.open()
-        self._choose_hints()
-
-    def _close_help(self) -> None:
-        self.remove_class("helping")
-        self.help.close()
-        self.map.focus()
-
-    def _close_list(self) -> None:
-        self.remove_class("listing")
-        self.list.close()  # one that stands there by itself stays
-        self.map.focus()
-
     def dismiss_one(self) -> bool:
-        """Leave what Escape leaves: the list's keys, the list, the sheet, the card; one a press.
+        """Leave what Escape leaves: what is open, the tour, the card of things to try; one a press.
 
         False where there was nothing to leave.
         """
-        if self.has_class("helping"):
-            self._close_help()
-        elif self.in_list:
-            self.map.focus()
-        elif self.has_class("listing"):
-            self._close_list()
-        elif self.has_class("side-sheet"):
-            self.remove_class("side-sheet")
-        elif self.card is not None:
+        if self.panels.leave_one():
+            return True
+        if self.card is not None:
             self.post_message(self.TourLeft())
-        else:
-            left = self.offers
-            self.close_card()
-            return left
-        return True
-
-    @property
-    def time_map(self) -> "TimeMapView":
-        """Address x time, which may take the map's place; it came with its key."""
-        from execmem_tui.tui.widgets.time_map import TimeMapView
-
-        return self.query_one(TimeMapView)
-
-    async def action_time_map(self) -> None:
-        """Give the map's place to address x time, or take it back."""
-        from execmem_tui.tui.widgets.time_map import TimeMapView
-
-        view = await self._there(TimeMapView)
-        self.toggle_class("time-map")
-        if self.has_class("time-map"):
-            view.focus()
-            self.call_after_refresh(view.begin, self.address or 0)
-        else:
-            self.map.focus()
-
-    def _turns_sheet(self, name: str) -> bool:
-        """Scroll the side panel where it is a sheet that is longer than the terminal; whether it was."""
-        if name not in _PAGES or not self.has_class("side-sheet"):
-            return False
-        panel = self.query_one(SidePanel)
-        panel.scroll_relative(y=_PAGES[name] * max(1, panel.size.height - 2), animate=False)
-        return panel.max_scroll_y > 0
-
-    def show_map(self) -> None:
-        """Take the map's place back from address x time."""
-        if self.has_class("time-map"):
-            self.remove_class("time-map")
-            self.map.focus()
+            return True
+        left = self.offers
+        self.close_card()
+        return left
 
     def on_time_map_view_chosen(self) -> None:
         """The map comes back where a moment and an address were chosen."""
-        self.show_map()
-
-    async def action_seconds(self) -> None:
-        """Divide time by seconds, or by events again, in the strip and in the map of time alike."""
-        from execmem_tui.tui.widgets.time_map import TimeMapView
-
-        view = await self._there(TimeMapView)
-        view.toggle_scale()
-        self.query_one(TimeStrip).scale = view.scale
+        self.panels.show_map()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """What a dialog foretold on the map is gone with it, and so are its lines.
@@ -634,7 +492,7 @@ class MainScreen(Kept, Screen[None]):
         Textual 8.2 remembers colours by widget, for the last 1,024 of them, and with a dead widget all
         that was painted of it: each dialog cost 200 KiB (textual/_styles_cache.py: get_inner_outer).
         """
-        if self._paints is Painting.NONE:
+        if self.first_frame.painting is Painting.NONE:
             event.refresh_styles = False  # all of it was styled a moment ago
         StylesCache.get_inner_outer.cache_clear()
         if self.is_mounted and self.shown is not None:
@@ -649,11 +507,3 @@ class MainScreen(Kept, Screen[None]):
         self.stand_ins = CLICKER if on else {}
         self.query_one(Sentence).large = on
         self.map.large = on
-
-    def action_maximise(self) -> None:
-        """Give the detail map all rows, or give them back."""
-        self.toggle_class("maximised")
-
-    def action_side(self) -> None:
-        """Show or hide the side panel; on a narrow terminal it is a sheet."""
-        self.toggle_class("side-sheet" if self.has_class("-narrow") else "no-side")

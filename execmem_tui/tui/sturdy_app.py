@@ -1,0 +1,172 @@
+"""Textual's application, as any screen of ours wants it: it outlives what breaks and loses no key.
+
+What is overridden here is Textual's and knows nothing of sources, maps or time.
+"""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+
+from textual import events
+from textual.app import App, SystemCommand
+from textual.dom import DOMNode
+from textual.driver import Driver
+from textual.message import Message
+from textual.screen import Screen
+from textual.widget import Widget
+
+from execmem_tui.tui.faults import Faults
+from execmem_tui.tui.stage import Severity
+from execmem_tui.tui.sturdy import make_sturdy
+from execmem_tui.tui.typing_ahead import TypingAhead
+
+if TYPE_CHECKING:  # what sends these comes when it is needed
+    from execmem_tui.tui.screens.dialog import Dialog
+    from execmem_tui.tui.screens.overlay import Overlay
+
+
+class SturdyApp(App[int]):
+    """An application that goes on after a fault, and keeps keys for the screen that will want them."""
+
+    CSS = """
+    ToastRack { margin-bottom: 2; }
+    Toast { width: auto; max-width: 100%; margin-top: 0; padding: 0 1; }
+    """
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.faults = Faults(self)
+        self._typed = TypingAhead()
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return Textual's driver, or our own for a browser: it ends with its server."""
+        found = super().get_driver_class()
+        if found.__module__ != "textual.drivers.web_driver":
+            return found
+        from execmem_tui.tui.served import ServedDriver
+
+        return ServedDriver
+
+    # What goes wrong
+
+    @property
+    def shows_faults(self) -> bool:
+        """Whether there is a screen by now that a fault can be shown over."""
+        return bool(self.screen_stack)
+
+    @property
+    def in_error_sheet(self) -> bool:
+        """Whether a fault is being read."""
+        from execmem_tui.tui.screens.sheets import ErrorSheet
+
+        return isinstance(self.screen, ErrorSheet)
+
+    def _register_child(
+        self, parent: DOMNode, child: Widget, before: int | None, after: int | None
+    ) -> None:
+        """Let every widget outlive what breaks in it."""
+        make_sturdy(child, self._handle_exception)
+        super()._register_child(parent, child, before, after)
+
+    def _start_widget(self, parent: Widget, widget: Widget) -> None:
+        """Let scroll bars, which come by another way, outlive the same."""
+        make_sturdy(widget, self._handle_exception)
+        super()._start_widget(parent, widget)
+
+    async def _dispatch_message(self, message: Message) -> None:
+        """Outlive what breaks in a handler of ours."""
+        try:
+            await super()._dispatch_message(message)
+        except Exception as error:  # noqa: BLE001 - shown
+            self._handle_exception(error)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Show what nobody caught and go on.
+
+        Before there is a screen, and while leaving, end as Textual does.
+        """
+        if self._running and not self._exit and self.shows_faults:
+            self.call_later(self.faults.show_once, error)
+        else:
+            super()._handle_exception(error)
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """Show what is raised inside, and go on."""
+        return self.faults.guarded()
+
+    def show_error(self, error: Exception) -> None:
+        """Say what was expected to go wrong at times; show a sheet for what was not."""
+        self.faults.show(error)
+
+    def on_dialog_broke(self, message: "Dialog.Broke") -> None:
+        """What a dialog asked for broke: show it and go on."""
+        self.show_error(message.error)
+
+    # What is asked and said
+
+    def ask(self, dialog: Screen[Any]) -> None:
+        """Show a dialog or a sheet."""
+        self.push_screen(dialog)
+
+    def say(self, text: str, title: str = "", severity: Severity = "information") -> None:
+        """Tell something in passing. `text` is printable."""
+        timeout = 2 if severity == "information" and not title else None
+        self.notify(text, title=title, severity=severity, markup=False, timeout=timeout)
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: Severity = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """As Textual's, but the newest of a kind takes the place of the one before.
+
+        More would cover the map.
+        """
+        for each in list(self._notifications):
+            if (each.severity, each.title) == (severity, title):
+                self._unnotify(each, refresh=False)
+        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def copy(self, text: str) -> None:
+        """Put a text on the clipboard, and say so."""
+        self.copy_to_clipboard(text)
+        self.say(f"copied {text}")
+
+    # Keys that are typed ahead
+
+    async def on_event(self, event: events.Event) -> None:
+        """Hold keys back while the screen or a dialog opens that will want them."""
+        top = self.screen_stack[-1] if self.screen_stack else None
+        if not self._typed.holds(event, top):
+            await super().on_event(event)
+
+    async def give_typed(self) -> None:
+        """Give the screen on top the keys that were typed ahead of it."""
+        await self._typed.give(self.on_event)
+
+    async def on_overlay_ready(self, message: "Overlay.Ready") -> None:
+        """Give the dialog the keys that were typed ahead of it."""
+        message.overlay.ready = True
+        await self.give_typed()
+
+    # The palette
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Offer the theme.
+
+        Textual's help, picture and quitting are keys here, and maximising is another.
+        """
+        del screen
+        yield SystemCommand("Theme", "change the theme", self.action_change_theme)
+
+    def action_command_palette(self) -> None:
+        """Show the palette."""
+        from execmem_tui.tui.screens.commands import Commands
+
+        if not isinstance(self.screen, Commands):
+            self.push_screen(Commands())

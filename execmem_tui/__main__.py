@@ -19,7 +19,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def end_in_order() -> None:
-    """Let SIGTERM and SIGHUP end the program by `SystemExit`, except where they are ignored (nohup)."""
+    """Let SIGTERM and SIGHUP end the program by `SystemExit`, unless they are ignored (nohup)."""
     for name in _ENDING:
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
@@ -31,8 +31,9 @@ def main() -> int:
     end_in_order()
     if "live" in sys.argv[1:]:
         sys.dont_write_bytecode = True  # looking at the running kernel writes nothing to disk
-    # The interpreter would look through all that is there for cycles before it forgets it: a sixth of
-    # the time of `ranges --json`. What must be given back is so by then, by `with` and by atexit.
+    # The interpreter would look through all that is there for cycles before it forgets it: a sixth
+    # of the time of `ranges --json`. What must be given back is so by then, by `with` and by
+    # atexit.
     atexit.register(gc.freeze)
     try:
         from execmem_tui.cli.main import main as run

@@ -102,7 +102,10 @@ class History:
         return self._events[max(0, start - self._dropped) : max(0, stop - self._dropped)]
 
     def group(self) -> Sequence[Event]:
-        """Return the events of the group that ends at the cursor, or the one event that led into its middle."""
+        """Return the events of the group that ends at the cursor.
+
+        The one event that led to it where it is within a group.
+        """
         index = bisect_left(self._boundaries, self.step)
         ends = index < len(self._boundaries) and self._boundaries[index] == self.step
         start = self._boundaries[index - 1] if ends and index else self.step - 1
@@ -178,7 +181,10 @@ class History:
         return self.steps - before
 
     def truncate(self) -> int:
-        """Drop every group that the cursor has not entered, move the cursor to the end of its group; return the step."""
+        """Drop every group that the cursor has not entered; return the step.
+
+        The cursor moves to the end of its group.
+        """
         index = bisect_left(self._boundaries, self.step)
         boundary = self._boundaries[index]
         self._move(boundary - self._dropped)
@@ -192,7 +198,7 @@ class History:
         return self.step
 
     def seek(self, step: int) -> Snapshot:
-        """Move the cursor to `step`, clipped to what can be reached, and return the snapshot there."""
+        """Move the cursor to `step`, or as near as can be reached; return the snapshot there."""
         self._move(min(max(step - self._dropped, 0), len(self._events)))
         return self.snapshot()
 
@@ -283,7 +289,10 @@ class History:
             self._checkpoints.append(checkpoint)
 
     def _move_in_bulk(self, cursor: int) -> None:
-        """Find what many events change together, and change that: most of what came is gone again."""
+        """Find what many events change together, and change that.
+
+        Most of what came is gone again.
+        """
         forward = cursor > self._cursor
         events = (
             self._events[self._cursor : cursor]
@@ -315,10 +324,10 @@ class History:
             self._shelf.add(area)
 
     def _thin_hidden(self) -> None:
-        """Keep few of the lists of hidden areas, the fewer the older: each has an entry for each area.
+        """Keep few of the lists of hidden areas, the fewer the older.
 
-        What is thinned is told by the one before it; the oldest stays, so that nothing hidden is ever
-        told as free.
+        Each has an entry for each area. What is thinned is told by the one before it; the oldest
+        stays, so that nothing hidden is ever told as free.
         """
         if self._limit is None or len(self._hidden) < 2 * _HIDDEN:
             return

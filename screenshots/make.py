@@ -60,7 +60,7 @@ def replay() -> Source:
 
 @frozen(kw_only=True)
 class Picture:
-    """One picture: what is opened, the size in cells, the theme, the keys pressed, text typed after."""
+    """One picture: what is opened, its size in cells, its theme, keys pressed, text typed after."""
 
     make: Callable[[], Source]
     size: tuple[int, int] = WIDE
@@ -94,7 +94,10 @@ PICTURES: Final[dict[str, Picture]] = {
 
 @frozen
 class Moment:
-    """The best moment of a tour: its stop, from 1, and what is pointed at there, or the keys pressed."""
+    """The best moment of a tour.
+
+    Its stop, from 1, and what is pointed at there, or the keys pressed.
+    """
 
     stop: int
     belief: str = ""

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-# The same examples each time, and no clock: a busy machine is no failure. `tests/fuzz` looks further.
+# The same examples each time, and no clock: a busy machine is no failure. `tests/fuzz` looks
+# further.
 settings.register_profile("execmem", deadline=None, derandomize=True)
 settings.load_profile("execmem")
 

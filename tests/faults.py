@@ -1,4 +1,5 @@
-"""What was wrong on an earlier screen, by number. Tests that hold one mended carry ``fault(number)``."""
+"""What was wrong on an earlier screen, by number.
+Tests that hold one mended carry ``fault(number)``."""
 
 from typing import Final
 

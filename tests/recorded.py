@@ -1,8 +1,9 @@
-"""A recorded history in a compact text: what a replay made of a real trace, as far as it touches the module windows.
+"""A recorded history in a compact text: what a replay made of a real trace, as far as it touches
+the module windows.
 
 The first line is the layout's id and its stated symbols; then one line an event, so that steps keep
-their numbers. Events that touch nothing in the windows are a lone ``.`` with their time. ``#`` lines
-introduce an area by number before its first use.
+their numbers. Events that touch nothing in the windows are a lone ``.`` with their time. ``#``
+lines introduce an area by number before its first use.
 """
 
 import lzma
@@ -22,7 +23,8 @@ _NONE = "-"
 
 
 def exhausted() -> History:
-    """Return the 57,065 events of an arm64 that loads every module, removes them, and loads them again."""
+    """Return the 57,065 events of an arm64 that loads every module,
+    removes them, and loads them again."""
     lines = _lines(EXHAUST)
     variant, *inputs = lines[0].split(" ")
     overrides = {name: int(value, 16) for name, value in (pair.split("=") for pair in inputs)}
@@ -101,7 +103,8 @@ class _Reader:
 
 
 class Writer:
-    """The text of a history: `python -c "from tests.recorded import Writer; ..."` made the files."""
+    """The text of a history: `python -c "from tests.recorded import Writer; ..."` made the
+    files."""
 
     def __init__(self, history: History) -> None:
         self._history = history

@@ -1,4 +1,5 @@
-"""Elsewhere than on Linux: all but the running kernel works, and touches nothing that only Linux has.
+"""Elsewhere than on Linux: all but the running kernel works, and touches nothing that only Linux
+has.
 
 There is no macOS here. A process that has lost what macOS has not stands for one: the name of the
 platform, Linux's own functions, and every file below /proc and /sys.

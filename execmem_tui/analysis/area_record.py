@@ -1,4 +1,7 @@
-"""What the events of a history leave behind of each area: kept as the cursor goes on, made anew when it goes back."""
+"""What the events of a history leave behind of each area.
+
+Kept as the cursor goes on, made anew when it goes back.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar

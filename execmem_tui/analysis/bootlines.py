@@ -27,7 +27,8 @@ class BootLines:
     page_size: Bytes
     image_size: Bytes
     full_randomisation: bool | None
-    """No direct window: RANDOMIZE_MODULE_REGION_FULL with KASLR, or an image of 128 MiB and more."""
+    """No direct window: RANDOMIZE_MODULE_REGION_FULL with KASLR, or an image of 128 MiB and
+    more."""
 
     boots: int = 1
     """How often the log says it; the last time counts."""

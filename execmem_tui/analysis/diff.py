@@ -1,4 +1,7 @@
-"""What was allocated, freed, moved and grown between two snapshots of one kernel or of two boots."""
+"""What was allocated, freed, moved and grown between two snapshots.
+
+They are of one kernel or of two boots.
+"""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
@@ -54,7 +57,8 @@ class OwnerChange:
     after: Bytes
     areas_before: int
     areas_after: int
-    """Of hidden areas the owner is the caller, and bytes are with guards, as the kernel lists them."""
+    """Of hidden areas the owner is the caller, and bytes are with guards, as the kernel lists
+    them."""
 
     @property
     def change(self) -> Bytes:
@@ -83,7 +87,8 @@ class SourceDifference:
     unloaded: tuple[str, ...]
     came: int | None = None
     went: int | None = None
-    """Where addresses are hidden: how many areas were allocated and freed, None where that is not known."""
+    """Where addresses are hidden:
+    how many areas were allocated and freed, None where that is not known."""
 
     @property
     def comparable(self) -> bool:

@@ -1,4 +1,7 @@
-"""What is remarkable about a machine at one moment: one table of checks, each with its category, its count and its place."""
+"""What is remarkable about a machine at one moment.
+
+One table of checks, each with its category, its count and its place.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +21,8 @@ from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import KIB, MIB, Address, Bytes, format_size
 
 _PROBE: Final = (64 * KIB, 2 * MIB)
-"""Bytes with guard: a small module, and one of the larger ones. What does not fit makes a finding."""
+"""Bytes with guard: a small module, and one of the larger ones. What does not fit makes a
+finding."""
 
 _PIN: Final = 100
 """A hole is pinned if less than a hundredth of it is in use."""
@@ -276,7 +280,10 @@ def findings(
 
 
 def counts(snapshot: Snapshot, history: History) -> Iterator[int]:
-    """Yield how much each check finds, one after the other; what is merely not known is no finding."""
+    """Yield how much each check finds, one after the other.
+
+    What is merely not known is no finding.
+    """
     moment = Moment(snapshot, HoleIndex(snapshot), history)
     for check in CHECKS:
         yield sum(found.category is not Category.NOTE for found in check(moment))

@@ -18,8 +18,8 @@ from execmem_tui.model.units import Bytes
 LAZY: Final = "unpurged vm_area"
 """What /proc/vmallocinfo says of areas that wait for a purge."""
 _SAME_BOOT: Final = 0.5
-"""So great a part of the hashes of the smaller list is in the other one, if both are of one boot: the
-rest came and went. Of two boots, equal hashes are one in four billion."""
+"""So great a part of the hashes of the smaller list is in the other one, if both are of one boot:
+the rest came and went. Of two boots, equal hashes are one in four billion."""
 
 
 @frozen(kw_only=True)
@@ -43,7 +43,8 @@ class HiddenDifference:
     """Both are hashed with one key."""
     came: int | None = None
     went: int | None = None
-    """Areas that were allocated and freed between two lists of one boot; None where only counts are known."""
+    """Areas that were allocated and freed between two lists of one boot;
+    None where only counts are known."""
     callers: tuple[CallerChange, ...] = ()
     """Those whose lines differ, largest change first."""
 

@@ -45,7 +45,10 @@ class InitBatches:
             self._due = None
 
     def freed(self, load: Load) -> tuple[str, str] | None:
-        """Init memory of a load begins to be freed; return who was due and who came, None if nobody was."""
+        """Init memory of a load begins to be freed.
+
+        Return who was due and who came, None if nobody was.
+        """
         due, self._due = self._due, None
         if not any(each is load for each in self._pending):
             return None

@@ -1,4 +1,7 @@
-"""The documents of layouts: what ``ranges`` needs, and no more of the package is imported for it."""
+"""The documents of layouts.
+
+What ``ranges`` needs, and no more of the package is imported for it.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -142,7 +145,10 @@ def rules_document(rules: Rules, arch: str | None) -> RulesDocument:
 
 
 def rules_told(layout: Layout) -> RulesDocument | Absent:
-    """Return which rules apply to a layout, or ABSENT where its kernel is one that is known in full."""
+    """Return which rules apply to a layout.
+
+    ABSENT where its kernel is one that is known in full.
+    """
     if not layout.rules.sentence(layout.arch):
         return ABSENT
     return rules_document(layout.rules, layout.arch)

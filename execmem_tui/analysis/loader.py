@@ -276,7 +276,10 @@ class LoaderCheck:
         return expected
 
     def _plan_of_this_build(self, plan: ExpectedLoad, sizes: list[int]) -> ExpectedLoad:
-        """Return the plan, or the other catalogue's where that one is right: from then on it is the first."""
+        """Return the plan, or the other catalogue's where that one is right.
+
+        From then on it is the first.
+        """
         if sizes != plan.sizes and len(self._catalogues) > 1:
             module = self._catalogues[1][plan.module.name]
             if self.rules.requests(module)[1] == sizes:
@@ -346,7 +349,10 @@ class LoaderCheck:
     def _cached_text(
         self, load: Load, plan: ExpectedLoad, task: TaskWindow
     ) -> tuple[CachedText, int, int, bool, bool]:
-        """Return the texts of a load, the lines of their first purges, and whether each had to populate a block."""
+        """Return the texts of a load and the lines of their first purges.
+
+        And, for each, whether it had to populate a block.
+        """
         sizes = {region: size for region, size in plan.regions if region in TEXTS}
         text = CachedText(
             load.name, load.line, sizes.get("MOD_TEXT", 0), sizes.get("MOD_INIT_TEXT", 0)
@@ -477,13 +483,16 @@ class LoaderCheck:
     def _given_back(
         self, areas: list[int], labels: Sequence[str], order: Sequence[int]
     ) -> tuple[list[str], list[str]]:
-        """Return in what order areas with these labels are freed at last, and in what order they were."""
+        """Return the order in which areas with these labels are freed at last.
+
+        And the order in which they were.
+        """
         starts = dict(zip(areas, labels, strict=True))
         freed = [starts[start] for start in order if starts[start] != COMPANION]
         return self.rules.freed_at_last(set(labels)), freed
 
     def _names(self) -> dict[tuple[int, ...], dict[tuple[str, ...], str]]:
-        """Return traced sizes -> the labels that they may have -> a module that asks for just these."""
+        """Return traced sizes -> the labels that they may have -> a module that asks for these."""
         if not self._by_sizes:
             for name, module in self._catalogues[0].items():
                 labels, sizes = self.rules.requests(module)

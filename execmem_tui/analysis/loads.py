@@ -1,4 +1,7 @@
-"""A module load as a trace shows it: what it asks for, what it gives back, what is remembered of it."""
+"""A module load as a trace shows it.
+
+What it asks for, what it gives back, what is remembered of it.
+"""
 
 from collections.abc import Collection, Sequence
 from enum import StrEnum

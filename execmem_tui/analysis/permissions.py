@@ -1,6 +1,7 @@
-"""What may be done to memory at a step: read, written, run, as its range and set_memory_*() leave it.
+"""What may be done to memory at a step.
 
-Only for sources that tell of permission changes (the simulator): a trace of vmalloc events does not.
+Read, written, run, as its range and set_memory_*() leave it. Only for sources that tell of
+permission changes (the simulator): a trace of vmalloc events does not.
 """
 
 from collections.abc import Mapping
@@ -37,10 +38,11 @@ _CHANGES: Final[Mapping[str, tuple[Rights, Rights]]] = {
 
 
 def first_rights(layout: Layout, area: Area) -> Rights | None:
-    """Return what an execmem area may be used for right after its allocation, None where its protection is unknown.
+    """Return what an execmem area may be used for right after its allocation.
 
-    Where no loader changes permissions (no STRICT_MODULE_RWX) and text gets PAGE_KERNEL, that is
-    executable: mips, loongarch and sparc set no bit against it (arch/*/include/asm/pgtable*.h).
+    None where its protection is unknown. Where no loader changes permissions (no STRICT_MODULE_RWX)
+    and text gets PAGE_KERNEL, that is executable: mips, loongarch and sparc set no bit against it
+    (arch/*/include/asm/pgtable*.h).
     """
     if area.type is None:
         return None
@@ -68,7 +70,10 @@ def rights_record(layout: Layout) -> AreaRecord[Rights]:
 
 
 def rights(history: History, step: int) -> Mapping[Address, Rights]:
-    """Return the rights of the live execmem areas at `step`, by their start; those unknown are left out."""
+    """Return the rights of the live execmem areas at `step`, by their start.
+
+    Those unknown are left out.
+    """
     return rights_record(history.layout).at(history, step)
 
 

@@ -61,9 +61,10 @@ def outside_words(layout: Layout, address: Address) -> str:
 
 
 def is_user_space(layout: Layout, address: Address) -> bool:
-    """Whether an address is a program's: the lower half, on 32 bits what is below all that is the kernel's.
+    """Whether an address is a program's.
 
-    s390 alone has the kernel in the lower half: it has an address space of its own there.
+    The lower half, on 32 bits what is below all that is the kernel's. s390 alone has the kernel in
+    the lower half: it has an address space of its own there.
     """
     half = 1 << (layout.word_bits - 1)
     lowest = min((start for start, _ in _windows(layout)), default=0)

@@ -53,7 +53,7 @@ def kernel_origin(layout: Layout) -> Origin | None:
 
 
 def spans(layout: Layout, area: Area, origin: Origin | None = None) -> list[tuple[Reach, Verdict]]:
-    """Return for every reach the worst verdict between any byte of `area` and any byte of the origin.
+    """Return for every reach the worst verdict of any byte of `area` and any of the origin.
 
     By default that is the kernel image. A module calls the kernel and the kernel's tables refer to
     the module; what counts is the farthest pair.
@@ -85,9 +85,10 @@ def call_reach(layout: Layout) -> Reach | None:
 
 
 def area_verdict(layout: Layout, area: Area, origin: Origin | None = None) -> Verdict | None:
-    """Return the verdict of calls between an area and the origin (the kernel image), None where either is unknown.
+    """Return the verdict of calls between an area and the origin (the kernel image).
 
-    UNREACHABLE also when a binding relocation, which no PLT can extend, does not reach.
+    None where either is unknown. UNREACHABLE also when a binding relocation, which no PLT can
+    extend, does not reach.
     """
     found = spans(layout, area, origin)
     if not found:
@@ -99,7 +100,7 @@ def area_verdict(layout: Layout, area: Area, origin: Origin | None = None) -> Ve
 
 @frozen(kw_only=True)
 class ReachCounts:
-    """How many live module text areas call the kernel directly, through a PLT entry, or not at all."""
+    """How many live module texts call the kernel directly, through a PLT entry, or not at all."""
 
     direct: int
     plt: int
@@ -120,7 +121,7 @@ class TextCounter:
     """None is the kernel image."""
 
     def __call__(self, block: Block) -> tuple[int, ...]:
-        """Return the counts of one block, in the order of `Verdict`, then of those that may be data."""
+        """Return the counts of one block by `Verdict`, then of those that may be data."""
         counts = dict.fromkeys(Verdict, 0)
         texts = [
             area

@@ -1,4 +1,7 @@
-"""How much of a window is left, and whether a request that does not fit meets too little or too scattered room."""
+"""How much of a window is left, and why a request does not fit.
+
+It meets too little room, or room that is too scattered.
+"""
 
 from enum import StrEnum
 

@@ -1,7 +1,8 @@
-"""Two moments or two machines laid over each other: what is only here, only there, moved, grown, same.
+"""Two moments or two machines laid over each other.
 
-Places are offsets from the start of the window that an area lies in, so that two boots with other
-KASLR draws compare; who is who is told by owner and region.
+What is only here, only there, moved, grown, same. Places are offsets from the start of the window
+that an area lies in, so that two boots with other KASLR draws compare; who is who is told by owner
+and region.
 """
 
 from bisect import bisect_left, bisect_right
@@ -123,7 +124,8 @@ class Superposition:
         self.added: tuple[Block, ...] = after.areas.blocks
         """Blocks that the earlier step did not have."""
         self.stirred = False
-        """Whether something differs otherwise than at the earlier step although its block stayed."""
+        """Whether something differs otherwise than at the earlier step although its block
+        stayed."""
         self.echoed = False
         """Whether something of A differs otherwise than at the earlier step."""
         goes_on = (
@@ -220,7 +222,10 @@ class Superposition:
         return found if found is not None and found.after == area else None
 
     def delta_of(self, area: Area) -> Bytes:
-        """Return how many bytes larger an area of B is than what it is paired with; 0 for what is not compared."""
+        """Return how many bytes larger an area of B is than what it is paired with.
+
+        0 for what is not compared.
+        """
         found = self.pairing(area)
         return 0 if found is None else found.delta
 

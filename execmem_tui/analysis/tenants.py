@@ -97,7 +97,10 @@ def tenant_at(lives: Sequence[Tenant], step: int) -> int | None:
 
 
 def tenant_text(lives: Sequence[Tenant], step: int) -> str:
-    """Return ``tenant 3 of 4: nft_ct.text 12K, 12.1 to 40.2 s``, or who lay there before and after."""
+    """Return who of an address's tenants lies there now, or lay before and after.
+
+    ``tenant 3 of 4: nft_ct.text 12K, 12.1 to 40.2 s``.
+    """
     if not lives:
         return "nobody ever lay here"
     index = tenant_at(lives, step)

@@ -100,7 +100,7 @@ class TraceDocument(VerifyDocument):
 
 @document
 class WrongRuleDocument:
-    """How often a rule that is wrong on purpose differs, how often the model, and where it is caught."""
+    """How often a rule wrong on purpose differs, how often the model, and where it is caught."""
 
     rule: str
     wrong: Count

@@ -96,7 +96,8 @@ class Why:
     shortage: Shortage
     """Of the preferred window, purged."""
     in_the_way: InTheWay | None
-    """In the preferred window; None where the request fits there, or nothing that could go would help."""
+    """In the preferred window; None where the request fits there,
+    or nothing that could go would help."""
     before: Snapshot = field(repr=False, eq=False)
     """The state before the request."""
     actual: Area | None = None
@@ -188,7 +189,7 @@ def _tries(snapshot: Snapshot, purged: Snapshot, entry: ExecmemRange, need: Byte
 
 
 def _search_cache(snapshot: Snapshot, entry: ExecmemRange, size: Bytes) -> Try:
-    """Look for the lowest free piece of a ROX block that is long enough and starts in the window."""
+    """Look for the lowest free piece of a ROX block, long enough and starting in the window."""
     looks: list[Look] = []
     found: Address | None = None
     free = 0
@@ -283,10 +284,11 @@ def in_the_way(
     align: Bytes = 1,
     needed: Collection[str] = (),
 ) -> InTheWay | None:
-    """Return the cheapest run of execmem areas whose going leaves a hole of `need` bytes in [start, end).
+    """Return the cheapest run of execmem areas that has to go for a hole in [start, end).
 
-    Exact: a window slides over the areas once; of equal costs the fewest areas, then the lowest.
-    The kernel image and other users of vmalloc space cannot go. None if nothing helps.
+    The hole is of `need` bytes. Exact: a window slides over the areas once; of equal costs the
+    fewest areas, then the lowest. The kernel image and other users of vmalloc space cannot go. None
+    if nothing helps.
 
     Args:
         snapshot: the state; what is lazy or pooled counts as in use.
@@ -424,7 +426,10 @@ def _padded(event: Event, page: Bytes) -> Bytes:
 
 
 def placed_at(history: History, area: Area) -> int | None:
-    """Return the newest step up to the cursor that allocated what lies at an area's start, or None."""
+    """Return the newest step up to the cursor that allocated what lies at an area's start.
+
+    None where there is none.
+    """
     events = history.events(history.first_step)
     for index in range(len(events) - 1, -1, -1):
         event = events[index]

@@ -135,7 +135,10 @@ WRONG_LOADER: Final[tuple[tuple[str, type[LoaderRules], type[RoxCache]], ...]] =
 def wrong_loads(
     run: TraceRun, lines: Iterable[TraceLine]
 ) -> list[tuple[str, Counter[str], Counter[str]]]:
-    """Return (rule, its misses by class, the model's misses by class) for each wrong rule that this run can tell."""
+    """Return what each wrong rule misses that this run can tell.
+
+    (rule, its misses by class, the model's misses by class).
+    """
     model = loader_check(run)
     if model is None:
         return []

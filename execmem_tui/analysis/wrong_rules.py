@@ -23,7 +23,10 @@ from execmem_tui.replay.results import ReplayResults
 
 
 class _Wrong(Vmalloc):
-    """A model whose answers are wrong on purpose; what it takes is the real address all the same."""
+    """A model whose answers are wrong on purpose.
+
+    What it takes is the real address all the same.
+    """
 
     __slots__ = ()
 

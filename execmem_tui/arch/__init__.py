@@ -70,7 +70,10 @@ def find(name: str) -> tuple[Architecture, str | None]:
 
 
 def name_of(machine: str) -> str | None:
-    """Return the architecture that a machine's own word for it means, or None where nobody calls one that."""
+    """Return the architecture that a machine's own word for it means.
+
+    None where nobody calls one that.
+    """
     try:
         return find(machine)[0].name
     except UnknownLayoutError:

@@ -256,8 +256,8 @@ class Arm(Architecture):
     def capability(self, variant: Variant, rules: Rules) -> Capability:
         """The same in all kernels.
 
-        MAX_OPTINSN_SIZE is in bytes but used as a count of 4-byte opcodes: 10 slots a page (measured,
-        6.12.107).
+        MAX_OPTINSN_SIZE is in bytes but used as a count of 4-byte opcodes: 10 slots a page
+        (measured, 6.12.107).
         """
         del rules
         thumb = variant.config["CONFIG_THUMB2_KERNEL"]
@@ -273,7 +273,7 @@ class Arm(Architecture):
         )
 
     def inputs(self, facts: Facts) -> Mapping[str, int]:
-        """PAGE_OFFSET, the highmem window, PLTs and the instruction set decide on the module area."""
+        """PAGE_OFFSET, the highmem window, PLTs and the instruction set decide the module area."""
         given = dict(super().inputs(facts))
         if facts.config or not facts.rules.arm_module_plts:
             given["CONFIG_ARM_MODULE_PLTS"] = 0  # unless the configuration says y, below

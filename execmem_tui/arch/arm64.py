@@ -481,7 +481,10 @@ class Arm64(Architecture):
         return {name: value for name, value in facts.image.items() if name != "_start"}
 
     def requested(self, entry: ExecmemRange, windows: Sequence[Pair]) -> ExecmemRange:
-        """KASLR may have drawn two windows; with RANDOMIZE_MODULE_REGION_FULL there is one of 2 GiB."""
+        """KASLR may have drawn two windows.
+
+        With RANDOMIZE_MODULE_REGION_FULL there is one of 2 GiB.
+        """
         fallback = (entry.fallback_start, entry.fallback_end)
         if len(windows) > 1:
             fallback = windows[-1]

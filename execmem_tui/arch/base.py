@@ -88,8 +88,8 @@ class Architecture:
 
     # What a capture tells of such a machine, for `machines.recognise`.
     banners: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """(regular expression, name or alias) of what stands in a version banner: the compiler's target,
-    or how a distribution calls its kernels."""
+    """(regular expression, name or alias) of what stands in a version banner:
+    the compiler's target, or how a distribution calls its kernels."""
     page_options: ClassVar[Mapping[str, Bytes]] = {}
     """Options of its configuration that choose the page size."""
     constant_windows: ClassVar[bool] = False
@@ -103,7 +103,10 @@ class Architecture:
         return self.overrides
 
     def place(self, boot: Boot) -> None:
-        """Define VMALLOC_START, VMALLOC_END, MODULES_VADDR, MODULES_END (where they exist) and the image's symbols."""
+        """Define the macros of the vmalloc and the module area, and the image's symbols.
+
+        VMALLOC_START, VMALLOC_END, MODULES_VADDR and MODULES_END, where they exist.
+        """
         raise NotImplementedError
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
@@ -163,7 +166,7 @@ class Architecture:
     def named_by_addresses(
         self, addresses: Sequence[Address], code: Sequence[Address]
     ) -> str | None:
-        """Return the name or alias if only this architecture has areas at such addresses, else None.
+        """Return the name or alias if only this one has areas at such addresses, else None.
 
         Args:
             addresses: starts of all areas; at least one.

@@ -45,7 +45,7 @@ class Variant:
 
 @frozen(kw_only=True)
 class Given:
-    """One range as an architecture's execmem_arch_setup() writes it, before execmem_init_missing()."""
+    """One range as execmem_arch_setup() writes it, before execmem_init_missing()."""
 
     start: Address
     end: Address

@@ -23,7 +23,8 @@ class Overrides:
 
     module_alloc: str = ""
     insn_page: str = ""
-    """The file of its alloc_insn_page(); execmem left some in place (`Capability.insn_page_override`)."""
+    """The file of its alloc_insn_page();
+    execmem left some in place (`Capability.insn_page_override`)."""
     insn_page_window: str = ""
     """Where that looks, if not where module_alloc() does."""
     bpf_jit_alloc_exec: str = ""

@@ -78,7 +78,7 @@ def window_under_percpu(facts: "Facts", total: Bytes) -> Pair | None:
 
 
 def is_as_measured(layout: Layout, facts: "Facts", total: Bytes) -> bool:
-    """Whether the computed vmalloc window has `total` bytes and ends right above the percpu chunks."""
+    """Whether the computed vmalloc window has `total` bytes and ends above the percpu chunks."""
     start, end = layout.vmalloc_start, layout.vmalloc_end
     if (end - start) >> _KIB_SHIFT != total >> _KIB_SHIFT:
         return False
@@ -87,7 +87,9 @@ def is_as_measured(layout: Layout, facts: "Facts", total: Bytes) -> bool:
 
 
 def offset_by_pages(layout: Layout, facts: "Facts", at_rest: Address) -> Layout:
-    """The module range of x86-64 and s390: its end is fixed, its start was moved by 1 to 1024 pages.
+    """The module range of x86-64 and s390.
+
+    Its end is fixed, its start was moved by 1 to 1024 pages.
 
     Args:
         layout: without the draw.

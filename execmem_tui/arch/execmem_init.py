@@ -15,7 +15,10 @@ _INHERIT = "mm/execmem.c: execmem_init_missing"
 
 
 def _alignment(boot: Boot, macro: str) -> int:
-    """MODULE_ALIGN is a page, or eight with generic KASAN that has no KASAN_VMALLOC (include/linux/execmem.h)."""
+    """MODULE_ALIGN (include/linux/execmem.h).
+
+    A page, or eight with generic KASAN that has no KASAN_VMALLOC.
+    """
     if macro == "MODULE_ALIGN":
         return boot.variant.page_size << boot.config("KASAN_SHADOW_SCALE_SHIFT")
     if macro == "PAGE_SIZE":

@@ -23,7 +23,10 @@ def _variant(
     how: tuple[str, str],
     kernels: tuple[str, ...] = ("6.12.107", "7.1.8"),
 ) -> Variant:
-    """`window` is VMALLOC_START and VMALLOC_END, `image` its base, text and size, `how` the formulas of the window."""
+    """`window` is VMALLOC_START and VMALLOC_END.
+
+    `image` is its base, text and size, `how` are the formulas of the window.
+    """
     _FORMULAS[name] = how
     return Variant(
         name=name,

@@ -184,7 +184,10 @@ class LoongArch(Architecture):
         )
 
     def capability(self, variant: Variant, rules: Rules) -> Capability:
-        """Prog packs since 7.0; the limit counts the data window too (bpf_jit_limit 1 GiB since 7.2)."""
+        """Prog packs since 7.0.
+
+        The limit counts the data window too (bpf_jit_limit 1 GiB since 7.2).
+        """
         del variant
         packed = rules.loongarch_bpf is JitMemory.PACK
         return Capability(

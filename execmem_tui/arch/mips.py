@@ -80,7 +80,10 @@ class Mips(Architecture):
         return "mips64el" if min(addresses) >> 44 == 0xC0000 else None
 
     def place(self, boot: Boot) -> None:
-        """Vmalloc in XKSEG, modules from CKSSEG up to the fixmap; with 32 bits one window for all."""
+        """Vmalloc in XKSEG, modules from CKSSEG up to the fixmap.
+
+        With 32 bits one window for all.
+        """
         if boot.variant.word_bits == 32:
             self._place_32(boot)
             return

@@ -393,8 +393,8 @@ class X86(Architecture):
     def capability(self, variant: Variant, rules: Rules) -> Capability:
         """Everything asks for executable memory here, and 64-bit may have the ROX cache.
 
-        An optimised probe's slot is the template of 100 bytes + 19 + 5 (measured, 7.2.13); on 32-bit
-        a template of 54 bytes (source; the i386 6.1 capture allows 47 to 55 slots a page).
+        An optimised probe's slot is the template of 100 bytes + 19 + 5 (measured, 7.2.13); on
+        32-bit a template of 54 bytes (source; the i386 6.1 capture allows 47 to 55 slots a page).
         """
         wide = variant.word_bits == 64
         bpf = rules.x86_bpf if wide else JitMemory.BINARY
@@ -425,7 +425,10 @@ class X86(Architecture):
         )
 
     def fits(self, variant: Variant, addresses: Sequence[Address]) -> bool:
-        """Five-level page tables have a vmalloc area of their own (Documentation/arch/x86/x86_64/mm.rst)."""
+        """Five-level page tables have a vmalloc area of their own.
+
+        Documentation/arch/x86/x86_64/mm.rst.
+        """
         if "levels" not in variant.config or not addresses:
             return True
         five = any(0xFF00_0000_0000_0000 <= each < 0xFFFF_0000_0000_0000 for each in addresses)
@@ -440,7 +443,10 @@ class X86(Architecture):
         return layout.word_bits == 64 or measured
 
     def measured_vmalloc(self, layout: Layout, facts: Facts, total: Bytes) -> Pair:
-        """64-bit: vmalloc_base is drawn in steps of 1 GiB, and the lowest area is in the first (kernel_randomize_memory)."""
+        """64-bit: vmalloc_base is drawn in steps of 1 GiB, and the lowest area is in the first.
+
+        arch/x86/mm/kaslr.c: kernel_randomize_memory.
+        """
         start, end = layout.vmalloc_start, layout.vmalloc_end
         if layout.word_bits == 64:
             below = [each for each in facts.addresses if _LOWEST <= each < _ABOVE_VMALLOC]
@@ -460,7 +466,8 @@ class X86(Architecture):
         """1 to 1024 pages on the start of every range.
 
         kaslr_enabled() is false without RANDOMIZE_MEMORY, which only 64-bit has
-        (arch/x86/include/asm/setup.h). An uncached BPF pack is made at boot: its place is the start.
+        (arch/x86/include/asm/setup.h). An uncached BPF pack is made at boot: its place is the
+        start.
         """
         if layout.word_bits == 32:
             return named(layout, "n/a")

@@ -5,8 +5,8 @@ constant is a multiple of 1 GiB (16 MiB on 32-bit) and of the machine's count of
 an area stays with its node. It is drawn from the system's entropy and kept nowhere. Lines that are
 not known to be harmless are left out, and so is a line whose address lies where no other does.
 
-The constant hides addresses from a glance, not from whoever knows the architecture: where that fixes
-an address, the difference is the constant (`fixed_address`).
+The constant hides addresses from a glance, not from whoever knows the architecture: where that
+fixes an address, the difference is the constant (`fixed_address`).
 """
 
 import re
@@ -99,7 +99,8 @@ _ARGUMENTS: Final = frozenset((
 """Arguments of the kernel that are kept: none of them names a host or a file."""
 
 _INSIDE_WORDS: Final = 4
-"""Letters of a host's name that is taken out of words too; a shorter one only where it stands alone."""
+"""Letters of a host's name that is taken out of words too;
+a shorter one only where it stands alone."""
 _TASKS: Final = re.compile(
     r"(?:swapper|kworker|kthreadd|ksoftirqd|migration|rcu\w*|modprobe|insmod|rmmod|\(?udev-worker\)?"
     r"|systemd-udevd|bpftool|perf|execmem-tui)(?:/[\w:.+-]*)?",
@@ -116,7 +117,8 @@ _FIXED: Final = {
 }
 """What an architecture fixes, KASLR or not."""
 _DRAWN: Final = frozenset(("s390",))
-"""Architectures whose KASLR moves all areas together (arch/s390/boot/startup.c: setup_kernel_memory_layout)."""
+"""Architectures whose KASLR moves all areas together (arch/s390/boot/startup.c:
+setup_kernel_memory_layout)."""
 KEPT: Final = "modules, functions, sizes, times, and the kernel's release and compiler"
 FORGOTTEN: Final = "hosts, builders, files, and names of tasks that not every machine has"
 
@@ -292,7 +294,10 @@ class _Shifter:
 
 
 def _draw_delta(addresses: set[Address], bits: int, unit: Bytes, draw: Callable[[int], int]) -> int:
-    """Return a multiple of `unit` that keeps all addresses in their half of the address space, and none where one was."""
+    """Return a multiple of `unit` that keeps all addresses in their half of the address space.
+
+    And none where there was none.
+    """
     if not addresses:
         return 0
     low, high = min(addresses), max(addresses)

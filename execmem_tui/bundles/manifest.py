@@ -1,4 +1,4 @@
-"""The manifest that lies in an unpacked bundle, and whether the files beside it are those it names."""
+"""The manifest in an unpacked bundle, and whether the files beside it are those it names."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Final

@@ -115,7 +115,10 @@ def _readable(
 def _vmallocinfo(
     path: str, lines: Iterable[tuple[int, str]], refused: dict[str, str] | None
 ) -> Vmallocinfo:
-    """Return the list of areas; an empty one where it is refused: half of it would show holes that are none."""
+    """Return the list of areas; an empty one where it is refused.
+
+    Half of it would show holes that are none.
+    """
     if refused is None:
         return parse_vmallocinfo(path, lines)
     text = list(lines)
@@ -127,7 +130,7 @@ def _vmallocinfo(
 
 
 def _section_tree(modules: Path, refused: dict[str, str] | None) -> Iterator[SectionLine]:
-    """Yield what /sys/module/*/sections says, of a machine or of a tree that was copied from one."""
+    """Yield what /sys/module/*/sections says, of a machine or of a copied tree of one."""
     for file in sorted(modules.glob("*/sections/*")):
         try:
             with open_file(file) as opened:

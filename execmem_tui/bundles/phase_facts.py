@@ -1,4 +1,7 @@
-"""What the files of a snapshot tell of its machine, and the layout that those of a run tell together."""
+"""What the files of a snapshot tell of its machine.
+
+And the layout that those of a run tell together.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence

@@ -154,7 +154,10 @@ def _only_known(here: Path, folders: list[Path]) -> Path | None:
 
 
 def _only_file(inside: list[Path]) -> Path | None:
-    """Return the first trace among what a folder holds, or the file that is alone in it, or None."""
+    """Return the first trace among what a folder holds, or the file that is alone in it.
+
+    None where there is neither.
+    """
     files = [each for each in inside if each.is_file() and not each.name.startswith(".")]
     traces = [each for each in files if _is_trace(each)] if len(files) <= _MAX_PROBED else []
     if traces:

@@ -1,4 +1,7 @@
-"""One capture from beginning to end: snapshots, perhaps events between two, perhaps hidden, one bundle."""
+"""One capture from beginning to end.
+
+Snapshots, perhaps events between two, perhaps hidden, one bundle.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -99,7 +102,9 @@ def record(
     seconds: float,
     wait: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Record events for `seconds` between two snapshots into ``trace.txt``, and what was lost into ``trace_stats_final``.
+    """Record events for `seconds` between two snapshots into ``trace.txt``.
+
+    What was lost goes into ``trace_stats_final``.
 
     Args:
         collector: takes the snapshots; the trace goes into its run folder.
@@ -235,7 +240,10 @@ def _write_meta(run: Path, arch: str, kernel: str, host: Host, phases: tuple[str
 def _known_ranges(
     collector: Collector, arch: str, names: tuple[str, ...]
 ) -> tuple[Ranges, Layout | None]:
-    """Return the ranges that the kernel's memory holds, and the layout that all that was collected tells."""
+    """Return the ranges that the kernel's memory holds.
+
+    And the layout that all that was collected tells.
+    """
     run = collector.run
     try:
         phases = [

@@ -2,9 +2,9 @@
 
 Every CPU has a ring buffer of its own. A full one overwrites its oldest events, so that it begins
 later than the others: the kernel then prints ``##### CPU 1 buffer started ####`` before the first
-event that is left of it (kernel/trace/trace.c: test_cpu_buff_start, only where there were overruns).
-``[LOST 5 EVENTS]`` stands before the next event of the CPU, and the events were lost anywhere
-between that and the one before.
+event that is left of it (kernel/trace/trace.c: test_cpu_buff_start, only where there were
+overruns). ``[LOST 5 EVENTS]`` stands before the next event of the CPU, and the events were lost
+anywhere between that and the one before.
 """
 
 import re

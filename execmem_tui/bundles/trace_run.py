@@ -24,7 +24,8 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.records import frozen
 
 _CHUNK: Final = ("pcpu_create_chunk", "pcpu_mem_zalloc", "pcpu_alloc_chunk")
-"""Callers of what a percpu chunk allocates beside its areas; inlining decides which name is seen."""
+"""Callers of what a percpu chunk allocates beside its areas; inlining decides which name is
+seen."""
 _PERCPU: Final = "pcpu_get_vm_areas"
 _FOREVER: Final = 1 << 62
 _MOST_CPUS: Final = 1 << 13
@@ -275,7 +276,7 @@ def _mended(
 
 
 def _moment(trace: Path, info: Vmallocinfo, begin: int, end: int, *, native: bool) -> int:
-    """Return the line between the two markers up to which the trace agrees best with the snapshot."""
+    """Return the line between two markers up to which trace and snapshot agree best."""
     there = {entry.start for entry in info.entries if not entry.lazy}
     score, best, moment = 0, 0, begin
     lines = read_lines(trace)
@@ -294,7 +295,10 @@ def _moment(trace: Path, info: Vmallocinfo, begin: int, end: int, *, native: boo
 def _unseen(
     infos: list[tuple[str, Vmallocinfo]], order: dict[int, int], begins: Beginning
 ) -> tuple[tuple[tuple[int, int], ...], dict[int, list[tuple[int, int]]]]:
-    """Return early areas (in the first snapshot, never allocated in the trace) and percpu chunks by what they follow."""
+    """Return early areas, and percpu chunks by what they follow.
+
+    Early are those in the first snapshot that the trace never allocated.
+    """
     early: list[tuple[int, int]] = []
     percpu: dict[int, list[tuple[int, int]]] = {}
     known: set[int] = set()

@@ -1,8 +1,8 @@
-"""What has to be known of a whole trace before its first event can be replayed, at a fraction of the time that reading it takes.
+"""What has to be known of a whole trace before its first event can be replayed.
 
-Blocks of the file are searched for the few texts that matter. What is found is believed only where
-the parser of traces reads the line in the same way; a trace of which that is not so is read by the
-parser from end to end.
+It takes a fraction of the time that reading the trace takes. Blocks of the file are searched for
+the few texts that matter. What is found is believed only where the parser of traces reads the line
+in the same way; a trace of which that is not so is read by the parser from end to end.
 """
 
 import re

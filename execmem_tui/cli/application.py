@@ -161,7 +161,8 @@ def _print_differences(source: "Source", against_what: str) -> None:
 def _nothing_collected() -> Iterator[None]:
     """Look for no garbage until the first frame, when the application turns that on again.
 
-    The hundred thousand objects of a start stay, and going through them took a twentieth of its time.
+    The hundred thousand objects of a start stay, and going through them took a twentieth of its
+    time.
     """
     gc.disable()
     try:

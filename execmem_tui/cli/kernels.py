@@ -22,7 +22,7 @@ from execmem_tui.view.kernels_table import difference_lines, kernel_lines, rules
 
 @document
 class StepDocument:
-    """One value of a rule; `since` null is from the oldest kernel on, `after` is set where only bounds are known."""
+    """One value of a rule; `since` null: since the oldest; `after` only where bounds are known."""
 
     since: str | None
     after: str | None

@@ -76,7 +76,7 @@ def _margin(window: tuple[Address, Address], target: Address) -> str:
 
 
 def print_proposed(layout: Layout, *, as_json: bool) -> int:
-    """Print the proposed classes, who would ask for which, and the same workload under both lenses."""
+    """Print the proposed classes, who would ask for which, and a workload under both lenses."""
     from attrs import asdict
 
     from execmem_tui.analysis.placement_classes import LABEL, asked, class_ranges, side_by_side

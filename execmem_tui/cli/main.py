@@ -87,7 +87,10 @@ def _reported(arguments: list[str]) -> int:
 
 
 def _to_the_end(arguments: list[str]) -> int:
-    """Run, and write out all of the answer: a flush at the exit of Python would fail in its own words."""
+    """Run, and write out all of the answer.
+
+    A flush at the exit of Python would fail in its own words.
+    """
     from execmem_tui.cli.output import flush, prepare_streams
     from execmem_tui.cli.terminal import sane_columns
 

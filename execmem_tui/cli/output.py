@@ -82,7 +82,10 @@ def _of_stdout(error: OSError) -> OSError:
 
 
 def flush_or_drop() -> None:
-    """Write what is still held back, or let it go nowhere: Python's own flush at the exit would fail again."""
+    """Write what is still held back, or let it go nowhere.
+
+    Python's own flush at the exit would fail again.
+    """
     try:
         sys.stdout.flush()
     except (OSError, ValueError):

@@ -9,7 +9,10 @@ from execmem_tui.model.text import printable
 
 
 class _Formatter(argparse.HelpFormatter):
-    """Knows the width without `shutil`: argparse makes a formatter for every argument that is added."""
+    """Knows the width without `shutil`.
+
+    Argparse makes a formatter for every argument that is added.
+    """
 
     def __init__(self, prog: str, *args: Any, **options: Any) -> None:
         if len(args) < 3:

@@ -1,4 +1,7 @@
-"""The documents of ``ranges``, but for the one that most calls write: a class takes as long to make as a range."""
+"""The documents of ``ranges``, but for the one that most calls write.
+
+A class takes as long to make as a range.
+"""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""The SOURCE argument and the options of the simulator, the same for every command that reads one."""
+"""The SOURCE argument and the options of the simulator, for every command that reads one."""
 
 import argparse
 from typing import TYPE_CHECKING

@@ -11,7 +11,10 @@ _NAMES: Final = ("COLUMNS", "LINES")
 
 
 def sane_columns(environment: MutableMapping[str, str]) -> None:
-    """Forget sizes in the environment that no terminal has: everybody who asks for a size would believe them."""
+    """Forget sizes in the environment that no terminal has.
+
+    Everybody who asks for a size would believe them.
+    """
     for name in _NAMES:
         told = environment.get(name)
         if told is not None and not (
@@ -21,9 +24,10 @@ def sane_columns(environment: MutableMapping[str, str]) -> None:
 
 
 def _told(usual: int) -> int:
-    """Return the columns that the environment or the terminal tells, as `shutil.get_terminal_size` does.
+    """Return the columns that the environment or the terminal tells.
 
-    That one's import takes longer than `ranges` needs to compute: three packers' modules.
+    As `shutil.get_terminal_size` does. That one's import takes longer than `ranges` needs to
+    compute: three packers' modules.
     """
     try:
         told = int(os.environ.get("COLUMNS", "0"))
@@ -38,6 +42,9 @@ def _told(usual: int) -> int:
 
 
 def columns(asked: int | None = None, usual: int = 100) -> int:
-    """Return the columns to use: those asked for, else the terminal's, else `usual`; 1 to `WIDEST`."""
+    """Return the columns to use: those asked for, else the terminal's, else `usual`.
+
+    1 to `WIDEST`.
+    """
     wide = _told(usual) if asked is None else asked
     return max(1, min(wide, WIDEST))

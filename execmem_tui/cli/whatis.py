@@ -25,7 +25,10 @@ _STATES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Return `DOCUMENTS`: its classes take 5 ms to make, and the line in words needs none of them."""
+    """Return `DOCUMENTS`.
+
+    Its classes take 5 ms to make, and the line in words needs none of them.
+    """
     if name != "DOCUMENTS":
         raise AttributeError(name)
     from execmem_tui.cli.whatis_document import WhatisDocument
@@ -121,7 +124,10 @@ def _area_words(area: Area, address: Address, named: str | None) -> list[str]:
 
 
 def _hole_words(snapshot: Snapshot, address: Address) -> list[str]:
-    """Say that nothing known is there, how large the hole is, what lies around it and whose range it is in."""
+    """Say that nothing known is there.
+
+    How large the hole is, what lies around it, and whose range it is in.
+    """
     place = place_of(snapshot, address)
     if place is Place.OUTSIDE:
         return [outside_words(snapshot.layout, address)]

@@ -1,4 +1,7 @@
-"""What a simulated kernel can be told by hand: load a module, register a probe, remove a program."""
+"""What a simulated kernel can be told by hand.
+
+Load a module, register a probe, remove a program.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -117,7 +120,10 @@ def insert(kind: ExecmemType, number: int) -> Command:
 
 
 def remove(kernel: Kernel, area: Area, part: Part | None) -> Command | None:
-    """Return the command that removes the module of an area, or a part of it; None if it is nobody's."""
+    """Return the command that removes the module of an area, or a part of it.
+
+    None if it is nobody's.
+    """
     owner = area.owner or ""
     if area.region is not None and owner in kernel.modules.loaded:
         return lambda it: it.modules.unload(owner)

@@ -36,7 +36,9 @@ def why_not_fill(layout: Layout) -> str:
 
 
 def fill(kernel: Kernel) -> None:
-    """Load the largest modules that are not loaded, then make plain requests, until one spills or fails.
+    """Load the largest modules that are not loaded, until one spills or fails.
+
+    Then make plain requests.
 
     Raises:
         UsageError: the window is too large for that.

@@ -219,7 +219,7 @@ class Bpf:
         return loaded
 
     def unload(self, name: str) -> None:
-        """Give back everything of a program or a struct_ops map (bpf_jit_free, after its grace period).
+        """Give back all of a program or a struct_ops map (bpf_jit_free, after its grace period).
 
         Raises:
             UsageError: nothing of that name is JITed.
@@ -399,7 +399,10 @@ class Bpf:
             self._ftrace.unregister("tmp_ops")
 
     def _sized(self) -> bool:
-        """arch_bpf_trampoline_size(): x86 sizes into a scratch page; False if it cannot have one."""
+        """arch_bpf_trampoline_size(): x86 sizes into a scratch page.
+
+        False if it cannot have one.
+        """
         layout = self._machine.layout
         if not layout.capability.bpf_scratch:
             return True

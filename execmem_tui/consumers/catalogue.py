@@ -231,7 +231,7 @@ class Catalogue(Mapping[str, Module]):
 def open_catalogue(
     arch: str, kernel: str, variant: str = "", *, erratum_843419: bool = False
 ) -> Catalogue | None:
-    """Return the catalogue of the nearest kernel, or None where there is none for this architecture.
+    """Return the catalogue of the nearest kernel, or None if this architecture has none.
 
     Args:
         arch: as the kernel or a distribution calls it; ``amd64cloud`` is Debian's cloud flavour.

@@ -1,4 +1,7 @@
-"""Counts of what a simulated kernel did and of what is held: all that a run without a screen needs."""
+"""Counts of what a simulated kernel did and of what is held.
+
+All that a run without a screen needs.
+"""
 
 from collections.abc import Iterator
 from typing import Final, Self

@@ -138,8 +138,8 @@ class Ftrace:
 
         Args:
             name: of the fprobe.
-            returns: it has an exit handler; where ops are shared, such fprobes use fgraph's graph_ops
-                (kernel/trace/fprobe.c).
+            returns: it has an exit handler; where ops are shared, such fprobes use fgraph's
+                graph_ops (kernel/trace/fprobe.c).
         """
         if not self._machine.layout.rules.shared_fprobe_ops:
             return self.register(f"fprobe {name}", regs=True)

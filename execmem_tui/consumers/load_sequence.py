@@ -20,11 +20,15 @@ HOTPATCH: Final = "FTRACE_HOTPATCH"
 
 
 _ONE_AREA: Final = {"MOD_TEXT": "core", "MOD_INIT_TEXT": "init"}
-"""What the two areas of a module before 6.4 are called (struct module: core_layout, init_layout)."""
+"""What the two areas of a module before 6.4 are called (struct module: core_layout,
+init_layout)."""
 
 
 def area_name(region: str, *, split: bool) -> str:
-    """Return what the area that begins with `region` is called: the region, or core or init before 6.4."""
+    """Return what the area that begins with `region` is called.
+
+    The region, or core or init before 6.4.
+    """
     return region if split else _ONE_AREA.get(region, region)
 
 
@@ -83,9 +87,10 @@ def formation(regions: Collection[str], text_calls: int) -> list[tuple[str, str]
 
 
 def page_array(size: Bytes, page_size: Bytes, word_bits: int) -> Bytes:
-    """Return the bytes of the page-pointer array that vmalloc takes from its own space, or 0 where slab holds it.
+    """Return the bytes of the array of page pointers that vmalloc takes from its own space.
 
-    Larger than a page means a second vmalloc area (mm/vmalloc.c: __vmalloc_area_node).
+    0 where slab holds it. Larger than a page means a second vmalloc area (mm/vmalloc.c:
+    __vmalloc_area_node).
     """
     array = align_up(size, page_size) // page_size * (word_bits // 8)
     return align_up(array, page_size) if array > page_size else 0

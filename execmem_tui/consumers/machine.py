@@ -137,7 +137,9 @@ class Machine:
         return self.observers[0].area_at(start)
 
     def adopt(self, areas: Iterable[Area]) -> None:
-        """Take over what another kernel has on its map, without events. Only for a machine that has nothing yet.
+        """Take over what another kernel has on its map, without events.
+
+        Only for a machine that has nothing yet.
 
         Raises:
             UsageError: two of the areas overlap.
@@ -179,7 +181,7 @@ class Machine:
         return page
 
     def why_unused(self, kind: ExecmemType) -> str:
-        """Return "" if somebody allocates `kind` here, else a sentence that says why nobody does."""
+        """Return "" if somebody allocates `kind` here, else a sentence: why nobody does."""
         return why_unused(self.layout, kind)
 
     def request(
@@ -199,7 +201,7 @@ class Machine:
         return start
 
     def release(self, start: Address) -> None:
-        """Free an area and let deferred work run (the cleaner of the ROX cache, the drain worker)."""
+        """Free an area and let deferred work run (the ROX cache's cleaner, the drain worker)."""
         self.exec_free(start)
         self.run_deferred()
 
@@ -281,7 +283,10 @@ class Machine:
             observer.permissions_changed(start, size, permissions)
 
     def purge(self, kind: str = "aliases") -> None:
-        """Purge lazy areas: aliases, drain, reclaim or shrink. Also one that moves nothing is told."""
+        """Purge lazy areas: aliases, drain, reclaim or shrink.
+
+        Also one that moves nothing is told.
+        """
         vmalloc = self.execmem.vmalloc
         skips, vmalloc.skip_idle_purges = vmalloc.skip_idle_purges, False
         vmalloc.purge(Purge(kind))

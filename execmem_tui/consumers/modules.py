@@ -1,8 +1,9 @@
-"""The module loader on a simulated kernel (kernel/module/main.c: load_module, do_init_module, free_module).
+"""The module loader on a simulated kernel.
 
-Every step goes through the machine, so it purges, falls back, populates and fails as the kernel's
-own. A load is a generator of steps: several may run side by side on different CPUs, each `next()`
-being one allocation, permission change or free.
+kernel/module/main.c: load_module, do_init_module, free_module. Every step goes through the machine,
+so it purges, falls back, populates and fails as the kernel's own. A load is a generator of steps:
+several may run side by side on different CPUs, each `next()` being one allocation, permission
+change or free.
 """
 
 from collections.abc import Generator, Mapping

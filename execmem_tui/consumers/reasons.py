@@ -46,9 +46,9 @@ def why_unused(layout: Layout, kind: ExecmemType) -> str:
 
 
 def why_no_trampolines(layout: Layout) -> str:
-    """Return "" if every ftrace_ops gets a trampoline under `layout` (x86-64), else the reason why none does.
+    """Return "" if every ftrace_ops gets a trampoline under `layout` (x86-64).
 
-    Sources: arch/x86/kernel/ftrace.c (CONFIG_X86_64), arch/s390/kernel/module.c,
-    arch/*/kernel/ftrace.c.
+    Else the reason why none does. Sources: arch/x86/kernel/ftrace.c (CONFIG_X86_64),
+    arch/s390/kernel/module.c, arch/*/kernel/ftrace.c.
     """
     return _FTRACE[layout.capability.ftrace].format(arch=layout.arch)

@@ -1,1 +1,4 @@
-"""Files that may be packed, archives that strangers made, long traces: bytes on disk as lines and records."""
+"""Files that may be packed, archives that strangers made, long traces.
+
+Bytes on disk as lines and records.
+"""

@@ -13,7 +13,10 @@ def state_file() -> Path:
 
 
 def remembered() -> frozenset[str]:
-    """Return the names that were remembered; none where the file says nothing that is understood."""
+    """Return the names that were remembered.
+
+    None where the file says nothing that is understood.
+    """
     try:
         with state_file().open("rb") as file:
             text = file.read(_MOST)

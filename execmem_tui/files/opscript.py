@@ -1,4 +1,7 @@
-"""Op scripts (``vmalloc-vectors/1``): allocator operations and the addresses a kernel returned for them."""
+"""Op scripts (``vmalloc-vectors/1``).
+
+Allocator operations and the addresses a kernel returned for them.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -68,7 +71,8 @@ _GOOD: Final[dict[str, Callable[[Any], bool]]] = {
     "b": lambda value: isinstance(value, bool),
     "*": lambda _: True,
 }
-"""Whether a value is what a letter of `_FIELDS` says, where that is not read into something else."""
+"""Whether a value is what a letter of `_FIELDS` says, where that is not read into something
+else."""
 
 
 @frozen(kw_only=True)

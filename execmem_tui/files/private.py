@@ -1,8 +1,8 @@
-"""Private folders for what is unpacked or collected, and the removal of those that killed runs left.
+"""Private folders for what is unpacked or collected, and removal of what killed runs left.
 
-They hold kernel addresses. Whoever made one holds a lock on a file in it for as long as it runs, and
-the kernel drops that lock however the maker ends; so a folder whose lock can be had is a left one.
-Process numbers would not tell: another PID namespace may share the place.
+They hold kernel addresses. Whoever made one holds a lock on a file in it for as long as it runs,
+and the kernel drops that lock however the maker ends; so a folder whose lock can be had is a left
+one. Process numbers would not tell: another PID namespace may share the place.
 """
 
 import contextlib
@@ -27,7 +27,9 @@ _CONTENT: Final = "content"
 
 @contextmanager
 def private_folder() -> Iterator[Path]:
-    """Yield an empty folder that only its owner may read, and remove it; first what killed runs left.
+    """Yield an empty folder that only its owner may read, and remove it.
+
+    First what killed runs left.
 
     Raises:
         OSError: there is no room for one.

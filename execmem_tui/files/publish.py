@@ -79,7 +79,9 @@ def write_new(target: Path, content: str | bytes) -> None:
 
 
 def rewrite(target: Path, text: str) -> None:
-    """Write a text in the place of a file that we wrote before: whoever reads it sees one or the other.
+    """Write a text in the place of a file that we wrote before.
+
+    Whoever reads it sees one or the other.
 
     Raises:
         OSError: it cannot be written; then the file is as it was.

@@ -84,8 +84,8 @@ def open_file(path: Path) -> IO[bytes]:
     """Open a file for reading; errors while reading name it.
 
     Raises:
-        InputError: it is no file: a FIFO, a device, a socket, a folder. Reading raises it too where a
-            file of the kernel waits for more to come (/proc/kmsg, trace_pipe).
+        InputError: it is no file: a FIFO, a device, a socket, a folder. Reading raises it too where
+            a file of the kernel waits for more to come (/proc/kmsg, trace_pipe).
         OSError: it cannot be opened.
     """
     file = io.BufferedReader(_File(path, "rb", opener=_at_once))
@@ -102,7 +102,10 @@ def _at_once(name: str, flags: int) -> int:
 
 
 def _check_kind(handle: int, path: Path) -> None:
-    """Refuse what is no file; of the descriptor, so that nobody can put something else there meanwhile."""
+    """Refuse what is no file.
+
+    The descriptor is asked: nobody can put something else there meanwhile.
+    """
     kind = stat.S_IFMT(os.fstat(handle).st_mode)
     if kind == stat.S_IFIFO and is_descriptor(path):
         os.set_blocking(handle, True)

@@ -1,4 +1,7 @@
-"""Where a running process may be found by another one of the same user: a folder nobody else can enter."""
+"""Where a running process may be found by another one of the same user.
+
+A folder nobody else can enter.
+"""
 
 import os
 import stat

@@ -129,7 +129,10 @@ class TarReader:
         return data
 
     def _skip_map(self, head: bytes) -> None:
-        """Pass over the rest of an old GNU sparse file's map: blocks as long as each says that one follows."""
+        """Pass over the rest of an old GNU sparse file's map.
+
+        Blocks as long as each says that one follows.
+        """
         more = head[482]
         while more:
             more = self._block()[504]
@@ -144,7 +147,10 @@ class TarReader:
 
 
 def _checksum_fits(head: bytes) -> bool:
-    """Whether a block is a header: the sum of its bytes, its own field counted as blanks, stands in it."""
+    """Whether a block is a header.
+
+    The sum of its bytes, its own field counted as blanks, stands in it.
+    """
     try:
         said = _octal(head[148:156])
     except TarError:
@@ -182,7 +188,10 @@ def _name(head: bytes) -> str:
 
 
 def _apply(renamed: _Renamed, records: bytes) -> None:
-    r"""Take name, size and sparseness out of pax records: ``LENGTH KEY=VALUE\\n``, LENGTH of it all."""
+    r"""Take name, size and sparseness out of pax records.
+
+    ``LENGTH KEY=VALUE\\n``, LENGTH of it all.
+    """
     at = 0
     while at < len(records):
         digits, blank, _ = records[at : at + 8].partition(b" ")

@@ -70,9 +70,10 @@ class _Gzip:
 
 
 class _Zstd:
-    """zstandard's decompressor, which knows no limit: it is given so little that it cannot make much.
+    """zstandard's decompressor, which knows no limit.
 
-    A block of four bytes stands for up to 128 KiB (RFC 8878, 3.1.1.2: RLE_Block).
+    It is given so little that it cannot make much. A block of four bytes stands for up to 128 KiB
+    (RFC 8878, 3.1.1.2: RLE_Block).
     """
 
     _GIVEN: Final = 64

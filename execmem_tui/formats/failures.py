@@ -1,9 +1,9 @@
-"""What a log says when executable memory, or what is taken for it, could not be had: one record a line.
+"""What a log says when executable memory, or what is taken for it, could not be had.
 
-The texts are those of the kernels' own printk calls from 2.6 to 7.3 (mm/vmalloc.c: warn_alloc and
-alloc_vmap_area, mm/execmem.c, arch/*/kernel/module.c), of linkers that refuse the same relocations,
-and of programs that meet errno 524. Whatever a line carries in front (time, journal, quotes) is
-passed over.
+One record a line. The texts are those of the kernels' own printk calls from 2.6 to 7.3
+(mm/vmalloc.c: warn_alloc and alloc_vmap_area, mm/execmem.c, arch/*/kernel/module.c), of linkers
+that refuse the same relocations, and of programs that meet errno 524. Whatever a line carries in
+front (time, journal, quotes) is passed over.
 """
 
 import re
@@ -31,7 +31,8 @@ class Form(StrEnum):
     VMALLOC_SPACE = "vmalloc space"
     """2.6: no size, no range."""
     JIT_LIMIT = "errno 524"
-    """ENOTSUPP of the BPF JIT: bpf_jit_limit is reached (kernel/bpf/core.c: bpf_jit_charge_modmem)."""
+    """ENOTSUPP of the BPF JIT: bpf_jit_limit is reached (kernel/bpf/core.c:
+    bpf_jit_charge_modmem)."""
     PERCPU = "percpu"
     DUPLICATES = "module statistics"
     """What duplicate loads wasted (debugfs modules/stats: kernel/module/stats.c)."""

@@ -1,4 +1,7 @@
-"""``manifest.toml`` of a bundle (``execmem-tui-capture/1``): what was collected, what not and why."""
+"""``manifest.toml`` of a bundle (``execmem-tui-capture/1``).
+
+What was collected, what not and why.
+"""
 
 import json
 import re
@@ -62,7 +65,10 @@ class StatedRange:
 
 @frozen(kw_only=True)
 class StatedLayout:
-    """The layout of an anonymised bundle, which its addresses no longer tell; shifted as they are."""
+    """The layout of an anonymised bundle, which its addresses no longer tell.
+
+    Shifted as they are.
+    """
 
     variant: str
     kaslr: str

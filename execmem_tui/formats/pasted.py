@@ -149,7 +149,10 @@ class _Sorter:
         self.files.setdefault(kind, []).append(line)
 
     def _add_area(self, line: str) -> None:
-        """Add a line of vmallocinfo once: two areas are never at one address, unless it is hidden."""
+        """Add a line of vmallocinfo once.
+
+        Two areas are never at one address, unless it is hidden.
+        """
         head = line.partition(" ")[0]
         first = head.partition("-")[0]
         if not first.startswith("(") and int(first, 16):

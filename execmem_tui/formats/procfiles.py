@@ -1,4 +1,7 @@
-"""Small files of /proc and /sys: kallsyms, modules, module sections, meminfo, version, kernel config."""
+"""Small files of /proc and /sys.
+
+They are kallsyms, modules, module sections, meminfo, version and the kernel's config.
+"""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -149,7 +152,10 @@ _SYSCTL: Final = re.compile(r"(?:/proc/sys/)?([\w./-]{1,120}?)\s*[:=]\s*(-?\d{1,
 
 
 def parse_sysctl(lines: Lines) -> dict[str, int]:
-    """Return the numbers of ``sysctl -a``, or of lines ``/proc/sys/NAME: VALUE``, by dotted name."""
+    """Return the numbers of ``sysctl -a`` by dotted name.
+
+    Lines like ``/proc/sys/NAME: VALUE`` are understood too.
+    """
     found: dict[str, int] = {}
     for _, text in lines:
         match = _SYSCTL.fullmatch(text)

@@ -166,7 +166,8 @@ _SECONDS, _MICROSECONDS = slice(-6), slice(-6, None)
 
 _MAX_TASK: Final = 40
 _LONGEST: Final = 8 << 10
-"""Characters of a line: what is printed at once is a page (include/linux/trace_seq.h: TRACE_SEQ_SIZE)."""
+"""Characters of a line: what is printed at once is a page (include/linux/trace_seq.h:
+TRACE_SEQ_SIZE)."""
 _TOP: Final = (1 << 64) - 1
 """No area reaches the last byte: addresses there are error codes."""
 _PAGE: Final = 4096
@@ -251,7 +252,10 @@ def told_late(free: Event) -> Event:
 def trace_events(
     path: str, lines: Iterable[tuple[int, str]], *, native: bool = False
 ) -> Iterator[Event]:
-    """Yield what `parse_trace` yields, read no further than most need, at a fraction of the time."""
+    """Yield what `parse_trace` yields, and read no further than most need.
+
+    It takes a fraction of the time.
+    """
     reader = TraceReader(path, native=native)
     for number, text in lines:
         events: list[Event] = []
@@ -351,12 +355,12 @@ class _Purges(dict[str, "tuple[int, int, int] | None"]):
 
 
 class _Parser:
-    """Reads any line, and learns the parts that come again and again, for those that need no second look.
+    """Reads any line, and learns the parts that come again and again.
 
-    `heads` has what stands before the time: (task, CPU); `moments` has that with the seconds.
-    `requests`, `pages` and `counts` have what stands behind the addresses of alloc_vmap_area,
-    free_vmap_area_noflush and purge_vmap_area_lazy. `purges` has whole purges of nothing, `names`
-    has other events.
+    Lines made of those need no second look. `heads` has what stands before the time: (task, CPU);
+    `moments` has that with the seconds. `requests`, `pages` and `counts` have what stands behind
+    the addresses of alloc_vmap_area, free_vmap_area_noflush and purge_vmap_area_lazy. `purges` has
+    whole purges of nothing, `names` has other events.
     """
 
     def __init__(self, path: str, *, native: bool) -> None:
@@ -377,7 +381,10 @@ class _Parser:
         self.hexadecimal = _Numbers(16)
 
     def place(self, head: str) -> Place | None:
-        """Return the task and the CPU of a line with this up to its time, where that can be read in one way only."""
+        """Return the task and the CPU of a line with this up to its time.
+
+        None where that cannot be read, or in several ways.
+        """
         place, _, time = head.rpartition(" ")
         known = self.heads.get(place)
         seconds, _, micros = time.partition(".")
@@ -388,7 +395,10 @@ class _Parser:
         return known
 
     def known_purge(self, rest: str) -> tuple[int, int, int] | None:
-        """Return start, end and count of a purge whose text is known but for its addresses, else None."""
+        """Return start, end and count of a purge whose text is known but for its addresses.
+
+        None where it is not.
+        """
         count = self.counts.get(rest[_PURGE_TAIL])
         if count is None or rest[_PURGE_WORDS] != _PURGED or rest[_PURGE_TO] != _PURGED_TO:
             return None
@@ -411,7 +421,10 @@ class _Parser:
             yield event_of(line)
 
     def rest(self, where: _Where, rest: str) -> TraceLine | None:
-        """Return what stands behind the time of a line, where that is one line and can be read in one way only."""
+        """Return what stands behind the time of a line.
+
+        None where that is not one line, or can be read in several ways.
+        """
         # the name alone is an event that is cut, not a foreign line
         found = _EVENT.match(rest + ":" if rest in _TAKERS else rest)
         if found is None or (found[2].startswith("(") and not self._probes.native):
@@ -486,7 +499,10 @@ class _Parser:
         return line
 
     def _learn(self, found: re.Match[str], where: _Where) -> None:
-        """Keep the head of a line, but only where the same characters can never be read in another way."""
+        """Keep the head of a line.
+
+        But only where the same characters can never be read in another way.
+        """
         head = found.string.partition(": ")[0]
         place = head.rpartition(" ")[0]
         simple = (

@@ -1,1 +1,4 @@
-"""The running kernel's own files: a tracefs instance, /proc/kcore, and where in /proc and beside it things lie."""
+"""The running kernel's own files.
+
+A tracefs instance, /proc/kcore, and where in /proc and beside it things lie.
+"""

@@ -115,7 +115,10 @@ def _read(file: IO[bytes], segments: list[_Segment], address: Address, size: int
 
 
 def _at(file: IO[bytes], place: int, size: int) -> bytes | None:
-    """Return `size` bytes of the file at `place`, None where there are none: a core may name any place."""
+    """Return `size` bytes of the file at `place`, None where there are none.
+
+    A core may name any place.
+    """
     if place >= 1 << 63:
         return None
     file.seek(place)

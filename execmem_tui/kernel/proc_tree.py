@@ -1,4 +1,7 @@
-"""Where the files that belong to a snapshot lie: with it, in its run, or in a copied tree of a machine."""
+"""Where the files that belong to a snapshot lie.
+
+With it, in its run, or in a copied tree of a machine.
+"""
 
 import os
 from pathlib import Path

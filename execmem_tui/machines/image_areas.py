@@ -1,8 +1,8 @@
 """Where arm64's kernel image lies, told by the vmap areas it registers for itself.
 
-arch/arm64/mm/mmu.c: map_kernel and map_kernel_segment up to 6.8, declare_kernel_vmas and declare_vma
-after. Five areas follow one another, text, rodata, inittext, initdata, data, and only the last has a
-guard. Their caller is the function that the compiler put the helpers into.
+arch/arm64/mm/mmu.c: map_kernel and map_kernel_segment up to 6.8, declare_kernel_vmas and
+declare_vma after. Five areas follow one another, text, rodata, inittext, initdata, data, and only
+the last has a guard. Their caller is the function that the compiler put the helpers into.
 """
 
 from collections.abc import Mapping, Sequence

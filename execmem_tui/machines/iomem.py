@@ -23,7 +23,9 @@ _LARGEST: Final = 1 << 30
 def image_symbols_from_iomem(
     lines: Iterable[tuple[int, str]], symbols: Mapping[str, Address]
 ) -> dict[str, Address]:
-    """Return `_text` and `_end`, as far as `symbols` lacks them, or {} where /proc/iomem does not tell.
+    """Return `_text` and `_end`, as far as `symbols` lacks them.
+
+    {} where /proc/iomem does not tell.
 
     Args:
         lines: numbered lines of /proc/iomem.

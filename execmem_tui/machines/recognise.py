@@ -115,7 +115,7 @@ def _of(arch: Architecture, name: str) -> Variant:
 
 
 def _variant(name: str, facts: Facts) -> str:
-    """Return the variant whose page size, configuration and size of the vmalloc area are the machine's."""
+    """Return the variant that has the machine's page size, configuration and vmalloc area."""
     arch, implied = find(name)
     wanted = implied or arch.default_variant
     variants = {variant.name: variant for variant in arch.variants}
@@ -199,7 +199,10 @@ def _plausible(
 
 
 def _certainty(layout: Layout, facts: Facts) -> Provenance:
-    """Whether the ranges are computed from this machine's own symbols, version and configuration, or are the usual ones."""
+    """Whether the ranges are computed from this machine's own facts, or are the usual ones.
+
+    Its facts are symbols, version and configuration.
+    """
     arch = architecture(layout.arch)
     needed = arch.needed_symbols(_of(arch, layout.variant))
     told = (

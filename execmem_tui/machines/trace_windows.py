@@ -38,7 +38,10 @@ def vmalloc_window(layout: Layout, facts: Facts) -> Pair:
 
 
 def _widest(windows: Sequence[Pair], old: Pair) -> Pair:
-    """Return the widest window that is asked for, where it overlaps the computed one and is at least half as wide."""
+    """Return the widest window that is asked for.
+
+    It overlaps the computed one and is at least half as wide.
+    """
     new = max(windows, key=lambda pair: pair[1] - pair[0], default=old)
     overlaps = new[0] < old[1] and old[0] < new[1]
     return new if overlaps and (new[1] - new[0]) * 2 >= old[1] - old[0] else old

@@ -14,11 +14,12 @@ _ZONE_PAGES: Final = 16
 
 
 def vmap_nodes(files: Iterable[Iterable[VmallocEntry]], page_size: Bytes) -> int | None:
-    """Return the number of nodes, or None where the order of the files fits several numbers, or none.
+    """Return the number of nodes.
 
-    /proc/vmallocinfo lists node 0's busy areas ascending, then node 1's, and so on; an area belongs
-    to the node of its start (mm/vmalloc.c: vmalloc_info_show, addr_to_node_id). Possible CPUs
-    decide the number, and no file of /proc tells those.
+    None where the order of the files fits several numbers, or none. /proc/vmallocinfo lists node
+    0's busy areas ascending, then node 1's, and so on; an area belongs to the node of its start
+    (mm/vmalloc.c: vmalloc_info_show, addr_to_node_id). Possible CPUs decide the number, and no file
+    of /proc tells those.
 
     Args:
         files: the entries of each file in its own order, with real addresses.

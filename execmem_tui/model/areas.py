@@ -123,7 +123,8 @@ class Area:
     caller: str | None = None
     """The caller that /proc/vmallocinfo names. Already printable."""
     detail: str = ""
-    """More for the inspector: programs inside a pack, flag words of vmallocinfo. Already printable."""
+    """More for the inspector: programs inside a pack, flag words of vmallocinfo. Already
+    printable."""
     parts: tuple[Part, ...] | None = field(default=None, hash=False)
     """What is used inside, ascending, where the consumer divides its area; None where that is
     unknown or meaningless."""
@@ -158,9 +159,9 @@ class Area:
     def changed(
         self, *, state: AreaState | None = None, owner: str | None = None, detail: str | None = None
     ) -> "Area":
-        """Return the same area in another state, or with another owner or detail; None keeps what is.
+        """Return the same area in another state, or with another owner or detail.
 
-        As `evolve`, which takes several times as long.
+        None keeps what is. As `evolve`, which takes several times as long.
         """
         return Area(
             start=self.start,
@@ -179,7 +180,10 @@ class Area:
 
     @property
     def called_by(self) -> str:
-        """The function that /proc/vmallocinfo names, without the offset in it; "" where it names none."""
+        """The function that /proc/vmallocinfo names, without the offset in it.
+
+        "" where it names none.
+        """
         return (self.caller or "").partition("+")[0]
 
     @property

@@ -24,7 +24,10 @@ _REMEMBERED: Final = 32
 
 
 class Block:
-    """Some neighbouring areas, ascending by start, at least one. Never changes; equal only to itself."""
+    """Some neighbouring areas, ascending by start, at least one. Never changes.
+
+    Equal only to itself.
+    """
 
     __slots__ = ("_found", "areas", "end", "starts")
 
@@ -93,7 +96,7 @@ class Areas(Sequence[Area]):
         return f"<{len(self)} areas>"
 
     def first_from(self, address: Address) -> int:
-        """Return the index of the first area that starts at or above `address` (the length if none)."""
+        """Return the index of the first area at or above `address` (the length if none)."""
         number = max(bisect_left(self.firsts, address) - 1, 0)
         if not self.blocks:
             return 0

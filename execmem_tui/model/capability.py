@@ -22,20 +22,23 @@ class FtraceMemory(StrEnum):
 
 @frozen(kw_only=True)
 class KprobeSlot:
-    """What a probe takes of a slot cache (arch/*/include/asm/kprobes.h, arch/*/kernel/*kprobes*)."""
+    """What a probe takes of a slot cache (arch/*/include/asm/kprobes.h, .../kernel/*kprobes*)."""
 
     insn_size: Bytes = 8
     """MAX_INSN_SIZE * sizeof(kprobe_opcode_t)."""
     optinsn_size: Bytes | None = None
     """Of an optimised probe's slot; None where such probes take no execmem."""
     opt_reach: Bytes | None = None
-    """An optimised slot farther from its probe is given back (arch_prepare_optimized_kprobe: -ERANGE)."""
+    """An optimised slot farther from its probe is given back
+    (arch_prepare_optimized_kprobe: -ERANGE)."""
     on_ftrace: bool = False
-    """KPROBES_ON_FTRACE: a probe on a function's ftrace site is an ftrace callback, without a slot."""
+    """KPROBES_ON_FTRACE: a probe on a function's ftrace site is an ftrace callback, without a
+    slot."""
     simulates: bool = False
     """Branches and the like are simulated and take no slot (arch_prepare_kprobe)."""
     boosts: bool = False
-    """A probe may be boosted where the kernel is not preemptible; its slot then comes back dirty."""
+    """A probe may be boosted where the kernel is not preemptible; its slot then comes back
+    dirty."""
     given_back: bool = True
     """arch_remove_kprobe() frees the slot."""
 

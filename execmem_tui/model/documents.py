@@ -4,7 +4,8 @@ A class is a document or a part of one, and its annotations are its JSON Schema
 (`execmem_tui.cli.schema` writes it). `Annotated[int, Keywords(minimum=0)]` adds keywords, `Added`
 marks a key that came after the first version, a default of `ABSENT` a key that may be missing.
 
-cattrs would unstructure them too, but its import takes 12 ms, as long as the interpreter's own start.
+cattrs would unstructure them too, but its import takes 12 ms, as long as the interpreter's own
+start.
 """
 
 from collections.abc import Mapping, Sequence
@@ -65,7 +66,10 @@ def hexes(values: Mapping[str, int]) -> dict[str, str]:
 
 
 def plain(value: Any) -> Any:
-    """Return a document as the dicts, lists and scalars that JSON knows; absent keys are left out."""
+    """Return a document as the dicts, lists and scalars that JSON knows.
+
+    Absent keys are left out.
+    """
     if value is None or isinstance(value, int | float) or type(value) is str:
         return value
     if isinstance(value, StrEnum):

@@ -108,7 +108,8 @@ class Purged(Event):
     """Lazy space became reusable; part of it may have been parked in node pools."""
 
     kind: str
-    """aliases, drain, reclaim or shrink (vmalloc.c); `UNSAID` for a live kernel that does not say."""
+    """aliases, drain, reclaim or shrink (vmalloc.c); `UNSAID` for a live kernel that does not
+    say."""
     purged: int
     """Count of lazy areas given back or pooled."""
 

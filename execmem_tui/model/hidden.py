@@ -1,4 +1,7 @@
-"""What is known of areas whose addresses are hidden: how many and how large, by who asked for them."""
+"""What is known of areas whose addresses are hidden.
+
+How many and how large, by who asked for them.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +12,10 @@ from execmem_tui.model.units import Bytes
 
 @frozen
 class HiddenArea:
-    """One area without a place; its size includes the guard page, as /proc/vmallocinfo counts it."""
+    """One area without a place.
+
+    Its size includes the guard page, as /proc/vmallocinfo counts it.
+    """
 
     size: Bytes
     caller: str

@@ -22,7 +22,10 @@ def union(pairs: Iterable[Interval]) -> list[Interval]:
 
 
 def without(pair: Interval, other: Interval) -> list[Interval]:
-    """Return what of the first interval lies outside of the second: at most two pieces, ascending."""
+    """Return what of the first interval lies outside of the second.
+
+    At most two pieces, ascending.
+    """
     start, end = pair
     pieces = [(start, min(end, other[0])), (max(start, other[1]), end)]
     return [(low, high) for low, high in pieces if low < high]

@@ -63,7 +63,8 @@ class Layout:
     rules: Rules = field(factory=lambda: rules_of(MODELS[-1]))
     """What this kernel does differently from others; knobs of a simulation may change it."""
     pools_hidden: bool = False
-    """Nodes have pools, and what is in them cannot be seen: of a capture, no file of /proc tells."""
+    """Nodes have pools, and what is in them cannot be seen: of a capture, no file of /proc
+    tells."""
     notes: tuple[str, ...] = ()
     bpf_jit_limit: Bytes | None = None
     """What BPF programs may take together (net.core.bpf_jit_limit); None where nobody said it."""
@@ -101,7 +102,10 @@ class Layout:
         return None if start is None or end is None else (start, end)
 
     def image_symbol_at(self, address: Address) -> tuple[Address, str] | None:
-        """Return (address, name) of the nearest symbol at or below an address of the kernel image, or None."""
+        """Return (address, name) of the nearest symbol of the image at or below an address.
+
+        None where there is none.
+        """
         index = bisect_right(self.image_symbols, address, key=itemgetter(0)) - 1
         return self.image_symbols[index] if index >= 0 else None
 

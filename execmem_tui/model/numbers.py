@@ -20,11 +20,17 @@ def decimal(text: str) -> int | None:
 
 
 def hexadecimal(text: str) -> int | None:
-    """Return the number that `text` is in hexadecimal, with or without 0x; None where it is none."""
+    """Return the number that `text` is in hexadecimal, with or without 0x.
+
+    None where it is none.
+    """
     match = _HEXADECIMAL.fullmatch(text)
     return None if match is None else int(match[1], 16)
 
 
 def number(text: str) -> int | None:
-    """Return the number that `text` is: hexadecimal with 0x, else decimal; None where it is none."""
+    """Return the number that `text` is: hexadecimal with 0x, else decimal.
+
+    None where it is none.
+    """
     return hexadecimal(text) if text[:2].lower() == "0x" else decimal(text)

@@ -3,8 +3,8 @@
 A command makes 40 to 170 classes before its first line. More than half of what attrs takes for each
 goes into compiling ``__eq__``, ``__hash__`` and ``__repr__``, which most runs never call. So attrs
 makes everything else, and these three are shared functions that read the fields. They do what those
-of attrs do, a test compares them, and `attrs.fields`, `attrs.evolve` and `attrs.asdict` know a record
-as what it is.
+of attrs do, a test compares them, and `attrs.fields`, `attrs.evolve` and `attrs.asdict` know a
+record as what it is.
 """
 
 from collections.abc import Callable

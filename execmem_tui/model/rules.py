@@ -1,10 +1,10 @@
 """Which rule holds from which kernel on: one record.
 
-Every rule is a named field of `Rules` whose metadata is its history: the value it takes, the version
-that begins it, and where that was read. Kernels that were read in full are `MODELS`; in part,
-`READ`. Where a change lies between two kernels that were read, the versions between are *unknown*:
-they get the value of the later one, so that something can be simulated, and `Rules.unknown` names
-the field so that nobody takes it for a fact.
+Every rule is a named field of `Rules` whose metadata is its history: the value it takes, the
+version that begins it, and where that was read. Kernels that were read in full are `MODELS`; in
+part, `READ`. Where a change lies between two kernels that were read, the versions between are
+*unknown*: they get the value of the later one, so that something can be simulated, and
+`Rules.unknown` names the field so that nobody takes it for a fact.
 """
 
 from collections.abc import Iterator, Mapping
@@ -117,7 +117,10 @@ _TEXT, _KPROBES, _FTRACE, _BPF = (
 
 @frozen(kw_only=True)
 class Rules:
-    """The rules that one kernel follows. Each field is described by its metadata: `rules()` lists them."""
+    """The rules that one kernel follows. Each field is described by its metadata.
+
+    `rules()` lists them.
+    """
 
     kernel: str
     """The version as it was asked for."""
@@ -473,7 +476,10 @@ class Rules:
         return self.version[:2] > parsed(READ[-1])[:2]
 
     def differing(self, arch: str | None = None) -> tuple[Rule, ...]:
-        """Return the rules in which this kernel differs from its model, for one architecture or all."""
+        """Return the rules in which this kernel differs from its model.
+
+        For one architecture, or for all.
+        """
         model = rules_of(self.model)
         return tuple(
             rule
@@ -482,7 +488,10 @@ class Rules:
         )
 
     def not_known(self, arch: str | None = None) -> tuple[Rule, ...]:
-        """Return the rules whose value for this version is not known, for one architecture or all."""
+        """Return the rules whose value for this version is not known.
+
+        For one architecture, or for all.
+        """
         return tuple(rule for rule in rules() if rule.name in self.unknown and rule.concerns(arch))
 
     @property
@@ -516,7 +525,10 @@ def _some(found: list[str], command: str) -> str:
 
 
 def canonical(version: str) -> str:
-    """Return the release that a bare ``X.Y`` stands for: the one that was read; else `version` itself."""
+    """Return the release that a bare ``X.Y`` stands for: the one that was read.
+
+    Else `version` itself.
+    """
     series = [read for read in READ if read.rpartition(".")[0] == version]
     model = [read for read in series if read in MODELS]
     return (model or series or [version])[-1]
@@ -551,7 +563,10 @@ def rules_of(kernel: str) -> Rules:
 
 
 def rules_told(release: str) -> Rules:
-    """Return the rules of what a machine says its release is; of the newest model where it is no version."""
+    """Return the rules of what a machine says its release is.
+
+    Of the newest model where it is no version.
+    """
     try:
         return rules_of(release)
     except UnknownLayoutError:

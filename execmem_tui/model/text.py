@@ -2,10 +2,11 @@
 
 
 def printable(text: str, limit: int = 200) -> str:
-    r"""Return `text` with every character a terminal could act on replaced, and cut to `limit` characters.
+    r"""Return `text` with every character replaced that a terminal could act on.
 
-    Control characters (C0, C1, DEL), bidirectional overrides, line separators, surrogates and other
-    unprintable code points become ``\xNN`` or ``\uNNNN``; a longer text ends in ``…``.
+    It is cut to `limit` characters. Control characters (C0, C1, DEL), bidirectional overrides, line
+    separators, surrogates and other unprintable code points become ``\xNN`` or ``\uNNNN``; a longer
+    text ends in ``…``.
     """
     if len(text) > limit:
         text = text[: limit - 1] + "…"

@@ -26,7 +26,8 @@ class Unexpected:
     kind: str
     message: str
     place: str
-    """``module.py:line function`` of the innermost frame of this package, "" where there is none."""
+    """``module.py:line function`` of the innermost frame of this package, "" where there is
+    none."""
     trace: str
     """The whole traceback, several lines."""
 

@@ -31,12 +31,12 @@ _ADDRESS = re.compile(r"(?:0x)?([0-9a-f_]{1,20})", re.IGNORECASE)
 
 
 def align_up(value: int, alignment: Bytes) -> int:
-    """Return the lowest multiple of `alignment` (a power of two, bytes) that is not below `value`."""
+    """Return the lowest multiple of `alignment` (a power of two, bytes), at least `value`."""
     return (value + alignment - 1) & -alignment
 
 
 def align_down(value: int, alignment: Bytes) -> int:
-    """Return the highest multiple of `alignment` (a power of two, bytes) that is not above `value`."""
+    """Return the highest multiple of `alignment` (a power of two, bytes), at most `value`."""
     return value & -alignment
 
 

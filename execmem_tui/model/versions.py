@@ -1,4 +1,7 @@
-"""Versions of the kernel, and the history of a rule: the value it takes, and the version that begins it."""
+"""Versions of the kernel, and the history of a rule.
+
+The value it takes, and the version that begins it.
+"""
 
 import re
 from functools import cache
@@ -61,7 +64,10 @@ class Step:
 
     @property
     def begins(self) -> str:
-        """Say which version begins it: "6.17", or "after 6.12, by 6.16" where only that is known."""
+        """Say which version begins it.
+
+        "6.17", or "after 6.12, by 6.16" where only that is known.
+        """
         if self.after:
             return f"after {self.after}, by {self.since}"
         return self.since

@@ -8,8 +8,8 @@ from typing import Final
 from execmem_tui.model.errors import ExecmemTuiError
 
 RUN_LIMIT: Final = 1_000_000
-"""Work of one run of a scenario: steps, repeated ones and each of their `count` each time, whatever the
-allocator does for them, and what an expectation has to look at. Under ten seconds."""
+"""Work of one run of a scenario: steps, repeated ones and each of their `count` each time, whatever
+the allocator does for them, and what an expectation has to look at. Under ten seconds."""
 MAP_LIMIT: Final = 500_000
 """Work of a run that keeps its map, which takes twice the time and much more memory."""
 SWEEP_LIMIT: Final = 200_000_000

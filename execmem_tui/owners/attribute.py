@@ -38,8 +38,8 @@ QUESTIONS: Final[tuple[Question, ...]] = (
     ftrace_pages.by_caller,
     bpf_programs.by_caller,
     kprobe_pages.by_caller,
-    # Nearly last: /sys/module keeps the addresses of init sections after their memory was freed and given
-    # to others (kernel/module/main.c: do_free_init, kernel/module/sysfs.c).
+    # Nearly last: /sys/module keeps the addresses of init sections after their memory was freed and
+    # given to others (kernel/module/main.c: do_free_init, kernel/module/sysfs.c).
     module_regions.by_init_sections,
     # Nothing names it, but inside the module ranges the loader asks for nobody but modules.
     module_regions.by_caller,
@@ -72,7 +72,8 @@ def attribute(layout: Layout, entries: Sequence[VmallocEntry], evidence: Evidenc
     areas = module_regions.distinct(layout, areas)
     if not evidence.sections:
         areas = module_regions.by_order(layout, areas, evidence.modules)
-    # Blocks come last: how much of one is a module's text follows from the sizes of its other areas.
+    # Blocks come last: how much of one is a module's text follows from the sizes of its other
+    # areas.
     sizes = data_sizes(areas)
     for block, found in blocks:
         areas += split_block(layout, block, found, sizes)

@@ -33,7 +33,9 @@ class Evidence:
     symbols: Sequence[Symbol] = ()
 
     def of(self, area: Area, *, init_kept: bool = False) -> "AreaEvidence":
-        """Return what points into `area`, its guard included. Each kind keeps the order of its file.
+        """Return what points into `area`, its guard included.
+
+        Each kind keeps the order of its file.
 
         Args:
             area: one of the snapshot's, as large as vmallocinfo has it.
@@ -137,7 +139,10 @@ class AreaEvidence:
 
     @cached_property
     def kept(self) -> list[SectionLine]:
-        """Return the sections that are not freed after init, those of loaded modules if there are any."""
+        """Return the sections that are not freed after init.
+
+        Those of loaded modules if there are any.
+        """
         kept = [
             each for each in self.sections if not is_init(each.section, init_kept=self.init_kept)
         ]
@@ -149,7 +154,10 @@ class AreaEvidence:
         return {region for region in told if region is not None}
 
     def best_sections(self, area: Area) -> list[SectionLine]:
-        """Return the kept sections of the module that has most of them in an area, [] if there are none."""
+        """Return the kept sections of the module that has most of them in an area.
+
+        [] if there are none.
+        """
         end = area.start + area.size
         kept = [each for each in self.kept if each.address < end]
         owners = {each.module for each in kept}
@@ -159,10 +167,10 @@ class AreaEvidence:
         return [each for each in kept if each.module == owner]
 
     def told_by_symbols(self) -> tuple[str, str] | None:
-        """Return the module whose data symbols are here and the region that their kinds tell, None if that is not certain.
+        """Return the module whose data symbols are here and the region that their kinds tell.
 
-        Text is told by its base alone: kallsyms may keep symbols of init text that was freed
-        (kernel/module/kallsyms.c: elf_type, is_core_symbol).
+        None if that is not certain. Text is told by its base alone: kallsyms may keep symbols of
+        init text that was freed (kernel/module/kallsyms.c: elf_type, is_core_symbol).
         """
         owners = {str(symbol.module) for symbol in self.code}
         kinds = {symbol.kind.lower() for symbol in self.code}

@@ -1,4 +1,7 @@
-"""Which areas are executable memory, before any layout is known: `machines` tells the layout by them."""
+"""Which areas are executable memory, before any layout is known.
+
+`machines` tells the layout by them.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -37,7 +40,10 @@ def executable(entries: Iterable[VmallocEntry], evidence: Evidence) -> dict[Addr
 
 
 def open_executable(evidence: Evidence, page_size: Bytes) -> dict[Address, str]:
-    """Return the pages that are executable memory and whose, as `executable` does, where vmallocinfo hides its addresses."""
+    """Return the pages that are executable memory and whose.
+
+    As `executable` does, where vmallocinfo hides its addresses.
+    """
     return {address & -page_size: owner for address, owner in _told(evidence) if address}
 
 

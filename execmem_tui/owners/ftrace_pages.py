@@ -1,4 +1,7 @@
-"""Ftrace pages: trampolines, and on s390 the areas that call sites of modules are patched through."""
+"""Ftrace pages: trampolines.
+
+On s390 also the areas that call sites of modules are patched through.
+"""
 
 from typing import Final
 

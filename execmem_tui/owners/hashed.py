@@ -1,10 +1,10 @@
-"""What can be known where /proc/vmallocinfo hides its addresses: from sections, symbols, equal hashes.
+"""What can be known where /proc/vmallocinfo hides its addresses.
 
-With kptr_restrict=0 vmallocinfo is hashed for everybody, while /proc/modules, /proc/kallsyms and
-the sections in /sys/module are open to root (lib/vsprintf.c: restricted_pointer,
-kernel/ksyms_common.c: kallsyms_show_value; 6.12 and 7.1). Equal hashes mean equal addresses, so
-areas that touch form chains whose sizes are known; a chain that fits the open addresses in two
-places is placed.
+From sections, symbols, equal hashes. With kptr_restrict=0 vmallocinfo is hashed for everybody,
+while /proc/modules, /proc/kallsyms and the sections in /sys/module are open to root
+(lib/vsprintf.c: restricted_pointer, kernel/ksyms_common.c: kallsyms_show_value; 6.12 and 7.1).
+Equal hashes mean equal addresses, so areas that touch form chains whose sizes are known; a chain
+that fits the open addresses in two places is placed.
 """
 
 from bisect import bisect_left, bisect_right
@@ -60,7 +60,10 @@ class _Chain:
 
 
 def phase_areas(layout: Layout, info: Vmallocinfo, evidence: Evidence) -> list[Area]:
-    """Return the areas of a snapshot, ascending: all where addresses are real, else the knowable ones."""
+    """Return the areas of a snapshot, ascending.
+
+    All where addresses are real, else the knowable ones.
+    """
     if info.pointers is Pointers.REAL:
         return attribute(layout, info.entries, evidence)
     entries = (
@@ -121,7 +124,10 @@ def called_by(entry: VmallocEntry) -> str:
 def revealed(
     entries: Sequence[VmallocEntry], evidence: Evidence, page_size: Bytes
 ) -> list[VmallocEntry]:
-    """Return the entries of a hashed file whose real addresses follow from what is open, with these addresses."""
+    """Return the entries of a hashed file, with addresses, whose addresses follow.
+
+    They follow from what is open.
+    """
     bases = sorted({*_region_bases(evidence.sections, page_size).values()})
     trampoline = _trampoline(entries, evidence, page_size)
     placed = []
@@ -149,8 +155,9 @@ def revealed(
 def open_addresses(info: Vmallocinfo, evidence: Evidence, page_size: Bytes) -> list[Address]:
     """Return the addresses inside areas that are open, or follow, where vmallocinfo is hidden.
 
-    Per-CPU variables of modules are listed where their offsets fall in the kernel's own per-CPU data
-    (kernel/module/kallsyms.c: add_kallsyms, percpu sections): inside the image there are no areas.
+    Per-CPU variables of modules are listed where their offsets fall in the kernel's own per-CPU
+    data (kernel/module/kallsyms.c: add_kallsyms, percpu sections): inside the image there are no
+    areas.
     """
     found = []
     own = {each.name: each.address for each in evidence.symbols if each.module is None}
@@ -197,7 +204,10 @@ def _by_modules(
 def _eliminated(
     chains: list[_Chain], size_at: Mapping[Address, Bytes]
 ) -> list[tuple[Address, _Chain]]:
-    """Return the (start, chain) that one place is left for; what is placed takes it from the others."""
+    """Return the (start, chain) that one place is left for.
+
+    What is placed takes it from the others.
+    """
     settled: list[tuple[Address, _Chain]] = []
     free = dict(size_at)
     while True:
@@ -317,7 +327,10 @@ def _fits(chain: _Chain, start: Address, bases: Sequence[Address]) -> bool:
 
 
 def _from_sections(layout: Layout, evidence: Evidence) -> list[Area]:
-    """Return the regions of modules as far as they surely reach: the last section's size is not known."""
+    """Return the regions of modules as far as they surely reach.
+
+    The last section's size is not known.
+    """
     page = layout.page_size
     bases = _region_bases(evidence.sections, page)
     text = {module.name: module for module in evidence.modules if module.base}

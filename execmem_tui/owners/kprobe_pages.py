@@ -15,7 +15,10 @@ CALLERS: Final = ("__get_insn_slot", "alloc_insn_page", "alloc_optinsn_page")
 
 
 def page(layout: Layout, area: Area, symbol: Symbol) -> Area:
-    """Return `area` as the page that a symbol of kallsyms names: kprobe_insn_page or kprobe_optinsn_page."""
+    """Return `area` as the page that a symbol of kallsyms names.
+
+    The symbol is kprobe_insn_page or kprobe_optinsn_page.
+    """
     return layout.typed(area, ExecmemType.KPROBES, symbol.name)
 
 

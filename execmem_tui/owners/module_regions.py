@@ -17,8 +17,9 @@ CALLERS: Final = (
     "load_module", "move_module", "layout_and_allocate", "module_memory_alloc", "module_alloc", "module_alloc_update_bounds",
     "module_alloc_update_bounds_rx", "module_alloc_update_bounds_rw", "init_module_from_file", "module_init_section",
 )  # fmt: skip
-"""The module loader's own functions, of every age (kernel/module.c up to 5.17, kernel/module/main.c):
-the innermost that the compiler did not inline is what /proc/vmallocinfo names."""
+"""The module loader's own functions, of every age (kernel/module.c up to 5.17,
+kernel/module/main.c): the innermost that the compiler did not inline is what /proc/vmallocinfo
+names."""
 EXECMEM_CALLERS: Final = ("execmem_alloc", "execmem_alloc_rw", "execmem_vmalloc", *CALLERS)
 """They ask for modules and for others: alone they name nobody."""
 _RETURN_TRAMPOLINES: Final = ("rethook_trampoline", "kretprobe_trampoline")
@@ -33,7 +34,10 @@ _UNCACHED: Final = "module memory of an unknown owner: data, or a small block of
 
 
 def by_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
-    """Return the area as the region, or before 6.4 the regions, whose sections lie in it, else []."""
+    """Return the area as the region whose sections lie in it, else [].
+
+    Before 6.4, as the regions.
+    """
     sections = found.best_sections(area)
     return _of_sections(layout, area, sections, init_kept=found.init_kept) if sections else []
 
@@ -53,7 +57,7 @@ def by_data_symbols(layout: Layout, area: Area, found: AreaEvidence) -> list[Are
 
 
 def by_init_sections(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
-    """Return the area as init memory of a module whose init sections begin exactly with it, else [].
+    """Return the area as init memory whose sections begin exactly with it, else [].
 
     /sys/module keeps the addresses of init sections after their memory was freed and given to
     others: it is a module's only where the loader asked for it, as far as that is told. Where a
@@ -87,7 +91,7 @@ def _may_be_the_loaders(area: Area) -> bool:
 
 
 def by_caller(layout: Layout, area: Area, _: AreaEvidence) -> list[Area]:
-    """Return the area as some module's if the loader asked for it inside the module ranges, else [].
+    """Return the area as a module's if the loader asked for it in the module ranges, else [].
 
     Which module, and whether it is text or data, is not known, but that text of modules lies in
     blocks of the ROX cache where there is one (`shared_areas.is_block`). Outside the ranges it is
@@ -152,10 +156,10 @@ def distinct(layout: Layout, areas: list[Area]) -> list[Area]:
 
 
 def by_order(layout: Layout, areas: list[Area], modules: Sequence[ModuleLine]) -> list[Area]:
-    """Give a module the run of areas right behind its text if the sizes add up to exactly what /proc/modules counts.
+    """Give a module the run of areas right behind its text.
 
-    kernel/module/main.c: move_module allocates text, data, read-only data, read-only after init in
-    this order.
+    Only if the sizes add up to exactly what /proc/modules counts. kernel/module/main.c: move_module
+    allocates text, data, read-only data, read-only after init in this order.
     """
     index_of = {area.start: index for index, area in enumerate(areas)}
     result = list(areas)

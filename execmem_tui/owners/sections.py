@@ -72,7 +72,10 @@ def init_kept(layout: Layout) -> bool:
 
 
 def kind_of(region: str) -> ExecmemType:
-    """Return the type that a module's region is allocated as (kernel/module/main.c: module_memory_alloc)."""
+    """Return the type that a module's region is allocated as.
+
+    kernel/module/main.c: module_memory_alloc.
+    """
     return ExecmemType.MODULE_TEXT if region.endswith("TEXT") else ExecmemType.MODULE_DATA
 
 
@@ -127,9 +130,10 @@ def region_of(section: str, *, init_kept: bool = False) -> str | None:
 
 
 def vote(sections: Iterable[SectionLine], *, init_kept: bool = False) -> str:
-    """Return the region of an area from the sections in it: what any name tells for sure, text first.
+    """Return the region of an area from the sections in it.
 
-    Names that tell nothing are of sections that are neither written nor run.
+    What any name tells for sure, text first. Names that tell nothing are of sections that are
+    neither written nor run.
     """
     told = {region_of(section.section, init_kept=init_kept) for section in sections}
     order = (

@@ -24,7 +24,8 @@ _NAMELESS: Final = (
     "block of the ROX cache, no name known: packs of classic BPF have no symbol, and a free block"
     " would have been given back"
 )
-"""Since BPF is cached, and the cleaner drops blocks that are free (mm/execmem.c: execmem_cache_clean)."""
+"""Since BPF is cached, and the cleaner drops blocks that are free (mm/execmem.c:
+execmem_cache_clean)."""
 _OPEN_END: Final = "where it ends is not known"
 
 
@@ -103,7 +104,10 @@ def split_block(
 
 
 def _without_base(layout: Layout, found: AreaEvidence) -> list[ModuleLine]:
-    """Return the modules that have text sections here and no line in /proc/modules that says where it begins."""
+    """Return the modules that have text sections here and no known beginning.
+
+    None that a line of /proc/modules gives.
+    """
     based = {module.name for module in found.bases}
     lowest: dict[str, int] = {}
     for section in found.kept:
@@ -118,7 +122,10 @@ def _without_base(layout: Layout, found: AreaEvidence) -> list[ModuleLine]:
 
 
 def _programs(layout: Layout, block: Area, found: AreaEvidence) -> Area:
-    """Return the part of a pack that programs are seen in; a pack shares a block only after a free."""
+    """Return the part of a pack that programs are seen in.
+
+    A pack shares a block only after a free.
+    """
     page = layout.page_size
     addresses = [symbol.address for symbol in found.programs]
     start = min(addresses) & -page

@@ -1,4 +1,7 @@
-"""What each step does: those that ask the allocator itself, and those of modules, probes and BPF."""
+"""What each step does.
+
+Those that ask the allocator itself, and those of modules, probes and BPF.
+"""
 
 from collections import deque
 from collections.abc import Callable, Iterator

@@ -121,7 +121,10 @@ def boot(settings: Settings, layout: Layout, observers: Sequence[Observer]) -> K
 
 
 def limited_work(limit: int | None = None, *, with_map: bool = False) -> Work:
-    """Return the counter of one run: `limit`, else `MAP_LIMIT` for a run with a map and `RUN_LIMIT` without."""
+    """Return the counter of one run.
+
+    `limit`, else `MAP_LIMIT` for a run with a map and `RUN_LIMIT` without.
+    """
     if limit is None:
         limit = MAP_LIMIT if with_map else RUN_LIMIT
     return Work(
@@ -210,7 +213,10 @@ class Runner:
                 pass
 
     def _begin(self, step: steps.Step) -> None:
-        """Note the step; one that only checks is no moment to stop at, and its text no name for one."""
+        """Note the step.
+
+        One that only checks is no moment to stop at, and its text no name for one.
+        """
         self._machine.note(step.text, mark=not isinstance(step, steps.Expect))
 
     def _prepare(self) -> None:

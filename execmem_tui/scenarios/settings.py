@@ -31,7 +31,8 @@ class Knobs:
     rox_flush: bool = False
     """Dropped blocks are purged at once, as proposed after 7.3 (VM_FLUSH_RESET_PERMS)."""
     rox_exact_retry: bool | None = None
-    """A block of the exact size is tried where none of whole PMDs fits; off as proposed after 7.3."""
+    """A block of the exact size is tried where none of whole PMDs fits; off as proposed after
+    7.3."""
     packs: bool | None = None
     """BPF program packs."""
     bpf_jit_limit: int | None = None

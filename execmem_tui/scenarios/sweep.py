@@ -124,7 +124,10 @@ def draw(scenario: Scenario, settings: Settings, seed: int, work: Work | None = 
 def draws(
     scenario: Scenario, settings: Settings, limit: int | None, seeds: Iterable[int]
 ) -> tuple[list[Draw], int]:
-    """Run some draws, one after the other: the task of one worker. Return them, and the work they took."""
+    """Run some draws, one after the other: the task of one worker.
+
+    Return them, and the work they took.
+    """
     found, done = [], 0
     for seed in seeds:
         work = limited_work(limit)

@@ -1,4 +1,7 @@
-"""What a source is compared with: the same under other settings, another moment of it, another source."""
+"""What a source is compared with.
+
+The same under other settings, another moment of it, another source.
+"""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,11 +34,12 @@ _OF_THE_KERNEL: Final = (
 
 
 def against(line: str, source: Source) -> Side:
-    """Return what `line` names: settings of a simulation, a moment of the source, or another source.
+    """Return what `line` names.
 
-    ``kernel=6.12,kaslr=7`` repeats a simulation or a scenario under other settings, with what was
-    done to it up to the cursor; ``step=120``, ``time=12.5`` (seconds of a trace) and ``phase=boot``
-    are moments of the source itself; all else is a path, or RUN:PHASE.
+    Settings of a simulation, a moment of the source, or another source. ``kernel=6.12,kaslr=7``
+    repeats a simulation or a scenario under other settings, with what was done to it up to the
+    cursor; ``step=120``, ``time=12.5`` (seconds of a trace) and ``phase=boot`` are moments of the
+    source itself; all else is a path, or RUN:PHASE.
 
     Raises:
         ExecmemTuiError: it means nothing here.

@@ -120,7 +120,10 @@ class Commanded(Protocol):
         """What this consumer typically asks for in one request, in bytes."""
 
     def why_not_allocate(self, kind: ExecmemType) -> str:
-        """Return "" if somebody allocates this type here, else the reason why nobody does (a full sentence)."""
+        """Return "" if somebody allocates this type here.
+
+        Else the reason why nobody does, a full sentence.
+        """
 
     def allocate(
         self,
@@ -148,7 +151,7 @@ class Commanded(Protocol):
         """
 
     def why_not_fill(self) -> str:
-        """Return "" if the module window can be filled, else the reason why not (a full sentence)."""
+        """Return "" if the module window can be filled, else why not (a full sentence)."""
 
     def fill(self) -> None:
         """Load modules and make requests until one spills into the fallback range, or fails.

@@ -107,7 +107,7 @@ def boot(layout: Layout, cpus: int = CPUS, *, packs: bool | None = None) -> Simu
 def again(
     source: Simulation, layout: Layout, cpus: int, *, packs: bool | None = None
 ) -> tuple[Simulation, int]:
-    """Boot as a simulation was booted, on another layout, and do what was done to it up to its cursor.
+    """Boot as a simulation was booted, on another layout, and do all up to its cursor.
 
     Returns:
         The other simulation, and how many commands cannot be done there.

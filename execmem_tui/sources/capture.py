@@ -1,4 +1,7 @@
-"""Captures: a folder of /proc files, a run of snapshots, a copied /proc tree, a vmallocinfo alone."""
+"""Captures.
+
+A folder of /proc files, a run of snapshots, a copied /proc tree, a vmallocinfo alone.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,14 +31,17 @@ one of 4,000, its window full, has more and takes as long as the start itself.""
 
 
 def is_capture(path: Path) -> bool:
-    """Whether `path` looks like a capture: a file, or a folder with a vmallocinfo in or below it."""
+    """Whether `path` looks like a capture.
+
+    A file, or a folder with a vmallocinfo in or below it.
+    """
     if path.is_dir():
         return bool(phase_folders(path)) or find_file(path, VMALLOCINFO) is not None
     return path.is_file()
 
 
 def is_small(path: Path, phase: str | None = None) -> bool:
-    """Whether what `read_capture` gives first, early, is read in less time than a second paint takes.
+    """Whether what `read_capture` gives early is read in less time than a paint takes.
 
     Args:
         path: what may be a run or a phase folder.
@@ -116,7 +122,7 @@ def _single_file(path: Path, title: str, arch: str | None, notes: Sequence[str])
 
 
 def _phases(path: Path, title: str, phase: str | None) -> tuple[list[Path], str]:
-    """Return the folders of the phases that are meant, in their order, and the title of the whole."""
+    """Return the folders of the phases that are meant, in order, and the title of the whole."""
     folders = [path] if find_file(path, VMALLOCINFO) is not None else phase_folders(path)
     if phase is not None:
         chosen = [folder for folder in folders if folder.name == phase]

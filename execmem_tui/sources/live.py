@@ -68,8 +68,8 @@ class Live:
                 atexit.register(self.close)
             except UsageError as error:
                 notes.append(f"no events, /proc alone: {error}")
-        # After the instance was made: an area of the moment between is in both (`_shown`), the other
-        # way round it would be in neither.
+        # After the instance was made: an area of the moment between is in both (`_shown`), the
+        # other way round it would be in neither.
         phase = self._read()
         machine = os.uname().machine
         facts = evolve(phase.facts, arch=phase.facts.arch or machine_named(machine) or machine)
@@ -114,7 +114,10 @@ class Live:
         return found
 
     def _traced(self, trace: TraceInstance) -> list[Event]:
-        """Return the events that came. A kernel whose events are not understood is followed by /proc alone."""
+        """Return the events that came.
+
+        A kernel whose events are not understood is followed by /proc alone.
+        """
         found: list[Event] = []
         try:
             lines = trace.read()
@@ -210,7 +213,10 @@ def _areas(count: int) -> str:
 
 
 def _notes(phase: Phase, refused: dict[str, str]) -> list[str]:
-    """Say what is missing and why, and what is known of areas whose addresses are hidden: counts, sizes, runs."""
+    """Say what is missing and why, and what is known of areas whose addresses are hidden.
+
+    Counts, sizes, runs.
+    """
     info = phase.info
     reasons: dict[str, list[str]] = {}
     for name, why in sorted(refused.items()):

@@ -52,7 +52,10 @@ def open_path(
 
 
 def begins_at_once(names: Sequence[str], phase: str | None = None) -> bool:
-    """Whether the first step of `read_path`, early, is a source and takes no time worth a screen without one."""
+    """Whether the first step of `read_path`, early, is a source.
+
+    And takes no time worth a screen without one.
+    """
     return len(names) == 1 and not is_stream(names[0]) and is_small(user_path(names[0]), phase)
 
 
@@ -64,8 +67,9 @@ def read_path(
     follow: bool = False,
     early: bool = True,
 ) -> Generator[Progress, None, None]:
-    """Read a file, a folder, a bundle (tar, zip) or a member of one, a scenario (.toml), ``-``, or ``live``.
+    """Read what a path names.
 
+    A file, a folder, a bundle (tar, zip) or a member of one, a scenario (.toml), ``-``, ``live``.
     For a screen that paints first. Iterate in a worker thread, hand each `Progress` to the thread
     that owns the screen, and there show `source` when it is there and add `events` to its history
     (`History.extend`). To cancel, stop iterating and `close()` the iterator: files and temporary

@@ -98,7 +98,10 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
 def _steps(
     followed: Iterator[TraceEvent], reader: TraceEvents, replay: Replay
 ) -> tuple[list[Event], int]:
-    """Return the next steps, and the last line that was read for them: 0 where there are no more."""
+    """Return the next steps, and the last line that was read for them.
+
+    0 where there are no more.
+    """
     found: list[Event] = []
     take, last = reader.take, 0
     for line in islice(followed, _BATCH):

@@ -1,8 +1,8 @@
 """The simulator as a source: commands in, groups of events out, undo and redo without limit.
 
 The kernel itself, its allocator and its consumers, is imported and booted when the first command or
-question needs it: a third of the time of ``execmem-tui map`` and ``whatis``, which look at the layout
-that the kernel boots with and at nothing else.
+question needs it: a third of the time of ``execmem-tui map`` and ``whatis``, which look at the
+layout that the kernel boots with and at nothing else.
 """
 
 from bisect import bisect_left
@@ -251,7 +251,7 @@ class Simulation:
         self.do(fill)
 
     def free(self, address: Address) -> None:
-        """Free the module, probe, tracer or program that covers `address`, else the live execmem area.
+        """Free the module, probe, tracer or program that covers `address`, else the area.
 
         Raises:
             UsageError: there is nothing that can be freed.

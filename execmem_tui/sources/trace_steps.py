@@ -1,4 +1,7 @@
-"""What a line of a trace does to the map: for a trace that is whole, and for one that still grows."""
+"""What a line of a trace does to the map.
+
+For a trace that is whole, and for one that still grows.
+"""
 
 from bisect import bisect_left
 from collections import defaultdict
@@ -51,7 +54,7 @@ class Known:
     """(name, line of the trace, areas by the start of the vmap area they lie in)."""
 
     def label(self, start: Address, line: int, until: int) -> list[Area]:
-        """Return what the first snapshot in the area's life (lines `line` to `until`) says of it."""
+        """Return what the first snapshot in the area's life (`line` to `until`) says of it."""
         for _, moment, areas in self.phases[bisect_left(self.phases, line, key=moment_of) :]:
             if moment >= until:
                 break
@@ -152,7 +155,10 @@ class TraceEvents:
         return None if kind == HEADER else self._other(line)
 
     def _moved(self, moved: Moved) -> tuple[list[Area], list[Area], int]:
-        """Apply what a replay knows; return the pieces that went and came, and how many were lazy."""
+        """Apply what a replay knows.
+
+        Return the pieces that went and came, and how many were lazy.
+        """
         removed: list[Area] = []
         added: list[Area] = []
         lazy = 0
@@ -256,7 +262,10 @@ class TraceEvents:
         until: int = FOREVER,
         request: _Request | None = None,
     ) -> tuple[Area, ...]:
-        """Return the areas of a vmap area as a snapshot in its life has them, else one without owner."""
+        """Return the areas of a vmap area as a snapshot in its life has them.
+
+        One without owner where none has it.
+        """
         if request is None:
             guard = self.layout.page_size if size > self.layout.page_size else 0
             request = _Request(size, guard, window=None, type=None, failed=False, detail="")
@@ -376,7 +385,10 @@ class TraceEvents:
         return named and pieces[-1].end == told[-1].end
 
     def _name(self, line: TraceEvent, module: str) -> Event:
-        """Give a loaded module's name to what its task allocated in the module window and no snapshot names."""
+        """Give a loaded module's name to what no snapshot names.
+
+        It was allocated by the task that loads, in the module window.
+        """
         before: list[Area] = []
         after: list[Area] = []
         for start in self._loading.pop(line[2][0], []):

@@ -12,7 +12,10 @@ IMAGE = "kernel image"
 
 
 def why_not_what_if(layout: Layout) -> str:
-    """Return "" if the simulator can go on from a snapshot of this layout, else a sentence that says why not."""
+    """Return "" if the simulator can go on from a snapshot of this layout.
+
+    Else a sentence that says why not.
+    """
     if any(entry.rox_cached for entry in layout.types.values()):
         return "which pieces belong to which ROX block is not known from outside: no what-if here"
     unknown = all(entry.end <= entry.start for entry in layout.types.values())

@@ -1,1 +1,4 @@
-"""Tours: what a lecturer says, what the simulator does meanwhile, and what the listener guesses first."""
+"""Tours.
+
+What a lecturer says, what the simulator does meanwhile, and what the listener guesses first.
+"""

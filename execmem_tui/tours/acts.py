@@ -64,7 +64,9 @@ _COMMANDS: Final[dict[str, Callable[[str, ExecmemType], Command]]] = {
 
 
 def acts(value: object) -> tuple[Act, ...]:
-    """Read one act or a list of them: ``allocate``, ``fill``, ``purge``, ``insert xfs``, ``free xfs``.
+    """Read one act or a list of them.
+
+    ``allocate``, ``fill``, ``purge``, ``insert xfs``, ``free xfs``.
 
     Raises:
         BadValueError: one is none.

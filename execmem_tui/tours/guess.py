@@ -112,7 +112,7 @@ class Question:
 
     @property
     def _fitting(self) -> list[Interval]:
-        """Holes that hold the request, and free pieces of the cache where it may be cut from them."""
+        """Holes that hold the request, and free pieces of the cache that it may be cut from."""
         return [
             place
             for place in self._places

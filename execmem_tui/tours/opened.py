@@ -1,4 +1,7 @@
-"""What a tour shows that is not simulated step by step: something opened, a scenario, a machine after boot."""
+"""What a tour shows that is not simulated step by step.
+
+Something opened, a scenario, a machine after boot.
+"""
 
 import os
 from pathlib import Path
@@ -25,6 +28,9 @@ def open_source(tour: Tour) -> Source:
 
 
 def _found(name: str, tour: str) -> str:
-    """Return a path, or that of a file of its name beside the tour: both may have been sent to somebody."""
+    """Return a path, or that of a file of its name beside the tour.
+
+    Both may have been sent to somebody.
+    """
     beside = Path(tour).parent / Path(name).name
     return str(beside) if not os.path.lexists(name) and os.path.lexists(beside) else name

@@ -14,7 +14,10 @@ _MOST: Final = 1 << 16
 
 
 def progress_file() -> Path:
-    """Return ``$XDG_STATE_HOME/execmem-tui/tours.json``; elsewhere than on Linux the system's own place."""
+    """Return ``$XDG_STATE_HOME/execmem-tui/tours.json``.
+
+    Elsewhere than on Linux the system's own place.
+    """
     from platformdirs import user_state_path
 
     return user_state_path("execmem-tui", appauthor=False) / "tours.json"

@@ -391,7 +391,10 @@ class TourRun:
             self._visit.last_act = action
 
     def hint(self) -> str:
-        """Return the next hint, for what was done last; after three there are none: let it be shown."""
+        """Return the next hint, for what was done last; after three there are none.
+
+        Let it be shown.
+        """
         visit = self._visit
         given = self.stop.hints.get(visit.last_act) or self.stop.hints.get(DEFAULT, ())
         if visit.hints >= min(HINTS, len(given)):
@@ -416,7 +419,10 @@ class TourRun:
 
     @property
     def lit(self) -> list[Interval]:
-        """What to look at, ascending; nothing: all of it. After a guess, what the kernel took too."""
+        """What to look at, ascending; nothing: all of it.
+
+        After a guess, what the kernel took too.
+        """
         found = spans(self.stop.look, self.source.history.snapshot(), self.newest)
         if self.guessed is not None and found:
             took = self.guessed.took

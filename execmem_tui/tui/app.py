@@ -399,9 +399,10 @@ class ExecmemApp(SturdyApp):
         self.jobs.read()
 
     def action_stop(self) -> None:
-        """Stop what is being opened; else leave a list, a sheet, the card of things to try, the filter.
+        """Stop what is being opened.
 
-        Where nothing was shown before, leave the application.
+        Else leave a list, a sheet, the card of things to try, the filter. Where nothing was shown
+        before, leave the application.
         """
         if not self.jobs.stop() and not self.waiting and not self.main.dismiss_one():
             self.filter = ""

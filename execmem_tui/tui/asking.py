@@ -1,4 +1,7 @@
-"""Why here, who is in the way, doing without them, and what is remarkable: what is asked of a moment."""
+"""Why here, who is in the way, doing without them, and what is remarkable.
+
+What is asked of a moment.
+"""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -59,7 +62,10 @@ class Asking:
         """What a what-if branched off from."""
 
     def why(self) -> None:
-        """Say why the area under the cursor lies where it lies, or why what just happened failed or spilled."""
+        """Say why the area under the cursor lies where it lies.
+
+        Or why what just happened failed or spilled.
+        """
         found = self._failure() or self._placement()
         if found is None:
             return
@@ -69,7 +75,7 @@ class Asking:
         self._stage.ask(WhySheet(layout, found, self._doing(found)))
 
     def tenant(self, *, forward: bool) -> None:
-        """Go to the next (or previous) tenant of the address under the cursor, and say who that is."""
+        """Go to the next or previous tenant of the cursor's address, and say who that is."""
         stage = self._stage
         history, address = stage.source.history, stage.cursor
         lives = tenants(history, address)

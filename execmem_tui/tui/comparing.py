@@ -1,4 +1,7 @@
-"""Keys that compare: pin a moment, compare with another machine, two maps, from difference to difference."""
+"""Keys that compare.
+
+Pin a moment, compare with another machine, two maps, from difference to difference.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -64,7 +67,9 @@ class CompareActions:
         self._stage.ask(AskLine("Compare with", self.compare, what=what))
 
     def compare(self, line: str) -> None:
-        """Compare with another machine, kernel, moment or source from here on, with the latter once it is read.
+        """Compare with another machine, kernel, moment or source from here on.
+
+        With a source once it is read.
 
         Raises:
             UsageError: it is none.

@@ -1,8 +1,9 @@
-"""How much is remarkable at a moment: counted when time has stood still for a while, check by check.
+"""How much is remarkable at a moment.
 
-All checks take as long as several frames. So none is made while steps follow each other, and between
-two of them the application takes what was typed meanwhile. Not a thread: the checks look back in the
-history, which belongs to the event loop.
+Counted when time has stood still for a while, check by check. All checks take as long as several
+frames. So none is made while steps follow each other, and between two of them the application takes
+what was typed meanwhile. Not a thread: the checks look back in the history, which belongs to the
+event loop.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +32,8 @@ class Putting(Protocol):
     """What can put things off."""
 
     rest: float | None
-    """Seconds that a step is looked at before it is counted; None counts never, and nothing flashes."""
+    """Seconds that a step is looked at before it is counted;
+    None counts never, and nothing flashes."""
 
     def after(self, seconds: float, do: Callable[[], None]) -> Handle:
         """Do something once, as a message of the application."""

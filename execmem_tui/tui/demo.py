@@ -1,7 +1,8 @@
-"""The application for recorders: one size, no clock, and a mark when all that a key caused is drawn.
+"""The application for recorders.
 
-A frame is written only when nothing is left to be done, and as a whole. So the same keys give the
-same bytes, however fast the machine is and however its messages follow each other.
+One size, no clock, and a mark when all that a key caused is drawn. A frame is written only when
+nothing is left to be done, and as a whole. So the same keys give the same bytes, however fast the
+machine is and however its messages follow each other.
 """
 
 import asyncio

@@ -34,7 +34,10 @@ def stretched(strip: Strip, tall: int, row: int) -> Strip:
 
 
 def _stretched(char: str, tall: int, row: int) -> str:
-    """Return what stands for a character in one row of a tall line: bars grow, words are said once."""
+    """Return what stands for a character in one row of a tall line.
+
+    Bars grow, words are said once.
+    """
     height = _BARS.find(char)
     if height > 0:
         full = len(_BARS) - 1

@@ -26,7 +26,9 @@ class JobStopped(SystemExit):
 
 
 class Job:
-    """One piece of work: an iterator, run to its end in a thread; each thing it yields is a message.
+    """One piece of work: an iterator, run to its end in a thread.
+
+    Each thing it yields is a message.
 
     Args:
         owner: gets the messages.
@@ -97,7 +99,10 @@ class Job:
         return self._stop.is_set()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait for the thread, at most `timeout` seconds; return whether it has ended. For tests."""
+        """Wait for the thread, at most `timeout` seconds; return whether it has ended.
+
+        For tests.
+        """
         self._thread.join(timeout)
         return not self._thread.is_alive()
 

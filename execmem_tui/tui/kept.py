@@ -11,7 +11,8 @@ from textual.widget import Widget
 if TYPE_CHECKING:
     _Base = Widget
 else:
-    # Not a widget by itself: Textual takes the names of all widgets among the bases for style rules.
+    # Not a widget by itself: Textual takes the names of all widgets among the bases for style
+    # rules.
     _Base = object
 
 
@@ -62,11 +63,11 @@ class Clear(_Base):
 
 
 class Bare(_Base):
-    """Goes before the class of a widget of lines without border or opacity, padded at its sides at most.
+    """Goes before the class of a widget of lines without border or opacity.
 
-    Each line is kept by its number until it is refreshed, and `render_line` may give out the strip of
-    an earlier time: a strip remembers how it is filtered, cut and written. Textual makes a new one of
-    every line that it is given.
+    It is padded at its sides at most. Each line is kept by its number until it is refreshed, and
+    `render_line` may give out the strip of an earlier time: a strip remembers how it is filtered,
+    cut and written. Textual makes a new one of every line that it is given.
     """
 
     _kept: tuple[Size, dict[int, Strip]] | None = None

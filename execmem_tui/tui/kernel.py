@@ -60,10 +60,11 @@ class KernelActions:
             self._stage.say(error.hint or error.title, error.title if error.hint else "", "warning")
 
     def _look_at_news(self, before: int) -> None:
-        """Look at what was allocated since step `before`: what spilled first, a module's text before its data.
+        """Look at what was allocated since step `before`.
 
-        What only its start needed is gone again. The sentence under the title tells what happened;
-        a notice would say it again, over the map.
+        What spilled first, a module's text before its data. What only its start needed is gone
+        again. The sentence under the title tells what happened; a notice would say it again, over
+        the map.
         """
         history = self._stage.source.history
         events = history.events(before, history.step)

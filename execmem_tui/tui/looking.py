@@ -168,7 +168,7 @@ class LookActions:
         self._stage.ask(TextSheet(layout_lines(self._stage.shown.snapshot.layout)))
 
     def action_architectures(self) -> None:
-        """Show where every architecture keeps executable memory, as this kernel's version has it."""
+        """Show where each architecture keeps executable memory, as this kernel's version has it."""
         from execmem_tui.tui.screens.sheets import PictureSheet
         from execmem_tui.view.picture import picture
 

@@ -1,4 +1,7 @@
-"""The lines of the map as strips: rows in the palette's styles, what a tour points at, the cursor, the frame."""
+"""The lines of the map as strips.
+
+Rows in the palette's styles, what a tour points at, the cursor, the frame.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -23,13 +26,15 @@ from execmem_tui.view.shown import Extent
 from execmem_tui.view.words import Tone
 
 _CACHE: Final = 1024
-"""Rows kept: some screens of panning and zooming back and forth. A painted one takes some 10 KiB."""
+"""Rows kept: some screens of panning and zooming back and forth. A painted one takes some 10
+KiB."""
 
 _UNDER: Final = Style(underline=True)
 _NAME: Final = Style(underline=True, reverse=True)
 
 Touch = tuple[tuple[int, int] | None, tuple[int, int] | None, tuple[int, int] | None]
-"""Columns [first, stop) of a line: of the area under the cursor, of what of it is named there, of the cursor."""
+"""Columns [first, stop) of a line:
+of the area under the cursor, of what of it is named there, of the cursor."""
 
 _EXTENT_WORDS: Final = {
     Extent.USED: "what is used, the rest folded",
@@ -66,7 +71,10 @@ class Over:
 
 
 class _Row:
-    """A line without cursor and frame; and as it was painted last, which is most often how it is painted next."""
+    """A line without cursor and frame, and as it was painted last.
+
+    That is most often how it is painted next.
+    """
 
     __slots__ = ("_ground", "_on", "columns", "key", "painted", "sight")
 
@@ -86,14 +94,20 @@ class _Row:
 
 
 class MapInk:
-    """Strips of one palette. Rows are kept by what they show, whatever step or place they are of."""
+    """Strips of one palette.
+
+    Rows are kept by what they show, whatever step or place they are of.
+    """
 
     def __init__(self, palette: Palette) -> None:
         self.palette = palette
         self._rows: dict[tuple[object, ...], _Row] = {}
 
     def heading(self, letter: str, name: str, aside: str, width: int) -> Strip:
-        """Return the line above one of two maps: which of the two it is, its name, something aside."""
+        """Return the line above one of two maps.
+
+        Which of the two it is, its name, something aside.
+        """
         left, right = f"━ {letter} ", f" {aside} ━"
         room = width - len(left) - len(right) - 1
         if room < len(name):
@@ -200,7 +214,10 @@ class MapInk:
         shines: tuple[tuple[int, int, Shine], ...],
         signs: tuple[tuple[int, str], ...],
     ) -> Columns:
-        """Dim what a tour does not point at; show where its goal will be, what can be guessed, and was."""
+        """Dim what a tour does not point at.
+
+        Show where its goal will be, what can be guessed, and was.
+        """
         palette = self.palette
         strip = Strip(columns.segments)
         for first, stop, shine in shines:
@@ -216,7 +233,10 @@ class MapInk:
         return Columns(strip)
 
     def _with_cursor(self, columns: Columns, touch: Touch) -> Columns:
-        """Underline what the area under the cursor takes of a line; turn its name and the cursor's cell round."""
+        """Underline what the area under the cursor takes of a line.
+
+        Turn its name and the cursor's cell round.
+        """
         under, named, cursor = touch
         if under is not None:
             columns = columns.styled(*under, _UNDER)

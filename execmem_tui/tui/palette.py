@@ -45,7 +45,8 @@ _GLYPHS: Final = {
     FORETOLD_FAR: "┅",
     GONE: "┊",
 }
-"""What is drawn as a sign on free ground: it is not there to be looked at, or it is a kind of nothing."""
+"""What is drawn as a sign on free ground:
+it is not there to be looked at, or it is a kind of nothing."""
 
 _STRUCK: Final = Style(strike=True)
 _UNSTRUCK: Final = Style()
@@ -117,7 +118,10 @@ class Palette:
         return Color.from_rich_color(colour).blend(self._colours["background"], _UNLIT).rich_color
 
     def shine(self, shine: Shine) -> Style:
-        """Return what is added where a goal will be seen, where the listener pointed, where something came or went."""
+        """Return what is added where something stands out for a while.
+
+        Where a goal will be seen, where the listener pointed, where something came or went.
+        """
         if shine is Shine.CAME:
             if self._plain:
                 return Style(reverse=True, bold=True)

@@ -174,7 +174,10 @@ class PanelActions:
         return self._turns_sheet(name)
 
     def leave_one(self) -> bool:
-        """Leave help, the list's keys, the list, the sheet, one at a time; False where none is there."""
+        """Leave help, the list's keys, the list, the sheet, one at a time.
+
+        False where none is there.
+        """
         if self._screen.has_class("helping"):
             self._close_help()
         elif self.in_list:

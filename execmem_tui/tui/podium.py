@@ -26,7 +26,10 @@ class Podium:
         self._listeners: set[asyncio.StreamWriter] = set()
 
     def tell(self, name: str, standing: Standing) -> None:
-        """Tell where a tour is, from the event loop; another tour ends what was told of the last."""
+        """Tell where a tour is, from the event loop.
+
+        Another tour ends what was told of the last.
+        """
         if name != self._name:
             self.close()
             self._name = name

@@ -42,7 +42,10 @@ def _explains(text: str, query: str) -> bool:
 
 
 class Everything(Provider):
-    """All that the main screen can do and show. Over a dialog or a sheet it offers nothing: what it does would not be seen."""
+    """All that the main screen can do and show.
+
+    Over a dialog or a sheet it offers nothing: what it does would not be seen.
+    """
 
     @property
     def _app(self) -> "ExecmemApp":

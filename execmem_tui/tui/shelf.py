@@ -35,9 +35,10 @@ class Shelf:
         return self._default.theme.variables
 
     def put_on(self, asked: str | None) -> list[str]:
-        """Put on the theme to begin with; return what is wrong with the user's own, if they were read.
+        """Put on the theme to begin with.
 
-        Set before the first paint, it costs no second style pass.
+        Return what is wrong with the user's own, if they were read. Set before the first paint, it
+        costs no second style pass.
 
         Raises:
             UnknownThemeError: there is no such theme.
@@ -77,6 +78,9 @@ class Shelf:
 
 
 def first_theme(asked: str | None, *, sixteen_colours: bool) -> str:
-    """Return the name of the theme to begin with: what was asked for, else what the terminal shows."""
+    """Return the name of the theme to begin with.
+
+    What was asked for, else what the terminal shows.
+    """
     own = CONSOLE if os.environ.get("TERM") == "linux" else SIXTEEN_COLOURS
     return asked or (own if sixteen_colours else DEFAULT)

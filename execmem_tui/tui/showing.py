@@ -36,7 +36,7 @@ class Showing:
         self._put(source)
 
     def show_whole(self, part: Source, whole: Source) -> None:
-        """Put a source where a part of it is, on the screen or behind it, and look where one looked."""
+        """Put a source where a part of it is, shown or behind it, and look where one looked."""
         stage = self._stage
         if self._before is not None and self._before[0] is part:
             self._before = whole, self._before[1]

@@ -35,7 +35,10 @@ class Host(Stage, Protocol):
 
 
 class SourceJobs:
-    """At most one source is being opened, one to compare with, and one read of the running kernel under way."""
+    """At most one source is being opened.
+
+    Likewise one to compare with, and one read of the running kernel.
+    """
 
     def __init__(self, stage: Host) -> None:
         self._stage = stage
@@ -134,7 +137,10 @@ class SourceJobs:
                 stage.show_step()
 
     def ended(self, job: Job, error: Exception | None) -> bool:
-        """Say what went wrong with a job, if anything did; return whether it was the opening one."""
+        """Say what went wrong with a job, if anything did.
+
+        Return whether it was the opening one.
+        """
         was_opening = job is self.opening
         if was_opening:
             self._end_opening()

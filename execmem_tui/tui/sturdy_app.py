@@ -26,7 +26,10 @@ if TYPE_CHECKING:  # what sends these comes when it is needed
 
 
 class SturdyApp(App[int]):
-    """An application that goes on after a fault, and keeps keys for the screen that will want them."""
+    """An application that goes on after a fault.
+
+    It keeps keys for the screen that will want them.
+    """
 
     CSS = """
     ToastRack { margin-bottom: 2; }

@@ -1,4 +1,7 @@
-"""Colours of address x time: the kind's own, as strong as its space was in use, dim where it is still to come."""
+"""Colours of address x time.
+
+The kind's own, as strong as its space was in use, dim where it is still to come.
+"""
 
 from typing import Final
 

@@ -120,7 +120,10 @@ class TimeActions:
         self.seek(step)
 
     def _mark(self, *, forward: bool) -> None:
-        """Go to the nearest mark; without one on the way to the end, which comes before going round."""
+        """Go to the nearest mark.
+
+        Without one on the way, to the end, which comes before going round.
+        """
         history = self._stage.source.history
         step = history.find(_is_mark, forward=forward)
         end = history.steps if forward else history.first_step
@@ -134,7 +137,10 @@ class TimeActions:
             self.seek(step)
 
     def _around(self, wanted: Callable[[Event], bool], what: str, *, forward: bool) -> int | None:
-        """Return the nearest step with a wanted event, also beyond an end of the history, with a word then."""
+        """Return the nearest step with a wanted event.
+
+        Beyond an end of the history too, with a word then.
+        """
         history = self._stage.source.history
         step = history.find(wanted, forward=forward)
         if step is not None:

@@ -19,7 +19,10 @@ class WhyActions:
         self._ring = ring
 
     def action_why(self) -> None:
-        """Say why the area under the cursor lies where it lies, or why what just happened failed or spilled."""
+        """Say why the area under the cursor lies where it lies.
+
+        Or why what just happened failed or spilled.
+        """
         from execmem_tui.tui.asking import Asking  # the simulator: 100 ms
 
         Asking(self._stage, self._ring).why()

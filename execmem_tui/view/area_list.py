@@ -102,7 +102,10 @@ class Listing:
 
 
 def _areas_of(blocks: frozenset[Block]) -> dict[int, Area]:
-    """Return the areas of some blocks by identity: most of a changed block are in the new one too."""
+    """Return the areas of some blocks by identity.
+
+    Most of a changed block are in the new one too.
+    """
     return {id(area): area for block in blocks for area in block.areas}
 
 
@@ -142,7 +145,10 @@ def listed(
 
 
 def area_line(area: Area, word_bits: int, width: int, size: str = "") -> str:
-    """Return one area in `width` columns: address, `size` or its own, what it is; ``▲`` in a fallback range."""
+    """Return one area in `width` columns: address, `size` or its own, what it is.
+
+    ``▲`` in a fallback range.
+    """
     mark = "▲" if area.window is Window.FALLBACK else _MARKS[area.state]
     head = f"{hex_address(area.start, word_bits)} {size or format_size(area.size):>6} {mark}"
     room = max(0, width - len(head))

@@ -117,7 +117,8 @@ class Axis:
     _inner: tuple[Address, ...] = field(init=False, eq=False, repr=False)
     """The span's edges, and the cuts between them."""
     _known: dict[Address, Line] = field(init=False, eq=False, repr=False, factory=dict)
-    """Lines that were found before, by an address in them: a move of the cursor asks for all in sight."""
+    """Lines that were found before, by an address in them:
+    a move of the cursor asks for all in sight."""
 
     _pages: dict[tuple[Address, int], tuple[Line, ...]] = field(
         init=False, eq=False, repr=False, factory=dict
@@ -200,7 +201,7 @@ class Axis:
         return found
 
     def stepped(self, line: Line, count: int) -> Line:
-        """Return the line `count` lines below `line` (above, if negative), or the last on the way."""
+        """Return the line `count` below `line` (above, if negative), or the last on the way."""
         for _ in range(abs(count)):
             near = self.after(line) if count > 0 else self.before(line)
             if near is None:
@@ -209,7 +210,7 @@ class Axis:
         return line
 
     def back(self, address: Address, lines: int) -> Address:
-        """Return the start of the line that lies `lines` above the one at `address`, or of the first."""
+        """Return the start of the line `lines` above the one at `address`, or of the first."""
         return self.stepped(self.line_at(address), -lines).start
 
     def fits(self, start: Address, end: Address, rows: int) -> bool:
@@ -228,7 +229,10 @@ class Axis:
     def fitting(
         self, start: Address, end: Address, rows: int, finest: Bytes = SMALLEST_CELL
     ) -> "Axis":
-        """Return the axis with the smallest cell, not below `finest`, that shows [start, end) in `rows` lines."""
+        """Return the axis with the smallest cell that shows [start, end) in `rows` lines.
+
+        The cell is not below `finest`.
+        """
         if not evolve(self, cell=LARGEST_CELL).fits(start, end, rows):
             # a row that begins inside what is to be seen can never hold all of it
             return evolve(self, anchor=0).fitting(start, end, rows, finest)
@@ -317,7 +321,7 @@ class MapView:
         return min(max(line.base + column * self.axis.cell, line.start), line.end - 1)
 
     def settled(self) -> "MapView":
-        """Begin with a whole line, keep the cursor in sight, and leave no line empty that could be used."""
+        """Begin with a whole line, keep the cursor in sight, leave no line empty that has a use."""
         axis = self.axis
         cursor = axis.clipped(self.cursor)
         at = axis.line_at(cursor)
@@ -392,9 +396,10 @@ class MapView:
         return self.goto(start) if end - start <= room else self.around(start, end)
 
     def around(self, start: Address, end: Address) -> "MapView":
-        """Zoom to one thing: all of it is in sight and, where nothing divides it, nothing of it folded.
+        """Zoom to one thing: all of it is in sight.
 
-        Nearer, a fold would hide all but its first rows.
+        Where nothing divides it, nothing of it is folded. Nearer, a fold would hide all but its
+        first rows.
         """
         view = self.fit(start, end)
         axis, end = view.axis, min(end, view.axis.end)
@@ -407,7 +412,10 @@ class MapView:
         return evolve(view, axis=axis, top=top).settled()
 
     def fit(self, start: Address, end: Address, finest: Bytes = SMALLEST_CELL) -> "MapView":
-        """Zoom so that all of [start, end) is in sight, as near as possible; the cursor goes to `start`."""
+        """Zoom so that all of [start, end) is in sight, as near as can be.
+
+        The cursor goes to `start`.
+        """
         start = self.axis.clipped(start)
         axis = self.axis.fitting(start, min(max(end, start + 1), self.axis.end), self.rows, finest)
         return evolve(
@@ -415,7 +423,10 @@ class MapView:
         ).settled()
 
     def near(self, size: Bytes) -> "MapView":
-        """Zoom in until something of a size is wide enough for its name; the cursor keeps its place."""
+        """Zoom in until something of a size is wide enough for its name.
+
+        The cursor keeps its place.
+        """
         view = self
         while view.axis.cell > SMALLEST_CELL and size < _READABLE * view.axis.cell:
             view = view.zoomed(1)

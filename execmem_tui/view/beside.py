@@ -1,4 +1,7 @@
-"""Two snapshots on one folded axis: offset for offset from the start of a window, wherever KASLR put it."""
+"""Two snapshots on one folded axis.
+
+Offset for offset from the start of a window, wherever KASLR put it.
+"""
 
 from attrs import evolve, field
 
@@ -10,7 +13,10 @@ from execmem_tui.view.axis import Axis, Ground, Kind, MapView, Stretch
 
 
 def window_start(layout: Layout, kind: ExecmemType) -> Address:
-    """Return what offsets are counted from: the start of a type's window, the image where there is none."""
+    """Return what offsets are counted from.
+
+    The start of a type's window, the image where there is none.
+    """
     entry = layout.range_of(kind)
     return entry.start if entry.end > entry.start else layout.text or 0
 
@@ -80,7 +86,10 @@ class Beside:
     _grounds: list[tuple[Ground, Ground]] = field(factory=list, eq=False, repr=False, init=False)
 
     def ground(self, ground: Ground) -> Ground:
-        """Return a ground moved: the same object for the same one, so that equal axes stay equal."""
+        """Return a ground moved.
+
+        The same object for the same one, so that equal axes stay equal.
+        """
         if not self._grounds or self._grounds[0][0] is not ground:
             self._grounds[:] = [(ground, ShiftedGround(ground, self.by))]
         return self._grounds[0][1]

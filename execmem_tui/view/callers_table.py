@@ -1,4 +1,7 @@
-"""Who calls whom, as plain text: the functions that ask for executable memory and who says where."""
+"""Who calls whom, as plain text.
+
+The functions that ask for executable memory and who says where.
+"""
 
 from collections.abc import Sequence
 

@@ -31,7 +31,8 @@ _DENSE: Final = 8
 """Areas in a cell from which on edges and names would say nothing: totals do."""
 
 _MANY: Final = 32
-"""Blocks of a row from which on parts of it are kept, of about so many each: an event changes one."""
+"""Blocks of a row from which on parts of it are kept, of about so many each: an event changes
+one."""
 
 
 class CellIndex:

@@ -1,4 +1,7 @@
-"""Two moments or machines compared, in words: what each is called, the sums, what became of a place."""
+"""Two moments or machines compared, in words.
+
+What each is called, the sums, what became of a place.
+"""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -72,7 +75,10 @@ def moment(snapshot: Snapshot) -> str:
 
 
 def sums_text(found: Superposition) -> str:
-    """Return ``13 only B 2.1M · 1 moved · 530 same: 2.1M more`` of two snapshots laid over each other."""
+    """Return what differs between two snapshots laid over each other, counted.
+
+    ``13 only B 2.1M · 1 moved · 530 same: 2.1M more``.
+    """
     parts = [_sum_text(name, found.sums[name]) for name in Difference if found.sums[name].areas]
     more = found.delta
     whole = f": {format_size(abs(more))} {'more' if more > 0 else 'less'}" if more else ""

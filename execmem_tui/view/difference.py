@@ -1,4 +1,7 @@
-"""The lens *difference*: what of this moment was not there at the pinned one, moved, grew, or is the same."""
+"""The lens *difference*.
+
+What of this moment was not there at the pinned one, moved, grew, or is the same.
+"""
 
 from typing import Final
 
@@ -35,7 +38,10 @@ class BeforeLens:
     name: LensName = field(default=LensName.DIFFERENCE, init=False)
 
     def __call__(self, area: Area) -> str:
-        """Return ``same``, ``moved``, ``grown`` or ``only-a``; what is not compared keeps its kind."""
+        """Return ``same``, ``moved``, ``grown`` or ``only-a``.
+
+        What is not compared keeps its kind.
+        """
         found = self.found.of_before(area)
         return area.kind.value if found is None else LOOKS[found]
 
@@ -67,7 +73,10 @@ class DifferenceLens:
         self.echo = BeforeLens(self.found)
 
     def __call__(self, area: Area) -> str:
-        """Return ``same``, ``moved``, ``grown`` or ``only-b``; what is not compared keeps its kind."""
+        """Return ``same``, ``moved``, ``grown`` or ``only-b``.
+
+        What is not compared keeps its kind.
+        """
         found = self.found.of(area)
         return area.kind.value if found is None else LOOKS[found]
 

@@ -50,9 +50,9 @@ class Filter:
 
 
 def parse_filter(text: str, writable_code: frozenset[Address] = frozenset()) -> Filter | None:
-    """Read a filter: ``sctp``, ``bpf``, ``>64K``, ``<4K``, ``fallback``, ``hole>2M``, ``rwx``; blanks join them.
+    """Read a filter: ``sctp``, ``bpf``, ``>64K``, ``<4K``, ``fallback``, ``hole>2M``, ``rwx``.
 
-    ``owner:bpf`` asks for a name that is also a type. An empty text is no filter.
+    Blanks join them. ``owner:bpf`` asks for a name that is also a type. An empty text is no filter.
 
     Args:
         text: what the user typed.

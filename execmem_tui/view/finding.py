@@ -61,7 +61,10 @@ def rank(query: str, entries: Sequence[Entry], score: Score) -> list[int]:
 
 
 def nearest(query: str, entries: Sequence[Entry]) -> str:
-    """Return the name that is spelled most like `query`, or ""; of very many, only the first are looked at."""
+    """Return the name that is spelled most like `query`, or "".
+
+    Of very many, only the first are looked at.
+    """
     names = [entry.name for entry in islice(entries, _SPELLED)]
     close = get_close_matches(query.strip(), names, 1, 0.5)
     return close[0] if close else ""

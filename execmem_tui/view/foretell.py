@@ -34,7 +34,10 @@ PAINT: Final = Paint(lens=ForetoldLens())
 
 
 def foretold(snapshot: Snapshot, areas: Iterable[Area]) -> Snapshot:
-    """Return the snapshot with `areas` where they would lie; what is lazy or pooled there gives way."""
+    """Return the snapshot with `areas` where they would lie.
+
+    What is lazy or pooled there gives way.
+    """
     shelf = AreaShelf(snapshot.areas)
     for area in areas:
         for old in tuple(shelf.areas().between(area.start, area.end)):

@@ -1,4 +1,7 @@
-"""Areas that are not there: cells and names of what a row would show of them, and their place on the axis."""
+"""Areas that are not there.
+
+Cells and names of what a row would show of them, and their place on the axis.
+"""
 
 from collections.abc import Iterator, Sequence
 
@@ -28,7 +31,10 @@ class Ghost:
 
 
 def haunted(cells: list[Cell], row: RowSums, ghosts: Sequence[Ghost]) -> list[Cell]:
-    """Return the cells of a row with ghosts in those that are free: what is there hides what was."""
+    """Return the cells of a row with ghosts in those that are free.
+
+    What is there hides what was.
+    """
     if not ghosts:
         return cells
     found = list(cells)

@@ -14,7 +14,10 @@ _START = attrgetter("start")
 
 
 def divided(area: Area) -> bool:
-    """Whether pieces of an area are known: slots, programs; of a module they would be its symbols."""
+    """Whether pieces of an area are known: slots, programs.
+
+    Of a module they would be its symbols.
+    """
     return area.parts is not None or bool(area.inside and area.region is None)
 
 
@@ -39,7 +42,10 @@ def piece_at(area: Area, address: Address) -> tuple[Address, Address, str]:
 
 
 def open_ended(area: Area, address: Address) -> bool:
-    """Whether an address of a divided area lies in its last named piece, of which only the start is known."""
+    """Whether an address of a divided area lies in its last named piece.
+
+    Only the start of that one is known.
+    """
     return area.parts is None and bool(area.inside) and address >= area.inside[-1][0]
 
 

@@ -18,7 +18,10 @@ LONGEST_SYMBOL: Final = 64 << 10
 
 
 def distance(layout: Layout, address: Address) -> int | None:
-    """Return the signed distance in bytes from the kernel image, 0 inside it, None where the image is unknown."""
+    """Return the signed distance in bytes from the kernel image, 0 inside it.
+
+    None where the image is unknown.
+    """
     image = layout.image
     if image is None:
         return None
@@ -28,10 +31,11 @@ def distance(layout: Layout, address: Address) -> int | None:
 
 
 def inside_at(snapshot: Snapshot, address: Address) -> tuple[Address, str] | None:
-    """Return (start, name) of the program or symbol that begins at or below an address, in its area or in the image.
+    """Return (start, name) of the program or symbol that begins at or below an address.
 
-    A symbol that is farther below than any function is long does not name the address: what lies
-    between is not among the symbols. Programs have no such limit.
+    It is in the address's area, or in the image. A symbol that is farther below than any function
+    is long does not name the address: what lies between is not among the symbols. Programs have no
+    such limit.
     """
     area = snapshot.area_at(address)
     if area is not None and area.type is not None:
@@ -137,7 +141,10 @@ def _hole_lines(layout: Layout, holes: HoleIndex, address: Address) -> list[str]
 
 
 def _window_at(layout: Layout, address: Address) -> tuple[str, tuple[Address, Address]]:
-    """Return the smallest window of any type that takes `address` in, and what it is called; all addresses where none does."""
+    """Return the smallest window of any type that takes `address` in, and what it is called.
+
+    All addresses where none does.
+    """
     found = [
         (end - start, number, kind, (start, end))
         for kind in ExecmemType

@@ -94,7 +94,10 @@ def _room(each: Named, full: Sequence[bool]) -> int:
 
 
 def _best(owner: str, free: list[int]) -> int | None:
-    """Return which of a group carries the name: the first with room for all of it, else the widest."""
+    """Return which of a group carries the name.
+
+    The first with room for all of it, else the widest.
+    """
     for number, room in enumerate(free):
         if room >= len(owner):
             return number
@@ -103,13 +106,13 @@ def _best(owner: str, free: list[int]) -> int | None:
 
 
 def _across(members: Sequence[Named], full: Sequence[bool], limit: int) -> int:
-    """Return how many letters fit across a whole group, over the edges inside it, before the next one's edge."""
+    """Return how many letters fit across a group, over its edges, before the next one's edge."""
     return _room(Named(0, members[0].first, min(members[-1].stop, limit), ""), full)
 
 
 _PROGRAM: Final = re.compile(r"bpf_prog_(?!pack$)(?:(?P<tag>[0-9a-f]{16})(?:_|$))?(?P<name>.*)")
-"""Of kallsyms: the tag, and the name that the program was loaded with (kernel/bpf/core.c: bpf_get_prog_name);
-the simulator numbers them instead."""
+"""Of kallsyms: the tag, and the name that the program was loaded with (kernel/bpf/core.c:
+bpf_get_prog_name); the simulator numbers them instead."""
 _NUMBERED: Final = re.compile(r"(.+) (\d+)( \(.+\))?")
 
 

@@ -53,7 +53,10 @@ class LaneShape:
         return self.pieces[-1].end - 1
 
     def column_of(self, address: Address) -> int | None:
-        """Return the column that shows `address`, None outside the window; of words, their middle."""
+        """Return the column that shows `address`, None outside the window.
+
+        Of words, their middle.
+        """
         at = 0
         for piece in self.pieces:
             if piece.start <= address < piece.end:
@@ -150,7 +153,10 @@ def lane_cells(
 def lane_text(
     index: CellIndex, shape: LaneShape, window: Window, favour: tuple[str, ...] = ()
 ) -> str:
-    """Return a lane as letters; what used the fallback shows ``X``, what only lies in its window ``·``."""
+    """Return a lane as letters.
+
+    What used the fallback shows ``X``, what only lies in its window ``·``.
+    """
     return "".join(
         piece.text
         or "".join(

@@ -80,7 +80,10 @@ class LensTables:
         return self._kept(TableLens(LensName.PERMISSION, words, NO_RIGHTS, typed=True))
 
     def age(self, source: Source, step: int) -> TableLens:
-        """Return how long ago each area appeared: in seconds where events have times, else in events."""
+        """Return how long ago each area appeared.
+
+        In seconds where events have times, else in events.
+        """
         history = source.history
         now = _clock(history, step)
         words = {
@@ -107,7 +110,10 @@ def _born(area: Area, step: int, event: Event | None) -> _Born | None:
 
 
 def _is_first_list(event: Event, step: int) -> bool:
-    """Whether an event is the first reading of /proc/vmallocinfo: what it lists was there before."""
+    """Whether an event is the first reading of /proc/vmallocinfo.
+
+    What it lists was there before.
+    """
     return step == 1 and isinstance(event, Noted) and bool(event.added)
 
 

@@ -22,7 +22,10 @@ class ReachLens:
     name: LensName = field(default=LensName.REACH, init=False)
 
     def __call__(self, area: Area) -> str:
-        """Return ``reaches-direct``, ``reaches-plt`` or ``reaches-unreachable``; what nobody calls keeps its kind."""
+        """Return ``reaches-direct``, ``reaches-plt`` or ``reaches-unreachable``.
+
+        What nobody calls keeps its kind.
+        """
         if area.state is not AreaState.LIVE or area.owner == KERNEL_OWNER:
             return area.kind.value
         found = area_verdict(self.layout, area, self.origin)
@@ -36,7 +39,10 @@ class OwnerLens:
     name: LensName = field(default=LensName.OWNER, init=False)
 
     def __call__(self, area: Area) -> str:
-        """Return ``owner-0`` … ``owner-3``; `painted` takes the second shade where neighbours would be equal."""
+        """Return ``owner-0`` … ``owner-3``.
+
+        `painted` takes the second shade where neighbours would be equal.
+        """
         if area.state is not AreaState.LIVE or area.type is None:
             return area.kind.value
         return f"owner-{hue(area.owner or '')}"

@@ -1,4 +1,7 @@
-"""What may carry a name in a row of the map: areas, their parts and symbols, sections of the image."""
+"""What may carry a name in a row of the map.
+
+Areas, their parts and symbols, sections of the image.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -44,9 +47,10 @@ def named(row: RowSums, walked: Sequence[Piece], layout: Layout) -> Iterator[Nam
 
 
 def thinned(row: RowSums, pieces: Sequence[Piece]) -> Sequence[Piece]:
-    """Leave out areas that fill no column: they carry no name, and one that parts two others does as well as all.
+    """Leave out areas that fill no column.
 
-    Only among strangers: an area beside one of the same owner may stand under a name across both.
+    They carry no name, and one that parts two others does as well as all. Only among strangers: an
+    area beside one of the same owner may stand under a name across both.
     """
     owners = [piece.area.owner or piece.area.name for piece in pieces]
     if not row.apart or KERNEL_OWNER in owners:
@@ -61,7 +65,8 @@ def thinned(row: RowSums, pieces: Sequence[Piece]) -> Sequence[Piece]:
     ]
     found: list[Piece] = []
     for at, following in pairwise([*kept, len(pieces)]):
-        # the first of what is left out ends the name before it, and parts it from one of the same owner
+        # the first of what is left out ends the name before it, and parts it from one of the same
+        # owner
         found += pieces[at : at + 1 + (at + 1 < following)]
     return found
 
@@ -72,7 +77,10 @@ def named_above(row: RowSums, start: Address, name: str) -> bool:
 
 
 def _symbols(area: Area, start: Address, end: Address) -> list[tuple[Address, Address, str]]:
-    """Return (start, end, name) of what a capture names inside a pack or a page: each ends where the next begins."""
+    """Return (start, end, name) of what a capture names inside a pack or a page.
+
+    Each ends where the next begins.
+    """
     if area.region is not None or not area.inside:
         return []  # of a module they are its symbols, far too many
     inside = area.inside
@@ -97,7 +105,7 @@ _SECTIONS: Final = (
 
 
 def sections(layout: Layout) -> list[tuple[Address, Address, str]]:
-    """Return (start, end, name) of the sections of the kernel image, ascending, as far as symbols tell."""
+    """Return (start, end, name) of the image's sections, ascending, as far as symbols tell."""
     image = layout.image
     if image is None:
         return []

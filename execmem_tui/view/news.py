@@ -25,7 +25,10 @@ class News:
     went: tuple[Interval, ...] = ()
 
     def columns(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, int, Shine]]:
-        """Yield (first, stop, how) of the columns of a row that changed; a fold says nothing of it."""
+        """Yield (first, stop, how) of the columns of a row that changed.
+
+        A fold says nothing of it.
+        """
         if line.fold is not None:
             return
         for spans, shine in ((self.came, Shine.CAME), (self.went, Shine.WENT)):

@@ -1,4 +1,7 @@
-"""How much of each cell of a row is taken, by look: areas one by one, or whole blocks from running totals."""
+"""How much of each cell of a row is taken, by look.
+
+Areas one by one, or whole blocks from running totals.
+"""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
@@ -79,7 +82,10 @@ def parts_within(area: Area, start: Address, end: Address) -> Iterator[Part]:
 
 
 def _gaps(area: Area, start: Address, end: Address) -> Iterator[tuple[Address, Address]]:
-    """Yield what no used part of `area` covers in [start, end), its guard left out; dirty slots are not in use."""
+    """Yield what no used part of `area` covers in [start, end), its guard left out.
+
+    Dirty slots are not in use.
+    """
     at, stop = max(area.start, start), min(area.start + area.size, end)
     for part in parts_within(area, at, stop):
         if part.state is PartState.USED:

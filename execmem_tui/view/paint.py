@@ -34,7 +34,10 @@ class LensName(StrEnum):
 
 
 class Lens(Protocol):
-    """Gives each area the word that its cells show. Hashable and pure, so that blocks remember it."""
+    """Gives each area the word that its cells show.
+
+    Hashable and pure, so that blocks remember it.
+    """
 
     @property
     def name(self) -> LensName:

@@ -41,7 +41,10 @@ class Painter:
         self._difference: DifferenceLens | None = None
 
     def paint(self, snapshot: Snapshot, source: Source, wanted: Wanted) -> Paint:
-        """Return lens and filter for a snapshot of a source: the same object while they are the same."""
+        """Return lens and filter for a snapshot of a source.
+
+        The same object while they are the same.
+        """
         asked = _filter(snapshot, source, wanted.filter)
         lens = self._lens(snapshot, source, wanted)
         if lens is None:

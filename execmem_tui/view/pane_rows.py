@@ -1,4 +1,7 @@
-"""The four panes as lines: the focused one with its lanes, the others in a row each, the quiet ones joined."""
+"""The four panes as lines.
+
+The focused one with its lanes, the others in a row each, the quiet ones joined.
+"""
 
 from collections.abc import Iterator
 from typing import Final
@@ -23,7 +26,7 @@ _INSIDE: Final = 12
 
 @frozen(kw_only=True)
 class Place:
-    """Columns of a row that belong to a pane, and the lane drawn there, for clicks and the bracket."""
+    """Columns of a row that belong to a pane, and the lane there, for clicks and the bracket."""
 
     number: int
     first: int

@@ -56,7 +56,10 @@ class FitLine:
     """Pools that nobody sees may have cut the holes."""
 
     def text(self, width: int) -> str:
-        """Return ``fits 64K 699x · 2M 12x · 20M ✗ fragmented`` in at most `width` columns: the middle goes first."""
+        """Return ``fits 64K 699x · 2M 12x · 20M ✗ fragmented`` in at most `width` columns.
+
+        The middle goes first.
+        """
         if self.room.largest >= _ENDLESS:
             free = f"{'at most ' if self.at_most else ''}{format_size(self.room.largest)} free"
             return _first_that_fits(width, f"fits anything: {free}", "fits anything")
@@ -131,7 +134,8 @@ class PaneModel:
     activations: int
     """How often a fallback window was used so far, by whatever type; 0 for a pane without one."""
     fit: FitLine | None
-    """Of the preferred window; None where that is unknown, or more areas are there than are seen."""
+    """Of the preferred window; None where that is unknown, or more areas are there than are
+    seen."""
     lanes: tuple[Lane, ...]
     drawn_above: int
     """Number of the pane that draws the same window, or 0."""
@@ -147,7 +151,10 @@ class PaneModel:
 
     @property
     def counted(self) -> str:
-        """``543 areas 18.6M``, ``–`` where there are none; of hidden areas only what is seen is known."""
+        """``543 areas 18.6M``, ``–`` where there are none.
+
+        Of hidden areas only what is seen is known.
+        """
         if not self.areas:
             return "unknown" if self.hidden else "–"
         seen = " seen" if self.hidden else ""
@@ -156,7 +163,10 @@ class PaneModel:
 
     @property
     def alarm(self) -> str:
-        """``▲ 39 spilled``, and how often so far where some of it is gone again; "" if it never happened."""
+        """``▲ 39 spilled``, and how often so far where some of it is gone again.
+
+        "" if it never happened.
+        """
         words = [spills_in_short(self.spilled, self.activations)]
         if self.activations > self.spilled > 0:
             words.append(f"△ {self.activations:,} so far")
@@ -265,7 +275,10 @@ def pane_models(snapshot: Snapshot, index: HoleIndex | None = None) -> tuple[Pan
 
 
 def spills_in_short(spilled: int, activations: int) -> str:
-    """Return ``▲ 39 spilled`` of what lies in a fallback range, else how often there was something; "" for never."""
+    """Return ``▲ 39 spilled`` of what lies in a fallback range, else how often there was something.
+
+    "" for never.
+    """
     if spilled:
         return f"▲ {spilled:,} spilled"
     return f"△ {activations:,} so far" if activations else ""

@@ -22,10 +22,11 @@ class Place:
 
 
 def parse_place(text: str, snapshot: Snapshot, cursor: Address) -> Place:
-    """Read an address, a symbol, a module, ``+1M`` or ``-4K`` from the cursor, ``@12.5`` seconds, ``#2`` a tenant.
+    """Read a place: an address, a symbol, a module, ``+1M`` or ``-4K`` from the cursor.
 
-    A name is looked for among the symbols of the kernel, the macros of the layout and the owners
-    of areas; one that is all hexadecimal digits is an address.
+    Or a moment: ``@12.5`` seconds, ``#2`` a tenant. A name is looked for among the symbols of the
+    kernel, the macros of the layout and the owners of areas; one that is all hexadecimal digits is
+    an address.
 
     Raises:
         UsageError: it is none of these, or no address of this machine.

@@ -252,7 +252,10 @@ class _Rox:
     size: Bytes
 
     def __call__(self, block: Block) -> list[tuple[Address, Bytes, str]]:
-        """Return (start of the cache block, bytes in use, owner or "") of each piece; a large one has several."""
+        """Return (start of the cache block, bytes in use, owner or "") of each piece.
+
+        A large one has several.
+        """
         found = []
         for area in block.areas:
             free = area.state is AreaState.CACHE_FREE
@@ -417,7 +420,10 @@ def _axis_line(
 
 
 def _room_text(model: ReachModel, holes: HoleIndex, band: Band, width: int) -> str:
-    """Return what is free in a band by the window that would be asked, the nearest first, as far as it fits."""
+    """Return what is free in a band by the window that would be asked.
+
+    The nearest first, as far as it fits.
+    """
     image = model.snapshot.layout.image
     if image is not None and image[0] <= band.start and band.end <= image[1]:
         return "kernel"
@@ -469,7 +475,10 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
 
 
 def _compared_lines(one: ReachModel, other: ReachModel, width: int) -> Iterator[list[Piece]]:
-    """Yield the counts from both origins, a line or two each: ``from sctp text: direct 2, PLT 1``."""
+    """Yield the counts from both origins, a line or two each.
+
+    ``from sctp text: direct 2, PLT 1``.
+    """
     for model in (one, other):
         counts = model.counts
         told = (("direct", counts.direct), ("PLT", counts.plt), ("out", counts.unreachable))
@@ -505,7 +514,10 @@ def _notes(model: ReachModel) -> Iterator[str]:
 
 
 def _apart(hull: tuple[Address, Address], binding: Reach) -> str:
-    """Return the halved rule: modules refer to each other, so the farthest two must reach each other."""
+    """Return the halved rule.
+
+    Modules refer to each other, so the farthest two must reach each other.
+    """
     low, high = hull
     if binding.kind is ReachKind.SEGMENT:
         same = binding.window(low) == binding.window(high - 1)

@@ -81,7 +81,7 @@ class MapRows:
     def _cut(
         self, runs: list[Run], axis: Axis, line: Line, first: int, last: int
     ) -> Sequence[Piece]:
-        """Blank what other lines or nobody shows, and write the names of borders into free cells."""
+        """Blank what others or nobody shows, and write the names of borders into free cells."""
         names = {
             (border.address - line.base) // axis.cell: border.name
             for border in self.borders
@@ -130,7 +130,10 @@ class MapRows:
         )
 
     def _kind(self, line: Line) -> Kind:
-        """Return what a fold hides here: beside another map, it may be something else than there."""
+        """Return what a fold hides here.
+
+        Beside another map, it may be something else than there.
+        """
         return self.shown.ground.stretch_at(line.start).kind
 
     def _free_texts(self, axis: Axis, line: Line) -> list[str]:
@@ -216,7 +219,10 @@ class MapColumns:
     """Columns that a row may take."""
 
     def gutter(self, line: Line, before: Line | None) -> tuple[str, str]:
-        """Return the address of a line in two parts: what it shares with the line before, and what changed."""
+        """Return the address of a line in two parts.
+
+        What it shares with the line before, and what changed.
+        """
         return (
             ("", "") if self.margin == 1 else gutter(line, before, self.word_bits, short=self.short)
         )
@@ -243,9 +249,10 @@ def map_columns(width: int, word_bits: int, *, bare: bool = False, offsets: int 
 def gutter(
     line: Line, before: Line | None, word_bits: int, *, short: bool = False
 ) -> tuple[str, str]:
-    """Return the address of a line in two parts: what it shares with the line before, and what changed.
+    """Return the address of a line in two parts.
 
-    `short` leaves out the leading ``ffff`` of a 64-bit kernel address.
+    What it shares with the line before, and what changed. `short` leaves out the leading ``ffff``
+    of a 64-bit kernel address.
     """
     text = hex_address(line.start, word_bits)[-16:]
     if short and text.startswith("ffff") and word_bits == 64:

@@ -1,7 +1,8 @@
-"""The one sentence under the title: what is, or what just happened, for people who do not know the words yet.
+"""The one sentence under the title.
 
-Screen, captions, plain map and exports all take it from here. `sentence()` speaks about one step,
-`story()` about what one command or one reading did.
+What is, or what just happened, for people who do not know the words yet. Screen, captions, plain
+map and exports all take it from here. `sentence()` speaks about one step, `story()` about what one
+command or one reading did.
 """
 
 from collections.abc import Sequence
@@ -98,7 +99,10 @@ def sentence(
 
 
 def said(history: History) -> Sentence:
-    """Return the sentence of what led to the cursor: a command, a reading, or one step among them."""
+    """Return the sentence of what led to the cursor.
+
+    A command, a reading, or one step among them.
+    """
     events = history.group()
     index = telling(events)
     if not events:
@@ -132,7 +136,9 @@ def telling(events: Sequence[Event]) -> int | None:
 
 
 def story(snapshot: Snapshot, events: Sequence[Event], holes: HoleIndex | None = None) -> Sentence:
-    """Return the sentence of a group of events that no single one tells: a module and what it needs.
+    """Return the sentence of a group of events that no single one tells.
+
+    A module and what it needs.
 
     Args:
         snapshot: the state after the group.
@@ -251,7 +257,9 @@ def _allocated(snapshot: Snapshot, holes: HoleIndex, event: Allocated) -> Senten
 
 
 def lacking(layout: Layout, holes: HoleIndex, kind: ExecmemType, requested: Bytes) -> str:
-    """Say what the preferred window lacks for a request: ``the near window has 180K left in one hole, 100K short``.
+    """Say what the preferred window lacks for a request.
+
+    ``the near window has 180K left in one hole, 100K short``.
 
     Args:
         layout: where everything may live.

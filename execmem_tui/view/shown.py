@@ -132,7 +132,10 @@ class Shown:
         return focused
 
     def span(self, number: int) -> tuple[Address, Address]:
-        """Return what the map of a pane may show: what it shows, and what the map beside it does."""
+        """Return what the map of a pane may show.
+
+        What it shows, and what the map beside it does.
+        """
         start, end = pane_span(self.snapshot, PANES[number - 1][1])
         if self.beside is not None:
             by, layout = self.shift(number), self.snapshot.layout
@@ -186,7 +189,10 @@ class Shown:
 
     @property
     def start(self) -> Origin | None:
-        """What reach counts from at first: the kernel image, or its start where no more is known."""
+        """What reach counts from at first.
+
+        The kernel image, or its start where no more is known.
+        """
         layout = self.snapshot.layout
         if layout.image is None and layout.text is not None:
             return Origin(layout.text, layout.text + 1, "kernel text")
@@ -202,7 +208,10 @@ class Shown:
         return reach_model(self.snapshot, self._counters[origin], start)
 
     def window(self, number: int, origin: Origin | None) -> ReachWindow:
-        """Return what free space is good for: for the types of a pane, and for calls from an origin."""
+        """Return what free space is good for.
+
+        For the types of a pane, and for calls from an origin.
+        """
         layout = self.snapshot.layout
         start = self.start if origin is None else origin
         found = kernel_window(layout, start) or ReachWindow(None, None)
@@ -222,12 +231,18 @@ class Shown:
         )
 
     def _anchor(self, number: int) -> Address:
-        """Return where rows are counted from: the start of the pane's first window, if that is round."""
+        """Return where rows are counted from.
+
+        The start of the pane's first window, if that is round.
+        """
         start = self.snapshot.layout.range_of(PANES[number - 1][1][0]).start
         return start if start % _ROUND == 0 else 0
 
     def cuts(self, number: int, origin: Origin | None = None) -> tuple[Address, ...]:
-        """Return where a pane's axis is cut: borders of windows and of reach, edges of the image."""
+        """Return where a pane's axis is cut.
+
+        Borders of windows and of reach, edges of the image.
+        """
         page = self.snapshot.layout.page_size
         borders = self.window(number, origin).borders
         # a reach ends some bytes beside a page: a line of its own for those would say nothing
@@ -253,7 +268,7 @@ class Shown:
         return view if first is None else view.goto(first.start)
 
     def first_of(self, number: int) -> Area | None:
-        """Return the lowest area of a pane's types that lies in its first window, else the lowest."""
+        """Return the lowest area of a pane's types in its first window, else the lowest."""
         types, lanes = PANES[number - 1][1], self.pane(number).lanes
         if lanes:
             for area in self.snapshot.between(lanes[0].start, lanes[0].end):

@@ -19,7 +19,8 @@ _MOST: Final = 64
 """Columns of the side panel, its border counted."""
 
 _BESIDE: Final = 18
-"""Columns of the map that are not cells: a full address, the bar of the area under the cursor, the marks."""
+"""Columns of the map that are not cells:
+a full address, the bar of the area under the cursor, the marks."""
 
 _LIST: Final = 46
 _LIST_MOST: Final = 60
@@ -97,7 +98,10 @@ def two_maps(width: int, gutter: int, word_bits: int) -> Columns:
 
 
 def side_width(columns: int) -> int:
-    """Return the columns of the side panel: what the map's rows leave, within bounds; 0 where there is none."""
+    """Return the columns of the side panel: what the map's rows leave, within bounds.
+
+    0 where there is none.
+    """
     if columns < NARROW:
         return 0
     cells = row_width(columns - _SHORT - _LEAST)
@@ -106,7 +110,10 @@ def side_width(columns: int) -> int:
 
 
 def list_width(columns: int) -> int:
-    """Return the columns of a list of areas that stands beside the map by itself; 0 where there is no room to spare."""
+    """Return the columns of a list of areas that stands beside the map by itself.
+
+    0 where there is no room to spare.
+    """
     if columns < WIDE:
         return 0
     spare = columns - row_width(columns - _SHORT - _LEAST) - _BESIDE - _LEAST

@@ -78,7 +78,10 @@ class _Picture:
         )
 
     def lane(self, lane: Lane, drawn: list[tuple[Piece, list[Cell]]]) -> None:
-        """Draw a lane: height is occupancy, colour and letter are the kind; words stand for folds."""
+        """Draw a lane: height is occupancy, colour and letter are the kind.
+
+        Words stand for folds.
+        """
         self._write(lane.name, 8, self.y + 16, "foreground")
         x = _LEFT
         for piece, cells in drawn:

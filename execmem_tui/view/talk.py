@@ -1,6 +1,7 @@
-"""The application in lines, for screen readers: a key and what it is about, and short sentences back.
+"""The application in lines, for screen readers.
 
-Keys are those of the screen. What a key asks for in a dialog there stands behind it here: ``i xfs``.
+A key and what it is about, and short sentences back. Keys are those of the screen. What a key asks
+for in a dialog there stands behind it here: ``i xfs``.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

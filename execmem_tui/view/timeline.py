@@ -28,9 +28,10 @@ PLAYHEAD: Final = "┃"
 
 
 def strip_height(rows: int, steps: int) -> int:
-    """Return how many of a terminal's `rows` the time strip takes: one on a small terminal, up to six.
+    """Return how many of a terminal's `rows` the time strip takes.
 
-    One as well while there are no two `steps` to compare: a picture of one moment is empty.
+    One on a small terminal, up to six. One as well while there are no two `steps` to compare: a
+    picture of one moment is empty.
     """
     if rows < 36 or steps < 2:
         return 1

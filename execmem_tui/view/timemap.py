@@ -1,4 +1,7 @@
-"""Address x time, shown: lines of two half rows each, columns of samples, marks where something changes."""
+"""Address x time, shown.
+
+Lines of two half rows each, columns of samples, marks where something changes.
+"""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -296,7 +299,10 @@ def _runs(steps: Sequence[int], gap: int) -> Iterator[tuple[int, int, int]]:
 
 
 def name_at(record: TimeRecord, step: int) -> str:
-    """Return what the source last named up to `step`: a phase, a scenario's step, a trace's marker; "" before."""
+    """Return what the source last named up to `step`: a phase, a scenario's step, a trace's marker.
+
+    "" before.
+    """
     index = bisect_right(record.names, step, key=_first)
     return record.names[index - 1][1] if index else ""
 

@@ -1,7 +1,8 @@
-"""Address x time, recorded: one pass over the events of a history, and no more than what comes after.
+"""Address x time, recorded.
 
-The address space that was ever in use is cut into fine rows. At some hundreds of samples the record
-keeps which rows changed and what they hold; `view.timemap` shows that in any number of rows and columns.
+One pass over the events of a history, and no more than what comes after. The address space that was
+ever in use is cut into fine rows. At some hundreds of samples the record keeps which rows changed
+and what they hold; `view.timemap` shows that in any number of rows and columns.
 """
 
 from array import array
@@ -254,7 +255,10 @@ class TimeRecord:
 
 
 def peak(history: History, types: Iterable[ExecmemType]) -> tuple[int, Bytes] | None:
-    """Return the step after which most was in use in the windows of `types`, and how much; None for nothing ever."""
+    """Return the step after which most was in use in the windows of `types`, and how much.
+
+    None for nothing ever.
+    """
     pairs = {pair for kind in types for pair in history.layout.range_of(kind).windows}
     spans = tuple(_without(history.layout.image, union(pairs)))
 
@@ -292,7 +296,10 @@ def _without(
 def _touched(
     spans: Sequence[tuple[Address, Address]], areas: Iterable[Area], events: Iterable[Event]
 ) -> list[tuple[Address, Address]]:
-    """Return what any area ever covered of the spans, clipped, joined where it touches, ascending."""
+    """Return what any area ever covered of the spans.
+
+    Clipped, joined where it touches, ascending.
+    """
     ends: dict[Address, Address] = {}
     for area in areas:
         ends[area.start] = max(area.end, ends.get(area.start, 0))
@@ -313,7 +320,7 @@ def _touched(
 def _stretches(
     spans: Sequence[tuple[Address, Address]], touched: list[tuple[Address, Address]]
 ) -> Iterator[Stretch]:
-    """Join what lies near each other, leave out what lies far between, and cut the rest into rows."""
+    """Join what lies near, leave out what lies far between, and cut the rest into rows."""
     whole = sum(end - start for start, end in touched)
     apart = max(_NEAR, whole // _APART)
     joined: list[tuple[Address, Address]] = []

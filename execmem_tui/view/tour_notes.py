@@ -1,4 +1,7 @@
-"""What a speaker sees of a stop: notes first, then what the hall reads, the answers, what comes next."""
+"""What a speaker sees of a stop.
+
+Notes first, then what the hall reads, the answers, what comes next.
+"""
 
 from collections.abc import Iterator
 from textwrap import wrap

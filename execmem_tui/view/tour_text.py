@@ -71,9 +71,10 @@ def _paragraph(text: str, width: int, indent: str = "") -> Sequence[str]:
 
 
 def script(tour: Tour, width: int = 100) -> Iterator[str]:
-    """Yield a tour as lines: what is said, its sources, the questions with their answers, the notes.
+    """Yield a tour as lines.
 
-    It is played through for that: answers are the simulator's.
+    What is said, its sources, the questions with their answers, the notes. It is played through for
+    that: answers are the simulator's.
 
     Raises:
         UsageError, InputError, OSError: a step cannot be done, or what it opens cannot be read.

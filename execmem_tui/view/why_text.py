@@ -47,7 +47,10 @@ def why_lines(layout: Layout, why: Why) -> list[str]:
 
 
 def largest_hole(why: Why) -> Look | None:
-    """Return the largest hole of the window that had none large enough; None where one fitted, or none is."""
+    """Return the largest hole of the window that had none large enough.
+
+    None where one fitted, or none is.
+    """
     if why.preferred.found is not None:
         return None
     holes = [
@@ -57,13 +60,19 @@ def largest_hole(why: Why) -> Look | None:
 
 
 def request_span(why: Why) -> Interval | None:
-    """Return where the request would have had to fit: from the start of the largest hole, as long as it is."""
+    """Return where the request would have had to fit.
+
+    From the start of the largest hole, as long as it is.
+    """
     hole = largest_hole(why)
     return None if hole is None else (hole.start, hole.start + why.need)
 
 
 def scale_lines(why: Why, width: int) -> list[str]:
-    """Return the largest hole against the request, two bars of one scale; nothing where it fitted."""
+    """Return the largest hole against the request, two bars of one scale.
+
+    Nothing where it fitted.
+    """
     hole = largest_hole(why)
     if hole is None:
         return []

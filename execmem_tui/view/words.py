@@ -1,4 +1,7 @@
-"""Lines of coloured text, decided without a screen: words with a tone, cells, and both as plain text."""
+"""Lines of coloured text, decided without a screen.
+
+Words with a tone, cells, and both as plain text.
+"""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -34,7 +37,10 @@ Piece: TypeAlias = Word | Run
 
 
 def cut_at_word(text: str, width: int) -> str:
-    """Return as much of a text as `width` columns hold: whole words, ``…`` where some are left out."""
+    """Return as much of a text as `width` columns hold.
+
+    Whole words, ``…`` where some are left out.
+    """
     if len(text) <= width:
         return text
     cut = text[: max(width - 1, 0)]

@@ -17,7 +17,8 @@ def born() -> AreaRecord[int]:
 
 
 def events(pages: list[int], there: set[int], lazy: set[int] | None = None) -> list[Event]:
-    """Each page is allocated where it is free, else freed: it lies there, lazy, until it is taken again."""
+    """Each page is allocated where it is free, else freed:
+    it lies there, lazy, until it is taken again."""
     found: list[Event] = []
     lazy = set() if lazy is None else lazy
     for page in pages:

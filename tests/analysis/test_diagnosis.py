@@ -359,7 +359,8 @@ def test_equal_failures_are_one_with_a_count_and_what_was_suppressed() -> None:
 
 
 def test_a_size_of_another_request_is_not_joined() -> None:
-    """A VmallocError that asks for more than the hole message was padded to speaks of another request."""
+    """A VmallocError that asks for more than the hole message was
+    padded to speaks of another request."""
     found = findings(
         "vmap allocation for size 8192 failed: use\n"
         "modprobe: vmalloc error: size 65536, vm_struct allocation failed, mode:0"
@@ -397,7 +398,8 @@ def test_who_asked(frames: Sequence[str], kind: str) -> None:
 
 
 def snapshot(*, lazy: bool = False) -> Snapshot:
-    """Four areas of 1 MiB with holes of 1 MiB between them, in a window of 8 MiB; one freed lazily."""
+    """Four areas of 1 MiB with holes of 1 MiB between them, in a window of 8 MiB; one freed
+    lazily."""
     start = 0x1000_0000
     areas = tuple(
         Area(

@@ -321,7 +321,8 @@ def test_simulated_loads_are_exact(arch: str, kernel: str, variant: str | None) 
 
 
 def _storm(tracer: Tracer, modules: Modules, names: list[str], tasks: int, random: Random) -> None:
-    """Load on several tasks at once, a step of one at a time, and let the deferred work run now and then."""
+    """Load on several tasks at once, a step of one at a time, and let
+    the deferred work run now and then."""
     waiting = names[::-1]
     running: dict[str, tuple[str, Steps]] = {}
     for number in itertools.count():
@@ -344,7 +345,8 @@ def _storm(tracer: Tracer, modules: Modules, names: list[str], tasks: int, rando
 
 
 def _delay_purges(lines: list[TraceLine], random: Random) -> None:
-    """Let events of different tasks pass each other, as a purge's does that waited for another CPU's."""
+    """Let events of different tasks pass each other, as a purge's
+    does that waited for another CPU's."""
     for at in [*range(len(lines) - 1)] * 8:
         one, other = lines[at], lines[at + 1]
         if (
@@ -500,7 +502,8 @@ def test_detours_are_taken_out(steps: list[Step], cached: bool, plain: list[Step
 
 
 def test_a_load_that_fails_before_its_hotpatch_area_gives_back_the_others() -> None:
-    """s390, in a guest: five areas of a page, none of them the hotpatch area of a smaller module."""
+    """s390, in a guest: five areas of a page, none of them the hotpatch area of a smaller
+    module."""
     catalogue = open_catalogue("s390x", "7.2.13")
     assert catalogue is not None
     windows = (0x37FFE300000, 0x3FF7E300000), (0x3FF7E300000, 0x3FFFE300000)

@@ -1,4 +1,5 @@
-"""Why here, where next, who is in the way: against the simulator, brute force and a real exhausted window."""
+"""Why here, where next, who is in the way:
+against the simulator, brute force and a real exhausted window."""
 
 from itertools import pairwise
 

@@ -1,4 +1,5 @@
-"""Ranges that depend on the kernel's version: before execmem, between the models, and after them."""
+"""Ranges that depend on the kernel's version: before execmem, between the models, and after
+them."""
 
 import pytest
 
@@ -39,7 +40,8 @@ def test_vmalloc_of_arm64_6_1_ends_under_a_quarter_gib_below_vmemmap(page: str, 
 
 @pytest.mark.parametrize("seed", [0, 1, 0x12345, (1 << 21) - 1])
 def test_arm64_6_1_moves_both_windows_by_the_seed(seed: int) -> None:
-    """arch/arm64/kernel/kaslr.c: module_alloc_base += (r * (seed & MASK(21))) >> 21, a page down."""
+    """arch/arm64/kernel/kaslr.c: module_alloc_base += (r * (seed & MASK(21))) >> 21, a page
+    down."""
     text = 0xFFFFB00000000000
     fixed = {"_text": text, "module_seed": seed}
     near = arch.resolve("arm64", "6.1", "va48-4k", "1", fixed)

@@ -45,7 +45,8 @@ def _rox_pair(pieces: int) -> float:
 
 
 def pair_ratio(areas: int) -> float:
-    """An allocation and its free among so many areas against adding to and removing from a SortedList."""
+    """An allocation and its free among so many areas against
+    adding to and removing from a SortedList."""
     random = Random(1)
     vmalloc = Vmalloc(
         rules=rules_of("7.1.8"), page_size=PAGE, vmalloc_start=_START, vmalloc_end=_END
@@ -110,7 +111,8 @@ def _seconds_of_children() -> float:
 
 
 def sweep_milliseconds(scenario: str = "laptop-arm64", seeds: int = 100) -> float:
-    """One seed of a sweep in one process, CPU, in milliseconds; what every sweep begins with is left out."""
+    """One seed of a sweep in one process, CPU, in milliseconds;
+    what every sweep begins with is left out."""
     spent = []
     for last in (10, 10 + seeds):
         found = io.StringIO()

@@ -35,7 +35,8 @@ def _touch(history: History) -> int:
 
 
 def address_time_ratio() -> float:
-    """Address x time of 57,065 events in a map and a strip, against a loop over their areas, CPU."""
+    """Address x time of 57,065 events in a map and a strip, against a loop over their areas,
+    CPU."""
     history = exhausted()
 
     def both() -> None:
@@ -56,7 +57,8 @@ def address_time_ratio() -> float:
 
 
 def why_ratio() -> float:
-    """*Why* and who is in the way among some thousand areas, against one walk over the areas, CPU."""
+    """*Why* and who is in the way among some thousand areas, against one walk over the areas,
+    CPU."""
     snapshot = exhausted().peek(35_500)
 
     def asked() -> None:

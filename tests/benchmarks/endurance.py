@@ -1,8 +1,8 @@
-"""Memory and file descriptors of one application over ten thousand keys and two thousand live ticks.
+"""Memory and file descriptors of one application: ten thousand keys, two thousand live ticks.
 
-``python -m tests.benchmarks.endurance [capture|simulation|live] [count] [--grown]`` prints both as it
-goes and exits 1 unless they level off: nothing is kept but the events of the history. ``--grown``
-tells where what is new was made.
+``python -m tests.benchmarks.endurance [capture|simulation|live] [count] [--grown]`` prints both as
+it goes and exits 1 unless they level off: nothing is kept but the events of the history.
+``--grown`` tells where what is new was made.
 """
 
 import asyncio

@@ -171,7 +171,8 @@ def zoom_frame(count: int = 100_000) -> float:
 
 @cache
 def pan_frames(count: int = 100_000) -> tuple[float, float]:
-    """Return the median CPU seconds of panning one screen: for the first time, and of coming back."""
+    """Return the median CPU seconds of panning one screen: for the first time, and of coming
+    back."""
     there = 5  # the end of what is used is six screens away
 
     def pan(app: Watched, number: int) -> None:

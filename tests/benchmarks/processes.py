@@ -31,7 +31,8 @@ _ESCAPE = re.compile(
 
 @cache
 def environment() -> dict[str, str]:
-    """Return the environment of every process here: nobody's bytecode is compiled while it is timed.
+    """Return the environment of every process here: nobody's bytecode is compiled while it is
+    timed.
 
     An installation has its bytecode. A checkout compiles itself at each start where
     PYTHONDONTWRITEBYTECODE is set, which would be most of what is measured: so the first run, which
@@ -61,7 +62,8 @@ def seconds(command: list[str]) -> tuple[float, float]:
 
 
 def cpu_to_paint(command: list[str], marker: bytes, *, size: tuple[int, int] = (120, 40)) -> float:
-    """Return the CPU time, in seconds, until `marker` is on the screen of a pty of `size` columns and rows.
+    """Return the CPU time, in seconds, until `marker` is on the screen of a pty of `size` columns
+    and rows.
 
     That of all threads, up to the moment when this process has read the marker and ends the other.
     """
@@ -132,7 +134,8 @@ def map_mebibytes(events: int = 1_000_000) -> float:
 
 @cache
 def verify_ratios(run: str, events: int = 1_000_000, runs: int = 3) -> tuple[float, float]:
-    """``verify`` of a long trace against a bare loop that splits each line: wall time, and CPU time.
+    """``verify`` of a long trace against a bare loop that splits each line: wall time, and CPU
+    time.
 
     The CPU time is that of both processes.
     """

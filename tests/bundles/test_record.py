@@ -312,7 +312,8 @@ def test_a_shifted_trace_replays_to_the_same_figures(tmp_path: Path, run: str) -
 
 
 def test_a_harmless_argument_with_a_telling_value_is_left_out(tmp_path: Path) -> None:
-    """A name on the list says nothing of what an owner wrote behind it: a path, a user, a password."""
+    """A name on the list says nothing of what an owner wrote behind it: a path, a user, a
+    password."""
     given = (
         "loglevel=4 mem=user@secret vmalloc=64M trace_event=/home/me/events kasan=a;b rodata=$(id)"
         " ftrace=\xe9 nokaslr trace_clock=global BOOT_IMAGE=/boot/me"

@@ -1,4 +1,5 @@
-"""How the command line ends: closed and full outputs, odd encodings and widths, signals, faults of one's own."""
+"""How the command line ends: closed and full outputs, odd encodings and
+widths, signals, faults of one's own."""
 
 import errno
 import os

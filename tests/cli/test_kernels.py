@@ -1,4 +1,5 @@
-"""``kernels``: the record as a table, one kernel's rules, the difference of two; documents under their schema."""
+"""``kernels``: the record as a table, one kernel's rules, the difference of two;
+documents under their schema."""
 
 import json
 from importlib.resources import files

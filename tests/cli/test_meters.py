@@ -111,7 +111,8 @@ def module(name: str, region: str, page: int, pages: int) -> Area:
 
 
 def test_a_range_of_proc_modules_that_holds_others_is_told() -> None:
-    """a: text of 1 page at 0 and data of 3 at 5, so /proc/modules says 4 pages from 0; b is at 2."""
+    """a: text of 1 page at 0 and data of 3 at 5, so /proc/modules says 4 pages from 0; b is at
+    2."""
     state = snapshot(
         module("a", "MOD_TEXT", 0, 1), module("b", "MOD_TEXT", 2, 1), module("a", "MOD_DATA", 5, 3)
     )

@@ -65,7 +65,8 @@ def perform(kernel: Kernel, what: str, number: int) -> None:
 def test_undo_brings_consumers_back(
     commands: list[tuple[str, int]], which: tuple[str, str]
 ) -> None:
-    """Whatever was undone, the state is that of a fresh kernel given only the commands that remain."""
+    """Whatever was undone, the state is that of a fresh kernel given only the commands that
+    remain."""
     simulation = Simulation(resolve(*which))
     kept: list[tuple[str, int]] = []
     for what, number in commands:

@@ -91,7 +91,8 @@ def test_a_thousand_probes_on_arm64_are_two_pages() -> None:
 
 @pytest.mark.parametrize("run", CAPTURED)
 def test_pages_are_those_of_the_capture(run: str) -> None:
-    """Phases 2a (defined), 2c (every second removed), 2d (refilled) and 2e (all removed, the newest group first)."""
+    """Phases 2a (defined), 2c (every second removed), 2d (refilled) and 2e
+    (all removed, the newest group first)."""
     captured = CAPTURED[run]
     kernel = booted(*captured["layout"])
     kprobes = kernel.kprobes

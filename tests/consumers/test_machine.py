@@ -1,4 +1,5 @@
-"""Purges that find nothing: told where they were asked for, left out where they only belong to a call."""
+"""Purges that find nothing: told where they were asked for, left
+out where they only belong to a call."""
 
 from execmem_tui.arch import resolve
 from execmem_tui.consumers.ledger import Ledger

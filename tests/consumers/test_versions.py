@@ -1,4 +1,5 @@
-"""What changes with the kernel's version, simulated: first packs, ROX blocks, what shares them, what a free costs."""
+"""What changes with the kernel's version, simulated:
+first packs, ROX blocks, what shares them, what a free costs."""
 
 import pytest
 

@@ -75,7 +75,8 @@ def test_paths_of_users(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("size", [-1, 10])
 def test_what_would_wait_for_more_is_refused(tmp_path: Path, size: int) -> None:
-    """/proc/kmsg and trace_pipe are regular files by their kind. A pipe that waits stands for them."""
+    """/proc/kmsg and trace_pipe are regular files by their kind. A pipe that waits stands for
+    them."""
     (tmp_path / "f").touch()
     with open_file(tmp_path / "f") as opened:
         raw = type(opened.raw)  # type: ignore[attr-defined]

@@ -94,7 +94,8 @@ def test_hidden_addresses_are_recognised(line: str, worth: Pointers) -> None:
 
 
 def test_a_hash_that_fits_by_chance_does_not_make_a_file_real() -> None:
-    """Most lines decide: with hashes a few may differ by their size, with addresses a few may be torn."""
+    """Most lines decide: with hashes a few may differ by their
+    size, with addresses a few may be torn."""
     hashed = "0x00000000a1b2c3d4-0x0000000012345678    8192 f+0x1/0x2 pages=1 vmalloc"
     fits = "0x0000000011110000-0x0000000011112000    8192 f+0x1/0x2 pages=1 vmalloc"
     torn = fits.replace("2000 ", "5000 ")

@@ -1,8 +1,8 @@
 """``python -m tests.fuzz --seconds N --seed S``: inputs without end, and what must not be.
 
-Checked of each: no uncaught error, no other exit code than 0, 1 and 2, under 10 s of CPU, no control
-character on stdout or stderr, valid JSON, and of all together under 1 GiB of memory. A case is drawn
-from the seed and its number alone: ``--case K`` makes it again.
+Checked of each: no uncaught error, no other exit code than 0, 1 and 2, under 10 s of CPU, no
+control character on stdout or stderr, valid JSON, and of all together under 1 GiB of memory. A case
+is drawn from the seed and its number alone: ``--case K`` makes it again.
 """
 
 import argparse
@@ -60,7 +60,8 @@ _BEFORE = _peak()
 
 
 def memory() -> int:
-    """Return the most bytes that the process took, beyond what it had when the fuzzer was imported."""
+    """Return the most bytes that the process took, beyond what it had when the fuzzer was
+    imported."""
     return _peak() - _BEFORE
 
 

@@ -1,4 +1,5 @@
-"""Changes to bytes, drawn from a seed: small ones that parsers half believe, and large ones that cost."""
+"""Changes to bytes, drawn from a seed:
+small ones that parsers half believe, and large ones that cost."""
 
 import bz2
 import gzip

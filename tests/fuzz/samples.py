@@ -28,7 +28,8 @@ PERF_RECORD_LOST lost 7
   insmod-71 [000] ..... 1.100002: lx_free: (free_vmap_area_noflush+0x0/0x100) va_start=0xf7c00000
 """,
 }
-"""The same events as other programs print them, and as probes tell them of kernels without events."""
+"""The same events as other programs print them, and as probes tell them of kernels without
+events."""
 
 _LOGS: Final = {
     "failures": b"""\

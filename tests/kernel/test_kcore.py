@@ -31,7 +31,8 @@ def table() -> bytes:
 
 
 def memory() -> bytes:
-    """Return struct execmem_info at 0x2000, its ranges behind a function pointer; a pointer to it at 0x1000."""
+    """Return struct execmem_info at 0x2000, its ranges behind a function pointer;
+    a pointer to it at 0x1000."""
     found = bytearray(0x4000)
     found[0x1000:0x1008] = struct.pack("<Q", LOW + 0x2000)
     found[0x2008 : 0x2008 + len(table())] = table()

@@ -24,7 +24,8 @@ def make(
 
 
 def test_an_io_mapping_is_aligned_to_its_size_but_to_a_pud_at_most() -> None:
-    """ioremap() can map a PUD at once, and nothing larger exists to be mapped (IOREMAP_MAX_ORDER)."""
+    """ioremap() can map a PUD at once, and nothing larger exists to be mapped
+    (IOREMAP_MAX_ORDER)."""
     small = VmAreas(make()).get_vm_area(5 * PAGE, 1, 12, VM_IOREMAP, START + PAGE, END)
     assert small is not None
     assert small.start == START + 8 * PAGE
@@ -36,7 +37,8 @@ def test_an_io_mapping_is_aligned_to_its_size_but_to_a_pud_at_most() -> None:
 
 
 def test_a_percpu_chunk_that_finds_no_room_empties_the_pools() -> None:
-    """pcpu_get_vm_areas() calls reclaim_and_purge_vmap_areas(): a partial purge would leave it parked."""
+    """pcpu_get_vm_areas() calls reclaim_and_purge_vmap_areas():
+    a partial purge would leave it parked."""
     window = (START, START + 16 * PAGE)
     journal: list[Any] = []
     vmalloc = make(start=window[0], end=window[1], possible_cpus=2, journal=journal)
@@ -69,7 +71,8 @@ class _HeardVmalloc(Vmalloc):
 
 
 def given_back(pages: int) -> list[int]:
-    """Return the nodes in whose turn areas are given back, of four that have `pages` lazy pages each."""
+    """Return the nodes in whose turn areas are given back, of
+    four that have `pages` lazy pages each."""
     vmalloc = make(_HeardVmalloc, possible_cpus=4)
     outside = (START - (1 << 40), START)  # modules: no owner, filed by address
     areas = []

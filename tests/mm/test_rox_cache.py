@@ -51,7 +51,8 @@ def test_the_answer_is_that_of_the_walk(seed: int, count: int) -> None:
 
 @pytest.mark.parametrize(("high", "start"), [(3 * PAGE, None), (3 * PAGE + 1, PAGE)])
 def test_a_piece_must_end_strictly_below_the_window(high: int, start: int | None) -> None:
-    """within_range(): `start + size < end`, so that the last page of a window is never handed out."""
+    """within_range(): `start + size < end`, so that the last page of a window is never handed
+    out."""
     cache = RoxCache()
     cache.add(PAGE, 3 * PAGE)
     assert cache.alloc(2 * PAGE, ((0, high),), None) == start

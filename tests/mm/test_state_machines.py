@@ -22,7 +22,8 @@ WINDOWS = [
 
 
 class VmallocMachine(RuleBasedStateMachine):
-    """Page-aligned requests must get the lowest address at which no page is busy, lazy or pooled."""
+    """Page-aligned requests must get the lowest address at which no page is busy, lazy or
+    pooled."""
 
     @initialize(kernel=st.sampled_from(MODELS), cpus=st.integers(1, 4))
     def boot(self, kernel: str, cpus: int) -> None:

@@ -1,4 +1,5 @@
-"""The 20 op scripts whose results the kernels' own routines returned, and what a wrong rule would cost."""
+"""The 20 op scripts whose results the kernels' own routines
+returned, and what a wrong rule would cost."""
 
 from pathlib import Path
 

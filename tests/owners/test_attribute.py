@@ -243,7 +243,8 @@ def test_a_module_s_text_reaches_at_least_as_far_as_what_is_seen_in_it() -> None
 
 
 def test_evidence_of_an_area_is_what_points_into_it_in_the_order_of_the_file() -> None:
-    """An area is all that its line lists, the guard with it. The order decides who is named first."""
+    """An area is all that its line lists, the guard with it. The order decides who is named
+    first."""
     places = (
         (".late", 0x1800),
         (".before", -1),

@@ -213,7 +213,8 @@ def test_chains_that_touch_are_both_placed_and_of_two_at_one_place_the_better_to
 def test_a_chain_with_many_bases_inside_its_areas_lies_elsewhere(
     strays: int, *, placed: bool
 ) -> None:
-    """A few sections may be stale, of init memory that was freed; three in four must begin an area."""
+    """A few sections may be stale, of init memory that was freed; three in four must begin an
+    area."""
     base = 0x1000_0000
     inside = [
         SectionLine(module=f"s{number}", section=".text", address=base + 0xB000 + 0x1000 * number)
@@ -257,7 +258,8 @@ HIDDEN = Vmallocinfo(entries=(), pointers=Pointers.ZEROED, skipped=())
 
 
 def test_a_region_ends_where_another_begins() -> None:
-    """A section may lie elsewhere than its name tells: its region does not reach over others to it."""
+    """A section may lie elsewhere than its name tells: its region does not reach over others to
+    it."""
     sections = [
         SectionLine(module="a", section=".rodata", address=0x1000_0000),
         SectionLine(module="a", section="__ksymtab", address=0x1000_5000),

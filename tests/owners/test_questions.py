@@ -1,4 +1,5 @@
-"""Each owner's question, asked of one area: what makes it a yes, and what looks like one and is none."""
+"""Each owner's question, asked of one area:
+what makes it a yes, and what looks like one and is none."""
 
 import pytest
 from attrs import evolve
@@ -64,7 +65,8 @@ def line(name: str, size: int, base: int, state: str = "Live") -> ModuleLine:
 def test_a_caller_tells_its_own_area_and_not_the_page_array_of_it(
     layout: Layout, question: object, caller: str, kind: ExecmemType
 ) -> None:
-    """vmalloc keeps the array of a big area's pages outside the module area, under the same caller."""
+    """vmalloc keeps the array of a big area's pages outside the module area, under the same
+    caller."""
     assert callable(question)
     (found,) = question(layout, area(caller=caller), NOBODY)
     assert found.type is kind
@@ -145,7 +147,8 @@ def test_data_symbols_tell_a_module_only_where_nothing_else_can_be_meant(layout:
 def test_an_area_as_large_as_its_module_is_all_of_it(
     layout: Layout, size: int, region: str | None
 ) -> None:
-    """A larger one is text with room behind it: /proc/modules counts whole pages of every region."""
+    """A larger one is text with room behind it: /proc/modules counts whole pages of every
+    region."""
     found = AreaEvidence(bases=[line("m", 0x3000, BASE)])
     (text,) = module_regions.by_base(layout, area(size=size), found)
     assert (text.owner, text.region) == ("m", region)
@@ -238,7 +241,8 @@ def test_texts_that_touch_in_a_block_do_not_reach_into_each_other(layout: Layout
 
 
 def test_the_text_of_a_module_that_is_loading_has_an_open_end(layout: Layout) -> None:
-    """/proc/modules counts its init regions until they are freed, so the difference says nothing."""
+    """/proc/modules counts its init regions until they are freed, so the difference says
+    nothing."""
     (text, rest) = pieces([line("one", 0x9000, BASE, "Loading")], layout, 0x1000)
     assert text.size == 0x1000
     assert text.detail == "where it ends is not known"

@@ -87,7 +87,8 @@ def test_a_free_that_is_told_behind_its_purge_leaves_nothing_lazy() -> None:
 
 
 def test_what_a_purge_counts_comes_before_what_waits_for_it() -> None:
-    """One free is told behind its purge, another area is freed: the next purge counts one of them."""
+    """One free is told behind its purge, another area is freed: the next purge counts one of
+    them."""
     other = START + 2 * PAGE
     lines = [*LATE, f"c-3|{free(START)}", f"a-1|{free(other)}"]
     lines += [f"a-1|{purge(other, other + 2 * PAGE, 1)}"]

@@ -1,4 +1,5 @@
-"""Knobs that change a rule of the kernel: blocks of another size, purged at once, without a second try."""
+"""Knobs that change a rule of the kernel:
+blocks of another size, purged at once, without a second try."""
 
 import pytest
 

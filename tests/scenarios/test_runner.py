@@ -201,7 +201,8 @@ def test_repeats_of_repeats_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_programs_that_share_a_pack_count_as_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Found by fuzzing: 400,000 programs are 200 allocations, and took ten seconds within 30,000."""
+    """Found by fuzzing: 400,000 programs are 200 allocations, and took ten seconds within
+    30,000."""
     monkeypatch.setattr("execmem_tui.scenarios.runner.RUN_LIMIT", 1000)
     with pytest.raises(UsageError, match=r"case.toml:5: more than 1,000 steps"):
         run('[[steps]]\nbpf = "p"\nsize = 64\ncount = 1100\n')
@@ -297,7 +298,8 @@ def test_the_dispatcher_is_made_once_and_struct_ops_come_and_go() -> None:
 
 
 def test_a_step_that_only_checks_is_no_mark() -> None:
-    """Seen in the time strip: ``expect loaded == 148, fallbacks == 0, …`` as the name of a moment."""
+    """Seen in the time strip: ``expect loaded == 148, fallbacks == 0, …`` as the name of a
+    moment."""
     found = scenario(
         """
 [[steps]]

@@ -1,4 +1,5 @@
-"""The booted first screen: equal to the profile, there on every architecture, filled until it spills."""
+"""The booted first screen: equal to the profile, there on every
+architecture, filled until it spills."""
 
 import pytest
 

@@ -1,4 +1,5 @@
-"""A capture told in other words says the same, and with less of it less is said, never anything else."""
+"""A capture told in other words says the same, and with less of
+it less is said, never anything else."""
 
 import gzip
 from collections.abc import Callable
@@ -110,7 +111,8 @@ def test_with_less_nothing_else_is_said(tmp_path: Path, name: str, gone: tuple[s
 
 
 def test_data_of_unknown_owners_are_no_text_where_text_is_cached(tmp_path: Path) -> None:
-    """A lone /proc/vmallocinfo of x86-64 counted 412 texts, all direct, in 12 blocks of the cache."""
+    """A lone /proc/vmallocinfo of x86-64 counted 412 texts, all direct, in 12 blocks of the
+    cache."""
     files = _files("amd64-7.2.13-kaslr/1-modules")
     whole = _opened(files, tmp_path / "a")
     less = _opened({n: d for n, d in files.items() if n != "p/sections"}, tmp_path / "b")

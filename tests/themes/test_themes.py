@@ -31,7 +31,8 @@ _NORMAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 
 
 def seen(colour: Color, matrix: tuple[tuple[float, float, float], ...]) -> Lab:
-    """The colour as an eye with a deficiency sees it (Machado, Oliveira and Fernandes 2009), in CIE Lab."""
+    """The colour as an eye with a deficiency sees it (Machado,
+    Oliveira and Fernandes 2009), in CIE Lab."""
     channels = (colour.r, colour.g, colour.b)
     mixed = [
         min(255, max(0, round(sum(a * b for a, b in zip(row, channels, strict=True)))))

@@ -1,4 +1,5 @@
-"""Comparison on the screen: pinned moments, other machines, two maps, the table, from difference to difference."""
+"""Comparison on the screen: pinned moments, other machines, two maps, the
+table, from difference to difference."""
 
 import re
 import threading

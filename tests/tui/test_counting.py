@@ -1,4 +1,5 @@
-"""How much is remarkable: in the title when time has stood still, and never in the way of a step."""
+"""How much is remarkable: in the title when time has stood still, and never in the way of a
+step."""
 
 import pytest
 

@@ -1,6 +1,7 @@
 """What was wrong on an earlier screen, where it takes a whole screen to see it.
 
-Each of `tests.faults.FAULTS` has a test that fails without its mend, here or beside what was mended.
+Each of `tests.faults.FAULTS` has a test that fails without its mend, here or beside what was
+mended.
 """
 
 import re

@@ -1,4 +1,5 @@
-"""What a change paints: no more than what changed, and never something else than painting all anew would."""
+"""What a change paints: no more than what changed, and never
+something else than painting all anew would."""
 
 import gc
 from collections import Counter
@@ -145,7 +146,8 @@ KEYS = (
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_what_is_kept_is_what_would_be_painted_anew(seed: int) -> None:
-    """Keys in any order, a resize and another theme: the screen is what it is when all is painted again."""
+    """Keys in any order, a resize and another theme:
+    the screen is what it is when all is painted again."""
     random = Random(seed)
     app = make_app(used())
     async with app.run_test(size=(160, 45)) as pilot:
@@ -169,7 +171,8 @@ async def test_what_is_kept_is_what_would_be_painted_anew(seed: int) -> None:
 
 
 async def test_a_map_that_was_seen_is_not_drawn_again() -> None:
-    """Going up a screen and back gives out the strips of before, which know how they are written."""
+    """Going up a screen and back gives out the strips of before, which know how they are
+    written."""
     app = make_app(used())
     async with app.run_test(size=(160, 45)) as pilot:
         await press(pilot, "0", "0", *["plus"] * 4, "pageup")

@@ -1,4 +1,5 @@
-"""The screen as pictures: a machine after boot, filled up until it spills, at four sizes in three themes.
+"""The screen as pictures: a machine after boot, filled up until it spills, at four sizes in three
+themes.
 
 Look at a picture before it is kept: ``pytest tests/tui/test_snapshots.py --snapshot-update``, then
 open ``tests/tui/__snapshots__``.
@@ -19,7 +20,8 @@ THEMES = ("execmem-dark", "execmem-light", "execmem-contrast")
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The card of things to try is there as on the first start, and no file of the user's is read."""
+    """The card of things to try is there as on the first start, and no file of the user's is
+    read."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
 

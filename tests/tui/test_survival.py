@@ -78,7 +78,8 @@ async def test_the_palette_is_paged_where_there_is_no_room_for_its_list() -> Non
 
 
 async def test_a_dialog_over_a_notice_takes_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seen with keys in one write: it waited for the notice to be mounted, and the notice for it."""
+    """Seen with keys in one write: it waited for the notice to be mounted, and the notice for
+    it."""
     looks = 0
     ready = Overlay._tell_ready
 
@@ -340,7 +341,8 @@ async def test_a_fault_of_a_job_is_shown() -> None:
 @pytest.mark.fault(30)
 @pytest.mark.parametrize(("opens", "field"), [("g", "#line"), ("i", "#line"), ("A", "#size")])
 async def test_what_is_typed_ahead_waits_for_the_dialog(opens: str, field: str) -> None:
-    """Keys that followed a command at once went to the map, or nowhere while a list was composed."""
+    """Keys that followed a command at once went to the map, or nowhere while a list was
+    composed."""
     app = make_app()
     async with app.run_test(size=(80, 24)) as pilot:
         for key in (opens, *"1234"):

@@ -60,7 +60,8 @@ def test_what_is_not_compared_keeps_its_kind() -> None:
 
 
 def test_one_lens_serves_as_long_as_what_blocks_remember_of_it_holds() -> None:
-    """What differs otherwise although its block stayed needs another lens: a block asks only once."""
+    """What differs otherwise although its block stayed needs another lens: a block asks only
+    once."""
     pages = [area(at, f"m{at}") for at in range(0, 3000, 2)]
     shelf = AreaShelf([*pages, area(3001, "page")])
     before = evolve(snap(), areas=shelf.areas())

@@ -1,4 +1,6 @@
-"""Why an allocation failed: records of a log become incidents, an incident and a snapshot a finding.
+"""Why an allocation failed.
+
+Records of a log become incidents, an incident and a snapshot a finding.
 
 incidents    which lines belong to one failure, and how often it happened
 asker        who asked, read from the call trace: the process is never the answer

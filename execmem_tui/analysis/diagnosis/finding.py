@@ -74,7 +74,10 @@ class Finding:
 
 
 def short_by(padded: Bytes | None, room: Room | None) -> Bytes | None:
-    """Return the bytes that the largest hole is too small by; None where it is not, or not known."""
+    """Return the bytes that the largest hole is too small by.
+
+    None where it is not, or not known.
+    """
     if padded is None or room is None or room.largest_hole >= padded:
         return None
     return padded - room.largest_hole

@@ -159,7 +159,7 @@ def _same(incident: Incident) -> tuple[object, ...]:
 
 
 def incidents(records: Iterable[Record]) -> list[Incident]:
-    """Return the failures of a log in the order of their first lines, equal ones as one with a count.
+    """Return the failures of a log by their first lines, equal ones as one with a count.
 
     The call trace is that of the first that has one: later ones are often cut by rate limits.
     """

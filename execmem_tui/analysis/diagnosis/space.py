@@ -1,4 +1,7 @@
-"""What a range held when the snapshot was taken: holes, with and without a purge, and whose the rest is."""
+"""What a range held when the snapshot was taken.
+
+Holes, with and without a purge, and whose the rest is.
+"""
 
 import re
 from typing import Final

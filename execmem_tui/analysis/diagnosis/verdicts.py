@@ -1,8 +1,8 @@
 """The rules of a verdict, in the order in which they are asked: the first that answers decides.
 
 What a message says by itself comes first (a symbol at 0 is no lack of space, however full the range
-is), then the size against the range, then what a snapshot shows of the range. Without one, only what
-arithmetic proves is said.
+is), then the size against the range, then what a snapshot shows of the range. Without one, only
+what arithmetic proves is said.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,8 @@ _TINY: Final = 256
 """A range without a hole for 1/256 of it is used up; splitting it so finely by chance takes more
 areas than it has room for."""
 _MANY: Final = 8
-"""Equal requests of different tasks that make a race of duplicate loads: udev starts one per CPU."""
+"""Equal requests of different tasks that make a race of duplicate loads: udev starts one per
+CPU."""
 _LEAK_AREAS: Final = 1000
 _LEAK_SHARE: Final = 2
 """A leak: more areas than any driver needs, and at least half of what is used."""

@@ -85,7 +85,10 @@ class AllocateDialog(Dialog[AllocateRequest]):
     @on(Select.Changed)
     @on(Input.Changed)
     def foretell(self) -> None:
-        """Say what would come of it while it is typed; what cannot be read yet is no mistake yet."""
+        """Say what would come of it while it is typed.
+
+        What cannot be read yet is no mistake yet.
+        """
         if self._watch is None:
             return
         try:

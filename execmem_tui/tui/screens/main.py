@@ -155,8 +155,8 @@ class MainScreen(Kept, Screen[None]):
     class CardClosed(Message):
         """The card of things to try was closed."""
 
-    # These are handed down: what they change is drawn by the widgets they are bound to. A repaint of
-    # the screen itself would draw everything at each move of the cursor.
+    # These are handed down: what they change is drawn by the widgets they are bound to. A repaint
+    # of the screen itself would draw everything at each move of the cursor.
     source: reactive[Source | None] = reactive(None, repaint=False)
     """What feeds the map."""
     shown: reactive[Shown | None] = reactive(None, repaint=False)
@@ -207,8 +207,8 @@ class MainScreen(Kept, Screen[None]):
     ) -> None:
         super().__init__()
         self.set_reactive(MainScreen.address, address)
-        # Laid out for the terminal from the first: Textual tells a screen of its columns when all of
-        # it has been styled, and it would be styled again.
+        # Laid out for the terminal from the first: Textual tells a screen of its columns when all
+        # of it has been styled, and it would be styled again.
         width = self._get_breakpoint_classes(columns, self.HORIZONTAL_BREAKPOINTS)
         self.update_classes(dict.fromkeys(width, True), update=False)
         self._columns = columns
@@ -219,7 +219,8 @@ class MainScreen(Kept, Screen[None]):
         self.ready = False
         """Whether the widgets are there."""
         self.looked_from: Address | None = None
-        """Where the cursor was before a dialog foretold something elsewhere, until something is done."""
+        """Where the cursor was before a dialog foretold something
+        elsewhere, until something is done."""
         self.stand_ins: Mapping[str, str] = {}
         """Actions that others stand in for."""
         self.first_frame = FirstFrame()
@@ -264,7 +265,7 @@ class MainScreen(Kept, Screen[None]):
         yield HintsLine().data_bind(cls.hints)
 
     def bound(self) -> AbstractContextManager[None]:
-        """Return a context in which what is bound to an attribute of a screen is bound to this one."""
+        """Return a context in which what is bound to a screen's attribute is bound to this."""
         return self._context()
 
     def _follow(self, viewport: MapView | None) -> None:
@@ -489,8 +490,9 @@ class MainScreen(Kept, Screen[None]):
     def on_screen_resume(self, event: events.ScreenResume) -> None:
         """What a dialog foretold on the map is gone with it, and so are its lines.
 
-        Textual 8.2 remembers colours by widget, for the last 1,024 of them, and with a dead widget all
-        that was painted of it: each dialog cost 200 KiB (textual/_styles_cache.py: get_inner_outer).
+        Textual 8.2 remembers colours by widget, for the last 1,024 of them, and with a dead widget
+        all that was painted of it: each dialog cost 200 KiB (textual/_styles_cache.py:
+        get_inner_outer).
         """
         if self.first_frame.painting is Painting.NONE:
             event.refresh_styles = False  # all of it was styled a moment ago

@@ -1,4 +1,7 @@
-"""What lies over the main screen: dialogs and sheets. It leaves once, and takes keys when it is there."""
+"""What lies over the main screen: dialogs and sheets.
+
+It leaves once, and takes keys when it is there.
+"""
 
 import asyncio
 from typing import TYPE_CHECKING, ClassVar

@@ -1,4 +1,7 @@
-"""The library of scenarios in two panes: the names by group, and what the highlighted one is about."""
+"""The library of scenarios in two panes.
+
+The names by group, and what the highlighted one is about.
+"""
 
 from collections.abc import Callable, Sequence
 

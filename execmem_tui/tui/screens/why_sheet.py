@@ -1,4 +1,7 @@
-"""*Why* as a sheet below the map: the holes light up one a key, and what is in the way can be tried without."""
+"""*Why* as a sheet below the map.
+
+The holes light up one a key, and what is in the way can be tried without.
+"""
 
 from typing import ClassVar
 

@@ -42,16 +42,18 @@ DATA = Path(__file__).parent / "data"
 PHASE = DATA / "captures" / "armhf-6.12.107" / "1-modules"
 TRACE = DATA / "traces" / "armhf-6.12.107" / "trace.txt.xz"
 NASTY = (
-    b"\x1b[31m", b"\x9b", b"\xc2\x9b31m", b"\x00", b"\x07", b"\r", b"\xff\xfe", "\u202e".encode(), b"9" * 40, b"0x" + b"f" * 40,
-    b"-", b" ", b"\n", b"\t[", b"]\n", b"18446744073709551616", b"\xed\xa0\x80", b"(____ptrval____)", b"[LOST 9 EVENTS]", b"'\"\\",
-    b"\x1c", b"\x0b", "\u00b2".encode(), "\u0663".encode(),
+    b"\x1b[31m", b"\x9b", b"\xc2\x9b31m", b"\x00", b"\x07", b"\r", b"\xff\xfe", "\u202e".encode(),
+    b"9" * 40, b"0x" + b"f" * 40, b"-", b" ", b"\n", b"\t[", b"]\n", b"18446744073709551616",
+    b"\xed\xa0\x80", b"(____ptrval____)", b"[LOST 9 EVENTS]", b"'\"\\", b"\x1c", b"\x0b",
+    "\u00b2".encode(), "\u0663".encode(),
 )  # fmt: skip
 LOG = b"""\
 [    0.000000] Linux version 6.12.107 (x@y) (arm-linux-gnueabihf-gcc) #1
 [    0.000000] Kernel command line: nokaslr
 [    1.000000] Modules: 23952 pages in range for non-PLT usage
 [    1.000000] Modules: 515472 pages in range for PLT usage
-[    2.000000] vmalloc_node_range for size 839680 failed: Address range restricted to 0xf1000000 - 0xf5110000
+[    2.000000] vmalloc_node_range for size 839680 failed: \
+Address range restricted to 0xf1000000 - 0xf5110000
 [    2.000000] modprobe: vmalloc error: size 832096, vm_struct allocation failed
 [    3.000000] execmem: unable to allocate memory
 """

@@ -158,7 +158,10 @@ def _held_blocks(moment: Moment) -> Iterator[Found]:
         yield Found(
             category=Category.HELD_BLOCK,
             count=len(held),
-            text=f"{_count(held, 'ROX block')} cannot be given back for one area each: {_names(held)}",
+            text=(
+                f"{_count(held, 'ROX block')} cannot be given back for one area each:"
+                f" {_names(held)}"
+            ),
             at=held[0].start,
         )
 

@@ -109,7 +109,7 @@ class LoaderCheck:
             self.see((event_of(line),))
             yield line
 
-    def see(self, events: Iterable[Event]) -> None:  # noqa: C901, PLR0912 - the hottest loop, a call costs
+    def see(self, events: Iterable[Event]) -> None:  # noqa: C901, PLR0912 - the hottest loop
         """Take the next events."""
         tasks, owners, initialising = self._tasks, self._owners, self._initialising
         cached, separate = self.rules.cached, self.rules.separate

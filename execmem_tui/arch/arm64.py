@@ -525,8 +525,8 @@ class Arm64(Architecture):
         # The window holds the image and everything seen.
         low = max(low, max([end, *inside]) - 2 * GIB)
         note = (
-            "KASLR: the 2 GiB module window was drawn around the image, without a fallback; it begins"
-            f" at {hex_address(low, bits)} to {hex_address(lowest, bits)}{seen}"
+            "KASLR: the 2 GiB module window was drawn around the image, without a fallback; it"
+            f" begins at {hex_address(low, bits)} to {hex_address(lowest, bits)}{seen}"
         )
         stop = start + 2 * GIB if inside else text + 2 * GIB
         new = evolve(
@@ -566,8 +566,8 @@ class Arm64(Architecture):
         )
         note = (
             "KASLR: the direct window was drawn around the image, it begins at"
-            f" {hex_address(end - 128 * MIB, bits)} to {hex_address(min([text, *direct]), bits)}; the 2"
-            " GiB one around it is "
+            f" {hex_address(end - 128 * MIB, bits)} to {hex_address(min([text, *direct]), bits)};"
+            " the 2 GiB one around it is "
             + (
                 "estimated from the areas that fell back"
                 if spilled
@@ -623,7 +623,10 @@ class Arm64(Architecture):
             fallback_end=0,
             provenance=Provenance.ASSUMED,
         )
-        note = "no symbols: the 2 GiB from the lowest area of a module are shown, windows were not told"
+        note = (
+            "no symbols: the 2 GiB from the lowest area of a module are shown, windows were not"
+            " told"
+        )
         return named(with_module_range(layout, new, note), "unknown")
 
 

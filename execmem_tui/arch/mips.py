@@ -36,7 +36,10 @@ class Mips(Architecture):
     )
     banners = (
         (
-            r"\bmips64(?:el)?-[\w.-]*(?:gcc|clang|linux)|-(?:loongson-3|octeon|5kc-malta|mips64r2el)\b",
+            (
+                r"\bmips64(?:el)?-[\w.-]*(?:gcc|clang|linux)"
+                r"|-(?:loongson-3|octeon|5kc-malta|mips64r2el)\b"
+            ),
             "mips64el",
         ),
         (r"\bmips(?:el|eb)?-[\w.-]*(?:gcc|clang|linux)|-4kc-malta\b", "mips32"),

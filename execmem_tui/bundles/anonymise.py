@@ -90,11 +90,12 @@ _PLT: Final = re.compile(
     re.ASCII,
 )
 _ARGUMENTS: Final = frozenset((
-    "nokaslr", "kaslr", "vmalloc", "mem", "no_hash_pointers", "hash_pointers", "kasan", "no5lvl", "nosmp", "maxcpus", "nr_cpus",
-    "possible_cpus", "debug_pagealloc", "nopti", "pti", "mitigations", "lockdown", "rodata", "noexec", "nox2apic", "loglevel",
-    "trace_event", "trace_clock", "trace_buf_size", "hugepages", "transparent_hugepage", "percpu_alloc", "ftrace",
-    "sysctl.kernel.kptr_restrict", "indirect_target_selection", "retbleed", "spectre_v2", "noxsave", "cfi", "nohugevmalloc",
-    "nohugeiomap",
+    "nokaslr", "kaslr", "vmalloc", "mem", "no_hash_pointers", "hash_pointers", "kasan", "no5lvl",
+    "nosmp", "maxcpus", "nr_cpus", "possible_cpus", "debug_pagealloc", "nopti", "pti",
+    "mitigations", "lockdown", "rodata", "noexec", "nox2apic", "loglevel", "trace_event",
+    "trace_clock", "trace_buf_size", "hugepages", "transparent_hugepage", "percpu_alloc", "ftrace",
+    "sysctl.kernel.kptr_restrict", "indirect_target_selection", "retbleed", "spectre_v2", "noxsave",
+    "cfi", "nohugevmalloc", "nohugeiomap",
 ))  # fmt: skip
 """Arguments of the kernel that are kept: none of them names a host or a file."""
 
@@ -102,8 +103,8 @@ _INSIDE_WORDS: Final = 4
 """Letters of a host's name that is taken out of words too;
 a shorter one only where it stands alone."""
 _TASKS: Final = re.compile(
-    r"(?:swapper|kworker|kthreadd|ksoftirqd|migration|rcu\w*|modprobe|insmod|rmmod|\(?udev-worker\)?"
-    r"|systemd-udevd|bpftool|perf|execmem-tui)(?:/[\w:.+-]*)?",
+    r"(?:swapper|kworker|kthreadd|ksoftirqd|migration|rcu\w*|modprobe|insmod|rmmod"
+    r"|\(?udev-worker\)?|systemd-udevd|bpftool|perf|execmem-tui)(?:/[\w:.+-]*)?",
     re.ASCII,
 )
 """Names of tasks that every machine has; another one may be a program of somebody's own."""
@@ -495,8 +496,8 @@ def _message(message: Message, job: _Job) -> str:
             text = f"vmap allocation for size {size} failed: use vmalloc=<size> to increase size"
         case VmallocError(size=size, task=task):
             text = (
-                f"{job.words.task(task or 'unknown')}: vmalloc error: size {size}, vm_struct allocation"
-                " failed"
+                f"{job.words.task(task or 'unknown')}: vmalloc error: size {size}, vm_struct"
+                " allocation failed"
             )
         case ExecmemError(count=1):
             text = "execmem: unable to allocate memory"

@@ -32,21 +32,23 @@ _TRACING: Final = (
     ("enabled_functions", "sys/kernel/tracing/enabled_functions"),
 )
 _SYSCTLS: Final = (
-    "kernel/kptr_restrict", "kernel/perf_event_paranoid", "kernel/ftrace_enabled", "kernel/randomize_va_space",
-    "net/core/bpf_jit_enable", "net/core/bpf_jit_harden", "net/core/bpf_jit_kallsyms", "net/core/bpf_jit_limit",
-    "debug/kprobes-optimization",
+    "kernel/kptr_restrict", "kernel/perf_event_paranoid", "kernel/ftrace_enabled",
+    "kernel/randomize_va_space", "net/core/bpf_jit_enable", "net/core/bpf_jit_harden",
+    "net/core/bpf_jit_kallsyms", "net/core/bpf_jit_limit", "debug/kprobes-optimization",
 )  # fmt: skip
 _SYMBOLS: Final = frozenset((
-    "_text", "_stext", "_etext", "_end", "_sinittext", "_einittext", "_sdata", "_edata", "__bss_start", "__bss_stop",
-    "execmem_info", "_start",
+    "_text", "_stext", "_etext", "_end", "_sinittext", "_einittext", "_sdata", "_edata",
+    "__bss_start", "__bss_stop", "execmem_info", "_start",
 ))  # fmt: skip
 _BUILT_IN: Final = ("[bpf]", "[__builtin__kprobes]", "[__builtin__ftrace]")
 _PER_MODULE: Final = 200
 """Text symbols kept of a module: the lowest ones and the highest."""
 _CONFIG: Final = re.compile(
-    r"(?:# )?CONFIG_\w*(?:EXECMEM|MODULE|KPROBE|FTRACE|BPF|VMALLOC|VMAP|KASAN|RANDOMIZE|RELOCATABLE|PAGE_SIZE|PAGE_SHIFT|_PAGES\b|"
-    r"VA_BITS|PGTABLE|PHYSICAL|SMP\b|NR_CPUS|NUMA\b|KALLSYMS|STRICT|LIVEPATCH|CALL_|MITIGATION|PREEMPT|HUGE|LTO|CFI|VMSPLIT|HIGHMEM|"
-    r"LPAE|THUMB2|64BIT|KCORE|PTDUMP|DEBUG_PAGEALLOC|UNWIND|FPROBE|X86_KERNEL_IBT|TRACER\b)\w*(?:=| is not set)"
+    r"(?:# )?CONFIG_\w*(?:EXECMEM|MODULE|KPROBE|FTRACE|BPF|VMALLOC|VMAP|KASAN|RANDOMIZE"
+    r"|RELOCATABLE|PAGE_SIZE|PAGE_SHIFT|_PAGES\b|VA_BITS|PGTABLE|PHYSICAL|SMP\b|NR_CPUS|NUMA\b"
+    r"|KALLSYMS|STRICT|LIVEPATCH|CALL_|MITIGATION|PREEMPT|HUGE|LTO|CFI|VMSPLIT|HIGHMEM|LPAE|THUMB2"
+    r"|64BIT|KCORE|PTDUMP|DEBUG_PAGEALLOC|UNWIND|FPROBE|X86_KERNEL_IBT|TRACER\b)"
+    r"\w*(?:=| is not set)"
 )
 _RECORD: Final = re.compile(r"\d{1,20},\d{1,20},(\d{1,20}),[^;]*;(.*)")
 _PIECE: Final = 1 << 16

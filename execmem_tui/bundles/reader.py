@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 _NEAR: Final = 2
 """Files so deep in an archive are unpacked whatever they are called."""
 _KNOWN: Final = frozenset((
-    "vmallocinfo", "kallsyms", "modules", "sections", "version", "cmdline", "meminfo", "config", "config.txt", "dmesg",
-    "dmesg.txt", "uname", "uname_-a", "trace", "trace.txt", "trace_stats_final", "iomem", "meta.toml", "manifest.toml",
-    "sysctl", "sysctl_-a",
+    "vmallocinfo", "kallsyms", "modules", "sections", "version", "cmdline", "meminfo", "config",
+    "config.txt", "dmesg", "dmesg.txt", "uname", "uname_-a", "trace", "trace.txt",
+    "trace_stats_final", "iomem", "meta.toml", "manifest.toml", "sysctl", "sysctl_-a",
 ))  # fmt: skip
 _NEEDED: Final = ("vmallocinfo", "trace", "trace.txt")
 _PACKED: Final = (".gz", ".xz", ".zst", ".bz2")

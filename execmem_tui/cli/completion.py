@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add SHELL."""
     parser.add_argument("shell", metavar="SHELL", choices=_SHELLS, help=", ".join(_SHELLS))
     parser.epilog = (
-        'bash: eval "$(execmem-tui completion bash)" in ~/.bashrc; zsh: the same in ~/.zshrc, behind'
+        'bash: eval "$(execmem-tui completion bash)" in ~/.bashrc; zsh: the same in ~/.zshrc,'
+        " behind"
         " compinit; fish: execmem-tui completion fish >~/.config/fish/completions/execmem-tui.fish"
     )
 

@@ -12,8 +12,10 @@ from execmem_tui import __version__
 _DESCRIPTION = """\
 Where the Linux kernel's executable memory goes: modules, kprobes, ftrace and BPF, per architecture.
 
-  execmem-tui                          simulate arm64 (choose with --arch, --kernel, --variant, --kaslr)
-  execmem-tui PATH                     open a capture folder or bundle, a trace, a scenario, or a /proc/vmallocinfo
+  execmem-tui                          simulate arm64 (choose with --arch, --kernel, --variant, \
+--kaslr)
+  execmem-tui PATH                     open a capture folder or bundle, a trace, a scenario, or a \
+/proc/vmallocinfo
   execmem-tui live                     follow the running kernel
 """
 _VERSION = (["-V"], ["--version"])
@@ -80,7 +82,7 @@ def _reported(arguments: list[str]) -> int:
         code = 2
     except KeyboardInterrupt:
         code = 130
-    except Exception as error:  # noqa: BLE001 - the last door: told as what it is, with its own exit code
+    except Exception as error:  # noqa: BLE001 - the last door: told, with its own exit code
         code = _tell_unexpected(error)
     flush_or_drop()
     return code

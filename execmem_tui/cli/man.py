@@ -11,7 +11,8 @@ from execmem_tui.cli.output import write_lines
 DOCUMENTS: tuple[type, ...] = ()
 HELP = "the manual page, for man -l"
 _ABOUT: Final = """\
-Draws where the Linux kernel's executable memory goes: modules, kprobes, ftrace and BPF, per architecture.
+Draws where the Linux kernel's executable memory goes: modules, kprobes, ftrace and BPF, \
+per architecture.
 Without a command it opens the application on SOURCE: a capture, a bundle, a trace, a scenario,
 live for the running kernel, or nothing: then it simulates one."""
 _EXIT: Final = (

@@ -37,7 +37,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     form.add_argument(
         "--export",
         metavar="FILE",
-        help="write a new file instead: .txt, .svg, .png, .json, or an .html page with picture and text",
+        help=(
+            "write a new file instead: .txt, .svg, .png, .json, or an .html page with picture and"
+            " text"
+        ),
     )
 
 

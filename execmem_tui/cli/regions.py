@@ -159,4 +159,6 @@ def _text(regions: Sequence[Area], bits: int) -> Iterator[str]:
     width = max((len(str(area.owner)) for area in regions), default=0)
     for area in regions:
         start, end = hex_address(area.start, bits), hex_address(area.start + area.size, bits)
-        yield f"{start}-{end} {area.size:>10} {area.owner!s:<{width}} {area.region or 'whole module'}"
+        yield (
+            f"{start}-{end} {area.size:>10} {area.owner!s:<{width}} {area.region or 'whole module'}"
+        )

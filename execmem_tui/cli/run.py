@@ -170,9 +170,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="KEY=VALUE",
         help=(
-            "run again with these knobs turned and show the differences: rox_cache, rox_block, rox_flush, rox_exact_retry, packs,"
-            " huge_pages, module_growth, idempotent_load, init_frees, bpf_jit_limit, fail_nth,"
-            " force_fallback, fill, variant, kernel, kaslr, cpus, _end, …"
+            "run again with these knobs turned and show the differences: rox_cache, rox_block,"
+            " rox_flush, rox_exact_retry, packs, huge_pages, module_growth, idempotent_load,"
+            " init_frees, bpf_jit_limit, fail_nth, force_fallback, fill, variant, kernel, kaslr,"
+            " cpus, _end, …"
         ),
     )
     parser.add_argument(
@@ -189,8 +190,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cluster",
         metavar="ADDRESS",
         help=(
-            "run a sweep on the Dask cluster of this scheduler. Only one that you trust: a scheduler"
-            " can run code of its choice here, as Dask works by sending code"
+            "run a sweep on the Dask cluster of this scheduler. Only one that you trust: a"
+            " scheduler can run code of its choice here, as Dask works by sending code"
         ),
     )
     parser.add_argument(
@@ -206,7 +207,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help=(
             "how much may be done: steps, what the allocator does for them, and what expectations"
-            f" look at; default {RUN_LIMIT:,} for a run and {SWEEP_LIMIT:,} for all draws of a sweep"
+            f" look at; default {RUN_LIMIT:,} for a run and {SWEEP_LIMIT:,} for all draws of a"
+            " sweep"
         ),
     )
     parser.add_argument(

@@ -60,7 +60,7 @@ def command_line(args: argparse.Namespace) -> str:
     """Return the shell's words that start the application with what `args` says of it."""
     words = [sys.executable, "-m", "execmem_tui"]
     names: list[str] = []
-    for action in parser_of(APPLICATION)._actions:  # noqa: SLF001 - argparse has no other list of them
+    for action in parser_of(APPLICATION)._actions:  # noqa: SLF001 - there is no other list
         value = getattr(args, action.dest, action.default)
         if value == action.default or value is None:
             continue

@@ -31,8 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--notes",
         action="store_true",
-        help="the speaker's notes, following the terminal in which the tour is taken; into a pipe the"
-        " whole tour as text: what is said, answers, sources, notes",
+        help=(
+            "the speaker's notes, following the terminal in which the tour is taken; into a pipe"
+            " the whole tour as text: what is said, answers, sources, notes"
+        ),
     )
     parser.add_argument(
         "--plain",

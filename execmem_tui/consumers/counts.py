@@ -151,7 +151,7 @@ class Counts(Observer):
         guard = page if guarded or start + usable in self.block_ends else 0
         self.held[start] = Held(request.kind, usable, usable + guard, window, request.owner)
         self.footprint += usable + guard
-        if self.footprint > self.peak:  # noqa: PLR1730 - of every allocation of a sweep, a call costs
+        if self.footprint > self.peak:  # noqa: PLR1730 - a hot line, a call costs
             self.peak = self.footprint
 
     def occupied(self, area: Area) -> None:

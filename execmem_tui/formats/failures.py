@@ -280,8 +280,8 @@ _FORMS: Final = tuple(
         (
             "32-bit offset",
             (
-                r"(?:([\w-]{1,60}): )?\btarget (?:0x)?([0-9a-f]{8,16}) can ?not be addressed by the "
-                r"32-bit offset(?: from PC = (?:0x)?([0-9a-f]{8,16})(?![0-9a-f(]))?"
+                r"(?:([\w-]{1,60}): )?\btarget (?:0x)?([0-9a-f]{8,16}) can ?not be addressed by"
+                r" the 32-bit offset(?: from PC = (?:0x)?([0-9a-f]{8,16})(?![0-9a-f(]))?"
             ),
             _offset32,
         ),

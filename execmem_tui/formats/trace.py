@@ -108,8 +108,8 @@ text behind the time.
 """
 
 _LINE: Final = re.compile(
-    r"\s*(\S.{0,39}?)(?:-|\s+)(\d{1,10})(?:/\d{1,10})?\s+(?:\([^)]*\)\s+)?\[(\d{1,6})\]\s+(?:\S+\s+)?(\d{1,12}\.\d{1,9}):"
-    r"\s+(?:\w+:)?(\w+):\s*(.*)"
+    r"\s*(\S.{0,39}?)(?:-|\s+)(\d{1,10})(?:/\d{1,10})?\s+(?:\([^)]*\)\s+)?\[(\d{1,6})\]"
+    r"\s+(?:\S+\s+)?(\d{1,12}\.\d{1,9}):\s+(?:\w+:)?(\w+):\s*(.*)"
 )
 """tracefs `trace` (TASK-PID, perhaps (TGID), flags), `trace-cmd report` (no flags), `perf script`
 (TASK PID, system:event)."""

@@ -14,8 +14,8 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 
 _LINE: Final = re.compile(
-    r"(0x[0-9a-f]{1,16}|(?:0x)?\(_*ptrval_*\))-(0x[0-9a-f]{1,16}|(?:0x)?\(_*ptrval_*\))\s+(\d{1,20})"
-    r"(?:\s(.*))?"
+    r"(0x[0-9a-f]{1,16}|(?:0x)?\(_*ptrval_*\))"
+    r"-(0x[0-9a-f]{1,16}|(?:0x)?\(_*ptrval_*\))\s+(\d{1,20})(?:\s(.*))?"
 )
 _FLAGS: Final = frozenset(
     ("ioremap", "sparse", "vmalloc", "vmap", "user", "dma-coherent", "vpages")

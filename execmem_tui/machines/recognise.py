@@ -43,7 +43,10 @@ def recognise(facts: Facts) -> Layout:
         return _read(
             unknown_layout(
                 facts,
-                "architecture unknown: no version, no symbols and addresses of no known kernel; --arch NAME says it",
+                (
+                    "architecture unknown: no version, no symbols and addresses of no known kernel;"
+                    " --arch NAME says it"
+                ),
             ),
             facts,
         )
@@ -287,8 +290,8 @@ def _checked(layout: Layout, facts: Facts) -> Layout:
         provenance=Provenance.ASSUMED,
     )
     note = (
-        f"{outside} of {len(modules)} areas of modules lie outside the module range that follows from"
-        f" version and configuration: {low:x}-{high:x} is assumed from the areas"
+        f"{outside} of {len(modules)} areas of modules lie outside the module range that follows"
+        f" from version and configuration: {low:x}-{high:x} is assumed from the areas"
     )
     return with_module_range(assumed, moved, note)
 

@@ -99,7 +99,10 @@ class Execmem:
         return None if area is None else area.start
 
     def alloc_rw(self, kind: int, size: int) -> int | None:
-        """execmem_alloc_rw(): allocate, then make writable; older kernels have only execmem_alloc()."""
+        """execmem_alloc_rw(): allocate, then make writable.
+
+        Older kernels have only execmem_alloc().
+        """
         start = self.alloc(kind, size)
         writable = self.vmalloc.rules.alloc_rw
         changes = writable is Writable.EVERY or (
@@ -162,7 +165,7 @@ class Execmem:
         return items
 
     def _from_vmalloc(self, entry: TypeRange, size: int, align: int, flags: int) -> VmapArea | None:
-        """The preferred window, then once the fallback window (execmem_vmalloc, __execmem_alloc)."""
+        """The preferred window, then once the fallback (execmem_vmalloc, __execmem_alloc)."""
         for start, end in entry.windows:
             area = self.areas.vmalloc_range(size, align, start, end, flags)
             if area is not None:

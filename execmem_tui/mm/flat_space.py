@@ -1,10 +1,10 @@
 """Very many holes as a sorted list, for as long as nobody asks for the tree's shape.
 
 The kernel's tree decides an answer only where an aligned request finds its lowest fit in a hole
-smaller than the padded size (mm/vmalloc.c: find_vmap_lowest_match). All other answers are the lowest
-fit, which a list in some blocks finds and changes at a third of the tree's price, for Python moves
-what is in a list by itself. What happens is noted, so that `shaped` can make the tree that the
-kernel has, with the history in its shape. No scenario of the library comes to that.
+smaller than the padded size (mm/vmalloc.c: find_vmap_lowest_match). All other answers are the
+lowest fit, which a list in some blocks finds and changes at a third of the tree's price, for Python
+moves what is in a list by itself. What happens is noted, so that `shaped` can make the tree that
+the kernel has, with the history in its shape. No scenario of the library comes to that.
 """
 
 from bisect import bisect_right
@@ -52,7 +52,8 @@ class FlatSpace:
         self.base = space
         """What was free before the first noted operation; clones share it."""
         self.noted: list[int] = []
-        """Two addresses for each: ascending of what was given back, descending of what was taken."""
+        """Two addresses for each: ascending of what was given back, descending of what was
+        taken."""
         self.starts: list[list[int]] = []
         """Of the holes of each block, ascending."""
         self.sizes: list[list[int]] = []
@@ -103,7 +104,9 @@ class FlatSpace:
     def search(
         self, size: int, align: int, vstart: int, need: int, *, least: int = 0
     ) -> tuple[Place, int] | None:
-        """Return the hole that find_vmap_lowest_match() chooses and the address in it, None, or `UNSURE`.
+        """Return the hole that find_vmap_lowest_match() chooses and the address in it.
+
+        None where there is none, `UNSURE` where that is not certain.
 
         Args:
             size: bytes, guard included.
@@ -251,7 +254,10 @@ class FlatSpace:
             self.firsts[block] = starts[0]
 
     def _insert(self, block: int, index: int, start: int, size: int) -> None:
-        """Put a hole into a block, or into one of its own or the next one where a gap ends the block."""
+        """Put a hole into a block.
+
+        One of its own or the next one where a gap ends the block.
+        """
         blocks = self.sizes
         if block < 0 or (
             index >= len(blocks[block]) and (size >= _ALONE or blocks[block][-1] >= _ALONE)

@@ -7,7 +7,8 @@ from execmem_tui.mm.rbtree import FreeArea, FreeTree, Link, grow, predecessor, r
 
 LOWEST = 1
 HIGHEST = (1 << 64) - 1
-"""Free space is everything in [1, ULONG_MAX): not only the vmalloc window (vmap_init_free_space)."""
+"""Free space is everything in [1, ULONG_MAX): not only the vmalloc window
+(vmap_init_free_space)."""
 
 
 def padded(page_size: int, size: int, align: int, vstart: int, vend: int) -> int:
@@ -23,7 +24,10 @@ class FreeSpace:
     def __init__(
         self, page_size: int, taken: Iterable[tuple[int, int]] = (), highest: int = HIGHEST
     ) -> None:
-        """Start from the complement of `taken` (start, end) intervals in [1, highest), built ascending as at boot."""
+        """Start from what `taken` intervals leave of [1, highest).
+
+        They are (start, end), ascending; it is built ascending, as at boot.
+        """
         self.page_size = page_size
         self.tree = FreeTree()
         at = LOWEST
@@ -171,7 +175,7 @@ class FreeSpace:
                 node = above.pop()
 
     def area_at_or_below(self, address: int) -> Link:
-        """Return the last area that starts at or below `address` (pvm_find_va_enclose_addr), or None."""
+        """Return the last area at or below `address` (pvm_find_va_enclose_addr), or None."""
         node, found = self.tree.root, None
         while node is not None:
             if node.start <= address:

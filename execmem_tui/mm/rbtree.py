@@ -61,7 +61,7 @@ class FreeTree:
         return node
 
     def insert(self, start: int, end: int, parent: Link) -> FreeArea:
-        """Add [start, end) as a leaf below `parent`, the last node of the ordinary search, and repair."""
+        """Add [start, end) as a leaf below `parent`, the last node of the search, and repair."""
         node = FreeArea(start, end)
         node.parent = parent
         self.count += 1
@@ -301,7 +301,7 @@ def refresh(node: Link, above: Link = None) -> None:
 
 
 def grow(node: Link, size: int) -> None:
-    """Make `top` right from `node` up to the root, after an area of `size` bytes came to be there."""
+    """Make `top` right from `node` up to the root: an area of `size` bytes came to be there."""
     while node is not None and node.top < size:
         node.top = size
         node = node.parent

@@ -18,7 +18,10 @@ IOREMAP_MAX_ORDER = 30
 
 
 class VmAreas:
-    """`__get_vm_area_node`, `__vmalloc_node_range`, `vfree` and the deferred cleanup over one `Vmalloc`."""
+    """`__get_vm_area_node`, `__vmalloc_node_range`, `vfree` over one `Vmalloc`.
+
+    With the deferred cleanup.
+    """
 
     def __init__(self, vmalloc: Vmalloc) -> None:
         self.vmalloc = vmalloc
@@ -64,7 +67,10 @@ class VmAreas:
     def vmalloc_range(
         self, size: int, align: int, start: int, end: int, flags: int
     ) -> VmapArea | None:
-        """Reserve address space and populate it (`__vmalloc_node_range`), huge where allowed, with one smaller retry."""
+        """Reserve address space and populate it (`__vmalloc_node_range`).
+
+        Huge where that is allowed, with one smaller retry.
+        """
         page_size = self.vmalloc.page_size
         pages = (size + page_size - 1) // page_size
         if size == 0 or (self.total_ram_pages is not None and pages > self.total_ram_pages):

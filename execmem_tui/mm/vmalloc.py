@@ -429,7 +429,8 @@ class Vmalloc:
                 return 0
             self._record_purge(kind, [], [], self.decay(full=True))
             return 0
-        # released blocks are lazy before the purge looks (_vm_unmap_aliases, reclaim_and_purge_vmap_areas)
+        # released blocks are lazy before the purge looks (_vm_unmap_aliases,
+        # reclaim_and_purge_vmap_areas)
         if self.before_purge is not None and kind is not _DRAIN:
             self.before_purge(full)
         if self.skip_idle_purges and not full and not self.nr_lazy and self._idle():
@@ -495,7 +496,10 @@ class Vmalloc:
         return given_back, pooled
 
     def _detach(self, node: VmapNode, chosen: Collection[int] | None) -> list[VmapArea]:
-        """Take what is lazy, or the chosen ones of it, out of a node, in the order of the kernel's list."""
+        """Take what is lazy out of a node, or the chosen ones of it.
+
+        In the order of the kernel's list.
+        """
         if chosen is None:
             areas = list(node.lazy.values())
             node.lazy.clear()
@@ -531,11 +535,11 @@ class Vmalloc:
         *,
         full: bool,
     ) -> None:
-        """Pool what is owned, then give the rest back descending (purge_vmap_node, reclaim_list_global).
+        """Pool what is owned, then give the rest back, descending.
 
-        Descending because the list is walked ascending and each area put at its head; before 6.9
-        (72210662c5a2, "mm: vmalloc: offload free_vmap_area_lock lock") there was one sorted list,
-        in 5.10 one that was not sorted.
+        purge_vmap_node, reclaim_list_global. Descending because the list is walked ascending and
+        each area put at its head; before 6.9 (72210662c5a2, "mm: vmalloc: offload
+        free_vmap_area_lock lock") there was one sorted list, in 5.10 one that was not sorted.
         """
         local: list[VmapArea] = []
         for area in areas:

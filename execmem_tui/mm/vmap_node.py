@@ -56,7 +56,8 @@ class VmapNode:
         self.lazy: dict[int, VmapArea] = {}
         """By start, the first freed first."""
         self.pools: dict[int, deque[tuple[int, int]]] = {}
-        """By pages; only pools that hold something are kept, for every purge looks at all of them."""
+        """By pages; only pools that hold something are kept, for every purge looks at all of
+        them."""
         self.due: set[int] = set()
         """Pages of the pools where a decay may find something: none where nothing was parked since
         one found nothing."""

@@ -288,7 +288,10 @@ class Rules:
     )
     clean_and_dirty_packs: bool | None = _rule(
         "clean and dirty BPF packs (IBPB)",
-        "backported without order: told by the log line 'Enabling IBPB for BPF', not by the version",
+        (
+            "backported without order: told by the log line 'Enabling IBPB for BPF', not by the"
+            " version"
+        ),
         Step("", None),
         scope=_X86,
     )

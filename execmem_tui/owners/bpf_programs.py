@@ -10,9 +10,10 @@ from execmem_tui.model.units import Bytes
 from execmem_tui.owners.evidence import AreaEvidence
 
 CALLERS: Final = (
-    "bpf_prog_pack_alloc", "bpf_jit_alloc_exec", "bpf_jit_binary_alloc", "bpf_jit_binary_pack_alloc", "alloc_new_pack",
-    "bpf_int_jit_compile", "bpf_jit_alloc_exec_page", "arch_alloc_bpf_trampoline", "bpf_trampoline_update",
-    "bpf_dispatcher_change_prog", "bpf_prog_select_runtime",
+    "bpf_prog_pack_alloc", "bpf_jit_alloc_exec", "bpf_jit_binary_alloc",
+    "bpf_jit_binary_pack_alloc", "alloc_new_pack", "bpf_int_jit_compile", "bpf_jit_alloc_exec_page",
+    "arch_alloc_bpf_trampoline", "bpf_trampoline_update", "bpf_dispatcher_change_prog",
+    "bpf_prog_select_runtime",
 )  # fmt: skip
 PACK: Final = "bpf_prog_pack"
 _PACK_SIZE: Final[Bytes] = 2 << 20

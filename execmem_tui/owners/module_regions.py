@@ -14,8 +14,9 @@ from execmem_tui.owners.sections import CORE, is_combined, is_init, kind_of, vot
 from execmem_tui.owners.shared_areas import split_combined
 
 CALLERS: Final = (
-    "load_module", "move_module", "layout_and_allocate", "module_memory_alloc", "module_alloc", "module_alloc_update_bounds",
-    "module_alloc_update_bounds_rx", "module_alloc_update_bounds_rw", "init_module_from_file", "module_init_section",
+    "load_module", "move_module", "layout_and_allocate", "module_memory_alloc", "module_alloc",
+    "module_alloc_update_bounds", "module_alloc_update_bounds_rx", "module_alloc_update_bounds_rw",
+    "init_module_from_file", "module_init_section",
 )  # fmt: skip
 """The module loader's own functions, of every age (kernel/module.c up to 5.17,
 kernel/module/main.c): the innermost that the compiler did not inline is what /proc/vmallocinfo

@@ -56,7 +56,8 @@ _RODATA: Final = (
     ".got",
 )
 _LAYOUT: Final = (
-    "MOD_TEXT", "MOD_RODATA", "MOD_RO_AFTER_INIT", "MOD_DATA", "MOD_INIT_TEXT", "MOD_INIT_RODATA", "MOD_INIT_DATA"
+    "MOD_TEXT", "MOD_RODATA", "MOD_RO_AFTER_INIT", "MOD_DATA", "MOD_INIT_TEXT", "MOD_INIT_RODATA",
+    "MOD_INIT_DATA"
 )  # fmt: skip
 """The order of the regions within the core and the init layout of 6.3 and older."""
 _THIS_MODULE: Final = ".gnu.linkonce.this_module"

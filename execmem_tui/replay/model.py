@@ -321,7 +321,10 @@ class Replay(State):
             yield Cause.PURGES_AHEAD, lambda: self._purge_ahead(purges)
 
     def _allocate_ahead(self, request: Alloc, asking: RequestClass) -> None:
-        """Give others what they were given, as far as the model says the same, until this one fits."""
+        """Give others what they were given until this one fits.
+
+        As far as the model says the same.
+        """
         for event in self._ahead.next_allocations(request.task):
             _, number, (_, cpu), _, start, asked = event
             other = self._classes.get(asked) or self.class_of(asked)

@@ -56,7 +56,10 @@ class RequestClass:
 def classify(
     asked: Asked, vmalloc: Vmalloc, results: ReplayResults, unknown: Unknown, *, doubted: bool
 ) -> RequestClass:
-    """Return what is common to all that ask the same; nothing is certain of it where it is doubted."""
+    """Return what is common to all that ask the same.
+
+    Nothing is certain of it where it is doubted.
+    """
     size, align, vstart, vend, failed = asked
     window = (vstart, vend)
     exact = window == (vmalloc.vmalloc_start, vmalloc.vmalloc_end)

@@ -134,7 +134,10 @@ class ReplayResults:
 
 
 def around(vmalloc: Vmalloc, address: int | None) -> tuple[Place, ...]:
-    """Return the three free, lazy or pooled pieces at or below an address, the busy area it lies in, the three above."""
+    """Return what lies about an address.
+
+    The three free, lazy or pooled pieces at or below it, the busy area around it, the three above.
+    """
     if address is None:
         return ()
     places: list[Place] = [(start, end, "free") for start, end in vmalloc.space]

@@ -42,6 +42,10 @@ def _insert(what: str, kind: ExecmemType) -> Command:
     return load_module(what) if kind is ExecmemType.MODULE_TEXT else insert(kind, _NUMBER)
 
 
+def _purge(kernel: Kernel) -> None:
+    kernel.machine.purge("aliases")
+
+
 def _free(what: str, _: ExecmemType) -> Command:
     def command(kernel: Kernel) -> None:
         if what in kernel.modules.loaded:
@@ -59,7 +63,7 @@ _COMMANDS: Final[dict[str, Callable[[str, ExecmemType], Command]]] = {
     "insert": _insert,
     "free": _free,
     "fill": lambda _, kind: fill,  # noqa: ARG005 - it has one window only
-    "purge": lambda _, kind: lambda kernel: kernel.machine.purge("aliases"),  # noqa: ARG005 - likewise
+    "purge": lambda _, kind: _purge,  # noqa: ARG005 - likewise
 }
 
 

@@ -157,7 +157,7 @@ class DemoApp(ExecmemApp):
 
     def _picture(self) -> str:
         """Return the whole screen and the mark, as the terminal wants them."""
-        whole = self.screen._compositor.render_update(  # noqa: SLF001 - Textual has no "all of it, now"
+        whole = self.screen._compositor.render_update(  # noqa: SLF001 - no public "all, now"
             full=True, screen_stack=self._background_screens
         )
         assert isinstance(whole, LayoutUpdate)

@@ -30,11 +30,12 @@ def make_sturdy(widget: Widget, report: Report) -> None:
     """
     if "render_line" in vars(widget):
         return  # it was mounted before
+    dispatch = widget._dispatch_message  # noqa: SLF001 - no public way
     guards: dict[str, Callable[..., Any]] = {
         "render_line": _Lines(widget.render_line, report),
         "render_lines": _block(widget, report),
         "get_content_height": _height(widget.get_content_height, report),
-        "_dispatch_message": _dispatch(widget._dispatch_message, report),  # noqa: SLF001 - no public way
+        "_dispatch_message": _dispatch(dispatch, report),
     }
     for name in type(widget)._reactives:  # noqa: SLF001 - a `dir` of each class is slow
         watch = getattr(widget, f"watch_{name}", None)

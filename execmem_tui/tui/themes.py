@@ -20,7 +20,8 @@ SIXTEEN_COLOURS: Final = "execmem-ansi"
 CONSOLE: Final = "execmem-console"
 """For the Linux console, which shows bright colours (90 to 97) as nothing: eight, and bold."""
 _BASE: Final = (
-    "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success", "warning", "error",
+    "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success",
+    "warning", "error",
 )  # fmt: skip
 _MAX_BYTES: Final = 1 << 16
 KIND_NAMES: Final = (

@@ -357,7 +357,10 @@ ACTIONS: Final = (
         "presenter",
         "P",
         "Presenter",
-        "for a hall: sentence and map large, a cross to point with, PgDn and PgUp by sentences; or back",
+        (
+            "for a hall: sentence and map large, a cross to point with, PgDn and PgUp by"
+            " sentences; or back"
+        ),
         APP,
     ),
     _action("help", "question_mark", "Help", "this help", APP, footer=True),
@@ -375,17 +378,12 @@ GROUPS: Final = (MAP, MOVE, KERNEL, TIME, LOOK, APP)
 
 _SPELLED: Final = {
     "circumflex_accent": "^", "asterisk": "*", "left_parenthesis": "(", "right_parenthesis": ")",
-    "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?", "left_square_bracket": "[",
-    "right_square_bracket": "]", "left_curly_bracket": "{", "right_curly_bracket": "}", "greater_than_sign": ">",
-    "less_than_sign": "<", "pageup": "PgUp", "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓",
-    "exclamation_mark": "!",
-    "full_stop": ".",
-    "backslash": "\\",
-    "vertical_line": "|",
-    "semicolon": ";",
-    "comma": ",",
-    "ampersand": "&",
-    "apostrophe": "'",
+    "plus": "+", "minus": "-", "equals_sign": "=", "slash": "/", "question_mark": "?",
+    "left_square_bracket": "[", "right_square_bracket": "]", "left_curly_bracket": "{",
+    "right_curly_bracket": "}", "greater_than_sign": ">", "less_than_sign": "<", "pageup": "PgUp",
+    "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓", "exclamation_mark": "!",
+    "full_stop": ".", "backslash": "\\", "vertical_line": "|", "semicolon": ";", "comma": ",",
+    "ampersand": "&", "apostrophe": "'",
 }  # fmt: skip
 
 

@@ -97,7 +97,8 @@ FALLBACK = "fallback"
 LEGEND = tuple(
     LOOKS[name]
     for name in (
-        "kernel", "module", "data", "kprobes", "ftrace", "bpf", FALLBACK, "rox", "lazy", GUARD, "pooled", "other", FREE,
+        "kernel", "module", "data", "kprobes", "ftrace", "bpf", FALLBACK, "rox", "lazy", GUARD,
+        "pooled", "other", FREE,
     )
 )  # fmt: skip
 """In the order that a narrow legend may cut."""

@@ -61,7 +61,7 @@ def thinned(row: RowSums, pieces: Sequence[Piece]) -> Sequence[Piece]:
         for at, (piece, before, owner, after) in enumerate(
             zip(pieces, ["", *owners], owners, [*owners[1:], ""], strict=False)
         )
-        if piece.end - piece.start >= cell or owner == before or owner == after  # noqa: PLR1714 - hot
+        if piece.end - piece.start >= cell or owner == before or owner == after  # noqa: PLR1714
     ]
     found: list[Piece] = []
     for at, following in pairwise([*kept, len(pieces)]):

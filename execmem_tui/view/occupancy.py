@@ -35,7 +35,8 @@ class Coverage:
             return 0
         index -= 1
         end = self.ends[index]
-        return self.totals[index] + (address if address < end else end) - self.starts[index]  # noqa: FURB136 - hot
+        within = address if address < end else end  # noqa: FURB136 - hot
+        return self.totals[index] + within - self.starts[index]
 
 
 @frozen

@@ -152,7 +152,10 @@ def story(snapshot: Snapshot, events: Sequence[Event], holes: HoleIndex | None =
     state = _state(snapshot, index)
     if not stayed:
         gone = sum(area.size for area in freed.values())
-        text = f"{_owners(list(freed.values()))}: {_count(len(freed), 'area')}, {format_size(gone)}, freed"
+        text = (
+            f"{_owners(list(freed.values()))}: {_count(len(freed), 'area')}, {format_size(gone)},"
+            " freed"
+        )
         return Sentence(f"{text}. {state.short}", text)
     size = sum(area.size for area in stayed)
     passing = sum(area.size for area in freed.values())

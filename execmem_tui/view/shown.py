@@ -79,11 +79,11 @@ class Shown:
         self.beside = beside
         self.compared = compared
         self._grounds: dict[int, Ground] = {}
-        same = before is not None and before.snapshot.layout is snapshot.layout
-        self._counters: dict[Origin | None, TextCounter] = (
-            before._counters if before is not None and same else {}  # noqa: SLF001 - of its own kind
-        )
-        self._cells: KeptCells = before._cells if before is not None and same else KeptCells()  # noqa: SLF001 - likewise
+        self._counters: dict[Origin | None, TextCounter] = {}
+        self._cells = KeptCells()
+        if before is not None and before.snapshot.layout is snapshot.layout:
+            self._counters = before._counters  # noqa: SLF001 - of its own kind
+            self._cells = before._cells  # noqa: SLF001 - likewise
 
     @cached_property
     def index(self) -> CellIndex:

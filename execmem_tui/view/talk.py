@@ -109,7 +109,9 @@ class Talk:
     def greeting(self) -> Iterator[str]:
         """Yield what is looked at, and how to go on."""
         help_key = next(spelled(each.keys) for each in self._actions if each.id == "help")
-        yield f"{self.source.title}. {help_key} lists the keys, an empty line says how things stand."
+        yield (
+            f"{self.source.title}. {help_key} lists the keys, an empty line says how things stand."
+        )
         yield from self.state()
 
     def state(self) -> Iterator[str]:

@@ -229,7 +229,8 @@ class TimeRecord:
         row, last = (start - base) // size, (end - 1 - base) // size
         while row <= last:
             low, high = base + row * size, base + row * size + size
-            inside = (end if end < high else high) - (start if start > low else low)  # noqa: FURB136 - hot
+            upper = end if end < high else high  # noqa: FURB136 - hot
+            inside = upper - (start if start > low else low)  # noqa: FURB136 - likewise
             totals = self._totals[first + row]
             left = totals.get(key, 0) + sign * inside
             if left:

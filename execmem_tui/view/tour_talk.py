@@ -35,7 +35,9 @@ class TourTalk(Talk):
 
     def greeting(self) -> Iterator[str]:
         """Yield the first stop, and how to go on."""
-        yield "An empty line goes on, t gives a hint, K skips, backspace goes back, ? lists the keys."
+        yield (
+            "An empty line goes on, t gives a hint, K skips, backspace goes back, ? lists the keys."
+        )
         yield from self.stop()
 
     def stop(self) -> Iterator[str]:
@@ -46,7 +48,10 @@ class TourTalk(Talk):
         if self._asked:
             bits = self.source.history.layout.word_bits
             for letter, each in zip(_LETTERS, self.run.choices(), strict=False):
-                yield f"{letter}: {hex_address(each.start, bits)}, {format_size(each.end - each.start)}."
+                yield (
+                    f"{letter}: {hex_address(each.start, bits)},"
+                    f" {format_size(each.end - each.start)}."
+                )
             yield "Which place will the kernel take? A letter guesses."
         elif shown.task:
             yield shown.task

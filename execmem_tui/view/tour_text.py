@@ -38,7 +38,8 @@ def card(run: TourRun, hint: str = "", *, circled: bool = True) -> Card:
 def _task(run: TourRun, *, circled: bool) -> str:
     stop = run.stop
     if stop.kind is StopKind.GUESS:
-        return f"GUESS: press a letter, or put the cursor on the hole, then Enter.\n{_offered(run, circled=circled)}"
+        asked = "GUESS: press a letter, or put the cursor on the hole, then Enter."
+        return f"{asked}\n{_offered(run, circled=circled)}"
     if stop.kind is StopKind.OBSERVE:
         return ""
     if run.shown:

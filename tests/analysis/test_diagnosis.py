@@ -60,7 +60,10 @@ def new_space(size: int, start: int, end: int, *frames: str, task: str = "modpro
                 f"vmalloc_node_range for size {padded(size)} failed: Address range restricted to"
                 f" {start:#x} - {end:#x}"
             ),
-            f"{task}: vmalloc error: size {size}, vm_struct allocation failed, mode:0xdc0(GFP_KERNEL)",
+            (
+                f"{task}: vmalloc error: size {size}, vm_struct allocation failed,"
+                " mode:0xdc0(GFP_KERNEL)"
+            ),
             f"CPU: 1 UID: 0 PID: 78 Comm: {task} Tainted: G        W          6.14.0-rc4 #1",
             *(f" {frame}+0x10/0x20" for frame in frames),
         )
@@ -113,7 +116,10 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "arm32-far-branch",
-        "foo: section 2 reloc 0 sym 'memset': relocation 28 out of range (0xbf0000bc -> 0xc101c154)",
+        (
+            "foo: section 2 reloc 0 sym 'memset': relocation 28 out of range (0xbf0000bc ->"
+            " 0xc101c154)"
+        ),
         {"verdict": Verdict.OUT_OF_REACH, "past": 114836, "distance": 33669272, "arch": "arm"},
     ),
     (
@@ -150,8 +156,8 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     (
         "arm64-thinlto",
         (
-            "ld.lld: error: a.o:(.text): relocation R_AARCH64_CALL26 out of range: -134240376 is not in"
-            " [-134217728, 134217727]; references foo"
+            "ld.lld: error: a.o:(.text): relocation R_AARCH64_CALL26 out of range: -134240376 is"
+            " not in [-134217728, 134217727]; references foo"
         ),
         {"verdict": Verdict.OUT_OF_REACH, "past": 22648, "arch": "arm64"},
     ),
@@ -166,8 +172,8 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     (
         "riscv-2g",
         (
-            "openvswitch: target ffffffe000033720 can not be addressed by the 32-bit offset from PC ="
-            " 00000000b4d2c1f3(____ptrval____)"
+            "openvswitch: target ffffffe000033720 can not be addressed by the 32-bit offset from"
+            " PC = 00000000b4d2c1f3(____ptrval____)"
         ),
         {"verdict": Verdict.OUT_OF_REACH, "past": None, "arch": "riscv"},
     ),
@@ -254,7 +260,10 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     ),
     (
         "7.3 prints the alignment",
-        "modprobe: vmalloc error: size 2097152, align 0x200000, vm_struct allocation failed, mode:0",
+        (
+            "modprobe: vmalloc error: size 2097152, align 0x200000, vm_struct allocation failed,"
+            " mode:0"
+        ),
         {"era": "7.3 and later", "requested": 2 * MIB, "verdict": Verdict.CANNOT_TELL},
     ),
     (
@@ -299,8 +308,8 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     (
         "ppc64-zero-size, the warning alone",
         (
-            "WARNING: CPU: 1 PID: 9 Comm: modprobe at mm/vmalloc.c:3769 __vmalloc_node_range_noprof+0x1/0x2\n"
-            "execmem: unable to allocate memory"
+            "WARNING: CPU: 1 PID: 9 Comm: modprobe at mm/vmalloc.c:3769"
+            " __vmalloc_node_range_noprof+0x1/0x2\nexecmem: unable to allocate memory"
         ),
         {"verdict": Verdict.ZERO_SIZE},
     ),
@@ -488,5 +497,8 @@ def test_a_message_that_a_mail_program_wrapped(head: str) -> None:
     )
     found = findings(text)
     assert [(each.padded, each.requested, each.line) for each in found] == [(33619968, 33554432, 1)]
-    cut = f"{head}drv: section 29 reloc 0 sym '': relocation 42 out of range\n{head}(0xc2ab9be8 -> 0x7fad5998)"
+    cut = (
+        f"{head}drv: section 29 reloc 0 sym '': relocation 42 out of range\n{head}(0xc2ab9be8 ->"
+        " 0x7fad5998)"
+    )
     assert value(finding(cut), "past") == 50217552

@@ -102,8 +102,9 @@ def test_loongarch_has_two_windows_since_7_2() -> None:
 
 @pytest.mark.parametrize(
     ("alias", "name"),
-    [("amd64", "x86"), ("aarch64", "arm64"), ("armhf", "arm"), ("ppc64el", "powerpc"), ("s390x", "s390"), ("loong64", "loongarch"),
-     ("riscv64", "riscv"), ("mips64el", "mips"), ("hppa", "parisc"), ("sparc64", "sparc"), ("i386", "x86")],
+    [("amd64", "x86"), ("aarch64", "arm64"), ("armhf", "arm"), ("ppc64el", "powerpc"),
+     ("s390x", "s390"), ("loong64", "loongarch"), ("riscv64", "riscv"), ("mips64el", "mips"),
+     ("hppa", "parisc"), ("sparc64", "sparc"), ("i386", "x86")],
 )  # fmt: skip
 def test_distributions_names_are_known(alias: str, name: str) -> None:
     assert arch.resolve(alias).arch == name

@@ -181,7 +181,10 @@ HOSTILE = {
     "absolute": (tar(("/etc/evil", b"x")), "member /etc/evil: an absolute name"),
     "link": (tar(("vmallocinfo", "/etc/passwd")), "member vmallocinfo: a link, a device"),
     "device": (tar(("run/vmallocinfo", None)), "member run/vmallocinfo: a link, a device"),
-    "twice": (tar(("vmallocinfo", b"x"), ("./vmallocinfo", b"y")), "member ./vmallocinfo: is there twice"),
+    "twice": (
+        tar(("vmallocinfo", b"x"), ("./vmallocinfo", b"y")),
+        "member ./vmallocinfo: is there twice",
+    ),
     "both": (tar(("vmallocinfo", b"x"), ("vmallocinfo/x", b"y")), "a file and a folder at once"),
     "deep": (tar(("a/" * 60 + "vmallocinfo", b"x")), "deeper than 16 folders"),
     "escape": (tar(("\x1b[31m/../x", b"x")), r"member \x1b[31m/../x: a name that leads outside"),

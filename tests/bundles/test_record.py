@@ -80,21 +80,24 @@ def tree(tmp_path: Path, run: str) -> Path:
         text_of(boot, "version")
         or f"Linux version 6.12.107+deb13-armmp (b@{HOST}) (arm-linux-gnueabihf-gcc) #1\n"
     )
+    listed = ("vmallocinfo", "kallsyms", "modules", "meminfo")
+    key = f'CONFIG_MODULE_SIG_KEY="/home/{HOST}.pem"\nCONFIG_OTHER=y\n'
+    told = (
+        "nokaslr root=/dev/{} init=/home/me quiet\n" if "no" in run else "root=/dev/{} loglevel=4\n"
+    )
     contents = {
-        **{f"proc/{name}": text_of(phase, name) for name in ("vmallocinfo", "kallsyms", "modules", "meminfo")},
+        **{f"proc/{name}": text_of(phase, name) for name in listed},
         "proc/version": version,
-        "proc/cmdline": f"nokaslr root=/dev/{HOST} init=/home/me quiet\n" if "no" in run else f"root=/dev/{HOST} loglevel=4\n",
+        "proc/cmdline": told.format(HOST),
         "proc/iomem": "00001000-0009fbff : System RAM\n",
         "proc/sys/kernel/arch": machine + "\n",
         "proc/sys/kernel/hostname": HOST + "\n",
         "proc/sys/kernel/kptr_restrict": "1\n",
         "sys/devices/system/cpu/possible": cpus + "\n",
         "sys/kernel/debug/kprobes/list": "ffffffff8b600000  k  f+0x0\n",
-        f"boot/config-{version.split()[2]}": (
-            (CAPTURES / run / "config.txt").read_text() + f'CONFIG_MODULE_SIG_KEY="/home/{HOST}.pem"\nCONFIG_OTHER=y\n'
-        ),
+        f"boot/config-{version.split()[2]}": (CAPTURES / run / "config.txt").read_text() + key,
         "dev/kmsg": LOG,
-    }  # fmt: skip
+    }
     for line in text_of(phase, "sections").splitlines():
         module, section, address = line.split()
         contents[f"sys/module/{module}/sections/{section}"] = address + "\n"
@@ -251,9 +254,8 @@ def test_an_anonymised_bundle_keeps_distances_and_owners_and_nothing_else(
 
 
 def assert_same_layout(true: Layout, shifted: Layout, delta: int) -> None:
-    assert (true.id, true.arch, true.variant, true.kaslr, true.page_size, true.word_bits) == (
-        shifted.id, shifted.arch, shifted.variant, shifted.kaslr, shifted.page_size, shifted.word_bits
-    )  # fmt: skip
+    for name in ("id", "arch", "variant", "kaslr", "page_size", "word_bits"):
+        assert getattr(true, name) == getattr(shifted, name), name
     assert (
         shifted.vmalloc_start - true.vmalloc_start
         == shifted.vmalloc_end - true.vmalloc_end
@@ -380,9 +382,9 @@ def alloc(time: int, start: int) -> str:
 
 def test_a_trace_lies_between_two_snapshots(tmp_path: Path) -> None:
     proc = tree(tmp_path, "armhf-6.12.107")
-    instance = Recorded(tmp_path / "instance")
+    instance: Any = Recorded(tmp_path / "instance")
     bundle = tmp_path / "a.tar"
-    manifest = capture(bundle, proc=proc, seconds=0, start_trace=lambda: instance)  # type: ignore[arg-type, return-value]
+    manifest = capture(bundle, proc=proc, seconds=0, start_trace=lambda: instance)
     assert instance.closed
     assert manifest.phases == ("0-begin", "1-end")
     text = member(bundle, "a/trace.txt")
@@ -566,7 +568,8 @@ def test_an_idle_trace_is_a_good_capture(
             "0xffff800080000000-0xffff800080002000    8192 a+0x1/0x2 vmalloc\n"
         )
     (run / "meta.toml").write_text(
-        'arch = "arm64"\nkernel = "7.1.8"\npage_size = 4096\nsmp = 1\nphases = ["0-begin", "1-end"]\n'
+        'arch = "arm64"\nkernel = "7.1.8"\npage_size = 4096\nsmp = 1\n'
+        'phases = ["0-begin", "1-end"]\n'
     )
     (run / "trace.txt").write_text(
         "# tracer: nop\n  sh-1 [000] ..... 1.000000: tracing_mark_write: snapshot 0-begin end\n"

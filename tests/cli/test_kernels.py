@@ -98,8 +98,8 @@ def test_map_whatis_ranges_and_verify_say_which_rules(capsys: pytest.CaptureFixt
         streams = capsys.readouterr()
         text = " ".join((streams.out + streams.err).split())
         assert (
-            "rules of 7.1.8; 7.3.4 differs in types in the ROX cache (MODULE_TEXT KPROBES FTRACE BPF); "
-            in text
+            "rules of 7.1.8; 7.3.4 differs in types in the ROX cache (MODULE_TEXT KPROBES FTRACE"
+            " BPF); " in text
         )
         assert main([*command, *simulated[:3], "7.1", "--json"]) == 0
         loaded = json.loads(capsys.readouterr().out)

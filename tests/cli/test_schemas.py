@@ -165,7 +165,8 @@ def test_a_class_is_its_schema() -> None:
             "maybe": {"type": "array", "items": small},
         },
         "required": [
-            "schema", "at", "size", "type", "window", "class", "format", "value", "pair", "per_type", "named", "parts",
+            "schema", "at", "size", "type", "window", "class", "format", "value", "pair",
+            "per_type", "named", "parts",
         ],
         "additionalProperties": True,
         "$defs": {

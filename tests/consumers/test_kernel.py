@@ -3,6 +3,8 @@
 Undo covers consumers, events carry parts once a command, big packs stay cheap.
 """
 
+from functools import partial
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -75,7 +77,7 @@ def test_undo_brings_consumers_back(
                 kept.pop()
             continue
         try:
-            simulation.do(lambda kernel, what=what, number=number: perform(kernel, what, number))  # type: ignore[misc]
+            simulation.do(partial(perform, what=what, number=number))
         except UsageError:
             continue
         kept.append((what, number))

@@ -8,7 +8,10 @@ from execmem_tui.formats.pasted import Kind, Pasted, sort_pasted
 from execmem_tui.model.errors import InputError
 
 AREAS = (
-    "0xffffb2a680036000-0xffffb2a68003f000 36864 alloc_large_system_hash+0x181/0x23e pages=8 vmalloc",
+    (
+        "0xffffb2a680036000-0xffffb2a68003f000 36864 alloc_large_system_hash+0x181/0x23e pages=8"
+        " vmalloc"
+    ),
     "0xffffb2a68316e000-0xffffb2a683170000 8192 bpf_prog_alloc+0x3e/0xb0 pages=1 vmalloc N0=1",
     "0xffffffffc0c88000-0xffffffffc0cb6000 188416 load_module+0x1401/0x2c20 pages=45 vmalloc",
 )
@@ -20,6 +23,10 @@ def pasted(text: str) -> Pasted:
 
 def areas(text: str) -> tuple[str, ...]:
     return pasted(text).files.get(Kind.VMALLOCINFO, ())
+
+
+def halved(line: str) -> list[str]:
+    return line.replace(" pages", "\npages").split("\n")
 
 
 def each(before: str = "", after: str = "") -> str:
@@ -47,13 +54,13 @@ def each(before: str = "", after: str = "") -> str:
         f"root@box:~# cat /proc/vmallocinfo\n{each()}\nroot@box:~# ",
         each().replace(" pages", " \npages"),
         each().replace("36864 ", "36864 \n").replace("8192 ", "8192 \n").replace("416 ", "416\n"),
-        "\n".join(f"> {half}" for line in AREAS for half in line.replace(" pages", "\npages").split("\n")),
+        "\n".join(f"> {half}" for line in AREAS for half in halved(line)),
         each().replace("\n", ""),
     ],
     ids=[
-        "bare", "dmesg", "dmesg-cpu", "journal", "quoted", "quoted-twice", "indent", "cat-n", "grep",
-        "grep-n", "crlf", "tabs", "upper", "bom", "fence", "prompt", "wrapped-late", "wrapped-early",
-        "wrapped-and-quoted", "glued",
+        "bare", "dmesg", "dmesg-cpu", "journal", "quoted", "quoted-twice", "indent", "cat-n",
+        "grep", "grep-n", "crlf", "tabs", "upper", "bom", "fence", "prompt", "wrapped-late",
+        "wrapped-early", "wrapped-and-quoted", "glued",
     ],
 )  # fmt: skip
 def test_every_dress_gives_the_same_areas(text: str) -> None:

@@ -152,7 +152,10 @@ def test_any_text_parses_or_is_refused(lines: list[str]) -> None:
     ],
 )
 def test_events_that_no_kernel_prints_are_refused(said: str) -> None:
-    good = "a-1 [000] ..... 1.000000: alloc_vmap_area: va_start: 8192 size=4096 align=4096 vstart=0x1 vend=0x2 failed=0"
+    good = (
+        "a-1 [000] ..... 1.000000: alloc_vmap_area: va_start: 8192 size=4096 align=4096 vstart=0x1"
+        " vend=0x2 failed=0"
+    )
     bad = f"a-1 [000] ..... 1.000000: alloc_vmap_area: {said}"
     for before in ([], [good], [good, good]):  # the first of a kind is read by another road
         lines = [*before, bad]

@@ -40,7 +40,8 @@ SEEDS = ("off", "1", "77")
 BETWEEN = ("6.1.187", "6.6.30", "7.3.4")
 """Kernels that are no models, with other windows or consumers."""
 FAMILIES = {
-    "amd64": "x86_64", "i386": "x86_32", "riscv64": "rv64", "ppc64el": "ppc64-", "ppc32": "ppc32", "sparc64": "sparc64",
+    "amd64": "x86_64", "i386": "x86_32", "riscv64": "rv64", "ppc64el": "ppc64-", "ppc32": "ppc32",
+    "sparc64": "sparc64",
 }  # fmt: skip
 UNTOLD = ("-bigimage", "-bigtext", "-dbgkmap", "-kasan-novmalloc", "-noplts", "-thumb2")
 """Variants that only a configuration tells from others."""

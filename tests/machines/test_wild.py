@@ -58,7 +58,8 @@ def test_a_kernel_without_modules_has_no_rox_cache() -> None:
     without = recognise(Facts(config=parse_config(lines), **version))  # type: ignore[arg-type]
     assert without.variant == "x86_64-4level-norox"
     assert not without.range_of(TEXT).rox_cached
-    with_them = recognise(Facts(config=parse_config(lines[:1]), **version))  # type: ignore[arg-type]
+    config = parse_config(lines[:1])
+    with_them = recognise(Facts(config=config, **version))  # type: ignore[arg-type]
     assert with_them.range_of(TEXT).rox_cached
 
 

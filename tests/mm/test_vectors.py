@@ -109,8 +109,9 @@ def test_a_smaller_lazy_limit_is_caught(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 HEADER = (
-    '{"format":"vmalloc-vectors/1","kernel":"7.1.8","page_size":4096,"nr_cpus_config":64,"possible_cpus":1,"online_cpus":1,'
-    '"vmalloc_start":"1000000","vmalloc_end":"2000000","early_areas":[],"windows":[["1000000","2000000"]],"rows":1}'
+    '{"format":"vmalloc-vectors/1","kernel":"7.1.8","page_size":4096,"nr_cpus_config":64,'
+    '"possible_cpus":1,"online_cpus":1,"vmalloc_start":"1000000","vmalloc_end":"2000000",'
+    '"early_areas":[],"windows":[["1000000","2000000"]],"rows":1}'
 )
 
 

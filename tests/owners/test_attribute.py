@@ -146,8 +146,9 @@ def test_a_section_name_tells_its_region_where_it_does(
 def test_regions_of_one_core_area_begin_with_pages() -> None:
     """Before 6.4; names that tell nothing go with the page they begin."""
     names = {
-        ".text": 0x1000, ".exit.text": 0x2F00, ".ARM.extab": 0x4000, ".rodata": 0x4100, "__jump_table": 0x6000,
-        ".static_call_sites": 0x7008, ".data": 0x7000, "custom": 0x7100, ".bss": 0x7200,
+        ".text": 0x1000, ".exit.text": 0x2F00, ".ARM.extab": 0x4000, ".rodata": 0x4100,
+        "__jump_table": 0x6000, ".static_call_sites": 0x7008, ".data": 0x7000, "custom": 0x7100,
+        ".bss": 0x7200,
     }  # fmt: skip
     sections = [SectionLine(module="m", section=name, address=at) for name, at in names.items()]
     assert boundaries(sections, 4096) == [

@@ -92,7 +92,8 @@ def old_kernel(*chains: tuple[tuple[int, str], ...]) -> list[VmallocEntry]:
         for pages, caller in chain:
             end = next(hashes)
             lines.append(
-                f"0x{at:016x}-0x{end:016x} {pages * 4096} {caller}+0x1/0x2 pages={pages - 1} vmalloc"
+                f"0x{at:016x}-0x{end:016x} {pages * 4096} {caller}+0x1/0x2 pages={pages - 1}"
+                " vmalloc"
             )
             at = end
     info = parse_vmallocinfo("x", enumerate(lines, 1))

@@ -87,7 +87,10 @@ load = "ext4"
 [[steps]]
 unload = ["ext4", "jbd2", "mbcache", "crc16"]
 [[steps]]
-expect = ["loaded == 0", "modules.core == 0", "plt.reserved == 0", "areas.MODULE_TEXT + areas.MODULE_DATA == 0"]
+expect = [
+    "loaded == 0", "modules.core == 0", "plt.reserved == 0",
+    "areas.MODULE_TEXT + areas.MODULE_DATA == 0",
+]
 """
     for arch in ("arm64", "x86", "arm", "s390"):
         outcome = run(text, arch, "6.12")

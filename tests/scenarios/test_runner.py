@@ -243,7 +243,9 @@ def test_interleaving_is_the_seeds() -> None:
     text = """
 [[steps]]
 concurrently = 6
-steps = [{ vmalloc = "16K", owner = "x" }, { free = "x", count = 1 }, { vmalloc = "64K", owner = "y" }]
+steps = [
+    { vmalloc = "16K", owner = "x" }, { free = "x", count = 1 }, { vmalloc = "64K", owner = "y" },
+]
 """
 
     def order(seed: int) -> list[str]:

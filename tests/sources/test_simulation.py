@@ -138,8 +138,8 @@ def test_what_commands_no_kernel_imports_neither_allocator_nor_documents(
     """Allocator and consumers were a third of the time of ``map``."""
     script = (
         f"import sys; from execmem_tui.cli.main import main; main({command!r});"
-        "print(*{'execmem_tui.mm', 'execmem_tui.consumers.kernel', 'execmem_tui.analysis.documents'}"
-        " & set(sys.modules))"
+        "print(*{'execmem_tui.mm', 'execmem_tui.consumers.kernel',"
+        " 'execmem_tui.analysis.documents'} & set(sys.modules))"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert result.stdout.decode().splitlines()[-1] == ""

@@ -27,7 +27,9 @@ NEWCOMER = {
     "and far": "32-bit offsets from where they stand (PREL32), 2G to each side",
     "near is full": "searched the near window a second time, and only then took the far window",
     "a far call": "three instructions, 12 bytes",
-    "halved": "half of the 4 GiB that two sides make, for the same reason of two modules at the ends",
+    "halved": (
+        "half of the 4 GiB that two sides make, for the same reason of two modules at the ends"
+    ),
     "which hole": "the lowest hole that fits",
     "guard page": "behind every area lies a guard page, mapped to nothing",
     "and the count": "a request of 64K needs a hole of 68K",

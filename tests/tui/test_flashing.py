@@ -28,7 +28,9 @@ async def test_what_came_stands_out_once(monkeypatch: pytest.MonkeyPatch) -> Non
         assert bright(app) == 0
         await press(pilot, "i", *"xfs", "enter")
         came = app.main.map.news.came
-        assert app.shown.snapshot.area_at(app.cursor).start in [start for start, _ in came]  # type: ignore[union-attr]
+        area = app.shown.snapshot.area_at(app.cursor)
+        assert area is not None
+        assert area.start in [start for start, _ in came]
         assert bright(app) > 2
         put.pass_all(FLASH)
         await pilot.pause()

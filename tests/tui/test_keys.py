@@ -792,7 +792,8 @@ async def test_the_lower_border_of_a_dialog_gives_keys_way_not_the_way_out() -> 
 
 async def test_the_palette_has_what_has_no_key_and_no_second_help() -> None:
     app = make_app()
-    titles = [each.title for each in app.get_system_commands(app.screen_stack and app.screen)]  # type: ignore[arg-type]
+    offered = app.get_system_commands(app.screen_stack and app.screen)  # type: ignore[arg-type]
+    titles = [each.title for each in offered]
     assert titles == ["Theme"]
 
 

@@ -272,7 +272,8 @@ async def test_a_scenario_without_end_is_stopped(
     scenario = tmp_path / "long.toml"
     scenario.write_text(
         'title = "long"\narch = "arm64"\n'
-        '[[steps]]\nrepeat = 1000000\nsteps = [{ repeat = 1000, steps = [{ alloc = "MODULE_TEXT", size = 4096 }] }]\n'
+        "[[steps]]\nrepeat = 1000000\n"
+        'steps = [{ repeat = 1000, steps = [{ alloc = "MODULE_TEXT", size = 4096 }] }]\n'
     )
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:

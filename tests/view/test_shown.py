@@ -148,8 +148,14 @@ def test_where_there_is_no_plt_the_panel_says_how_modules_call() -> None:
 
 @pytest.mark.parametrize(
     ("distance", "text"),
-    [(0, "0"), (-128 * MIB, "−128M"), (1 << 40, "+1T"), (-2000 * MIB, "−1.95G"), (1023 * MIB, "+1023M")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (-128 * MIB, "−128M"),
+        (1 << 40, "+1T"),
+        (-2000 * MIB, "−1.95G"),
+        (1023 * MIB, "+1023M"),
+    ],
+)
 def test_distances_are_short_and_signed(distance: int, text: str) -> None:
     assert signed(distance) == text
 

@@ -28,7 +28,8 @@ def snapshot_of(
     (phase / "vmallocinfo").write_text(
         "0xff3d914e40000000-0xff3d914e40002000    8192 start_kernel+0x1/0x2 pages=1 vmalloc\n"
         "0xffffffffc0400000-0xffffffffc0601000 2101248 load_module+0x1/0x2 pages=512 vmalloc\n"
-        "0xffffffffc0800000-0xffffffffc0901000 1052672 bpf_jit_alloc_exec+0x1/0x2 pages=256 vmalloc\n"
+        "0xffffffffc0800000-0xffffffffc0901000 1052672 bpf_jit_alloc_exec+0x1/0x2 pages=256"
+        " vmalloc\n"
     )
     return open_path(str(folder)).history.snapshot()
 

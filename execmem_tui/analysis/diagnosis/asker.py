@@ -48,7 +48,8 @@ class Asker:
 _ALLOCATOR: Final = re.compile(
     r"(?:dump_stack|show_stack|dump_backtrace|unwind_backtrace|warn_alloc|__warn|warn_slowpath"
     r"|report_bug|handle_bug|exc_|asm_exc_|bug_handler|brk_handler"
-    r"|_*(?:vmalloc|vzalloc|kvmalloc|kvzalloc|kvcalloc|vmap)(?:_node)?(?:_range)?(?:_user)?(?:_huge)?"
+    r"|_*(?:vmalloc|vzalloc|kvmalloc|kvzalloc|kvcalloc|vmap)"
+    r"(?:_node)?(?:_range)?(?:_user)?(?:_huge)?"
     r"|__vmalloc_area|__get_vm_area|get_vm_area|alloc_vmap_area|va_alloc|node_alloc|vmap_pages"
     r"|execmem_(?:vmalloc|cache_|alloc$|alloc_rw)|vrealloc)"
 )
@@ -62,16 +63,16 @@ _KINDS: Final = tuple(
         (
             AskerKind.BPF,
             (
-                r"bpf_(?:jit|prog_pack|int_jit|prog_alloc|prog_realloc|prog_load|prog_select|trampoline"
-                r"|tramp|check|migrate|prepare|dispatcher|struct_ops)|arch_alloc_bpf|do_jit|sk_attach"
-                r"|__get_filter"
+                r"bpf_(?:jit|prog_pack|int_jit|prog_alloc|prog_realloc|prog_load|prog_select"
+                r"|trampoline|tramp|check|migrate|prepare|dispatcher|struct_ops)"
+                r"|arch_alloc_bpf|do_jit|sk_attach|__get_filter"
             ),
         ),
         (
             AskerKind.KPROBES,
             (
-                r"alloc_insn_page|__get_insn_slot|arch_prepare_(?:opt)?(?:imized_)?k|arch_prepare_kprobe"
-                r"|register_kprobe|alloc_optinsn"
+                r"alloc_insn_page|__get_insn_slot|arch_prepare_(?:opt)?(?:imized_)?k"
+                r"|arch_prepare_kprobe|register_kprobe|alloc_optinsn"
             ),
         ),
         (
@@ -84,8 +85,8 @@ _KINDS: Final = tuple(
         (
             AskerKind.MODULE_LOADER,
             (
-                r"module_alloc|module_memory_alloc|move_module|layout_and_allocate|module_arch_freeing"
-                r"|module_init_section"
+                r"module_alloc|module_memory_alloc|move_module|layout_and_allocate"
+                r"|module_arch_freeing|module_init_section"
             ),
         ),
         (AskerKind.IOREMAP, r"(?:__|devm_|pci_|arch_|of_)?io_?re?map|memremap|acpi_os_ioremap"),

@@ -112,8 +112,8 @@ def _no_space(case: Case) -> Judgement | None:
             verdict=Verdict.NOT_SPACE,
             evidence=(
                 (
-                    f"the percpu allocator had no {incident.requested or 0:,} bytes left in its chunk: it"
-                    " is neither the module area nor vmalloc space"
+                    f"the percpu allocator had no {incident.requested or 0:,} bytes left in its"
+                    " chunk: it is neither the module area nor vmalloc space"
                 ),
             ),
             remedy="percpu_alloc=page, or a larger PERCPU_MODULE_RESERVE",
@@ -169,8 +169,8 @@ def _relocation(case: Case) -> Judgement | None:
             verdict=Verdict.SYMBOL_ZERO,
             evidence=(
                 (
-                    f"the symbol of this {distance.type} resolved to address 0: it is undefined or weak"
-                    " and absent"
+                    f"the symbol of this {distance.type} resolved to address 0: it is undefined or"
+                    " weak and absent"
                 ),
             ),
             remedy="the module and the kernel it is loaded into are of different builds",
@@ -190,8 +190,8 @@ def _in_reach(case: Case, distance: Distance) -> Judgement:
             evidence=(
                 reached,
                 (
-                    f"bit 0 of the target {distance.target:x} is {distance.target & 1}: the branch would"
-                    " change to the other instruction set, which this relocation cannot do"
+                    f"bit 0 of the target {distance.target:x} is {distance.target & 1}: the branch"
+                    " would change to the other instruction set, which this relocation cannot do"
                 ),
             ),
             remedy="assemble the function for the kernel's instruction set and mark it a function"
@@ -203,7 +203,10 @@ def _in_reach(case: Case, distance: Distance) -> Judgement:
 def _sections(case: Case) -> tuple[str, ...]:
     module = case.incident.relocation.module if case.incident.relocation is not None else None
     return (
-        f"/sys/module/{module or 'NAME'}/sections/* of a load that works, or readelf -S of the file",
+        (
+            f"/sys/module/{module or 'NAME'}/sections/* of a load that works, or readelf -S of the"
+            " file"
+        ),
         "kernel version and configuration",
     )
 
@@ -246,8 +249,8 @@ def _not_measurable(case: Case, distance: Distance) -> Judgement:
             verdict=Verdict.CODE_MODEL,
             evidence=(
                 (
-                    f"{distance.type} holds an address in 32 bits, {distance.target or 0:x} has more:"
-                    " code of the kernel never has it"
+                    f"{distance.type} holds an address in 32 bits, {distance.target or 0:x} has"
+                    " more: code of the kernel never has it"
                 ),
             ),
             remedy="build the module with the kernel's own flags (-mcmodel=kernel)",
@@ -298,8 +301,8 @@ def _size_against_range(case: Case) -> Judgement | None:
             verdict=Verdict.LARGER_THAN_RANGE,
             evidence=(
                 (
-                    f"the range is {_amount(width)} wide, the request with its guard {_amount(padded)}:"
-                    " it cannot fit even when nothing else is there"
+                    f"the range is {_amount(width)} wide, the request with its guard"
+                    f" {_amount(padded)}: it cannot fit even when nothing else is there"
                 ),
             ),
             remedy="the size is the fault: where does the caller have it from?",
@@ -309,8 +312,8 @@ def _size_against_range(case: Case) -> Judgement | None:
             verdict=Verdict.RANGE_FITS_ONE,
             evidence=(
                 (
-                    f"the range is as wide as one request with its guard, {_amount(width)}: any area in"
-                    " it makes the request fail"
+                    f"the range is as wide as one request with its guard, {_amount(width)}: any"
+                    " area in it makes the request fail"
                 ),
             ),
             remedy=_room_remedy(case),
@@ -335,8 +338,8 @@ def _cannot_be_full(case: Case) -> Judgement | None:
             verdict=Verdict.IMPOSSIBLE_ALIGNMENT,
             evidence=(
                 (
-                    f"the range is {format_size(width)} wide: nothing fills that, so {padded:,} bytes"
-                    " would fit somewhere"
+                    f"the range is {format_size(width)} wide: nothing fills that, so {padded:,}"
+                    " bytes would fit somewhere"
                 ),
                 "either the alignment asked for cannot be had, or it is a test that wants to fail",
             ),
@@ -353,8 +356,8 @@ def _duplicates(case: Case) -> Judgement | None:
             verdict=Verdict.DUPLICATE_LOADS,
             evidence=(
                 (
-                    f"loads that came to nothing took {incident.why} bytes for a while: the same modules,"
-                    " requested once per CPU"
+                    f"loads that came to nothing took {incident.why} bytes for a while: the same"
+                    " modules, requested once per CPU"
                 ),
             ),
             remedy=_ONE_LOAD,
@@ -372,8 +375,8 @@ def _duplicates(case: Case) -> Judgement | None:
             f"{incident.times} loads asked for the same {_amount(case.padded or 0)}"
             + (f", by {tasks} tasks" if tasks else ""),
             (
-                "one module is loaded once per CPU at the same time: each copy takes its space before"
-                " the kernel sees that it is a duplicate"
+                "one module is loaded once per CPU at the same time: each copy takes its space"
+                " before the kernel sees that it is a duplicate"
             ),
         ),
         remedy=_ONE_LOAD,
@@ -417,8 +420,8 @@ def _seen(case: Case) -> Judgement | None:
             verdict=Verdict.CANNOT_TELL,
             evidence=(
                 (
-                    f"{space.now.holes_that_fit:,} holes would take it now: the snapshot is of another"
-                    " moment, or the request was aligned"
+                    f"{space.now.holes_that_fit:,} holes would take it now: the snapshot is of"
+                    " another moment, or the request was aligned"
                 ),
                 *evidence,
             ),
@@ -446,16 +449,16 @@ def _by_size_alone(case: Case) -> Judgement | None:
     if padded * 8 > width * 7:
         smaller = [area for area in areas if padded > area]
         never = tuple(
-            f"where the configuration leaves {_amount(area)} it is {padded - area:,} bytes short even"
-            " if nothing else is there"
+            f"where the configuration leaves {_amount(area)} it is {padded - area:,} bytes short"
+            " even if nothing else is there"
             for area in smaller[-1:]
         )
         return Judgement(
             verdict=Verdict.EXHAUSTED,
             evidence=(
                 (
-                    f"this asks for {_amount(padded)} of an area of {_amount(width)}: all others together"
-                    f" may hold {width - padded:,} bytes"
+                    f"this asks for {_amount(padded)} of an area of {_amount(width)}: all others"
+                    f" together may hold {width - padded:,} bytes"
                 ),
                 *never,
                 "with a second window this may be the first try alone: did the load fail?",
@@ -468,8 +471,8 @@ def _by_size_alone(case: Case) -> Judgement | None:
             verdict=Verdict.EXHAUSTED,
             evidence=(
                 (
-                    f"not even {_amount(padded)} fit into {_amount(width)}: it is used up, and an owner"
-                    " that never gives back is likely"
+                    f"not even {_amount(padded)} fit into {_amount(width)}: it is used up, and an"
+                    " owner that never gives back is likely"
                 ),
             ),
             remedy=_room_remedy(case),

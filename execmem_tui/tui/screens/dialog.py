@@ -99,6 +99,6 @@ class Dialog(Overlay, Generic[Told]):
         except OSError as error:
             self.wrong(error.strerror or str(error))
             return
-        except Exception as error:  # noqa: BLE001 - a fault of ours: shown in full, and life goes on
+        except Exception as error:  # noqa: BLE001 - a fault of ours: shown in full
             self.app.post_message(self.Broke(error))
         self.action_leave()

@@ -93,7 +93,8 @@ class MainScreen(Kept, Screen[None]):
     MainScreen.listing SidePanel, MainScreen.helping SidePanel { display: none; }
     MainScreen.helping AreaList { display: none; }
     MainScreen.-huge.listing SidePanel, MainScreen.-huge.helping SidePanel { display: block; }
-    MainScreen.waiting #body, MainScreen.waiting TimeStrip, MainScreen.waiting Legend { display: none; }
+    MainScreen.waiting #body, MainScreen.waiting TimeStrip { display: none; }
+    MainScreen.waiting Legend { display: none; }
     MainScreen.waiting Bar { dock: bottom; }
     MainScreen TimeMapView { display: none; }
     MainScreen.time-map TimeMapView { display: block; }

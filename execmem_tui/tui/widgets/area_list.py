@@ -78,7 +78,10 @@ class AreaList(Kept, Vertical):
         self.refill()
 
     def refill(self, here: Address | None = None) -> None:
-        """List the areas, the highlighted one or that of `here` highlighted; nothing while closed."""
+        """List the areas, the highlighted one or that of `here` highlighted.
+
+        Nothing while closed.
+        """
         if self.shown is None or not self.listing or not self.is_mounted:
             return
         index = self.lines.highlighted

@@ -16,7 +16,10 @@ _WIDTH = 46
 
 
 class HelpPanel(VerticalScroll, can_focus=True):
-    """Keys by what one wants: move, change, time, ask. The arrows scroll it while it has the keys."""
+    """Keys by what one wants: move, change, time, ask.
+
+    The arrows scroll it while it has the keys.
+    """
 
     DEFAULT_CSS = """
     HelpPanel { width: 46; border-left: solid $panel; padding: 0 1; display: none; }

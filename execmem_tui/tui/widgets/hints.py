@@ -16,7 +16,10 @@ _GAP: Final = 3
 
 
 class HintsLine(Kept, Static):
-    """A few keys and what they do; a click does it. None is ever cut: what does not fit is left out."""
+    """A few keys and what they do; a click does it. None is ever cut.
+
+    What does not fit is left out.
+    """
 
     DEFAULT_CSS = """
     HintsLine { height: 1; background: $panel; padding: 0 1; }

@@ -1,4 +1,7 @@
-"""The map of the focused pane: rows, folds, a cursor, names, and the whole axis at its right edge."""
+"""The map of the focused pane.
+
+Rows, folds, a cursor, names, and the whole axis at its right edge.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -39,16 +42,18 @@ class DetailMap(Bare, Widget, can_focus=True):
     HELP = """\
 # Map
 
-Each row is a round number of bytes, its address in the margin; digits that changed are bright. **Height** is occupancy,
-**colour and letter** the kind; an area begins at its edge `▏`, carries its owner once and a letter for each region
-(`t` text, `d` data, `r` rodata, `a` ro after init; capitals are init). The **shade** of free space is its reach: lighter
-is direct, tinted through a PLT entry, dark out of reach; `╱` no area of this type may lie there.
-A line of dots folds free space, or the rest of a long area; `enter` opens it. Guard pages show at a page a cell or nearer.
+Each row is a round number of bytes, its address in the margin; digits that changed are bright.
+**Height** is occupancy, **colour and letter** the kind; an area begins at its edge `▏`, carries its
+owner once and a letter for each region (`t` text, `d` data, `r` rodata, `a` ro after init; capitals
+are init). The **shade** of free space is its reach: lighter is direct, tinted through a PLT entry,
+dark out of reach; `╱` no area of this type may lie there. A line of dots folds free space, or the
+rest of a long area; `enter` opens it. Guard pages show at a page a cell or nearer.
 
-Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from area to area, `z` fits the area,
-`0` goes round: what is used, the window to scale, everything to scale. Click selects, the wheel pans, ctrl+wheel zooms,
-a double click fits. The column at the right edge is the whole axis: `┃` in sight, `▲` spilled, `◀` the cursor,
-`●` what a filter asks for, `◆` what reach counts from after `r`, `◇` after `O`; the two stand on the map as well.
+Arrows or `hjkl` move, `+` and `-` zoom about the cursor, `w` and `b` go from area to area, `z` fits
+the area, `0` goes round: what is used, the window to scale, everything to scale. Click selects, the
+wheel pans, ctrl+wheel zooms, a double click fits. The column at the right edge is the whole axis:
+`┃` in sight, `▲` spilled, `◀` the cursor, `●` what a filter asks for, `◆` what reach counts from
+after `r`, `◇` after `O`; the two stand on the map as well.
 """
     DEFAULT_CSS = """
     DetailMap { height: 1fr; min-height: 3; }
@@ -73,7 +78,8 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
     news: var[News] = var(NOTHING)
     """What stands out for a moment, because it came or went with the step."""
     large: var[bool] = var(False)
-    """For a hall: tall lines, areas wide enough for their names, a cross at the cursor or the mouse."""
+    """For a hall: tall lines, areas wide enough for their names,
+    a cross at the cursor or the mouse."""
     viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What is shown; None until the widget knows its size."""
 
@@ -181,7 +187,10 @@ a double click fits. The column at the right edge is the whole axis: `┃` in si
             self._rows = MapRows(shown=self.shown, number=self.pane, window=window)
 
     def _take_step(self) -> None:
-        """Lay the axis over the new step; where the zoom was the map's own, choose it again if need be."""
+        """Lay the axis over the new step.
+
+        It is chosen again, if need be, where the zoom was the map's own.
+        """
         shown, view = self.shown, self.viewport
         if shown is None or view is None:
             return

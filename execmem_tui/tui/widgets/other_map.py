@@ -22,9 +22,10 @@ from execmem_tui.view.shown import Shown
 
 
 class OtherMap(Widget):
-    """Draws the lines of the map with what another snapshot has there; offsets from the window's start.
+    """Draws the lines of the map with what another snapshot has there.
 
-    It follows the map's view: its own addresses are those of the map, moved.
+    Offsets from the window's start. It follows the map's view: its own addresses are those of the
+    map, moved.
     """
 
     DEFAULT_CSS = "OtherMap { height: 1fr; min-height: 3; }"
@@ -149,7 +150,10 @@ class OtherMap(Widget):
         return strip.crop(0, width)
 
     def _offset(self, at: int, start: Address) -> tuple[str, str]:
-        """Return the offset of a line in two parts: what it shares with the line before, and what changed."""
+        """Return the offset of a line in two parts.
+
+        What it shares with the line before, and what changed.
+        """
         text = offset_text(self._lines[at].start, start).rjust(self.letters)
         before = offset_text(self._lines[at - 1].start, start).rjust(self.letters) if at else ""
         pairs = enumerate(zip(text, before, strict=False))

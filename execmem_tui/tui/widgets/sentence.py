@@ -14,7 +14,8 @@ from execmem_tui.view import sentence
 from execmem_tui.view.sentence import Sentence as Said
 
 _SHARE: Final = 50
-"""Percent of the screen's rows that large letters may take; what is told of is seen in the others."""
+"""Percent of the screen's rows that large letters may take; what is told of is seen in the
+others."""
 _FRAME: Final = 2
 _ONE: Final = 3
 """Rows of one line of large letters."""
@@ -51,7 +52,10 @@ class Sentence(Kept, Static):
         self._told = None
 
     def said(self) -> Said | None:
-        """Return what there is to say; None where there is nothing, or the source has its own words."""
+        """Return what there is to say.
+
+        None where there is nothing, or the source has its own words.
+        """
         if self.shown is None or self.source is None or isinstance(self.source, Captioned):
             return None
         if self._told is None or self._told[0] is not self.shown:

@@ -26,7 +26,8 @@ class SidePanel(Kept, VerticalScroll, can_focus=False):
     """Three sections, one under the other; hands its attributes down to them."""
 
     DEFAULT_CSS = """
-    SidePanel { width: 39; border-left: solid $panel; padding: 0 0 0 1; scrollbar-size-vertical: 1; }
+    SidePanel { width: 39; border-left: solid $panel; padding: 0 0 0 1; }
+    SidePanel { scrollbar-size-vertical: 1; }
     SidePanel > * { padding-right: 1; }
     """
 

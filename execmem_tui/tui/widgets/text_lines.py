@@ -20,8 +20,8 @@ TextLine = tuple[str, Style]
 class TextLines(Bare, Widget):
     """As high as what it says.
 
-    A `Static` wraps, styles and paints all of its text anew for any change of it, and has the screen
-    laid out for another number of lines.
+    A `Static` wraps, styles and paints all of its text anew for any change of it, and has the
+    screen laid out for another number of lines.
     """
 
     DEFAULT_CSS = "TextLines { height: auto; }"
@@ -107,7 +107,10 @@ class TextLines(Bare, Widget):
 
 @lru_cache(4096)
 def _begins(x: int, y: int) -> Style:
-    """Return what tells Textual's selection which letter a segment begins with (`Strip.apply_offsets`)."""
+    """Return what tells Textual's selection the letter that a segment begins with.
+
+    `Strip.apply_offsets`.
+    """
     return Style.from_meta({"offset": (x, y)})
 
 

@@ -1,4 +1,7 @@
-"""The time strip: what was in use when, where among the events the screen is, and a click goes there."""
+"""The time strip.
+
+What was in use when, where among the events the screen is, and a click goes there.
+"""
 
 from typing import Final
 
@@ -62,7 +65,10 @@ class Times:
 
 
 class TimeView(Bare, Widget):
-    """What the strip and the map of time have in common: a record in lines and columns, and a playhead."""
+    """What the strip and the map of time have in common.
+
+    A record in lines and columns, and a playhead.
+    """
 
     source: var[Source | None] = var(None)
     """What feeds the map."""
@@ -109,7 +115,10 @@ class TimeView(Bare, Widget):
         raise NotImplementedError
 
     def time_map(self) -> TimeMap | None:
-        """Return the record in this widget's lines and columns; made anew only if something changed."""
+        """Return the record in this widget's lines and columns.
+
+        Made anew only if something changed.
+        """
         record = self.record
         if record is None or not self.size.width:
             return None

@@ -26,11 +26,13 @@ class TimeMapView(TimeView, can_focus=True):
     HELP = """\
 # Address x time
 
-Each line is a piece of address space, each column a moment. **Colour** is who had most of it (orange: in the fallback
-window), **lightness** how much of it was in use. What is still to come is dim; `┃` is the step that the screen shows.
-Below: ▲ and △ begin and end a run of spills, ✗ is a failure, ◇ a purge that gave much back, `'` something that was named.
+Each line is a piece of address space, each column a moment. **Colour** is who had most of it
+(orange: in the fallback window), **lightness** how much of it was in use. What is still to come is
+dim; `┃` is the step that the screen shows. Below: ▲ and △ begin and end a run of spills, ✗ is a
+failure, ◇ a purge that gave much back, `'` something that was named.
 
-Arrows move, Enter or a click goes to that moment and that address, `S` divides the columns by seconds, `H` leaves.
+Arrows move, Enter or a click goes to that moment and that address, `S` divides the columns by
+seconds, `H` leaves.
 """
     DEFAULT_CSS = "TimeMapView { height: 1fr; min-height: 4; }"
     BINDINGS: ClassVar[list[BindingType]] = [

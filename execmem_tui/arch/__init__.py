@@ -10,16 +10,19 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from os import listdir
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from execmem_tui.arch.base import Architecture
 from execmem_tui.arch.boot import Boot, Variant
 from execmem_tui.arch.execmem_init import execmem_init
 from execmem_tui.model.errors import UnknownLayoutError
-from execmem_tui.model.layouts import Derivation, Layout
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.numbers import number
 from execmem_tui.model.rules import canonical, rules_of
 from execmem_tui.model.text import printable
+
+if TYPE_CHECKING:
+    from execmem_tui.model.derivation import Derivation
 
 SHARED: Final = ("base", "boot", "callers", "estimates", "execmem_init")
 _EXAMPLE: Final = ("example", "on-example")
@@ -185,7 +188,7 @@ def explain(
     variant: str | None = None,
     kaslr: str = "off",
     overrides: Mapping[str, int] | None = None,
-) -> list[Derivation]:
+) -> "list[Derivation]":
     """Return every step of the same computation as `resolve`, in order, ranges last."""
     found, boot, kaslr_name = _boot(arch, kernel, variant, kaslr, overrides)
     execmem_init(found, boot, kaslr_name)

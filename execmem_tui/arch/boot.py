@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 from attrs import field
 
 from execmem_tui.model.errors import UsageError
-from execmem_tui.model.layouts import Derivation
 from execmem_tui.model.records import define, frozen
 from execmem_tui.model.rules import MODELS, Rules
 from execmem_tui.model.units import Address, Bytes
 
 if TYPE_CHECKING:
     from random import Random
+
+    from execmem_tui.model.derivation import Derivation
 
 KIB = 1 << 10
 MIB = 1 << 20
@@ -147,8 +148,10 @@ class Boot:
         for name, offset in offsets.items():
             self.symbol(name, base + offset, f"_text + {offset:#x}")
 
-    def derivations(self) -> list[Derivation]:
+    def derivations(self) -> "list[Derivation]":
         """Return every step so far."""
+        from execmem_tui.model.derivation import Derivation  # few ask how
+
         return [
             Derivation(name=name, value=value, formula=formula, source=source)
             for name, value, formula, source in self.steps

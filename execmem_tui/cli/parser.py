@@ -7,6 +7,11 @@ from execmem_tui.cli.output import write_lines
 from execmem_tui.cli.terminal import columns
 from execmem_tui.model.text import printable
 
+# argparse looks each of its own words up in the catalogues of messages for every language of the
+# environment. There are none for this program, and the first look imports `locale` to read the
+# names of languages: a thirtieth of `ranges --json`.
+argparse._ = str  # type: ignore[attr-defined]
+
 
 class _Formatter(argparse.HelpFormatter):
     """Knows the width without `shutil`.

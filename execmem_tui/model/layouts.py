@@ -15,19 +15,6 @@ from execmem_tui.model.rules import MODELS, Rules, rules_of
 from execmem_tui.model.units import Address, Bytes
 
 
-@frozen(kw_only=True)
-class Derivation:
-    """One step of how a number came to be, for ``ranges --explain``."""
-
-    name: str
-    """The macro, symbol or field."""
-    value: int
-    formula: str
-    """In the source's own terms: ``_end - SZ_128M``."""
-    source: str
-    """file: symbol, and the version where versions differ."""
-
-
 @frozen(kw_only=True, repr=False)
 class Layout:
     """Where executable memory may live on one machine. Addresses and sizes are bytes."""

@@ -56,7 +56,8 @@ def _repr(self: object) -> str:
 
 def _make(cls: type, attrs_makes: Any, *, frozen: bool, eq: bool, shown: bool, **how: bool) -> type:
     own = cls.__dict__.keys() & {"__eq__", "__repr__"}
-    made: type = attrs_makes(cls, eq=False, repr=False, **how)
+    # Nobody keeps a weak reference to a record: no slot for one in each of millions.
+    made: type = attrs_makes(cls, eq=False, repr=False, **{"weakref_slot": False} | how)
     if eq and "__eq__" not in own:
         _add_comparison(made, hashed=frozen)
     if shown and "__repr__" not in own:

@@ -7,7 +7,7 @@ mask, which gives an ``int`` again: an allocator does little else.
 """
 
 import re
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
@@ -24,10 +24,9 @@ GIB = 1 << 30
 TIB = 1 << 40
 
 _SUFFIXES = {"": 1, "b": 1, "k": KIB, "m": MIB, "g": GIB, "t": TIB}
-_SIZE = re.compile(
-    r"(0x[0-9a-f]{1,16}|[0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE
-)
-_ADDRESS = re.compile(r"(?:0x)?([0-9a-f_]{1,20})", re.IGNORECASE)
+# Compiled when somebody types one: `re` keeps them, and a start that reads no size does without.
+_SIZE: Final = r"(0x[0-9a-f]{1,16}|[0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([kmgt]?)(?:i?b)?"
+_ADDRESS: Final = r"(?:0x)?([0-9a-f_]{1,20})"
 
 
 def align_up(value: int, alignment: Bytes) -> int:
@@ -46,7 +45,7 @@ def parse_size(text: str) -> Bytes:
     Raises:
         UsageError: the text is not a size, or not a whole number of bytes.
     """
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip(), re.IGNORECASE)
     if match is None:
         raise UsageError(
             f"not a size: {printable(text)!r}",
@@ -73,7 +72,7 @@ def parse_address(text: str) -> Address:
     Raises:
         UsageError: the text is not a hexadecimal number of at most 64 bits.
     """
-    match = _ADDRESS.fullmatch(text.strip())
+    match = re.fullmatch(_ADDRESS, text.strip(), re.IGNORECASE)
     value = int(match[1].replace("_", "") or "0", 16) if match and match[1].strip("_") else -1
     if not 0 <= value < 1 << 64:
         raise UsageError(

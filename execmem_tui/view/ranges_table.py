@@ -5,7 +5,8 @@ from typing import Final
 
 from execmem_tui.analysis.bootlines import lines_of
 from execmem_tui.analysis.reach import boot_pages
-from execmem_tui.model.layouts import Derivation, Layout
+from execmem_tui.model.derivation import Derivation
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.units import format_size, hex_address
 

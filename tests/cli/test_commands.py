@@ -228,7 +228,7 @@ def test_a_command_imports_nothing_that_costs_as_much_as_itself(
         f" assert main({command!r}) == 0; print(*sorted(sys.modules), file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    costly = {"dataclasses", "shutil", "textual", "rich"} | spared
+    costly = {"dataclasses", "locale", "shutil", "textual", "rich"} | spared
     assert set(done.stderr.split()) & costly == set()
 
 

@@ -164,3 +164,10 @@ def test_a_field_that_a_function_compares_is_refused() -> None:
 
     with pytest.raises(TypeError, match="Rounded: a field compared by a function"):
         records.frozen(Rounded)
+
+
+def test_a_record_takes_no_room_for_a_weak_reference() -> None:
+    """A trace of a million lines holds millions of areas and events."""
+    for base, derived in (FROZEN, DEFINED, VALUE):
+        assert not hasattr(base(1), "__weakref__")
+        assert not hasattr(derived(start=1), "__weakref__")

@@ -147,11 +147,7 @@ class History:
         self._events.extend(events)
         added = len(self._events) - before
         if added:
-            self._hidden += [
-                (self._dropped + number, event.hidden)
-                for number, event in enumerate(self._events[before:], before + 1)
-                if isinstance(event, Noted) and event.hidden is not None
-            ]
+            self._note_hidden(before)
             self._boundaries.append(self.steps)
             self._snapshot = None
             if was_at_end and follow:
@@ -173,6 +169,7 @@ class History:
         self._events.extend(events)
         if self.steps == before:
             return 0
+        self._note_hidden(before - self._dropped)
         self._boundaries.extend(range(before + 1, self.steps + 1))
         self._snapshot = None
         if was_at_end and follow:
@@ -242,6 +239,14 @@ class History:
                 hidden=self._hidden_at(self.step),
             )
         return self._snapshot
+
+    def _note_hidden(self, first: int) -> None:
+        """Look at the events from number `first` on for what they say is not seen."""
+        self._hidden += [
+            (self._dropped + number, event.hidden)
+            for number, event in enumerate(self._events[first:], first + 1)
+            if type(event) is Noted and event.hidden is not None
+        ]
 
     def _hidden_at(self, step: int) -> Hidden:
         index = bisect_right(self._hidden, step, key=itemgetter(0))

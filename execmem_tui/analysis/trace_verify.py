@@ -1,9 +1,9 @@
 """`verify` of a real trace: the replay's counts as a document."""
 
 import gc
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from itertools import chain, dropwhile
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -26,7 +26,7 @@ from execmem_tui.formats.trace import Event
 from execmem_tui.model.documents import plain
 from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import rules_told
-from execmem_tui.replay.model import Replay, make_replay
+from execmem_tui.replay.model import Replay, follow_run, make_replay
 from execmem_tui.replay.results import Cause, Miss, Place, ReplayResults
 
 _Miss = TypeVar("_Miss", Miss, LoaderMiss)
@@ -155,12 +155,8 @@ def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) 
     gc.disable()
     try:
         rest: Iterator[Event] = dropwhile(lambda event: event[1] <= run.begins.line, events)
-        if run.doubt is not None:
-            behind: list[Event] = []
-            replay.run(_up_to(run.doubt, rest, behind))
-            replay.doubt()
-            rest = chain(behind, rest)
-        found = replay.run(rest)
+        deque(follow_run(run, replay, rest), maxlen=0)
+        found = replay.results
     finally:
         if collecting:
             gc.enable()
@@ -168,22 +164,14 @@ def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) 
     return found
 
 
-def _up_to(line: int, events: Iterator[Event], behind: list[Event]) -> Iterator[Event]:
-    """Yield the events up to a line; `behind` takes the one that is behind it."""
-    for event in events:
-        if event[1] > line:
-            behind.append(event)
-            return
-        yield event
-
-
 def _excused(run: TraceRun, miss: _Miss) -> _Miss:
     """Return a miss with its cause: where it has none, perhaps that events were lost."""
-    if miss.cause or not run.lost:
+    if miss.cause:
         return miss
-    if run.doubt is None:
+    if run.lost_somewhere:
         return evolve(miss, cause=Cause.LOST_SOMEWHERE)
-    return evolve(miss, cause=Cause.LOST) if miss.line > run.doubt else miss
+    doubted = any(doubt.holds(miss.line) for doubt in run.doubts)
+    return evolve(miss, cause=Cause.LOST) if doubted else miss
 
 
 def verify_trace(path: Path, phase: str | None = None) -> TraceVerdict:

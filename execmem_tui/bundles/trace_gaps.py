@@ -4,7 +4,8 @@ Every CPU has a ring buffer of its own. A full one overwrites its oldest events,
 later than the others: the kernel then prints ``##### CPU 1 buffer started ####`` before the first
 event that is left of it (kernel/trace/trace.c: test_cpu_buff_start, only where there were
 overruns). ``[LOST 5 EVENTS]`` stands before the next event of the CPU, and the events were lost
-anywhere between that and the one before.
+anywhere between that and the one before. perf's ``PERF_RECORD_LOST`` is written by the CPU that
+lost them; where the text names no CPU, it may be any.
 """
 
 import re
@@ -60,36 +61,48 @@ def ring_buffers(folder: Path) -> RingBuffers:
     return RingBuffers(overrun=overrun, lost=lost)
 
 
+@frozen
+class Loss:
+    """Events that are missing behind line `after` and before line `told`, which says so."""
+
+    after: int
+    told: int
+
+
 @frozen(kw_only=True)
 class Gaps:
     """Lines of a trace."""
 
     begun: int = 0
     """From here on no event was overwritten on any CPU."""
-    doubt: int | None = None
-    """After this one events may have been lost; None where none were."""
+    losses: tuple[Loss, ...] = ()
+    """In the order in which they are told."""
 
 
 def find_gaps(lines: Iterable[tuple[int, str]], overrun: Mapping[int, int]) -> Gaps:
-    """Look for the marks that the kernel leaves where events are missing.
+    """Look for the marks that the kernel, or perf, leaves where events are missing.
 
     Args:
         lines: of the trace.
         overrun: overwritten events by CPU; of a CPU that is not in it any may have been.
     """
     begun = 0
-    doubt: int | None = None
+    losses: list[Loss] = []
     last: dict[str, int] = {}
     for number, text in lines:
         event = _EVENT.match(text)
-        if event is not None:
+        # first, for what perf tells of a loss looks like an event of the CPU
+        if _LOST_SOMEWHERE.search(text) is not None:
+            if event is None:
+                losses.append(Loss(min(last.values(), default=0), number))
+            else:
+                losses.append(Loss(last.get(event[1].lstrip("0"), 0), number))
+                last[event[1].lstrip("0")] = number
+        elif event is not None:
             last[event[1].lstrip("0")] = number
         elif (started := _STARTED.search(text)) is not None:
             if overrun.get(int(started[1]), 1):
                 begun = number
         elif (lost := _LOST.search(text)) is not None:
-            before = last.get(lost[1].lstrip("0"), 0)
-            doubt = before if doubt is None else min(doubt, before)
-        elif doubt is None and _LOST_SOMEWHERE.search(text) is not None:
-            doubt = number
-    return Gaps(begun=begun, doubt=doubt)
+            losses.append(Loss(last.get(lost[1].lstrip("0"), 0), number))
+    return Gaps(begun=begun, losses=tuple(losses))

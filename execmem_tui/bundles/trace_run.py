@@ -1,7 +1,9 @@
 """A run folder with a trace: what its replay starts from."""
 
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
 from itertools import dropwhile
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +12,7 @@ from attrs import evolve
 from execmem_tui.arch import resolve
 from execmem_tui.bundles.phase_facts import PAGE_SIZES, page_size_of
 from execmem_tui.bundles.run_folder import find_trace, phase_folders, run_meta
-from execmem_tui.bundles.trace_gaps import Gaps, find_gaps, ring_buffers
+from execmem_tui.bundles.trace_gaps import Gaps, Loss, find_gaps, ring_buffers
 from execmem_tui.bundles.trace_scan import TraceScan, scan_trace
 from execmem_tui.bundles.unseen import mended, seen_between
 from execmem_tui.files.packed import find_file, read_lines
@@ -28,6 +30,7 @@ _CHUNK: Final = ("pcpu_create_chunk", "pcpu_mem_zalloc", "pcpu_alloc_chunk")
 seen."""
 _PERCPU: Final = "pcpu_get_vm_areas"
 _FOREVER: Final = 1 << 62
+_AFTER: Final = attrgetter("after")
 _MOST_CPUS: Final = 1 << 13
 """x86-64 with CONFIG_MAXSMP has the most."""
 _BOOT_SECONDS: Final = 3.0
@@ -49,6 +52,20 @@ class Beginning:
     def from_boot(self) -> bool:
         """Whether tree shape and pools follow from the trace alone."""
         return self.name == "boot"
+
+
+@frozen
+class Doubt:
+    """A part of a trace in which events may be missing."""
+
+    line: int
+    """Behind this one."""
+    ends: Beginning | None
+    """The snapshot from which on all is known again; None where no such one follows."""
+
+    def holds(self, line: int) -> bool:
+        """Whether a line lies in it."""
+        return line > self.line and (self.ends is None or line <= self.ends.line)
 
 
 @frozen(kw_only=True)
@@ -74,8 +91,10 @@ class TraceRun:
     """Of the trace, about: the last one that says something, or all."""
     lost: int
     """Events that the trace, or the ring buffers' counters, say were lost."""
-    doubt: int | None = None
-    """Line after which events may be missing; None where none were lost."""
+    doubts: tuple[Doubt, ...] = ()
+    """Where events may be missing, ascending; only the last may be without end."""
+    lost_somewhere: bool = False
+    """Counters alone say that events were lost: it may have been anywhere."""
 
 
 def read_trace_run(path: Path, phase: str | None = None) -> TraceRun:
@@ -150,7 +169,8 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
         marks=scan.marks,
         lines=scan.lines,
         lost=max(buffers.lost, scan.lost),
-        doubt=_doubt(gaps, scan, [name for name, _ in infos], begins),
+        doubts=tuple(_doubts(trace, scan, infos, begins, gaps.losses)),
+        lost_somewhere=buffers.lost > 0 and not gaps.losses,
     )
 
 
@@ -224,17 +244,38 @@ def _goes_back_to_boot(scan: TraceScan, infos: list[tuple[str, Vmallocinfo]]) ->
     return first.time < _BOOT_SECONDS if begun is None else first.line < begun
 
 
-def _doubt(gaps: Gaps, scan: TraceScan, names: list[str], begins: Beginning) -> int | None:
-    """Return the line after which nothing is sure, None where nothing was lost.
-
-    What is there from the start follows from the next snapshot and from what the trace allocates up
-    to it: with a loss before it, nothing is sure at all.
-    """
-    if gaps.doubt is None or not begins.name:
-        return gaps.doubt
-    following = names[0 if begins.from_boot else names.index(begins.name) + 1 :][:1]
-    known = [scan.marks.get(name, {}).get("end", _FOREVER) for name in following]
-    return begins.line if known and gaps.doubt < known[0] else gaps.doubt
+def _doubts(
+    trace: Path,
+    scan: TraceScan,
+    infos: list[tuple[str, Vmallocinfo]],
+    begins: Beginning,
+    losses: Iterable[Loss],
+) -> Iterator[Doubt]:
+    """Yield the parts in which events may be missing, each up to the next snapshot taken without a loss."""
+    names, marks = [name for name, _ in infos], scan.marks
+    begun = begins.name in names
+    following = infos[names.index(begins.name) + 1 if begun else 0 :]
+    taken = marks[begins.name]["begin"] if begun else 0
+    left = deque(sorted((loss for loss in losses if loss.told > taken), key=_AFTER))
+    # What is there from the start follows from the next snapshot and from what the trace allocates
+    # up to it: with a loss before it, nothing is sure at all.
+    first = 0
+    if following and begins.name:
+        first = marks.get(following[0][0], {}).get("end", _FOREVER)
+    while left:
+        loss = left.popleft()
+        line, told = begins.line if loss.after < first else loss.after, loss.told
+        ends = None
+        for name, info in following:
+            begin, end = (marks.get(name, {}).get(mark, 0) for mark in ("begin", "end"))
+            while left and left[0].after < end:
+                told = max(told, left.popleft().told)
+            if told < begin < end:
+                ends = _at_snapshot(trace, scan, name, info)
+                break
+        if ends is None:
+            left.clear()
+        yield Doubt(line, ends)
 
 
 def _at_snapshot(trace: Path, scan: TraceScan, name: str, info: Vmallocinfo) -> Beginning:

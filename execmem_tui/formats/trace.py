@@ -86,6 +86,11 @@ class Header(NamedTuple):
 TOLD_LATE: Final = "free_vmap_area_noflush"
 """Name of an Other: a free that was told when its area had been given back already."""
 
+DOUBTED: Final = "events missing"
+"""Name of an Other, as no trace has it: events may be missing behind this line."""
+RESUMED: Final = "snapshot taken up"
+"""Another such name: from here on a snapshot tells again what there is."""
+
 Place = tuple[str, int]
 """Task, CPU."""
 
@@ -247,6 +252,16 @@ def event_of(line: TraceLine) -> Event:
 def told_late(free: Event) -> Event:
     """Return a free that changes nothing any more: what it tells was over before it was told."""
     return OTHER, free[1], free[2], free[3], 0, f"{TOLD_LATE}: {free[4]:x}"
+
+
+def doubted_at(line: int) -> Event:
+    """Return a line that no kernel prints: events may be missing behind `line`."""
+    return event_of(Other(line, 0.0, "", 0, DOUBTED, ""))
+
+
+def resumed_at(line: int, name: str) -> Event:
+    """Return a line that no kernel prints: behind `line` all is known again by a snapshot's name."""
+    return event_of(Other(line, 0.0, "", 0, RESUMED, name))
 
 
 def trace_events(

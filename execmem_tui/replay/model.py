@@ -8,6 +8,8 @@ what is left is unexplained.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from itertools import chain
 from typing import Final
 
 from execmem_tui.bundles.trace_run import TraceRun
@@ -18,7 +20,9 @@ from execmem_tui.formats.trace import (
     PURGE,
     Alloc,
     Event,
+    doubted_at,
     full,
+    resumed_at,
     told_late,
 )
 from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
@@ -83,20 +87,16 @@ class Replay(State):
         name: str = "trace",
     ) -> None:
         self.name = name
-        lazy = tuple(lazy)
-        vmalloc = model(
+        self._model = partial(
+            model,
             rules=rules,
             page_size=page_size,
             vmalloc_start=window[0],
             vmalloc_end=window[1],
             possible_cpus=cpus,
-            early_areas=(*busy, *lazy),
             word_bits=word_bits,
         )
-        vmalloc.drain_queued = True  # the trace says when it runs
-        for start, _ in lazy:
-            vmalloc.release(vmalloc.busy[start])
-        super().__init__(vmalloc, watched=watched)
+        super().__init__(self._standing(busy, lazy), watched=watched)
         self.percpu = dict(percpu or {})
         self.unknown = unknown
         self.shaped = shaped
@@ -105,9 +105,37 @@ class Replay(State):
         """How often nothing explained a miss."""
         self._classes: dict[Asked, RequestClass] = {}
 
+    def _standing(
+        self, busy: Iterable[tuple[int, int]], lazy: Iterable[tuple[int, int]]
+    ) -> Vmalloc:
+        """Return an allocator with these areas."""
+        lazy = tuple(lazy)
+        vmalloc = self._model(early_areas=(*busy, *lazy))
+        vmalloc.drain_queued = True  # the trace says when it runs
+        for start, _ in lazy:
+            vmalloc.release(vmalloc.busy[start])
+        return vmalloc
+
     def doubt(self) -> None:
         """From here on events may be missing: go on, but be certain of nothing."""
         self._doubted = True
+        self._classes.clear()
+
+    def resume(self, busy: Iterable[tuple[int, int]], lazy: Iterable[tuple[int, int]]) -> None:
+        """A snapshot tells what there is, after events were missing: all but shape and pools.
+
+        Args:
+            busy: (start, end) of areas.
+            lazy: (start, end) of lazy areas.
+        """
+        self.begin_anew(self._standing(busy, lazy))
+        self._doubted = False
+        self.shaped = False
+        if len(self.vmalloc.nodes) > 1:
+            self.unknown = Unknown.POOLS
+        elif self.unknown is Unknown.STATE:
+            self.unknown = Unknown.NOTHING
+        self._in_vain = 0
         self._classes.clear()
 
     def run(self, events: Iterable[Event]) -> ReplayResults:
@@ -390,3 +418,40 @@ def make_replay(
         model=model,
         name=str(run.path),
     )
+
+
+def follow_run(run: TraceRun, replay: Replay, events: Iterator[Event]) -> Iterator[Event]:
+    """Replay the events of a run; doubt where some may be missing, up to a snapshot that tells again.
+
+    Lines stand among the events where that begins and ends (`doubted_at`, `resumed_at`).
+
+    Args:
+        run: whose trace it is.
+        replay: it stands where the run begins.
+        events: all behind where the run begins.
+    """
+    if run.lost_somewhere:
+        yield doubted_at(run.begins.line)
+    for doubt in run.doubts:
+        behind: list[Event] = []
+        yield from replay.follow(_up_to(doubt.line, events, behind))
+        replay.doubt()
+        yield doubted_at(doubt.line)
+        events = chain(behind, events)
+        if doubt.ends is None:
+            break
+        behind = []
+        yield from replay.follow(_up_to(doubt.ends.line, events, behind))
+        replay.resume(doubt.ends.busy, doubt.ends.lazy)
+        yield resumed_at(doubt.ends.line, doubt.ends.name)
+        events = chain(behind, events)
+    yield from replay.follow(events)
+
+
+def _up_to(line: int, events: Iterator[Event], behind: list[Event]) -> Iterator[Event]:
+    """Yield the events up to a line; `behind` takes the one that is behind it."""
+    for event in events:
+        if event[1] > line:
+            behind.append(event)
+            return
+        yield event

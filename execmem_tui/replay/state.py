@@ -57,10 +57,14 @@ class State:
     """
 
     def __init__(self, vmalloc: Vmalloc, *, watched: bool) -> None:
-        self.vmalloc = vmalloc
         self.results = ReplayResults()
         self.moved = Moved() if watched else None
         """What happened to other areas since somebody looked."""
+        self.begin_anew(vmalloc)
+
+    def begin_anew(self, vmalloc: Vmalloc) -> None:
+        """Stand before an event, with nothing known of what came before it but this allocator."""
+        self.vmalloc = vmalloc
         self._ahead = Ahead()
         self._purged_by: tuple[int, str] = (0, "")
         """Line and task of the last purge that may have done something."""
@@ -71,6 +75,8 @@ class State:
         self._failed_tasks: set[str] = set()
         self._freed_at: dict[int, int] = {}
         """Of lazy areas: the line that freed it, by start."""
+        if self.moved is not None:
+            self.moved.clear()
 
     def _is_idle(self) -> bool:
         """Whether a purge that finds nothing lazy does nothing at all: most purges of a trace."""

@@ -26,7 +26,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.owners.attribute import attribute, grouped
-from execmem_tui.replay.model import Replay, make_replay
+from execmem_tui.replay.model import Replay, follow_run, make_replay
 from execmem_tui.sources.base import Progress, Recording, SourceKind
 from execmem_tui.sources.trace_steps import FOREVER, Known, TraceEvents, moment_of
 
@@ -74,13 +74,18 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
     begins = run.begins
     lives = _lives(run.path, [line for _, line, _ in known.phases]) if known.phases else {}
     reader = TraceEvents(layout, known, lives, is_told=run.is_told)
+    known.owners_untold = {
+        doubt.ends.name: reader.plain(doubt.ends.busy, doubt.ends.lazy)
+        for doubt in run.doubts
+        if doubt.ends is not None
+    }
     history = History(layout, reader.begin(begins.busy, begins.lazy))
     source = Recording(SourceKind.REPLAY, printable(f"{folder.name}/{run.path.name}", 80), history)
     yield Progress(fraction=_LOOKING, source=source)
     lines = max(run.lines, 1)
     replay = make_replay(run, watched=True)
     events = dropwhile(lambda event: event[1] <= begins.line, read_events(run.path))
-    followed = replay.follow(events)
+    followed = follow_run(run, replay, events)
     try:
         more = True
         while more:

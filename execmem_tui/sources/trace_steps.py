@@ -4,7 +4,7 @@ For a trace that is whole, and for one that still grows.
 """
 
 from bisect import bisect_left
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from itertools import chain
 from operator import attrgetter
@@ -14,17 +14,20 @@ from attrs import evolve, field
 
 from execmem_tui.formats.trace import (
     ALLOC,
+    DOUBTED,
     EVERYTHING,
     FREE,
     HEADER,
     LOST,
     PURGE,
+    RESUMED,
     TOLD_LATE,
     seconds_of,
 )
 from execmem_tui.formats.trace import Event as TraceEvent
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import UNSAID, Allocated, Event, Failed, Freed, Noted, Purged
+from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
@@ -52,6 +55,8 @@ class Known:
 
     phases: list[tuple[str, int, dict[Address, list[Area]]]] = field(factory=list)
     """(name, line of the trace, areas by the start of the vmap area they lie in)."""
+    owners_untold: dict[str, dict[Address, list[Area]]] = field(factory=dict)
+    """Snapshots of which no more is known than what is busy and what is lazy."""
 
     def label(self, start: Address, line: int, until: int) -> list[Area]:
         """Return what the first snapshot in the area's life (`line` to `until`) says of it."""
@@ -61,6 +66,16 @@ class Known:
             if start in areas:
                 return areas[start]
         return []
+
+    def named(self, name: str) -> dict[Address, list[Area]]:
+        """Return the areas of a snapshot; {} where there is no such one."""
+        found = (areas for phase, _, areas in self.phases if phase == name)
+        return next(found, self.owners_untold.get(name, {}))
+
+
+LOST_NOTE: Final = "what is drawn may be gone, and what is not drawn is unknown"
+"""Said where events may be missing."""
+LOST_EVENTS: Final = Hidden(complete=False, why="events were lost before")
 
 
 def moment_of(phase: tuple[str, int, dict[Address, list[Area]]]) -> int:
@@ -115,12 +130,20 @@ class TraceEvents:
 
     def begin(self, busy: Iterable[Interval], lazy: Iterable[Interval]) -> list[Area]:
         """Take the areas that exist before the first line and return them."""
-        for start, end in busy:
-            self._held.put(self._pieces(start, end - start, 0))
-        for start, end in lazy:
-            self._held.put((Area(start=start, size=end - start, state=_LAZY),))
-            self._waiting[start] = None
+        for start, areas in self.plain(busy, lazy).items():
+            self._held.put(tuple(areas))
+            if areas[0].state is _LAZY:
+                self._waiting[start] = None
         return list(self._held)
+
+    def plain(
+        self, busy: Iterable[Interval], lazy: Iterable[Interval]
+    ) -> dict[Address, list[Area]]:
+        """Return areas of which no more is known, by their start."""
+        areas = {start: list(self._pieces(start, end - start, 0)) for start, end in busy}
+        for start, end in lazy:
+            areas[start] = [Area(start=start, size=end - start, state=_LAZY)]
+        return areas
 
     def areas(self) -> list[Area]:
         """Return what the lines so far left on the map, ascending."""
@@ -131,6 +154,25 @@ class TraceEvents:
         self._held.replace((start, tuple(areas)) for start, areas in inside.items())
         lazy = (at for at, areas in inside.items() if areas[0].state is _LAZY)
         self._waiting = dict.fromkeys(lazy)
+
+    def resume(self, inside: dict[Address, list[Area]], name: str) -> Noted:
+        """Take the state of a snapshot as `sync` does, and return what that does to the map.
+
+        Args:
+            inside: areas by the start of the vmap area that they lie in.
+            name: of the snapshot.
+        """
+        before = Counter(self._held)
+        self.sync(inside)
+        now = Counter(self._held)
+        return Noted(
+            message=f"all is known again: snapshot {printable(name, 60)}",
+            mark=True,
+            reset=True,
+            hidden=NOTHING_HIDDEN,
+            removed=_ascending((before - now).elements()),
+            added=_ascending((now - before).elements()),
+        )
 
     def take(self, line: TraceEvent, moved: Moved | None = None) -> Event | None:
         """Return what a line does to the map, None if that is nothing and nothing is to be said.
@@ -330,6 +372,12 @@ class TraceEvents:
 
     def _other(self, line: TraceEvent) -> Event | None:
         name, _, text = line[5].partition(": ")
+        if name == DOUBTED:
+            return Noted(
+                message=f"events are missing from here on: {LOST_NOTE}", hidden=LOST_EVENTS
+            )
+        if name == RESUMED:
+            return self.resume(self._known.named(text), text)
         if name == "module_load":
             module = printable(text, 400).split(" ")[0]
             return self._name(line, printable(module, 60))
@@ -342,13 +390,7 @@ class TraceEvents:
                 removed=removed,
                 added=added,
             )
-        if name == TOLD_LATE:
-            return Noted(
-                time=seconds_of(line), message=f"free of {text}: a purge gave it back before"
-            )
-        if name == "module_free":
-            return Noted(time=seconds_of(line), message=f"module_free {printable(text, 400)}")
-        return None
+        return _remark(line, name, text)
 
     def _told_anew(self, line: int) -> tuple[tuple[Area, ...], tuple[Area, ...]]:
         """Take over what a snapshot that is complete at this line says of areas that live on.
@@ -405,6 +447,17 @@ class TraceEvents:
             removed=tuple(before[number] for number in order),
             added=tuple(after[number] for number in order),
         )
+
+
+def _remark(line: TraceEvent, name: str, text: str) -> Noted | None:
+    """Return what a line says that changes nothing on the map."""
+    if name == DOUBTED:
+        return Noted(message=f"events are missing from here on: {LOST_NOTE}", hidden=LOST_EVENTS)
+    if name == TOLD_LATE:
+        return Noted(time=seconds_of(line), message=f"free of {text}: a purge gave it back before")
+    if name == "module_free":
+        return Noted(time=seconds_of(line), message=f"module_free {printable(text, 400)}")
+    return None
 
 
 def _ascending(areas: Iterable[Area]) -> tuple[Area, ...]:

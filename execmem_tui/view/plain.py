@@ -87,9 +87,8 @@ def hidden_lines(hidden: Hidden, width: int) -> list[str]:
     if not hidden:
         return []
     if not hidden.complete:
-        return [
-            "hidden: the kernel refuses the list of areas; what is not drawn is unknown, not free"
-        ]
+        why = hidden.why or "the kernel refuses the list of areas"
+        return textwrap.wrap(f"hidden: {why}; what is not drawn is unknown, not free", width)
     shares = [
         f"{printable(each.caller, 60)} {each.count} {format_size(each.size)}"
         for each in hidden.by_caller()[:_CALLERS]

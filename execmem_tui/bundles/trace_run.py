@@ -251,7 +251,10 @@ def _doubts(
     begins: Beginning,
     losses: Iterable[Loss],
 ) -> Iterator[Doubt]:
-    """Yield the parts in which events may be missing, each up to the next snapshot taken without a loss."""
+    """Yield the parts in which events may be missing.
+
+    Each goes up to the next snapshot that was taken without a loss.
+    """
     names, marks = [name for name, _ in infos], scan.marks
     begun = begins.name in names
     following = infos[names.index(begins.name) + 1 if begun else 0 :]

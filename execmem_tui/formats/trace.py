@@ -260,7 +260,7 @@ def doubted_at(line: int) -> Event:
 
 
 def resumed_at(line: int, name: str) -> Event:
-    """Return a line that no kernel prints: behind `line` all is known again by a snapshot's name."""
+    """Return a line that no kernel prints: behind `line` a snapshot tells again what there is."""
     return event_of(Other(line, 0.0, "", 0, RESUMED, name))
 
 

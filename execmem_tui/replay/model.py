@@ -421,7 +421,7 @@ def make_replay(
 
 
 def follow_run(run: TraceRun, replay: Replay, events: Iterator[Event]) -> Iterator[Event]:
-    """Replay the events of a run; doubt where some may be missing, up to a snapshot that tells again.
+    """Replay the events of a run; doubt where some may be missing, up to a snapshot.
 
     Lines stand among the events where that begins and ends (`doubted_at`, `resumed_at`).
 

@@ -120,7 +120,7 @@ class Asking:
                 raise UsageError("this has no place on the map")
             stage.look_at(at, pane=stage.shown.pane_of(at, stage.pane))
 
-        entries = [Entry(f"{each.category} {each.count:,}", each.text) for each in found]
+        entries = [Entry(each.category.value, each.text) for each in found]
         notes = sum(each.category is Category.NOTE for each in found)
         told = f"Findings: {len(found) - notes}" + (f", and {notes} not known" if notes else "")
         stage.ask(Chooser(told, entries, go, hints="Enter goes there · Esc leaves", told=True))

@@ -13,6 +13,7 @@ from textual.color import Color
 from execmem_tui.model.areas import AreaKind
 from execmem_tui.model.reach import Verdict
 from execmem_tui.tui.columns import Columns
+from execmem_tui.tui.shelf import is_console
 from execmem_tui.view.cells import Cell, Run
 from execmem_tui.view.kinds import (
     EIGHTHS,
@@ -48,6 +49,9 @@ _GLYPHS: Final = {
 """What is drawn as a sign on free ground:
 it is not there to be looked at, or it is a kind of nothing."""
 
+_DARK: Final = (1, 4)
+"""Red and blue of a terminal's own colours, hardly to be read on black: bold makes them bright."""
+
 _STRUCK: Final = Style(strike=True)
 _UNSTRUCK: Final = Style()
 
@@ -78,7 +82,10 @@ class Palette:
         self._styles: dict[tuple[object, ...], Style] = {}
         self._cells: dict[Cell, tuple[str, Style]] = {}
         self._unlit: dict[Style, Style] = {}
-        self.muted = Style(dim=True)
+        self.faint = Style(dim=True)
+        """For what is no word: dots, edges, the frame."""
+        self.muted = Style() if is_console() else self.faint
+        """For words that step back. A console shows all that is dim as one dark grey."""
         self.strong = Style(bold=True)
         self.cursor = Style(reverse=True, bold=True)
         self.cursor_mark = self._coloured("accent", bold=True)
@@ -131,6 +138,10 @@ class Palette:
         ring = shine is Shine.RING
         return Style(color=colour, underline=True, bold=ring, overline=ring)
 
+    def ink(self, name: str) -> Style:
+        """Return the style of a look's letter on free ground."""
+        return self._sign(name, FREE)
+
     @property
     def sign(self) -> Style:
         """The letter of a place that can be pointed at."""
@@ -162,7 +173,7 @@ class Palette:
             return self.alarm_sign
         if mark in (Mark.CURSOR, Mark.HIT, Mark.ORIGIN, Mark.SECOND):
             return self._tones[Tone.ACCENT]
-        return Style() if mark is Mark.SEEN else self.muted
+        return Style() if mark is Mark.SEEN else self.faint
 
     def swatch(self, name: str) -> tuple[str, Style]:
         """Return the sign of a look and its style, for legends."""
@@ -250,12 +261,12 @@ class Palette:
 
     def _letter(self, cell: Cell) -> tuple[str, Style]:
         if cell.edge:
-            return "|", self.muted
+            return "|", self.faint
         name = FALLBACK if cell.fallback else cell.kind
         char = LOOKS[FORBIDDEN].letter if cell.kind == FORBIDDEN else cell_letter(cell)
         if cell.kind in (FREE, FORBIDDEN) or cell.dim or self._plain:
             alarming = (cell.fallback or name == WRITABLE_CODE) and self._plain
-            return char, self.alarm if alarming else self.muted
+            return char, self.alarm if alarming else self.faint
         return char, self._sign(name, FREE)
 
     def _ink(self, run: Run) -> Style:
@@ -308,6 +319,7 @@ class Palette:
                 below, colour = self.colour(ground), self.colour(name)
                 if (dim or name in (_KERNEL, GONE)) and colour.ansi is None:
                     colour = colour.blend(below, _FAINT if name == GONE else _QUIET)
-                style = Style(color=colour.rich_color, bgcolor=below.rich_color)
+                dark = colour.ansi in _DARK
+                style = Style(color=colour.rich_color, bgcolor=below.rich_color, bold=dark)
             self._styles[key] = style
         return style

@@ -5,6 +5,7 @@ from typing import Final, Protocol
 
 from execmem_tui.model.records import frozen
 from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.themes import CONSOLE, SIXTEEN_COLOURS
 
 CONTRAST: Final = "execmem-contrast"
 CLICKER: Final[Mapping[str, str]] = {"page_down": "forward", "page_up": "backward"}
@@ -52,7 +53,9 @@ class PresenterActions:
             return
         self._before = _Before(stage.theme, stage.follows)
         stage.load_themes()
-        stage.theme, stage.follows = CONTRAST, True
+        if stage.theme not in (SIXTEEN_COLOURS, CONSOLE):  # its colours would be the nearest of few
+            stage.theme = CONTRAST
+        stage.follows = True
         stage.enlarge(on=True)
 
     def action_forward(self) -> None:

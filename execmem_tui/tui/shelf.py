@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from textual.app import App
+from textual.filter import ANSIToTruecolor
 
 from execmem_tui.model.text import printable
 from execmem_tui.tui.themes import (
@@ -52,6 +53,9 @@ class Shelf:
             names = ", ".join(sorted(self._themes))
             raise UnknownThemeError(f"no theme {printable(wanted)!r}", hint=f"there are: {names}")
         app.set_reactive(App.theme, wanted)
+        for each in app.get_line_filters():  # made for Textual's own theme
+            if isinstance(each, ANSIToTruecolor):
+                each.enabled = not app.current_theme.ansi
         dark = app.current_theme.dark
         app.update_classes({"-dark-mode": dark, "-light-mode": not dark}, update=False)
         app.stylesheet.set_variables(app.get_css_variables())
@@ -82,5 +86,18 @@ def first_theme(asked: str | None, *, sixteen_colours: bool) -> str:
 
     What was asked for, else what the terminal shows.
     """
-    own = CONSOLE if os.environ.get("TERM") == "linux" else SIXTEEN_COLOURS
+    own = CONSOLE if is_console() else SIXTEEN_COLOURS
     return asked or (own if sixteen_colours else DEFAULT)
+
+
+def is_console() -> bool:
+    """Return whether the terminal is a Linux console: eight colours, and a font of few glyphs."""
+    return os.environ.get("TERM") == "linux"
+
+
+def quiet() -> str:
+    """Return the style of words that step back.
+
+    A console shows all that is dim as one dark grey.
+    """
+    return "" if is_console() else "dim"

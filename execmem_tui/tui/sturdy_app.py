@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from execmem_tui.tui.faults import Faults
+from execmem_tui.tui.shelf import is_console
 from execmem_tui.tui.stage import Severity
 from execmem_tui.tui.sturdy import make_sturdy
 from execmem_tui.tui.typing_ahead import TypingAhead
@@ -43,13 +44,17 @@ class SturdyApp(App[int]):
         self._typed = TypingAhead()
 
     def get_driver_class(self) -> type[Driver]:
-        """Return Textual's driver, or our own for a browser: it ends with its server."""
+        """Return Textual's driver, or our own for a browser, or for the few glyphs of a console."""
         found = super().get_driver_class()
-        if found.__module__ != "textual.drivers.web_driver":
-            return found
-        from execmem_tui.tui.served import ServedDriver
+        if found.__module__ == "textual.drivers.web_driver":
+            from execmem_tui.tui.served import ServedDriver
 
-        return ServedDriver
+            return ServedDriver
+        if is_console() and found.__module__ == "textual.drivers.linux_driver":
+            from execmem_tui.tui.console import ConsoleDriver
+
+            return ConsoleDriver
+        return found
 
     # What goes wrong
 

@@ -65,9 +65,10 @@ class TimeInk:
 
     def _letter(self, upper: TimeCell, lower: TimeCell, *, future: bool) -> tuple[str, Style]:
         cell = max(upper, lower, key=lambda each: each.eighths)
-        style = self.palette.muted if future else Style()
         if cell.kind is None:
-            return ".", self.palette.muted
-        letter = LOOKS[FALLBACK if cell.fallback else cell.kind.value].letter
+            return ".", self.palette.faint
+        name = FALLBACK if cell.fallback else cell.kind.value
+        style = self.palette.faint if future else self.palette.ink(name)
+        letter = LOOKS[name].letter
         full = upper.eighths + lower.eighths >= FULL
         return (letter if full else letter.lower()), style

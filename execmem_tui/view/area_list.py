@@ -51,7 +51,7 @@ def _block_entries(block: Block) -> list[Entry]:
 
 
 def _entry(area: Area) -> Entry:
-    return Entry(area.name, f"{area.start:x}  {format_size(area.size)}  {area.kind}")
+    return Entry(area.name, f"{area.start:x}  {format_size(area.size):>7}  {area.kind}")
 
 
 KEYS: Final[dict[Order, Callable[[Area], Any]]] = {

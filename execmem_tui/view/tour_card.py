@@ -43,6 +43,6 @@ def entries(tours: "Sequence[Tour]", reached: "Mapping[str, Reached]") -> list[E
         before = reached.get(tour.name)
         state = ""
         if before is not None:
-            state = "√ " if before.done else f"{before.stop + 1}/{len(tour.stops)} "
-        found.append(Entry(tour.name, f"{state}{tour.minutes} min · {tour.title}"))
+            state = "√  " if before.done else f"{before.stop + 1}/{len(tour.stops)}  "
+        found.append(Entry(tour.name, f"{state:>5}{tour.minutes:>2} min  {tour.title}"))
     return found

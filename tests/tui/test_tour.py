@@ -45,7 +45,7 @@ async def test_a_tour_is_chosen_guessed_and_left(tmp_path: object) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         before = app.source
         await press(pilot, "t")
-        assert "6 min · What execmem is" in shown_text(app)
+        assert "6 min  What execmem is" in shown_text(app)
         await press(pilot, *"what-is", "enter")
         assert app.source is not before
         assert "1/11" in shown_text(app)

@@ -1,7 +1,7 @@
 """One chooser for everything that has a name: modules, areas, symbols, scenarios."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual import on
@@ -12,8 +12,18 @@ from textual.widgets import Input, Static
 
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.overlay import LEAVE
+from execmem_tui.tui.shelf import quiet
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.finding import Entry, nearest, rank
+
+_NAME: Final = 34
+"""Columns that names take at most where something stands beside them."""
+_ALIGNED: Final = 500
+"""Names that are measured: nobody scrolls further."""
+_HIGHEST: Final = 20
+_FRAME: Final = 4
+"""Rows of the box that are no entries: its borders, the field, and one for what is wrong."""
+_TOLD: Final = 4
 
 
 class Chooser(Dialog[int]):
@@ -29,11 +39,12 @@ class Chooser(Dialog[int]):
     """
 
     DEFAULT_CSS = """
-    Chooser #box { height: 20; }
     Chooser.foretells #box { height: 12; }
     Chooser LineList { height: 1fr; }
     Chooser #told { height: 4; padding: 1 0 0 0; color: $foreground 80%; }
     """
+    fits_entries: ClassVar = True
+    """Whether few entries make a low box."""
     BINDINGS: ClassVar[list[BindingType]] = [
         *LEAVE,
         Binding("down", "pick(1)", "Next", priority=True),
@@ -58,6 +69,8 @@ class Chooser(Dialog[int]):
         self._entries = entries
         self._begin = begin
         self._found: list[int] = []
+        self._name_width = 0
+        """Columns of the names; a longer one moves what stands beside it."""
         self._search = FuzzySearch()
         self._watch = watch
         self.set_class(watch is not None, "foretells")  # leaves the map in sight
@@ -70,7 +83,10 @@ class Chooser(Dialog[int]):
             yield Static(id="told", markup=False)
 
     def on_mount(self) -> None:
-        """Show all at first."""
+        """Show all at first, in a box that is no higher than they need."""
+        if self.fits_entries and self._watch is None:
+            rows = _FRAME + len(self._entries) + (_TOLD if self._told else 0)
+            self.query_one("#box").styles.height = min(_HIGHEST, rows)
         self.lines.can_focus = False
         self.narrow("")
         self.lines.highlighted = self._begin
@@ -93,6 +109,8 @@ class Chooser(Dialog[int]):
         if query.strip() and not self._found:
             close = nearest(query, self._entries)
             empty = f"nothing matches {query}" + (f"; there is {close}" if close else "")
+        first = (self._entries[index].name for index in self._found[:_ALIGNED])
+        self._name_width = min(_NAME, max(map(len, first), default=0))
         self.lines.fill(len(self._found), self._line, empty=empty)
 
     def _line(self, index: int) -> Text:
@@ -100,10 +118,9 @@ class Chooser(Dialog[int]):
 
     def line_of(self, entry: Entry) -> Text:
         """Return an entry as it is listed."""
-        line = Text(entry.name)
-        if entry.detail:
-            line.append(f"  {entry.detail}", "dim")
-        return line
+        if not entry.detail:
+            return Text(entry.name)
+        return Text.assemble(f"{entry.name:<{self._name_width}}  ", (entry.detail, quiet()))
 
     def on_line_list_highlighted(self, message: LineList.Highlighted) -> None:
         """Tell who watches, and all of what a line has no room for."""

@@ -15,6 +15,31 @@ from execmem_tui.tui.screens.overlay import Overlay
 class Commands(CommandPalette):
     """What ctrl+p opens. It has no id of its own: one may open while the last one still leaves."""
 
+    DEFAULT_CSS = """
+    Commands > Vertical {
+        width: 84; max-width: 100%; margin-top: 2; background: $surface;
+    }
+    Commands #--input {
+        border: round $accent; border-title-color: $accent; border-title-style: bold;
+        border-subtitle-color: $foreground 70%; background: $surface; padding: 0 1;
+    }
+    Commands #--input.--list-visible { border-bottom: none; }
+    Commands SearchIcon { display: none; }
+    Commands CommandInput, Commands CommandInput:focus { height: 1; border: none; padding: 0; }
+    Commands CommandList, Commands CommandList.--populating {
+        border: round $accent; border-top: none; border-subtitle-color: $foreground 70%;
+        padding: 0; max-height: 60vh; background: $surface; scrollbar-size-vertical: 1;
+    }
+    Commands CommandList > .option-list--option { padding: 0 1; }
+    Commands CommandList > .option-list--option-highlighted {
+        background: $accent 35%; color: $foreground;
+    }
+    Commands CommandList:ansi > .option-list--option-highlighted {
+        background: ansi_blue; color: $foreground;
+    }
+    Commands:ansi > .command-palette--help-text { color: $foreground; text-style: none; }
+    """
+
     ready = False
     """Whether its field takes keys; they wait until then."""
     _finished = False
@@ -23,6 +48,11 @@ class Commands(CommandPalette):
         """As Textual's."""
         yield from super().compose()
         self.call_after_refresh(self._tell_ready)
+
+    def on_mount(self) -> None:
+        """Give it the title and the keys that dialogs have."""
+        self.query_one("#--input").border_title = "Find an action, a module, a symbol, an address"
+        self.query_one(CommandList).border_subtitle = "↑ ↓ choose · Enter · Esc leaves"
 
     async def _tell_ready(self) -> None:
         """Say so once the field is there; in between the event loop turns, as for an `Overlay`."""

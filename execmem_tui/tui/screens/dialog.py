@@ -41,6 +41,7 @@ class Dialog(Overlay, Generic[Told]):
     Dialog Label { height: 1; color: $foreground 70%; }
     Dialog #wrong { color: $error; height: auto; display: none; }
     Dialog #wrong.says { display: block; }
+    Dialog #wrong:ansi { text-style: bold; }
     """
 
     class Broke(Message):

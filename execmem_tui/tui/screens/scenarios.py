@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from execmem_tui.scenarios.scenario import Scenario
 from execmem_tui.tui.screens.chooser import Chooser
+from execmem_tui.tui.shelf import quiet
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.finding import Entry
 from execmem_tui.view.scenario_groups import GROUPS, about, group_of
@@ -26,6 +27,8 @@ class ScenarioBrowser(Chooser):
     ScenarioBrowser LineList { width: 36; }
     ScenarioBrowser VerticalScroll { width: 1fr; padding: 0 0 0 2; }
     """
+
+    fits_entries = False
 
     def __init__(self, scenarios: Sequence[Scenario], do: Callable[[str], None]) -> None:
         order = sorted(scenarios, key=lambda each: (GROUPS.index(group_of(each)), each.name))
@@ -50,7 +53,7 @@ class ScenarioBrowser(Chooser):
 
     def line_of(self, entry: Entry) -> Text:
         """Return a name, its group before it."""
-        return Text.assemble((f"{entry.detail:<9}", "dim"), entry.name)
+        return Text.assemble((f"{entry.detail:<9}", quiet()), entry.name)
 
     def _show_about(self, index: int | None) -> None:
         lines = [] if index is None else about(self._scenarios[index])

@@ -36,6 +36,8 @@ class LineList(Bare, ScrollView, can_focus=True):
     LineList { height: 1fr; scrollbar-size-vertical: 1; overflow-x: hidden; }
     LineList > .line-list--here { background: $accent 35%; text-style: bold; }
     LineList:focus > .line-list--here { background: $accent; color: $background; text-style: bold; }
+    LineList:ansi > .line-list--here { background: ansi_blue; color: $foreground; }
+    LineList:ansi:focus > .line-list--here { background: ansi_blue; color: $foreground; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line-list--here"}
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -9,6 +9,7 @@ from textual.widgets import Static
 
 from execmem_tui.sources.base import Captioned, Source
 from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.shelf import is_console
 from execmem_tui.tui.shown import Shown
 from execmem_tui.view import sentence
 from execmem_tui.view.sentence import Sentence as Said
@@ -101,7 +102,7 @@ class Sentence(Kept, Static):
 
     def _drawn(self, *texts: str) -> str:
         """Return the first of some texts that fits in large letters, "" where none does."""
-        if not self.large:
+        if not self.large or is_console():  # which has no half blocks
             return ""
         from execmem_tui.view.large import large
 

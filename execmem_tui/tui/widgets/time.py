@@ -281,7 +281,7 @@ class TimeStrip(TimeView):
                 segments.append(Segment(SIGNS[mark.kind], palette.alarm_sign))
             else:
                 style = palette.alarm_sign if shown.spills[column] else Style()
-                segments.append(Segment(bar, palette.muted if column > head else style))
+                segments.append(Segment(bar, palette.faint if column > head else style))
         return Strip(segments).adjust_cell_length(self.size.width)
 
     def on_mouse_down(self, event: events.MouseDown) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from attrs import frozen
+from compacting import compact
 from textual.pilot import Pilot
 
 from execmem_tui.arch import architectures
@@ -119,24 +120,6 @@ TOURS: Final[dict[str, Moment]] = {
     "april-2024": Moment(3),
     "before-and-after": Moment(5),
 }
-
-
-def compact(svg: str, prefix: str = "t") -> str:
-    """Return an exported picture in half the bytes, and the same to look at.
-
-    The exporter clips each word to its line, which a terminal's font never leaves, and repeats a
-    name of ten digits in every element.
-
-    Args:
-        svg: of Textual's exporter.
-        prefix: of the class names; two pictures in one file need two.
-    """
-    svg = re.sub(r'\s*<clipPath id="[\w-]+-line-\d+">.*?</clipPath>', "", svg, flags=re.DOTALL)
-    svg = re.sub(r' clip-path="url\(#[\w-]+-line-\d+\)"', "", svg)
-    svg = svg.replace(' shape-rendering="crispEdges"', "")
-    svg = svg.replace("</style>", "rect { shape-rendering: crispEdges }\n    </style>", 1)
-    svg = re.sub(r"terminal-\d+-", f"{prefix}-", svg)
-    return re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}", svg)
 
 
 async def _still(pilot: Pilot[Any]) -> None:

@@ -6,9 +6,11 @@ open ``tests/tui/__snapshots__``.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
+from compacting import compact
 from textual.pilot import Pilot
 
 from execmem_tui.sources.booted import open_booted
@@ -16,6 +18,14 @@ from execmem_tui.tui.app import ExecmemApp
 
 SIZES = ((80, 24), (120, 40), (160, 45), (200, 50))
 THEMES = ("execmem-dark", "execmem-light", "execmem-contrast")
+
+
+@pytest.fixture(autouse=True)
+def _kept_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compared is the picture; what cannot be seen of it would be two thirds of its
+    bytes."""
+    small = partial(compact, prefix="terminal")  # the report of what differs wants these names
+    monkeypatch.setattr("pytest_textual_snapshot.normalize_svg", small)
 
 
 @pytest.fixture(autouse=True)

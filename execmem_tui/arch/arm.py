@@ -63,9 +63,9 @@ class Arm(Architecture):
         (r"-v[67]l?\+|[-.]armv[5-8]\w*|-(?:kirkwood|marvell|ixp4xx)\b", "armhf"),
     )
     log_marks = (
-        r"\(Flattened Device Tree\)",
-        r"\[<[0-9a-f]{8}>\] \(\w+(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?\) from ",
-        r"\bPC is at \w+",
+        ("(Flattened Device Tree)", r"\(Flattened Device Tree\)"),
+        (") from ", r"\[<[0-9a-f]{8}>\] \(\w+(?:\+0x[0-9a-f]+/0x[0-9a-f]+)?\) from "),
+        ("PC is at ", r"\bPC is at \w+"),
     )
     refusal = "sym '"
     relocations: ClassVar[Mapping[int, str]] = {

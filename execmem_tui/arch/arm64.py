@@ -97,7 +97,11 @@ class Arm64(Architecture):
         (r"\baarch64(?:_be)?-[\w.-]*(?:gcc|clang|linux)", "arm64"),
         (r"[-.](?:arm64|aarch64)\b|-v8(?:-16k)?\+", "arm64"),
     )
-    log_marks = (r"\bpstate: [0-9a-f]{8}", r"\blr : \w+\+0x", r"\bx29: [0-9a-f]{16}")
+    log_marks = (
+        ("pstate: ", r"\bpstate: [0-9a-f]{8}"),
+        ("lr : ", r"\blr : \w+\+0x"),
+        ("x29: ", r"\bx29: [0-9a-f]{16}"),
+    )
     refusal = "overflow in relocation type"
     relocations: ClassVar[Mapping[int, str]] = {
         257: "R_AARCH64_ABS64",

@@ -58,8 +58,9 @@ class Architecture:
     """file: symbols of the address space layout."""
 
     # What logs of this architecture say, for `diagnose`.
-    log_marks: ClassVar[tuple[str, ...]] = ()
-    """Regular expressions of what only this architecture's oopses and call traces print."""
+    log_marks: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Regular expressions of what only this architecture's oopses and call traces print, each
+    behind a text that is in all that it matches, which is looked for first."""
     refusal: ClassVar[str | None] = None
     """Words of the module loader's message about a relocation that does not fit
     (arch/*/kernel/module.c: apply_relocate, apply_relocate_add)."""

@@ -33,7 +33,11 @@ class LoongArch(Architecture):
     banners = (
         (r"\bloongarch64-[\w.-]*(?:gcc|clang|linux)|[-.](?:loong64|loongarch64)\b", "loong64"),
     )
-    log_marks = (r"\bERA: [0-9a-f]{16}", r"\bPRMD: ", r"\bESTAT: ")
+    log_marks = (
+        ("ERA: ", r"\bERA: [0-9a-f]{16}"),
+        ("PRMD: ", r"\bPRMD: "),
+        ("ESTAT: ", r"\bESTAT: "),
+    )
     refusal = "jump offset"
     relocations: ClassVar[Mapping[int, str]] = {66: "R_LARCH_B26"}
     variants = tuple(

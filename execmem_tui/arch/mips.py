@@ -44,7 +44,7 @@ class Mips(Architecture):
         ),
         (r"\bmips(?:el|eb)?-[\w.-]*(?:gcc|clang|linux)|-4kc-malta\b", "mips32"),
     )
-    log_marks = (r"\bepc   : [0-9a-f]{8,16}", r"\bPrId  : ")
+    log_marks = (("epc   : ", r"\bepc   : [0-9a-f]{8,16}"), ("PrId  : ", r"\bPrId  : "))
     refusal = "relocation overflow"
     relocations: ClassVar[Mapping[int, str]] = {4: "R_MIPS_26"}
     variants = (

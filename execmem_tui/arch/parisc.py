@@ -51,7 +51,7 @@ class Parisc(Architecture):
         (r"\bhppa64-|[-.]parisc64\b", "hppa64"),
         (r"\bhppa[\d.]*-[\w.-]*(?:gcc|linux)|[-.]parisc\b", "hppa"),
     )
-    log_marks = (r"\bIASQ: [0-9a-f]", r"\bIAOQ: ")
+    log_marks = (("IASQ: ", r"\bIASQ: [0-9a-f]"), ("IAOQ: ", r"\bIAOQ: "))
     variants = tuple(
         Variant(
             name=name,

@@ -198,10 +198,10 @@ class PowerPC(Architecture):
         ),
     )
     log_marks = (
-        r"\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\] \.?\w+\+0x",
-        r"\bNIP \[[0-9a-f]{8,16}\]",
-        r"\bNIP:  ?[0-9a-f]{8,16} LR",
-        r"\bMSR:  ?[0-9a-f]{8}",
+        ("] [", r"\[[0-9a-f]{8,16}\] \[[0-9a-f]{8,16}\] \.?\w+\+0x"),
+        ("NIP [", r"\bNIP \[[0-9a-f]{8,16}\]"),
+        ("NIP: ", r"\bNIP:  ?[0-9a-f]{8,16} LR"),
+        ("MSR: ", r"\bMSR:  ?[0-9a-f]{8}"),
     )
     refusal = "REL24"
     relocations: ClassVar[Mapping[int, str]] = {10: "R_PPC_REL24", 26: "R_PPC64_REL32"}

@@ -50,7 +50,10 @@ class RiscV(Architecture):
         setup="arch/riscv/mm/init.c",
     )
     banners = ((r"\briscv64-[\w.-]*(?:gcc|clang|linux)|[-.]riscv64\b", "riscv64"),)
-    log_marks = (r"\bepc : \w+\+0x", r"\bstatus: [0-9a-f]{16} badaddr: ")
+    log_marks = (
+        ("epc : ", r"\bepc : \w+\+0x"),
+        (" badaddr: ", r"\bstatus: [0-9a-f]{16} badaddr: "),
+    )
     refusal = "32-bit offset"
     refused_reach = "R_RISCV_CALL"
     relocations: ClassVar[Mapping[int, str]] = {

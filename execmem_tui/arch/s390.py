@@ -38,7 +38,7 @@ class S390(Architecture):
         insn_page="arch/s390/kernel/kprobes.c",
     )
     banners = ((r"\bs390x-[\w.-]*(?:gcc|clang|linux)|[-.]s390x\b", "s390x"),)
-    log_marks = (r"\bKrnl PSW : ", r"\bKrnl GPRS: ")
+    log_marks = (("Krnl PSW : ", r"\bKrnl PSW : "), ("Krnl GPRS: ", r"\bKrnl GPRS: "))
     variants = (
         Variant(
             name="s390x",

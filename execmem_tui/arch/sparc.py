@@ -29,7 +29,7 @@ class Sparc(Architecture):
         setup="arch/sparc/mm/execmem.c",
     )
     banners = ((r"\bsparc64-[\w.-]*(?:gcc|linux)|[-.]sparc64(?:-smp)?\b", "sparc64"),)
-    log_marks = (r"\bTSTATE: [0-9a-f]{16}", r"\bTPC: ")
+    log_marks = (("TSTATE: ", r"\bTSTATE: [0-9a-f]{16}"), ("TPC: ", r"\bTPC: "))
     variants = (
         Variant(
             name="sparc64",

@@ -102,7 +102,13 @@ class X86(Architecture):
         (r"\bx86_64-[\w.-]*(?:gcc|clang|linux)|[-.](?:amd64|x86_64)\b", "amd64"),
         (r"\bi[3-6]86-[\w.-]*(?:gcc|clang|linux)|-[3-6]86\b|[-.]i[3-6]86\b|-pae\b", "i386"),
     )
-    log_marks = (r"\bRIP: 0010:", r"\bEIP: 0060:", r"\bCR2: [0-9a-f]{8}", r"\b(?:x86|ia32)_\w+\+0x")
+    log_marks = (
+        ("RIP: 0010:", r"\bRIP: 0010:"),
+        ("EIP: 0060:", r"\bEIP: 0060:"),
+        ("CR2: ", r"\bCR2: [0-9a-f]{8}"),
+        ("x86_", r"\bx86_\w+\+0x"),
+        ("ia32_", r"\bia32_\w+\+0x"),
+    )
     refusal = "overflow in relocation type"
     relocations: ClassVar[Mapping[int, str]] = {
         1: "R_X86_64_64",

@@ -112,14 +112,18 @@ def decoded_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     decoder: codecs.IncrementalDecoder | None = None
     number, rest = 0, ""
-    for block in read_blocks(path):
-        if decoder is None:
-            decoder = _decoder(block)
-        lines = (rest + decoder.decode(block)).split("\n")
-        rest = lines.pop()
-        for line in lines:
-            number += 1
-            yield number, line
+    try:
+        for block in read_blocks(path):
+            if decoder is None:
+                decoder = _decoder(block)
+            lines = (rest + decoder.decode(block)).split("\n")
+            rest = lines.pop()
+            yield from enumerate(lines, number + 1)
+            number += len(lines)
+    except InputError as error:
+        if error.line is not None:
+            raise
+        raise InputError(error.path, number + 1, error.message, hint=error.hint) from error
     if decoder is not None:
         rest += decoder.decode(b"", final=True)
     if rest:

@@ -36,6 +36,8 @@ _SNAPSHOT: Final = (b"s", b"snapshot ")
 _STARTED: Final = STARTED.encode()
 _TELL: Final = 16 << 20
 """Bytes between two words of how far it is."""
+_MOST_RARE: Final = 5_000
+"""Rare texts that are looked up one by one: each costs what a hundred lines cost the parser."""
 _SAMPLE: Final = 16
 """Of so many blocks the lines of one are counted, where nobody asks for the numbers of lines."""
 
@@ -118,7 +120,7 @@ def _noting(scan: TraceScan, lines: Iterable[tuple[int, str]]) -> Iterator[tuple
 
 
 class _DoubtError(Exception):
-    """A text was found in a line that says something else."""
+    """A text was found in a line that says something else, or rare texts are not rare."""
 
 
 class _Search:
@@ -130,6 +132,7 @@ class _Search:
         self._numbered = numbered
         self._line = 1
         self._count = 0
+        self._looked_up = 0
         self._windows: Counter[bytes] = Counter()
         self._seen: set[bytes] = set()
 
@@ -204,6 +207,9 @@ class _Search:
     def _rare(self, block: bytes, text: bytes) -> None:
         at = block.find(text)
         while at >= 0:
+            self._looked_up += 1
+            if self._looked_up > _MOST_RARE:
+                raise _DoubtError
             line = self._read(block, at)
             if line is not None and not isinstance(line, Alloc):
                 self._scan.take(line)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from execmem_tui.tui.run import Start
 
 HELP = "the application"
+_DRIVER = "TEXTUAL_DRIVER"
+"""Names what Textual draws with, as module:class, where that is not this terminal."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -74,12 +76,31 @@ def has_terminal() -> bool:
 
     Textual reads from stdin and draws on stderr, unless another driver is named: a browser's.
     """
-    return "TEXTUAL_DRIVER" in os.environ or (
+    return bool(os.environ.get(_DRIVER)) or (
         sys.stdin.isatty()
         and sys.stdout.isatty()
         and sys.stderr.isatty()
         and os.environ.get("TERM", "dumb") not in ("", "dumb")
     )
+
+
+def _check_driver() -> None:
+    """Refuse a driver that is none before Textual fails to import it.
+
+    Raises:
+        UsageError: there is no such class.
+    """
+    named = os.environ.get(_DRIVER)
+    if not named:
+        os.environ.pop(_DRIVER, None)  # Textual would take "" for a name
+        return
+    from importlib import import_module
+
+    module, _, name = named.partition(":")
+    try:
+        getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError, TypeError):
+        raise UsageError(f"{_DRIVER} names no driver: {printable(named)!r}") from None
 
 
 def refuse_typo(source: str | None) -> None:
@@ -120,6 +141,7 @@ def run(args: argparse.Namespace) -> int:
         if args.against is not None:
             _print_differences(source, args.against)
         return 0
+    _check_driver()
     from execmem_tui.tui.themes import UnknownThemeError  # Textual: 250 ms, only now
 
     try:

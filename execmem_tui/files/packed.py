@@ -17,6 +17,10 @@ from execmem_tui.model.errors import InputError
 MAX_UNPACKED: Final = 1 << 30
 """Bytes that one packed file may unpack to."""
 _MAX_LINE: Final = 1 << 16
+_SPARSE: Final = 1 << 20
+"""Bytes of a file that may be nothing but empty lines."""
+_SHORTEST: Final = 8
+"""Bytes that a line of a bigger file has on average: each costs, whatever is in it."""
 
 
 def unpacked(raw: IO[bytes]) -> IO[bytes]:
@@ -36,8 +40,8 @@ def read_blocks(path: Path) -> Iterator[bytes]:
     The mark that editors put before the first line is left out.
 
     Raises:
-        InputError: it is no file, cannot be unpacked, is far too big, or has a line that no kernel
-            prints: the next one. It says no line.
+        InputError: it is no file, cannot be unpacked, is far too big, is far more lines than text,
+            or has a line that no kernel prints: the next one. It says no line.
         OSError: it cannot be read.
     """
     blocks = _blocks(path)
@@ -49,7 +53,7 @@ def read_blocks(path: Path) -> Iterator[bytes]:
 
 def _blocks(path: Path) -> Iterator[bytes]:
     name = str(path)
-    total, cut = 0, b""
+    total, lines, cut = 0, 0, b""
     with open_file(path) as raw, unpacked(raw) as file:
         limit = None if file is raw else MAX_UNPACKED
         while True:
@@ -63,6 +67,9 @@ def _blocks(path: Path) -> Iterator[bytes]:
             total += len(data)
             if limit is not None and total > limit:
                 raise InputError(name, None, "unpacks to more than 1 GiB")
+            lines += data.count(b"\n")
+            if total > _SPARSE and lines * _SHORTEST > total:
+                raise InputError(name, None, "far more lines than text, which no kernel prints")
             end = data.rfind(b"\n") + 1
             if len(cut) + (data.find(b"\n") + 1 if end else len(data)) > _MAX_LINE:
                 raise InputError(name, None, "line too long")
@@ -83,7 +90,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
     Bytes that are no UTF-8 become replacement characters.
 
     Raises:
-        InputError: it cannot be unpacked, is far too big, or has a line that no kernel prints.
+        InputError: as `read_blocks`, with the line.
         OSError: it cannot be read.
     """
     return enumerate(chain.from_iterable(read_line_blocks(path)), 1)

@@ -9,10 +9,10 @@ front (time, journal, quotes) is passed over.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from enum import StrEnum
+from functools import partial
 from typing import Final
 
-from attrs import evolve
-
+from execmem_tui.formats.batches import batched, places
 from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
@@ -46,7 +46,7 @@ class Form(StrEnum):
 class Record:
     """One line that bears on a failure."""
 
-    form: Form
+    form: Form = Form.NOTE
     line: int
     text: str
     """The message without what is in front of it. Printable."""
@@ -76,19 +76,20 @@ class Record:
     """False for a frame that the unwinder marks with ?."""
 
 
+Blank = Callable[..., Record]
+"""Makes a record of which line and text are known."""
+
+
 def _hex(text: str | None) -> int | None:
     return None if text is None else int(text, 16)
 
 
-def _hole(found: re.Match[str], blank: Record) -> Record:
-    return evolve(
-        blank, form=Form.NO_HOLE, size=int(found[1]), start=_hex(found[2]), end=_hex(found[3])
-    )
+def _hole(found: re.Match[str], blank: Blank) -> Record:
+    return blank(form=Form.NO_HOLE, size=int(found[1]), start=_hex(found[2]), end=_hex(found[3]))
 
 
-def _request(found: re.Match[str], blank: Record) -> Record:
-    return evolve(
-        blank,
+def _request(found: re.Match[str], blank: Blank) -> Record:
+    return blank(
         form=Form.NO_MEMORY,
         task=_name(found[1]),
         size=int(found[2]),
@@ -97,9 +98,8 @@ def _request(found: re.Match[str], blank: Record) -> Record:
     )
 
 
-def _old_request(found: re.Match[str], blank: Record) -> Record:
-    return evolve(
-        blank,
+def _old_request(found: re.Match[str], blank: Blank) -> Record:
+    return blank(
         form=Form.NO_MEMORY,
         task=_name(found[1]),
         size=int(found[2]),
@@ -111,9 +111,8 @@ def _name(text: str | None) -> str | None:
     return None if text is None else printable(text, 60)
 
 
-def _arm(found: re.Match[str], blank: Record) -> Record:
-    return evolve(
-        blank,
+def _arm(found: re.Match[str], blank: Blank) -> Record:
+    return blank(
         form=Form.RELOCATION,
         module=_name(found[1]),
         relocation=found[2],
@@ -122,9 +121,8 @@ def _arm(found: re.Match[str], blank: Record) -> Record:
     )
 
 
-def _overflow(found: re.Match[str], blank: Record) -> Record:
-    return evolve(
-        blank,
+def _overflow(found: re.Match[str], blank: Blank) -> Record:
+    return blank(
         form=Form.RELOCATION,
         module=_name(found[1]),
         relocation=found[2],
@@ -132,9 +130,8 @@ def _overflow(found: re.Match[str], blank: Record) -> Record:
     )
 
 
-def _offset32(found: re.Match[str], blank: Record) -> Record:
-    return evolve(
-        blank,
+def _offset32(found: re.Match[str], blank: Blank) -> Record:
+    return blank(
         form=Form.RELOCATION,
         module=_name(found[1]),
         relocation="32-bit offset",
@@ -143,9 +140,8 @@ def _offset32(found: re.Match[str], blank: Record) -> Record:
     )
 
 
-def _linker(found: re.Match[str], blank: Record) -> Record:
-    return evolve(
-        blank,
+def _linker(found: re.Match[str], blank: Blank) -> Record:
+    return blank(
         form=Form.RELOCATION,
         relocation=found[1],
         distance=int(found[2]),
@@ -154,9 +150,8 @@ def _linker(found: re.Match[str], blank: Record) -> Record:
     )
 
 
-def _rel24(found: re.Match[str], blank: Record) -> Record:
-    return evolve(
-        blank,
+def _rel24(found: re.Match[str], blank: Blank) -> Record:
+    return blank(
         form=Form.RELOCATION,
         module=_name(found[1]),
         relocation=found[2],
@@ -164,10 +159,9 @@ def _rel24(found: re.Match[str], blank: Record) -> Record:
     )
 
 
-def _jump(found: re.Match[str], blank: Record) -> Record:
+def _jump(found: re.Match[str], blank: Blank) -> Record:
     value = int(found[2], 16)
-    return evolve(
-        blank,
+    return blank(
         form=Form.RELOCATION,
         module=_name(found[1]),
         relocation=found[3],
@@ -175,55 +169,53 @@ def _jump(found: re.Match[str], blank: Record) -> Record:
     )
 
 
-def _percpu(found: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, form=Form.PERCPU, size=int(found[1]), align=int(found[2]))
+def _percpu(found: re.Match[str], blank: Blank) -> Record:
+    return blank(form=Form.PERCPU, size=int(found[1]), align=int(found[2]))
 
 
-def _execmem(_: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, form=Form.EXECMEM)
+def _execmem(_: re.Match[str], blank: Blank) -> Record:
+    return blank(form=Form.EXECMEM)
 
 
-def _space(_: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, form=Form.VMALLOC_SPACE)
+def _space(_: re.Match[str], blank: Blank) -> Record:
+    return blank(form=Form.VMALLOC_SPACE)
 
 
-def _limit(_: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, form=Form.JIT_LIMIT)
+def _limit(_: re.Match[str], blank: Blank) -> Record:
+    return blank(form=Form.JIT_LIMIT)
 
 
-def _suppressed(found: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, symbol=found[1], suppressed=int(found[2]))
+def _suppressed(found: re.Match[str], blank: Blank) -> Record:
+    return blank(symbol=found[1], suppressed=int(found[2]))
 
 
-def _model(found: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, module=_name(found[1]), why="mcmodel")
+def _model(found: re.Match[str], blank: Blank) -> Record:
+    return blank(module=_name(found[1]), why="mcmodel")
 
 
-def _task(found: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, pid=int(found[1]), task=_name(found[2]), release=found[3])
+def _task(found: re.Match[str], blank: Blank) -> Record:
+    return blank(pid=int(found[1]), task=_name(found[2]), release=found[3])
 
 
-def _frame(found: re.Match[str], blank: Record) -> Record:
-    return evolve(
-        blank, symbol=printable(found[2], 80), module=_name(found[3]), sure=found[1] is None
-    )
+def _frame(found: re.Match[str], blank: Blank) -> Record:
+    return blank(symbol=printable(found[2], 80), module=_name(found[3]), sure=found[1] is None)
 
 
-def _inserted(found: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, form=Form.NO_MEMORY, module=_name(found[1]), why="cannot allocate memory")
+def _inserted(found: re.Match[str], blank: Blank) -> Record:
+    return blank(form=Form.NO_MEMORY, module=_name(found[1]), why="cannot allocate memory")
 
 
-def _wasted(found: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, form=Form.DUPLICATES, size=int(found[1]))
+def _wasted(found: re.Match[str], blank: Blank) -> Record:
+    return blank(form=Form.DUPLICATES, size=int(found[1]))
 
 
-def _zero(_: re.Match[str], blank: Record) -> Record:
-    return evolve(blank, form=Form.NO_MEMORY, size=0, why="asked for 0 bytes")
+def _zero(_: re.Match[str], blank: Blank) -> Record:
+    return blank(form=Form.NO_MEMORY, size=0, why="asked for 0 bytes")
 
 
-def _not_space(why: str) -> Callable[[re.Match[str], Record], Record]:
-    def make(_: re.Match[str], blank: Record) -> Record:
-        return evolve(blank, form=Form.NOT_SPACE, why=why)
+def _not_space(why: str) -> Callable[[re.Match[str], Blank], Record]:
+    def make(_: re.Match[str], blank: Blank) -> Record:
+        return blank(form=Form.NOT_SPACE, why=why)
 
     return make
 
@@ -403,13 +395,13 @@ _HEAD: Final = re.compile(
 )
 
 
-_ANY: Final = re.compile("|".join(re.escape(word) for word, _, _ in _FORMS), re.IGNORECASE)
-"""One look tells of most lines that they hold no form's word."""
+FRAMES: Final = 120
+"""Lines behind a message within which its call trace stands."""
+_NOTED: Final = ("comm:", "(", "+0x")
+"""Words of frames and tasks: half of the lines of some logs, and nothing without a failure."""
 
 
 def _record(number: int, text: str) -> Record | None:
-    if _ANY.search(text) is None:
-        return None
     lowered = text.lower()
     for word, pattern, make in _FORMS:
         if word not in lowered:
@@ -417,9 +409,9 @@ def _record(number: int, text: str) -> Record | None:
         found = pattern.search(text)
         if found is not None:
             message = printable(_HEAD.sub("", text).strip(), 300)
-            blank = Record(form=Form.NOTE, line=number, text=message)
+            blank = partial(Record, line=number, text=message)
             if make is None:
-                return evolve(blank, form=Form.NO_HOLE, size=int(found[1]))
+                return blank(form=Form.NO_HOLE, size=int(found[1]))
             return make(found, blank)
     return None
 
@@ -439,24 +431,38 @@ _BEGINS: Final = (
 )
 """Of a message that a mail program may have cut in two."""
 _BEGUN: Final = re.compile("|".join(map(re.escape, _BEGINS)))
+_TELLING: Final = tuple(
+    {*(word for word, _, _ in _FORMS), *(begin.lower() for begin in _BEGINS)} - {*_NOTED}
+)
+"""Of most lines none: they are passed over without a second look."""
 
 
 def parse_failures(lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
     """Yield the records of a log in its order, cheaply passing over all other lines.
 
-    A message that was wrapped is read with the line after it.
+    A message that was wrapped is read with the line after it. Frames and tasks are yielded where
+    they can belong to a failure: within `FRAMES` lines of one, or of the log's beginning, which may
+    be cut.
     """
     cut: tuple[int, str] | None = None
-    for number, text in lines:
-        found = _record(number, text)
-        if cut is not None and (found is None or found.form is Form.NOTE):
-            whole = _record(cut[0], f"{cut[1].rstrip()} {_HEAD.sub('', text)}")
-            if whole is not None and whole.form is not Form.NOTE:
-                yield whole
-                cut = None
+    near = FRAMES
+    for batch in batched(lines):
+        telling = places(_TELLING, [text.lower() for _, text in batch])
+        for at, (number, text) in enumerate(batch):
+            if number > near and cut is None and at not in telling:
                 continue
-        cut = None
-        if found is not None:
-            yield found
-        elif _BEGUN.search(text) is not None:
-            cut = number, text
+            found = _record(number, text)
+            if cut is not None and (found is None or found.form is Form.NOTE):
+                whole = _record(cut[0], f"{cut[1].rstrip()} {_HEAD.sub('', text)}")
+                if whole is not None and whole.form is not Form.NOTE:
+                    near = number + FRAMES
+                    yield whole
+                    cut = None
+                    continue
+            cut = None
+            if found is not None:
+                if found.form is not Form.NOTE:
+                    near = number + FRAMES
+                yield found
+            elif _BEGUN.search(text) is not None:
+                cut = number, text

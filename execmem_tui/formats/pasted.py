@@ -18,6 +18,13 @@ from execmem_tui.model.records import define, frozen
 
 _MOST: Final = 96 << 20
 """Characters that are kept of a text: a thousand times the biggest /proc of a real machine."""
+_EACH: Final = 64
+"""Characters that a kept line which is no area counts for beside its own: it costs as much."""
+_MOST_IDLE: Final = 24 << 20
+"""Characters of lines of which nothing is kept, and as many for each as `_EACH_IDLE`."""
+_EACH_IDLE: Final = 24
+_MOST_JOINED: Final = 8
+"""Pieces that a mail program may have made of one line."""
 
 
 class Kind(StrEnum):
@@ -54,6 +61,7 @@ _VM: Final = re.compile(
     rf"(?<![\w(])({_POINTER})-({_POINTER})[ \t]+(\d{{1,20}})(?=\s|$)(?:\s+(.*))?",
     re.IGNORECASE,
 )
+_EXACT: Final = re.compile(r"(0x[0-9a-f]{8,16})-(0x[0-9a-f]{8,16}) +(\d{1,20})(?: (.*))?$")
 _GLUED: Final = re.compile(r"(?=0x[0-9a-f(]{1,20}[^ \t-]{0,16}-0x\S{1,24}[ \t]+\d)", re.IGNORECASE)
 _KMEM: Final = re.compile(
     r"^\s*[0-9a-f]{8,16}\s+[0-9a-f]{8,16}\s+([0-9a-f]{8,16}) - ([0-9a-f]{8,16})\s+(\d{1,20})\s*$",
@@ -113,6 +121,8 @@ class _Sorter:
     files: dict[Kind, list[str]] = field(factory=dict)
     open: bool = False
     """The last line of vmallocinfo may go on in the next."""
+    pieces: int = 0
+    """How many it was put together of."""
     named: Kind | None = None
     """The file that a header or a prompt announced."""
     foreign: int = 0
@@ -125,10 +135,16 @@ class _Sorter:
     repeated: bool = False
     """The last line of vmallocinfo was there before: so was its second half."""
     kept: int = 0
+    idle: int = 0
     seen: set[str] = field(factory=set)
 
     def take(self, number: int, line: str) -> None:
-        text = line.strip("\ufeff\r\n").rstrip()
+        kept = self.kept
+        self._sort(number, line.strip("\ufeff\r\n").rstrip())
+        if self.kept == kept:
+            self.idle += len(line) + _EACH_IDLE
+
+    def _sort(self, number: int, text: str) -> None:
         if not text.strip():
             return
         if self._header(text) or _FENCE.match(text):
@@ -145,7 +161,7 @@ class _Sorter:
             self.first = number if self.first is None else self.first
 
     def _add(self, kind: Kind, line: str) -> None:
-        self.kept += len(line)
+        self.kept += len(line) + (0 if kind is Kind.VMALLOCINFO else _EACH)
         self.files.setdefault(kind, []).append(line)
 
     def _add_area(self, line: str) -> None:
@@ -189,6 +205,10 @@ class _Sorter:
             self.foreign_tool = "a vendor's dump: flags and pages are not told"
             self.open = False
             return True
+        exact = _EXACT.match(text)
+        if exact is not None and text.count("-0x") == 1:  # as the kernel prints it, which is most
+            self._vm(exact)
+            return True
         pieces = [each for each in _GLUED.split(text) if each.strip()] if "0x" in text else [text]
         taken = 0
         for piece in pieces:
@@ -204,6 +224,7 @@ class _Sorter:
         rest = " ".join((found[4] or "").split())
         self._add_area(f"{start}-{end} {found[3]} {rest}".rstrip())
         self.open = _COMPLETE.search(rest) is None
+        self.pieces = 1
 
     def _rest(self, text: str) -> bool:
         """Take the second half of a line that was wrapped."""
@@ -213,9 +234,11 @@ class _Sorter:
         if self.repeated:
             return True
         lines = self.files[Kind.VMALLOCINFO]
+        self.pieces += 1
+        self.kept += len(bare)
         lines[-1] = f"{lines[-1]} {' '.join(bare.split())}"
         self.joined += 1
-        self.open = _COMPLETE.search(bare) is None
+        self.open = _COMPLETE.search(bare) is None and self.pieces < _MOST_JOINED
         return True
 
     def _other(self, text: str, bare: str) -> bool:
@@ -250,13 +273,20 @@ def sort_pasted(path: str, lines: Iterable[tuple[int, str]]) -> Pasted:
         lines: (number from 1, text).
 
     Raises:
-        InputError: it is far longer than what any machine prints.
+        InputError: it is far longer than what any machine prints, or hardly any of it is known.
     """
     sorter = _Sorter()
     for number, line in lines:
         sorter.take(number, line)
         if sorter.kept > _MOST:
             raise InputError(path, number, "longer than what any machine prints")
+        if sorter.idle > _MOST_IDLE:
+            raise InputError(
+                path,
+                number,
+                "too much before this line that is no line of /proc/vmallocinfo",
+                hint="give the part of the text that is one",
+            )
     notes: list[str] = []
     areas = sorter.files.get(Kind.VMALLOCINFO)
     if sorter.again:

@@ -177,6 +177,9 @@ _TOP: Final = (1 << 64) - 1
 """No area reaches the last byte: addresses there are error codes."""
 _PAGE: Final = 4096
 """The smallest page there is; vmap areas are whole pages (mm/vmalloc.c: alloc_vmap_area)."""
+_MANY: Final = 200_000
+"""Lines that are no events, comments and empty ones too, before a file is no trace; then they may
+be as many as the events."""
 _REMEMBERED: Final = 1 << 13
 """How many different texts of a kind are remembered, so that memory does not grow with a trace."""
 _T = TypeVar("_T")
@@ -423,7 +426,17 @@ class _Parser:
     def pass_over(self, number: int) -> None:
         """Take an empty line."""
         self._first = self._first or number
+        self._count_foreign(number)
+
+    def _count_foreign(self, number: int) -> None:
+        """Count a line that is no event.
+
+        Raises:
+            InputError: there are far too many of them.
+        """
         self._foreign += 1
+        if self._foreign > _MANY and self._foreign > number - self._first + 1 - self._foreign:
+            raise InputError(self._path, number, f"{_MANY:,} lines so far that are no events")
 
     def unknown(
         self, number: int, text: str, head: str, place: Place | None, rest: str
@@ -467,7 +480,7 @@ class _Parser:
         found = _LINE.match(text) if len(text) <= _LONGEST else None
         self._first = self._first or number
         if found is None:
-            self._foreign += 1
+            self._count_foreign(number)
             other = self._special(number, text)
             if other is not None:
                 yield other

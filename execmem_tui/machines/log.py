@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from execmem_tui.arch import architecture, architectures, find, resolve
+from execmem_tui.formats.batches import batched, places
 from execmem_tui.formats.procfiles import parse_version
 from execmem_tui.machines.recognise import machine_name
 from execmem_tui.model.errors import UnknownLayoutError
@@ -11,6 +13,8 @@ from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
+
+_BANNER: Final = "Linux version "
 
 
 @frozen(kw_only=True)
@@ -26,22 +30,27 @@ class LogWitness:
 
     def __init__(self) -> None:
         self._marks = [
-            (name, re.compile("|".join(architecture(name).log_marks)))
+            (name, word, re.compile(pattern))
             for name in architectures()
-            if architecture(name).log_marks
+            for word, pattern in architecture(name).log_marks
         ]
-        self._any = re.compile("|".join(mark.pattern for _, mark in self._marks))
+        self._words = {_BANNER, *(word for _, word, _ in self._marks)}
         self._seen: dict[str, None] = {}
         self._version: tuple[str, str] | None = None
 
     def watch(self, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
         """Take each line, and pass it on."""
-        for number, text in lines:
-            if "Linux version " in text:
-                self._version = parse_version([(number, text)]) or self._version
-            if self._any.search(text) is not None:
-                self._seen |= {name: None for name, mark in self._marks if mark.search(text)}
-            yield number, text
+        for batch in batched(lines):
+            for place in sorted(places(self._words, [text for _, text in batch])):
+                self._look(*batch[place])
+            yield from batch
+
+    def _look(self, number: int, text: str) -> None:
+        if _BANNER in text:
+            self._version = parse_version([(number, text)]) or self._version
+        for name, word, mark in self._marks:
+            if name not in self._seen and word in text and mark.search(text):
+                self._seen[name] = None
 
     def machine(self) -> LogMachine:
         """Return the machine that the lines so far tell of.

@@ -11,9 +11,10 @@ from execmem_tui.analysis.diagnosis.documents import finding_document
 from execmem_tui.analysis.diagnosis.finding import Finding, Verdict
 from execmem_tui.analysis.diagnosis.space import space_of
 from execmem_tui.arch import resolve
-from execmem_tui.formats.failures import Form, parse_failures
+from execmem_tui.formats.failures import FRAMES, Form, parse_failures
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.documents import plain
+from execmem_tui.model.errors import InputError
 from execmem_tui.model.snapshots import Counters, Snapshot
 
 PAGE = 4096
@@ -502,3 +503,39 @@ def test_a_message_that_a_mail_program_wrapped(head: str) -> None:
         " 0x7fad5998)"
     )
     assert value(finding(cut), "past") == 50217552
+
+
+FRAME = " f+0x1/0x2"
+
+
+def test_frames_count_near_a_failure_only() -> None:
+    near = [*["x"] * 300, "execmem: unable to allocate memory", *[FRAME] * 300]
+    found = list(parse_failures(enumerate(near, 1)))
+    assert [each.line for each in found] == [301, *range(302, 301 + FRAMES + 1)]
+    far = [FRAME] * 5000
+    assert len(list(parse_failures(enumerate(far, 1)))) == FRAMES
+
+
+def test_equal_failures_are_one_whatever_their_number() -> None:
+    text = "vmap allocation for size 20480 failed: use vmalloc=<size> to increase size"
+    task = "CPU: 1 PID: {} Comm: modprobe Tainted: G W 6.1.0-18-arm64 #1"
+    log = [line for number in range(400) for line in (text, task.format(number % 50))]
+    (incident,) = read_log("log", enumerate(log, 1)).incidents
+    assert (incident.times, len(incident.tasks), incident.line) == (400, 50, 1)
+    assert incident.release == "6.1.0-18-arm64"
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "said"), [("_MOST", 0, "more than 40"), ("_MOST_KINDS", 4096, "more than 40")]
+)
+def test_a_log_of_failures_without_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, size: int, said: str
+) -> None:
+    monkeypatch.setattr(f"execmem_tui.analysis.diagnosis.incidents.{name}", 40)
+    log = [
+        f"vmap allocation for size {20480 + number * size} failed: use vmalloc=<size>"
+        for number in range(50)
+    ]
+    with pytest.raises(InputError, match=said) as caught:
+        read_log("log", enumerate(log, 1))
+    assert (caught.value.path, caught.value.line) == ("log", 41 if name == "_MOST" else 42)

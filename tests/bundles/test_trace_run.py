@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from execmem_tui.bundles.trace_run import read_trace_run
+from execmem_tui.bundles.trace_scan import _Search
+from execmem_tui.formats.trace import TraceLine
 
 
 @pytest.mark.parametrize(
@@ -62,3 +64,25 @@ def test_what_no_machine_has_is_not_believed(tmp_path: Path, stated: str) -> Non
     run = read_trace_run(tmp_path)
     assert run.page_size == 4096
     assert run.cpus == (4097 if stated == "4097" else 1 if stated == "true" else 2)
+
+
+def test_lost_events_that_are_told_everywhere_are_read_from_end_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each look at one of them costs as much as a hundred lines cost the parser."""
+    looked: list[int] = []
+    read = _Search._read
+
+    def counted(search: _Search, block: bytes, at: int) -> TraceLine | None:
+        looked.append(at)
+        return read(search, block, at)
+
+    monkeypatch.setattr(_Search, "_read", counted)
+    event = (
+        "  sh-1 [000] ..... 1.5: alloc_vmap_area: va_start: 3204448256 size=8192 align=1"
+        " vstart=0xbf000000 vend=0xbfe00000 failed=0\n"
+    )
+    trace = tmp_path / "trace.txt"
+    trace.write_text(f"# tracer: nop\n{event}" + "CPU:1 [LOST 2 EVENTS]\n" * 5_500)
+    assert read_trace_run(trace).lost == 11_000
+    assert len(looked) <= 5_000 + len((event,))

@@ -203,3 +203,20 @@ def test_the_example_of_the_manual_holds(path: Path) -> None:
     assert found.theme == "execmem-light"
     assert found.keys["allocate"] == "ctrl+a,plus"
     assert found.start["cpus"] == 4
+
+
+@pytest.mark.parametrize("driver", ["nowhere:Driver", "os:nothing", "os", ":", " ", ".x:y"])
+def test_a_driver_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], driver: str
+) -> None:
+    monkeypatch.setenv("TEXTUAL_DRIVER", driver)
+    assert main([]) == 2
+    assert f"TEXTUAL_DRIVER names no driver: {driver!r}" in capsys.readouterr().err
+
+
+def test_an_empty_driver_is_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TEXTUAL_DRIVER", "")
+    assert main(["--empty"]) == 0
+    assert "no terminal to draw on" in capsys.readouterr().err

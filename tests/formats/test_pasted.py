@@ -1,5 +1,7 @@
 """Text as people paste it: sorted into the files it was copied from."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -153,3 +155,44 @@ def test_a_text_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(InputError, match="longer than what any machine prints"):
         pasted(hidden * 100)
     assert len(areas(f"{AREAS[0]}\n" * 1000)) == 1, "what is there again takes no room"
+
+
+def test_what_is_known_of_a_text_ends_its_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execmem_tui.formats.pasted._MOST_IDLE", 1000)
+    text = f"{each()}\n" + "no line of any file\n" * 40
+    with pytest.raises(InputError, match="too much before this line") as caught:
+        pasted(text)
+    assert caught.value.line == len(AREAS) + 1000 // (len("no line of any file") + 24) + 1
+    assert len(areas(f"{each()}\n" * 3)) == len(AREAS)  # a text that repeats itself a few times
+    with pytest.raises(InputError, match="too much"):
+        pasted(f"{each()}\n" * 12)
+
+
+def test_lines_of_other_files_count_for_more_than_their_text(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("execmem_tui.formats.pasted._MOST", 5000)
+    assert pasted("\n".join(AREAS * 10 + ("CONFIG_A=y",) * 50)).files
+    with pytest.raises(InputError, match="longer than"):
+        pasted("CONFIG_A=y\n" * 80)
+
+
+def test_a_line_is_put_together_of_a_few_pieces() -> None:
+    start = "0xffffb2a680036000-0xffffb2a68003f000 36864 f+0x1/0x2"
+    found = pasted(f"{start}\n" + "N0=1\n" * 5000)
+    (area,) = found.files[Kind.VMALLOCINFO]
+    assert area == start + " N0=1" * 7
+    assert found.foreign == 5000 - 7
+
+
+@given(
+    st.lists(
+        st.sampled_from((*AREAS, AREAS[0] + AREAS[1], "> " + AREAS[2], "0x1-0x2 3", "x" + AREAS[0]))
+    )
+)
+def test_what_the_kernel_prints_is_read_like_anything_else(lines: list[str]) -> None:
+    text = "\n".join(lines)
+    quickly = pasted(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("execmem_tui.formats.pasted._EXACT", re.compile("(?!)"))
+        assert pasted(text) == quickly

@@ -40,9 +40,13 @@ class Log:
 
 
 def read_log(name: str, lines: Iterable[tuple[int, str]]) -> Log:
-    """Read a log. `lines` are (number from 1, text) without decoration or with it."""
+    """Read a log. `lines` are (number from 1, text) without decoration or with it.
+
+    Raises:
+        InputError: it tells of more failures than any kernel prints.
+    """
     witness = LogWitness()  # in passing: a log may be longer than memory
-    found = tuple(incidents(parse_failures(witness.watch(lines))))
+    found = tuple(incidents(name, parse_failures(witness.watch(lines))))
     return Log(name=name, incidents=found, machine=witness.machine())
 
 

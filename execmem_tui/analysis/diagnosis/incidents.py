@@ -1,19 +1,23 @@
 """Which lines of a log belong to one failure."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Final
 
-from attrs import evolve
+from attrs import evolve, field
 
-from execmem_tui.formats.failures import Form, Record
-from execmem_tui.model.records import frozen
+from execmem_tui.formats.failures import FRAMES, Form, Record
+from execmem_tui.model.errors import InputError
+from execmem_tui.model.records import define, frozen
 from execmem_tui.model.units import Address, Bytes
 
+_MOST: Final = 200_000
+"""Failures of a log: the kernel prints ten in five seconds (mm/page_alloc.c: warn_alloc)."""
+_MOST_KINDS: Final = 10_000
+"""Failures of a log that differ from each other."""
 _APART: Final = 12
 """Lines that may lie between a message and the one about the same request: the two are printed in
 one go, but another CPU's lines can come between."""
-_TRACE: Final = 120
-"""Lines after a message within which its call trace is looked for."""
 
 
 @frozen(kw_only=True)
@@ -55,27 +59,23 @@ class Incident:
 
 
 def _begin(record: Record) -> Incident:
-    end = record.end
-    if end is not None and end & 0xFFF == 0xFFF:
-        end += 1  # VMALLOC_END is the last byte on x86, the first byte after elsewhere
-    base = Incident(line=record.line, text=record.text, form=record.form, why=record.why)
+    begun = partial(Incident, line=record.line, text=record.text, form=record.form, why=record.why)
     if record.form is Form.NO_HOLE:
-        return evolve(base, padded=record.size, start=record.start, end=end)
+        end = record.end
+        if end is not None and end & 0xFFF == 0xFFF:
+            end += 1  # VMALLOC_END is the last byte on x86, the first byte after elsewhere
+        return begun(padded=record.size, start=record.start, end=end)
     if record.form is Form.NO_MEMORY:
-        return evolve(
-            base,
-            requested=record.size,
-            align=record.align,
-            task=record.task,
-            module=record.module,
+        return begun(
+            requested=record.size, align=record.align, task=record.task, module=record.module
         )
     if record.form is Form.RELOCATION:
-        return evolve(base, relocation=record)
+        return begun(relocation=record)
     if record.form is Form.DUPLICATES:
-        return evolve(base, why=f"{record.size:,}")
+        return evolve(begun(), why=f"{record.size:,}")
     if record.form is Form.PERCPU:
-        return evolve(base, requested=record.size, align=record.align)
-    return evolve(base, execmem=record.form is Form.EXECMEM)
+        return begun(requested=record.size, align=record.align)
+    return begun(execmem=record.form is Form.EXECMEM)
 
 
 def _joined(before: Incident, record: Record) -> Incident | None:
@@ -106,7 +106,7 @@ def _noted(before: Incident, record: Record) -> Incident:
         return evolve(before, suppressed=before.suppressed + record.suppressed)
     if record.why == "mcmodel":
         return evolve(before, hint=record)
-    if record.line - before.line > _TRACE:
+    if record.line - before.line > FRAMES:
         return before
     if record.release is not None:
         number = "" if record.pid is None else f"[{record.pid}]"
@@ -125,7 +125,9 @@ def _each(records: Iterable[Record]) -> Iterator[Incident]:
     for record in records:
         if record.form is Form.NOTE:
             if current is None:
-                loose.append(record)
+                # a hint may stand before the first message; frames of others may not
+                if record.why == "mcmodel" or record.suppressed:
+                    loose.append(record)
             else:
                 current = _noted(current, record)
             continue
@@ -136,9 +138,8 @@ def _each(records: Iterable[Record]) -> Iterator[Incident]:
         if current is not None:
             yield current
         current = _begin(record)
-        for note in loose:  # a hint may stand before the first message; frames of others may not
-            if note.why == "mcmodel" or note.suppressed:
-                current = _noted(current, note)
+        for note in loose:
+            current = _noted(current, note)
         loose = []
     if current is not None:
         yield current
@@ -158,27 +159,62 @@ def _same(incident: Incident) -> tuple[object, ...]:
     )
 
 
-def incidents(records: Iterable[Record]) -> list[Incident]:
+_FILLED: Final = ("frames", "release", "task", "hint", "execmem")
+"""What one failure may lack and an equal one after it may tell."""
+
+
+@define
+class _Again:
+    """The first of several equal failures, and what the others add."""
+
+    first: Incident
+    times: int = 0
+    tasks: dict[str, None] = field(factory=dict)
+    suppressed: int = 0
+
+    def add(self, each: Incident) -> None:
+        """Count one."""
+        self.times += 1
+        self.suppressed += each.suppressed
+        self.tasks |= dict.fromkeys(each.tasks)
+        more = {
+            name: told
+            for name in _FILLED
+            if (told := getattr(each, name)) and not getattr(self.first, name)
+        }
+        if more:
+            self.first = evolve(self.first, **more)
+
+    def whole(self) -> Incident:
+        """Return them as one."""
+        return evolve(
+            self.first, times=self.times, tasks=tuple(self.tasks), suppressed=self.suppressed
+        )
+
+
+def incidents(path: str, records: Iterable[Record]) -> list[Incident]:
     """Return the failures of a log by their first lines, equal ones as one with a count.
 
     The call trace is that of the first that has one: later ones are often cut by rate limits.
+
+    Args:
+        path: to be named in errors.
+        records: of the log, in its order.
+
+    Raises:
+        InputError: there are more than any kernel prints.
     """
-    found: dict[tuple[object, ...], Incident] = {}
-    for each in _each(records):
+    found: dict[tuple[object, ...], _Again] = {}
+    for number, each in enumerate(_each(records), 1):
+        if number > _MOST or len(found) > _MOST_KINDS:
+            raise InputError(
+                path,
+                each.line,
+                f"more than {_MOST if number > _MOST else _MOST_KINDS:,} failures",
+                hint="give the part of the log that matters",
+            )
         key = _same(each)
-        before = found.get(key)
-        if before is None:
-            found[key] = each
-            continue
-        found[key] = evolve(
-            before,
-            times=before.times + 1,
-            frames=before.frames or each.frames,
-            release=before.release or each.release,
-            task=before.task or each.task,
-            hint=before.hint or each.hint,
-            execmem=before.execmem or each.execmem,
-            tasks=(*before.tasks, *each.tasks),
-            suppressed=before.suppressed + each.suppressed,
-        )
-    return list(found.values())
+        if key not in found:
+            found[key] = _Again(each)
+        found[key].add(each)
+    return [each.whole() for each in found.values()]

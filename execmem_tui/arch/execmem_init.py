@@ -3,11 +3,14 @@
 mm/execmem.c: execmem_init.
 """
 
+from collections.abc import Iterator, Mapping
+
 from attrs import evolve
 
 from execmem_tui.arch.base import NOBODY, Architecture
 from execmem_tui.arch.boot import Boot, Given
 from execmem_tui.arch.callers import caller
+from execmem_tui.model.capability import Capability
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 
@@ -48,6 +51,36 @@ def _resolved(
     )
 
 
+def _types(
+    arch: Architecture,
+    boot: Boot,
+    given: Mapping[ExecmemType, Given],
+    default: Given,
+    capability: Capability,
+) -> Iterator[tuple[ExecmemType, ExecmemRange]]:
+    """Yield the range of each type and note how it came about: execmem_init_missing()."""
+    users = dict(arch.used_by(boot))
+    for kind in ExecmemType:
+        own = given.get(kind)
+        entry = _resolved(boot, kind, own or default, users, inherited=own is None)
+        asked = caller(kind, boot.rules, capability, arch.overrides_of(boot.variant))
+        if asked is not None:
+            entry = evolve(entry, function=asked.function, decided_by=asked.decided_by)
+        where = f"{arch.boot_source.split(';')[0]}: execmem_arch_setup"
+        where, formula = (
+            (_INHERIT, "copied from MODULE_TEXT")
+            if own is None
+            else (where, "given by the architecture")
+        )
+        if not boot.rules.execmem:
+            where = entry.decided_by or "nobody asks"
+        ends = {"start": entry.start, "end": entry.end}
+        if entry.fallback_start:
+            ends |= {"fallback_start": entry.fallback_start, "fallback_end": entry.fallback_end}
+        boot.steps += [(f"{kind.name}.{end}", ends[end], formula, where) for end in ends]
+        yield kind, entry
+
+
 def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
     """Run one boot.
 
@@ -66,28 +99,11 @@ def execmem_init(arch: Architecture, boot: Boot, kaslr: str) -> Layout:
             "execmem_validate() refuses this layout: MODULE_TEXT has no range, no module can be"
             " loaded"
         )
-    users = dict(arch.used_by(boot))
     capability = arch.capability(boot.variant, boot.rules)
-    types: dict[ExecmemType, ExecmemRange] = {}
-    for kind in ExecmemType:
-        own = given.get(kind)
-        inherited = own is None
-        entry = _resolved(boot, kind, own or default, users, inherited=inherited)
-        types[kind] = entry = entry if told else evolve(entry, provenance=Provenance.UNKNOWN)
-        asked = caller(kind, boot.rules, capability, arch.overrides_of(boot.variant))
-        if asked is not None:
-            types[kind] = entry = evolve(
-                entry, function=asked.function, decided_by=asked.decided_by
-            )
-        where = _INHERIT if inherited else f"{arch.boot_source.split(';')[0]}: execmem_arch_setup"
-        if not boot.rules.execmem:
-            where = entry.decided_by or "nobody asks"
-        formula = "copied from MODULE_TEXT" if inherited else "given by the architecture"
-        boot.steps.append((f"{kind.name}.start", entry.start, formula, where))
-        boot.steps.append((f"{kind.name}.end", entry.end, formula, where))
-        if entry.fallback_start:
-            boot.steps.append((f"{kind.name}.fallback_start", entry.fallback_start, formula, where))
-            boot.steps.append((f"{kind.name}.fallback_end", entry.fallback_end, formula, where))
+    types = dict(_types(arch, boot, given, default, capability))
+    if not told:
+        unknown = Provenance.UNKNOWN
+        types = {kind: evolve(entry, provenance=unknown) for kind, entry in types.items()}
     early = arch.early_areas(boot)
     boot.check_overrides()
     variant, macros = boot.variant, boot.macros

@@ -3,7 +3,9 @@
 Reach of a pair, proposed classes, arm64's boot lines.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.cli.lens_documents import (
@@ -21,6 +23,9 @@ from execmem_tui.model.errors import InputError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import Address, format_size, parse_address
 from execmem_tui.view.ranges_table import columns
+
+if TYPE_CHECKING:  # the lens runs a simulator: it is imported where it is asked for
+    from execmem_tui.analysis.placement_classes import Asked, ClassRange, Placement
 
 
 def print_reach(layout: Layout, origin_text: str, target_text: str, *, as_json: bool) -> int:
@@ -77,41 +82,61 @@ def _margin(window: tuple[Address, Address], target: Address) -> str:
 
 def print_proposed(layout: Layout, *, as_json: bool) -> int:
     """Print the proposed classes, who would ask for which, and a workload under both lenses."""
-    from attrs import asdict
-
-    from execmem_tui.analysis.placement_classes import LABEL, asked, class_ranges, side_by_side
+    from execmem_tui.analysis.placement_classes import asked, class_ranges, side_by_side
 
     ranges, wishes, placements = class_ranges(layout), asked(layout), side_by_side(layout)
     if as_json:
-        write_json(
-            ProposedDocument(
-                label=LABEL,
-                layout=layout.id,
-                classes=[
-                    ClassDocument(
-                        name=each.name.value,
-                        start=hex(each.start),
-                        end=hex(each.end),
-                        why=each.why,
-                    )
-                    for each in ranges
-                ],
-                asked=[
-                    AskedDocument(
-                        type=wish.type.name,
-                        first=wish.first.value,
-                        second=None if wish.second is None else wish.second.value,
-                    )
-                    for wish in wishes
-                ],
-                placements=[
-                    PlacementDocument(**asdict(placement, recurse=False))
-                    for placement in placements
-                ],
+        write_json(_proposed_document(layout, ranges, wishes, placements))
+    else:
+        write_lines(_proposed_lines(layout, ranges, wishes, placements))
+    return 0
+
+
+def _proposed_document(
+    layout: Layout,
+    ranges: "Sequence[ClassRange]",
+    wishes: "Sequence[Asked]",
+    placements: "Sequence[Placement]",
+) -> ProposedDocument:
+    from attrs import asdict
+
+    from execmem_tui.analysis.placement_classes import LABEL
+
+    return ProposedDocument(
+        label=LABEL,
+        layout=layout.id,
+        classes=[
+            ClassDocument(
+                name=each.name.value, start=hex(each.start), end=hex(each.end), why=each.why
             )
-        )
-        return 0
-    write_lines([f"{layout.arch} {layout.kernel} {layout.variant}: placement classes, {LABEL}", ""])
+            for each in ranges
+        ],
+        asked=[
+            AskedDocument(
+                type=wish.type.name,
+                first=wish.first.value,
+                second=None if wish.second is None else wish.second.value,
+            )
+            for wish in wishes
+        ],
+        placements=[
+            PlacementDocument(**asdict(placement, recurse=False)) for placement in placements
+        ],
+    )
+
+
+def _proposed_lines(
+    layout: Layout,
+    ranges: "Sequence[ClassRange]",
+    wishes: "Sequence[Asked]",
+    placements: "Sequence[Placement]",
+) -> Iterator[str]:
+    from attrs import asdict
+
+    from execmem_tui.analysis.placement_classes import LABEL
+
+    yield f"{layout.arch} {layout.kernel} {layout.variant}: placement classes, {LABEL}"
+    yield ""
     rows = [
         (
             each.name.value,
@@ -121,24 +146,17 @@ def print_proposed(layout: Layout, *, as_json: bool) -> int:
         )
         for each in ranges
     ]
-    write_lines(columns(rows, ("CLASS", "RANGE", "SIZE", "WHAT IT MEANS"), "<<>"))
+    yield from columns(rows, ("CLASS", "RANGE", "SIZE", "WHAT IT MEANS"), "<<>")
+    yield ""
     asks = [
         (wish.type.name, wish.first.value, "-" if wish.second is None else wish.second.value)
         for wish in wishes
     ]
-    write_lines(["", *columns(asks, ("TYPE", "WOULD ASK FOR", "ELSE")), ""])
-    values = [
-        [str(value) for value in asdict(placement, recurse=False).values()]
-        for placement in placements
-    ]
-    names = list(asdict(placements[0], recurse=False))
-    table = [
-        (name, values[0][index], values[1][index])
-        for index, name in enumerate(names)
-        if name != "lens"
-    ]
-    write_lines(columns(table, ("SAME WORKLOAD", placements[0].lens, placements[1].lens), "<>>"))
-    return 0
+    yield from columns(asks, ("TYPE", "WOULD ASK FOR", "ELSE"))
+    yield ""
+    one, other = (asdict(placement, recurse=False) for placement in placements)
+    table = [(name, str(one[name]), str(other[name])) for name in one if name != "lens"]
+    yield from columns(table, ("SAME WORKLOAD", one["lens"], other["lens"]), "<>>")
 
 
 def print_dmesg(name: str, *, as_json: bool) -> int:

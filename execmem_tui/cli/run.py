@@ -176,6 +176,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             " cpus, _end, …"
         ),
     )
+    _add_sweep_arguments(parser)
+    parser.add_argument(
+        "--limit",
+        type=_limit,
+        metavar="N",
+        help=(
+            "how much may be done: steps, what the allocator does for them, and what expectations"
+            f" look at; default {RUN_LIMIT:,} for a run and {SWEEP_LIMIT:,} for all draws of a"
+            " sweep"
+        ),
+    )
+    parser.add_argument(
+        "--map", action="store_true", help="also the plain map at the end; with --against, both"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+
+
+def _add_sweep_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seeds", metavar="A..B", help="one run per draw: the distribution over KASLR"
     )
@@ -201,20 +219,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait for the cluster to answer, and for each next result; default 60",
     )
-    parser.add_argument(
-        "--limit",
-        type=_limit,
-        metavar="N",
-        help=(
-            "how much may be done: steps, what the allocator does for them, and what expectations"
-            f" look at; default {RUN_LIMIT:,} for a run and {SWEEP_LIMIT:,} for all draws of a"
-            " sweep"
-        ),
-    )
-    parser.add_argument(
-        "--map", action="store_true", help="also the plain map at the end; with --against, both"
-    )
-    parser.add_argument("--json", action="store_true", help="one JSON document")
 
 
 def _limit(text: str) -> int:

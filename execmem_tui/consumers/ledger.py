@@ -210,18 +210,7 @@ class Ledger(Observer):
         request = turn.request
         if record.failed:
             turn.failed.append(record)
-            return [
-                Failed(
-                    type=None if request is None else request.kind,
-                    requested=0 if request is None else request.size,
-                    owner=None if request is None else request.owner,
-                    reason=(
-                        f"no room for {format_size(record.size)} in"
-                        f" {record.vstart:x}-{record.vend:x}"
-                    ),
-                    attempt=True,
-                )
-            ]
+            return [_failed(record, request)]
         turn.last = record
         if request is None:
             return []
@@ -392,3 +381,14 @@ class Ledger(Observer):
 
 def _start(area: Area) -> Address:
     return area.start
+
+
+def _failed(record: AllocVmapArea, request: Request | None) -> Failed:
+    """Return the event of an attempt that found no room in a window."""
+    return Failed(
+        type=None if request is None else request.kind,
+        requested=0 if request is None else request.size,
+        owner=None if request is None else request.owner,
+        reason=f"no room for {format_size(record.size)} in {record.vstart:x}-{record.vend:x}",
+        attempt=True,
+    )

@@ -31,7 +31,10 @@ _COUNTERS: Final = {
 }
 
 
-def _single() -> Iterator[tuple[str, str, Reading]]:
+_Named = Iterator[tuple[str, str, Reading]]
+
+
+def _modules() -> _Named:
     yield "loaded", "modules loaded now", lambda s: len(s.modules.loaded)
     yield (
         "modules.core",
@@ -50,6 +53,9 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
     )
     yield "failed_loads", "module loads that failed", lambda s: s.failed_loads
     yield "wasted", "address space that duplicate loads took, bytes", lambda s: s.wasted
+
+
+def _consumers() -> _Named:
     yield "peak", "most address space that was held at once, bytes", lambda s: s.counts.peak
     yield "packs", "BPF program packs", lambda s: len(s.kernel.bpf.packs.packs)
     yield "bpf.programs", "BPF programs JITed now", lambda s: len(s.kernel.bpf.programs)
@@ -58,6 +64,9 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
     yield "insn_pages", "kprobe instruction pages", lambda s: len(s.kernel.kprobes.insn.pages)
     yield "optinsn_pages", "pages of optimised kprobes", _optinsn
     yield "trampolines", "ftrace trampoline pages", lambda s: len(s.kernel.ftrace.pages)
+
+
+def _cache() -> _Named:
     yield "rox.blocks", "blocks of the ROX cache", lambda s: len(s.counts.blocks)
     yield (
         "rox.free",
@@ -74,6 +83,9 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
         "calls of set_memory_*(), each of which flushes the TLB of every CPU",
         lambda s: s.machine.execmem.set_memory_calls,
     )
+
+
+def _vmalloc() -> _Named:
     yield "areas.total", "live areas, other vmalloc users included", lambda s: len(s.counts.held)
     yield (
         "lazy",
@@ -100,6 +112,9 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
     )
     yield "page_size", "bytes of a page", _page
     yield "image.size", "bytes of the kernel image", _image
+
+
+def _newest() -> _Named:
     yield "last.failed", "whether the newest request got no memory", lambda s: s.counts.last.failed
     yield (
         "last.start",
@@ -119,7 +134,7 @@ def _single() -> Iterator[tuple[str, str, Reading]]:
     yield "last.verdict", "reach: 'direct', 'plt' or 'unreachable'", lambda s: s.verdict
 
 
-def _typed() -> Iterator[tuple[str, str, Reading]]:
+def _typed() -> _Named:
     for kind in ExecmemType:
         name = kind.name
         for key, meaning in _METERS.items():
@@ -144,8 +159,9 @@ def known() -> Mapping[str, tuple[str, Reading]]:
     for name, meaning in _COUNTERS.items():
         found[f"counters.{name}"] = (meaning, partial(_counter, key=name))
         found[name] = (f"short for counters.{name}", partial(_counter, key=name))
-    for name, meaning, reading in (*_single(), *_typed()):
-        found[name] = (meaning, reading)
+    for group in (_modules, _consumers, _cache, _vmalloc, _newest, _typed):
+        for name, meaning, reading in group():
+            found[name] = (meaning, reading)
     return found
 
 

@@ -1,7 +1,10 @@
 """What the title line says: the product, what is looked at, what went wrong, where in time."""
 
+from collections.abc import Iterator, Mapping
+
 from attrs import evolve
 
+from execmem_tui.model.layouts import Layout
 from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import SourceKind
@@ -67,50 +70,73 @@ def title(
         spilled: areas that lie in a fallback range now.
         view: lens and filter in words.
     """
-    layout, counters = snapshot.layout, snapshot.counters
-    machine = [layout.kernel, layout.variant]
-    machine += [f"KASLR {layout.kaslr}"] if layout.kaslr not in ("", "n/a", "unknown") else []
     head = text if kind in (SourceKind.SIMULATE, SourceKind.SCENARIO) else f"{kind} {text}"
-    long = " · ".join([head, *(part for part in machine if part and part not in head)])
-    event = snapshot.event
-    time = "" if event is None or event.time is None else f" · {event.time:.3f} s"
+    counters = snapshot.counters
     play = "▶ " if moving else ""
-    moment = f"{play}step {snapshot.step:,}/{snapshot.steps:,}{time}" if snapshot.steps else play
-    found = Title(
+    whole = Title(
         name=NAME,
-        what="",
+        what=_with_machine(head, snapshot.layout),
         view=view,
         spilled=spills_in_short(spilled, counters.fallbacks),
         failed=f"✗ {counters.failures:,} failed" if counters.failures else "",
         findings=f"* {findings} finding{'s' * (findings != 1)}" if findings else "",
         notes=f"! {notes}" if notes else "",
-        moment=moment.rstrip(),
+        moment=_moment(snapshot, f"{play}step ", play.rstrip()),
         help=f"{_HELP}   {_ALL}",
     )
+    short = {"findings": f"* {findings}" if findings else "", "moment": _moment(snapshot, play)}
+    for fitted in _narrower(whole, head, short):
+        if _width(fitted) <= width:
+            break
+    return fitted
+
+
+def _with_machine(head: str, layout: Layout) -> str:
+    """Return what is looked at, and of the machine what that does not say."""
+    machine = [layout.kernel, layout.variant]
+    machine += [f"KASLR {layout.kaslr}"] if layout.kaslr not in ("", "n/a", "unknown") else []
+    return " · ".join([head, *(part for part in machine if part and part not in head)])
+
+
+def _moment(snapshot: Snapshot, before: str, otherwise: str = "") -> str:
+    """Return the step and its time, `otherwise` where there is one step only."""
+    event = snapshot.event
+    time = "" if event is None or event.time is None else f" · {event.time:.3f} s"
+    if not snapshot.steps:
+        return otherwise
+    return f"{before}{snapshot.step:,}/{snapshot.steps:,}{time}"
+
+
+def _narrower(whole: Title, head: str, short: Mapping[str, str]) -> Iterator[Title]:
+    """Yield the line, then shorter and shorter ones.
+
+    Args:
+        whole: all of it.
+        head: what is looked at, without the machine.
+        short: shorter words for findings and moment.
+    """
     brief = head.partition(" · ")[0]
-    few = {"findings": f"* {findings}" if findings else ""}
-    least = {"help": _HELP, "moment": "", "notes": "", "findings": ""}
+    few = {"findings": short["findings"]}
+    helped = {"help": _HELP, "moment": ""}
+    least = {**helped, "notes": "", "findings": ""}
+    yield whole
     for what, change in (
-        (long, {}),
         (head, {}),
         (head, {"help": _HELP}),
-        (head, {"help": _HELP, "moment": f"{play}{snapshot.step:,}/{snapshot.steps:,}{time}"}),
-        (head, {"help": _HELP, "moment": ""}),
-        (head, {"help": _HELP, "moment": "", **few}),
-        (head, {"help": _HELP, "moment": "", **few, "notes": ""}),
-        (brief, {"help": _HELP, "moment": "", **few, "notes": ""}),
+        (head, {"help": _HELP, "moment": short["moment"]}),
+        (head, helped),
+        (head, {**helped, **few}),
+        (head, {**helped, **few, "notes": ""}),
+        (brief, {**helped, **few, "notes": ""}),
         (head, least),
         (brief, least),  # a map is dimmed: it must say why
         (brief, {**least, "view": ""}),
         (brief.partition(": ")[0], {**least, "view": ""}),
-        ("", {"help": _HELP, "moment": "", **few}),
-        ("", {"help": _HELP, "moment": "", "findings": ""}),
+        ("", {**helped, **few}),
+        ("", {**helped, "findings": ""}),
         ("", {**least, "view": "", "spilled": "", "failed": ""}),
     ):
-        fitted = evolve(found, what=what, **change)
-        if _width(fitted) <= width:
-            return fitted
-    return fitted
+        yield evolve(whole, what=what, **change)
 
 
 def _width(found: Title) -> int:

@@ -220,6 +220,10 @@ class ExecmemApp(SturdyApp):
 
     # Themes
 
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the colours of the theme: none before one is put on, as nothing is styled yet."""
+        return super().get_css_variables() if self._shelf.dressed else {}
+
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the default theme's kinds."""
         return {**super().get_theme_variable_defaults(), **self._shelf.defaults}

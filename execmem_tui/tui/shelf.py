@@ -29,6 +29,8 @@ class Shelf:
         self._app = app
         self._default = next(shipped(DEFAULT))
         self._themes = {DEFAULT: self._default}
+        self.dressed = False
+        """Whether a theme is put on."""
 
     @property
     def defaults(self) -> dict[str, str]:
@@ -56,6 +58,7 @@ class Shelf:
         for each in app.get_line_filters():  # made for Textual's own theme
             if isinstance(each, ANSIToTruecolor):
                 each.enabled = not app.current_theme.ansi
+        self.dressed = True
         dark = app.current_theme.dark
         app.update_classes({"-dark-mode": dark, "-light-mode": not dark}, update=False)
         app.stylesheet.set_variables(app.get_css_variables())

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual._compositor import ReflowResult
+from textual.design import ColorSystem
+from textual.geometry import Size
+from textual.widget import Widget
 
 from execmem_tui.cli import application
 from execmem_tui.cli.commands import APPLICATION, parser_of
@@ -16,7 +20,7 @@ from execmem_tui.sources.base import Progress
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.screens.dialog import Dialog
-from execmem_tui.tui.screens.first_frame import Painting
+from execmem_tui.tui.screens.first_frame import Laid, Painting
 from execmem_tui.tui.screens.late import _LATE
 from execmem_tui.tui.screens.sheets import ErrorSheet
 from execmem_tui.tui.start import Opening
@@ -57,6 +61,44 @@ async def test_the_first_frame_has_all_of_the_screen(size: tuple[int, int]) -> N
         assert "kernel image" in first
         assert first == app.frames[-1] == shown_text(app)
         assert len(app.frames) == 1
+
+
+async def test_all_is_laid_out_once_for_its_size_and_once_for_what_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Textual tells the screen its size three times more, and had all laid out each time."""
+    sizes: list[tuple[int, int]] = []
+    reflow = Laid.reflow
+
+    def counted(compositor: Laid, parent: Widget, size: Size) -> ReflowResult:
+        sizes.append((size.width, size.height))
+        return reflow(compositor, parent, size)
+
+    monkeypatch.setattr(Laid, "reflow", counted)
+    app = filmed(ExecmemApp(open_booted("arm64"), theme="execmem-dark"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert sizes == [(120, 40)] * 2
+        await pilot.resize_terminal(100, 30)
+        await pilot.pause()
+        assert sizes[-1] == (100, 30)
+
+
+def test_the_colours_of_styles_are_mixed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual asks for them while the application is made, before it wears its theme."""
+    mixed: list[ColorSystem] = []
+    generate = ColorSystem.generate
+
+    def counted(system: ColorSystem) -> dict[str, str]:
+        mixed.append(system)
+        return generate(system)
+
+    monkeypatch.setattr(ColorSystem, "generate", counted)
+    app = ExecmemApp(open_booted("arm64"), theme="execmem-light")
+    assert len(mixed) == 1
+    assert (
+        app.stylesheet._variables["execmem-module"] == app.current_theme.variables["execmem-module"]
+    )
 
 
 async def test_the_first_frame_says_what_is_waited_for() -> None:

@@ -10,6 +10,7 @@ from textual._styles_cache import StylesCache
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
@@ -326,6 +327,11 @@ class MainScreen(Kept, Screen[None]):
         other = self.query_one(OtherMap)
         other.letters = letters
         other.styles.width = split.other
+
+    def _screen_resized(self, size: Size) -> None:
+        """Lay out for another size: of the one it has, Textual tells three times at the start."""
+        if size != self.outer_size:
+            super()._screen_resized(size)
 
     def _compositor_refresh(self) -> None:
         """Paint, once the map knows its size."""

@@ -5,9 +5,11 @@ import gc
 import subprocess
 import sys
 from collections.abc import Iterator
+from inspect import signature
 from pathlib import Path
 
 import pytest
+from textual._callback import count_parameters
 from textual._compositor import ReflowResult
 from textual.design import ColorSystem
 from textual.geometry import Size
@@ -82,6 +84,23 @@ async def test_all_is_laid_out_once_for_its_size_and_once_for_what_it_says(
         await pilot.resize_terminal(100, 30)
         await pilot.pause()
         assert sizes[-1] == (100, 30)
+
+
+async def test_a_guard_says_how_many_values_its_watcher_takes() -> None:
+    """Textual counts them by `inspect`, which took a fiftieth of a start for the guards alone."""
+    app = make_app()
+    async with app.run_test(size=(120, 40)):
+        widgets = (app.main, *app.main.walk_children(Widget))
+        guards = [
+            (getattr(widget, name), len(signature(getattr(type(widget), name)).parameters) - 1)
+            for widget in widgets
+            for name in vars(widget)
+            if name.startswith("watch_")
+        ]
+        assert len(guards) > 100
+        assert {count for _, count in guards} == {0, 1, 2}
+        for guard, count in guards:
+            assert vars(guard)["_param_count"] == count == count_parameters(guard)
 
 
 def test_the_colours_of_styles_are_mixed_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,8 @@ class Beginning:
     """Events up to this line are part of the state."""
     busy: tuple[tuple[int, int], ...] = ()
     lazy: tuple[tuple[int, int], ...] = ()
+    unwatched: bool = False
+    """No event before the snapshot was complete: perhaps none was recorded then."""
 
     @property
     def from_boot(self) -> bool:
@@ -288,7 +290,8 @@ def _at_snapshot(trace: Path, scan: TraceScan, name: str, info: Vmallocinfo) -> 
     line = _moment(trace, info, marks["begin"], marks["end"], native=native)
     lazy = tuple((entry.start, entry.end) for entry in info.entries if entry.lazy)
     busy = tuple((entry.start, entry.end) for entry in info.entries if not entry.lazy)
-    return Beginning(name=name, line=line, busy=busy, lazy=lazy)
+    unwatched = first is not None and first.line > marks["end"]
+    return Beginning(name=name, line=line, busy=busy, lazy=lazy, unwatched=unwatched)
 
 
 def _layout(arch: str, kernel: str) -> Layout | None:

@@ -44,6 +44,8 @@ _LATE: Final = 24
 _IN_VAIN: Final = 500
 """Misses that nothing explained, after which causes are not looked for: the trace is another
 kernel's, or lacks events, and each look copies the model."""
+_PASSED: Final = 64
+"""Holes that one request may have passed over for areas that nobody saw freed."""
 _CLASSES: Final = 1 << 12
 """How many different requests are remembered, so that memory does not grow with a trace."""
 
@@ -65,6 +67,8 @@ class Replay(State):
         shaped: whether the tree's shape is known (from boot); else only the bounds of an uncertain
             answer are.
         watched: somebody looks at `moved` after every event, and empties it.
+        unseen_lazy: up to the first purge there may be lazy areas that neither `lazy` nor an event
+            tells: events came only some time after the snapshot.
         model: the allocator; another for rules that are wrong on purpose.
         name: of the trace, for errors.
     """
@@ -83,6 +87,7 @@ class Replay(State):
         unknown: Unknown = Unknown.NOTHING,
         shaped: bool = True,
         watched: bool = False,
+        unseen_lazy: bool = False,
         model: type[Vmalloc] = Vmalloc,
         name: str = "trace",
     ) -> None:
@@ -100,6 +105,7 @@ class Replay(State):
         self.percpu = dict(percpu or {})
         self.unknown = unknown
         self.shaped = shaped
+        self._unseen_lazy = unseen_lazy
         self._doubted = False
         self._in_vain = 0
         """How often nothing explained a miss."""
@@ -347,6 +353,20 @@ class Replay(State):
         yield Cause.SHRINKER, lambda: self._decay(full=True)
         if len(purges) > 1:
             yield Cause.PURGES_AHEAD, lambda: self._purge_ahead(purges)
+        if self._unseen_lazy and not request.failed:
+            yield Cause.UNSEEN, lambda: self._pass_over(request, asking)
+
+    def _pass_over(self, request: Alloc, asking: RequestClass) -> None:
+        """Take what a request passed over for lazy: freed unseen, it waits for the first purge."""
+        for _ in range(_PASSED):
+            predicted = self.predict(asking, request.cpu)
+            if predicted is None or predicted >= request.start:
+                return
+            hole = next(pair for pair in self.vmalloc.space if pair[0] <= predicted < pair[1])
+            low, high = max(hole[0], request.vstart), min(hole[1], request.start)
+            area = self.vmalloc.occupy(low, high)
+            assert area is not None, "it is a part of a hole"
+            self.vmalloc.release(area)
 
     def _allocate_ahead(self, request: Alloc, asking: RequestClass) -> None:
         """Give others what they were given until this one fits.
@@ -370,7 +390,8 @@ class Replay(State):
     ) -> bool:
         """Do something; if the model's answer is right after it, and it `stays`, it is done."""
         before = self.vmalloc, self._freed_at, self.moved
-        ahead = self._ahead.copy()
+        last = self._purged_by, self._gave, self._idle, self._unseen_lazy
+        ahead, failed = self._ahead.copy(), set(self._failed_tasks)
         counts = self.results.purges, self.results.purge_counts_equal
         self.vmalloc, self._freed_at = self.vmalloc.clone(), dict(self._freed_at)
         self.moved = None if self.moved is None else self.moved.copy()
@@ -379,6 +400,8 @@ class Replay(State):
         if right and stays:
             return True
         self.vmalloc, self._freed_at, self.moved = before
+        self._purged_by, self._gave, self._idle, self._unseen_lazy = last
+        self._failed_tasks |= failed
         self._ahead.restore(ahead)
         self.results.purges, self.results.purge_counts_equal = counts
         return right
@@ -415,6 +438,7 @@ def make_replay(
         unknown=unknown,
         shaped=run.begins.from_boot,
         watched=watched,
+        unseen_lazy=run.begins.unwatched,
         model=model,
         name=str(run.path),
     )

@@ -30,6 +30,7 @@ class Cause(StrEnum):
     LATE_FREE = "a purge gave back an area whose free was told later"
     SHRINKER = "pools emptied by the shrinker"
     PURGES_AHEAD = "two purges took effect before their events"
+    UNSEEN = "areas freed before the first event, and after the snapshot, wait for a purge"
     LOST = "events were lost before it"
     LOST_SOMEWHERE = "events were lost, and it is not known where"
 

@@ -72,6 +72,8 @@ class State:
         """What it did: decayed, free and pooled."""
         self._idle = False
         """`_is_idle` was true, and no purge was made or begun since."""
+        self._unseen_lazy = False
+        """Areas may be lazy that no event told of."""
         self._failed_tasks: set[str] = set()
         self._freed_at: dict[int, int] = {}
         """Of lazy areas: the line that freed it, by start."""
@@ -165,6 +167,7 @@ class State:
         """
         self.results.purges += 1
         start, end, purged = purge
+        self._unseen_lazy = False
         if start >= end and not purged:
             self.results.purge_counts_equal += 1
             return [], []

@@ -1,12 +1,15 @@
 """What a replay starts from."""
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.bundles.trace_scan import _Search
 from execmem_tui.formats.trace import TraceLine
+
+TRACES: Final = Path(__file__).parents[1] / "data" / "traces"
 
 
 @pytest.mark.parametrize(
@@ -86,3 +89,9 @@ def test_lost_events_that_are_told_everywhere_are_read_from_end_to_end(
     trace.write_text(f"# tracer: nop\n{event}" + "CPU:1 [LOST 2 EVENTS]\n" * 5_500)
     assert read_trace_run(trace).lost == 11_000
     assert len(looked) <= 5_000 + len((event,))
+
+
+def test_probes_that_were_made_after_a_snapshot_saw_nothing_before_it() -> None:
+    assert read_trace_run(TRACES / "i386-6.1").begins.unwatched
+    whole = read_trace_run(TRACES / "arm64-7.2.13-nokaslr", "2e-kprobes-removed")
+    assert not whole.begins.unwatched

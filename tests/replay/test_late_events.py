@@ -33,8 +33,14 @@ def purge(start: int, end: int, count: int) -> str:
     return f"purge_vmap_area_lazy: start=0x{start:x} end=0x{end:x} num_purged={count}"
 
 
-def replayed(lines: list[str]) -> Replay:
-    replay = Replay(rules=rules_of("6.12.107"), page_size=PAGE, window=(START, END), cpus=1)
+def replayed(lines: list[str], *, unseen_lazy: bool = False) -> Replay:
+    replay = Replay(
+        rules=rules_of("6.12.107"),
+        page_size=PAGE,
+        window=(START, END),
+        cpus=1,
+        unseen_lazy=unseen_lazy,
+    )
     replay.run(events(lines))
     return replay
 
@@ -68,6 +74,45 @@ def test_an_allocation_may_be_told_after_the_purge_that_it_came_before() -> None
     replay = replayed(lines)
     assert causes(replay) == [Cause.BEFORE_PURGE]
     assert list(replay.vmalloc.busy) == [START + 2 * PAGE, START + 4 * PAGE, START]
+
+
+def test_what_was_tried_in_vain_leaves_the_last_purge_what_it_was() -> None:
+    """Trying the purge that comes next made it the last one, and nothing came before that."""
+    lines = [
+        f"a-1|{alloc(START, 2 * PAGE)}",
+        f"a-1|{alloc(START + 2 * PAGE, 2 * PAGE)}",
+        f"a-1|{free(START)}",
+        f"a-1|{purge(START, START + 2 * PAGE, 1)}",
+        f"b-2|{alloc(START + 4 * PAGE, 2 * PAGE)}",
+        f"c-3|{free(START + 2 * PAGE)}",
+        f"b-2|{purge(START + 2 * PAGE, START + 4 * PAGE, 1)}",
+        f"b-2|{alloc(START, 4 * PAGE)}",
+    ]
+    assert causes(replayed(lines)) == [Cause.BEFORE_PURGE]
+
+
+def test_what_nobody_saw_freed_is_passed_over_up_to_the_first_purge() -> None:
+    """Probes on 6.1 were made after the snapshot: stacks of the tasks that made them were lazy."""
+    seen = START + 5 * PAGE
+    lines = [
+        f"a-1|{alloc(seen, 2 * PAGE)}",
+        f"b-2|{alloc(seen + 2 * PAGE, PAGE)}",
+        f"b-2|{purge(START, seen, 1)}",
+        f"b-2|{alloc(START, 2 * PAGE)}",
+    ]
+    replay = replayed(lines, unseen_lazy=True)
+    assert causes(replay) == [Cause.UNSEEN]
+    assert replay.results.exact.total() == 2
+    # with events from before the snapshot on, it is a fault of the model
+    assert causes(replayed(lines))[0] is None
+    # and behind a purge nothing is lazy that nobody saw
+    late = [lines[2], *lines[:2]]
+    assert causes(replayed(late, unseen_lazy=True))[0] is None
+
+
+def test_nothing_unseen_explains_an_address_below_the_predicted_one() -> None:
+    lines = [f"a-1|{alloc(START, 2 * PAGE)}", f"b-2|{alloc(START, PAGE)}"]
+    assert causes(replayed(lines, unseen_lazy=True)) == [None]
 
 
 LATE: Final = [

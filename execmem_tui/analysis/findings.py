@@ -9,10 +9,10 @@ from enum import StrEnum
 from typing import Final
 
 from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.analysis.in_the_way import in_the_way
 from execmem_tui.analysis.permissions import tells_of_permissions, writable_code
 from execmem_tui.analysis.reach import call_reach
 from execmem_tui.analysis.room import Room, Shortage, room_in
-from execmem_tui.analysis.why import in_the_way
 from execmem_tui.history import History
 from execmem_tui.model.areas import ROX_OWNER, Area, AreaState
 from execmem_tui.model.ranges import ExecmemType, Provenance, Window

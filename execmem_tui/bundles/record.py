@@ -13,8 +13,9 @@ from attrs import evolve
 
 from execmem_tui import __version__
 from execmem_tui.arch import machine_named
-from execmem_tui.bundles.anonymise import DROPPED, anonymise
+from execmem_tui.bundles.anonymise import anonymise
 from execmem_tui.bundles.collector import Collector, Host, look_at
+from execmem_tui.bundles.harmless import DROPPED
 from execmem_tui.bundles.phase import phases_layout, read_phase
 from execmem_tui.bundles.run_folder import run_windows
 from execmem_tui.bundles.writer import check_target, write_bundle

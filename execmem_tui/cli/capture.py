@@ -5,7 +5,8 @@ One bundle of all that the running kernel says of its executable memory.
 
 import argparse
 
-from execmem_tui.bundles.anonymise import FORGOTTEN, KEPT, fixed_address
+from execmem_tui.bundles.anonymise import FORGOTTEN, KEPT
+from execmem_tui.bundles.shifting import fixed_address
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.files.regular import user_path
 from execmem_tui.formats.manifest import Manifest, ManifestDocument

@@ -8,21 +8,19 @@ from typing import Final
 
 from attrs import field
 
+from execmem_tui.consumers.bpf_memory import ENOMEM, EPERM, Binary, BpfMemory
 from execmem_tui.consumers.bpf_sizes import binary_request, jit_limit, pack_request, trampoline_size
 from execmem_tui.consumers.ftrace import Ftrace
-from execmem_tui.consumers.machine import PACK_SIZE, Machine
+from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.packs import Packs
-from execmem_tui.model.areas import Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import define, frozen
 from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.text import printable
-from execmem_tui.model.units import Address, Bytes, align_up
+from execmem_tui.model.units import Address, Bytes
 
-EPERM: Final = 1
 E2BIG: Final = 7
-ENOMEM: Final = 12
 ENOTSUPP: Final = 524
 """The kernel's own number, which user space prints as "errno 524" (__bpf_prog_select_runtime)."""
 
@@ -52,31 +50,21 @@ class Loaded:
         return self.start is not None
 
 
-@frozen
-class _Binary:
-    start: Address
-    size: Bytes
-    packed: bool
-
-
 @define
 class _Target:
     """struct bpf_trampoline: programs attached, and the image now."""
 
     programs: int
-    image: _Binary | None
+    image: Binary | None
 
 
 @define
 class _State:
-    binaries: dict[str, list[_Binary]] = field(factory=dict)
+    binaries: dict[str, list[Binary]] = field(factory=dict)
     """By program, or struct_ops map: all that it holds."""
     targets: dict[str, _Target] = field(factory=dict)
-    charged: Bytes = 0
     dispatcher: bool = False
     """Whether the XDP dispatcher has its images: never given back."""
-    fresh: dict[Address, Part] = field(factory=dict)
-    """Areas of one program whose part the machine has not heard of yet."""
 
 
 class Bpf:
@@ -102,36 +90,34 @@ class Bpf:
         limit: Bytes | None = None,
         ftrace: Ftrace | None = None,
     ) -> None:
-        if not 1 <= nodes <= 1024:
-            raise UsageError(f"cannot have {nodes} nodes", hint="1 to 1024")
         layout = machine.layout
         capability = layout.capability
         self._machine = machine
         self._ftrace = Ftrace(machine) if ftrace is None else ftrace
-        self.nodes = nodes
         self.jit_enabled = True
         """net.core.bpf_jit_enable."""
         self.always_on = always_on
-        self.limit = jit_limit(layout) if limit is None else limit
         self.has_jit = capability.bpf_alloc is not JitMemory.NONE
         self.has_trampolines = capability.bpf_trampoline is not JitMemory.NONE
-        self.packed = capability.bpf_alloc is JitMemory.PACK if packs is None else packs
+        self.memory = BpfMemory(
+            machine,
+            nodes,
+            packed=capability.bpf_alloc is JitMemory.PACK if packs is None else packs,
+            limit=jit_limit(layout) if limit is None else limit,
+        )
         self._trampolines_packed = self.packed and capability.bpf_trampoline is JitMemory.PACK
-        self.packs = Packs(PACK_SIZE * nodes, self._new_pack, machine.exec_free)
         self._state = _State()
 
     def clone(self, machine: Machine, ftrace: Ftrace | None = None) -> "Bpf":
         """Return an equal state on `machine` and `ftrace`, clones of this one's."""
         copy = Bpf(
             machine,
-            self.nodes,
-            packs=self.packed,
             always_on=self.always_on,
-            limit=self.limit,
             ftrace=self._ftrace.clone(machine) if ftrace is None else ftrace,
         )
         copy.jit_enabled = self.jit_enabled
-        copy.packs = self.packs.clone(copy._new_pack, machine.exec_free)
+        copy.memory = self.memory.clone(machine)
+        copy._trampolines_packed = self._trampolines_packed
         state = self._state
         copy._state = _State(
             {name: list(binaries) for name, binaries in state.binaries.items()},
@@ -139,20 +125,33 @@ class Bpf:
                 name: _Target(target.programs, target.image)
                 for name, target in state.targets.items()
             },
-            state.charged,
             state.dispatcher,
-            dict(state.fresh),
         )
         return copy
 
     @property
-    def _cached(self) -> bool:
-        return self._machine.layout.range_of(ExecmemType.BPF).rox_cached
-
-    @property
     def charged(self) -> Bytes:
         """bpf_jit_current: bytes charged against the limit."""
-        return self._state.charged
+        return self.memory.charged
+
+    @property
+    def limit(self) -> Bytes:
+        """net.core.bpf_jit_limit, bytes."""
+        return self.memory.limit
+
+    @limit.setter
+    def limit(self, limit: Bytes) -> None:
+        self.memory.limit = limit
+
+    @property
+    def packed(self) -> bool:
+        """Whether programs that fit into a pack share one."""
+        return self.memory.packed
+
+    @property
+    def packs(self) -> Packs:
+        """The packs."""
+        return self.memory.packs
 
     @property
     def programs(self) -> tuple[str, ...]:
@@ -202,7 +201,7 @@ class Bpf:
                 if self.packed
                 else binary_request(self._machine.layout, proglen)
             )
-            binary, errno = self._charged_alloc(
+            binary, errno = self.memory.charge(
                 size, label, key=name, capable=capable, packed=self.packed
             )
         if binary is not None:
@@ -228,7 +227,7 @@ class Bpf:
         if binaries is None:
             raise UsageError(f"no BPF program {printable(name)!r} is JITed")
         for binary in binaries:
-            self._uncharged_free(binary)
+            self.memory.uncharge(binary)
         self._machine.run_deferred()
 
     def attach(self, target: str, *, size: Bytes | None = None, capable: bool = True) -> Loaded:
@@ -272,7 +271,7 @@ class Bpf:
         """
         self._check_name(name)
         page = self._machine.layout.page_size
-        images: list[_Binary] = []
+        images: list[Binary] = []
         errno, room = 0 if self.has_trampolines else ENOTSUPP, 0
         for size in methods if self.has_trampolines else ():
             if not self._sized():
@@ -282,7 +281,7 @@ class Bpf:
                 errno = E2BIG if size > page or len(images) == _MAX_TRAMP_IMAGE_PAGES else 0
                 if not errno:
                     label = printable(f"struct_ops {name}", 60)
-                    image, errno = self._charged_alloc(
+                    image, errno = self.memory.charge(
                         page, label, key=name, capable=capable, packed=self._trampolines_packed
                     )
                 if image is not None:
@@ -293,7 +292,7 @@ class Bpf:
             room -= size
         if errno:
             for image in images:
-                self._uncharged_free(image)
+                self.memory.uncharge(image)
             self._machine.note(f"struct_ops {printable(name, 60)} refused with errno {errno}")
         elif images:
             self._state.binaries[name] = images
@@ -321,7 +320,7 @@ class Bpf:
                 f"no XDP dispatcher on {layout.arch}: programs are called through a pointer"
             )
         else:
-            image = self._alloc(layout.page_size, _DISPATCHER, packed=self.packed)
+            image = self.memory.alloc(layout.page_size, _DISPATCHER, packed=self.packed)
             rw_image = None
             if image is not None:
                 rw_image = (
@@ -332,18 +331,14 @@ class Bpf:
                     )
                 )
                 if rw_image is None:
-                    self._free(image)
+                    self.memory.free(image)
             self._state.dispatcher = rw_image is not None
         self._machine.run_deferred()
         return self._state.dispatcher
 
     def flush(self) -> None:
         """Tell the machine what is inside the packs and areas that changed since the last call."""
-        for start, parts, summary in self.packs.take_changes():
-            self._machine.divide(start, parts, summary)
-        fresh, self._state.fresh = self._state.fresh, {}
-        for start, part in fresh.items():
-            self._machine.divide(start, (part,), f"{part.size:,} bytes used")
+        self.memory.flush()
 
     def _check_name(self, name: str) -> None:
         if name in self._state.binaries:
@@ -368,7 +363,7 @@ class Bpf:
             elif not 0 < wanted <= self._machine.layout.page_size:
                 errno = E2BIG
             else:
-                image, errno = self._charged_alloc(
+                image, errno = self.memory.charge(
                     wanted, label, capable=capable, packed=self._trampolines_packed, whole_page=True
                 )
         if errno:
@@ -377,7 +372,7 @@ class Bpf:
             if old is not None:
                 if image is not None:
                     self._modify_direct()
-                self._uncharged_free(old)
+                self.memory.uncharge(old)
             if image is None:
                 self._state.targets.pop(target, None)
             else:
@@ -412,60 +407,3 @@ class Bpf:
             return False
         self._machine.exec_free(start)
         return True
-
-    def _charged_alloc(
-        self,
-        size: Bytes,
-        label: str,
-        *,
-        key: str = "",
-        capable: bool,
-        packed: bool,
-        whole_page: bool = False,
-    ) -> tuple[_Binary | None, int]:
-        """bpf_jit_charge_modmem(), then memory; the error where there is none."""
-        if self._state.charged + size > self.limit and not capable:
-            return None, EPERM
-        room = size if packed or not whole_page else self._machine.layout.page_size
-        binary = self._alloc(room, label, key, packed=packed)
-        if binary is None:
-            return None, ENOMEM
-        charged = _Binary(binary.start, size, binary.packed)
-        self._state.charged += size
-        return charged, 0
-
-    def _alloc(self, size: Bytes, label: str, key: str = "", *, packed: bool) -> _Binary | None:
-        """bpf_prog_pack_alloc(), or bpf_jit_alloc_exec() and later set_memory_rox()."""
-        if packed and size <= self.packs.pack_size:
-            start = self.packs.alloc(size, label, key)
-            return None if start is None else _Binary(start, size, packed=True)
-        pages = align_up(size, self._machine.layout.page_size)
-        start = self._machine.exec_alloc(ExecmemType.BPF, pages, owner=label)
-        if start is None:
-            return None
-        if not self._cached:
-            self._machine.set_memory(start, pages, "rox")
-        self._state.fresh[start] = Part(start, size, label, key=key)
-        return _Binary(start, size, packed=False)
-
-    def _uncharged_free(self, binary: _Binary) -> None:
-        self._free(binary)
-        self._state.charged -= binary.size
-
-    def _free(self, binary: _Binary) -> None:
-        if binary.packed:
-            self.packs.free(binary.start)
-        else:
-            self._state.fresh.pop(binary.start, None)
-            self._machine.exec_free(binary.start)
-
-    def _new_pack(self) -> Address | None:
-        """alloc_new_pack(): the whole pack is read-only and executable from the start.
-
-        From the ROX cache it is that already: no set_memory_rox(), so no purge on a hit.
-        """
-        machine = self._machine
-        start = machine.exec_alloc(ExecmemType.BPF, self.packs.pack_size, owner="bpf prog pack")
-        if start is not None and not self._cached:
-            machine.set_memory(start, self.packs.pack_size, "rox")
-        return start

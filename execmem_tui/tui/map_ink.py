@@ -15,10 +15,11 @@ from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.tui.columns import Columns
 from execmem_tui.tui.palette import Palette
-from execmem_tui.view.axis import Axis, Line, MapView
+from execmem_tui.view.axis import Axis, Line
 from execmem_tui.view.ground import divided, piece_at
 from execmem_tui.view.legend import Sight, sight_of
 from execmem_tui.view.light import CIRCLED, DAYLIGHT, Light, Shine
+from execmem_tui.view.map_view import MapView
 from execmem_tui.view.marks import Mark
 from execmem_tui.view.news import NOTHING, News
 from execmem_tui.view.rows import MapColumns, MapRows

@@ -9,7 +9,8 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
-from execmem_tui.view.axis import Axis, Ground, Kind, MapView, Stretch
+from execmem_tui.view.axis import Axis, Ground, Kind, Stretch
+from execmem_tui.view.map_view import MapView
 
 
 def window_start(layout: Layout, kind: ExecmemType) -> Address:

@@ -14,7 +14,7 @@ from execmem_tui.view.kinds import LEGEND, LENS_LOOKS, LOOKS, Look
 from execmem_tui.view.lane import lane_shape, lane_text
 from execmem_tui.view.paint import KINDS, Lens, LensName, Paint
 from execmem_tui.view.panes import PaneModel
-from execmem_tui.view.reach import reach_lines
+from execmem_tui.view.reach_lines import reach_lines
 from execmem_tui.view.rows import MapRows
 from execmem_tui.view.sentence import sentence
 from execmem_tui.view.shown import Shown

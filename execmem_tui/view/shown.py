@@ -17,12 +17,13 @@ from execmem_tui.model.blocks import Block
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
-from execmem_tui.view.axis import Axis, Ground, MapView, row_width
+from execmem_tui.view.axis import Axis, Ground, row_width
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
 from execmem_tui.view.ground import MapGround, divided
 from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.labels import region_word
+from execmem_tui.view.map_view import MapView
 from execmem_tui.view.paint import KINDS, Haunted, Paint
 from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span
 from execmem_tui.view.reach import ReachModel, kernel_window, reach_model

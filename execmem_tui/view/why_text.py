@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from execmem_tui.analysis.in_the_way import InTheWay
 from execmem_tui.analysis.reach import area_verdict
 from execmem_tui.analysis.room import Room, Shortage
-from execmem_tui.analysis.why import InTheWay, Look, Passed, Why
+from execmem_tui.analysis.why import Look, Passed, Why
 from execmem_tui.model.areas import Area
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout

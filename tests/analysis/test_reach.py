@@ -21,7 +21,7 @@ from execmem_tui.arch import architectures, resolve
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.sources.simulation import open_simulation
-from execmem_tui.view.reach import reach_lines
+from execmem_tui.view.reach_lines import reach_lines
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import width_of
 

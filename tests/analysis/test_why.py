@@ -8,8 +8,9 @@ from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from execmem_tui.analysis.in_the_way import in_the_way
 from execmem_tui.analysis.room import Shortage
-from execmem_tui.analysis.why import Passed, ask, in_the_way, placed_at, why
+from execmem_tui.analysis.why import Passed, ask, placed_at, why
 from execmem_tui.arch import resolve
 from execmem_tui.commands.by_hand import Again
 from execmem_tui.history import History

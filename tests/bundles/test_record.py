@@ -24,11 +24,13 @@ import jsonschema
 import pytest
 
 from execmem_tui.analysis.trace_verify import verify_trace
-from execmem_tui.bundles.anonymise import UNIT, _Words, anonymise, fixed_address
+from execmem_tui.bundles.anonymise import anonymise
 from execmem_tui.bundles.collector import Collector, kernel_log, needed_symbols
+from execmem_tui.bundles.harmless import Words
 from execmem_tui.bundles.manifest import read_manifest
 from execmem_tui.bundles.reader import locate, on_disk
 from execmem_tui.bundles.record import capture, record
+from execmem_tui.bundles.shifting import UNIT, fixed_address
 from execmem_tui.cli.main import main
 from execmem_tui.cli.whatis_document import whatis_document
 from execmem_tui.files.archive import members
@@ -655,7 +657,7 @@ def test_one_foreign_line_is_left_out_and_counted(tmp_path: Path, line: str) -> 
 
 
 def test_hosts_go_out_of_words_and_tasks_of_ones_own_are_forgotten() -> None:
-    words = _Words(("buildhost", "ab"))
+    words = Words(("buildhost", "ab"))
     assert (
         words.scrub("Linux 7.1-mybuildhost2 on BUILDHOST ab cab")
         == "Linux 7.1-myhost2 on host host cab"

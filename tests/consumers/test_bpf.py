@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.arch import resolve
-from execmem_tui.consumers.bpf import E2BIG, ENOTSUPP, EPERM, Bpf
+from execmem_tui.consumers.bpf import E2BIG, ENOTSUPP, Bpf
+from execmem_tui.consumers.bpf_memory import EPERM
 from execmem_tui.consumers.bpf_sizes import binary_request, jit_limit, pack_request, program_length
 from execmem_tui.consumers.kernel import Kernel
 from execmem_tui.consumers.machine import Machine

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from execmem_tui.analysis import opscript
+from execmem_tui.analysis.op_machine import OpReplay
 from execmem_tui.analysis.opscript import replay_opscript
 from execmem_tui.files.opscript import OpScript
 from execmem_tui.mm import vmalloc as vmalloc_module
@@ -48,7 +49,7 @@ def test_every_row_agrees_with_a_list_of_holes_too(monkeypatch: pytest.MonkeyPat
 @pytest.mark.parametrize("path", SCRIPTS[::4], ids=lambda path: path.name.removesuffix(".jsonl.gz"))
 def test_nothing_is_lost_on_the_way(path: Path) -> None:
     with OpScript(str(path)) as script:
-        replay = opscript.OpReplay(str(path), script.header)
+        replay = OpReplay(str(path), script.header)
         for number, (line, row) in enumerate(script.rows()):
             replay.line = line
             results = (

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.model.records import frozen
-from execmem_tui.view.axis import LARGEST_CELL, Axis, Kind, Line, MapView, Stretch, row_width
+from execmem_tui.view.axis import LARGEST_CELL, Axis, Kind, Line, Stretch, row_width
+from execmem_tui.view.map_view import MapView
 
 SPAN = 1 << 16
 

@@ -10,7 +10,8 @@ from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.scenario_play import play_scenario
-from execmem_tui.view.reach import reach_lines, used_hulls
+from execmem_tui.view.reach import used_hulls
+from execmem_tui.view.reach_lines import reach_lines
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import plain_text
 

@@ -25,7 +25,8 @@ from execmem_tui.view.marks import Mark, ground_marks, marks
 from execmem_tui.view.paint import Paint
 from execmem_tui.view.pane_rows import pane_rows
 from execmem_tui.view.panes import FitLine
-from execmem_tui.view.reach import reach_lines, rox_blocks, signed
+from execmem_tui.view.reach import rox_blocks
+from execmem_tui.view.reach_lines import reach_lines, signed
 from execmem_tui.view.rows import MapRows, gutter
 from execmem_tui.view.shown import Extent, Shown
 from execmem_tui.view.words import Tone, Word, plain_text, width_of

@@ -6,11 +6,12 @@ from typing import Final
 from attrs import evolve
 
 from execmem_tui.analysis.diagnosis.asker import EXECMEM, Asker, AskerKind, who_asked
+from execmem_tui.analysis.diagnosis.case import Case
 from execmem_tui.analysis.diagnosis.finding import Finding
 from execmem_tui.analysis.diagnosis.incidents import Incident, incidents
 from execmem_tui.analysis.diagnosis.relocations import measured
 from execmem_tui.analysis.diagnosis.space import Space, space_of
-from execmem_tui.analysis.diagnosis.verdicts import Case, judge
+from execmem_tui.analysis.diagnosis.verdicts import judge
 from execmem_tui.arch import architecture, resolve
 from execmem_tui.formats.failures import Form, parse_failures
 from execmem_tui.machines.log import LogMachine, LogWitness, layouts_with, name_of

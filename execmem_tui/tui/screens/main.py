@@ -34,9 +34,9 @@ from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.view.actions import ACTIONS, Action
 from execmem_tui.view.availability import why_not
-from execmem_tui.view.axis import MapView
 from execmem_tui.view.hints import Hint, hints, situation
 from execmem_tui.view.legend import Sight
+from execmem_tui.view.map_view import MapView
 from execmem_tui.view.paint import LensName
 from execmem_tui.view.split import Halves, list_width, one_map, side_width, two_maps
 

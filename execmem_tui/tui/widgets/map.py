@@ -20,9 +20,10 @@ from execmem_tui.sources.base import Source
 from execmem_tui.tui.kept import Bare
 from execmem_tui.tui.map_ink import Frame, MapInk, Over
 from execmem_tui.tui.palette import Palette
-from execmem_tui.view.axis import Line, MapView
+from execmem_tui.view.axis import Line
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.light import DAYLIGHT, Light
+from execmem_tui.view.map_view import MapView
 from execmem_tui.view.marks import Ground, Mark, ground_marks, marks
 from execmem_tui.view.news import NOTHING, News
 from execmem_tui.view.rows import MapColumns, MapRows, map_columns

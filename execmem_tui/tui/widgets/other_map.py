@@ -13,8 +13,9 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, hex_address
 from execmem_tui.tui.map_ink import Frame, MapInk, Over
 from execmem_tui.tui.palette import Palette
-from execmem_tui.view.axis import Line, MapView
+from execmem_tui.view.axis import Line
 from execmem_tui.view.beside import Beside, offset_text, window_start
+from execmem_tui.view.map_view import MapView
 from execmem_tui.view.marks import Mark
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.rows import MapRows, map_columns

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from execmem_tui.model.units import Address
 from execmem_tui.tui.kept import Bare
 from execmem_tui.tui.palette import Palette
-from execmem_tui.view.axis import MapView
+from execmem_tui.view.map_view import MapView
 from execmem_tui.view.pane_rows import PaneRow, pane_rows
 from execmem_tui.view.shown import Shown
 

@@ -9,7 +9,8 @@ from textual.widget import Widget
 from execmem_tui.model.units import Address
 from execmem_tui.tui.kept import Bare
 from execmem_tui.tui.palette import Palette
-from execmem_tui.view.reach import Band, banded_lines
+from execmem_tui.view.reach import Band
+from execmem_tui.view.reach_lines import banded_lines
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import Piece, Word
 

@@ -1,0 +1,298 @@
+"""What of each file of a run may be shown, with its addresses shifted and its names forgotten.
+
+A line is kept where all of it has a known form; what is not known to be harmless is left out.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from execmem_tui.bundles.shifting import Shift
+from execmem_tui.files.packed import read_lines
+from execmem_tui.formats.dmesg import (
+    Banner,
+    CommandLine,
+    ExecmemError,
+    Message,
+    NoSpace,
+    RelocationError,
+    VmallocError,
+    parse_dmesg,
+)
+from execmem_tui.model.records import define, frozen
+from execmem_tui.model.text import printable
+
+DROPPED: Final = ("iomem", "kprobes_list", "kprobe_events", "enabled_functions")
+"""Files that are left out: physical addresses, and lines of many forms."""
+
+_AREA: Final = re.compile(
+    r"(0x[0-9a-f]{1,16}|\(_*ptrval_*\))-(0x[0-9a-f]{1,16}|\(_*ptrval_*\))([ \t]+\d+)(.*)", re.ASCII
+)
+_AREA_REST: Final = re.compile(
+    r"(?: [\w.$]+\+0x[0-9a-f]+/0x[0-9a-f]+(?: \[\w+\])?| \[\w+\]"
+    r"| (?:ioremap|sparse|vmalloc|vmap|user|dma-coherent|vpages|vm_map_ram)| unpurged vm_area|"
+    r" pages=\d+| N\d+=\d+)",
+    re.ASCII,
+)
+_SYMBOL: Final = re.compile(r"([0-9a-f]{8,16})( \S [\w.$]+(?:[ \t]+\[[\w.]+\])?)[ \t]*", re.ASCII)
+_MODULE: Final = re.compile(
+    r"([\w-]+ \d+ [\d-]+ [\w,\[\]-]+ \w+) 0x([0-9a-f]{1,16})( \(\w*\))?[ \t]*", re.ASCII
+)
+_SECTION: Final = re.compile(r"([\w-]+ [\w.$]+) 0x([0-9a-f]{1,16})[ \t]*", re.ASCII)
+_TRACE: Final = re.compile(
+    r"[ \t]*(\S.{0,39}?)-(\d+)([ \t]+(?:\([ \d-]+\)[ \t]+)?\[\d+\][ \t]+[\w.#]+[ \t]+\d+\.\d+:"
+    r" )(\w+): (.*)",
+    re.ASCII,
+)
+_ALLOC: Final = re.compile(
+    r"(va_start: )(\d+)( size=\d+ align=\d+ vstart=0x)([0-9a-f]+)( vend=0x)([0-9a-f]+)("
+    r" failed=[01])[ \t]*",
+    re.ASCII,
+)
+_FREE: Final = re.compile(r"(va_start=0x)([0-9a-f]+)( nr_lazy=\d+ nr_lazy_max=\d+)[ \t]*", re.ASCII)
+_PURGE: Final = re.compile(
+    r"(start=0x)([0-9a-f]+)( end=0x)([0-9a-f]+)( num_purged=\d+)[ \t]*", re.ASCII
+)
+_MARK: Final = re.compile(r"snapshot [\w-]+ (?:begin|end)[ \t]*", re.ASCII)
+_MODULE_EVENT: Final = re.compile(
+    r"[\w.,:*()+-]+(?: (?:refcnt=\d+|wait=[01]|call_site=[A-Za-z_]\w*|[A-Z]+))*[ \t]*", re.ASCII
+)
+_COMMENT: Final = re.compile(r"#[ \w:/,#|>_=.-]*|CPU:\d+ \[LOST \d+ EVENTS\]", re.ASCII)
+_CONFIG: Final = re.compile(
+    r"CONFIG_\w+=(?:[ymn]|\d+|0x[0-9a-f]{1,8})|# CONFIG_\w+ is not set", re.ASCII
+)
+_NUMBER: Final = re.compile(r"#? ?[\w/().-]+(?: [\w/().-]+)*:?[ \t]*[\d.-]*(?: kB)?", re.ASCII)
+_BUILDER: Final = re.compile(r"\([^()\s]*@[^()\s]*\)", re.ASCII)
+_PLAIN: Final = re.compile(r"[\w.,:*+-]*", re.ASCII)
+_PLT: Final = re.compile(
+    r"\d+ pages in range for (?:non-)?PLT usage|2G module region forced by"
+    r" RANDOMIZE_MODULE_REGION_FULL",
+    re.ASCII,
+)
+_ARGUMENTS: Final = frozenset((
+    "nokaslr", "kaslr", "vmalloc", "mem", "no_hash_pointers", "hash_pointers", "kasan", "no5lvl",
+    "nosmp", "maxcpus", "nr_cpus", "possible_cpus", "debug_pagealloc", "nopti", "pti",
+    "mitigations", "lockdown", "rodata", "noexec", "nox2apic", "loglevel", "trace_event",
+    "trace_clock", "trace_buf_size", "hugepages", "transparent_hugepage", "percpu_alloc", "ftrace",
+    "sysctl.kernel.kptr_restrict", "indirect_target_selection", "retbleed", "spectre_v2", "noxsave",
+    "cfi", "nohugevmalloc", "nohugeiomap",
+))  # fmt: skip
+"""Arguments of the kernel that are kept: none of them names a host or a file."""
+
+_INSIDE_WORDS: Final = 4
+"""Letters of a host's name that is taken out of words too;
+a shorter one only where it stands alone."""
+_TASKS: Final = re.compile(
+    r"(?:swapper|kworker|kthreadd|ksoftirqd|migration|rcu\w*|modprobe|insmod|rmmod"
+    r"|\(?udev-worker\)?|systemd-udevd|bpftool|perf|execmem-tui)(?:/[\w:.+-]*)?",
+    re.ASCII,
+)
+"""Names of tasks that every machine has; another one may be a program of somebody's own."""
+_MAX_LINE: Final = 4096
+"""Characters of a line that is looked at: no line of these files is longer."""
+
+
+@define
+class Words:
+    """Takes hosts' names out of text."""
+
+    hosts: tuple[str, ...]
+
+    def scrub(self, text: str) -> str:
+        """Return `text` without them; ``user@host`` goes whole."""
+        text = _BUILDER.sub("(user@host)", text)
+        for host in self.hosts:
+            alone = len(host) < _INSIDE_WORDS
+            edge = ("(?<![A-Za-z0-9_])", "(?![A-Za-z0-9_])") if alone else ("", "")
+            pattern = f"{edge[0]}{re.escape(host)}{edge[1]}"
+            text = re.sub(pattern, "host", text, flags=re.IGNORECASE)
+        return text
+
+    def task(self, name: str) -> str:
+        """Return a task's name, or a word for it where not every machine has such a task."""
+        return name if _TASKS.fullmatch(name) else "task"
+
+
+@frozen(kw_only=True)
+class Job:
+    """One file to be rewritten."""
+
+    file: Path
+    shift: Shift
+    words: Words
+
+    def lines(self) -> Iterator[str]:
+        """Yield its lines; one that is longer than any of these files has is left out."""
+        return (text for _, text in read_lines(self.file) if len(text) <= _MAX_LINE)
+
+    def hex(self, digits: str) -> str:
+        """Return a shifted hexadecimal number, as wide as it was."""
+        return f"{self.shift(int(digits, 16)):0{len(digits)}x}"
+
+
+def kept_files(run: Path) -> Iterator[tuple[Path, Callable[[Job], Iterator[str]]]]:
+    """Yield the files of a run folder that may be shown, each with what rewrites its lines."""
+    for file in sorted(each for each in run.rglob("*") if each.is_file()):
+        if file.name in _REWRITERS:
+            yield file, _REWRITERS[file.name]
+
+
+def _vmallocinfo(job: Job) -> Iterator[str]:
+    hidden = _is_hidden(job)
+    for text in job.lines():
+        if found := _AREA.fullmatch(text):
+            start, end, size, rest = found.groups()
+            if not hidden:
+                start, end = f"0x{job.hex(start[2:])}", f"0x{job.hex(end[2:])}"
+            yield f"{start}-{end}{size}{''.join(_AREA_REST.findall(rest))}"
+
+
+def _is_hidden(job: Job) -> bool:
+    """Whether the addresses of a vmallocinfo are hashes, zeros or "(ptrval)".
+
+    Then start and end of most lines do not belong together.
+    """
+    good = bad = 0
+    for text in job.lines():
+        if found := _AREA.fullmatch(text):
+            if found[1].startswith("(") or found[2].startswith("("):
+                return True
+            fits = int(found[2], 16) - int(found[1], 16) == int(found[3])
+            good, bad = good + fits, bad + (not fits)
+    return bad > good
+
+
+def _kallsyms(job: Job) -> Iterator[str]:
+    for text in job.lines():
+        if found := _SYMBOL.fullmatch(text):
+            yield job.hex(found[1]) + found[2]
+
+
+def _modules(job: Job) -> Iterator[str]:
+    for text in job.lines():
+        if found := _MODULE.fullmatch(text):
+            yield f"{found[1]} 0x{job.hex(found[2])}{found[3] or ''}"
+
+
+def _sections(job: Job) -> Iterator[str]:
+    for text in job.lines():
+        if found := _SECTION.fullmatch(text):
+            yield f"{found[1]} 0x{job.hex(found[2])}"
+
+
+def _trace(job: Job) -> Iterator[str]:
+    for text in job.lines():
+        found = _TRACE.fullmatch(text)
+        if found is None:
+            if _COMMENT.fullmatch(text):
+                yield text
+            continue
+        task, pid, middle, name, rest = found.groups()
+        event = _event(job, name, rest)
+        if event is not None:
+            comm = job.words.task(printable(task, 40))
+            yield f"{comm:>16}-{pid}{middle}{name}: {event}"
+
+
+def _event(job: Job, name: str, rest: str) -> str | None:
+    """Return the shifted text of an event, None for one that may say too much."""
+    if name == "alloc_vmap_area" and (found := _ALLOC.fullmatch(rest)):
+        start, window, low, to, high, failed = found.groups()[1:]
+        return f"{found[1]}{job.shift(int(start))}{window}{job.hex(low)}{to}{job.hex(high)}{failed}"
+    if name == "free_vmap_area_noflush" and (found := _FREE.fullmatch(rest)):
+        return f"{found[1]}{job.hex(found[2])}{found[3]}"
+    if name == "purge_vmap_area_lazy" and (found := _PURGE.fullmatch(rest)):
+        return f"{found[1]}{job.hex(found[2])}{found[3]}{job.hex(found[4])}{found[5]}"
+    known = (
+        _MARK
+        if name == "tracing_mark_write"
+        else _MODULE_EVENT
+        if name.startswith("module_")
+        else None
+    )
+    return rest if known is not None and known.fullmatch(rest) else None
+
+
+def _config(job: Job) -> Iterator[str]:
+    return (text for text in job.lines() if _CONFIG.fullmatch(text))
+
+
+def _version(job: Job) -> Iterator[str]:
+    return (job.words.scrub(printable(text, 400)) for text in job.lines())
+
+
+def _numbers(job: Job) -> Iterator[str]:
+    return (text for text in job.lines() if _NUMBER.fullmatch(text))
+
+
+def _arguments(text: str, words: Words) -> str:
+    kept = []
+    for argument in text.split():
+        name, _, value = argument.partition("=")
+        if name in _ARGUMENTS and _PLAIN.fullmatch(value):
+            kept.append(words.scrub(argument))
+    return " ".join(kept)
+
+
+def _cmdline(job: Job) -> Iterator[str]:
+    return (_arguments(text, job.words) for text in job.lines())
+
+
+def _dmesg(job: Job) -> Iterator[str]:
+    for message in parse_dmesg(read_lines(job.file)):
+        yield f"[{message.time or 0:12.6f}] {_message(message, job)}"
+    for text in job.lines():
+        if found := _PLT.search(text):
+            yield f"[    0.000000] Modules: {found[0]}"
+
+
+def _message(message: Message, job: Job) -> str:
+    """Return the kernel's words for a record, shifted and without names."""
+    scrub, shift = job.words.scrub, job.shift
+    text = "a message that was left out"
+    match message:
+        case Banner(release=release, rest=rest):
+            text = scrub(f"Linux version {release} {rest}")
+        case CommandLine(text=arguments):
+            text = f"Kernel command line: {_arguments(arguments, job.words)}"
+        case NoSpace(size=size, start=int() as start, end=int() as end):
+            window = f"{shift(start):#x} - {shift(end):#x}"
+            text = (
+                f"vmalloc_node_range for size {size} failed: Address range restricted to {window}"
+            )
+        case NoSpace(size=size):
+            text = f"vmap allocation for size {size} failed: use vmalloc=<size> to increase size"
+        case VmallocError(size=size, task=task):
+            text = (
+                f"{job.words.task(task or 'unknown')}: vmalloc error: size {size}, vm_struct"
+                " allocation failed"
+            )
+        case ExecmemError(count=1):
+            text = "execmem: unable to allocate memory"
+        case ExecmemError(count=count):
+            text = f"execmem_alloc: {count} callbacks suppressed"
+        case RelocationError(
+            module=module, relocation=name, origin=int() as origin, target=int() as target
+        ):
+            text = (
+                f"{module}: relocation {name} out of range ({shift(origin):#x} ->"
+                f" {shift(target):#x})"
+            )
+    return text
+
+
+_REWRITERS: Final[dict[str, Callable[[Job], Iterator[str]]]] = {
+    "vmallocinfo": _vmallocinfo,
+    "kallsyms": _kallsyms,
+    "modules": _modules,
+    "sections": _sections,
+    "trace.txt": _trace,
+    "config.txt": _config,
+    "version": _version,
+    "cmdline": _cmdline,
+    "meminfo": _numbers,
+    "sysctl": _numbers,
+    "trace_stats_final": _numbers,
+    "dmesg": _dmesg,
+}

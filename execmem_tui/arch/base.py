@@ -123,8 +123,9 @@ class Architecture:
         raise NotImplementedError
 
     def plt(self, variant: Variant) -> Plt | None:
-        """Return what extends a call, or None."""
-        raise NotImplementedError
+        """Return what extends a call; None where nothing does, as here."""
+        del variant
+        return None
 
     def capability(self, variant: Variant, rules: Rules) -> Capability:
         """Return which consumers exist and how they allocate."""

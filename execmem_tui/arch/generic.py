@@ -7,7 +7,7 @@ from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
 from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.reach import Plt, Reach
+from execmem_tui.model.reach import Reach
 from execmem_tui.model.rules import JitMemory, Rules
 
 _WEAK: Final = "mm/execmem.c: __execmem_init (the weak execmem_arch_setup returns NULL)"
@@ -165,11 +165,6 @@ class Generic(Architecture):
         """Not stated for these: none is known here."""
         del variant
         return ()
-
-    def plt(self, variant: Variant) -> Plt | None:
-        """None is known here."""
-        del variant
-        return None
 
     def capability(self, variant: Variant, rules: Rules) -> Capability:
         """Kprobes with slots on mips, csky and loongarch; a JIT on mips."""

@@ -8,7 +8,7 @@ from execmem_tui.arch.boot import KIB, MIB, Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.reach import Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
 from execmem_tui.model.units import Address
 
@@ -227,11 +227,6 @@ class Mips(Architecture):
                 source="arch/mips/kernel/module.c:apply_r_mips_pc26",
             ),
         )
-
-    def plt(self, variant: Variant) -> Plt | None:
-        """There is none: -mlong-calls."""
-        del variant
-        return None
 
     def capability(self, variant: Variant, rules: Rules) -> Capability:
         """The same in all kernels."""

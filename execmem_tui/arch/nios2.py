@@ -8,7 +8,7 @@ from execmem_tui.arch.boot import MIB, Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.reach import Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
 
 _PGTABLE: Final = "arch/nios2/include/asm/pgtable.h"
@@ -134,11 +134,6 @@ class Nios2(Architecture):
                 source="arch/nios2/kernel/module.c:apply_relocate_add",
             ),
         )
-
-    def plt(self, variant: Variant) -> Plt | None:
-        """There is none."""
-        del variant
-        return None
 
     def capability(self, variant: Variant, rules: Rules) -> Capability:
         """The same in all kernels."""

@@ -8,7 +8,7 @@ from execmem_tui.arch.boot import KIB, MIB, Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
 from execmem_tui.model.capability import Capability
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.reach import Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
 
 _64: Final = "arch/sparc/include/asm/pgtable_64.h"
@@ -120,11 +120,6 @@ class Sparc(Architecture):
                 source="arch/sparc/kernel/module.c:apply_relocate_add; arch/sparc/Makefile",
             ),
         )
-
-    def plt(self, variant: Variant) -> Plt | None:
-        """There is none."""
-        del variant
-        return None
 
     def capability(self, variant: Variant, rules: Rules) -> Capability:
         """Kprobes keep their slot inside struct kprobe."""

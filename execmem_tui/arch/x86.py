@@ -22,7 +22,7 @@ from execmem_tui.model.capability import Capability, FtraceMemory, KprobeSlot
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import EXECMEM_KASAN_SHADOW, EXECMEM_ROX_CACHE, ExecmemType
-from execmem_tui.model.reach import Plt, Reach, ReachKind
+from execmem_tui.model.reach import Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
 from execmem_tui.model.units import Address, Bytes
 
@@ -390,11 +390,6 @@ class X86(Architecture):
             source=source,
         )
         return (relative, absolute) if variant.word_bits == 64 else (relative,)
-
-    def plt(self, variant: Variant) -> Plt | None:
-        """There is none."""
-        del variant
-        return None
 
     def capability(self, variant: Variant, rules: Rules) -> Capability:
         """Everything asks for executable memory here, and 64-bit may have the ROX cache.

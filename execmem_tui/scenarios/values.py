@@ -104,10 +104,7 @@ def count(value: Any) -> int:
     Raises:
         BadValueError: not such a number.
     """
-    number = integer(value)
-    if not 1 <= number <= MAX_COUNT:
-        raise BadValueError(f"{number} is out of range: 1 to {MAX_COUNT:,}")
-    return number
+    return _up_to(value, MAX_COUNT, f"{MAX_COUNT:,}")
 
 
 def cpus(value: Any) -> int:
@@ -116,9 +113,13 @@ def cpus(value: Any) -> int:
     Raises:
         BadValueError: not such a number.
     """
+    return _up_to(value, MAX_CPUS, str(MAX_CPUS))
+
+
+def _up_to(value: Any, most: int, told: str) -> int:
     number = integer(value)
-    if not 1 <= number <= MAX_CPUS:
-        raise BadValueError(f"{number} is out of range: 1 to {MAX_CPUS}")
+    if not 1 <= number <= most:
+        raise BadValueError(f"{number} is out of range: 1 to {told}")
     return number
 
 

@@ -84,6 +84,14 @@ class TimeView(Bare, Widget):
     GUTTER = _GUTTER
     """Columns before the first column of time."""
 
+    def render_line(self, y: int) -> Strip:
+        """Return one line on the widget's own ground."""
+        return self.draw(y).apply_style(self.rich_style)
+
+    def draw(self, y: int) -> Strip:
+        """Return one line; its ground comes with `render_line`."""
+        raise NotImplementedError
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own word
         super().__init__(id=id)
         self._times: Times | None = None
@@ -219,10 +227,6 @@ class TimeStrip(TimeView):
     def map_lines(self) -> int:
         """All but the rule and the marks."""
         return max(1, self.size.height - 2)
-
-    def render_line(self, y: int) -> Strip:
-        """Return one line on the widget's own ground."""
-        return self.draw(y).apply_style(self.rich_style)
 
     def draw(self, y: int) -> Strip:
         """Return one line: rule, addresses over time, marks; or the bars of a single line."""

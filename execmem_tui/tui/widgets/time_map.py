@@ -73,10 +73,6 @@ seconds, `H` leaves.
         if shown is not None:
             self.at = (self.playhead(shown), shown.line_of(address) or 0)
 
-    def render_line(self, y: int) -> Strip:
-        """Return one line on the widget's own ground."""
-        return self.draw(y).apply_style(self.rich_style)
-
     def draw(self, y: int) -> Strip:
         """Return one line: title, addresses over time, marks, scale, words."""
         width, palette, shown = self.size.width, self.palette, self.time_map()

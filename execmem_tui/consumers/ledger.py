@@ -99,8 +99,9 @@ class Ledger(Observer):
 
         A purge that moved nothing is left out unless it was asked for.
         """
-        records, self.records = self.records, []
+        records = self.records
         if records or (request is not None and request.result is None):
+            self.records = []
             self.events += self.book(records, request, quiet=quiet)
 
     def occupied(self, area: Area) -> None:
@@ -279,7 +280,7 @@ class Ledger(Observer):
         area = self.by_start.get(record.start)
         if area is None:
             return []
-        lazy = evolve(area, state=AreaState.LAZY, parts=None)
+        lazy = area.turned(AreaState.LAZY)
         if area.state is AreaState.CACHE_FREE:
             return [
                 self._change(Noted(message="ROX block is lazy", removed=(area,), added=(lazy,)))
@@ -296,7 +297,7 @@ class Ledger(Observer):
             area = self.by_start.get(start)
             if area is not None:
                 removed.append(area)
-                added.append(evolve(area, state=AreaState.POOLED))
+                added.append(area.turned(AreaState.POOLED))
         if not removed and turn.quiet and record.kind != Purge.RECLAIM:
             return []
         removed.sort(key=_start)

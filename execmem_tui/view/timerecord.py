@@ -228,17 +228,15 @@ class TimeRecord:
         key, base, size, first = key_of(area), stretch.start, stretch.size, stretch.first
         row, last = (start - base) // size, (end - 1 - base) // size
         while row <= last:
-            low, high = base + row * size, base + row * size + size
-            upper = end if end < high else high  # noqa: FURB136 - hot
-            inside = upper - (start if start > low else low)  # noqa: FURB136 - likewise
+            stop = end if row == last else base + row * size + size
             totals = self._totals[first + row]
-            left = totals.get(key, 0) + sign * inside
+            left = totals.get(key, 0) + sign * (stop - start)
             if left:
                 totals[key] = left
             else:
                 totals.pop(key, None)
             self._dirty.add(first + row)
-            row += 1
+            row, start = row + 1, stop
 
     def _thin(self) -> None:
         """Drop every second sample; what it changed belongs to the next."""

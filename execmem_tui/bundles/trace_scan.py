@@ -36,7 +36,7 @@ _SNAPSHOT: Final = (b"s", b"snapshot ")
 _STARTED: Final = STARTED.encode()
 _TELL: Final = 16 << 20
 """Bytes between two words of how far it is."""
-_MOST_RARE: Final = 5_000
+_MOST_LOOKS: Final = 5_000
 """Rare texts that are looked up one by one: each costs what a hundred lines cost the parser."""
 _SAMPLE: Final = 16
 """Of so many blocks the lines of one are counted, where nobody asks for the numbers of lines."""
@@ -132,7 +132,7 @@ class _Search:
         self._numbered = numbered
         self._line = 1
         self._count = 0
-        self._looked_up = 0
+        self._looks = 0
         self._windows: Counter[bytes] = Counter()
         self._seen: set[bytes] = set()
 
@@ -207,9 +207,6 @@ class _Search:
     def _rare(self, block: bytes, text: bytes) -> None:
         at = block.find(text)
         while at >= 0:
-            self._looked_up += 1
-            if self._looked_up > _MOST_RARE:
-                raise _DoubtError
             line = self._read(block, at)
             if line is not None and not isinstance(line, Alloc):
                 self._scan.take(line)
@@ -217,6 +214,9 @@ class _Search:
 
     def _read(self, block: bytes, at: int) -> TraceLine | None:
         """Return what the parser says of the line around a place in a block."""
+        self._looks += 1
+        if self._looks > _MOST_LOOKS:
+            raise _DoubtError
         start = block.rfind(b"\n", 0, at) + 1
         end = block.find(b"\n", at)
         text = block[start : len(block) if end < 0 else end].decode("utf-8", "replace").rstrip("\r")

@@ -188,11 +188,12 @@ class AreaEvidence:
         }
         also = [name for name in now if name != owner]
         past = sorted(name for name in before if name != owner and name not in now)
-        said = [f"also claimed by {_few(also)}"] if also else []
-        return "; ".join(said + ([f"init sections of {_few(past)} were here"] if past else []))
+        said = [f"also claimed by {few(also)}"] if also else []
+        return "; ".join(said + ([f"init sections of {few(past)} were here"] if past else []))
 
 
-def _few(names: Sequence[str]) -> str:
+def few(names: Sequence[str]) -> str:
+    """Return some names in a row, and how many more there are."""
     return ", ".join(names[:_NAMED]) + (
         f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     )

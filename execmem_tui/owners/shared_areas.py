@@ -12,9 +12,9 @@ from execmem_tui.formats.procfiles import ModuleLine, SectionLine
 from execmem_tui.model.areas import ROX_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.units import Bytes
+from execmem_tui.model.units import Address, Bytes
 from execmem_tui.owners import ftrace_pages, kprobe_pages
-from execmem_tui.owners.evidence import AreaEvidence
+from execmem_tui.owners.evidence import AreaEvidence, few
 from execmem_tui.owners.sections import CORE, boundaries, is_init, kind_of, region_of
 
 _START = attrgetter("start")
@@ -81,7 +81,11 @@ def split_block(
     """
     page = layout.page_size
     modules = [*found.bases, *_without_base(layout, found)]
-    texts = [_text(layout, block, found, module, sizes.get(module.name, 0)) for module in modules]
+    seen = _last_seen(block, found)
+    texts = [
+        _text(layout, block, module, sizes.get(module.name, 0), seen.get(module.name, 0))
+        for module in modules
+    ]
     init_texts = _init_texts(layout, block, found)
     ends_known = not init_texts and all(known for _, known in texts)
     pieces = [*(text for text, _ in texts), *init_texts]
@@ -134,19 +138,29 @@ def _programs(layout: Layout, block: Area, found: AreaEvidence) -> Area:
     return layout.typed(area, ExecmemType.BPF, "bpf_prog_pack", detail=detail)
 
 
+def _last_seen(block: Area, found: AreaEvidence) -> dict[str, Address]:
+    """Return where below a block's end each module's code or sections are last seen."""
+    end = block.start + block.size
+    seen = [(str(each.module), each.address) for each in found.code]
+    seen += [(each.module, each.address) for each in found.kept]
+    last: dict[str, Address] = {}
+    for module, address in seen:
+        if last.get(module, -1) < address < end:
+            last[module] = address
+    return last
+
+
 def _text(
-    layout: Layout, block: Area, found: AreaEvidence, module: ModuleLine, data: Bytes
+    layout: Layout, block: Area, module: ModuleLine, data: Bytes, seen: Address
 ) -> tuple[Area, bool]:
     """Return a module's text and whether its end is known.
 
     It has the size that its data leave of what /proc/modules counts, or, without its data, reaches
-    up to what is last known in it.
+    up to what is last `seen` in it.
     """
     page = layout.page_size
     end = block.start + block.size
-    seen = [each.address for each in found.code if each.module == module.name]
-    seen += [each.address for each in found.kept if each.module == module.name]
-    last = max([module.base, *(address for address in seen if address < end)])
+    last = max(module.base, seen)
     # never smaller than what is seen in it: data areas of unknown owners make `data` too big
     least = (last & -page) + page - module.base
     known = bool(data and module.size) and module.state != "Loading"
@@ -185,15 +199,10 @@ def _tiled(rest: Area, pieces: Sequence[Area]) -> list[Area]:
     """
     cut: list[Area] = []
     at, end = rest.start, rest.start + rest.size
-    firsts: dict[int, Area] = {}
+    claims: dict[int, list[Area]] = defaultdict(list)
     for each in pieces:
-        first = firsts.get(each.start)
-        firsts[each.start] = (
-            each
-            if first is None
-            else evolve(first, detail=_joined(first, f"also claimed by {each.name}"))
-        )
-    pieces = list(firsts.values())
+        claims[each.start].append(each)
+    pieces = [_claimed(*claim) for claim in claims.values()]
     for index, each in enumerate(pieces):
         piece = each
         following = pieces[index + 1] if index + 1 < len(pieces) else None
@@ -210,6 +219,14 @@ def _tiled(rest: Area, pieces: Sequence[Area]) -> list[Area]:
         cut.append(evolve(rest, start=at, size=end - at, guard=0))
     cut[-1] = evolve(cut[-1], guard=rest.guard)
     return cut
+
+
+def _claimed(first: Area, *others: Area) -> Area:
+    """Return the first of the pieces at one place, which says who else claims it."""
+    if not others:
+        return first
+    also = few([each.name for each in others])
+    return evolve(first, detail=_joined(first, f"also claimed by {also}"))
 
 
 def _joined(area: Area, more: str) -> str:

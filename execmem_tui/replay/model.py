@@ -28,6 +28,7 @@ from execmem_tui.formats.trace import (
 from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.intervals import apart
 from execmem_tui.model.rules import Rules, rules_told
 from execmem_tui.replay.request_classes import (
     Asked,
@@ -114,8 +115,13 @@ class Replay(State):
     def _standing(
         self, busy: Iterable[tuple[int, int]], lazy: Iterable[tuple[int, int]]
     ) -> Vmalloc:
-        """Return an allocator with these areas."""
-        lazy = tuple(lazy)
+        """Return an allocator with these areas.
+
+        A snapshot is no single moment, and may be garbled: of two areas at one place one counts, a
+        busy one before a lazy one.
+        """
+        busy = apart(busy)
+        lazy = apart(lazy, busy)
         vmalloc = self._model(early_areas=(*busy, *lazy))
         vmalloc.drain_queued = True  # the trace says when it runs
         for start, _ in lazy:

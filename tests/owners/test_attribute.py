@@ -2,6 +2,7 @@
 
 import lzma
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,10 @@ from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
 from execmem_tui.model.areas import ROX_OWNER, Area, AreaKind, AreaState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.owners.attribute import attribute, with_names
-from execmem_tui.owners.evidence import Evidence
+from execmem_tui.owners.evidence import AreaEvidence, Evidence
 from execmem_tui.owners.executable import executable
 from execmem_tui.owners.sections import boundaries, region_of
+from execmem_tui.owners.shared_areas import split_block
 from execmem_tui.sources.capture import open_capture
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
@@ -214,6 +216,30 @@ def test_pieces_of_a_rox_block_that_overlap_say_so() -> None:
     assert "would reach into next.text" in areas[0].detail
     assert areas[2].state is AreaState.CACHE_FREE
     assert areas[2].guard == 4096
+
+
+class _Looked(list[Symbol]):
+    """Counts how often it is gone through."""
+
+    times = 0
+
+    def __iter__(self) -> Iterator[Symbol]:
+        self.times += 1
+        return super().__iter__()
+
+
+def test_a_block_of_many_modules_is_looked_through_once() -> None:
+    names = [f"m{number}" for number in range(100)]
+    code = _Looked(
+        Symbol(address=BASE + 64, kind="t", name=f"{name}_init", module=name) for name in names
+    )
+    block = Area(start=BASE, size=2 << 20, guard=0)
+    bases = [ModuleLine(name=name, size=4096, state="Live", base=BASE) for name in names]
+    (first, *_) = split_block(resolve("x86"), block, AreaEvidence(code=code, bases=bases), {})
+    assert code.times == 1
+    assert first.owner == "m0"
+    assert first.detail.endswith(" more")  # not a line of a hundred names
+    assert len(first.detail) < 200
 
 
 def test_a_block_with_one_module_is_not_all_that_modules() -> None:

@@ -62,3 +62,20 @@ def test_only_the_purge_right_after_a_failed_attempt_is_full() -> None:
     replay.run(events(early))
     assert list(replay.vmalloc.pooled()) == []
     assert replay.vmalloc.nr_lazy == 0
+
+
+def test_areas_of_a_garbled_snapshot_may_overlap() -> None:
+    """All that is lazy can be given back, and what counts is busy before what is lazy."""
+    at = [START + number * PAGE for number in range(16)]
+    replay = Replay(
+        rules=rules_of("6.1"),
+        page_size=PAGE,
+        window=(START, END),
+        cpus=1,
+        busy=[(at[4], at[6]), (at[5], at[8]), (at[4], at[6])],
+        lazy=[(at[0], at[5]), (at[8], at[12]), (at[9], at[10])],
+    )
+    assert {area.start: area.end for area in replay.vmalloc.busy.values()} == {at[4]: at[6]}
+    assert [(area.start, area.end) for area in replay.vmalloc.lazy()] == [(at[8], at[12])]
+    replay.vmalloc.give_back(full=True)
+    assert replay.vmalloc.space.take(at[8], at[12])

@@ -43,6 +43,8 @@ _REQUESTS: Final = 1 << 12
 _PERCPU: Final = "pcpu_get_vm_areas"
 _UNKNOWN: Final = "execmem of an unknown consumer, text or data"
 _UNCACHED: Final = "execmem of an unknown consumer: data, or a small block of the ROX cache"
+_PARKED: Final = "unless memory pressure emptied the pool: no event tells"
+"""vmap_node_shrink_scan() decays all pools in full and has no trace event (mm/vmalloc.c)."""
 _LIVE, _LAZY, _POOLED = AreaState.LIVE, AreaState.LAZY, AreaState.POOLED
 """By names of their own: to look a member up in its class takes as long as ten comparisons."""
 FOREVER: Final = 1 << 62
@@ -212,7 +214,7 @@ class TraceEvents:
         for start, _ in moved.pooled:
             pieces = self._held.get(start)
             if pieces:
-                parked = tuple(piece.changed(state=_POOLED) for piece in pieces)
+                parked = tuple(piece.changed(state=_POOLED, detail=_PARKED) for piece in pieces)
                 self._held.change(parked)
                 self._waiting.pop(start, None)
                 removed += pieces

@@ -95,6 +95,7 @@ def test_percpu_chunks_and_pools_are_on_the_map_of_a_replay() -> None:
     pooled = at(history.seek(history.steps - 1), 0xC008000000005000)
     assert pooled.state is AreaState.POOLED
     assert (pooled.start, pooled.end) == (0xC008000000005000, 0xC008000000009000)
+    assert "memory pressure" in pooled.detail  # it empties pools, and no event tells
     last = history.seek(history.steps)
     assert at(last, 0xC008000000005000).state is AreaState.LIVE  # the pool's head was taken
     # three allocations, then the chunk that the last of them goes with

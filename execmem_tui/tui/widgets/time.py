@@ -84,14 +84,6 @@ class TimeView(Bare, Widget):
     GUTTER = _GUTTER
     """Columns before the first column of time."""
 
-    def render_line(self, y: int) -> Strip:
-        """Return one line on the widget's own ground."""
-        return self.draw(y).apply_style(self.rich_style)
-
-    def draw(self, y: int) -> Strip:
-        """Return one line; its ground comes with `render_line`."""
-        raise NotImplementedError
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own word
         super().__init__(id=id)
         self._times: Times | None = None
@@ -99,6 +91,14 @@ class TimeView(Bare, Widget):
         self._map: TimeMap | None = None
         self._key: tuple[object, ...] = ()
         self._marks: dict[int, Mark] = {}
+
+    def render_line(self, y: int) -> Strip:
+        """Return one line on the widget's own ground."""
+        return self.draw(y).apply_style(self.rich_style)
+
+    def draw(self, y: int) -> Strip:
+        """Return one line; its ground comes with `render_line`."""
+        raise NotImplementedError
 
     @property
     def record(self) -> TimeRecord | None:

@@ -38,34 +38,36 @@ def parse(*lines: str) -> list[Message]:
     return list(parse_dmesg(enumerate(lines, 1)))
 
 
+MESSAGES = (
+    "Linux version 6.12.107+deb13-arm64 (x@y) (aarch64-linux-gnu-gcc-14) #1 SMP",
+    "Kernel command line: console=ttyS0 nokaslr",
+    "vmap allocation for size 839680 failed: use vmalloc=<size> to increase size",
+    (
+        "vmalloc_node_range for size 839680 failed: Address range restricted to 0xf1000000 -"
+        " 0xf5110000"
+    ),
+    "warn_alloc: 3 callbacks suppressed",
+    (
+        "modprobe: vmalloc error: size 832096, vm_struct allocation failed,"
+        " mode:0xcc0(GFP_KERNEL), nodemask=(null)"
+    ),
+    "insmod: vmalloc: allocation failure: 426014 bytes, mode:0x14000c0",
+    "execmem: unable to allocate memory",
+    "execmem_alloc: 1110 callbacks suppressed",
+    "hid: section 3 reloc 0 sym '': relocation 28 out of range (0xbf0000bc -> 0xc101c154)",
+    "nf_tables: overflow in relocation type R_X86_64_PC32 val ffffffffc0000010",
+    (
+        "openvswitch: target ffffffe000033720 can not be addressed by the 32-bit offset from"
+        " PC = 000000007f123456"
+    ),
+    "usb 1-1: new device",
+)
+
+
 @pytest.mark.parametrize("head", HEADS)
 def test_all_messages_behind_all_heads(head: str) -> None:
     before, time = HEADS[head]
-    texts = [
-        "Linux version 6.12.107+deb13-arm64 (x@y) (aarch64-linux-gnu-gcc-14) #1 SMP",
-        "Kernel command line: console=ttyS0 nokaslr",
-        "vmap allocation for size 839680 failed: use vmalloc=<size> to increase size",
-        (
-            "vmalloc_node_range for size 839680 failed: Address range restricted to 0xf1000000 -"
-            " 0xf5110000"
-        ),
-        "warn_alloc: 3 callbacks suppressed",
-        (
-            "modprobe: vmalloc error: size 832096, vm_struct allocation failed,"
-            " mode:0xcc0(GFP_KERNEL), nodemask=(null)"
-        ),
-        "insmod: vmalloc: allocation failure: 426014 bytes, mode:0x14000c0",
-        "execmem: unable to allocate memory",
-        "execmem_alloc: 1110 callbacks suppressed",
-        "hid: section 3 reloc 0 sym '': relocation 28 out of range (0xbf0000bc -> 0xc101c154)",
-        "nf_tables: overflow in relocation type R_X86_64_PC32 val ffffffffc0000010",
-        (
-            "openvswitch: target ffffffe000033720 can not be addressed by the 32-bit offset from"
-            " PC = 000000007f123456"
-        ),
-        "usb 1-1: new device",
-    ]
-    found = parse(*(before + text for text in texts))
+    found = parse(*(before + text for text in MESSAGES))
     assert [type(each) for each in found] == [
         Banner, CommandLine, NoSpace, NoSpace, VmallocError, VmallocError, ExecmemError,
         ExecmemError, RelocationError, RelocationError, RelocationError,

@@ -8,6 +8,7 @@ so do what is opened, what moves by itself, what colour tells, and what is done 
 import asyncio
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -21,22 +22,17 @@ from execmem_tui.files.memory import remember, remembered
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Side, Source
+from execmem_tui.tui import doers
 from execmem_tui.tui.beginning import Beginning
 from execmem_tui.tui.colouring import Colouring
 from execmem_tui.tui.comparing import CompareActions
 from execmem_tui.tui.counting import REST, Counting, Handle
-from execmem_tui.tui.exporting import ExportActions
 from execmem_tui.tui.flashing import Flashing
 from execmem_tui.tui.highlighting import Highlighting
 from execmem_tui.tui.jobs import Job
-from execmem_tui.tui.kernel import KernelActions
 from execmem_tui.tui.leaving import Signals
-from execmem_tui.tui.looking import LookActions
-from execmem_tui.tui.moving import Moving
-from execmem_tui.tui.noting import NoteActions
-from execmem_tui.tui.opening import OpenActions
+from execmem_tui.tui.moving import PLAY_INTERVAL, Moving
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.presenting import PresenterActions
 from execmem_tui.tui.screens.main import MainScreen
 from execmem_tui.tui.shelf import Shelf
 from execmem_tui.tui.showing import Showing
@@ -44,9 +40,7 @@ from execmem_tui.tui.shown import Shown
 from execmem_tui.tui.source_jobs import SourceJobs
 from execmem_tui.tui.start import Opening, Start
 from execmem_tui.tui.sturdy_app import SturdyApp
-from execmem_tui.tui.timeline import PLAY_INTERVAL, TimeActions
 from execmem_tui.tui.touring import TourActions
-from execmem_tui.tui.why import WhyActions
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.time import Sought
@@ -112,6 +106,16 @@ class ExecmemApp(SturdyApp):
     interval: reactive[float] = reactive(1.0, repaint=False)
     """Seconds between two reads of it."""
 
+    # What keys do: made with the first of them.
+    kernel = cached_property(doers.kernel)
+    time = cached_property(doers.time)
+    whys = cached_property(doers.whys)
+    look = cached_property(doers.look)
+    opens = cached_property(doers.opens)
+    presenter = cached_property(doers.presenter)
+    exports = cached_property(doers.exports)
+    noting = cached_property(doers.noting)
+
     def __init__(
         self,
         source: Source,
@@ -136,16 +140,8 @@ class ExecmemApp(SturdyApp):
         """Why the first source could not be opened."""
         self.jobs = SourceJobs(self)
         self.highlighting = Highlighting(self)
-        self.kernel = KernelActions(self, self.highlighting.foretell)
-        self.time = TimeActions(self)
-        self.whys = WhyActions(self, self.highlighting.ring)
-        self.look = LookActions(self, self.time.goto_time, self.whys.tenant)
-        self.opens = OpenActions(self, self.jobs.open)
         self.compares = CompareActions(self, lambda: self.size.width, self.jobs.compare)
         self.tours = TourActions(self)
-        self.presenter = PresenterActions(self)
-        self.exports = ExportActions(self)
-        self.noting = NoteActions(self)
         self._colouring = Colouring(self)
         self._showing = Showing(self, self._colouring)
         self.counting = Counting(self)
@@ -157,22 +153,9 @@ class ExecmemApp(SturdyApp):
     def get_default_screen(self) -> MainScreen:
         """Return the main screen, bound to the application's attributes."""
         cls = ExecmemApp
-        doers = (
-            self.kernel,
-            self.time,
-            self.look,
-            self.opens,
-            self.whys,
-            self.compares,
-            self.tours,
-            self.presenter,
-            self.exports,
-            self.noting,
-            self,
-        )
         first = self.shown.first_of(self.pane)
         cursor = None if first is None else first.start
-        return MainScreen(doers, self.size.width, cursor).data_bind(
+        return MainScreen(doers.Doers(self), self.size.width, cursor).data_bind(
             cls.source,
             cls.shown,
             cls.pane,

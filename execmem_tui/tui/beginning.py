@@ -2,25 +2,27 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from execmem_tui.tui.comparing import CompareActions
-from execmem_tui.tui.looking import LookActions
-from execmem_tui.tui.source_jobs import SourceJobs
 from execmem_tui.tui.stage import Stage
 from execmem_tui.tui.start import Opening, Start
-from execmem_tui.tui.timeline import TimeActions
-from execmem_tui.tui.touring import TourActions
+
+if TYPE_CHECKING:
+    from execmem_tui.tui.comparing import CompareActions
+    from execmem_tui.tui.looking import LookActions
+    from execmem_tui.tui.source_jobs import SourceJobs
+    from execmem_tui.tui.timeline import TimeActions
+    from execmem_tui.tui.touring import TourActions
 
 
 class Begun(Stage, Protocol):
     """A stage with all that the command line may ask for at the start."""
 
-    jobs: SourceJobs
-    time: TimeActions
-    look: LookActions
-    compares: CompareActions
-    tours: TourActions
+    jobs: "SourceJobs"
+    time: "TimeActions"
+    look: "LookActions"
+    compares: "CompareActions"
+    tours: "TourActions"
 
     @property
     def waiting(self) -> bool:

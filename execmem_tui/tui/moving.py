@@ -1,12 +1,15 @@
 """What moves by itself: the player of events, the reads of a running kernel."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Final, Protocol
 
 from textual.timer import Timer
 
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.tui.stage import Stage
+
+PLAY_INTERVAL: Final = 0.2
+"""Seconds between two ticks of the player."""
 
 
 class Moved(Stage, Protocol):

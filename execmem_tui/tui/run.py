@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.app import ExecmemApp
-from execmem_tui.tui.opening import nothing
 from execmem_tui.tui.start import Opening, Start
 
 __all__ = ["Opening", "Start", "run_app", "run_opening"]
@@ -47,7 +46,11 @@ def run_opening(
         app = ExecmemApp(begun.source, theme=theme, keymap=keymap, start=start)
         app.opened = opening.words
     else:
-        source = nothing(opening.name) if begun is None or begun.source is None else begun.source
+        source = None if begun is None else begun.source
+        if source is None:
+            from execmem_tui.tui.opening import nothing
+
+            source = nothing(opening.name)
         app = ExecmemApp(source, theme=theme, keymap=keymap, opening=opening, start=start)
     result = app.run()
     if app.failure is not None:

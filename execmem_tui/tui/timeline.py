@@ -7,13 +7,12 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted
 from execmem_tui.model.units import format_size
 from execmem_tui.sources.base import Captioned, Followed
+from execmem_tui.tui.moving import PLAY_INTERVAL
 from execmem_tui.tui.shown import is_fallback
 from execmem_tui.tui.stage import Stage
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.timerecord import peak
 
-PLAY_INTERVAL: Final = 0.2
-"""Seconds between two ticks of the player."""
 _FASTEST: Final = 4096
 """Events per tick."""
 _SHORTEST: Final = 0.125

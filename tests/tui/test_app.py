@@ -285,7 +285,7 @@ async def test_every_action_has_a_method_and_unique_keys() -> None:
     assert len(set(keys)) == len(keys)
     app = make_app()
     async with app.run_test(size=(80, 24)):
-        doers_of_all = app.main.doers
+        doers_of_all = [*app.main.doers]
     for action in ACTIONS:
         doers = [doer for doer in doers_of_all if f"action_{action.id}" in vars(type(doer))]
         assert doers or action.id == "quit", action.id

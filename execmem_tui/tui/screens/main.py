@@ -1,8 +1,9 @@
 """The main screen: where everything lies, and which key means what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from inspect import isawaitable
+from itertools import chain
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -20,7 +21,6 @@ from execmem_tui.sources.base import Source
 from execmem_tui.tui.kept import Clear, Kept
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.panels import PanelActions
-from execmem_tui.tui.presenting import CLICKER
 from execmem_tui.tui.screens.first_frame import FirstFrame, Laid, Painting
 from execmem_tui.tui.screens.late import Latecomers
 from execmem_tui.tui.shown import Shown
@@ -205,7 +205,7 @@ class MainScreen(Kept, Screen[None]):
     """The action before."""
 
     def __init__(
-        self, doers: Sequence[object], columns: int, address: Address | None = None
+        self, doers: Iterable[object], columns: int, address: Address | None = None
     ) -> None:
         super().__init__()
         self.set_reactive(MainScreen.address, address)
@@ -376,9 +376,9 @@ class MainScreen(Kept, Screen[None]):
         return "" if self.source is None else why_not(_BY_ID[name], self.source)
 
     @property
-    def doers(self) -> tuple[object, ...]:
-        """Where actions are looked for; each is in one place."""
-        return (self.map, self.panels, *self._doers)
+    def doers(self) -> Iterator[object]:
+        """Where actions are looked for; each is in one place, and there when it is its turn."""
+        return chain((self.map, self.panels), self._doers)
 
     async def action_act(self, name: str) -> None:
         """Do an action of the registry, or say why it does nothing."""
@@ -512,6 +512,8 @@ class MainScreen(Kept, Screen[None]):
 
     def present(self, *, on: bool) -> None:
         """Make what a hall looks at large and leave out the rest, or undo that."""
+        from execmem_tui.tui.presenting import CLICKER
+
         self.set_class(on, "presenting")
         self.stand_ins = CLICKER if on else {}
         self.query_one(Sentence).large = on

@@ -54,7 +54,7 @@ class Mips(Architecture):
                 page_size=page,
                 pmd_size=pmd,
                 config={
-                    "MAP_BASE": 13835058055282163712,
+                    "MAP_BASE": 0xC000000000000000,
                     "table_bits": bits,
                     "cpu_vmbits": 48,
                     "fixmap_slots": 17,
@@ -69,7 +69,7 @@ class Mips(Architecture):
             name="mips32-4k",
             word_bits=32,
             pmd_size=4 * MIB,
-            config={"MAP_BASE": 3221225472, "fixmap_slots": 17},
+            config={"MAP_BASE": 0xC0000000, "fixmap_slots": 17},
             modes=("n/a",),
             listed=False,
         ),

@@ -35,7 +35,7 @@ def area_name(region: str, *, split: bool) -> str:
 def areas_of(module: Module, page_size: Bytes, *, split: bool = True) -> dict[str, Bytes]:
     """Return region -> bytes as move_module() asks for them, in its order.
 
-    S390's hotpatch area comes last.
+    The hotpatch area of s390 comes last.
 
     Args:
         module: whose.
@@ -57,9 +57,8 @@ def areas_of(module: Module, page_size: Bytes, *, split: bool = True) -> dict[st
 def free_order(regions: Collection[str]) -> list[str]:
     """Return `regions` as free_module() frees them.
 
-    DATA last, for it holds struct module (free_mod_mem).
-
-    s390 frees the hotpatch area before all (module_arch_cleanup).
+    DATA last, for it holds struct module (free_mod_mem); on s390 the hotpatch area before all
+    (module_arch_cleanup).
     """
     order = (HOTPATCH, *(region for region in REGIONS if region != "MOD_DATA"), "MOD_DATA")
     return [region for region in order if region in regions]
@@ -68,7 +67,7 @@ def free_order(regions: Collection[str]) -> list[str]:
 def formation(regions: Collection[str], text_calls: int) -> list[tuple[str, str]]:
     """Return the permission changes of complete_formation() as (region, permission).
 
-    Ro, then nx, then executable.
+    First what becomes ro, then nx, then executable.
 
     Args:
         regions: those that the module has.

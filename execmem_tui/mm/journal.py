@@ -41,6 +41,7 @@ class PurgeVmapAreaLazy:
     """A purge ended (trace event purge_vmap_area_lazy). Intervals are (start, end)."""
 
     kind: str
+    """aliases, drain, reclaim or shrink: who asked for it (mm/vmalloc.c)."""
     given_back: tuple[tuple[int, int], ...]
     """Lazy areas that are free now."""
     pooled: tuple[tuple[int, int], ...]

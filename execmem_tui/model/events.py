@@ -131,7 +131,7 @@ class PermissionsChanged(Event):
 
     @property
     def text(self) -> str:
-        """``rox 64K at …``."""
+        """``set_memory_rox ADDRESS 64K``."""
         return f"set_memory_{self.permissions} {self.start:x} {format_size(self.size)}"
 
 
@@ -145,7 +145,7 @@ class CacheChanged(Event):
 
     @property
     def text(self) -> str:
-        """``ROX cache + 2M block at …``."""
+        """``ROX cache + block of 2M at ADDRESS``; with ``-``, one that was given back."""
         return (
             f"ROX cache {'+' if self.populated else '-'} block of {format_size(self.size)} at"
             f" {self.start:x}"

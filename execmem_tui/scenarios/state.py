@@ -45,7 +45,9 @@ class State:
     count: int = 0
     """How many of the newest step's requests succeeded."""
     distance: int = 0
+    """Of the newest reach: target minus origin, bytes."""
     past: Bytes = 0
+    """Bytes of that beyond what the relocation can name, 0 inside."""
     verdict: str | None = None
     errno: int = 0
     failed_loads: int = 0

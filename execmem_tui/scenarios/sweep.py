@@ -22,7 +22,7 @@ from execmem_tui.scenarios.settings import Settings
 MAX_SEEDS: Final = 1_000_000
 MEASURES: Final = ("fallbacks", "failures", "largest_hole")
 _GRACE: Final = 3.0
-"""Seconds."""
+"""Seconds beyond its timeout in which a cluster may give up by itself, and say why."""
 _CHUNK: Final = 10
 """Seeds of one task: enough to make the way to another process cheap, few enough for a lively
 progress bar."""

@@ -35,7 +35,7 @@ _RANK = {mark: rank for rank, mark in enumerate(Mark)}
 
 
 @frozen
-class Ground:
+class Backdrop:
     """What the column shows by itself, whatever the map does: used, folded, spilled."""
 
     span: tuple[Address, Address]
@@ -43,7 +43,7 @@ class Ground:
     marks: tuple[Mark, ...]
 
 
-def ground_marks(shown: Shown, number: int, height: int) -> Ground:
+def backdrop_of(shown: Shown, number: int, height: int) -> Backdrop:
     """Return `height` marks for the span of a pane, from its lowest address down."""
     start, end = shown.span(number)
     image = shown.snapshot.layout.image
@@ -63,18 +63,18 @@ def ground_marks(shown: Shown, number: int, height: int) -> Ground:
     if wanted is not None and len(areas) <= _SEARCHED:
         for area in filter(wanted, areas):
             _put(found, shape.column_of(area.start), Mark.HIT)
-    return Ground((start, end), shape, tuple(found))
+    return Backdrop((start, end), shape, tuple(found))
 
 
 def marks(
-    ground: Ground,
+    backdrop: Backdrop,
     seen: tuple[Address, Address],
     cursor: Address,
     pins: Iterable[tuple[Address, Mark]] = (),
 ) -> list[Mark]:
     """Return the column with what the map shows of it, what is pinned there, and the cursor."""
-    (start, end), shape = ground.span, ground.shape
-    found = list(ground.marks)
+    (start, end), shape = backdrop.span, backdrop.shape
+    found = list(backdrop.marks)
     first, last = shape.column_of(max(seen[0], start)), shape.column_of(min(seen[1], end) - 1)
     # where the map shows all, a bar from top to bottom would say nothing and hide the rest
     if first is not None and last is not None and last - first + 1 < len(found):

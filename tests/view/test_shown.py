@@ -21,7 +21,7 @@ from execmem_tui.view.filter import parse_filter
 from execmem_tui.view.kinds import FREE
 from execmem_tui.view.lane import lane_cells, lane_shape, lane_text
 from execmem_tui.view.legend import Sight, legend, sight_of
-from execmem_tui.view.marks import Mark, ground_marks, marks
+from execmem_tui.view.marks import Mark, backdrop_of, marks
 from execmem_tui.view.paint import Paint
 from execmem_tui.view.pane_rows import pane_rows
 from execmem_tui.view.panes import FitLine
@@ -50,7 +50,7 @@ def drawn(shown: Shown) -> list[Any]:
     rows = MapRows(shown=shown, number=1, window=shown.window(1, None))
     panes = [row.pieces for row in pane_rows(shown, 1, 100, compact=False)]
     lines = [plain_text(rows.pieces(view.axis, line)) for line in view.lines()]
-    return [shown.panes, panes, lines, ground_marks(shown, 1, 9).marks]
+    return [shown.panes, panes, lines, backdrop_of(shown, 1, 9).marks]
 
 
 @st.composite
@@ -369,7 +369,7 @@ def test_the_gutter_brightens_what_changed() -> None:
 
 def test_the_marks_show_spills_the_part_in_sight_and_the_cursor() -> None:
     shown = Shown(spilled().history.snapshot())
-    ground = ground_marks(shown, 1, 20)
+    ground = backdrop_of(shown, 1, 20)
     pins = [(NEAR + 70 * MIB, Mark.ORIGIN), (NEAR, Mark.SECOND)]
     column = marks(ground, (NEAR, NEAR + MIB), NEAR, pins)
     assert len(column) == 20
@@ -385,11 +385,11 @@ def test_what_a_filter_asks_for_is_marked_wherever_it_lies(
 ) -> None:
     snapshot = spilled().history.snapshot()
     asked = Shown(snapshot, paint=Paint(filter=parse_filter("fallback")))
-    ground = ground_marks(asked, 1, 20)
+    ground = backdrop_of(asked, 1, 20)
     assert ground.marks.count(Mark.HIT) == 1
     assert ground.marks[0] is Mark.HIT
     monkeypatch.setattr("execmem_tui.view.marks._SEARCHED", 1)
-    assert Mark.HIT not in ground_marks(asked, 1, 20).marks
+    assert Mark.HIT not in backdrop_of(asked, 1, 20).marks
 
 
 @pytest.mark.fault(27)

@@ -24,7 +24,7 @@ from execmem_tui.view.axis import Line
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.light import DAYLIGHT, Light
 from execmem_tui.view.map_view import MapView
-from execmem_tui.view.marks import Ground, Mark, ground_marks, marks
+from execmem_tui.view.marks import Backdrop, Mark, backdrop_of, marks
 from execmem_tui.view.news import NOTHING, News
 from execmem_tui.view.rows import MapColumns, MapRows, map_columns
 from execmem_tui.view.shown import Extent, Shown
@@ -104,7 +104,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         """The one under the cursor."""
         self._held: set[int] = set()
         """Its lines, or that of the cursor alone."""
-        self._ground: tuple[tuple[Shown, int, int], Ground] | None = None
+        self._backdrop: tuple[tuple[Shown, int, int], Backdrop] | None = None
         self._ink: MapInk | None = None
         self._sight = Sight()
         self._extent = Extent.USED
@@ -287,9 +287,9 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         if view is None or shown is None:
             return
         self._lines = view.lines()
-        if self._ground is None or self._ground[0] != (shown, self.pane, view.rows):
-            ground = ground_marks(shown, self.pane, view.rows)
-            self._ground = (shown, self.pane, view.rows), ground
+        if self._backdrop is None or self._backdrop[0] != (shown, self.pane, view.rows):
+            backdrop = backdrop_of(shown, self.pane, view.rows)
+            self._backdrop = (shown, self.pane, view.rows), backdrop
         self._mark()
         rows, ink = self._rows, self._ink
         if rows is not None and ink is not None:
@@ -303,10 +303,10 @@ after `r`, `◇` after `O`; the two stand on the map as well.
     def _mark(self) -> None:
         """Find the area under the cursor, its lines, and the marks beside the lines."""
         view = self.viewport
-        if view is None or self._ground is None:
+        if view is None or self._backdrop is None:
             return
         seen = (view.top, self._lines[-1].end)
-        self._marks = marks(self._ground[1], seen, view.cursor, self._pins)
+        self._marks = marks(self._backdrop[1], seen, view.cursor, self._pins)
         self._area = area = self._area_at(view)
         start, end = (view.cursor, view.cursor + 1) if area is None else (area.start, area.end)
         self._held = {

@@ -43,6 +43,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="for screen readers: keys as lines of standard input, answers in short sentences",
     )
+    parser.add_argument(
+        "--do",
+        metavar="ACT",
+        action="append",
+        default=[],
+        help="do it to the simulated machine first, as keys do; again for more: fill, load MODULE,"
+        " alloc TYPE SIZE [COUNT [NAME]], insert TYPE, free ADDRESS, purge; key Y and the log"
+        " give them",
+    )
     parser.add_argument("--step", type=int, metavar="N", help="begin at this step of its history")
     parser.add_argument(
         "--at", metavar="PLACE", help="begin at this address, symbol or module, as key g takes it"
@@ -132,7 +141,7 @@ def run(args: argparse.Namespace) -> int:
     if not has_terminal():
         from execmem_tui.cli.map import print_map
 
-        source = open_source(args, booted=not args.empty)
+        source = _open(args)
         talk(
             "execmem-tui: no terminal to draw on; this is the plain map (see also: execmem-tui map"
             " --help)"
@@ -152,6 +161,20 @@ def run(args: argparse.Namespace) -> int:
         raise InputError(*config.theme_at, error.title, hint=error.hint) from None
 
 
+def _open(args: argparse.Namespace) -> "Source":
+    """Open what the command line names, and do what it says."""
+    source = open_source(args, booted=not args.empty)
+    if args.do:
+        from execmem_tui.sources.acts import perform
+        from execmem_tui.sources.simulation import Simulation
+
+        if not isinstance(source, Simulation):
+            raise UsageError("--do is for the simulator, not for a SOURCE or a scenario")
+        for act in args.do:
+            perform(source, act)
+    return source
+
+
 def _talk(args: argparse.Namespace, config: Config) -> int:
     """Answer lines of standard input until it ends, or a key says so."""
     from execmem_tui.cli.conversation import converse
@@ -162,7 +185,7 @@ def _talk(args: argparse.Namespace, config: Config) -> int:
         raise UsageError(
             "--plain takes its keys from standard input, and no --step, --at or --lens"
         )
-    talk_of = Talk(open_source(args, booted=not args.empty), rebound(config.keys))
+    talk_of = Talk(_open(args), rebound(config.keys))
     if args.against is not None:
         talk_of.compare(args.against)
     converse(talk_of)
@@ -199,6 +222,8 @@ def _run_screen(args: argparse.Namespace, config: Config) -> int:
     from execmem_tui.tui.run import Opening, Start, run_app, run_opening
     from execmem_tui.view.paint import LensName
 
+    if args.do and (args.source or args.scenario is not None):
+        raise UsageError("--do is for the simulator, not for a SOURCE or a scenario")
     lens = None if args.lens is None else LensName(args.lens)
     theme, start = (
         args.theme or config.theme,
@@ -223,7 +248,7 @@ def _run_screen(args: argparse.Namespace, config: Config) -> int:
     else:
         # Booted before the first paint: a second one, of the same screen with nothing on it, and a
         # thread between the two would take as long as the boot.
-        source = open_source(args, booted=not args.empty)
+        source = _open(args)
         return run_app(source, theme=theme, keymap=config.keys, start=start)
     return run_opening(opening, theme=theme, keymap=config.keys, start=start)
 
@@ -261,6 +286,7 @@ def _demo(args: argparse.Namespace) -> int:
         or args.lens is not None
         or args.plain
         or args.empty
+        or args.do
     ):
         raise UsageError("--demo takes a tour or a scenario and --theme, nothing else")
     if not has_terminal():

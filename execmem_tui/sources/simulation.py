@@ -18,6 +18,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
+from execmem_tui.sources.act_words import allocate_act, room_act
 from execmem_tui.sources.base import SourceKind
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Simulation:
             layout, layout.early_areas if untouched else self._kernel.machine.areas()
         )
         self._commands: list[Command] = []
+        self._acts: list[str] = []
         self._steps: list[int] = [0]
         self.cpus = cpus
         """Possible CPUs."""
@@ -108,15 +110,19 @@ class Simulation:
         """The events so far."""
         return self._history
 
-    def do(self, command: "Command") -> int:
+    def do(self, command: "Command", act: str = "") -> int:
         """Run `command` on the kernel as one undoable group; return the number of events it caused.
 
         The command must depend on nothing but the kernel: it is run again after an undo.
+
+        Args:
+            command: what is done.
+            act: the words by which `acts.perform` does it, "" where there are none.
         """
         self._return_to_cursor()
-        return self._run(command, follow=True)
+        return self._run(command, follow=True, act=act)
 
-    def _run(self, command: "Command", *, follow: bool) -> int:
+    def _run(self, command: "Command", *, follow: bool, act: str = "") -> int:
         try:
             command(self._kernel)
         except ExecmemTuiError:
@@ -126,6 +132,7 @@ class Simulation:
         if not events:
             return 0
         self._commands.append(command)
+        self._acts.append(act)
         self._history.append(events, follow=follow)
         self._steps.append(self._history.steps)
         if len(self._commands) % _CHECKPOINT_EVERY == 0:
@@ -140,6 +147,25 @@ class Simulation:
     def commands_since(self, count: int) -> "tuple[Command, ...]":
         """Return the commands after the first `count`, up to the cursor's step."""
         return tuple(self._commands[count : self.commands])
+
+    def acts(self, step: int) -> tuple[str, ...]:
+        """Return what was done by hand since boot, up to a step, in the words of `acts.perform`.
+
+        "" stands for what has none.
+        """
+        return tuple(self._acts[self.booted : bisect_left(self._steps, step)])
+
+    def act_steps(self) -> dict[int, str]:
+        """Return the words of what was done by hand, by the step of its first event."""
+        return {self._steps[at] + 1: act for at, act in enumerate(self._acts) if at >= self.booted}
+
+    def end_of(self, step: int) -> int:
+        """Return the last step of the command that a step lies in."""
+        return self._steps[bisect_left(self._steps, step)]
+
+    def is_whole(self, step: int) -> bool:
+        """Whether the last command up to a step is done with all of its events."""
+        return self.end_of(step) == step
 
     def ask(self, question: "Callable[[Kernel], _T]") -> _T:
         """Answer a question about the kernel at the cursor's step; it must not be changed."""
@@ -183,7 +209,8 @@ class Simulation:
         Raises:
             UsageError: nobody allocates this type here, or the size or count makes no sense.
         """
-        self.do(self._request(kind, size, count, owner))
+        wanted = self.usual_size(kind) if size is None else size
+        self.do(self._request(kind, size, count, owner), allocate_act(kind, wanted, count, owner))
 
     def _request(
         self, kind: ExecmemType, size: Bytes | None, count: int, owner: str | None
@@ -218,7 +245,7 @@ class Simulation:
         """
         from execmem_tui.commands.by_hand import load_module
 
-        self.do(load_module(name))
+        self.do(load_module(name), f"load {name}")
 
     def insert(self, kind: ExecmemType) -> None:
         """Let a consumer ask: register a probe or a tracer, load a BPF program.
@@ -232,7 +259,7 @@ class Simulation:
         if reason:
             raise UsageError(reason)
         self._inserted += 1
-        self.do(insert(kind, self._inserted))
+        self.do(insert(kind, self._inserted), f"insert {kind.name}")
 
     def why_not_fill(self) -> str:
         """Return "" or the reason why the module window cannot be filled."""
@@ -248,7 +275,7 @@ class Simulation:
         """
         from execmem_tui.commands.fill import fill
 
-        self.do(fill)
+        self.do(fill, "fill")
 
     def free(self, address: Address) -> None:
         """Free the module, probe, tracer or program that covers `address`, else the area.
@@ -266,7 +293,8 @@ class Simulation:
             )
         self._return_to_cursor()
         start, part = area.start, area.part_at(address)
-        self.do(remove(self._kernel, area, part) or (lambda kernel: kernel.machine.release(start)))
+        command = remove(self._kernel, area, part) or (lambda kernel: kernel.machine.release(start))
+        self.do(command, f"free {address:x}")
 
     def purge(self, kind: str = "aliases") -> None:
         """Purge lazy areas: aliases, drain or reclaim."""
@@ -276,7 +304,7 @@ class Simulation:
         def command(kernel: "Kernel") -> None:
             kernel.machine.purge(kind)
 
-        self.do(command)
+        self.do(command, f"purge {kind}")
 
     def preview_load(self, name: str) -> "Preview":
         """Say where the regions of a module and of what it needs would lie.
@@ -319,7 +347,7 @@ class Simulation:
         """
         from execmem_tui.commands.by_hand import make_room
 
-        self.do(make_room(tuple(areas), again))
+        self.do(make_room(tuple(areas), again), room_act(areas, again))
 
     def _kernel_here(self) -> "Kernel":
         """Return the kernel as it is after the command that the cursor is in; not to be changed."""
@@ -334,6 +362,7 @@ class Simulation:
         step = self._history.truncate()
         keep = max(index for index, end in enumerate(self._steps) if end <= step)
         del self._commands[keep:]
+        del self._acts[keep:]
         del self._steps[keep + 1 :]
         self._checkpoints = {
             count: kernel for count, kernel in self._checkpoints.items() if count <= keep

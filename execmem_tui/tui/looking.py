@@ -26,12 +26,18 @@ class LookActions:
         stage: what is looked at.
         seek_time: goes to the last event up to a time of the trace's clock, in seconds.
         seek_tenant: goes to when the tenant of that number, from 1, lay at the cursor's address.
+        seek: goes to a step.
     """
 
     def __init__(
-        self, stage: Stage, seek_time: Callable[[float], None], seek_tenant: Callable[[int], None]
+        self,
+        stage: Stage,
+        seek_time: Callable[[float], None],
+        seek_tenant: Callable[[int], None],
+        seek: Callable[[int], None],
     ) -> None:
         self._stage = stage
+        self._seek = seek
         self._seek_time = seek_time
         self._seek_tenant = seek_tenant
 
@@ -165,14 +171,16 @@ class LookActions:
         from execmem_tui.tui.screens.sheets import TextSheet
         from execmem_tui.view.ranges_table import layout_lines
 
-        self._stage.ask(TextSheet(layout_lines(self._stage.shown.snapshot.layout)))
+        title, *lines = layout_lines(self._stage.shown.snapshot.layout)
+        self._stage.ask(TextSheet(f"Ranges: {title}", lines))
 
     def action_architectures(self) -> None:
         """Show where each architecture keeps executable memory, as this kernel's version has it."""
         from execmem_tui.tui.screens.sheets import PictureSheet
         from execmem_tui.view.picture import picture
 
-        self._stage.ask(PictureSheet(picture(self._stage.shown.snapshot.layout.rules.kernel)))
+        rows = picture(self._stage.shown.snapshot.layout.rules.kernel)
+        self._stage.ask(PictureSheet(rows, self._stage.palette))
 
     def action_explain(self) -> None:
         """Show how the focused pane's range comes about."""
@@ -196,9 +204,7 @@ class LookActions:
         steps = explain(
             layout.arch, layout.kernel, layout.variant, kaslr, {} if kaslr != "off" else fixed
         )
-        self._stage.ask(
-            TextSheet([f"{kind.name} of {layout.id}", "", *explanation_lines(steps, kind)])
-        )
+        self._stage.ask(TextSheet(f"{kind.name} of {layout.id}", explanation_lines(steps, kind)))
 
     def action_notes(self) -> None:
         """Show what is not known of this source, and why."""
@@ -208,26 +214,64 @@ class LookActions:
         if not notes:
             self._stage.say("Nothing to note: all that is shown is known.")
             return
-        lines = [f"NOTES  {self._stage.source.title}", ""]
+        lines: list[str] = []
         for number, note in enumerate(notes, 1):
             lines += [*wrap(note, 100, initial_indent=f"{number:>2}  ", subsequent_indent="    ")]
-        self._stage.ask(TextSheet(lines))
+        self._stage.ask(TextSheet(f"Notes: {self._stage.source.title}", lines))
+
+    def action_log(self) -> None:
+        """The whole event log; choosing an event goes to its step."""
+        from execmem_tui.sources.simulation import Simulation  # no kernel at the start
+        from execmem_tui.tui.screens.sheets import EventLog
+
+        source, history = self._stage.source, self._stage.source.history
+        log = EventLog(
+            history.events(0, history.steps),
+            history.first_step + 1,
+            history.step,
+            self._seek,
+            acts=source.act_steps() if isinstance(source, Simulation) else {},
+            copy=self._copy_act,
+            palette=self._stage.palette,
+        )
+        self._stage.ask(log)
+
+    def _copy_act(self, step: int) -> None:
+        """Copy the command line that does all up to the act by hand that an event belongs to."""
+        from execmem_tui.sources.simulation import Simulation  # no kernel at the start
+
+        source = self._stage.source
+        if isinstance(source, Simulation) and step > source.born:
+            step = source.end_of(step)
+        self._copy_command(step)
 
     def action_copy_command(self) -> None:
         """Copy the command line that shows this again; say so where it does not do all of it."""
+        stage = self._stage
+        self._copy_command(stage.source.history.step, stage.cursor, stage.lens)
+
+    def _copy_command(
+        self, step: int, cursor: Address | None = None, lens: LensName = LensName.KIND
+    ) -> None:
+        """Copy the command line that leads to a step; say so where it does not do all of it."""
         from execmem_tui.sources.simulation import Simulation  # no kernel at the start
         from execmem_tui.view.repeat import command_line, simulated_words
 
-        snapshot, source = self._stage.shown.snapshot, self._stage.source
-        opened = self._stage.opened
-        words = simulated_words(snapshot, empty=False) if opened is None else opened
-        stage = self._stage
-        stage.copy(command_line(source.kind, words, snapshot, stage.cursor, stage.lens))
-        by_hand = source.commands - source.booted if isinstance(source, Simulation) else 0
-        if by_hand > 0:
-            commands = "command" if by_hand == 1 else "commands"
+        stage, source = self._stage, self._stage.source
+        snapshot = source.history.peek(step)
+        simulation = source if isinstance(source, Simulation) else None
+        acts = () if simulation is None else simulation.acts(step)
+        words = stage.opened
+        if words is None:
+            empty = simulation is not None and not simulation.booted
+            words = simulated_words(snapshot, empty=empty, acts=acts)
+        inside = simulation is not None and not simulation.is_whole(step)
+        stage.copy(command_line(source.kind, words, snapshot, cursor, lens, inside=inside))
+        lost = sum(not act for act in acts) if stage.opened is None else len(acts)
+        if lost:
+            commands = "command" if lost == 1 else "commands"
             stage.say(
-                f"it boots the machine, without the {by_hand:,} {commands} made by hand since",
+                f"it boots the machine, without the {lost:,} {commands} made by hand since",
                 severity="warning",
             )
 

@@ -8,6 +8,7 @@ from textual.screen import Screen
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Side, Source
+from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown
 from execmem_tui.view.actions import Action
 from execmem_tui.view.paint import LensName
@@ -44,6 +45,9 @@ class Stage(Protocol):
     """All actions, with the user's keys."""
     interval: float
     """Seconds between two reads of it."""
+
+    palette: Palette
+    """The styles of the theme."""
 
     opened: Sequence[str] | None
     """The words of the command line that opened the source; None where its layout says them."""

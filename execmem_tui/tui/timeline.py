@@ -201,14 +201,6 @@ class TimeActions:
         """The previous attempt that found no room."""
         self._jump(_is_failure, "failure", forward=False)
 
-    def action_log(self) -> None:
-        """The whole event log; choosing an event goes to its step."""
-        from execmem_tui.tui.screens.sheets import EventLog
-
-        history = self._stage.source.history
-        events = history.events(0, history.steps)
-        self._stage.ask(EventLog(events, history.first_step + 1, history.step, self.seek))
-
 
 def _is_failure(event: Event) -> bool:
     return isinstance(event, Failed)

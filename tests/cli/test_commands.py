@@ -433,3 +433,14 @@ def test_the_map_tells_of_permissions_and_ages(capsys: pytest.CaptureFixture[str
     assert "D direct  K kernel  R ROX cache" in capsys.readouterr().out
     assert main(["map", "--lens", "owner", "--json"]) == 2
     assert "--lens is for the plain map" in capsys.readouterr().err
+
+
+def test_the_application_does_first_what_it_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--do", "fill", "--do", "alloc BPF 2M 1 mine"]) == 0
+    out = capsys.readouterr().out
+    assert "fallback" in out
+    assert "mine" in out
+    assert main(["--do", "fly"]) == 2
+    assert "no act begins with 'fly'" in capsys.readouterr().err
+    assert main(["--do", "fill", "--scenario", "laptop-arm64"]) == 2
+    assert "--do is for the simulator" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.widgets.legend import Legend
+from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.actions import ACTIONS, rebound
 from execmem_tui.view.keymaps import KEYMAPS
 from execmem_tui.view.paint import LensName
@@ -668,7 +669,7 @@ async def test_the_command_that_boots_a_machine_again_names_it() -> None:
         await settle(app)
         await pilot.pause()
         await press(pilot, "Y")
-        assert "--arch arm64 --kernel 7.1 --variant va48-4k --at ffff" in app.clipboard
+        assert "--arch arm64 --kernel 7.1 --variant va48-4k --empty --do " in app.clipboard
 
 
 async def test_the_command_that_shows_this_again_names_the_lens() -> None:
@@ -684,17 +685,53 @@ async def test_the_command_that_shows_this_again_names_the_lens() -> None:
         assert "--lens" not in app.clipboard, "no word says what is compared with"
 
 
-async def test_the_command_says_what_it_does_not_repeat() -> None:
+async def test_the_command_repeats_what_was_done_by_hand() -> None:
     app = make_app(open_booted("arm64"))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await press(pilot, "Y")
-        assert "by hand" not in shown_text(app)
-        await press(pilot, "a", "a", "Y")
-        assert "without the 2 commands made by hand since" in shown_text(app)
+        assert "--do" not in app.clipboard
+        await press(pilot, "a", "B", "Y")
+        assert " --do 'alloc MODULE_TEXT 64K' --do fill --at " in app.clipboard
+        assert "--step" not in app.clipboard
+        await press(pilot, "[", "Y")
+        assert " --step " in app.clipboard, "between the events of a command"
         await press(pilot, "u", "u", "Y")
-        app.clear_notifications()
+        assert "--do" not in app.clipboard
+
+
+async def test_the_command_says_what_it_does_not_repeat() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        assert isinstance(app.source, Simulation)
+        app.source.allocate(ExecmemType.BPF, 4096, owner="two words")
+        app.show_step()
         await press(pilot, "Y")
-        assert "by hand" not in shown_text(app)
+        assert "without the 1 command made by hand since" in shown_text(app)
+
+
+async def test_a_machine_that_was_not_booted_is_said_to_be_empty() -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "Y")
+        assert " --empty" in app.clipboard
+
+
+async def test_the_log_shows_and_copies_the_command_that_repeats_an_act() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        before = app.source.history.steps
+        await press(pilot, "a", "a", "E")
+        assert "--do 'alloc MODULE_TEXT 64K'" in shown_text(app)
+        lines = app.screen.query_one(LineList)
+        await press(pilot, "Y")
+        assert app.clipboard.count("--do") == 2
+        lines.highlighted = before
+        await press(pilot, "Y")
+        assert app.clipboard.count("--do") == 1
+        assert "--step" not in app.clipboard, "an act is done whole"
+        lines.highlighted = before - 1
+        await press(pilot, "Y")
+        assert "--do" not in app.clipboard
 
 
 async def test_a_lens_of_the_command_line() -> None:

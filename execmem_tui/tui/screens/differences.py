@@ -1,15 +1,15 @@
 """The table of differences as a sheet: Enter goes to one."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from execmem_tui.analysis.superpose import Pairing
-from execmem_tui.tui.screens.overlay import Overlay
+from execmem_tui.tui.screens.sheet import Sheet
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.compared import (
     Compared,
@@ -20,36 +20,34 @@ from execmem_tui.view.compared import (
     table_line,
 )
 
+_HINTS: Final = "Enter goes there · s sorts by the next thing · ↑ ↓ choose · Esc back to the map"
 
-class DifferenceSheet(Overlay):
+
+class DifferenceSheet(Sheet):
     """Owner, region, A, B and delta of all that differs."""
 
     DEFAULT_CSS = """
-    DifferenceSheet { background: $surface; }
-    DifferenceSheet Static { height: 1; padding: 0 1; background: $surface; }
-    DifferenceSheet #sums { color: $accent; text-style: bold; }
+    DifferenceSheet Static { height: 1; }
     DifferenceSheet #head { color: $foreground 65%; }
-    DifferenceSheet LineList { background: $surface; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,ampersand", "leave", "Back"),
+        Binding("ampersand", "leave", "Back"),
         Binding("s", "sort", "Sort"),
         Binding("enter", "choose", "Go there", show=True),
     ]
 
     def __init__(self, compared: Compared, go: Callable[[Pairing], None]) -> None:
-        super().__init__()
+        super().__init__("Differences", _HINTS)
         self._compared = compared
         self._go = go
         self._order = DifferenceOrder.DELTA
         self._rows: list[Pairing] = []
 
-    def compose(self) -> ComposeResult:
-        """The sums, the head, the rows, the keys."""
+    def content(self) -> ComposeResult:
+        """The sums, the head, the rows."""
         yield Static(id="sums", markup=False)
         yield Static(id="head", markup=False)
         yield LineList(empty="nothing differs")
-        yield Footer()
 
     def on_mount(self) -> None:
         """Begin with the largest."""
@@ -65,7 +63,7 @@ class DifferenceSheet(Overlay):
         self._tell()
 
     def _tell(self) -> None:
-        width = max(20, self.size.width - 2)
+        width = max(20, self.size.width - 4)
         self.query_one("#sums", Static).update(Text(compared_text(self._compared, width)))
         self.query_one("#head", Static).update(Text(table_head(self._order, width), no_wrap=True))
 

@@ -1,79 +1,151 @@
 """Full-screen texts: the event log, notes, the table of ranges, faults."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from traceback import format_exception
-from typing import ClassVar
+from typing import ClassVar, Final
 
+from rich.style import Style
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import ScrollableContainer
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
+from execmem_tui.model.areas import AreaKind
 from execmem_tui.model.events import Event
 from execmem_tui.model.text import printable
-from execmem_tui.tui.screens.overlay import Overlay
-from execmem_tui.tui.widgets.events import event_mark
+from execmem_tui.tui.palette import Palette
+from execmem_tui.tui.screens.sheet import Sheet
+from execmem_tui.tui.shelf import quiet
+from execmem_tui.tui.widgets.events import event_mark, event_style
 from execmem_tui.tui.widgets.line_list import LineList
+from execmem_tui.view.kinds import FALLBACK
 from execmem_tui.view.picture import LEAST_WIDTH, PictureRow, picture_lines
 
-_LEAVE: list[BindingType] = [Binding("escape,q", "leave", "Back · ↑ ↓ ← → scroll")]
+_SCROLL: Final = "↑ ↓ ← → scroll · Esc back to the map"
+_HEAD: Final = re.compile(r"[A-Z][A-Z ]+")
+_KINDS: Final = {
+    "K": AreaKind.KERNEL,
+    "M": AreaKind.MODULE,
+    "D": AreaKind.DATA,
+    "P": AreaKind.KPROBES,
+    "F": AreaKind.FTRACE,
+    "B": AreaKind.BPF,
+}
 
 
-class TextSheet(Overlay):
-    """Lines of plain text to scroll through."""
+class TextSheet(Sheet):
+    """Lines of plain text to scroll through; a line in capitals heads a table.
+
+    Args:
+        title: in the border.
+        lines: printable.
+    """
 
     DEFAULT_CSS = """
-    TextSheet ScrollableContainer { background: $surface; padding: 0 1; }
+    TextSheet ScrollableContainer { scrollbar-size: 1 1; }
     TextSheet Static { width: auto; min-width: 100%; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = _LEAVE
 
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__()
+    def __init__(self, title: str, lines: Sequence[str], hints: str = _SCROLL) -> None:
+        super().__init__(title, hints)
         self._lines = lines
 
-    def compose(self) -> ComposeResult:
-        """The text and a footer."""
+    def content(self) -> ComposeResult:
+        """The text."""
         with ScrollableContainer():
-            yield Static(Text("\n".join(self._lines), no_wrap=True))
-        yield Footer()
+            yield Static(id="text")
+
+    def on_mount(self) -> None:
+        """Write it."""
+        self.query_one("#text", Static).update(self.text())
+
+    def text(self) -> Text:
+        """Return the lines, heads of tables set off."""
+        text = Text(no_wrap=True)
+        for number, line in enumerate(self._lines):
+            style = "bold" if _HEAD.fullmatch(line) and len(line) > 1 else ""
+            text.append(("\n" if number else "") + line, style)
+        return text
 
 
 class PictureSheet(TextSheet):
-    """All architectures on one page, as wide as the screen."""
+    """All architectures on one page, as wide as the screen, in the colours of the map."""
 
-    def __init__(self, rows: Sequence[PictureRow]) -> None:
-        super().__init__([])
+    def __init__(self, rows: Sequence[PictureRow], palette: Palette) -> None:
+        super().__init__("Where every architecture keeps executable memory", [])
         self._rows = rows
+        self._palette = palette
 
-    def compose(self) -> ComposeResult:
+    def text(self) -> Text:
         """Draw for the width that there is: the text does not follow a resize, it scrolls."""
-        self._lines = picture_lines(self._rows, max(LEAST_WIDTH, self.app.size.width - 4))
-        yield from super().compose()
+        lines = picture_lines(self._rows, max(LEAST_WIDTH, self.app.size.width - 6))
+        return Text("\n", no_wrap=True).join(self._coloured(line) for line in lines)
+
+    def _coloured(self, line: str) -> Text:
+        """Return a line; of a row with a bar, the bar in the colours of who may be there."""
+        at = line.find("..")
+        if at < 0:
+            return Text(line)
+        at = min(at, *(line.rindex(" ", 0, at) + 1 for _ in (0, 1)))
+        text = Text(line[:at])
+        for each in re.finditer(r"([A-Z])\1*|([a-z])\2*|\.+|[<>]", line[at:]):
+            text.append(each[0], self._ink(each[0][0]))
+        return text
+
+    def _ink(self, sign: str) -> Style:
+        if sign == ".":
+            return self._palette.faint
+        if sign in "<>":
+            return self._palette.cursor_mark
+        if sign.islower():
+            return self._palette.ink(FALLBACK)
+        return self._palette.ink(_KINDS[sign].value)
 
 
-class EventLog(Overlay):
-    """Every event so far; Enter jumps to its step."""
+class EventLog(Sheet):
+    """Every event so far; Enter jumps to its step, `Y` copies the command that leads to it.
 
-    DEFAULT_CSS = "EventLog LineList { background: $surface; }"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "leave", "Back · ↑ ↓ choose · Enter goes there")
-    ]
+    Args:
+        events: the first is the one of step `first`.
+        first: a step.
+        here: the step that is shown.
+        go: called with a step.
+        acts: what was done by hand, by the step of its first event.
+        copy: called with a step: copies the command that leads there.
+        palette: of the theme.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("Y", "copy", "Copy")]
 
     def __init__(
-        self, events: Sequence[Event], first: int, here: int, go: Callable[[int], None]
+        self,
+        events: Sequence[Event],
+        first: int,
+        here: int,
+        go: Callable[[int], None],
+        *,
+        acts: Mapping[int, str],
+        copy: Callable[[int], None],
+        palette: Palette,
     ) -> None:
-        super().__init__()
+        super().__init__(
+            f"Events: {len(events):,}",
+            "Enter goes there · Y copies the command that repeats it · ↑ ↓ choose"
+            " · Esc back to the map",
+        )
         self._events = events
         self._first = first
         self._here = here
         self._go = go
+        self._acts = acts
+        self._copy = copy
+        self._palette = palette
 
-    def compose(self) -> ComposeResult:
-        """The list and a footer."""
+    def content(self) -> ComposeResult:
+        """The list."""
         yield LineList(empty="nothing has happened yet")
-        yield Footer()
 
     def on_mount(self) -> None:
         """Begin at the event that led here."""
@@ -81,9 +153,21 @@ class EventLog(Overlay):
             len(self._events), self._line, max(0, self._here - self._first)
         )
 
-    def _line(self, index: int) -> str:
-        event = self._events[index]
-        return f"{self._first + index:>6} {event_mark(event)} {event.text}"
+    def _line(self, index: int) -> Text:
+        event, step = self._events[index], self._first + index
+        style = event_style(event, self._palette)
+        line = Text.assemble(
+            (f"{step:>7,} ", quiet()), (f"{event_mark(event)} {event.text}", style)
+        )
+        act = self._acts.get(step)
+        if act:
+            line.append(f"   --do '{act}'", self._palette.cursor_mark)
+        return line
+
+    def action_copy(self) -> None:
+        """Copy the command that repeats all up to the highlighted event."""
+        if self._events:
+            self._copy(self._first + self.query_one(LineList).highlighted)
 
     def on_line_list_chosen(self, message: LineList.Chosen) -> None:
         """Jump to the step."""
@@ -107,4 +191,4 @@ class ErrorSheet(TextSheet):
                 for line in piece.rstrip().splitlines()
             ),
         ]
-        super().__init__(told)
+        super().__init__("A fault", told)

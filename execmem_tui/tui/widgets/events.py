@@ -45,7 +45,8 @@ def event_brief(event: Event) -> str:
     return f" {event.text}"
 
 
-def _style(event: Event, palette: Palette) -> Style:
+def event_style(event: Event, palette: Palette) -> Style:
+    """Return the style of an event: what spilled or failed stands out."""
     if isinstance(event, Allocated) and event.fallback:
         return palette.alarm
     if isinstance(event, Failed | HazardFound) and not getattr(event, "attempt", False):
@@ -97,9 +98,16 @@ class EventsView(TextLines):
         if palette is None:
             return []
         return [
-            (f"{step:>4}{event_mark(event)}{event_brief(event)}"[:width], _style(event, palette))
+            (
+                f"{step:>4}{event_mark(event)}{event_brief(event)}"[:width],
+                event_style(event, palette),
+            )
             for step, event in self._listed()
         ] or [("nothing yet", palette.muted)]
+
+    @staticmethod
+    def _brief(step: int, event: Event) -> str:
+        return f"{step:>4}{event_mark(event)}{event_brief(event)}"
 
     def on_click(self, event: events.Click) -> None:
         """Go to the step of the event under the pointer."""

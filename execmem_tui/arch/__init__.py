@@ -17,7 +17,6 @@ from execmem_tui.arch.boot import Boot, Variant
 from execmem_tui.arch.execmem_init import execmem_init
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.numbers import number
 from execmem_tui.model.rules import canonical, rules_of
 from execmem_tui.model.text import printable
 
@@ -110,6 +109,8 @@ def _mode(kaslr: str) -> tuple[str, int]:
         return "off", 0
     if kaslr in _EXAMPLE:
         return "example", 0
+    from execmem_tui.model.numbers import number
+
     seed = number(kaslr.removeprefix("seed-"))
     if seed is None:
         raise UnknownLayoutError(

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterable
 from typing import Final
 
-from execmem_tui.model.documents import plain
 from execmem_tui.model.errors import SourceError
 from execmem_tui.model.text import printable
 
@@ -33,6 +32,8 @@ def write_json(document: object) -> None:
 def json_text(document: object) -> str:
     """Return one document as text, ``schema`` first."""
     import json  # most answers are text
+
+    from execmem_tui.model.documents import plain
 
     whole = {"schema": SCHEMA_VERSION, **plain(document)}
     return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"

@@ -16,6 +16,7 @@ table of keys (`view/actions.py`) and calls ``action_<id>`` of the one room that
 - ``app``: leaves, stops, suspends.
 
 Each but the last two acts on a `stage.Stage` and is told by its constructor what else it may do.
+``doers`` makes and imports most of them with the first of their keys: the first frame needs none.
 What nobody presses a key for has rooms too: ``source_jobs`` (threads), ``moving``, ``counting`` and
 ``flashing`` (time), ``colouring``, ``highlighting``, ``showing`` (what is shown), ``faults``,
 ``sturdy`` and ``sturdy_app`` (what goes wrong).

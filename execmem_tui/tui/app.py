@@ -28,8 +28,6 @@ from execmem_tui.tui.colouring import Colouring
 from execmem_tui.tui.comparing import CompareActions
 from execmem_tui.tui.counting import REST, Counting, Handle
 from execmem_tui.tui.flashing import Flashing
-from execmem_tui.tui.highlighting import Highlighting
-from execmem_tui.tui.jobs import Job
 from execmem_tui.tui.leaving import Signals
 from execmem_tui.tui.moving import PLAY_INTERVAL, Moving
 from execmem_tui.tui.palette import Palette
@@ -51,6 +49,7 @@ from execmem_tui.view.paint import LensName
 
 if TYPE_CHECKING:  # what sends these comes when it is needed
     from execmem_tui.bundles.several import SeveralCapturesError
+    from execmem_tui.tui.jobs import Job
     from execmem_tui.tui.widgets.area_list import AreaList
     from execmem_tui.tui.widgets.other_map import OtherMap
     from execmem_tui.view.tour_card import Card
@@ -106,7 +105,8 @@ class ExecmemApp(SturdyApp):
     interval: reactive[float] = reactive(1.0, repaint=False)
     """Seconds between two reads of it."""
 
-    # What keys do: made with the first of them.
+    # What keys do, and what that shows on the map: made with the first of them.
+    highlighting = cached_property(doers.highlighting)
     kernel = cached_property(doers.kernel)
     time = cached_property(doers.time)
     whys = cached_property(doers.whys)
@@ -139,7 +139,6 @@ class ExecmemApp(SturdyApp):
         self.failure: Exception | None = None
         """Why the first source could not be opened."""
         self.jobs = SourceJobs(self)
-        self.highlighting = Highlighting(self)
         self.compares = CompareActions(self, lambda: self.size.width, self.jobs.compare)
         self.tours = TourActions(self)
         self._colouring = Colouring(self)
@@ -352,8 +351,10 @@ class ExecmemApp(SturdyApp):
         """Ask which of several captures is meant."""
         self.opens.choose_capture(error, path)
 
-    def start_job(self, title: str, work: Iterator[Any]) -> Job:
+    def start_job(self, title: str, work: Iterator[Any]) -> "Job":
         """Start a job whose messages come here."""
+        from execmem_tui.tui.jobs import Job
+
         return Job(self, title, work).start()
 
     def show_work(self, work: str, fraction: float) -> None:
@@ -367,13 +368,13 @@ class ExecmemApp(SturdyApp):
         self.opened = words or None
         self._offer()
 
-    def on_job_brought(self, message: Job.Brought) -> None:
+    def on_job_brought(self, message: "Job.Brought") -> None:
         """Show what a job brought."""
         with self.guarded():
             self.jobs.brought(message.job, message.thing)
             self._beginning.go_if_there()
 
-    def on_job_ended(self, message: Job.Ended) -> None:
+    def on_job_ended(self, message: "Job.Ended") -> None:
         """Say what went wrong with a job; where there is nothing to show then, give up."""
         if message.job is self.jobs.opening and message.error is not None and self.waiting:
             self.failure = message.error

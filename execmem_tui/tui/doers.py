@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from execmem_tui.tui.app import ExecmemApp
     from execmem_tui.tui.exporting import ExportActions
+    from execmem_tui.tui.highlighting import Highlighting
     from execmem_tui.tui.kernel import KernelActions
     from execmem_tui.tui.looking import LookActions
     from execmem_tui.tui.noting import NoteActions
@@ -42,6 +43,13 @@ class Doers:
         yield app.exports
         yield app.noting
         yield app
+
+
+def highlighting(app: "ExecmemApp") -> "Highlighting":
+    """Return what stands out on the map for a while."""
+    from execmem_tui.tui.highlighting import Highlighting
+
+    return Highlighting(app)
 
 
 def kernel(app: "ExecmemApp") -> "KernelActions":

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Followed, Progress, Side, Source, SourceKind
-from execmem_tui.tui.jobs import Job
+from execmem_tui.tui.stage import Stage
 
 if TYPE_CHECKING:
     from execmem_tui.bundles.several import SeveralCapturesError
-from execmem_tui.tui.stage import Stage
+    from execmem_tui.tui.jobs import Job
 
 
 class Host(Stage, Protocol):
     """A stage that starts jobs, gets what they bring, and shows how far they are."""
 
-    def start_job(self, title: str, work: Iterator[Any]) -> Job:
+    def start_job(self, title: str, work: Iterator[Any]) -> "Job":
         """Start a job whose messages come to this stage."""
 
     def show_work(self, work: str, fraction: float) -> None:
@@ -104,7 +104,7 @@ class SourceJobs:
             if job is not None:
                 job.stop()
 
-    def brought(self, job: Job, thing: Any) -> None:
+    def brought(self, job: "Job", thing: Any) -> None:
         """Show what a job brought; what a dropped one brought is dropped."""
         if job is self.opening:
             self._show_progress(thing)
@@ -136,7 +136,7 @@ class SourceJobs:
             if self._opened is stage.source:
                 stage.show_step()
 
-    def ended(self, job: Job, error: Exception | None) -> bool:
+    def ended(self, job: "Job", error: Exception | None) -> bool:
         """Say what went wrong with a job, if anything did.
 
         Return whether it was the opening one.

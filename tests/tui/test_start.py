@@ -270,10 +270,10 @@ asyncio.run(start())
         *(f"tui.widgets.{name}" for name in ("other_map", "time_map", "tour_card")),
         *(f"view.{name}" for name in ("beside", "compared", "filter", "finding", "foretell")),
         *(f"view.{name}" for name in ("ghosts", "lenses", "places", "repeat", "tour_card")),
-        *(f"tui.{name}" for name in ("exporting", "kernel", "looking", "noting", "opening")),
-        *(f"tui.{name}" for name in ("presenting", "timeline", "why")),
-        "analysis.superpose",
-        "bundles.several",
+        *(f"tui.{name}" for name in ("exporting", "highlighting", "jobs", "kernel", "looking")),
+        *(f"tui.{name}" for name in ("noting", "opening", "presenting", "timeline", "why")),
+        *("analysis.superpose", "bundles.several", "view.availability"),
+        *("model.documents", "model.numbers"),
         "tui.hall",
     }
     assert not spared & {name.removeprefix("execmem_tui.") for name in done.stdout.split()}

@@ -33,7 +33,6 @@ from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.view.actions import ACTIONS, Action
-from execmem_tui.view.availability import why_not
 from execmem_tui.view.hints import Hint, hints, situation
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.map_view import MapView
@@ -373,6 +372,8 @@ class MainScreen(Kept, Screen[None]):
 
     def why_not(self, name: str) -> str:
         """Return "" if an action does something now, else why not."""
+        from execmem_tui.view.availability import why_not
+
         return "" if self.source is None else why_not(_BY_ID[name], self.source)
 
     @property

@@ -7,26 +7,35 @@ from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.files.regular import read_bounded
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.formats.trace import trace_windows
+from execmem_tui.model.errors import InputError
 
 VMALLOCINFO: Final = "vmallocinfo"
 _MAX_META: Final = 1 << 20
+_MOST_PHASES: Final = 1000
+"""Each is a snapshot of a whole machine; an archive may hold a small file thirty thousand times."""
 
 
 def phase_folders(path: Path) -> list[Path]:
-    """Return the phase folders of a run, in the order of meta.toml, else by name."""
+    """Return the phase folders of a run, in the order of meta.toml, else by name.
+
+    Raises:
+        InputError: there are more than anybody takes, or meta.toml is broken.
+    """
     found = {
         folder.name: folder
         for folder in sorted(path.iterdir())
         if folder.is_dir() and find_file(folder, VMALLOCINFO)
     }
+    if len(found) > _MOST_PHASES:
+        raise InputError(str(path), None, f"more than {_MOST_PHASES:,} phases")
     names = run_meta(path).get("phases")
     told = (
         dict.fromkeys(each for each in names if isinstance(each, str))
         if isinstance(names, list)
         else ()
     )
-    ordered = [name for name in told if name in found]
-    return [found[name] for name in [*ordered, *(name for name in found if name not in ordered)]]
+    ordered = dict.fromkeys(name for name in told if name in found)
+    return [found[name] for name in ordered | dict.fromkeys(found)]
 
 
 def find_trace(path: Path) -> Path | None:

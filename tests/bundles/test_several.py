@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from execmem_tui.bundles.run_folder import phase_folders
 from execmem_tui.bundles.several import SeveralCapturesError, check_single
+from execmem_tui.model.errors import InputError
 
 LONG = "0xffff80007b000000-0xffff80007b003000   12288 load_module+0x1/0x2 pages=2 vmalloc\n"
 SHORT = "0xf19fa000-0xf19fd000   12288 load_module+0x1/0x2 pages=2 vmalloc\n"
@@ -48,3 +50,13 @@ def test_many_are_counted(tmp_path: Path) -> None:
     with pytest.raises(SeveralCapturesError, match=r"13 captures .* m09 and 3 more") as told:
         check_single(tmp_path)
     assert len(told.value.names) == 13
+
+
+def test_phases_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(4):
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / f"{number}" / "vmallocinfo").touch()
+    assert len(phase_folders(tmp_path)) == 4
+    monkeypatch.setattr("execmem_tui.bundles.run_folder._MOST_PHASES", 3)
+    with pytest.raises(InputError, match="more than 3 phases"):
+        phase_folders(tmp_path)

@@ -8,6 +8,8 @@ import pytest
 from textual._wait import wait_for_idle
 from textual.pilot import Pilot
 
+from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.units import MIB
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.counting import REST
@@ -78,3 +80,17 @@ def shown_text(app: ExecmemApp) -> str:
         "".join(segment.text for segment in strip)
         for strip in app.screen._compositor.render_strips()
     )
+
+
+def history() -> Simulation:
+    """arm64 with modules, a spill, a failure, a program and a probe; some of it freed again."""
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    simulation.load("ext4")
+    simulation.do(lambda kernel: kernel.machine.note("the window fills", mark=True))
+    simulation.allocate(ExecmemType.MODULE_TEXT, 76 * MIB)
+    simulation.allocate(ExecmemType.MODULE_TEXT, 4 * MIB)
+    simulation.allocate(ExecmemType.MODULE_TEXT, 4 * 1024 * MIB)
+    simulation.insert(ExecmemType.KPROBES)
+    simulation.insert(ExecmemType.BPF)
+    simulation.allocate(ExecmemType.MODULE_TEXT, MIB)
+    return simulation

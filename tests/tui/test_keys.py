@@ -1,18 +1,12 @@
 """Every key of the registry is pressed, and does what it says or says why not."""
 
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from execmem_tui.model.events import Failed
-from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.sources.base import Progress
 from execmem_tui.sources.booted import open_booted
-from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.line_list import LineList
@@ -20,27 +14,12 @@ from execmem_tui.view.actions import ACTIONS, rebound
 from execmem_tui.view.keymaps import KEYMAPS
 from execmem_tui.view.paint import LensName
 from execmem_tui.view.timemap import Scale
-from tests.tui.driving import make_app, press, settle, shown_text
+from tests.tui.driving import history, make_app, press, shown_text
 
-CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 MIB = 1 << 20
 Check = Callable[[ExecmemApp], bool]
 MOVES = "the map shows something else"
 GROWS = "something happened"
-
-
-def history() -> Simulation:
-    """arm64 with modules, a spill, a failure, a program and a probe; some of it freed again."""
-    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
-    simulation.load("ext4")
-    simulation.do(lambda kernel: kernel.machine.note("the window fills", mark=True))
-    simulation.allocate(ExecmemType.MODULE_TEXT, 76 * MIB)
-    simulation.allocate(ExecmemType.MODULE_TEXT, 4 * MIB)
-    simulation.allocate(ExecmemType.MODULE_TEXT, 4 * 1024 * MIB)
-    simulation.insert(ExecmemType.KPROBES)
-    simulation.insert(ExecmemType.BPF)
-    simulation.allocate(ExecmemType.MODULE_TEXT, MIB)
-    return simulation
 
 
 def overlay(name: str) -> Check:
@@ -293,330 +272,6 @@ async def test_the_card_comes_once(tmp_path: object, monkeypatch: pytest.MonkeyP
             assert not app.main.offers
 
 
-@pytest.mark.fault(5)
-async def test_a_module_of_exactly_that_name(tmp_path: object) -> None:
-    del tmp_path
-    app = make_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "i", *"xfs", "enter")
-        owners = {area.owner for area in app.shown.snapshot.areas}
-        assert "xfs" in owners
-        assert "freevxfs" not in owners
-
-
-@pytest.mark.fault(14)
-@pytest.mark.parametrize("key", ["i", "F", "slash", "s"])
-async def test_nothing_matches_and_the_dialog_stays(key: str) -> None:
-    app = make_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "a", key, *"zzqqzz", "enter")
-        assert len(app.screen_stack) == 2
-        assert "nothing matches zzqqzz" in shown_text(app)
-        assert app.screen.query_one(Input).value == "zzqqzz"
-
-
-@pytest.mark.fault(14)
-async def test_where_nothing_matches_the_nearest_name_is_named() -> None:
-    app = make_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "i", *"nouveauu")
-        assert "nothing matches nouveauu; there is nouveau" in shown_text(app)
-        await press(pilot, "enter")
-        assert "did you mean nouveau?" in shown_text(app)
-
-
-@pytest.mark.fault(15, 16)
-async def test_a_wrong_place_keeps_its_text_and_one_outside_is_said() -> None:
-    app = make_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        for text, said in (
-            ("zzz", "no place is called zzz"),
-            ("0", "lies outside of every map"),
-            ("@1", "nothing here has a time"),
-        ):
-            await press(pilot, "g")
-            app.screen.query_one(Input).value = text
-            await press(pilot, "enter")
-            assert said in shown_text(app)
-            assert app.screen.query_one(Input).value == text
-            await press(pilot, "escape")
-        await press(pilot, "g")
-        app.screen.query_one(Input).value = "ffff800083001000"
-        await press(pilot, "enter")
-        assert app.cursor == 0xFFFF800083001000
-
-
-@pytest.mark.fault(13, 15)
-async def test_an_allocation_that_means_nothing_is_said_where_it_is_seen() -> None:
-    """On 80 x 24 the error lay below the edge."""
-    app = make_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "A", *"abc", "enter")
-        text = shown_text(app)
-        assert "abc" in text
-        assert "not a size" in text or "no size" in text, text
-        assert "Esc leaves" in text
-
-
-@pytest.mark.fault(20)
-async def test_a_picture_that_cannot_be_drawn_is_refused(tmp_path: object) -> None:
-    app = make_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        await press(pilot, "e")
-        app.screen.query_one(Input).value = f"{tmp_path}/m.pdf"
-        await press(pilot, "enter")
-        assert "cannot write .pdf" in shown_text(app)
-        app.screen.query_one(Input).value = f"{tmp_path}/m.svg"
-        await press(pilot, "enter")
-        await pilot.pause()
-        assert len(app.screen_stack) == 1
-        with open(f"{tmp_path}/m.svg", encoding="utf-8") as file:  # noqa: ASYNC230, PTH123 - a test
-            assert "MODULE" in file.read()
-
-
-@pytest.mark.fault(21)
-async def test_another_machine_can_be_taken_back() -> None:
-    """What was simulated was gone."""
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "a", "a", "a")
-        before = app.source
-        app.opens.boot("x86")
-        await pilot.pause()
-        assert app.shown.snapshot.layout.arch == "x86"
-        await press(pilot, "u")
-        assert app.source is before
-        assert app.shown.snapshot.counters.allocations == 3
-        app.opens.boot("x86")
-        await press(pilot, "a", "u", "u")
-        assert app.shown.snapshot.layout.arch == "x86"
-
-
-@pytest.mark.fault(24)
-async def test_the_example_image_is_nobodys_choice() -> None:
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "x")
-        text = shown_text(app)
-        assert "_text" in text
-        assert "set by you" not in text
-
-
-@pytest.mark.fault(29)
-async def test_the_palette_finds_places_modules_and_machines_but_nothing_over_a_sheet() -> None:
-    from textual.command import CommandPalette
-
-    from execmem_tui.tui.providers import Everything
-
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "a")
-
-        async def found(query: str) -> list[str]:
-            provider = Everything(app.screen)
-            return [str(hit.text or hit.prompt) async for hit in provider.search(query)]
-
-        assert any("Fill up" in text for text in await found("fill up"))
-        assert any(text == "Load ext4" for text in await found("ext4"))
-        assert any(text == "Boot x86" for text in await found("x86"))
-        assert any(text == "Play laptop-arm64" for text in await found("laptop-arm64"))
-        assert any(text.startswith("Go to") for text in await found("ffff80007b000000"))
-        assert any("Pin" in text for text in await found("compare others"))
-        assert len(await found("i")) < len(await found("in")), "one letter explains nothing"
-        await press(pilot, "T")
-        assert await found("fill up") == []
-        await press(pilot, "escape", "ctrl+p")
-        assert isinstance(app.screen, CommandPalette)
-
-
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
-async def test_a_scenario_is_told_about_in_lines_of_a_readable_length(
-    size: tuple[int, int],
-) -> None:
-    """The box was that of a dialog that leaves the map in sight: four words a line."""
-    app = make_app()
-    async with app.run_test(size=size) as pilot:
-        await press(pilot, "s")
-        box = app.screen.query_one("#box")
-        assert box.outer_size.width == min(100, size[0])
-        about = app.screen.query_one("#about")
-        assert about.size.width >= 36
-        assert abs(box.region.x - (size[0] - box.region.right)) <= 1, "in the middle"
-
-
-async def test_lists_are_filtered_and_sorted() -> None:
-    app = make_app(history())
-    async with app.run_test(size=(120, 40)) as pilot:
-        await press(pilot, "backslash")
-        app.screen.query_one(Input).value = "ext4"
-        await press(pilot, "enter", "L")
-        text = shown_text(app)
-        assert " of " in text
-        assert "areas by address" in text
-        await press(pilot, "s")
-        assert "areas by size" in shown_text(app)
-        first = app.main.panels.list.lines.highlighted
-        await press(pilot, "down", "enter")
-        assert app.main.panels.list.lines.highlighted == first + 1 or first > 0
-        area = app.shown.snapshot.area_at(app.cursor)
-        assert area is not None
-        assert area.owner == "ext4"
-        await press(pilot, "L", "backslash")
-        app.screen.query_one(Input).value = "<abc"
-        await press(pilot, "enter")
-        assert len(app.screen_stack) == 2
-        app.screen.query_one(Input).value = ""
-        await press(pilot, "enter")
-        assert app.filter == ""
-
-
-@pytest.mark.fault(10)
-async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
-    """Nothing was on the terminal until all was parsed."""
-    from execmem_tui.tui.opening import nothing
-    from execmem_tui.tui.start import Opening
-
-    simulation = history()
-    go = threading.Event()
-
-    def reads() -> Iterator[Progress]:
-        yield Progress(fraction=0.25)
-        go.wait(30)
-        yield Progress(fraction=1.0, source=simulation)
-
-    app = ExecmemApp(
-        nothing("long.txt"),
-        theme="execmem-dark",
-        opening=Opening("long.txt", reads(), ("long.txt",)),
-    )
-    async with app.run_test(size=(100, 30)) as pilot:
-        for _ in range(100):
-            await pilot.pause()
-            if "25 %" in shown_text(app):
-                break
-        text = shown_text(app)
-        assert "opening long.txt" in text
-        assert "25 %" in text
-        assert "Esc stops" in text
-        assert "MODULE" not in text
-        go.set()
-        await settle(app)
-        await pilot.pause()
-        assert app.source is simulation
-        assert "MODULE" in shown_text(app)
-        assert "opening" not in shown_text(app)
-
-
-async def test_a_run_shows_one_phase_until_all_are_read_and_stays_where_one_looks() -> None:
-    from execmem_tui.sources.opening import read_path
-    from execmem_tui.tui.opening import nothing
-    from execmem_tui.tui.start import Opening, Start
-
-    go = threading.Event()
-    run = str(CAPTURES / "arm64-7.2.13-nokaslr")
-
-    def reads() -> Iterator[Progress]:
-        part, *rest = read_path(run)
-        yield part
-        go.wait(30)
-        yield from rest
-
-    opening, start = Opening("run", reads(), (run,)), Start(step=1)
-    app = ExecmemApp(nothing("run"), theme="execmem-dark", opening=opening, start=start)
-    async with app.run_test(size=(120, 40)) as pilot:
-        for _ in range(100):
-            await pilot.pause()
-            if app.source.history.steps and "MODULE" in shown_text(app):
-                break
-        part = app.source
-        assert part.history.steps == 1
-        assert "MODULE" in shown_text(app)
-        await press(pilot, "4", "down", "down")
-        cursor = app.cursor
-        go.set()
-        await settle(app)
-        await pilot.pause()
-        history = app.source.history
-        assert app.source is not part
-        assert (app.pane, app.cursor, app.opened) == (4, cursor, (run,))
-        assert history.steps > 1
-        assert history.step == 1, "the step of the command line is one of the whole run"
-        await press(pilot, "right_square_bracket")
-        assert app.shown.snapshot.step == history.step == 2
-
-
-async def test_what_is_begun_is_there_with_the_first_paint() -> None:
-    from execmem_tui.sources.opening import read_path
-    from execmem_tui.tui.start import Opening
-
-    run = str(CAPTURES / "arm64-7.2.13-nokaslr")
-    opener = read_path(run)
-    begun = next(opener)
-    assert begun.source is not None
-    app = ExecmemApp(
-        begun.source, theme="execmem-dark", opening=Opening("run", opener, (run,), begun)
-    )
-    async with app.run_test(size=(120, 40)) as pilot:
-        assert not app.waiting
-        await settle(app)
-        await pilot.pause()
-        assert app.source is not begun.source
-        assert app.source.history.steps > 1
-        assert app.opened == (run,)
-
-
-async def test_of_captures_of_several_machines_one_is_chosen(tmp_path: Path) -> None:
-    """One of them was shown, as if the others were its phases."""
-    for name in ("zeroed", "arm64-7.2.13-nokaslr", "ppc32-g4"):
-        (tmp_path / name).symlink_to(CAPTURES / name)
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await press(pilot, "o")
-        app.screen.query_one(Input).value = str(tmp_path)
-        await press(pilot, "enter")
-        await settle(app)
-        await pilot.pause()
-        text = shown_text(app)
-        assert "3 captures: which one?" in text
-        assert all(name in text for name in ("zeroed", "arm64-7.2.13-nokaslr", "ppc32-g4"))
-        await press(pilot, "enter")
-        await settle(app)
-        await pilot.pause()
-        assert app.source.title == "arm64-7.2.13-nokaslr"
-        assert app.opened == (f"{tmp_path}/arm64-7.2.13-nokaslr",)
-
-
-async def test_escape_leaves_what_was_not_opened_yet() -> None:
-    from execmem_tui.tui.opening import nothing
-    from execmem_tui.tui.start import Opening
-
-    go = threading.Event()
-
-    def reads() -> Iterator[Progress]:
-        yield Progress(fraction=0.0)
-        go.wait(30)
-
-    app = ExecmemApp(nothing("x"), theme="execmem-dark", opening=Opening("x", reads(), ("x",)))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await press(pilot, "escape")
-    go.set()
-    assert app.return_value == 0
-
-
-async def test_a_source_begins_where_the_command_line_says() -> None:
-    from execmem_tui.tui.start import Start
-
-    simulation = history()
-    app = ExecmemApp(simulation, theme="execmem-dark", start=Start(step=9, at="jbd2"))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause()
-        await pilot.pause()
-        assert simulation.history.step == 9
-        area = app.shown.snapshot.area_at(app.cursor)
-        assert area is not None
-        assert area.owner == "jbd2"
-
-
 @pytest.mark.parametrize("name", KEYMAPS)
 def test_presets_name_actions_and_clash_nowhere(name: str) -> None:
     assert set(KEYMAPS[name]) <= {action.id for action in ACTIONS}
@@ -654,61 +309,6 @@ async def test_help_tells_keys_the_map_and_the_words() -> None:
         assert app.focused is app.main.map
 
 
-async def test_the_command_that_boots_a_machine_again_names_it() -> None:
-    from execmem_tui.tui.opening import nothing
-    from execmem_tui.tui.start import Opening
-
-    simulation = history()
-
-    def boots() -> Iterator[Progress]:
-        yield Progress(fraction=1.0, source=simulation)
-
-    app = ExecmemApp(nothing("x"), theme="execmem-dark", opening=Opening("x", boots(), ()))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause()
-        await settle(app)
-        await pilot.pause()
-        await press(pilot, "Y")
-        assert "--arch arm64 --kernel 7.1 --variant va48-4k --empty --do " in app.clipboard
-
-
-async def test_the_command_that_shows_this_again_names_the_lens() -> None:
-    app = make_app(history())
-    async with app.run_test(size=(100, 30)) as pilot:
-        await press(pilot, "Y")
-        assert "--lens" not in app.clipboard
-        await press(pilot, "V", "Y")
-        assert app.clipboard.endswith(" --lens reach")
-        await press(pilot, "=")
-        assert app.lens is LensName.DIFFERENCE
-        await press(pilot, "Y")
-        assert "--lens" not in app.clipboard, "no word says what is compared with"
-
-
-async def test_the_command_repeats_what_was_done_by_hand() -> None:
-    app = make_app(open_booted("arm64"))
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await press(pilot, "Y")
-        assert "--do" not in app.clipboard
-        await press(pilot, "a", "B", "Y")
-        assert " --do 'alloc MODULE_TEXT 64K' --do fill --at " in app.clipboard
-        assert "--step" not in app.clipboard
-        await press(pilot, "[", "Y")
-        assert " --step " in app.clipboard, "between the events of a command"
-        await press(pilot, "u", "u", "Y")
-        assert "--do" not in app.clipboard
-
-
-async def test_the_command_says_what_it_does_not_repeat() -> None:
-    app = make_app(open_booted("arm64"))
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        assert isinstance(app.source, Simulation)
-        app.source.allocate(ExecmemType.BPF, 4096, owner="two words")
-        app.show_step()
-        await press(pilot, "Y")
-        assert "without the 1 command made by hand since" in shown_text(app)
-
-
 async def test_a_machine_that_was_not_booted_is_said_to_be_empty() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
@@ -732,20 +332,6 @@ async def test_the_log_shows_and_copies_the_command_that_repeats_an_act() -> Non
         lines.highlighted = before - 1
         await press(pilot, "Y")
         assert "--do" not in app.clipboard
-
-
-async def test_a_lens_of_the_command_line() -> None:
-    from execmem_tui.cli.source_options import LENSES as OPTIONS
-    from execmem_tui.tui.looking import LENSES
-    from execmem_tui.tui.start import Start
-
-    assert set(OPTIONS) == {lens.value for lens in LENSES}
-    app = ExecmemApp(history(), theme="execmem-dark", start=Start(lens=LensName.OWNER))
-    async with app.run_test(size=(100, 30)) as pilot:
-        await pilot.pause()
-        await pilot.pause()
-        assert app.lens is LensName.OWNER
-        assert "lens owner" in shown_text(app)
 
 
 async def test_all_architectures_on_one_page() -> None:
@@ -812,26 +398,6 @@ async def test_the_origin_is_said_where_its_panel_is_not_in_sight(
         await press(pilot, "a", "r", "r")
     assert texts[-2].startswith("reach counts from module 1: ")
     assert texts[-1] == "reach counts from kernel text again"
-
-
-async def test_the_lower_border_of_a_dialog_gives_keys_way_not_the_way_out() -> None:
-    """Seen at 80 and 100 columns: ``Esc leav…``."""
-    app = make_app()
-    async with app.run_test(size=(80, 24)) as pilot:
-        for key in ("i", "A"):
-            await press(pilot, key)
-            await pilot.pause()
-            text = shown_text(app)
-            assert "allocation" in text
-            assert "Esc leaves" in text
-            await press(pilot, "escape")
-
-
-async def test_the_palette_has_what_has_no_key_and_no_second_help() -> None:
-    app = make_app()
-    offered = app.get_system_commands(app.screen_stack and app.screen)  # type: ignore[arg-type]
-    titles = [each.title for each in offered]
-    assert titles == ["Theme"]
 
 
 async def test_a_pane_without_requests_says_why_in_whole_words() -> None:

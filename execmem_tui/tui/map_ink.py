@@ -22,6 +22,8 @@ from execmem_tui.view.light import CIRCLED, DAYLIGHT, Light, Shine
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.marks import Mark
 from execmem_tui.view.news import NOTHING, News
+from execmem_tui.view.outline import LETTERS, Stroke, strokes
+from execmem_tui.view.reach import RoxBlock
 from execmem_tui.view.rows import MapColumns, MapRows
 from execmem_tui.view.shown import Extent
 from execmem_tui.view.words import Tone
@@ -69,6 +71,8 @@ class Over:
     """Addresses that carry a mark."""
     news: News = NOTHING
     """What came and went a moment ago."""
+    blocks: tuple[RoxBlock, ...] = ()
+    """Of the ROX cache: they have an outline."""
 
 
 class _Row:
@@ -163,14 +167,18 @@ class MapInk:
         letters = light.signs(line, axis.cell, axis.columns)
         circled = ((at, each if self.palette.letters else CIRCLED[each]) for at, each in letters)
         signs = (*_pinned(over.pins, line, axis.cell), *circled)
-        key = (frame, touch, shines, signs, ground)
+        outlines = tuple(strokes(over.blocks, line, axis.cell, axis.columns)) if over.blocks else ()
+        key = (frame, touch, shines, signs, outlines, ground)
         if row.painted is None or row.key != key:
             room = frame.room
             width = room.width - room.margin - 1
             columns = row.on(ground, width)
+            if outlines:
+                columns = self._outlined(columns, outlines)
             if shines or signs:
                 # what is dimmed is dimmed by its own colours, the ground comes under it
-                columns = self._lit(row.columns, shines, signs).fitted(width).on(ground)
+                lit = self._outlined(row.columns, outlines) if outlines else row.columns
+                columns = self._lit(lit, shines, signs).fitted(width).on(ground)
             columns = self._with_cursor(columns, touch)
             row.key, row.painted = key, self._framed(columns, frame, ground)
         return row.painted
@@ -231,6 +239,18 @@ class MapInk:
         for column, letter in signs:
             sign = Strip([Segment(letter, palette.sign)])
             strip = Strip.join([strip.crop(0, column), sign, strip.crop(column + 1)])
+        return Columns(strip)
+
+    def _outlined(self, columns: Columns, outlines: tuple[Stroke, ...]) -> Columns:
+        """Draw the outlines of blocks over a line, on what is under them."""
+        strip = Strip(columns.segments)
+        for stroke in outlines:
+            stop = stroke.column + len(stroke.text)
+            under = strip.crop(stroke.column, stop)
+            style = next((each.style for each in under if each.style is not None), Style())
+            text = LETTERS.get(stroke.text, stroke.text) if self.palette.letters else stroke.text
+            drawn = Strip([Segment(text, self.palette.over(style))])
+            strip = Strip.join([strip.crop(0, stroke.column), drawn, strip.crop(stop)])
         return Columns(strip)
 
     def _with_cursor(self, columns: Columns, touch: Touch) -> Columns:

@@ -138,6 +138,14 @@ class Palette:
         ring = shine is Shine.RING
         return Style(color=colour, underline=True, bold=ring, overline=ring)
 
+    def over(self, under: Style) -> Style:
+        """Return the style of what is written over a cell."""
+        ground = under.bgcolor
+        if self._plain or self.letters or ground is None or ground.is_default:
+            return under + self.strong
+        text = Color.from_rich_color(ground).get_contrast_text(1.0)
+        return under + Style(color=text.rich_color, bold=True)
+
     def ink(self, name: str) -> Style:
         """Return the style of a look's letter on free ground."""
         return self._sign(name, FREE)

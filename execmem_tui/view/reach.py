@@ -80,6 +80,8 @@ class RoxBlock:
     size: Bytes
     used: Bytes
     owners: tuple[str, ...]
+    free: tuple[Address, Bytes] = (0, 0)
+    """Where its largest free piece begins, and how large that is."""
 
     @property
     def text(self) -> str:
@@ -112,9 +114,19 @@ class ReachModel:
 
 
 def reach_model(
-    snapshot: Snapshot, counter: TextCounter, origin: Origin | None
+    snapshot: Snapshot,
+    counter: TextCounter,
+    origin: Origin | None,
+    rox: tuple[RoxBlock, ...] | None = None,
 ) -> ReachModel | None:
-    """Return the panel's content, or None where no origin is known."""
+    """Return the panel's content, or None where no origin is known.
+
+    Args:
+        snapshot: what is shown.
+        counter: of module texts by verdict.
+        origin: where calls come from.
+        rox: the blocks of the ROX cache, where they are at hand.
+    """
     layout = snapshot.layout
     if origin is None:
         return None
@@ -131,7 +143,7 @@ def reach_model(
         counts=counter.count(snapshot),
         hull=_hull(snapshot),
         pages=boot_pages(layout),
-        rox=rox_blocks(snapshot),
+        rox=rox_blocks(snapshot) if rox is None else rox,
     )
 
 
@@ -243,8 +255,8 @@ class _Rox:
     types: tuple[ExecmemType, ...]
     size: Bytes
 
-    def __call__(self, block: Block) -> list[tuple[Address, Bytes, str]]:
-        """Return (start of the cache block, bytes in use, owner or "") of each piece.
+    def __call__(self, block: Block) -> list[tuple[Address, Address, Bytes, bool, str]]:
+        """Return (start of the cache block, start, size, in use, owner or "") of each piece.
 
         A large one has several.
         """
@@ -254,8 +266,9 @@ class _Rox:
             if free or (area.state is AreaState.LIVE and area.type in self.types):
                 owner, end = "" if free else area.owner or "?", area.start + area.size
                 for start in range(align_down(area.start, self.size), end, self.size):
-                    used = min(end, start + self.size) - max(area.start, start)
-                    found.append((start, 0 if free else used, owner))
+                    low = max(area.start, start)
+                    size = min(end, start + self.size) - low
+                    found.append((start, low, size, not free, owner))
         return found
 
 
@@ -268,13 +281,22 @@ def rox_blocks(snapshot: Snapshot) -> tuple[RoxBlock, ...]:
     find = _Rox(types, layout.pmd_size)
     used: dict[Address, Bytes] = {}
     owners: dict[Address, dict[str, None]] = {}
+    free: dict[Address, tuple[Address, Bytes]] = {}
     for block in snapshot.areas.blocks:
-        for start, size, owner in block.find(find):
-            used[start] = used.get(start, 0) + size
+        for start, low, size, in_use, owner in block.find(find):
+            used[start] = used.get(start, 0) + (size if in_use else 0)
+            if not in_use and size > free.get(start, (0, 0))[1]:
+                free[start] = (low, size)
             owners.setdefault(start, {})
             if owner:
                 owners[start][owner] = None
     return tuple(
-        RoxBlock(start=start, size=layout.pmd_size, used=used[start], owners=tuple(owners[start]))
+        RoxBlock(
+            start=start,
+            size=layout.pmd_size,
+            used=used[start],
+            owners=tuple(owners[start]),
+            free=free.get(start, (0, 0)),
+        )
         for start in sorted(used)
     )

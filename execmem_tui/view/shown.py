@@ -26,7 +26,7 @@ from execmem_tui.view.labels import region_word
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.paint import KINDS, Haunted, Paint
 from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span
-from execmem_tui.view.reach import ReachModel, kernel_window, reach_model
+from execmem_tui.view.reach import ReachModel, RoxBlock, kernel_window, reach_model, rox_blocks
 
 if TYPE_CHECKING:
     from execmem_tui.view.compared import Compared  # most of what is shown is compared with nothing
@@ -100,6 +100,11 @@ class Shown:
     def holes(self) -> HoleIndex:
         """The free runs."""
         return HoleIndex(self.snapshot)
+
+    @cached_property
+    def rox(self) -> tuple[RoxBlock, ...]:
+        """The blocks of the ROX cache, ascending."""
+        return rox_blocks(self.snapshot)
 
     @cached_property
     def ground(self) -> Ground:
@@ -206,7 +211,7 @@ class Shown:
                 self._counters.clear()
             self._counters[origin] = TextCounter(self.snapshot.layout, origin)
         start = self.start if origin is None else origin
-        return reach_model(self.snapshot, self._counters[origin], start)
+        return reach_model(self.snapshot, self._counters[origin], start, self.rox)
 
     def window(self, number: int, origin: Origin | None) -> ReachWindow:
         """Return what free space is good for.

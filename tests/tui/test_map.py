@@ -1,10 +1,14 @@
 """The map, the panes and the reach panel as they are drawn: what needs a screen to be seen."""
 
+from pathlib import Path
+
 import pytest
 
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.booted import open_booted
+from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.simulation import Simulation, open_simulation
+from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.tui.widgets.sentence import Sentence
@@ -13,6 +17,7 @@ from execmem_tui.view.axis import Kind
 from execmem_tui.view.paint import LensName
 from tests.tui.driving import make_app, press, shown_text
 
+CAPTURE = Path(__file__).parents[1] / "data" / "captures" / "amd64-7.2.13-kaslr"
 MIB = 1 << 20
 NEAR, FAR = 0xFFFF80007B000000, 0xFFFF800003000000
 
@@ -284,3 +289,18 @@ async def test_the_marks_are_signs_and_no_bar_without_colour(
         strip = app.main.query_one(TimeStrip)
         for y in range(strip.size.height):
             assert not any(each.style and each.style.reverse for each in strip.render_line(y))
+
+
+@pytest.mark.parametrize("theme", ["execmem-dark", "execmem-ansi"])
+async def test_blocks_of_a_rox_cache_have_an_outline(theme: str) -> None:
+    source = open_path(str(CAPTURE), phase="1-modules")
+    app = ExecmemApp(source, theme=theme)
+    begins, ends = "▏▕" if theme == "execmem-dark" else "[]"
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        text = shown_text(app).splitlines()
+        row = next(line for line in text if "ROX cache, 33 % used" in line)
+        assert begins in row
+        assert ends in row[row.index("ROX") :]
+        await press(pilot, "minus", "minus", "minus", "minus")
+        assert "% used " not in shown_text(app).split("ROX BLOCKS")[0]

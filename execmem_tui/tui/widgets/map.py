@@ -345,7 +345,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             self._marks[at] if at < len(self._marks) else Mark.NONE,
             at in self._held,
         )
-        over = Over(self._area, self.light, self._pins, self.news)
+        over = Over(self._area, self.light, self._pins, self.news, rows.shown.rox)
         strip = ink.line(line, view, rows, over, frame, ground)
         return self._for_a_hall(strip, at, row) if self.large else strip
 

@@ -122,11 +122,7 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
     Raises:
         InputError: there is no trace, no allocation in it, or no such snapshot.
     """
-    if not path.exists():
-        raise InputError(str(path), None, "No such file or directory")
-    trace = find_trace(path)
-    if trace is None:
-        raise InputError(str(path), None, "no trace in this folder")
+    trace = _trace_of(path)
     folder = path if path.is_dir() else path.parent
     infos = list(_snapshots(folder)) if folder.is_dir() else []
     scan = yield from scan_trace(
@@ -136,8 +132,7 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
     gaps = Gaps()
     if scan.started or scan.lost:
         gaps = find_gaps(read_lines(trace), buffers.overrun)
-    idle = not scan.windows
-    if idle and not phase_folders(folder):  # between two snapshots, nothing may have happened
+    if not scan.windows and not phase_folders(folder):  # of a run, nothing may have happened
         raise InputError(str(trace), None, "no alloc_vmap_area event in this trace")
     begins = _beginning(trace, scan, infos, phase, gaps.begun)
     meta = run_meta(folder)
@@ -151,11 +146,7 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
         begins = evolve(begins, busy=early)
     page_size = meta.get("page_size")
     page_size = page_size if page_size in PAGE_SIZES else _page_size(infos)
-    if idle:
-        usual = _layout(arch, kernel)
-        window = (0, 0) if usual is None else (usual.vmalloc_start, usual.vmalloc_end)
-    else:
-        window = max(scan.windows, key=lambda pair: (pair[1] - pair[0], scan.windows[pair]))
+    window = _widest(scan, arch, kernel)
     return TraceRun(
         path=trace,
         kernel=kernel,
@@ -174,6 +165,26 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
         doubts=tuple(_doubts(trace, scan, infos, begins, gaps.losses)),
         lost_somewhere=buffers.lost > 0 and not gaps.losses,
     )
+
+
+def _trace_of(path: Path) -> Path:
+    if not path.exists():
+        raise InputError(str(path), None, "No such file or directory")
+    trace = find_trace(path)
+    if trace is None:
+        raise InputError(str(path), None, "no trace in this folder")
+    return trace
+
+
+def _widest(scan: TraceScan, arch: str, kernel: str) -> tuple[int, int]:
+    """Return the vmalloc window: the widest that is asked for, most often of equal ones.
+
+    Where nothing is asked for, that of the architecture's usual layout; (0, 0) where none is known.
+    """
+    if scan.windows:
+        return max(scan.windows, key=lambda pair: (pair[1] - pair[0], scan.windows[pair]))
+    usual = _layout(arch, kernel)
+    return (0, 0) if usual is None else (usual.vmalloc_start, usual.vmalloc_end)
 
 
 def _snapshots(folder: Path) -> Iterable[tuple[str, Vmallocinfo]]:

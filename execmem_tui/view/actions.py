@@ -403,7 +403,10 @@ def keysyms(keys: str) -> str:
 
 def rebound(keymap: Mapping[str, str]) -> tuple[Action, ...]:
     """Return all actions, some with a user's keys (action -> keys) instead of the default ones."""
-    return tuple(evolve(action, keys=keymap.get(action.id, action.keys)) for action in ACTIONS)
+    return tuple(
+        evolve(action, keys=keymap[action.id]) if action.id in keymap else action
+        for action in ACTIONS
+    )
 
 
 def keys_markdown(actions: Sequence[Action] = ACTIONS) -> str:

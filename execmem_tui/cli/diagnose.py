@@ -15,7 +15,8 @@ from execmem_tui.analysis.diagnosis.documents import FindingsDocument, finding_d
 from execmem_tui.analysis.diagnosis.finding import Finding
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.failures import Form, parse_failures
+from execmem_tui.formats.failure_log import parse_failures
+from execmem_tui.formats.failures import Form
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable

@@ -2,17 +2,14 @@
 
 One record a line. The texts are those of the kernels' own printk calls from 2.6 to 7.3
 (mm/vmalloc.c: warn_alloc and alloc_vmap_area, mm/execmem.c, arch/*/kernel/module.c), of linkers
-that refuse the same relocations, and of programs that meet errno 524. Whatever a line carries in
-front (time, journal, quotes) is passed over.
+that refuse the same relocations, and of programs that meet errno 524.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from enum import StrEnum
-from functools import partial
 from typing import Final
 
-from execmem_tui.formats.batches import batched, places
 from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
@@ -223,7 +220,7 @@ def _not_space(why: str) -> Callable[[re.Match[str], Blank], Record]:
 _TASK: Final = r"(?:([^\s;:]{1,16}(?::[^\s;:]{1,10})?): )?"
 _HEX: Final = r"(?:0x)?([0-9a-f]{1,16})"
 
-_FORMS: Final = tuple(
+FORMS: Final = tuple(
     (word, re.compile(pattern, re.IGNORECASE), make)
     for word, pattern, make in (
         (
@@ -388,81 +385,3 @@ _FORMS: Final = tuple(
 )
 """A word that must be in the lower-cased line (cheap), the text, and what it becomes. First match
 wins: the order is from the most to the least telling."""
-
-_HEAD: Final = re.compile(
-    r"^(?:>+ ?|\s+|<\d+>|\d+,\d+,\d+,[^;]*;|\[[\s\d.]+\](?:\[\s*\S+\])?\s*"
-    r"|[A-Z][a-z]{2} [ \d]\d [\d:]{8} \S+ kernel: )+"
-)
-
-
-FRAMES: Final = 120
-"""Lines behind a message within which its call trace stands."""
-_NOTED: Final = ("comm:", "(", "+0x")
-"""Words of frames and tasks: half of the lines of some logs, and nothing without a failure."""
-
-
-def _record(number: int, text: str) -> Record | None:
-    lowered = text.lower()
-    for word, pattern, make in _FORMS:
-        if word not in lowered:
-            continue
-        found = pattern.search(text)
-        if found is not None:
-            message = printable(_HEAD.sub("", text).strip(), 300)
-            blank = partial(Record, line=number, text=message)
-            if make is None:
-                return blank(form=Form.NO_HOLE, size=int(found[1]))
-            return make(found, blank)
-    return None
-
-
-_BEGINS: Final = (
-    "vmalloc_node_range for size",
-    "vmap allocation for size",
-    "vmalloc error: size",
-    "vmalloc: allocation failure",
-    "out of range",
-    "overflow in relocation",
-    "section ",
-    "relocation ",
-    "can not be addressed",
-    "likely not compiled",
-    "allocation failed: out of",
-)
-"""Of a message that a mail program may have cut in two."""
-_BEGUN: Final = re.compile("|".join(map(re.escape, _BEGINS)))
-_TELLING: Final = tuple(
-    {*(word for word, _, _ in _FORMS), *(begin.lower() for begin in _BEGINS)} - {*_NOTED}
-)
-"""Of most lines none: they are passed over without a second look."""
-
-
-def parse_failures(lines: Iterable[tuple[int, str]]) -> Iterator[Record]:
-    """Yield the records of a log in its order, cheaply passing over all other lines.
-
-    A message that was wrapped is read with the line after it. Frames and tasks are yielded where
-    they can belong to a failure: within `FRAMES` lines of one, or of the log's beginning, which may
-    be cut.
-    """
-    cut: tuple[int, str] | None = None
-    near = FRAMES
-    for batch in batched(lines):
-        telling = places(_TELLING, [text.lower() for _, text in batch])
-        for at, (number, text) in enumerate(batch):
-            if number > near and cut is None and at not in telling:
-                continue
-            found = _record(number, text)
-            if cut is not None and (found is None or found.form is Form.NOTE):
-                whole = _record(cut[0], f"{cut[1].rstrip()} {_HEAD.sub('', text)}")
-                if whole is not None and whole.form is not Form.NOTE:
-                    near = number + FRAMES
-                    yield whole
-                    cut = None
-                    continue
-            cut = None
-            if found is not None:
-                if found.form is not Form.NOTE:
-                    near = number + FRAMES
-                yield found
-            elif _BEGUN.search(text) is not None:
-                cut = number, text

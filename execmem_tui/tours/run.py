@@ -391,10 +391,7 @@ class TourRun:
             self._visit.last_act = action
 
     def hint(self) -> str:
-        """Return the next hint, for what was done last; after three there are none.
-
-        Let it be shown.
-        """
+        """Return the next hint, for what was done last; "" after three, or all that there are."""
         visit = self._visit
         given = self.stop.hints.get(visit.last_act) or self.stop.hints.get(DEFAULT, ())
         if visit.hints >= min(HINTS, len(given)):

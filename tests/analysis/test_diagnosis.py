@@ -11,7 +11,8 @@ from execmem_tui.analysis.diagnosis.documents import finding_document
 from execmem_tui.analysis.diagnosis.finding import Finding, Verdict
 from execmem_tui.analysis.diagnosis.space import space_of
 from execmem_tui.arch import resolve
-from execmem_tui.formats.failures import FRAMES, Form, parse_failures
+from execmem_tui.formats.failure_log import FRAMES, parse_failures
+from execmem_tui.formats.failures import Form
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.documents import plain
 from execmem_tui.model.errors import InputError

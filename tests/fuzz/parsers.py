@@ -14,7 +14,7 @@ from execmem_tui.cli.config_file import read_config
 from execmem_tui.files.archive import is_archive, members
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.dmesg import findings, parse_dmesg
-from execmem_tui.formats.failures import parse_failures
+from execmem_tui.formats.failure_log import parse_failures
 from execmem_tui.formats.manifest import parse_manifest
 from execmem_tui.formats.pasted import sort_pasted
 from execmem_tui.formats.procfiles import (

@@ -13,7 +13,8 @@ from execmem_tui.analysis.diagnosis.relocations import measured
 from execmem_tui.analysis.diagnosis.space import Space, space_of
 from execmem_tui.analysis.diagnosis.verdicts import judge
 from execmem_tui.arch import architecture, resolve
-from execmem_tui.formats.failures import Form, parse_failures
+from execmem_tui.formats.failure_log import parse_failures
+from execmem_tui.formats.failures import Form
 from execmem_tui.machines.log import LogMachine, LogWitness, layouts_with, name_of
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType

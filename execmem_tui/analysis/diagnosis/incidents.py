@@ -6,7 +6,8 @@ from typing import Final
 
 from attrs import evolve, field
 
-from execmem_tui.formats.failures import FRAMES, Form, Record
+from execmem_tui.formats.failure_log import FRAMES
+from execmem_tui.formats.failures import Form, Record
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.records import define, frozen
 from execmem_tui.model.units import Address, Bytes

@@ -5,6 +5,7 @@ Which of it is there is a class of the screen: the layout follows from the scree
 
 from typing import TYPE_CHECKING, Final
 
+from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.view.actions import MOVE, Action
@@ -62,6 +63,24 @@ class PanelActions:
         self._screen.remove_class("listing")
         self.list.close()  # one that stands there by itself stays
         self._screen.map.focus()
+
+    # The newest events
+
+    @property
+    def in_events(self) -> bool:
+        """Whether the events of the side panel have the keys."""
+        return isinstance(self._screen.focused, EventsView)
+
+    def action_recent(self) -> None:
+        """Give the keys to the newest events in the side panel, or back to the map."""
+        screen = self._screen
+        if self.in_events:
+            screen.map.focus()
+            return
+        screen.remove_class("no-side", "listing", "helping")
+        screen.set_class(screen.has_class("-narrow"), "side-sheet")
+        # a panel that comes with this key has no place yet, and what has none takes no focus
+        screen.call_after_refresh(screen.query_one(EventsView).focus)
 
     # Help
 
@@ -158,8 +177,10 @@ class PanelActions:
 
     @property
     def focus(self) -> str:
-        """What of it has the keys, as the hints name it: list, help; "" for the map."""
-        return "list" if self.in_list else "help" if self.in_help else ""
+        """What of it has the keys, as the hints name it: list, events, help; "" for the map."""
+        if self.in_list:
+            return "list"
+        return "events" if self.in_events else "help" if self.in_help else ""
 
     def leaves(self, action: Action) -> bool:
         """Whether a key is left to the screen by what has the focus, which is not the map."""
@@ -180,7 +201,7 @@ class PanelActions:
         """
         if self._screen.has_class("helping"):
             self._close_help()
-        elif self.in_list:
+        elif self.in_list or self.in_events:
             self._screen.map.focus()
         elif self._screen.has_class("listing"):
             self._close_list()

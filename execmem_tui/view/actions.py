@@ -285,6 +285,9 @@ ACTIONS: Final = (
         TIME,
     ),
     _action("seconds", "S", "Seconds", "divide time by seconds, or by events again", TIME),
+    _action(
+        "recent", "R", "Recent", "choose one of the newest events beside the map, or back", LOOK
+    ),
     _action("log", "E", "Events", "the whole event log", LOOK),
     _action(
         "explain", "x", "Explain", "how the focused pane's range comes about, macro by macro", LOOK

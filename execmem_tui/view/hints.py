@@ -27,7 +27,7 @@ class Situation:
     """What the choice hangs on."""
 
     focus: str = "map"
-    """What has the keys: map, list, help; on the map also guess, in a tour."""
+    """What has the keys: map, list, events, help; on the map also guess, in a tour."""
     places: int = 0
     """Of a guess."""
     commanded: bool = True
@@ -83,6 +83,7 @@ _WORDS: Final = {
     "find": "find",
     "goto": "go to",
     "list": "list",
+    "log": "all events",
     "origin": "origin",
     "play": "play",
     "step_on": "step",
@@ -124,6 +125,13 @@ def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
             Hint("s", "sort"),
             Hint("Esc", "back to the map", "stop"),
             *_named(actions, ("list", "find", "quit")),
+        )
+    if now.focus == "events":
+        return (
+            Hint("↑ ↓", "choose"),
+            Hint("Enter", "go there"),
+            Hint("Esc", "back to the map", "stop"),
+            *_named(actions, ("log", "quit")),
         )
     if now.focus == "help":
         return (

@@ -103,6 +103,8 @@ SCRIPT: tuple[tuple[str, Check | str], ...] = (
         ),
     ),
     ("help", lambda app: not app.main.panels.help.has_class("open")),
+    ("recent", lambda app: app.main.panels.in_events),
+    ("recent", lambda app: not app.main.panels.in_events),
     ("notes", says("Nothing to note")),
     ("copy_address", says("copied ffff8000")),
     ("copy_command", says("copied execmem-tui --arch arm64")),

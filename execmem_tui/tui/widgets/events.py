@@ -1,7 +1,10 @@
 """The newest events."""
 
+from typing import ClassVar
+
 from rich.style import Style
 from textual import events
+from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
@@ -54,8 +57,15 @@ def event_style(event: Event, palette: Palette) -> Style:
     return palette.muted if isinstance(event, PermissionsChanged | Failed) else Style.null()
 
 
-class EventsView(TextLines):
-    """The newest events up to the step, newest first; a click goes to the step."""
+class EventsView(TextLines, can_focus=True):
+    """The newest events up to the step, newest first; Enter or a click goes to the step."""
+
+    FOCUS_ON_CLICK = False  # the keys stay with the map
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,k", "move(-1)", "Up", show=False),
+        Binding("down,j", "move(1)", "Down", show=False),
+        Binding("enter", "choose", "Choose", show=False),
+    ]
 
     source: reactive[Source | None] = reactive(None, repaint=False)
     """What feeds the map."""
@@ -64,8 +74,11 @@ class EventsView(TextLines):
     palette: reactive[Palette | None] = reactive(None, repaint=False)
     """The styles of the theme."""
 
+    highlighted: reactive[int] = reactive(0, repaint=False)
+    """The line that Enter chooses, while the keys are here."""
+
     class Chosen(Message):
-        """An event was clicked."""
+        """An event was chosen."""
 
         def __init__(self, step: int) -> None:
             super().__init__()
@@ -86,6 +99,21 @@ class EventsView(TextLines):
 
     def watch_shown(self) -> None:
         """List those up to another step."""
+        self.set_reactive(EventsView.highlighted, 0)
+        self.say_anew()
+
+    def watch_highlighted(self) -> None:
+        """Highlight another line."""
+        self.say_anew()
+
+    def on_focus(self) -> None:
+        """Begin with the newest, in sight."""
+        self.set_reactive(EventsView.highlighted, 0)
+        self.say_anew()
+        self.call_after_refresh(self.scroll_visible, animate=False, immediate=True)
+
+    def on_blur(self) -> None:
+        """Highlight nothing."""
         self.say_anew()
 
     def watch_palette(self) -> None:
@@ -97,13 +125,27 @@ class EventsView(TextLines):
         palette = self.palette
         if palette is None:
             return []
+        here = self.highlighted if self.has_focus else -1
         return [
             (
-                f"{step:>4}{event_mark(event)}{event_brief(event)}"[:width],
-                event_style(event, palette),
+                self._brief(step, event)[:width].ljust(width if at == here else 0),
+                event_style(event, palette) + (palette.cursor if at == here else Style.null()),
             )
-            for step, event in self._listed()
+            for at, (step, event) in enumerate(self._listed())
         ] or [("nothing yet", palette.muted)]
+
+    def action_move(self, by: int) -> None:
+        """Move by lines."""
+        self.highlighted = max(0, min(self.highlighted + by, len(self._listed()) - 1))
+
+    def action_choose(self) -> None:
+        """Go to the step of the highlighted event."""
+        self._choose(self.highlighted)
+
+    def _choose(self, at: int) -> None:
+        listed = self._listed()
+        if 0 <= at < len(listed):
+            self.post_message(self.Chosen(listed[at][0]))
 
     @staticmethod
     def _brief(step: int, event: Event) -> str:
@@ -111,6 +153,4 @@ class EventsView(TextLines):
 
     def on_click(self, event: events.Click) -> None:
         """Go to the step of the event under the pointer."""
-        listed = self._listed()
-        if 0 <= event.y < len(listed):
-            self.post_message(self.Chosen(listed[event.y][0]))
+        self._choose(event.y)

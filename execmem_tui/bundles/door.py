@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from execmem_tui.files.packed import MAX_UNPACKED, read_blocks
-from execmem_tui.files.private import private_folder
+from execmem_tui.files.private import named_as, private_folder
 from execmem_tui.files.regular import open_file
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.records import frozen
@@ -81,7 +81,8 @@ def spooled(name: str) -> Iterator[Path]:
         else:
             with Path(name).open("rb") as stream:
                 _spool(stream, target, title)
-        yield target
+        with named_as(target, title):
+            yield target
 
 
 def _spool(stream: IO[bytes], target: Path, title: str) -> None:

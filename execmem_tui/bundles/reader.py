@@ -12,7 +12,7 @@ from execmem_tui.bundles.manifest import check_manifest
 from execmem_tui.bundles.run_folder import find_trace, phase_folders
 from execmem_tui.bundles.several import SeveralCapturesError
 from execmem_tui.files.packed import find_file, read_lines
-from execmem_tui.files.private import private_folder
+from execmem_tui.files.private import named_as, private_folder
 from execmem_tui.formats.trace import looks_like_trace
 from execmem_tui.model.errors import InputError
 
@@ -29,6 +29,10 @@ _KNOWN: Final = frozenset((
 _NEEDED: Final = ("vmallocinfo", "trace", "trace.txt")
 _PACKED: Final = (".gz", ".xz", ".zst", ".bz2")
 _MAX_DESCENT: Final = 6
+_MAX_UNPACKED: Final = 5000
+"""Folders of an archive that hold a wanted file: making and removing one costs more than that."""
+_MAX_FOLDERS: Final = 2000
+"""Folders in one that are looked into for a capture; a machine has a few hundred modules."""
 _MAX_PROBED: Final = 40
 """Files of a folder without any known name that are looked into for a trace."""
 
@@ -76,18 +80,11 @@ def on_disk(path: Path) -> Iterator[Path]:
         return
     with private_folder() as private:
         root = private / archive.name
-        try:
+        with named_as(root, str(archive)):
             _unpack(archive, root)
             for folder in (root, *sorted(each for each in root.iterdir() if each.is_dir())):
                 check_manifest(folder)
             yield _member(root, path.relative_to(archive))
-        except InputError as error:
-            if not error.path.startswith(str(root)):
-                raise
-            named = str(archive) + error.path[len(str(root)) :]
-            raise InputError(
-                named, error.line, error.message, column=error.column, hint=error.hint
-            ) from error
 
 
 def _member(root: Path, name: Path) -> Path:
@@ -103,10 +100,15 @@ def _unpack(archive: Path, root: Path) -> None:
     from execmem_tui.files.archive import members
 
     root.mkdir()
+    made: set[Parts] = set()
     for parts, chunks in members(archive, _wanted):
         target = root.joinpath(*parts)
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if parts[:-1] not in made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                made.add(parts[:-1])
+                if len(made) > _MAX_UNPACKED:
+                    raise InputError(str(archive), None, f"more than {_MAX_UNPACKED:,} folders")
             with target.open("xb") as file:
                 file.writelines(chunks)
         except (FileExistsError, NotADirectoryError) as error:
@@ -127,6 +129,8 @@ def locate(folder: Path) -> Path:
             return here
         inside = sorted(here.iterdir())
         folders = [each for each in inside if each.is_dir()]
+        if len(folders) > _MAX_FOLDERS:
+            break
         found = _only_known(here, folders) or _only_file(inside)
         if found is not None:
             return found

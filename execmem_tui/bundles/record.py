@@ -20,7 +20,7 @@ from execmem_tui.bundles.phase import phases_layout, read_phase
 from execmem_tui.bundles.run_folder import run_windows
 from execmem_tui.bundles.writer import check_target, write_bundle
 from execmem_tui.files.packed import read_lines
-from execmem_tui.files.private import private_folder
+from execmem_tui.files.private import named_as, private_folder
 from execmem_tui.formats.manifest import Manifest, StatedRange, toml_text
 from execmem_tui.formats.procfiles import parse_version
 from execmem_tui.formats.vmallocinfo import WHY, Pointers, parse_vmallocinfo
@@ -80,8 +80,7 @@ def capture(
     refuse_elsewhere(proc)
     check_target(target)
     host = look_at(proc)
-    with private_folder() as private:
-        run = private
+    with private_folder() as run, named_as(run, str(target)):
         collector = Collector(proc, run)
         phases = (ALONE,) if seconds is None else (BEGIN, END)
         if seconds is None:

@@ -15,6 +15,8 @@ from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 from typing import Final
 
+from execmem_tui.model.errors import InputError
+
 try:
     import fcntl
 except ImportError:  # Windows: folders of killed runs stay there
@@ -43,6 +45,27 @@ def private_folder() -> Iterator[Path]:
             yield inside
     finally:
         shutil.rmtree(made, ignore_errors=True)
+
+
+@contextmanager
+def named_as(place: Path, name: str) -> Iterator[None]:
+    """Let errors inside that name `place`, or something in it, name `name`.
+
+    Nobody knows a private path, and when the error is read it is gone.
+    """
+    private = str(place)
+    try:
+        yield
+    except InputError as error:
+        if error.path != private and not error.path.startswith(private + os.sep):
+            raise
+        raise InputError(
+            name + error.path[len(private) :],
+            error.line,
+            error.message,
+            column=error.column,
+            hint=error.hint,
+        ) from error
 
 
 @contextmanager

@@ -83,3 +83,21 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes, says: str)
         open_path(str(path))
     assert caught.value.path == str(path)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("command", ["map", "diagnose", "meters"])
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [(b"\n" * 1_100_000, ":"), (b"x" * 70_000, ":1: line too long"), (b"\x1f\x8b\x08x", ":1: ")],
+)
+def test_what_is_wrong_with_standard_input_names_it(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+    content: bytes,
+    line: str,
+) -> None:
+    """Not the private place where it was put."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(content)))
+    assert main([command, "-"]) == 2
+    assert f"execmem-tui: stdin{line}" in capsys.readouterr().err

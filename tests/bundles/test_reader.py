@@ -298,3 +298,30 @@ def test_nothing_is_inside_a_file_that_is_no_archive(tmp_path: Path) -> None:
         open_path(str(tmp_path / "e.tar"))
     with pytest.raises(InputError, match="no such member"):
         open_path(str(tmp_path / "e.tar" / "y"))
+
+
+def test_folders_without_end_are_not_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three folders each for a file of a few bytes: to make and remove them took a minute."""
+    for number in range(8):
+        sections = tmp_path / "run" / "sys" / "module" / f"m{number}" / "sections"
+        sections.mkdir(parents=True)
+        (sections / ".text").write_text("0xffffffffc0000000\n")
+    bundle = tmp_path / "a.tar"
+    bundle.write_bytes(tar_of(tmp_path / "run"))
+    monkeypatch.setattr("execmem_tui.bundles.reader._MAX_UNPACKED", 7)
+    assert main(["map", str(bundle)]) == 2
+    assert f"execmem-tui: {bundle}: more than 7 folders" in capsys.readouterr().err
+
+
+def test_a_folder_of_very_many_is_not_gone_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(4):
+        (tmp_path / f"m{number}").mkdir()
+    shutil.copytree(ARMHF / "1-modules", tmp_path / "m9" / "1-modules")
+    assert locate(tmp_path) == tmp_path / "m9"
+    monkeypatch.setattr("execmem_tui.bundles.reader._MAX_FOLDERS", 4)
+    with pytest.raises(InputError, match="not a capture"):
+        locate(tmp_path)

@@ -100,6 +100,18 @@ def test_the_command_says_what_is_missing(
     assert main(["capture", "-o", str(tmp_path / "no" / "b.tar"), "--proc", str(proc)]) == 2
 
 
+def test_a_file_that_cannot_be_anonymised_is_named_as_in_the_bundle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The private folder that it was read in is gone by then."""
+    proc = tree(tmp_path, "armhf-6.12.107")
+    (proc / "meminfo").write_text("x" * 70_000)
+    bundle = tmp_path / "a.tar"
+    assert main(["capture", "-o", str(bundle), "--proc", str(proc), "--anonymise"]) == 2
+    error = capsys.readouterr().err
+    assert f"execmem-tui: {bundle}/0-capture/meminfo:1: line too long" in error
+
+
 def test_hidden_addresses_are_said(tmp_path: Path) -> None:
     proc = tree(tmp_path, "armhf-6.12.107")
     (proc / "vmallocinfo").write_text(text_of(CAPTURES / "hashed", "vmallocinfo"))

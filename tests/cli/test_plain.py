@@ -57,3 +57,12 @@ def test_no_screen_is_loaded_for_it() -> None:
         [sys.executable, "-c", code], input="a\n", capture_output=True, text=True, check=True
     )
     assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_line_without_end_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], end: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("2\n" + "\0" * 70_000 + end + "q\n"))
+    assert main(["--plain", "--empty"]) == 2
+    assert capsys.readouterr().err == "execmem-tui: stdin:2: line too long\n"

@@ -13,7 +13,8 @@ from typing import Final, Self
 
 from attrs import evolve, field
 
-from execmem_tui.formats.trace import ALLOC, FREE, PURGE, Event
+from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, PURGE, Event
+from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.records import define, frozen
 from execmem_tui.replay.results import ClassCount
 
@@ -40,6 +41,13 @@ class ShortPurge:
     start: int
     end: int
     missing: int
+    taken: set[int] = field(factory=set, eq=False)
+    """Starts of areas that were allocated since: what is freed there is another area."""
+
+    def may_be(self, area: VmapArea) -> bool:
+        """Whether it may have given this one back."""
+        inside = self.start <= area.start and area.end <= self.end
+        return inside and area.start not in self.taken
 
 
 @define
@@ -89,6 +97,19 @@ class Ahead:
             if event[0] == PURGE and self.purges.get(event[1]) is not Done.ALL
         )
         return list(islice(purges, 2))
+
+    def up_to_purge(self, line: int) -> tuple[tuple[int, int, int], set[int]]:
+        """Return what the first purge behind a line tells, and what is allocated before it.
+
+        Start, end and count, as of a purge of everything where none is in sight; starts of areas.
+        """
+        allocated: set[int] = set()
+        for event in self.events:
+            if event[0] == PURGE and event[1] > line:
+                return event[5], allocated
+            if event[0] == ALLOC and event[1] > line and not event[5][4]:
+                allocated.add(event[4])
+        return (0, 0, EVERYTHING), allocated
 
     def next_allocations(self, task: str) -> Iterator[Event]:
         """Yield what other tasks were given, and are told of soon."""

@@ -155,11 +155,12 @@ class Replay(State):
         deque(self.follow(events), maxlen=0)
         return self.results
 
-    def follow(  # noqa: C901 - the hottest loop, a call costs
+    def follow(  # noqa: C901, PLR0912 - the hottest loop, a call costs
         self, events: Iterable[Event]
     ) -> Iterator[Event]:
         """Replay the events and yield each when it was; `moved` then says what it did besides."""
         source, ahead = iter(events), self._ahead.events
+        self._source = source
         failed, results = self._failed_tasks, self.results
         taken, freed = self._ahead.allocations, self._ahead.frees
         more = True
@@ -176,12 +177,16 @@ class Replay(State):
                         self._purge(number, place[0], said)
                         if failed:
                             failed.discard(place[0])
+                        if ahead and not more:
+                            more = True
+                            yield event
+                            break
                 elif kind == ALLOC:
                     if taken and number in taken:
                         taken.pop(number).hit()
                         yield event
                         continue
-                    self._alloc(event, source)
+                    self._alloc(event)
                     if ahead and not more:
                         more = True
                         yield event
@@ -216,7 +221,7 @@ class Replay(State):
         request = request_class.request
         return self.vmalloc.answer(request, self.vmalloc.owner(request, cpu))[0]
 
-    def _alloc(self, event: Event, source: Iterator[Event]) -> None:
+    def _alloc(self, event: Event) -> None:
         _, _, (task, cpu), _, start, asked = event
         vmalloc = self.vmalloc
         asking = self._classes.get(asked) or self.class_of(asked)
@@ -234,22 +239,28 @@ class Replay(State):
                 count.checked += 1
                 count.exact += 1
             else:
-                self._differs(event, asking, predicted, count, source)
+                self._differs(event, asking, predicted, count)
         if asking.failed:
             self._failed_tasks.add(task)
             return
         if self._failed_tasks:
             self._failed_tasks.discard(task)
+        if self._unsure or self._ahead.short:
+            self._is_taken(start)
         if exact:
             vmalloc.settle(request, owner, start, hole)
         else:
             for area in self._claimed(event[1], request, owner, start):
                 self._freed_at.pop(area.start, None)
         if start in self.percpu:
-            for low, high in self.percpu.pop(start):
-                placed = self.vmalloc.occupy(low, high) is not None
-                if placed and self.moved is not None:
-                    self.moved.placed.append((low, high))
+            self._place_chunks(start)
+
+    def _place_chunks(self, start: int) -> None:
+        """Put percpu chunks where they are, behind the allocation that they go with."""
+        for low, high in self.percpu.pop(start):
+            placed = self.vmalloc.occupy(low, high) is not None
+            if placed and self.moved is not None:
+                self.moved.placed.append((low, high))
 
     def _claimed(self, line: int, request: VmapRequest, owner: int, start: int) -> list[VmapArea]:
         """Take the address that the kernel had; return what cannot be there any more."""
@@ -265,7 +276,6 @@ class Replay(State):
         asking: RequestClass,
         predicted: int | None,
         count: ClassCount,
-        source: Iterator[Event],
     ) -> None:
         """Explain a wrong prediction."""
         request = full(event)
@@ -291,7 +301,9 @@ class Replay(State):
         near = [around(self.vmalloc, address) if first else () for address in (actual, predicted)]
         looked_for = self._in_vain < _IN_VAIN
         robust = looked_for and self._robust(asking, request.cpu, predicted)
-        cause = self._resolve(request, asking, source)
+        cause = self._resolve(request, asking)
+        if cause is None and actual is not None and not self._doubted:
+            cause = self._unordered(asking, predicted, actual, certain=count.certain)
         if cause is None and self._doubted:
             cause = Cause.LOST
         self.results.misses.append(
@@ -314,9 +326,48 @@ class Replay(State):
         copy.decay(full=True)
         return copy.answer(asking.request, copy.owner(asking.request, cpu))[0] == predicted
 
-    def _resolve(
-        self, request: Alloc, asking: RequestClass, source: Iterator[Event]
+    def _unordered(
+        self, asking: RequestClass, predicted: int | None, actual: int, *, certain: bool
     ) -> Cause | None:
+        """Say whether a miss may follow from what concurrent purges left untold.
+
+        A decay takes a whole pool off its node, and for that time there is none
+        (decay_va_pool_node). Which areas a purge counted decides whether a place was free, and the
+        order in which places turned free decides the tree's shape.
+        """
+        vmalloc, asked = self.vmalloc, asking.request
+        if (
+            asked.owned
+            and self._ahead.next_purges()
+            and vmalloc.answer(asked, NO_OWNER)[0] == actual
+        ):
+            return Cause.DETACHED
+        places = () if predicted is None else (predicted, actual)
+        if any(low <= at < high for low, high in self._unsure.items() for at in places):
+            return Cause.ORDER
+        if self._disordered and not certain and in_bounds(vmalloc.space, asked, actual):
+            return Cause.ORDER
+        return None
+
+    def _turned(self, request: Alloc, asking: RequestClass) -> bool:
+        """Turn the pool that should answer until its head is what the kernel gave.
+
+        An aligned request turns a pool whose head it cannot take (`VmapNode.turn`), and is told
+        with the CPU that its task had at last.
+        """
+        asked, page = asking.request, self.vmalloc.page_size
+        if not asked.owned or not any(
+            size == asked.size and align > page for size, align, *_ in self._classes
+        ):
+            return False
+        pool = self.vmalloc.nodes[self.vmalloc.owner(asked, request.cpu)].pools.get(asked.pages, ())
+        places = [start for start, _ in pool]
+        if request.start not in places or not isinstance(pool, deque):
+            return False
+        pool.rotate(-places.index(request.start))
+        return True
+
+    def _resolve(self, request: Alloc, asking: RequestClass) -> Cause | None:
         """Try the known reasons for a miss; the first that makes it right is applied and named.
 
         A purge decays the pools of each node first, then gives areas back, and its event comes
@@ -330,10 +381,12 @@ class Replay(State):
         for other in range(nodes):
             if other != request.cpu % nodes and self.predict(asking, other) == actual:
                 return Cause.OTHER_POOL
-        self._ahead.look(source)
+        self._ahead.look(self._source)
         for cause, apply in self._tries(request, asking):
             if self._right_after(apply, request, asking, stays=cause is not Cause.BEFORE_PURGE):
                 return cause
+        if not request.failed and self._turned(request, asking):
+            return Cause.TURNED
         self._in_vain += 1
         return None
 
@@ -396,7 +449,7 @@ class Replay(State):
     ) -> bool:
         """Do something; if the model's answer is right after it, and it `stays`, it is done."""
         before = self.vmalloc, self._freed_at, self.moved
-        last = self._purged_by, self._gave, self._idle, self._unseen_lazy
+        last = self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge
         ahead, failed = self._ahead.copy(), set(self._failed_tasks)
         counts = self.results.purges, self.results.purge_counts_equal
         self.vmalloc, self._freed_at = self.vmalloc.clone(), dict(self._freed_at)
@@ -406,7 +459,7 @@ class Replay(State):
         if right and stays:
             return True
         self.vmalloc, self._freed_at, self.moved = before
-        self._purged_by, self._gave, self._idle, self._unseen_lazy = last
+        self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge = last
         self._failed_tasks |= failed
         self._ahead.restore(ahead)
         self.results.purges, self.results.purge_counts_equal = counts

@@ -3,7 +3,7 @@
 What is busy, lazy and pooled, as frees and purges tell it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from attrs import field
@@ -66,10 +66,18 @@ class State:
         """Stand before an event, with nothing known of what came before it but this allocator."""
         self.vmalloc = vmalloc
         self._ahead = Ahead()
+        self._source: Iterator[Event] = iter(())
+        """Where the next events come from."""
         self._purged_by: tuple[int, str] = (0, "")
         """Line and task of the last purge that may have done something."""
         self._gave: tuple[list[Interval], list[VmapArea], list[VmapArea]] = ([], [], [])
         """What it did: decayed, free and pooled."""
+        self._last_purge = 0
+        """Line of the newest purge that was made: what was told before it is gone with the next."""
+        self._unsure: dict[int, int] = {}
+        """Start and end of what a purge may or may not have taken, until it is allocated again."""
+        self._disordered = False
+        """There was such an area: the tree's shape may be another since."""
         self._idle = False
         """`_is_idle` was true, and no purge was made or begun since."""
         self._unseen_lazy = False
@@ -112,7 +120,23 @@ class State:
         if done is None and (full or not self._is_idle()):
             decayed = self._decay(full=full)
         self._purged_by = number, task
-        self._gave = decayed, *self._give_back(number, purge, full=full)
+        given_back, pooled = self._give_back(number, purge, full=full)
+        if self._freed_at:
+            self._clear_stale(full=full)
+        self._last_purge = number
+        self._gave = decayed, given_back, pooled
+
+    def _clear_stale(self, *, full: bool) -> None:
+        """Give back what was lazy before the last purge was told, and should be gone by now.
+
+        Purges take turns, and each takes all that is lazy when it begins, which is after the one
+        before it was told (mm/vmalloc.c: vmap_purge_lock, held where the event is written). Which
+        areas a count is of is not always known.
+        """
+        freed_at, last = self._freed_at, self._last_purge
+        stale = {area.start for area in self.vmalloc.lazy() if freed_at.get(area.start, 0) < last}
+        if stale:
+            self._gone(*self.vmalloc.give_back(stale, full=full))
 
     def _settle(self, line: int, purge: tuple[int, int, int]) -> None:
         """Give back what earlier purges took though its free was told behind them.
@@ -138,9 +162,14 @@ class State:
                 given = self.vmalloc.give_back({area.start for area in chosen}, full=False)
                 self._gone(*given)
 
+    def _is_taken(self, start: int) -> None:
+        """Forget what was asked of the area that was here: this is another one."""
+        for short in self._ahead.short:
+            short.taken.add(start)
+        self._unsure.pop(start, None)
+
     def _told_behind(self, area: VmapArea, short: ShortPurge) -> bool:
-        inside = short.start <= area.start and area.end <= short.end
-        return inside and self._freed_at.get(area.start, 0) > short.line
+        return short.may_be(area) and self._freed_at.get(area.start, 0) > short.line
 
     def _gone(self, given_back: list[VmapArea], pooled: list[VmapArea]) -> None:
         """Forget that they were lazy, and say so."""
@@ -177,9 +206,7 @@ class State:
             inside = [area for area in lazy if start <= area.start and area.end <= end]
             self.results.purge_counts_equal += len(inside) == purged
             if len(inside) > purged:
-                freed_at = self._freed_at
-                inside.sort(key=lambda area: freed_at.get(area.start, 0))
-                del inside[purged:]
+                inside = self._chosen(inside, line, purge)
             elif len(inside) < purged:
                 missing = purged - len(inside)
                 self._ahead.short.append(ShortPurge(line, start, end, missing))
@@ -190,6 +217,35 @@ class State:
             self._freed_at.clear()
         self._gone(given_back, pooled)
         return given_back, pooled
+
+    def _chosen(
+        self, inside: list[VmapArea], line: int, purge: tuple[int, int, int]
+    ) -> list[VmapArea]:
+        """Return those of too many lazy areas that a purge counts: the oldest, if nothing tells.
+
+        What lies at an edge of its span is among them, what is allocated again before the next
+        purge, and what that one does not span, for it takes all that is left. What lies at an edge
+        of the next one's span is left for it.
+        """
+        start, end, purged = purge
+        self._ahead.look(self._source)
+        (low, high, counted), again = self._ahead.up_to_purge(line)
+        if counted == EVERYTHING or low > high:  # then it tells nothing of what is left
+            low, high = 0, 1 << 64
+
+        def order(area: VmapArea) -> tuple[int, int]:
+            first, last = area.start, area.end
+            if first == start or last == end or first in again or first < low or last > high:
+                rank = 0
+            else:
+                rank = 2 if first == low or last == high else 1
+            return rank, self._freed_at.get(first, 0)
+
+        ranked = sorted(inside, key=order)
+        if order(ranked[purged - 1])[0] == order(ranked[purged])[0]:
+            self._unsure |= {area.start: area.end for area in inside if order(area)[0] == 1}
+            self._disordered = True
+        return ranked[:purged]
 
     def _decay_ahead(self, purge: Event) -> None:
         self._decay(full=purge[2][0] in self._failed_tasks)
@@ -219,9 +275,7 @@ class State:
             told = [area for area in self.vmalloc.lazy() if self._told_behind(area, short)]
             told.sort(key=lambda area: self._freed_at[area.start])
             coming = {busy[free[4]]: free for free in frees if free[4] in busy}
-            chosen = told + [
-                area for area in coming if short.start <= area.start and area.end <= short.end
-            ]
+            chosen = told + [area for area in coming if short.may_be(area)]
             del chosen[short.missing :]
             for area in chosen:
                 if area in coming:

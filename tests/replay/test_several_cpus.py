@@ -1,0 +1,150 @@
+"""What purges of several CPUs leave untold: which areas one took, and in what order."""
+
+from typing import Final
+
+import pytest
+
+from execmem_tui.formats.trace import event_of, parse_trace
+from execmem_tui.model.rules import rules_of
+from execmem_tui.replay.model import Replay
+from execmem_tui.replay.results import Cause
+from tests.replay.test_bounds import END, PAGE, START, alloc, events
+from tests.replay.test_late_events import free, purge
+
+FIRST: Final = START
+SECOND: Final = START + 2 * PAGE
+THIRD: Final = START + 4 * PAGE
+LOW: Final = START - (1 << 30)
+"""Purges of aliases span the direct map, too: their edges tell nothing."""
+TWO_LAZY: Final = [
+    f"a-1|{alloc(FIRST, 2 * PAGE)}",
+    f"a-1|{alloc(SECOND, 2 * PAGE)}",
+    f"a-1|{alloc(THIRD, 2 * PAGE)}",
+    f"b-2|{free(FIRST)}",
+    f"c-3|{free(SECOND)}",
+]
+ONE_OF_TWO: Final = f"a-1|{purge(LOW, END, 1)}"
+
+
+def replay_of(lines: list[str], kernel: str = "6.1.0", cpus: int = 1) -> Replay:
+    replay = Replay(rules=rules_of(kernel), page_size=PAGE, window=(START, END), cpus=cpus)
+    replay.run(events(lines))
+    return replay
+
+
+def lazy(replay: Replay) -> list[int]:
+    return [area.start for area in replay.vmalloc.lazy()]
+
+
+def causes(replay: Replay) -> list[Cause | None]:
+    return [miss.cause for miss in replay.results.misses]
+
+
+@pytest.mark.parametrize(
+    ("following", "left"),
+    [
+        ([], SECOND),  # the oldest, where nothing tells
+        ([f"a-1|{purge(FIRST, SECOND, 1)}"], FIRST),  # the next one's span is the first
+        ([f"a-1|{purge(SECOND, THIRD, 1)}"], SECOND),
+        # what is allocated again was free by then
+        ([f"a-1|{alloc(SECOND, 2 * PAGE)}"], FIRST),
+        ([f"a-1|{alloc(SECOND, 2 * PAGE)}", f"a-1|{purge(FIRST, THIRD, 1)}"], FIRST),
+    ],
+    ids=["nothing", "next is first", "next is second", "again", "again, next spans both"],
+)
+def test_which_of_two_a_purge_took(following: list[str], left: int) -> None:
+    replay = Replay(
+        rules=rules_of("6.1.0"), page_size=PAGE, window=(START, END), cpus=1, watched=True
+    )
+    for event in replay.follow(events([*TWO_LAZY, ONE_OF_TWO, *following])):
+        if event[1] == len(TWO_LAZY) + 1:
+            assert lazy(replay) == [left]
+    assert all(cause is not None for cause in causes(replay))
+
+
+def test_an_edge_of_its_span_is_among_what_a_purge_took() -> None:
+    assert lazy(replay_of([*TWO_LAZY, f"a-1|{purge(LOW, THIRD, 1)}"])) == [FIRST]
+    assert lazy(replay_of([*TWO_LAZY, f"a-1|{purge(FIRST, END, 1)}"])) == [SECOND]
+
+
+def test_what_was_told_before_the_last_purge_is_gone_with_the_next() -> None:
+    """They take turns, and each takes all that is lazy when it begins."""
+    other = f"c-3|{free(THIRD)}", f"c-3|{purge(THIRD, THIRD + 2 * PAGE, 1)}"
+    assert lazy(replay_of([*TWO_LAZY, ONE_OF_TWO])) == [SECOND]
+    assert lazy(replay_of([*TWO_LAZY, ONE_OF_TWO, *other])) == []
+
+
+def test_what_is_freed_where_a_purge_took_something_before_is_another_area() -> None:
+    """The purge counted an area whose free was told later; what lay there next is freed for
+    itself."""
+    lines = [
+        *TWO_LAZY[:3],
+        f"a-1|{purge(FIRST, SECOND, 1)}",
+        f"a-1|{alloc(FIRST, 2 * PAGE)}",
+        f"a-1|{free(FIRST)}",
+        f"b-2|{free(THIRD)}",
+        f"b-2|{purge(THIRD, THIRD + 2 * PAGE, 1)}",
+    ]
+    assert FIRST in lazy(replay_of(lines))
+
+
+SIZE: Final = 5 * PAGE
+PLACES: Final = [START + number * SIZE for number in range(4)]
+
+
+def parked(places: list[int]) -> list[str]:
+    """Return the lines that allocate areas and park them in the pool of the CPU's node."""
+    return [
+        line
+        for place in places
+        for line in (f"a-1|{free(place)}", f"a-1|{purge(place, place + SIZE, 1)}")
+    ]
+
+
+ALLOCATED: Final = [f"a-1|{alloc(place, SIZE)}" for place in PLACES]
+ALIGNED: Final = (
+    f"b-2|alloc_vmap_area: va_start: {START + 20 * PAGE} size={SIZE} align=16384"
+    f" vstart=0x{START:x} vend=0x{END:x} failed=0"
+)
+
+
+def test_an_aligned_request_of_another_cpu_may_have_turned_a_pool() -> None:
+    """Task stacks ask for 16K: where a head cannot serve them it goes to the tail."""
+    # the third is the head, and after a decay in full the tree would give the first
+    lines = [*ALLOCATED, *parked(PLACES[:3])]
+    taken = f"a-1|{alloc(PLACES[1], SIZE)}"
+    assert causes(replay_of([*lines, taken], "7.1.8", 2)) == [None]  # nobody turned anything
+    turned = replay_of([*lines[:4], ALIGNED, *lines[4:], taken], "7.1.8", 2)
+    assert causes(turned) == [Cause.TURNED]
+    # it stays turned: the first is the next, then the third
+    more = [f"a-1|{alloc(place, SIZE)}" for place in (PLACES[0], PLACES[2])]
+    again = replay_of([*lines[:4], ALIGNED, *lines[4:], taken, *more], "7.1.8", 2)
+    assert causes(again) == [Cause.TURNED]
+
+
+def test_a_purge_under_way_leaves_no_pool() -> None:
+    """A decay takes the pool off its node; the tree answers meanwhile."""
+    lines = [*ALLOCATED[:3], ALLOCATED[3].replace("a-1", "a-1 [001]"), *parked(PLACES)]
+    tree = f"b-2|{alloc(PLACES[3] + SIZE, SIZE)}"
+    coming = f"c-3|{purge((1 << 64) - 1, 0, 0)}"
+    assert causes(_on_cpus([*lines, tree])) == [None]
+    assert causes(_on_cpus([*lines, tree, coming])) == [Cause.DETACHED]
+
+
+def _on_cpus(lines: list[str]) -> Replay:
+    """Replay lines of which some name their CPU."""
+    text = []
+    for number, line in enumerate(lines):
+        task, _, rest = line.partition("|")
+        task = task if "[" in task else f"{task} [000]"
+        text.append(f"  {task} .....  {1 + number / 1000:.6f}: {rest}")
+    replay = Replay(rules=rules_of("7.1.8"), page_size=PAGE, window=(START, END), cpus=2)
+    replay.run(event_of(line) for line in parse_trace("t", enumerate(text, 1)))
+    return replay
+
+
+def test_a_place_that_a_purge_may_have_left_explains_a_miss() -> None:
+    lines = [*TWO_LAZY, ONE_OF_TWO, f"a-1|{alloc(START + 6 * PAGE, 2 * PAGE)}"]
+    assert causes(replay_of(lines)) == [Cause.ORDER]
+    sure = [*TWO_LAZY[:4], ONE_OF_TWO, f"a-1|{alloc(START + 6 * PAGE, 2 * PAGE)}"]
+    assert causes(replay_of(sure)) != [Cause.ORDER]

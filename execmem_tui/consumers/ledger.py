@@ -280,7 +280,8 @@ class Ledger(Observer):
         area = self.by_start.get(record.start)
         if area is None:
             return []
-        lazy = area.turned(AreaState.LAZY)
+        whole = area if area.parts is None else evolve(area, parts=None)
+        lazy = whole.changed(state=AreaState.LAZY)
         if area.state is AreaState.CACHE_FREE:
             return [
                 self._change(Noted(message="ROX block is lazy", removed=(area,), added=(lazy,)))
@@ -297,7 +298,7 @@ class Ledger(Observer):
             area = self.by_start.get(start)
             if area is not None:
                 removed.append(area)
-                added.append(area.turned(AreaState.POOLED))
+                added.append(area.changed(state=AreaState.POOLED))
         if not removed and turn.quiet and record.kind != Purge.RECLAIM:
             return []
         removed.sort(key=_start)

@@ -137,22 +137,6 @@ class Area:
         """First address after the area, guard included."""
         return self.start + self.size + self.guard
 
-    def turned(self, state: AreaState) -> "Area":
-        """Return the area after it was given back, with no parts: `evolve` takes twice as long."""
-        return Area(
-            start=self.start,
-            size=self.size,
-            guard=self.guard,
-            type=self.type,
-            owner=self.owner,
-            region=self.region,
-            state=state,
-            window=self.window,
-            caller=self.caller,
-            detail=self.detail,
-            inside=self.inside,
-        )
-
     @property
     def footprint(self) -> Bytes:
         """All the address space it takes, guard included."""

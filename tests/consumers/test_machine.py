@@ -3,10 +3,11 @@ out where they only belong to a call."""
 
 from execmem_tui.arch import resolve
 from execmem_tui.consumers.ledger import Ledger
-from execmem_tui.consumers.machine import Machine
+from execmem_tui.consumers.machine import PACK_SIZE, Machine
 from execmem_tui.consumers.observers import Observer
 from execmem_tui.mm.journal import PurgeVmapAreaLazy, Record
-from execmem_tui.model.events import Purged
+from execmem_tui.model.areas import AreaState, Part
+from execmem_tui.model.events import Freed, Purged
 from execmem_tui.model.ranges import ExecmemType
 
 
@@ -49,3 +50,14 @@ def test_a_purge_of_a_call_is_carried_out_where_somebody_listens_and_the_same_is
     assert told[0] == told[1]
     assert any(isinstance(event, Purged) for event in told[0][0])
     assert len(listener.purges) > sum(isinstance(event, Purged) for event in told[0][0])
+
+
+def test_what_was_given_back_has_no_parts_any_more() -> None:
+    started, ledger = machine()
+    start = started.request(ExecmemType.BPF, PACK_SIZE)
+    assert start is not None
+    started.divide(start, (Part(start, 64, "prog"),), "1 program")
+    started.exec_free(start)
+    (freed,) = (event for event in ledger.take_events() if isinstance(event, Freed))
+    (area,) = freed.added
+    assert (area.state, area.parts, area.detail) == (AreaState.LAZY, None, "1 program")

@@ -147,8 +147,12 @@ def main(argv: list[str] | None = None) -> int:
 
         complete()
     # Start-up makes many objects that stay; the default would scan them a hundred times.
+    before = gc.get_threshold()
     gc.set_threshold(50_000, 20, 20)
-    return _reported(arguments)
+    try:
+        return _reported(arguments)
+    finally:  # who calls this from Python has other objects
+        gc.set_threshold(*before)
 
 
 if __name__ == "__main__":

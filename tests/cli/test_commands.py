@@ -4,6 +4,7 @@ Documents under their schemas, plain text without escape codes, exit codes, erro
 place.
 """
 
+import gc
 import gzip
 import json
 import os
@@ -444,3 +445,11 @@ def test_the_application_does_first_what_it_is_told(capsys: pytest.CaptureFixtur
     assert "no act begins with 'fly'" in capsys.readouterr().err
     assert main(["--do", "fill", "--scenario", "laptop-arm64"]) == 2
     assert "--do is for the simulator" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["keys"], ["map", "/nowhere"]])
+def test_the_collector_is_left_as_it_was(arguments: list[str]) -> None:
+    """Many commands in one process would else keep what all of them left in circles."""
+    before = gc.get_threshold()
+    main(arguments)
+    assert gc.get_threshold() == before

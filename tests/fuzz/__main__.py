@@ -22,7 +22,7 @@ from random import Random
 from types import FrameType
 from typing import Final
 
-from tests.fuzz.cases import CASES, FoundError, quiet_collector
+from tests.fuzz.cases import CASES, FoundError
 
 CPU: Final = 10
 """Seconds of CPU that one input may take."""
@@ -87,7 +87,7 @@ def run_case(seed: int, number: int, only: str | None = None) -> tuple[str, str]
     random = Random(f"{seed}/{number}")
     names = [only] if only else list(CASES)
     kind = random.choices(names, [CASES[name][0] for name in names])[0]
-    with _place() as place, quiet_collector():
+    with _place() as place:
         try:
             with _limited():
                 CASES[kind][1](random, place)

@@ -5,8 +5,8 @@ import json
 import sys
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Final
@@ -317,13 +317,3 @@ CASES: Final[dict[str, tuple[int, Callable[[Random, Path], None]]]] = {
     "arguments": (8, _arguments),
 }
 """Name: how often, and what. What costs most per case comes least often."""
-
-
-@contextmanager
-def quiet_collector() -> Iterator[None]:
-    """Keep the garbage collector's settings, which a command changes."""
-    import gc
-
-    before = gc.get_threshold()
-    yield
-    gc.set_threshold(*before)

@@ -182,9 +182,15 @@ class ExecmemApp(SturdyApp):
         if not gc.isenabled():
             gc.freeze()  # what is there by now stays
             gc.enable()
-        if not self._shelf.complete:
-            self.load_themes()
+        self._read_themes()
         self._beginning.begin()
+
+    def _read_themes(self) -> None:
+        """Read one theme, and the others one by one: a key pressed meanwhile waits for one."""
+        if self._shelf.read_one():
+            self.call_later(self._read_themes)
+        else:
+            self.load_themes()
 
     def _offer(self) -> None:
         """Show things to try, to somebody who never tried one, where they can be done."""

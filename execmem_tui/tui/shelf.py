@@ -1,6 +1,7 @@
 """The application's theme: the default one at once, all others when they are asked for."""
 
 import os
+from itertools import chain
 from typing import Any
 
 from textual.app import App
@@ -29,6 +30,8 @@ class Shelf:
         self._app = app
         self._default = next(shipped(DEFAULT))
         self._themes = {DEFAULT: self._default}
+        self._left = chain(shipped(), users())
+        self._bad: list[str] = []
         self.dressed = False
         """Whether a theme is put on."""
 
@@ -64,17 +67,21 @@ class Shelf:
         app.stylesheet.set_variables(app.get_css_variables())
         return bad
 
-    @property
-    def complete(self) -> bool:
-        """Whether all themes are read."""
-        return len(self._themes) > 1
+    def read_one(self) -> bool:
+        """Read one more theme, in a few milliseconds; whether there was one left."""
+        found = next(self._left, None)
+        if isinstance(found, str):
+            self._bad.append(found)
+        elif found is not None:
+            self._themes[found.theme.name] = found
+            self._app.register_theme(found.theme)
+        return found is not None
 
     def read(self) -> list[str]:
-        """Read all shipped themes and the user's; return what is wrong with the latter."""
-        mine, bad = users()
-        for each in (*shipped(), *mine):
-            self._themes[each.theme.name] = each
-            self._app.register_theme(each.theme)
+        """Read all shipped themes and the user's; return what is wrong with the latter, once."""
+        while self.read_one():
+            pass
+        bad, self._bad = self._bad, []
         return bad
 
     @property

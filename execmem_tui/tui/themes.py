@@ -98,14 +98,11 @@ def shipped(name: str | None = None) -> Iterator[MapTheme]:
         yield read_theme(path)
 
 
-def users() -> tuple[list[MapTheme], list[str]]:
-    """Return the user's themes, and what is wrong with those that could not be read."""
-    good: list[MapTheme] = []
-    bad: list[str] = []
+def users() -> Iterator[MapTheme | str]:
+    """Yield the user's themes, and what is wrong with those that cannot be read."""
     root = user_root()
     for path in sorted(root.glob("*.toml")) if root.is_dir() else []:
         try:
-            good.append(read_theme(path))
+            yield read_theme(path)
         except (InputError, OSError) as error:
-            bad.append(str(error))
-    return good, bad
+            yield str(error)

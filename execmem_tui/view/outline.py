@@ -57,7 +57,7 @@ def _share(block: RoxBlock, line: Line, cell: Bytes) -> Iterator[Stroke]:
         return
     first, stop = _columns(low, min(low + size, line.end), line, cell)
     share = f"{block.used * 100 // block.size} %"
-    for text in (f"ROX cache, {share} used", f"{share} used", share):
+    for text in (f" ROX cache, {share} used", f" {share} used", f" {share}"):
         if len(text) + 1 <= stop - first:
             yield Stroke(first, text)  # over the name of the free piece, where that has one
             return

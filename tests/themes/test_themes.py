@@ -11,6 +11,7 @@ from execmem_tui.files.user import theme_root
 from execmem_tui.model.errors import InputError
 from execmem_tui.sources.simulation import open_simulation
 from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.shelf import Shelf
 from execmem_tui.tui.themes import (
     CONSOLE,
     DEFAULT,
@@ -167,7 +168,24 @@ def test_broken_themes_are_named(
     with pytest.raises(InputError):
         read_theme(folder / "mine.toml")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    good, bad = users()
-    assert good == []
-    assert len(bad) == 1
-    assert "mine.toml" in bad[0]
+    [bad] = users()
+    assert isinstance(bad, str)
+    assert "mine.toml" in bad
+
+
+def test_themes_are_read_one_at_a_time_and_what_is_wrong_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "execmem-tui" / "themes"
+    folder.mkdir(parents=True)
+    (folder / "mine.toml").write_text("[")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    app = ExecmemApp(open_simulation("arm64", "7.1", None, "off"), theme=DEFAULT)
+    shelf = Shelf(app)
+    before = len(app.available_themes)
+    assert shelf.read_one()
+    assert len(app.available_themes) == before + 1
+    assert len(shelf.read()) == 1
+    assert {each.theme.name for each in THEMES} <= set(app.available_themes)
+    assert not shelf.read_one()
+    assert shelf.read() == []

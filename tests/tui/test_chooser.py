@@ -43,3 +43,17 @@ async def test_the_palette_has_no_sign_that_takes_two_columns() -> None:
         assert "🔎" not in text
         assert "Esc leaves" in text
         assert all(len(strip.text) == 80 for strip in strips)
+
+
+async def test_a_list_that_follows_the_map_leaps_and_does_not_creep() -> None:
+    """Else each move of the cursor would paint all of its rows."""
+    app = ExecmemApp(open_booted("arm64"), theme="execmem-dark")
+    async with app.run_test(size=(300, 80)) as pilot:
+        lines = app.main.panels.list.lines
+        tops = []
+        for _ in range(90):
+            await press(pilot, "w")
+            tops.append(lines.scroll_offset.y)
+        assert len(set(tops)) == 2, "the first screen, and one leap"
+        assert tops[-1] > lines.size.height // 3
+        assert 0 <= lines.highlighted - tops[-1] < lines.size.height

@@ -24,7 +24,7 @@ def _line(start: int, size: int) -> Line:
 def test_a_block_in_a_line_of_its_own_has_both_sides_and_says_how_full_it_is() -> None:
     assert list(strokes((BLOCK,), _line(4 * MIB, 2 * MIB), CELL, 64)) == [
         Stroke(0, BEGINS),
-        Stroke(32, "ROX cache, 25 % used"),
+        Stroke(32, " ROX cache, 25 % used"),
         Stroke(63, ENDS),
     ]
 
@@ -33,7 +33,7 @@ def test_a_block_of_two_lines_begins_in_one_and_ends_in_the_other() -> None:
     first = list(strokes((BLOCK,), _line(4 * MIB, MIB), CELL // 2, 64))
     second = list(strokes((BLOCK,), _line(5 * MIB, MIB), CELL // 2, 64))
     assert first == [Stroke(0, BEGINS)]
-    assert second == [Stroke(0, "ROX cache, 25 % used"), Stroke(63, ENDS)]
+    assert second == [Stroke(0, " ROX cache, 25 % used"), Stroke(63, ENDS)]
 
 
 def test_neither_a_fold_nor_a_block_of_few_columns_has_an_outline() -> None:

@@ -126,7 +126,9 @@ class AreaList(Kept, Vertical):
         if self.standing and self.shown is not None and not self.lines.has_focus:
             area = self.shown.snapshot.area_at(address)
             if area is not None:
+                self.lines.leaps = True
                 self.lines.highlighted = self._index_of(area.start, self.lines.highlighted)
+                self.lines.leaps = False
 
     def _index_of(self, start: Address | None, otherwise: int = 0) -> int:
         """Return where an area stands in the list."""

@@ -52,6 +52,11 @@ class LineList(Bare, ScrollView, can_focus=True):
 
     highlighted: reactive[int] = reactive(0, repaint=False)
     """The row that Enter chooses."""
+    leaps = False
+    """Whether what is highlighted out of sight comes to the middle, and not to the edge.
+
+    A list that follows something else then paints two rows for most moves of it, and seldom all.
+    """
 
     class Chosen(Message):
         """A row was chosen."""
@@ -132,6 +137,8 @@ class LineList(Bare, ScrollView, can_focus=True):
         if height and not top <= self.highlighted < top + height:
             above = self.highlighted < top
             target = self.highlighted if above else self.highlighted - height + 1
+            if self.leaps:
+                target = self.highlighted - height // 2
             self.scroll_to(y=target, animate=False, force=True, immediate=True)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:

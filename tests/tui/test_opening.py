@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from execmem_tui.history import History
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.sources.base import Progress
+from execmem_tui.sources.base import Progress, Recording, SourceKind
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation
 from execmem_tui.tui.app import ExecmemApp
@@ -163,6 +164,40 @@ async def test_a_source_begins_where_the_command_line_says() -> None:
         area = app.shown.snapshot.area_at(app.cursor)
         assert area is not None
         assert area.owner == "jbd2"
+
+
+async def test_one_goes_to_a_step_as_soon_as_it_is_there_while_more_is_read() -> None:
+    from execmem_tui.tui.opening import nothing
+    from execmem_tui.tui.start import Opening, Start
+
+    whole = history()
+    events = whole.history.events(0, whole.history.steps)
+    source = Recording(SourceKind.REPLAY, "growing", History(whole.history.layout))
+    go = threading.Event()
+
+    def reads() -> Iterator[Progress]:
+        yield Progress(fraction=0.2, source=source, events=tuple(events[:4]))
+        yield Progress(fraction=0.4, source=source, events=tuple(events[4:9]))
+        go.wait(30)
+        yield Progress(fraction=1.0, source=source, events=tuple(events[9:]))
+
+    app = ExecmemApp(
+        nothing("long.txt"),
+        theme="execmem-dark",
+        opening=Opening("long.txt", reads(), ("long.txt",)),
+        start=Start(step=9),
+    )
+    async with app.run_test(size=(100, 30)) as pilot:
+        for _ in range(100):
+            await pilot.pause()
+            if source.history.step:
+                break
+        assert source.history.step == source.history.steps == 9
+        go.set()
+        await settle(app)
+        await pilot.pause()
+        assert source.history.steps == len(events)
+        assert source.history.step == 9, "once"
 
 
 async def test_the_command_that_boots_a_machine_again_names_it() -> None:

@@ -20,6 +20,8 @@ FREE: Final = 4 << 20
 """Bytes that any stream may unpack to."""
 RATIO: Final = 100
 """How many times longer than its packed form a stream may be beyond that."""
+_MOST_FRAMES: Final = 50_000
+"""Frames of a stream, one behind the other: a GiB in the 64 KiB blocks of bgzip has 16,384."""
 _PIECE: Final = 1 << 16
 """Bytes that are unpacked at once."""
 _CHUNK: Final = 1 << 14
@@ -138,7 +140,7 @@ class Unpacker(io.RawIOBase):
         self._inside = False
         self._packed = b""
         self._ready = memoryview(b"")
-        self._taken = self._made = 0
+        self._taken = self._made = self._frames = 0
 
     def readable(self) -> bool:
         """It is."""
@@ -172,6 +174,9 @@ class Unpacker(io.RawIOBase):
         if self._frame.eof:
             self._packed = self._frame.unused_data
             self._frame, self._inside = self._new(), False
+            self._frames += 1
+            if self._frames > _MOST_FRAMES:
+                raise UnpackError(f"cannot be unpacked: more than {_MOST_FRAMES:,} frames")
         if not self._packed and self._frame.needs_input:
             self._packed = self._raw.read(_CHUNK)
             self._taken += len(self._packed)

@@ -106,3 +106,16 @@ def test_the_mark_of_an_editor_is_no_part_of_the_first_line(tmp_path: Path) -> N
     ):
         file.write_bytes(data)
         assert [text for _, text in read_lines(file)] == lines
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+@pytest.mark.parametrize("text", [b"", b"x\n"])
+def test_frames_without_end_are_refused(
+    monkeypatch: pytest.MonkeyPatch, kind: str, text: bytes
+) -> None:
+    """A million empty ones are twenty megabytes, and took seconds at each look."""
+    monkeypatch.setattr("execmem_tui.files.unpack._MOST_FRAMES", 10)
+    frame = PACKERS[kind](text)
+    assert unpacked(frame * 10) == text * 10
+    with pytest.raises(UnpackError, match="more than 10 frames"):
+        unpacked(frame * 12)

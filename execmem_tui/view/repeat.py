@@ -1,5 +1,6 @@
 """The command line that shows again what is shown now."""
 
+import os
 import shlex
 from collections.abc import Iterable, Sequence
 
@@ -35,7 +36,25 @@ def command_line(
         words += ["--at", hex_address(cursor, snapshot.layout.word_bits)]
     if lens not in (LensName.KIND, LensName.DIFFERENCE):
         words += ["--lens", lens.value]
-    return shlex.join(words)
+    return " ".join(map(_quoted, words))
+
+
+def _quoted(word: str) -> str:
+    """Return a word as a shell reads it, in printable characters only.
+
+    A name out of a stranger's archive may hold any: what is copied is pasted into a terminal.
+    """
+    if word.isprintable():
+        return shlex.quote(word)
+    said = "".join(
+        f"\\{char}" if char in "\\'" else char if char.isprintable() else _bytes(char)
+        for char in word
+    )
+    return f"$'{said}'"
+
+
+def _bytes(char: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in os.fsencode(char))
 
 
 def simulated_words(snapshot: Snapshot, *, empty: bool, acts: Iterable[str] = ()) -> list[str]:

@@ -165,7 +165,7 @@ def _open(args: argparse.Namespace) -> "Source":
     """Open what the command line names, and do what it says."""
     source = open_source(args, booted=not args.empty)
     if args.do:
-        from execmem_tui.sources.acts import perform
+        from execmem_tui.cli.acts import perform
         from execmem_tui.sources.simulation import Simulation
 
         if not isinstance(source, Simulation):

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from execmem_tui.arch import resolve
+from execmem_tui.commands.act_words import allocate_act, room_act
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
@@ -18,7 +19,6 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, hex_address
-from execmem_tui.sources.act_words import allocate_act, room_act
 from execmem_tui.sources.base import SourceKind
 
 if TYPE_CHECKING:

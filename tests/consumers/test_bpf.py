@@ -302,3 +302,19 @@ def test_refusals() -> None:
         bpf.detach("absent")
     with pytest.raises(UsageError):
         Kernel(resolve("x86", "7.1"), nodes=0)
+
+
+def test_a_clone_owes_what_its_twin_owes() -> None:
+    """A program of its own whose part was not told yet is told by both."""
+    kernel = Kernel(resolve("arm64", "7.1"), packs=False)
+    kernel.bpf.load("program", 4096)
+    before = kernel.bpf.charged
+    assert before > 0
+    twin = kernel.clone()
+    assert twin.bpf.charged == before
+    for each in (kernel, twin):
+        each.take_events()
+        (area,) = (one for one in each.machine.areas() if one.type is ExecmemType.BPF)
+        assert area.parts
+    twin.bpf.unload("program")
+    assert (kernel.bpf.charged, twin.bpf.charged) == (before, 0)

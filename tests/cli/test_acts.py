@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from execmem_tui.cli.acts import FORMS, perform
+from execmem_tui.commands.act_words import allocate_act
 from execmem_tui.commands.by_hand import Again
 from execmem_tui.model.errors import ExecmemTuiError, UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.sources.act_words import allocate_act
-from execmem_tui.sources.acts import FORMS, perform
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation, open_simulation
 

@@ -150,7 +150,7 @@ def area_line(area: Area, word_bits: int, width: int, size: str = "") -> str:
     ``▲`` in a fallback range.
     """
     mark = "▲" if area.window is Window.FALLBACK else _MARKS[area.state]
-    head = f"{hex_address(area.start, word_bits)} {size or format_size(area.size):>6} {mark}"
+    head = f"{hex_address(area.start, word_bits)} {size or format_size(area.size):>6} {mark} "
     room = max(0, width - len(head))
     name = area.name if len(area.name) <= room else area.name[: max(0, room - 1)] + "…"
     return head + name

@@ -81,7 +81,10 @@ def _entries(looks: list[Look], *, short: bool) -> list[list[Piece]]:
         sign: Piece = (
             Run(cell, 1) if each.name in (FORBIDDEN, GONE, GUARD) else Run(cell, 1, each.letter)
         )
-        entries.append([sign, Word(f" {each.short if short else each.label}  ")])
+        words = each.short if short else each.label
+        if owners and each.name.startswith("owner-"):
+            words = "owner" if short else "an owner, never as its neighbours"
+        entries.append([sign, Word(f" {words}  ")])
     return entries
 
 

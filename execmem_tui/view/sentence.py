@@ -189,9 +189,12 @@ def _state(snapshot: Snapshot, holes: HoleIndex) -> Sentence:
             f"{taken} of {size} for modules are taken.",
         )
     near = "near the kernel" if entry.has_fallback else "for modules"
+    begins = f"{taken[0].upper()}{taken[1:]} of {size} {near} are taken"
+    largest = f"{format_size(room.largest)} are free in one piece"
     return Sentence(
         f"{_must(layout, entry)}: {taken} of {size} are taken, {_left(room)}.",
-        f"{taken[0].upper()}{taken[1:]} of {size} {near} are taken, {_left(room)}.",
+        f"{begins}, {_left(room)}.",
+        f"{begins}; {largest}." if room.holes else "",
     )
 
 

@@ -1,14 +1,15 @@
 """The list of areas: in its order at every step, however one came there."""
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.history import History
-from execmem_tui.model.areas import Area
+from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import Allocated, Event, Freed
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.view.area_list import Listing, Order, listed
+from execmem_tui.view.area_list import Listing, Order, area_line, listed
 from execmem_tui.view.filter import parse_filter
 from tests.layouts import PAGE, make_area, make_layout
 
@@ -67,3 +68,10 @@ def test_an_event_sorts_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     history.append([Freed(area=areas[50], removed=(areas[50],))])
     found = listing.of(history.snapshot(), Order.SIZE)
     assert list(found) == [*areas[:50], *areas[51:]]
+
+
+def test_a_mark_stands_apart_from_the_name() -> None:
+    area = make_area(4, 2, kind=ExecmemType.MODULE_TEXT)
+    live = area_line(area, 64, 60)
+    lazy = area_line(evolve(area, state=AreaState.LAZY, type=None), 64, 60)
+    assert live.index(area.name) == lazy.index(" z ") + 3

@@ -100,6 +100,11 @@ def test_the_short_form_fits_80_columns_everywhere(arch: str) -> None:
     assert len(sentence(open_booted(arch).history.snapshot()).fit(80)) <= 80
 
 
+def test_how_things_stand_ends_with_a_full_stop_on_a_small_terminal() -> None:
+    told = sentence(snap(filler(NEAR.start + 40 * MIB, 10 * MIB)))
+    assert told.fit(70) == "10M of 80M near the kernel are taken; 40M are free in one piece."
+
+
 def test_how_the_pieces_are_told() -> None:
     middle = filler(NEAR.start + 40 * MIB, 10 * MIB)
     assert "70M are left in 2 pieces, the largest 40M" in sentence(snap(middle)).text

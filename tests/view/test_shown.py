@@ -450,3 +450,11 @@ def test_signs_of_the_legend_stand_apart() -> None:
             assert isinstance(after, Word)
             assert after.text.startswith(" ")
             assert after.text.endswith("  ")
+
+
+def test_the_legend_says_that_a_hue_is_an_owner_and_no_kind() -> None:
+    sight = Sight(frozenset({"owner-0a", "owner-1b"}), frozenset())
+    text = plain_text(legend(sight, 200))
+    assert text.count("owner") == 1
+    assert "never as its neighbours" in text
+    assert "neighbours" not in plain_text(legend(sight, 20))

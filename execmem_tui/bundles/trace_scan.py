@@ -207,6 +207,9 @@ class _Search:
     def _rare(self, block: bytes, text: bytes) -> None:
         at = block.find(text)
         while at >= 0:
+            self._looks += 1
+            if self._looks > _MOST_LOOKS:
+                raise _DoubtError
             line = self._read(block, at)
             if line is not None and not isinstance(line, Alloc):
                 self._scan.take(line)
@@ -214,9 +217,6 @@ class _Search:
 
     def _read(self, block: bytes, at: int) -> TraceLine | None:
         """Return what the parser says of the line around a place in a block."""
-        self._looks += 1
-        if self._looks > _MOST_LOOKS:
-            raise _DoubtError
         start = block.rfind(b"\n", 0, at) + 1
         end = block.find(b"\n", at)
         text = block[start : len(block) if end < 0 else end].decode("utf-8", "replace").rstrip("\r")

@@ -1,12 +1,13 @@
 """What a replay starts from."""
 
+from collections.abc import Generator
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from execmem_tui.bundles.trace_run import read_trace_run
-from execmem_tui.bundles.trace_scan import _Search
+from execmem_tui.bundles.trace_scan import TraceScan, _Search, scan_trace
 from execmem_tui.formats.trace import TraceLine
 
 TRACES: Final = Path(__file__).parents[1] / "data" / "traces"
@@ -95,3 +96,30 @@ def test_probes_that_were_made_after_a_snapshot_saw_nothing_before_it() -> None:
     assert read_trace_run(TRACES / "i386-6.1").begins.unwatched
     whole = read_trace_run(TRACES / "arm64-7.2.13-nokaslr", "2e-kprobes-removed")
     assert not whole.begins.unwatched
+
+
+def scanned(scanning: Generator[float, None, TraceScan]) -> TraceScan:
+    """Return what a scan returns at its end."""
+    while True:
+        try:
+            next(scanning)
+        except StopIteration as stop:
+            scan: TraceScan = stop.value
+            return scan
+
+
+def test_areas_of_snapshots_may_be_many(tmp_path: Path) -> None:
+    """Each is looked up once; only texts that should be rare are given up at some number."""
+    starts = [0xBF000000 + 0x2000 * number for number in range(5_500)]
+    trace = tmp_path / "trace.txt"
+    trace.write_text(
+        "".join(
+            f"  sh-1 [000] ..... 1.5: alloc_vmap_area: va_start: {start} size=8192 align=1"
+            " vstart=0xbf000000 vend=0xffe00000 failed=0\n"
+            for start in starts
+        )
+    )
+    scanning = scan_trace(trace, set(starts), numbered=True)
+    scan = scanned(scanning)
+    assert scan.native  # found by the search; the parser would not know
+    assert len(scan.order) == len(starts)

@@ -107,7 +107,8 @@ def _full(shown: Shown, model: PaneModel, width: int) -> Iterator[PaneRow]:
         left.append(Word(f"  {model.window_text}", Tone.MUTED))
     right: list[Piece] = []
     counted = Word(f"{model.counted}", Tone.PLAIN)
-    alarm = [Word(f"{model.alarm}  ", Tone.ALARM)] if model.alarm else []
+    # without colour an alarm is reversed: a blank of it would be a white box
+    alarm = [Word(model.alarm, Tone.ALARM), Word("  ")] if model.alarm else []
     room = width - width_of([*left, counted, *alarm]) - 8
     fit = "" if model.fit is None else model.fit.text(room)
     right = [*alarm, counted, *([Word(f"  {fit}", Tone.MUTED)] if fit else [])]
@@ -164,7 +165,7 @@ def _single(shown: Shown, model: PaneModel, width: int) -> PaneRow:
     """Return a pane in one row, its lane inside the rule."""
     left = [*_title(model, heavy=False), Word("  "), Word(model.counted)]
     if model.alarm:
-        left.append(Word(f"  {model.alarm}", Tone.ALARM))
+        left += [Word("  "), Word(model.alarm, Tone.ALARM)]
     fit = "" if model.fit is None else model.fit.text(max(0, width // 2 - 12))
     right: list[Piece] = [Word(fit, Tone.MUTED)] if fit else []
     places = [Place(number=model.number, first=0, stop=width)]

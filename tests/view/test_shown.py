@@ -458,3 +458,12 @@ def test_the_legend_says_that_a_hue_is_an_owner_and_no_kind() -> None:
     assert text.count("owner") == 1
     assert "never as its neighbours" in text
     assert "neighbours" not in plain_text(legend(sight, 20))
+
+
+def test_an_alarm_of_a_pane_has_no_blanks_that_would_be_reversed() -> None:
+    """Without colour it is reversed: a blank beside it is a white box."""
+    rows = pane_rows(Shown(spilled().history.snapshot()), 1, 120, compact=False)
+    words = [each for row in rows for each in row.pieces if isinstance(each, Word)]
+    alarms = [word.text for word in words if word.tone is Tone.ALARM and "spilled" in word.text]
+    assert alarms
+    assert all(text == text.strip() for text in alarms)

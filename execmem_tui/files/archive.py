@@ -25,7 +25,7 @@ from execmem_tui.model.errors import InputError
 from execmem_tui.model.text import printable
 
 MAX_MEMBERS: Final = 100_000
-MAX_WANTED: Final = 30_000
+MAX_WANTED: Final = 20_000
 """Of those, how many may be wanted: each becomes a file."""
 MAX_KEPT: Final = 2 << 30
 """Bytes that all wanted members together may have."""

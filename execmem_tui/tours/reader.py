@@ -23,6 +23,8 @@ from execmem_tui.tours.tour import Belief, Stop, Tour
 _OTHERS: Final = ("open", "phase", "scenario", "booted")
 _HEADER: Final = ("title", "text", "source", "order", *_OTHERS, *KERNEL_KEYS, "stops")
 _STEPS: Final = ("do", "solution", "guess")
+_MOST_STOPS: Final = 1000
+"""A day of talking; a file within its bytes could have forty thousand."""
 HINTS: Final = 3
 """Steps from a nudge to the answer."""
 
@@ -124,6 +126,8 @@ class _TourReader(Reader):
             stops = values.nested(document["stops"])
         except values.BadValueError:
             raise self.error(("stops",), "stops: a list of stops is wanted") from None
+        if len(stops) > _MOST_STOPS:
+            raise self.error(("stops",), f"stops: more than {_MOST_STOPS:,}")
         return Tour(
             name=printable(name, 60),
             path=self.path,

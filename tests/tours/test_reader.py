@@ -127,3 +127,11 @@ def test_a_name_nearly_right_is_suggested() -> None:
 def test_nothing_to_look_at(word: object) -> None:
     with pytest.raises(BadValueError):
         looks(word)
+
+
+def test_stops_without_end_are_refused() -> None:
+    """Each is played when the tour is told: forty thousand would take a minute."""
+    text = 'title = "t"\narch = "arm64"\n' + '[[stops]]\nsay = "x"\n' * 1000
+    assert len(tour_of(text).stops) == 1000
+    with pytest.raises(InputError, match="stops: more than 1,000"):
+        tour_of(text + '[[stops]]\nsay = "x"\n')

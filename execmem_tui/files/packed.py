@@ -5,6 +5,7 @@ It is unpacked as it is read; nothing is ever written to disk.
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
@@ -21,6 +22,7 @@ _SPARSE: Final = 1 << 20
 """Bytes of a file that may be nothing but empty lines."""
 _SHORTEST: Final = 8
 """Bytes that a line of a bigger file has on average: each costs, whatever is in it."""
+_ENDS: Final = re.compile(r"\r+\n")
 
 
 def unpacked(raw: IO[bytes]) -> IO[bytes]:
@@ -93,11 +95,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, str]]:
         InputError: as `read_blocks`, with the line.
         OSError: it cannot be read.
     """
-    return enumerate(chain.from_iterable(read_line_blocks(path)), 1)
+    texts = (text[:-1].split("\n") for text in read_texts(path))
+    return enumerate(chain.from_iterable(texts), 1)
 
 
-def read_line_blocks(path: Path) -> Iterator[list[str]]:
-    """Yield what `read_lines` yields, some lines at a time without their numbers.
+def read_texts(path: Path) -> Iterator[str]:
+    """Yield what `read_lines` yields, some whole lines at a time, each with a newline at its end.
 
     Raises:
         InputError: as `read_lines`; so OSError.
@@ -105,12 +108,11 @@ def read_line_blocks(path: Path) -> Iterator[list[str]]:
     number = 1
     try:
         for block in read_blocks(path):
-            text = block.decode("utf-8", "replace").removesuffix("\n")
-            lines = text.split("\n")
-            if "\r" in text:
-                lines = [line.rstrip("\r") for line in lines]
-            yield lines
-            number += len(lines)
+            text = block.decode("utf-8", "replace")
+            if not text.endswith("\n"):
+                text += "\n"
+            yield _ENDS.sub("\n", text) if "\r" in text else text
+            number += block.count(b"\n")
     except InputError as error:
         raise InputError(error.path, number, error.message) from error
 

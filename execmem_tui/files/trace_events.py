@@ -10,7 +10,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
-from execmem_tui.files.packed import read_line_blocks
+from execmem_tui.files.packed import read_texts
 from execmem_tui.formats.trace import Event, TraceReader
 from execmem_tui.model.errors import InputError
 
@@ -71,16 +71,15 @@ def file_events(path: Path) -> Iterator[Event]:
 def _batches(path: Path) -> Iterator[list[Event]]:
     """Yield the events of some lines at a time; those before an error, then the error."""
     reader, number = TraceReader(str(path)), 1
-    for lines in read_line_blocks(path):
+    for text in read_texts(path):
         events: list[Event] = []
         try:
-            reader.read(number, lines, events)
+            number += reader.read(number, text, events)
         except InputError:
             yield events
             raise
         if events:
             yield events
-        number += len(lines)
 
 
 def _events(path: Path, watcher: Watcher) -> Iterator[Event]:

@@ -7,13 +7,16 @@ alloc_vmap_area is decimal, everything else hexadecimal.
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate, islice, pairwise
+from functools import cache
+from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.numbers import decimal
 from execmem_tui.model.text import printable
 
+NOTHING: Final = ((1 << 64) - 1, 0, 0)
+"""Start, end and count of a purge that found nothing lazy."""
 EVERYTHING: Final = -1
 """`Purge.purged` where only the call was seen: all that was lazy."""
 
@@ -106,10 +109,10 @@ HEADER: Final = 5
 Event = tuple[int, int, Place, str | tuple[Any, ...], int, Any]
 """A line that is read only in part, see `full`.
 
-Kind, line number, place, the text up to the time (or all of the line where it is read already),
-then `start` of an Alloc or a Free or `events` of a Lost, and what is left: of an Alloc (size,
-align, vstart, vend, failed), of a Free `nr_lazy`, of a Purge (start, end, purged), of an Other the
-text behind the time.
+Kind, line number, place, the text of the time (or all of the line where it is read already), then
+`start` of an Alloc or a Free or `events` of a Lost, and what is left: of an Alloc (size, align,
+vstart, vend, failed), of a Free `nr_lazy`, of a Purge (start, end, purged), of an Other the text
+behind the time.
 """
 
 _LINE: Final = re.compile(
@@ -148,26 +151,46 @@ _ASKED: Final = "alloc_vmap_area: va_start: "
 _FREED: Final = "free_vmap_area_noflush: va_start=0x"
 _PURGED: Final = "purge_vmap_area_lazy: start=0x"
 _PURGED_TO: Final = " end=0x"
-_DECIMAL_DIGITS: Final = 20
-_HEX_DIGITS: Final = 16
-"""Of any address that a 64-bit kernel prints; a shorter one is cut at its blank (`_cut`)."""
 
-
-def _columns(*widths: int) -> tuple[slice, ...]:
-    """Return slices of these widths one behind the other, and one for all that is left."""
-    ends = [0, *accumulate(widths)]
-    return (*(slice(low, high) for low, high in pairwise(ends)), slice(ends[-1], None))
-
-
-_ASK_WORDS, _ASK_START, _ASK_TAIL = _columns(len(_ASKED), _DECIMAL_DIGITS)
-_FREE_WORDS, _FREE_START, _FREE_TAIL = _columns(len(_FREED), _HEX_DIGITS)
-_PURGE_WORDS, _PURGE_LOW, _PURGE_TO, _PURGE_HIGH, _PURGE_TAIL = _columns(
-    len(_PURGED), _HEX_DIGITS, len(_PURGED_TO), _HEX_DIGITS
+_NOTHING: Final = f"{_PURGED}ffffffffffffffff{_PURGED_TO}0 num_purged=0"
+_REST: Final = (
+    rf"(?:{_NOTHING}|{_ASKED}([0-9]{{1,20}})( .*)"
+    rf"|{_FREED}([0-9a-f]{{1,16}}) nr_lazy=([0-9]{{1,20}}) nr_lazy_max=[0-9]{{1,20}}"
+    rf"|{_PURGED}([0-9a-f]{{1,16}}){_PURGED_TO}([0-9a-f]{{1,16}}) num_purged=([0-9]{{1,20}})|(.+))"
 )
-_BEHIND_ASK: Final = slice(len(_ASKED), None)
-_BEHIND_FREE: Final = slice(len(_FREED), None)
-_SECONDS, _MICROSECONDS = slice(-6), slice(-6, None)
-"""A head with its time up to the microseconds, and those: all lines of a second share the first."""
+_ANY_LINES: Final = re.compile(
+    r"(?:([^\[\n]*\[[0-9]+\](?: +[^ \n]+)?) ( *[0-9]{1,12}\.[0-9]{1,9}): " + _REST + r"|(.*))\n"
+)
+"""Every line of a text, each in parts: what stands before the time, the time, the address of an
+alloc_vmap_area and all behind it, the numbers of a free_vmap_area_noflush and of a
+purge_vmap_area_lazy, all of another event; or the whole line, which looks like none. Of a purge of
+nothing, most lines of a trace, only the first two."""
+_SOME_LINES: Final = 64
+"""So many of one width let expect that the others have it too."""
+
+
+def _fitting(lines: list[tuple[str, ...]]) -> re.Pattern[str]:
+    """Return what divides lines that come behind these: the cheaper way where they have columns.
+
+    Args:
+        lines: in the parts of `_ANY_LINES`.
+    """
+    if len(lines) < _SOME_LINES:
+        return _ANY_LINES
+    widths = Counter(len(line[0]) for line in lines[-_SOME_LINES:])
+    ((width, count),) = widths.most_common(1)
+    return _lines_of(width) if width and count > _SOME_LINES * 7 // 8 else _ANY_LINES
+
+
+@cache
+def _lines_of(width: int) -> re.Pattern[str]:
+    """Return what finds the parts of `_ANY_LINES`, at two thirds of its price, where the first has this width.
+
+    Most traces are printed in columns. Nothing else of the first part is looked at: it is believed
+    only where it was seen before.
+    """
+    return re.compile(rf"(?:(.{{{width}}}) ( *[0-9]{{1,12}}\.[0-9]{{1,9}}): {_REST}|(.*))\n")
+
 
 _MAX_TASK: Final = 40
 _LONGEST: Final = 8 << 10
@@ -182,6 +205,8 @@ _MANY: Final = 200_000
 be as many as the events."""
 _REMEMBERED: Final = 1 << 13
 """How many different texts of a kind are remembered, so that memory does not grow with a trace."""
+_SHORT: Final = 200
+"""Characters of a text that is remembered whole."""
 _T = TypeVar("_T")
 _Where = tuple[int, float, str, int]
 """Line, seconds, task, CPU."""
@@ -210,7 +235,7 @@ def full(event: Event) -> TraceLine:
     kind, number, place, said, start, more = event
     if not isinstance(said, str):
         return _LINES[kind]._make(said)
-    where = (number, _time(said), *place)
+    where = (number, float(said), *place)
     if kind == ALLOC:
         return tuple.__new__(Alloc, (*where, start, *more))
     if kind == FREE:
@@ -225,12 +250,8 @@ def seconds_of(event: Event) -> float | None:
     """Return the seconds of an event's line, None where it has none."""
     said = event[3]
     if isinstance(said, str):
-        return float(said.rpartition(" ")[2])
+        return float(said)
     return float(said[1]) if event[0] <= OTHER else None
-
-
-def _time(head: str) -> float:
-    return float(head.rpartition(" ")[2])
 
 
 _LINES: Final[tuple[type[TraceLine], ...]] = (Alloc, Free, Purge, Other, Lost, Header)
@@ -277,7 +298,7 @@ def trace_events(
     reader = TraceReader(path, native=native)
     for number, text in lines:
         events: list[Event] = []
-        reader.read(number, (text,), events)
+        reader.read(number, text.replace("\n", " ") + "\n", events)
         yield from events
 
 
@@ -288,60 +309,83 @@ class TraceReader:
         """As for `parse_trace`."""
         self._parser = _Parser(path, native=native)
         self._decimal = _Numbers(10)
+        self._pattern = _ANY_LINES
 
-    def read(  # noqa: C901, PLR0912 - every line of a trace comes through here, a call costs
-        self, first: int, lines: Iterable[str], events: list[Event]
-    ) -> None:
-        """Add to `events` what `lines` say, of which the first has the number `first`.
+    def read(self, first: int, text: str, events: list[Event]) -> int:
+        """Add to `events` what the lines of a text say, of which the first has the number `first`.
+
+        Every line has its end. Return how many they are.
 
         Raises:
             InputError: as `parse_trace`; what stands before that line was added.
         """
-        parser, decimal, add = self._parser, self._decimal, events.append
-        moments, requests, pages = parser.moments, parser.requests, parser.pages
-        hexadecimal, names, purges = parser.hexadecimal, parser.names, parser.purges
-        for number, text in enumerate(lines, first):
-            head, _, rest = text.partition(": ")
-            place = moments.get(head[_SECONDS])
-            if place is None or not head[_MICROSECONDS].isdecimal():
-                if not text or text == "#":  # a file may hold millions of them
-                    parser.pass_over(number)
-                    continue
-                place = parser.place(head)
-            if place is not None:
-                kind = rest[:1]
-                if kind == "p":
-                    if (more := purges[rest]) is not None:
-                        add((PURGE, number, place, head, 0, more))
+        lines = self._pattern.findall(text)
+        missed = self._read(first, lines, events)
+        if self._pattern is _ANY_LINES:
+            self._pattern = _fitting(lines)
+        elif missed > len(lines) >> 3:
+            self._pattern = _fitting(_ANY_LINES.findall(text))
+        return len(lines)
+
+    def _read(  # noqa: C901, PLR0912 - every line of a trace comes through here, a call costs
+        self, first: int, lines: list[tuple[str, ...]], events: list[Event]
+    ) -> int:
+        """Take lines in parts, see `_ANY_LINES`; return how many only that pattern divides."""
+        parser, decimal, add, missed = self._parser, self._decimal, events.append, 0
+        places, requests = parser.places, parser.requests
+        texts, hexadecimal = parser.texts, parser.hexadecimal
+        for number, parts in enumerate(lines, first):
+            head, time, ask, asked, free, pages, low, high, purged, rest, line = parts
+            place = places.get(head)
+            if place is None:
+                if not line or line == "#":  # a file may hold millions of them
+                    if not head:
+                        parser.pass_over(number)
                         continue
-                elif kind == "a":
-                    start, tail = rest[_ASK_START], rest[_ASK_TAIL]
-                    if tail not in requests:
-                        start, tail = _cut(rest[_BEHIND_ASK])
+                    place = parser.place(head)
+                else:
+                    again = _ANY_LINES.findall(f"{line}\n")
+                    if again[0][0]:
+                        self._read(number, again, events)
+                        missed += 1
+                        continue
+            if place is not None:
+                if rest:
+                    said = texts.get(rest) or parser.other(rest)
+                    if said is not None:
+                        add((OTHER, number, place, time, 0, said))
+                        continue
+                elif ask:
+                    request = requests.get(asked)
                     if (
-                        tail in requests
-                        and rest[_ASK_WORDS] == _ASKED
-                        and 0 < (at := decimal[start]) <= _TOP - requests[tail][0]
+                        request is not None
+                        and 0 < (at := decimal[ask]) <= _TOP - request[0]
                         and not at % _PAGE
                     ):
-                        add((ALLOC, number, place, head, at, requests[tail]))
+                        add((ALLOC, number, place, time, at, request))
                         continue
-                elif kind == "f":
-                    start, tail = rest[_FREE_START], rest[_FREE_TAIL]
-                    if tail not in pages:
-                        start, tail = _cut(rest[_BEHIND_FREE])
-                    if (
-                        tail in pages
-                        and rest[_FREE_WORDS] == _FREED
-                        and (at := hexadecimal[start]) >= 0
-                    ):
-                        add((FREE, number, place, head, at, pages[tail]))
-                        continue
-                name, _, tail = rest.partition(": ")
-                if name in names and _SIMPLE(tail):
-                    add((OTHER, number, place, head, 0, rest))
+                elif parser.native:
+                    if free:
+                        add((FREE, number, place, time, hexadecimal[free], decimal[pages]))
+                    elif low:
+                        more = hexadecimal[low], hexadecimal[high], decimal[purged]
+                        add((PURGE, number, place, time, 0, more))
+                    else:
+                        add((PURGE, number, place, time, 0, NOTHING))
                     continue
-            events.extend(parser.unknown(number, text, head, place, rest))
+            if ask:
+                rest = f"{_ASKED}{ask}{asked}"
+            elif free:
+                rest = f"{_FREED}{free} nr_lazy={pages} nr_lazy_max=0"
+            elif low:
+                rest = f"{_PURGED}{low}{_PURGED_TO}{high} num_purged={purged}"
+            event = parser.unknown(number, place, time, rest or _NOTHING)
+            if event is None:
+                text = f"{head} {time}: {rest or _NOTHING}" if head else line
+                events.extend(map(event_of, parser.take(number, text)))
+            else:
+                add(event)
+        return missed
 
 
 class _Numbers(dict[str, int]):
@@ -361,67 +405,61 @@ class _Numbers(dict[str, int]):
         return value
 
 
-class _Purges(dict[str, "tuple[int, int, int] | None"]):
-    """Whole texts of purges seen before; one that is not is read by its parts, and not kept."""
-
-    def __init__(self, known: Callable[[str], tuple[int, int, int] | None]) -> None:
-        super().__init__()
-        self._known = known
-
-    def __missing__(self, rest: str) -> tuple[int, int, int] | None:
-        return self._known(rest)
-
-
 class _Parser:
     """Reads any line, and learns the parts that come again and again.
 
-    Lines made of those need no second look. `heads` has what stands before the time: (task, CPU);
-    `moments` has that with the seconds. `requests`, `pages` and `counts` have what stands behind
-    the addresses of alloc_vmap_area, free_vmap_area_noflush and purge_vmap_area_lazy. `purges` has
-    whole purges of nothing, `names` has other events.
+    Lines made of those need no second look. `places` has what stands before the time, `requests` what stands behind the address of an
+    alloc_vmap_area. `texts` has all that stands behind the time of other events, `names` has
+    their names.
     """
 
     def __init__(self, path: str, *, native: bool) -> None:
         self._path = path
+        self.native = native
+        """There were vmalloc events: probes do not count any more."""
         self._probes = _Probes()
-        self._probes.native = native
         self._bad = 0
         self._foreign = 0
         """Lines that are no events, comments too."""
         self._first = 0
-        self.heads: dict[str, Place] = {}
-        self.moments: dict[str, Place] = {}
+        self.places: dict[str, Place] = {}
         self.requests: dict[str, tuple[int, int, int, int, bool]] = {}
-        self.pages: dict[str, int] = {}
-        self.counts: dict[str, int] = {}
-        self.purges = _Purges(self.known_purge)
+        self.texts: dict[str, str] = {}
         self.names: set[str] = set()
         self.hexadecimal = _Numbers(16)
 
     def place(self, head: str) -> Place | None:
-        """Return the task and the CPU of a line with this up to its time.
+        """Return the place of a line that begins so, up to its time, and remember it.
 
         None where that cannot be read, or in several ways.
         """
-        place, _, time = head.rpartition(" ")
-        known = self.heads.get(place)
-        seconds, _, micros = time.partition(".")
-        if known is None or not (seconds.isdecimal() and micros.isdecimal()):
+        text = f"{head} 0.0: x:"
+        found = _LINE.match(text)
+        if found is None:
             return None
-        if len(micros) == 6:
-            _keep(self.moments, head[_SECONDS], known)
-        return known
+        place = f"{found[1]}-{found[2]}", int(found[3])
+        simple = (
+            head.isprintable()
+            and ": " not in head
+            and head.rfind(")") >= head.rfind("(")
+            and len(place[0]) <= _MAX_TASK
+        )
+        if not simple or found.span(4) != (len(head) + 1, len(head) + 4):
+            return None
+        _keep(self.places, head, place)
+        return place
 
-    def known_purge(self, rest: str) -> tuple[int, int, int] | None:
-        """Return start, end and count of a purge whose text is known but for its addresses.
+    def other(self, rest: str) -> str | None:
+        """Return all behind the time of an event without an address, None where its name is new.
 
-        None where it is not.
+        The same object for the same text.
         """
-        count = self.counts.get(rest[_PURGE_TAIL])
-        if count is None or rest[_PURGE_WORDS] != _PURGED or rest[_PURGE_TO] != _PURGED_TO:
+        name, _, tail = rest.partition(": ")
+        if name not in self.names or not _SIMPLE(tail):
             return None
-        low, high = self.hexadecimal[rest[_PURGE_LOW]], self.hexadecimal[rest[_PURGE_HIGH]]
-        return (low, high, count) if low >= 0 <= high else None
+        if len(rest) <= _SHORT:
+            _keep(self.texts, rest, rest)
+        return rest
 
     def pass_over(self, number: int) -> None:
         """Take an empty line."""
@@ -438,15 +476,15 @@ class _Parser:
         if self._foreign > _MANY and self._foreign > number - self._first + 1 - self._foreign:
             raise InputError(self._path, number, f"{_MANY:,} lines so far that are no events")
 
-    def unknown(
-        self, number: int, text: str, head: str, place: Place | None, rest: str
-    ) -> Iterator[Event]:
-        """Yield what a line says that has a part not seen before; the next one like it is known."""
-        line = None if place is None else self.rest((number, _time(head), *place), rest)
-        if line is None:
-            yield from map(event_of, self.take(number, text))
-        else:
-            yield event_of(line)
+    def unknown(self, number: int, place: Place | None, time: str, rest: str) -> Event | None:
+        """Return what a line says that has a part not seen before, None where it is not simple.
+
+        The next one like it is known.
+        """
+        if place is None:
+            return None
+        line = self.rest((number, float(time), *place), rest)
+        return None if line is None else event_of(line)
 
     def rest(self, where: _Where, rest: str) -> TraceLine | None:
         """Return what stands behind the time of a line.
@@ -455,21 +493,14 @@ class _Parser:
         """
         # the name alone is an event that is cut, not a foreign line
         found = _EVENT.match(rest + ":" if rest in _TAKERS else rest)
-        if found is None or (found[2].startswith("(") and not self._probes.native):
+        if found is None or (found[2].startswith("(") and not self.native):
             return None
         name, text = found.groups()
         if name in _TAKERS:
             line = self._vmalloc(where, name, text)
-            if isinstance(line, Purge):
-                if not line.purged:
-                    _keep(self.purges, rest, line[4:])
-                elif rest.startswith(f"{_PURGED}{line.start:016x}{_PURGED_TO}{line.end:016x}"):
-                    _keep(self.counts, rest[_PURGE_TAIL], line.purged)
-            elif isinstance(line, Free):
-                if rest.startswith(_FREED):
-                    _keep(self.pages, _cut(rest[_BEHIND_FREE])[1], line.nr_lazy)
-            elif rest.startswith(_ASKED):
-                _keep(self.requests, _cut(rest[_BEHIND_ASK])[1], line[5:])
+            if isinstance(line, Alloc) and rest.startswith(_ASKED):
+                _, blank, asked = rest.removeprefix(_ASKED).partition(" ")
+                _keep(self.requests, blank + asked, line[5:])
             return line
         if rest.startswith(f"{name}: ") and len(self.names) < _REMEMBERED:
             self.names.add(name)
@@ -491,10 +522,9 @@ class _Parser:
             return
         task, pid, cpu, time, name, rest = found.groups()
         where = (number, float(time), f"{task}-{pid}", int(cpu))
-        self._learn(found, where)
         if name in _TAKERS:
             yield self._vmalloc(where, name, rest)
-        elif rest.startswith("(") and not self._probes.native:
+        elif rest.startswith("(") and not self.native:
             yield from self._probes.take(where, name, rest)
         else:
             yield _other(where, name, rest)
@@ -518,34 +548,13 @@ class _Parser:
         return value
 
     def _vmalloc(self, where: _Where, name: str, text: str) -> Alloc | Free | Purge:
-        self._probes.native = True
+        self.native = True
         line = _TAKERS[name](where, text)
         if line is None:
             raise InputError(
                 self._path, where[0], f"a {name} event that is cut or from another kernel"
             )
         return line
-
-    def _learn(self, found: re.Match[str], where: _Where) -> None:
-        """Keep the head of a line.
-
-        But only where the same characters can never be read in another way.
-        """
-        head = found.string.partition(": ")[0]
-        place = head.rpartition(" ")[0]
-        simple = (
-            place.isprintable()
-            and place.rfind(")") >= place.rfind("(")
-            and len(where[2]) <= _MAX_TASK
-        )
-        if simple and found.span(4) == (len(place) + 1, len(head)):
-            _keep(self.heads, place, where[2:])
-
-
-def _cut(text: str) -> tuple[str, str]:
-    """Return what stands before the first blank, and the rest with it."""
-    start, blank, tail = text.partition(" ")
-    return start, blank + tail
 
 
 def _keep(known: dict[str, _T], text: str, value: _T) -> None:
@@ -583,7 +592,6 @@ class _Probes:
     """
 
     def __init__(self) -> None:
-        self.native = False
         self._calls: dict[str, tuple[int, int, int, int]] = {}
 
     def take(self, where: _Where, name: str, rest: str) -> Iterator[TraceLine]:

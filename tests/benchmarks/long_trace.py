@@ -19,7 +19,7 @@ from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.rules import rules_told
 
 RUNS: Final = Path(__file__).parent.parent / "data" / "traces"
-_LINE: Final = re.compile(r"(.*? )(\d+\.\d+)(: .*)")
+_LINE: Final = re.compile(r"(.*?) +(\d+\.\d+)(: .*)")
 
 
 def write_run(folder: Path, run: str, events: int) -> Path:
@@ -88,14 +88,14 @@ class _Rerun:
         else:
             found = _LINE.fullmatch(text)
             assert found is not None
-            yield f"{found[1]}{float(found[2]) + shift:.6f}{found[3]}\n"
+            yield f"{found[1]} {float(found[2]) + shift:12.6f}{found[3]}\n"
             return
         yield from self._text(text, shift)
 
     def _text(self, text: str, shift: float) -> Iterator[str]:
         found = _LINE.fullmatch(text)
         assert found is not None
-        head = f"{found[1]}{float(found[2]) + shift:.6f}: "
+        head = f"{found[1]} {float(found[2]) + shift:12.6f}: "
         records, self._journal[:] = list(self._journal), []
         for record in records:
             yield f"{head}{_event(record)}\n"

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 from execmem_tui.formats.trace import (
     EVERYTHING,
     Alloc,
+    Event,
     Free,
     Header,
     Lost,
     Other,
     Purge,
     TraceLine,
+    TraceReader,
+    full,
     parse_trace,
 )
 from execmem_tui.model.errors import InputError
@@ -26,7 +29,13 @@ ALLOC = (
 
 
 def parse(*lines: str) -> list[TraceLine]:
-    return list(parse_trace("t", enumerate(lines, 1)))
+    """Return what lines say: one by one, and the same all at once."""
+    found = list(parse_trace("t", enumerate(lines, 1)))
+    if not any("\n" in line for line in lines):
+        events: list[Event] = []
+        TraceReader("t").read(1, "".join(f"{line}\n" for line in lines), events)
+        assert [full(event) for event in events] == found
+    return found
 
 
 @pytest.mark.parametrize(
@@ -101,11 +110,21 @@ def test_probes_say_the_same_where_there_are_no_events() -> None:
     ]
 
 
-def test_probes_do_not_count_beside_events() -> None:
-    native = "a-1 [000] ..... 1.0: purge_vmap_area_lazy: start=0x1 end=0x2 num_purged=0"
+@pytest.mark.parametrize(
+    "said",
+    [
+        "purge_vmap_area_lazy: start=0x1 end=0x2 num_purged=0",
+        "purge_vmap_area_lazy: start=0xffffffffffffffff end=0x0 num_purged=0",
+        "free_vmap_area_noflush: va_start=0xff00 nr_lazy=5 nr_lazy_max=8192",
+        ALLOC,
+    ],
+)
+def test_probes_do_not_count_beside_events(said: str) -> None:
+    native = f"a-1 [000] ..... 1.0: {said}"
     probe = (
         "a-1 [000] ..... 1.5: purge: (__purge_vmap_area_lazy+0x0/0x660) start=0xffffffff end=0x0"
     )
+    assert isinstance(parse(probe, native, probe)[0], Purge)
     assert isinstance(parse(native, probe)[1], Other)
 
 

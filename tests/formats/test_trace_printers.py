@@ -4,16 +4,21 @@ import lzma
 import re
 from itertools import islice
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from execmem_tui.formats.trace import (
     Alloc,
+    Event,
     Free,
     Lost,
     Other,
     Purge,
     TraceLine,
+    TraceReader,
+    _Parser,
+    full,
     looks_like_trace,
     parse_trace,
 )
@@ -21,6 +26,7 @@ from execmem_tui.model.errors import InputError
 
 TRACES = Path(__file__).parents[1] / "data" / "traces"
 _TRACEFS = re.compile(r"\s*(.+)-(\d+)\s+\[(\d+)\] (\S+)\s+(\d+)\.(\d+): (\w+): (.*)")
+_CUT = re.compile(r"(?:alloc_vmap_area|free_vmap_area_noflush|purge_vmap_area_lazy)\S*\Z")
 _COMMS = {"lab": "Web Content", "insmod": "kworker/0:1-ev", "init": "<...>", "rmmod": ":4711"}
 """Names as they are met: with a blank, with a dash, forgotten by the tracer, unknown to perf."""
 
@@ -121,6 +127,40 @@ def test_a_printer_changes_nothing(printer: object) -> None:
         else:
             assert isinstance(line, Other)
             assert line.name == name
+
+
+def one_by_one(lines: list[str]) -> list[TraceLine]:
+    """What lines say to a parser that never saw any other."""
+    return [
+        each
+        for number, line in enumerate(lines, 1)
+        for each in _Parser("t", native=True).take(number, line)
+    ]
+
+
+@pytest.mark.parametrize("printer", [*PRINTERS, None])
+def test_blocks_of_lines_say_what_each_says_alone(printer: object) -> None:
+    """Columns are learned from some lines; of others, and of those that have none, they say nothing."""
+    random, told = Random(1), events()
+    lines = []
+    for event in told:
+        each = printer or random.choice(PRINTERS)  # all mixed, where it is none
+        assert callable(each)
+        text = each(event)
+        if random.random() < 0.05:  # a name that is too long for its column, a clock of 10^6 s
+            text = random.choice(
+                (f"{'x' * 12}{text}", re.sub(r" (\d+\.)", r" 1000\1", text, count=1))
+            )
+        lines.append(random.choice((text, text, text, "", "#", "x: 1", f"{text} ", text[:40])))
+    lines = [line for line in lines if not _CUT.search(line)]
+    reader, number = TraceReader("t", native=True), 1
+    found: list[Event] = []
+    while number <= len(lines):
+        block = lines[number - 1 : number + random.randint(1, 200)]
+        assert reader.read(number, "".join(f"{line}\n" for line in block), found) == len(block)
+        number += len(block)
+    assert [full(event) for event in found] == one_by_one(lines)
+    assert len(found) > 500
 
 
 @pytest.mark.parametrize("printer", PRINTERS)

@@ -184,7 +184,9 @@ def _fitting(lines: list[tuple[str, ...]]) -> re.Pattern[str]:
 
 @cache
 def _lines_of(width: int) -> re.Pattern[str]:
-    """Return what finds the parts of `_ANY_LINES`, at two thirds of its price, where the first has this width.
+    """Return what finds the parts of `_ANY_LINES`, at two thirds of its price.
+
+    Where the first of them has this width.
 
     Most traces are printed in columns. Nothing else of the first part is looked at: it is believed
     only where it was seen before.
@@ -408,9 +410,9 @@ class _Numbers(dict[str, int]):
 class _Parser:
     """Reads any line, and learns the parts that come again and again.
 
-    Lines made of those need no second look. `places` has what stands before the time, `requests` what stands behind the address of an
-    alloc_vmap_area. `texts` has all that stands behind the time of other events, `names` has
-    their names.
+    Lines made of those need no second look. `places` has what stands before the time, `requests`
+    what stands behind the address of an alloc_vmap_area. `texts` has all that stands behind the
+    time of other events, `names` has their names.
     """
 
     def __init__(self, path: str, *, native: bool) -> None:

@@ -147,7 +147,14 @@ class FlatSpace:
             index = 0
         return None
 
-    def is_certain(self, size: int, align: int, vstart: int, need: int) -> bool:
+    def is_certain(
+        self,
+        size: int,
+        align: int,
+        vstart: int,
+        need: int,
+        found: Place | None = None,  # noqa: ARG002 - as there
+    ) -> bool:
         """As `FreeSpace.is_certain`."""
         return self.search(size, align, vstart, need) is not UNSURE
 
@@ -223,6 +230,12 @@ class FlatSpace:
                 self.tops[block] = size
         elif after == end:
             self._grow_down(next_block, next_index, start, end)
+        elif index < len(starts) < _LOAD << 1:  # as nearly always: no block is cut or made
+            size = end - start
+            starts.insert(index, start)
+            sizes.insert(index, size)
+            if size > self.tops[block]:  # noqa: PLR1730 - a hot line, a call costs
+                self.tops[block] = size
         else:
             self._insert(block, index, start, end - start)
 
@@ -241,7 +254,8 @@ class FlatSpace:
         self.starts[block][index] = start
         if index == 0:
             self.firsts[block] = start
-        self.tops[block] = max(self.tops[block], size)
+        if size > self.tops[block]:  # noqa: PLR1730 - a hot line, a call costs
+            self.tops[block] = size
 
     def _remove(self, block: int, index: int) -> None:
         starts = self.starts[block]

@@ -66,16 +66,22 @@ class FreeSpace:
         """
         return padded(self.page_size, size, align, vstart, vend)
 
-    def is_certain(self, size: int, align: int, vstart: int, need: int) -> bool:
+    def is_certain(
+        self, size: int, align: int, vstart: int, need: int, found: FreeArea | None = None
+    ) -> bool:
         """Whether the answer of `search` follows without the tree's shape.
 
         The lowest area that fits is what it finds, unless that one is smaller than the padded size:
         then the tree decides (L = C of `lowest_fit`).
+
+        `found` is the area that it found, where that is known; all else as for `search`.
         """
+        if found is not None and found.size < need:
+            return False
         lowest = self.search(size, align, vstart, size)
         return lowest is None or lowest[0].size >= need
 
-    def search(  # noqa: C901 - the kernel's loop, with the usual request looked at first
+    def search(  # noqa: C901, PLR0912 - the kernel's loop, with the usual request looked at first
         self, size: int, align: int, vstart: int, need: int
     ) -> tuple[FreeArea, int] | None:
         """Return the area that find_vmap_lowest_match() chooses and the address in it, or None.
@@ -90,6 +96,7 @@ class FreeSpace:
         mask = -align
         # every start but LOWEST is of whole pages
         aligned = align == 1 or align <= self.page_size <= vstart
+        low = vstart + size
         while True:
             left = node.left
             while left is not None and left.top >= need and vstart < node.start:
@@ -97,11 +104,16 @@ class FreeSpace:
                 left = node.left
             while True:
                 start = node.start
-                if aligned and start >= vstart:
-                    if node.size >= size:
-                        return node, start
-                else:
-                    at = ((start if start > vstart else vstart) + align - 1) & mask  # noqa: FURB136 - a hot line, a call costs
+                if start >= vstart:
+                    if aligned:
+                        if node.size >= size:
+                            return node, start
+                    else:
+                        at = (start + align - 1) & mask
+                        if at + size <= node.end:
+                            return node, at
+                elif node.end >= low:
+                    at = (vstart + align - 1) & mask
                     if at + size <= node.end:
                         return node, at
                 right = node.right

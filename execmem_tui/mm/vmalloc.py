@@ -435,8 +435,14 @@ class Vmalloc:
             self.before_purge(full)
         if self.skip_idle_purges and not full and not self.nr_lazy and self._idle():
             return 0
-        decayed = self.decay(full=full) if len(self.nodes) > 1 else []
-        given_back, pooled = self.give_back(full=full)
+        given_back: list[VmapArea]
+        pooled: list[VmapArea] = []
+        decayed: list[tuple[int, int]] = []
+        if len(self.nodes) == 1:
+            given_back = self._give_back_all(self.nodes[0])
+        else:
+            decayed = self.decay(full=full)
+            given_back, pooled = self.give_back(full=full)
         if self.may_flatten and isinstance(self.space, FreeSpace) and self.space.tree.count > _MANY:
             self.may_flatten = False
             self.space = FlatSpace(self.space)
@@ -484,8 +490,9 @@ class Vmalloc:
         detached: list[list[VmapArea]] = []
         for node in self.nodes:
             if node.lazy:
-                areas = self._detach(node, chosen)
-                if areas:
+                if chosen is None and len(node.lazy) == 1:
+                    detached.append([node.lazy.popitem()[1]])
+                elif areas := self._detach(node, chosen):
                     detached.append(areas)
         if len(detached) > 1:
             # the first nodes go to helpers, which are only waited for at the end
@@ -516,13 +523,13 @@ class Vmalloc:
 
     def _give_back_all(self, node: VmapNode) -> list[VmapArea]:
         """Give back all that is lazy in the only node there is, which pools nothing; return it."""
-        if len(node.lazy) > 1:
-            areas = self._detach(node, None)
-        else:
-            areas = list(node.lazy.values())
-            node.lazy.clear()
         self.nr_lazy = 0
         give_back = self.space.give_back
+        if len(node.lazy) == 1:
+            _, area = node.lazy.popitem()
+            give_back(area.start, area.end)
+            return [area]
+        areas = self._detach(node, None)
         for area in areas if self.ascending else reversed(areas):
             give_back(area.start, area.end)
         return areas
@@ -543,17 +550,18 @@ class Vmalloc:
         """
         local: list[VmapArea] = []
         for area in areas:
-            pages = area.pages
+            pages, owner = area.pages, area.owner
             self.nr_lazy -= pages
-            if area.owner != NO_OWNER and not full and pages <= MAX_POOL_PAGES:
-                self.nodes[area.owner].park(pages, area.start, area.end)
+            if owner != NO_OWNER and not full and pages <= MAX_POOL_PAGES:
+                self.nodes[owner].park(pages, area.start, area.end)
                 pooled.append(area)
             else:
                 local.append(area)
-        give_back = self.space.give_back
-        for area in local if self.ascending else reversed(local):
-            give_back(area.start, area.end)
-        given_back += local
+        if local:
+            give_back = self.space.give_back
+            for area in local if self.ascending else reversed(local):
+                give_back(area.start, area.end)
+            given_back += local
 
     def _record_purge(
         self,

@@ -17,6 +17,7 @@ from execmem_tui.formats.trace import (
     ALLOC,
     FREE,
     LOST,
+    NOTHING,
     PURGE,
     Alloc,
     Event,
@@ -38,7 +39,7 @@ from execmem_tui.replay.request_classes import (
     in_bounds,
 )
 from execmem_tui.replay.results import Cause, ClassCount, Miss, ReplayResults, around
-from execmem_tui.replay.state import NOTHING, State
+from execmem_tui.replay.state import State
 
 _LATE: Final = 24
 """Lines by which an event may be told late, where nothing else bounds it."""
@@ -222,7 +223,7 @@ class Replay(State):
         return self.vmalloc.answer(request, self.vmalloc.owner(request, cpu))[0]
 
     def _alloc(self, event: Event) -> None:
-        _, _, (task, cpu), _, start, asked = event
+        _, number, (task, cpu), _, start, asked = event
         vmalloc = self.vmalloc
         asking = self._classes.get(asked) or self.class_of(asked)
         request = asking.request
@@ -232,9 +233,11 @@ class Replay(State):
             self.results.unclaimed[asking.unclaimed] += 1
         else:
             answer = vmalloc.answer(request, owner)
-            count = asking.count_of(vmalloc, answer)
             predicted, hole = answer
             exact = predicted == (None if asking.failed else start)
+            # most of them by far are of no class that it takes a look to know
+            plain = hole is not None and asking.plain
+            count = asking.page if plain else asking.count_of(vmalloc, answer)
             if exact:
                 count.checked += 1
                 count.exact += 1
@@ -250,9 +253,9 @@ class Replay(State):
         if exact:
             vmalloc.settle(request, owner, start, hole)
         else:
-            for area in self._claimed(event[1], request, owner, start):
+            for area in self._claimed(number, request, owner, start):
                 self._freed_at.pop(area.start, None)
-        if start in self.percpu:
+        if self.percpu and start in self.percpu:
             self._place_chunks(start)
 
     def _place_chunks(self, start: int) -> None:

@@ -38,17 +38,19 @@ class RequestClass:
     """Of requests that any free area of the size serves."""
     certain: ClassCount
     uncertain: ClassCount
+    plain: bool
+    """Every answer that is no head of a pool counts as `page`."""
 
     def count_of(self, vmalloc: Vmalloc, answer: Answer) -> ClassCount:
         """Return where an answer counts: what can be known of it without the tree's shape."""
         start, hole = answer
         if hole is None and start is not None:
             return self.pool
-        request = self.request
-        if request.align <= vmalloc.page_size:
+        if self.plain:
             return self.page
+        request = self.request
         certain = vmalloc.space.is_certain(
-            request.size, request.align, request.vstart, request.need
+            request.size, request.align, request.vstart, request.need, hole
         )
         return self.certain if certain else self.uncertain
 
@@ -79,6 +81,7 @@ def classify(
         page=count("vmalloc page tree" if exact else "module window"),
         certain=count("vmalloc aligned certain" if exact else "module window"),
         uncertain=count("vmalloc aligned uncertain" if exact else "module window", certain=False),
+        plain=align <= vmalloc.page_size,
     )
 
 

@@ -16,8 +16,6 @@ from execmem_tui.model.records import define
 from execmem_tui.replay.ahead import Ahead, Done, ShortPurge
 from execmem_tui.replay.results import ReplayResults
 
-NOTHING: Final = ((1 << 64) - 1, 0, 0)
-"""Start, end and count of a purge that found nothing lazy."""
 _FORGOTTEN: Final = 400
 """Lines behind a purge after which nothing is expected that it took."""
 
@@ -200,9 +198,11 @@ class State:
         if start >= end and not purged:
             self.results.purge_counts_equal += 1
             return [], []
-        vmalloc, chosen = self.vmalloc, None
-        if purged != EVERYTHING:
-            lazy = [area for node in vmalloc.nodes for area in node.lazy.values()]
+        chosen = None
+        if self._is_all_lazy(purge):
+            self.results.purge_counts_equal += 1
+        elif purged != EVERYTHING:
+            lazy = list(self.vmalloc.lazy())
             inside = [area for area in lazy if start <= area.start and area.end <= end]
             self.results.purge_counts_equal += len(inside) == purged
             if len(inside) > purged:
@@ -212,10 +212,11 @@ class State:
                 self._ahead.short.append(ShortPurge(line, start, end, missing))
             if len(inside) < len(lazy):
                 chosen = {area.start for area in inside}
-        given_back, pooled = vmalloc.give_back(chosen, full=full)
+        given_back, pooled = self.vmalloc.give_back(chosen, full=full)
         if chosen is None:
             self._freed_at.clear()
-        self._gone(given_back, pooled)
+        if self._freed_at or self.moved is not None:
+            self._gone(given_back, pooled)
         return given_back, pooled
 
     def _chosen(
@@ -246,6 +247,16 @@ class State:
             self._unsure |= {area.start: area.end for area in inside if order(area)[0] == 1}
             self._disordered = True
         return ranked[:purged]
+
+    def _is_all_lazy(self, purge: tuple[int, int, int]) -> bool:
+        """Whether a purge's span holds all that is lazy and its count says so: as nearly always."""
+        start, end, missing = purge
+        for node in self.vmalloc.nodes:
+            for area in node.lazy.values():
+                if area.start < start or area.end > end:
+                    return False
+            missing -= len(node.lazy)
+        return not missing
 
     def _decay_ahead(self, purge: Event) -> None:
         self._decay(full=purge[2][0] in self._failed_tasks)

@@ -140,7 +140,7 @@ def one_by_one(lines: list[str]) -> list[TraceLine]:
 
 @pytest.mark.parametrize("printer", [*PRINTERS, None])
 def test_blocks_of_lines_say_what_each_says_alone(printer: object) -> None:
-    """Columns are learned from some lines; of others, and of those that have none, they say nothing."""
+    """Columns are learned from some lines; of others they say nothing."""
     random, told = Random(1), events()
     lines = []
     for event in told:

@@ -69,6 +69,7 @@ class Both:
         assert found is not None
         assert (found is not UNSURE) == certain
         hole, start = right
+        assert self.tree.is_certain(size, align, vstart, need, hole) == certain
         self.tree.clip(hole, start, size)
         if found is UNSURE:
             self.unsure += 1

@@ -116,21 +116,28 @@ class LoaderCheck:
         vstart, vend = self.rules.window
         new = tuple.__new__  # no time is asked for
         blocks: Collection[int] = () if self.rox is None else self.rox.seen_blocks
+        who: str | None = None
+        """Whose purge was the last event: its window and its load are those of the next one."""
+        window: TaskWindow | None = None
+        load: Load | None = None
         for kind, number, (task, cpu), _, start, said in events:
             if kind == PURGE:
-                if cached and task not in tasks:
-                    # text comes from the cache before the first area that the trace shows
-                    self._new_task(task)
-                if task in tasks:
-                    window = tasks[task]
+                if task is not who:
+                    who, window, load = task, tasks.get(task), initialising.get(task)
+                    if window is None and cached:
+                        # text comes from the cache before the first area that the trace shows
+                        window = self._new_task(task)
+                if window is not None:
+                    window.lines.append(number)
                     steps = window.steps
                     steps.append(_PURGED)
-                    window.lines.append(number)
                     if len(steps) > STEPS:
                         window.shorten()
-                if task in initialising:
-                    initialising[task].purges += 1
-            elif kind == ALLOC:
+                if load is not None:
+                    load.purges += 1
+                continue
+            who = None
+            if kind == ALLOC:
                 if not separate or said[2] != vstart or said[3] != vend:
                     self._alloc(new(Alloc, (number, 0.0, task, cpu, start, *said)))
                 elif task in tasks:

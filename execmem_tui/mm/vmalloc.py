@@ -468,8 +468,9 @@ class Vmalloc:
         for node in self.nodes:
             if full or node.due:
                 decayed = node.decay(full=full, empties_short=self.rules.decay_empties_short)
-                give_back_decayed(self.space, decayed)
-                out += decayed
+                if decayed:
+                    give_back_decayed(self.space, decayed)
+                    out += decayed
         return out
 
     def give_back(

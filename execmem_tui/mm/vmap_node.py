@@ -119,15 +119,20 @@ class VmapNode:
                 everything.
         """
         out: list[tuple[int, int]] = []
-        for pages in list(self.pools if full else self.due):
-            length = len(self.pools.get(pages, ()))
+        pools = self.pools
+        for pages in list(pools if full else self.due):
+            pool = pools.get(pages)
+            length = 0 if pool is None else len(pool)
             count = length if full else length >> 2
             if count == 0 and empties_short:
                 count = length
-            if count:
-                out += [self.pop(pages) for _ in range(count)]
-            else:
+            if count == 0 or pool is None:
                 self.due.discard(pages)
+            elif count == length:
+                out += pool
+                del pools[pages]
+            else:
+                out += [pool.popleft() for _ in range(count)]
         return out
 
 

@@ -523,7 +523,7 @@ class _Parser:
                     raise InputError(self._path, number, "not a line of a trace")
             return
         task, pid, cpu, time, name, rest = found.groups()
-        where = (number, float(time), f"{task}-{pid}", int(cpu))
+        where = (number, float(time), printable(f"{task}-{pid}"), int(cpu))
         if name in _TAKERS:
             yield self._vmalloc(where, name, rest)
         elif rest.startswith("(") and not self.native:

@@ -208,3 +208,28 @@ def test_empty_lines_stand_anywhere_and_count() -> None:
     assert [line.line for line in found] == [3, 504, 506]
     with pytest.raises(InputError, match="not a line of a trace"):
         parse(*[""] * 500, *["hello"] * 200)
+
+
+@pytest.mark.parametrize("odd", ["\xad", "\u202e", "\x1b[31m", "\x9b", "\u200b"])
+def test_no_name_of_a_task_steers_a_terminal(odd: str) -> None:
+    lines = [
+        (
+            f"  {odd}sh-1 [000] ..... 1.5: alloc_vmap_area: va_start: 3204448256 size=8192 align=1"
+            " vstart=0xbf000000 vend=0xbfe00000 failed=0"
+        ),
+        (
+            f"  {odd}sh-1 [000] ..... 1.6: free_vmap_area_noflush: va_start=0xbf000000 nr_lazy=2"
+            " nr_lazy_max=4"
+        ),
+        (
+            f"  {odd}sh-1 [000] ..... 1.7: purge_vmap_area_lazy: start=0xbf000000 end=0xbf002000"
+            " num_purged=1"
+        ),
+        f"  {odd}sh-1 [000] ..... 1.8: module_load: m",
+    ]
+    found = list(parse_trace("trace", enumerate(lines, 1)))
+    assert len(found) == 4
+    for line in found:
+        assert not isinstance(line, Lost | Header)
+        assert line.task.isprintable()
+        assert line.task.endswith("sh-1")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
+from rich.terminal_theme import SVG_EXPORT_THEME
 from textual import events
 from textual.app import App, SystemCommand
 from textual.dom import DOMNode
@@ -32,7 +33,12 @@ class SturdyApp(App[int]):
     It keeps keys for the screen that will want them.
     """
 
+    # with the terminal's own colours Textual leaves its ground alone, which may be white, while
+    # cells are drawn on the theme's ground
     CSS = """
+    Screen:ansi { background: $background; color: $foreground; }
+    ModalScreen:ansi { background: transparent; }
+    SelectCurrent:ansi, Input:ansi { background: $surface; color: $foreground; }
     ToastRack { margin-bottom: 2; }
     Toast { width: auto; max-width: 100%; margin-top: 0; padding: 0 1; }
     """
@@ -55,6 +61,13 @@ class SturdyApp(App[int]):
 
             return ConsoleDriver
         return found
+
+    def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:
+        """Return what is shown as SVG; black is black, where Rich draws a terminal's as grey."""
+        drawn = super().export_screenshot(title=title, simplify=simplify)
+        if not self.current_theme.ansi:
+            return drawn
+        return drawn.replace(SVG_EXPORT_THEME.ansi_colors[0].hex, "#000000")
 
     # What goes wrong
 

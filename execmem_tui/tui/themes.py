@@ -61,6 +61,10 @@ def read_theme(path: Path) -> MapTheme:
     base = {name: _colour(path, data, name) for name in _BASE}
     ansi = bool(data.get("ansi", False))
     variables = dict(BUILTIN_THEMES["ansi-dark"].variables) if ansi else {}
+    if ansi:
+        # Textual gives these the terminal's own ground in a theme of its colours; the words on
+        # them are the theme's, and could not be read where that ground is white
+        variables |= {name: base[name] for name in ("foreground", "background", "surface", "panel")}
     variables |= {f"execmem-{name}": _colour(path, kinds, name) for name in KIND_NAMES}
     theme = Theme(
         name=printable(data["name"], 60),  # it is shown, in lists and in errors

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from rich.color import Color
+from rich.terminal_theme import SVG_EXPORT_THEME
 from textual.drivers.linux_driver import LinuxDriver
 
 from execmem_tui.sources.booted import open_booted
@@ -97,6 +99,27 @@ async def test_a_console_is_told_its_own_colours(console: None) -> None:
         styles = [each.style for strip in strips for each in strip if each.style is not None]
     colours = {each for style in styles for each in (style.color, style.bgcolor) if each}
     assert {each.number for each in colours if not each.is_default} <= set(range(8))
+
+
+@pytest.mark.parametrize("theme", ["execmem-ansi", "execmem-console"])
+@pytest.mark.parametrize("key", ["B", "c", "question_mark", "ctrl+p"])
+async def test_words_of_the_terminal_s_colours_have_the_theme_s_ground(
+    theme: str, key: str
+) -> None:
+    """The terminal's own may be white, and the words are."""
+    app = ExecmemApp(open_booted("arm64"), theme=theme)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, key)
+        strips = app.screen._compositor.render_strips()
+        styles = [each.style for strip in strips for each in strip if each.style]
+        drawn = app.export_screenshot()
+    assert styles
+    white = Color.parse("white")
+    bare = [style for style in styles if style.bgcolor is None or style.bgcolor.is_default]
+    assert not [style for style in bare if style.color == white]
+    assert len(bare) < 30, "a button, at most, which Textual leaves the terminal's ground"
+    assert "#000000" in drawn
+    assert SVG_EXPORT_THEME.ansi_colors[0].hex not in drawn
 
 
 async def test_a_hall_with_a_console_reads_plain_letters(console: None) -> None:

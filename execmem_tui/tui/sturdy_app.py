@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.terminal_theme import SVG_EXPORT_THEME
 from textual import events
 from textual.app import App, SystemCommand
+from textual.color import BLACK
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.message import Message
@@ -67,7 +68,7 @@ class SturdyApp(App[int]):
         drawn = super().export_screenshot(title=title, simplify=simplify)
         if not self.current_theme.ansi:
             return drawn
-        return drawn.replace(SVG_EXPORT_THEME.ansi_colors[0].hex, "#000000")
+        return drawn.replace(SVG_EXPORT_THEME.ansi_colors[0].hex, BLACK.hex)
 
     # What goes wrong
 

@@ -70,7 +70,7 @@ def spooled(name: str) -> Iterator[Path]:
     """Yield a stream's bytes as a file in a private place.
 
     Raises:
-        InputError: it is far too long.
+        InputError: it is far too long, no pipe, or one that is only written to.
         OSError: it cannot be read.
     """
     title = "stdin" if name in _STDIN_NAMES else "pipe"
@@ -79,7 +79,7 @@ def spooled(name: str) -> Iterator[Path]:
         if name in _STDIN_NAMES:
             _spool(sys.stdin.buffer, target, title)
         else:
-            with Path(name).open("rb") as stream:
+            with open_file(Path(name)) as stream:
                 _spool(stream, target, title)
         with named_as(target, title):
             yield target

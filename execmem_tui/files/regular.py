@@ -108,10 +108,25 @@ def _check_kind(handle: int, path: Path) -> None:
     """
     kind = stat.S_IFMT(os.fstat(handle).st_mode)
     if kind == stat.S_IFIFO and is_descriptor(path):
+        if not _is_read_from(path):
+            raise InputError(str(path), None, "a pipe that is only written to")
         os.set_blocking(handle, True)
     elif kind != stat.S_IFREG:
         what = _KINDS.get(kind, "something else")
         raise InputError(str(path), None, f"{what}, where a file is wanted")
+
+
+def _is_read_from(path: Path) -> bool:
+    """Whether the descriptor that `path` names can be read.
+
+    Opened anew the pipe can be read whatever it was: our own standard output would be waited for
+    for ever, as its writer is who reads.
+    """
+    import fcntl  # only where there are pipes with names
+
+    word = path.name
+    flags = fcntl.fcntl(0 if word == "stdin" else int(word), fcntl.F_GETFL)
+    return flags & os.O_ACCMODE != os.O_WRONLY
 
 
 def read_bounded(path: Path, limit: int) -> bytes:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from execmem_tui.bundles.door import spooled
 from execmem_tui.files.regular import is_descriptor, named, open_file, read_bounded, user_path
 from execmem_tui.model.errors import InputError, UsageError
 
@@ -48,6 +49,18 @@ def test_a_descriptor_of_a_pipe_is_meant() -> None:
     assert is_descriptor(Path("/proc/self/fd/3"))
     assert not is_descriptor(Path("/dev/fd/x"))
     assert not is_descriptor(Path("/tmp/fd/3"))  # noqa: S108 - nothing is there
+
+
+def test_a_pipe_that_is_only_written_to_is_not_waited_for() -> None:
+    read_end, write_end = os.pipe()
+    try:
+        with pytest.raises(InputError, match="a pipe that is only written to"):
+            open_file(Path(f"/proc/self/fd/{write_end}"))
+        with pytest.raises(InputError, match="only written to"), spooled(f"/dev/fd/{write_end}"):
+            raise AssertionError
+    finally:
+        os.close(read_end)
+        os.close(write_end)
 
 
 def test_small_files_are_bounded(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def _paint(
 
 def _pairs(areas: int) -> tuple[str, Callable[[], float], float, str]:
     name = f"alloc, free and purge among {areas:,} areas against SortedList add and remove, CPU"
-    return name, partial(pair_ratio, areas), 4.5, "times"
+    return name, partial(pair_ratio, areas), 3.6, "times"
 
 
 BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
@@ -87,10 +87,10 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     _paint(1.7, "the booted map"),
     _paint(1.8, "one phase of a capture", f"{_CAPTURES}/amd64-7.2.13-kaslr/1-modules"),
     _paint(1.7, "a run of captures", f"{_CAPTURES}/amd64-7.2.13-kaslr"),
-    _verify(7.5, ONE_CPU, "one CPU", cpu=False),
-    _verify(8.0, TWO_CPUS, "two CPUs", cpu=False),
-    _verify(13.0, ONE_CPU, "one CPU", cpu=True),
-    _verify(14.0, TWO_CPUS, "two CPUs", cpu=True),
+    _verify(6.5, ONE_CPU, "one CPU", cpu=False),
+    _verify(7.0, TWO_CPUS, "two CPUs", cpu=False),
+    _verify(11.0, ONE_CPU, "one CPU", cpu=True),
+    _verify(11.5, TWO_CPUS, "two CPUs", cpu=True),
     (
         "a trace of 200,000 events as a map against a split loop, CPU of both processes",
         map_ratio,

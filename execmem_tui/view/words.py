@@ -39,12 +39,14 @@ Piece: TypeAlias = Word | Run
 def cut_at_word(text: str, width: int) -> str:
     """Return as much of a text as `width` columns hold.
 
-    Whole words, ``…`` where some are left out.
+    Whole words, ``…`` where some are left out; no ``·`` before it, with nothing behind.
     """
     if len(text) <= width:
         return text
     cut = text[: max(width - 1, 0)]
-    return (cut[: cut.rfind(" ")] if " " in cut.strip() else cut) + "…" if width > 0 else ""
+    if width <= 0:
+        return ""
+    return (cut[: cut.rfind(" ")].rstrip(" ·") if " " in cut.strip() else cut) + "…"
 
 
 def lower_border(note: str, keys: str, width: int) -> str:

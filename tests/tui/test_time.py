@@ -113,3 +113,16 @@ async def test_without_colour_the_strip_has_letters() -> None:
         assert "X" in lines[1] or "x" in lines[1]
         assert "D" in lines[2].upper()
         assert "▀" not in "".join(lines)
+
+
+async def test_what_one_cell_of_address_and_time_was_ends_with_a_whole_word() -> None:
+    """The mark of a column may be longer than the line has room for."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "B", "H")
+        view = app.main.panels.time_map
+        mark = view.marks_by_column()[view.at[0]]
+        line = view.render_line(view.size.height - 1).text
+    assert " in use, mostly " in line
+    assert mark.text not in line
+    assert line.rstrip().endswith("fallback…"), "nothing of the mark has room, and no dot is left"

@@ -16,6 +16,7 @@ from execmem_tui.tui.widgets.time import TimeView
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.timeline import cell_words, gutter, scale_line
 from execmem_tui.view.timemap import Scale, TimeMap
+from execmem_tui.view.words import cut_at_word
 
 _GUTTER = 17
 
@@ -149,7 +150,8 @@ seconds, `H` leaves.
             text = cell_words(
                 self.shown.snapshot.layout, shown, half, min(column, shown.columns - 1), record
             )
-        return [Segment(f" {text}{told}", palette.strong)]
+        words = cut_at_word(f"{text}{told}", self.size.width - 1)
+        return [Segment(f" {words}", palette.strong)]
 
     def action_move(self, columns: int, lines: int) -> None:
         """Move the cursor."""

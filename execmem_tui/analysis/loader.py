@@ -29,7 +29,7 @@ from execmem_tui.analysis.verify_documents import LoaderDocument
 from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.load_sequence import AFTER_INIT as AFTER_INIT_REGION
 from execmem_tui.consumers.load_sequence import HOTPATCH, INITS, TEXTS, areas_of, page_array
-from execmem_tui.formats.trace import (
+from execmem_tui.formats.trace_event import (
     ALLOC,
     FREE,
     LOST,

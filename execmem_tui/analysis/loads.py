@@ -20,7 +20,7 @@ from execmem_tui.consumers.load_sequence import (
     free_order,
     page_array,
 )
-from execmem_tui.formats.trace import Alloc
+from execmem_tui.formats.trace_event import Alloc
 from execmem_tui.model.records import define, frozen
 
 

@@ -22,7 +22,7 @@ from execmem_tui.analysis.verify_documents import (
 from execmem_tui.arch import name_of
 from execmem_tui.bundles.trace_run import TraceRun, read_trace_run
 from execmem_tui.files.trace_events import read_events
-from execmem_tui.formats.trace import Event
+from execmem_tui.formats.trace_event import Event
 from execmem_tui.model.documents import plain
 from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import rules_told

@@ -9,7 +9,7 @@ from execmem_tui.analysis.loader_setup import loader_check
 from execmem_tui.analysis.loads import LoaderRules, Step
 from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.consumers.catalogue import REGIONS, Module
-from execmem_tui.formats.trace import TraceLine
+from execmem_tui.formats.trace_event import TraceLine
 from execmem_tui.mm.journal import Journal
 from execmem_tui.mm.rbtree import Link
 from execmem_tui.mm.rox_cache import RoxCache

@@ -11,7 +11,7 @@ from execmem_tui.analysis.trace_verify import replay_run
 from execmem_tui.analysis.wrong_loader import wrong_loads
 from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.files.trace_events import file_events
-from execmem_tui.formats.trace import full
+from execmem_tui.formats.trace_event import full
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
 from execmem_tui.mm.vmalloc import Answer, Hole, Vmalloc, VmapRequest

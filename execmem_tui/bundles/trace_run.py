@@ -18,7 +18,8 @@ from execmem_tui.bundles.unseen import mended, seen_between
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.files.trace_events import file_events
 from execmem_tui.formats.procfiles import parse_version
-from execmem_tui.formats.trace import Alloc, Free, full, parse_trace
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace_event import Alloc, Free, full
 from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.machines.vmap_nodes import vmap_nodes
 from execmem_tui.model.errors import InputError, UnknownLayoutError

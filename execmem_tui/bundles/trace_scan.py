@@ -15,7 +15,8 @@ from attrs import field
 
 from execmem_tui.bundles.trace_gaps import STARTED
 from execmem_tui.files.packed import read_blocks, read_lines
-from execmem_tui.formats.trace import Alloc, Header, Lost, Other, TraceLine, parse_trace
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace_event import Alloc, Header, Lost, Other, TraceLine
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.records import define
 

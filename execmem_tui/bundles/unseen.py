@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from attrs import field
 
-from execmem_tui.formats.trace import Alloc, Free, TraceLine
+from execmem_tui.formats.trace_event import Alloc, Free, TraceLine
 from execmem_tui.formats.vmallocinfo import VmallocEntry
 from execmem_tui.model.capability import FtraceMemory
 from execmem_tui.model.intervals import Interval

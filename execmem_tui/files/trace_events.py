@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final, Protocol
 
 from execmem_tui.files.packed import read_texts
-from execmem_tui.formats.trace import Event, TraceReader
+from execmem_tui.formats.trace import TraceReader
+from execmem_tui.formats.trace_event import Event
 from execmem_tui.model.errors import InputError
 
 _LONG: Final = 16 << 20

@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from attrs import evolve, field
 
-from execmem_tui.formats.trace import ALLOC, EVERYTHING, FREE, PURGE, Event
+from execmem_tui.formats.trace_event import ALLOC, EVERYTHING, FREE, PURGE, Event
 from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.records import define, frozen
 from execmem_tui.replay.results import ClassCount

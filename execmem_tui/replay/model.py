@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Final
 
 from execmem_tui.bundles.trace_run import TraceRun
-from execmem_tui.formats.trace import (
+from execmem_tui.formats.trace_event import (
     ALLOC,
     FREE,
     LOST,

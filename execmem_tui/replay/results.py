@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from attrs import field
 
-from execmem_tui.formats.trace import Alloc
+from execmem_tui.formats.trace_event import Alloc
 from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.model.records import define, frozen
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from attrs import field
 
-from execmem_tui.formats.trace import EVERYTHING, Event
+from execmem_tui.formats.trace_event import EVERYTHING, Event
 from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.intervals import Interval

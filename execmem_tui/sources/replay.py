@@ -14,8 +14,8 @@ from execmem_tui.bundles.run_folder import phase_folders
 from execmem_tui.bundles.trace_run import TraceRun, reading_trace_run
 from execmem_tui.files.packed import find_file
 from execmem_tui.files.trace_events import file_events, read_events
-from execmem_tui.formats.trace import Alloc, Free, full
-from execmem_tui.formats.trace import Event as TraceEvent
+from execmem_tui.formats.trace_event import Alloc, Free, full
+from execmem_tui.formats.trace_event import Event as TraceEvent
 from execmem_tui.formats.vmallocinfo import Pointers
 from execmem_tui.history import History
 from execmem_tui.machines.manifest_layout import stated_layout

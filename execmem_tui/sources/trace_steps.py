@@ -12,7 +12,7 @@ from typing import Final
 
 from attrs import evolve, field
 
-from execmem_tui.formats.trace import (
+from execmem_tui.formats.trace_event import (
     ALLOC,
     DOUBTED,
     EVERYTHING,
@@ -24,7 +24,7 @@ from execmem_tui.formats.trace import (
     TOLD_LATE,
     seconds_of,
 )
-from execmem_tui.formats.trace import Event as TraceEvent
+from execmem_tui.formats.trace_event import Event as TraceEvent
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import UNSAID, Allocated, Event, Failed, Freed, Noted, Purged
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden

@@ -27,7 +27,8 @@ from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.modules import Modules, Steps
 from execmem_tui.consumers.observers import Observer
 from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.trace import Alloc, Free, Other, Purge, TraceLine, parse_trace
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace_event import Alloc, Free, Other, Purge, TraceLine
 from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.documents import plain

@@ -11,8 +11,9 @@ from typing import Final
 
 from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.trace import Alloc, Free, TraceLine, parse_trace
-from execmem_tui.formats.trace import Purge as PurgeLine
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace_event import Alloc, Free, TraceLine
+from execmem_tui.formats.trace_event import Purge as PurgeLine
 from execmem_tui.mm.journal import AllocVmapArea, FreeVmapAreaNoflush, PurgeVmapAreaLazy, Record
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea

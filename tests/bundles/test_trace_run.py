@@ -8,7 +8,7 @@ import pytest
 
 from execmem_tui.bundles.trace_run import read_trace_run
 from execmem_tui.bundles.trace_scan import TraceScan, _Search, scan_trace
-from execmem_tui.formats.trace import TraceLine
+from execmem_tui.formats.trace_event import TraceLine
 
 TRACES: Final = Path(__file__).parents[1] / "data" / "traces"
 

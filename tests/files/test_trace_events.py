@@ -13,7 +13,8 @@ import pytest
 
 from execmem_tui.files import packed, trace_events
 from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.trace import Event, Free, full, parse_trace
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace_event import Event, Free, full
 from execmem_tui.model.errors import InputError
 
 LINE = (

@@ -7,6 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.formats.trace import (
+    TraceReader,
+    parse_trace,
+)
+from execmem_tui.formats.trace_event import (
     EVERYTHING,
     Alloc,
     Event,
@@ -16,9 +20,7 @@ from execmem_tui.formats.trace import (
     Other,
     Purge,
     TraceLine,
-    TraceReader,
     full,
-    parse_trace,
 )
 from execmem_tui.model.errors import InputError
 

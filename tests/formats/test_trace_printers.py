@@ -9,6 +9,11 @@ from random import Random
 import pytest
 
 from execmem_tui.formats.trace import (
+    TraceReader,
+    looks_like_trace,
+    parse_trace,
+)
+from execmem_tui.formats.trace_event import (
     Alloc,
     Event,
     Free,
@@ -16,11 +21,10 @@ from execmem_tui.formats.trace import (
     Other,
     Purge,
     TraceLine,
-    TraceReader,
-    _Parser,
     full,
-    looks_like_trace,
-    parse_trace,
+)
+from execmem_tui.formats.trace_parser import (
+    LineParser,
 )
 from execmem_tui.model.errors import InputError
 
@@ -134,7 +138,7 @@ def one_by_one(lines: list[str]) -> list[TraceLine]:
     return [
         each
         for number, line in enumerate(lines, 1)
-        for each in _Parser("t", native=True).take(number, line)
+        for each in LineParser("t", native=True).take(number, line)
     ]
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from execmem_tui.formats.trace import Event, event_of, parse_trace
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace_event import Event, event_of
 from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.model.rules import rules_of

@@ -4,7 +4,8 @@ from typing import Final
 
 import pytest
 
-from execmem_tui.formats.trace import event_of, parse_trace
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace_event import event_of
 from execmem_tui.model.rules import rules_of
 from execmem_tui.replay.model import Replay
 from execmem_tui.replay.results import Cause

@@ -263,13 +263,13 @@ class History:
             self._move_in_bulk(cursor)
         while self._cursor < cursor:
             event = self._events[self._cursor]
-            self._replace(event.removed, event.added)
+            self._shelf.replace(event.removed, event.added)
             self._counters = self._counters.counted((event,))
             self._cursor += 1
         while self._cursor > cursor:
             self._cursor -= 1
             event = self._events[self._cursor]
-            self._replace(event.added, event.removed)
+            self._shelf.replace(event.added, event.removed)
             self._counters = self._counters.counted((event,), -1)
         self._keep_checkpoint()
         self._snapshot = None
@@ -319,14 +319,8 @@ class History:
             for area in added:
                 came.setdefault(area.start, []).append(area)
         self._counters = self._counters.counted(events, 1 if forward else -1)
-        self._replace(went, [area for areas in came.values() for area in areas])
+        self._shelf.replace(went, [area for areas in came.values() for area in areas])
         self._cursor = cursor
-
-    def _replace(self, removed: Iterable[Area], added: Iterable[Area]) -> None:
-        for area in removed:
-            self._shelf.remove(area)
-        for area in added:
-            self._shelf.add(area)
 
     def _thin_hidden(self) -> None:
         """Keep few of the lists of hidden areas, the fewer the older.

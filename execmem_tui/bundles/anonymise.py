@@ -130,7 +130,10 @@ def _stated(
         modules_end=None if layout.modules_end is None else shift(layout.modules_end),
         symbols={name: shift(address) for name, address in layout.symbols.items()},
         reach={
-            each.name: each.low + delta for each in layout.reach if each.kind is ReachKind.ABSOLUTE
+            each.name: each.low + delta
+            for each in layout.reach
+            # shifted out of all address space where areas lie in the other half of it: no reach
+            if each.kind is ReachKind.ABSOLUTE and 0 <= each.low + delta < 1 << 64
         },
     )
     return stated, ranges

@@ -186,11 +186,14 @@ def admitted(files: Sequence[Path], names: Sequence[str] | None = None) -> Itera
         notes.extend(pasted.notes)
     if Kind.VMALLOCINFO not in together:
         raise _refuse(files[0], called[0], sorted_texts[0])
+    del sorted_texts, pasted  # a large text is not held twice while what it holds is read
     with private_folder() as private:
         folder = private / files[0].name
         folder.mkdir()
-        for kind, found in together.items():
+        while together:
+            kind, found = together.popitem()
             (folder / kind.value).write_text("\n".join(found) + "\n", encoding="utf-8")
+            del found
         try:
             yield Admitted(path=folder, notes=tuple(dict.fromkeys(notes)))
         except InputError as error:

@@ -90,7 +90,7 @@ def _hidden_words(manifest: Manifest) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Capture; 1 if vmallocinfo is not in the bundle."""
+    """Capture; 1 if vmallocinfo is not in the bundle, or cannot be read from it."""
     from execmem_tui.bundles.record import capture
 
     if args.keep_layout and not args.anonymise:
@@ -120,4 +120,5 @@ def run(args: argparse.Namespace) -> int:
         talk(f"execmem-tui: {_hidden_words(manifest)}")
     for each in manifest.missing:
         talk(f"execmem-tui: without {each.name}: {each.why}")
-    return 0 if any(each.name.endswith("/vmallocinfo") for each in manifest.files) else 1
+    there = any(each.name.endswith("/vmallocinfo") for each in manifest.files)
+    return 0 if there and all(each.name != "vmallocinfo" for each in manifest.missing) else 1

@@ -26,17 +26,17 @@ _PLAIN: Final = {
 
 def write_json(document: object) -> None:
     """Write one document (`execmem_tui.model.documents`) to stdout, ``schema`` first."""
-    _write(json_text(document))
+    from execmem_tui.cli.json_text import json_pieces  # most answers are text
+
+    for piece in json_pieces(document, {"schema": SCHEMA_VERSION}):
+        _write(piece)
 
 
 def json_text(document: object) -> str:
     """Return one document as text, ``schema`` first."""
-    import json  # most answers are text
+    from execmem_tui.cli.json_text import json_pieces
 
-    from execmem_tui.model.documents import plain
-
-    whole = {"schema": SCHEMA_VERSION, **plain(document)}
-    return json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    return "".join(json_pieces(document, {"schema": SCHEMA_VERSION}))
 
 
 def write_lines(lines: Iterable[str]) -> None:

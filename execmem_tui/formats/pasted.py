@@ -9,6 +9,7 @@ Listings of crash (`kmem -v`), drgn and vendors' dumps become lines of vmallocin
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from attrs import field
@@ -61,7 +62,13 @@ _VM: Final = re.compile(
     rf"(?<![\w(])({_POINTER})-({_POINTER})[ \t]+(\d{{1,20}})(?=\s|$)(?:\s+(.*))?",
     re.IGNORECASE,
 )
-_EXACT: Final = re.compile(r"(0x[0-9a-f]{8,16})-(0x[0-9a-f]{8,16}) +(\d{1,20})(?: (.*))?$")
+_PLAIN: Final = re.compile(
+    r"(0x[0-9a-f]{8,16})-(0x[0-9a-f]{8,16}) +(\d{1,20})(?: ([^:\ufeff]*))?", re.ASCII
+)
+"""A line of /proc/vmallocinfo and nothing else: what else a line may be has a colon in it."""
+_REMEMBERED: Final = 4096
+_LONG: Final = 250
+"""Characters of a line of which the end is not remembered: no kernel prints such."""
 _GLUED: Final = re.compile(r"(?=0x[0-9a-f(]{1,20}[^ \t-]{0,16}-0x\S{1,24}[ \t]+\d)", re.IGNORECASE)
 _KMEM: Final = re.compile(
     r"^\s*[0-9a-f]{8,16}\s+[0-9a-f]{8,16}\s+([0-9a-f]{8,16}) - ([0-9a-f]{8,16})\s+(\d{1,20})\s*$",
@@ -140,7 +147,15 @@ class _Sorter:
 
     def take(self, number: int, line: str) -> None:
         kept = self.kept
-        self._sort(number, line.strip("\ufeff\r\n").rstrip())
+        plain = _PLAIN.fullmatch(line)
+        if plain is not None and line.count("-0x") == 1:  # as the kernel prints it, which is most
+            start, end, size, rest = plain.groups("")
+            words, complete = _ending(rest) if len(rest) < _LONG else _end(rest)
+            self._add_area(f"{start}-{end} {size} {words}" if words else f"{start}-{end} {size}")
+            self.open = not complete
+            self.pieces = 1
+        else:
+            self._sort(number, line.strip("\ufeff\r\n").rstrip())
         if self.kept == kept:
             self.idle += len(line) + _EACH_IDLE
 
@@ -169,9 +184,8 @@ class _Sorter:
 
         Two areas are never at one address, unless it is hidden.
         """
-        head = line.partition(" ")[0]
-        first = head.partition("-")[0]
-        if not first.startswith("(") and int(first, 16):
+        first = line.partition("-")[0]
+        if not first.startswith("(") and first.strip("0x"):
             if line in self.seen:
                 self.again += 1
                 self.repeated = True
@@ -205,10 +219,6 @@ class _Sorter:
             self.foreign_tool = "a vendor's dump: flags and pages are not told"
             self.open = False
             return True
-        exact = _EXACT.match(text)
-        if exact is not None and text.count("-0x") == 1:  # as the kernel prints it, which is most
-            self._vm(exact)
-            return True
         pieces = [each for each in _GLUED.split(text) if each.strip()] if "0x" in text else [text]
         taken = 0
         for piece in pieces:
@@ -221,9 +231,9 @@ class _Sorter:
 
     def _vm(self, found: re.Match[str]) -> None:
         start, end = _pointer(found[1]), _pointer(found[2])
-        rest = " ".join((found[4] or "").split())
+        rest, complete = _end(found[4] or "")
         self._add_area(f"{start}-{end} {found[3]} {rest}".rstrip())
-        self.open = _COMPLETE.search(rest) is None
+        self.open = not complete
         self.pieces = 1
 
     def _rest(self, text: str) -> bool:
@@ -257,6 +267,15 @@ class _Sorter:
             self._add(self.named, text)
             return True
         return False
+
+
+def _end(rest: str) -> tuple[str, bool]:
+    """Return the words behind a size with one blank between, and whether no more will come."""
+    words = " ".join(rest.split())
+    return words, _COMPLETE.search(words) is not None
+
+
+_ending = lru_cache(maxsize=_REMEMBERED)(_end)
 
 
 def _pointer(text: str) -> str:

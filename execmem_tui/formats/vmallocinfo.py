@@ -6,10 +6,11 @@ mm/vmalloc.c: vmalloc_info_show and show_purge_info, the same text in 6.12 and 7
 import re
 from collections.abc import Iterable
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from execmem_tui.model.errors import InputError
-from execmem_tui.model.records import frozen
+from execmem_tui.model.records import frozen, value
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 
@@ -22,6 +23,10 @@ _FLAGS: Final = frozenset(
 )
 _UNPURGED: Final = "unpurged vm_area"
 _MAX_BAD: Final = 20
+_REMEMBERED: Final = 4096
+"""Ends of lines, caller and flags, that are taken apart once: most lines share theirs."""
+_LONG: Final = 200
+"""Characters of an end of a line that no kernel prints; it is not remembered."""
 
 
 class Pointers(StrEnum):
@@ -47,7 +52,7 @@ WHY: Final = {
 """Why addresses are worth nothing, and which setting opens them."""
 
 
-@frozen(kw_only=True)
+@value(kw_only=True)
 class VmallocEntry:
     """One line. `end` and `size` include the guard."""
 
@@ -81,10 +86,11 @@ def parse_vmallocinfo(path: str, lines: Iterable[tuple[int, str]]) -> Vmallocinf
     entries: list[VmallocEntry] = []
     skipped: list[int] = []
     unready = False
+    match_of = _LINE.fullmatch
     for number, text in lines:
-        if not text.strip():
+        match = match_of(text)
+        if match is None and not text.strip():
             continue
-        match = _LINE.fullmatch(text)
         entry = None
         if match is not None:
             unready = unready or match[1].endswith(")")
@@ -97,10 +103,12 @@ def parse_vmallocinfo(path: str, lines: Iterable[tuple[int, str]]) -> Vmallocinf
             entries.append(entry)
     if not entries:
         raise InputError(path, skipped[0] if skipped else 1, "holds no line of /proc/vmallocinfo")
-    pointers = _worth(entries, unready=unready)
-    if pointers is Pointers.REAL:  # a garbled line may still look like one
+    whole = [entry for entry in entries if entry.end - entry.start == entry.size]
+    pointers = _worth(entries, len(whole), unready=unready)
+    if pointers is Pointers.REAL and len(whole) < len(entries):
+        # a garbled line may still look like one
         skipped += [entry.line for entry in entries if entry.end - entry.start != entry.size]
-        entries = [entry for entry in entries if entry.end - entry.start == entry.size]
+        entries = whole
     return Vmallocinfo(entries=tuple(entries), pointers=pointers, skipped=tuple(sorted(skipped)))
 
 
@@ -109,33 +117,18 @@ def _address(text: str) -> Address:
 
 
 def _entry(match: re.Match[str], number: int) -> VmallocEntry | None:
-    start, end, size = _address(match[1]), _address(match[2]), int(match[3])
-    words = (match[4] or "").split()
+    first, last, digits, rest = match.groups()
+    size = int(digits)
     if size == 0 or size >= 1 << 64:
         return None
-    caller: str | None = None
-    flags: list[str] = []
-    pages: int | None = None
-    phys: int | None = None
-    lazy = _UNPURGED in (match[4] or "")
-    for index, word in enumerate(words):
-        name, _, value = word.partition("=")
-        if word in _FLAGS:
-            flags.append(word)
-        elif name == "pages" and value.isdecimal():
-            pages = int(value[:18])
-        elif name == "phys" and re.fullmatch(r"(?:0x)?[0-9a-f]{1,16}", value):
-            phys = int(value, 16)
-        elif name.startswith("N") and name[1:].isdecimal() and value.isdecimal():
-            continue
-        elif index == 0 and not lazy:
-            caller = printable(word, 120)
+    rest = rest or ""
+    caller, flags, pages, phys, lazy = _told(rest) if len(rest) < _LONG else _tell(rest)
     return VmallocEntry(
-        start=start,
-        end=end,
+        start=_address(first),
+        end=_address(last),
         size=size,
         caller=caller,
-        flags=tuple(flags),
+        flags=flags,
         pages=pages,
         phys=phys,
         lazy=lazy,
@@ -143,11 +136,37 @@ def _entry(match: re.Match[str], number: int) -> VmallocEntry | None:
     )
 
 
-def _worth(entries: list[VmallocEntry], *, unready: bool) -> Pointers:
-    """Real addresses differ by exactly the size; hashes and zeros do not."""
+def _tell(rest: str) -> tuple[str | None, tuple[str, ...], int | None, Address | None, bool]:
+    """Return caller, flags, pages, physical address and laziness that the end of a line tells."""
+    caller: str | None = None
+    flags: list[str] = []
+    pages: int | None = None
+    phys: int | None = None
+    lazy = _UNPURGED in rest
+    for index, word in enumerate(rest.split()):
+        name, _, told = word.partition("=")
+        if word in _FLAGS:
+            flags.append(word)
+        elif name == "pages" and told.isdecimal():
+            pages = int(told[:18])
+        elif name == "phys" and re.fullmatch(r"(?:0x)?[0-9a-f]{1,16}", told):
+            phys = int(told, 16)
+        elif name.startswith("N") and name[1:].isdecimal() and told.isdecimal():
+            continue
+        elif index == 0 and not lazy:
+            caller = printable(word, 120)
+    return caller, tuple(flags), pages, phys, lazy
+
+
+_told = lru_cache(maxsize=_REMEMBERED)(_tell)
+
+
+def _worth(entries: list[VmallocEntry], good: int, *, unready: bool) -> Pointers:
+    """Real addresses differ by exactly the size, of `good` entries; hashes and zeros do not."""
     if unready:
         return Pointers.NOT_READY
+    if good * 2 > len(entries):
+        return Pointers.REAL
     if all(entry.start == 0 and entry.end == 0 for entry in entries):
         return Pointers.ZEROED
-    good = sum(entry.end - entry.start == entry.size for entry in entries)
-    return Pointers.REAL if good * 2 > len(entries) else Pointers.HASHED
+    return Pointers.HASHED

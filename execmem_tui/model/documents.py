@@ -8,9 +8,9 @@ cattrs would unstructure them too, but its import takes 12 ms, as long as the in
 start.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
-from typing import Annotated, Any, Final, TypeAlias, TypeVar, dataclass_transform
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, dataclass_transform, overload
 
 from attrs import fields
 
@@ -18,6 +18,8 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
 
 _T = TypeVar("_T")
+_Made_co = TypeVar("_Made_co", covariant=True)
+_Thing = TypeVar("_Thing")
 
 
 class Absent(Enum):
@@ -58,6 +60,31 @@ def document(cls: type[_T]) -> type[_T]:
     It has no slots and is not compared: nobody asks that of a document, and it is made faster.
     """
     return frozen(kw_only=True, eq=False, repr=False, slots=False)(cls)
+
+
+class Told(Sequence[_Made_co]):
+    """What a function makes of each thing in a sequence, made when it is asked for and not kept."""
+
+    def __init__(self, of: Callable[[_Thing], _Made_co], things: Sequence[_Thing]) -> None:
+        self._of: Callable[[Any], _Made_co] = of
+        self._things: Sequence[Any] = things
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __iter__(self) -> Iterator[_Made_co]:
+        return map(self._of, self._things)
+
+    @overload
+    def __getitem__(self, index: int) -> _Made_co: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Told[_Made_co]": ...
+
+    def __getitem__(self, index: int | slice) -> "_Made_co | Told[_Made_co]":
+        if isinstance(index, slice):
+            return Told(self._of, self._things[index])
+        return self._of(self._things[index])
 
 
 def hexes(values: Mapping[str, int]) -> dict[str, str]:

@@ -60,6 +60,17 @@ class Evidence:
             code=[each for each in symbols if each.module not in (KPROBES, FTRACE, BPF)],
         )
 
+    def is_silent(self, start: Address, end: Address) -> bool:
+        """Whether nothing points into [start, end), as of most areas of a machine."""
+        at = bisect_left(self._places, start)
+        return at == len(self._places) or self._places[at] >= end
+
+    @cached_property
+    def _places(self) -> list[Address]:
+        """Every address that something has, ascending."""
+        kinds = (self._sections_in_place, self._symbols_in_place, self._bases_in_place)
+        return sorted(address for kind in kinds for address in kind.addresses)
+
     @cached_property
     def _loaded(self) -> frozenset[str]:
         return frozenset(module.name for module in self.modules)
@@ -103,12 +114,12 @@ class _InPlace(Generic[_T]):
     def __init__(self, placed: Iterable[tuple[Address, _T]]) -> None:
         numbered = [(address, number, each) for number, (address, each) in enumerate(placed)]
         self._placed = sorted(numbered, key=itemgetter(0))
-        self._addresses = [address for address, _, _ in self._placed]
+        self.addresses = [address for address, _, _ in self._placed]
 
     def inside(self, area: Area) -> list[_T]:
         """Return what lies in [start, end) of `area`, in the order it was given in."""
-        low = bisect_left(self._addresses, area.start)
-        high = bisect_left(self._addresses, area.end, low)
+        low = bisect_left(self.addresses, area.start)
+        high = bisect_left(self.addresses, area.end, low)
         if low == high:  # of most areas nothing is said
             return []
         found = sorted(self._placed[low:high], key=itemgetter(1))

@@ -13,7 +13,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.owners.evidence import AreaEvidence
 
 CALLERS: Final = ("arch_ftrace_update_trampoline", "create_trampoline", "alloc_tramp")
-_HOTPATCH_CALLERS: Final = ("module_finalize", "module_alloc_ftrace_hotpatch_trampolines")
+HOTPATCH_CALLERS: Final = ("module_finalize", "module_alloc_ftrace_hotpatch_trampolines")
 """s390: one area per module with call sites (arch/s390/kernel/module.c)."""
 
 
@@ -30,7 +30,7 @@ def by_symbol(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
 def by_caller(layout: Layout, area: Area, _: AreaEvidence) -> list[Area]:
     """Return the area as a trampoline if ftrace asked for it, else []."""
     hotpatch = layout.capability.ftrace is FtraceMemory.HOTPATCH
-    if hotpatch and area.called_by in _HOTPATCH_CALLERS:
+    if hotpatch and area.called_by in HOTPATCH_CALLERS:
         owner = "ftrace hotpatch"
     elif area.called_by in CALLERS and layout.may_hold(ExecmemType.FTRACE, area.start):
         owner = "ftrace_trampoline"

@@ -162,6 +162,8 @@ def by_order(layout: Layout, areas: list[Area], modules: Sequence[ModuleLine]) -
     Only if the sizes add up to exactly what /proc/modules counts. kernel/module/main.c: move_module
     allocates text, data, read-only data, read-only after init in this order.
     """
+    if not modules:
+        return areas
     index_of = {area.start: index for index, area in enumerate(areas)}
     result = list(areas)
     for module in modules:

@@ -160,18 +160,37 @@ def _capture(
     before: tuple[Area, ...] = ()
     for phase in phases:
         areas = tuple(phase_areas(layout, phase.info, phase.evidence))
-        old, new = Counter(before), Counter(areas)  # a broken file names an area twice
         message = f"{phase.name}: {len(phase.info.entries)} areas"
         if phase.info.pointers is not Pointers.REAL:
             message += f" ({phase.info.pointers} addresses)"
+        removed, added = _changes(before, areas)
         event = Noted(
             message=message,
             mark=True,
             reset=True,
             hidden=hidden_of(phase.info, phase.evidence, layout.page_size),
-            removed=tuple((old - new).elements()),
-            added=tuple((new - old).elements()),
+            removed=removed,
+            added=added,
         )
         history.append([event])
         before = areas
     return Recording(SourceKind.CAPTURE, title, history)
+
+
+def _changes(
+    before: tuple[Area, ...], after: tuple[Area, ...]
+) -> tuple[tuple[Area, ...], tuple[Area, ...]]:
+    """Return what of two lists, ascending by start, is in the first alone and in the second alone.
+
+    Each as often as it is there more often: a broken file names an area twice.
+    """
+    old = {area.start: area for area in before}
+    new = {area.start: area for area in after}
+    if len(old) < len(before) or len(new) < len(after):
+        counted, now = Counter(before), Counter(after)
+        return tuple((counted - now).elements()), tuple((now - counted).elements())
+    # one area at each start: found without a hash of all that each is
+    return (
+        tuple(area for area in before if new.get(area.start) != area),
+        tuple(area for area in after if old.get(area.start) != area),
+    )

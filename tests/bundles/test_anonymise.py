@@ -1,6 +1,7 @@
 """What is shown to strangers: distances and owners stay, addresses, hosts and files do not."""
 
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -252,6 +253,24 @@ def test_one_foreign_line_is_left_out_and_counted(tmp_path: Path, line: str) -> 
     shown = areas(tmp_path / "hidden.tar")
     assert len(shown) == len(areas(proc / "vmallocinfo")) - 1
     assert not any((area.caller or "").startswith("somebody") for area in shown)
+
+
+def test_a_reach_that_is_shifted_out_of_all_address_space_is_left_out(tmp_path: Path) -> None:
+    """Of a machine whose lines all lie in the lower half, while its architecture's are high."""
+    proc = tree(tmp_path, "amd64-7.2.13-kaslr")
+    lines = "".join(
+        f"0x{at:016x}-0x{at + 0x2000:016x} 8192 load_module+0x1/0x2 pages=1\n"
+        for at in range(1 << 40, (1 << 40) + 0x40000, 0x4000)
+    )
+    (proc / "vmallocinfo").write_text(lines)
+    for name in ("kallsyms", "modules", "sections"):
+        (proc / name).unlink(missing_ok=True)
+    shutil.rmtree(proc.parent / "sys" / "module", ignore_errors=True)
+    hidden = tmp_path / "hidden.tar"
+    for _ in range(4):  # the constant is drawn
+        capture(hidden, proc=proc, hide=True, keep_layout=True)
+        assert len(areas(hidden)) == 16
+        hidden.unlink()
 
 
 def test_hosts_go_out_of_words_and_tasks_of_ones_own_are_forgotten() -> None:

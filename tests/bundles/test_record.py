@@ -100,6 +100,16 @@ def test_the_command_says_what_is_missing(
     assert main(["capture", "-o", str(tmp_path / "no" / "b.tar"), "--proc", str(proc)]) == 2
 
 
+@pytest.mark.parametrize("more", [[], ["--anonymise"]])
+def test_a_list_that_is_none_counts_as_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    proc = tree(tmp_path, "arm64-7.2.13-nokaslr")
+    (proc / "vmallocinfo").write_bytes((proc / "vmallocinfo").read_text().encode("utf-16"))
+    assert main(["capture", "-o", str(tmp_path / "a.tar"), "--proc", str(proc), *more]) == 1
+    assert "without vmallocinfo: " in capsys.readouterr().err
+
+
 def test_a_file_that_cannot_be_anonymised_is_named_as_in_the_bundle(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -177,6 +177,13 @@ def test_lines_of_other_files_count_for_more_than_their_text(
         pasted("CONFIG_A=y\n" * 80)
 
 
+def test_lines_that_are_there_already_count_as_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("execmem_tui.formats.pasted._MOST_IDLE", 4000)
+    assert pasted("\n".join(AREAS * 5)).files
+    with pytest.raises(InputError, match="too much before this line"):
+        pasted("\n".join(AREAS * 100))
+
+
 def test_a_line_is_put_together_of_a_few_pieces() -> None:
     start = "0xffffb2a680036000-0xffffb2a68003f000 36864 f+0x1/0x2"
     found = pasted(f"{start}\n" + "N0=1\n" * 5000)
@@ -187,12 +194,28 @@ def test_a_line_is_put_together_of_a_few_pieces() -> None:
 
 @given(
     st.lists(
-        st.sampled_from((*AREAS, AREAS[0] + AREAS[1], "> " + AREAS[2], "0x1-0x2 3", "x" + AREAS[0]))
+        st.sampled_from(
+            (
+                *AREAS,
+                AREAS[0] + AREAS[1],
+                "> " + AREAS[2],
+                "0x1-0x2 3",
+                "x" + AREAS[0],
+                AREAS[0] + " dma-coherent",
+                AREAS[1] + "\ufeff",
+                AREAS[2] + " \t ",
+                AREAS[0] + "\r",
+                AREAS[1].replace("-", "-0x1-"),
+                AREAS[2] + ": x",
+                AREAS[0].split("  ")[0] + " \u0663",
+                AREAS[0] + " va:c0000000-c0005000, size:20KB",
+            )
+        )
     )
 )
 def test_what_the_kernel_prints_is_read_like_anything_else(lines: list[str]) -> None:
     text = "\n".join(lines)
     quickly = pasted(text)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("execmem_tui.formats.pasted._EXACT", re.compile("(?!)"))
+        patch.setattr("execmem_tui.formats.pasted._PLAIN", re.compile("(?!)"))
         assert pasted(text) == quickly

@@ -103,3 +103,24 @@ def test_areas_are_as_long_as_a_list_to_print() -> None:
     assert as_areas([]) == ()
     assert (as_areas([]) == []) is False
     assert isinstance(as_areas(()), Areas)
+
+
+@given(st.lists(AREAS, max_size=60), st.lists(AREAS, max_size=150), st.data())
+def test_many_are_replaced_as_one_by_one(
+    areas: list[Area], added: list[Area], data: st.DataObject
+) -> None:
+    removed = data.draw(st.permutations(areas).map(lambda each: each[: len(each) // 2]))
+    whole, single = AreaShelf(areas), AreaShelf(areas)
+    whole.replace(removed, added)
+    for gone in removed:
+        single.remove(gone)
+    for new in added:
+        single.add(new)
+    assert whole.areas() == single.areas()
+
+
+def test_what_is_not_there_is_not_replaced() -> None:
+    shelf = AreaShelf([area(1), area(5)])
+    missing = [area(1), *(area(at) for at in range(100, 180))]
+    with pytest.raises(ValueError, match="no such area"):
+        shelf.replace(missing, [])

@@ -261,3 +261,29 @@ def test_only_live_areas_with_lasting_sections_are_executable() -> None:
     assert executable(entries, Evidence(sections=[section(".text", BASE + 0x1FFF)])) == {
         BASE: "module"
     }
+
+
+def test_nobody_is_asked_of_an_area_that_nothing_points_into(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine has a hundred thousand of them, and each answer would be no."""
+    asked: list[int] = []
+
+    def question(_: Layout, area: Area, __: AreaEvidence) -> list[Area]:
+        asked.append(area.start)
+        return []
+
+    monkeypatch.setattr("execmem_tui.owners.attribute.QUESTIONS", (question,))
+    others = [
+        evolve(entry(ELSEWHERE + at * 0x3000, 0x2000), caller="alloc_large_system_hash+0x1/0x2")
+        for at in range(20)
+    ]
+    pointed, unnamed = others[7].start, entry(BASE, 0x2000)
+    evidence = Evidence(modules=[line("m", 0x2000, pointed + 0x1FFF)])
+    found = attribute(layout, [*others, unnamed], evidence)
+    assert asked == [pointed, BASE]
+    assert len(found) == 21
+    after = Evidence(modules=[line("m", 0x2000, others[7].end)])
+    asked.clear()
+    attribute(layout, others, after)
+    assert asked == []

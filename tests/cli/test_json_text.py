@@ -1,0 +1,80 @@
+"""A document as text, piece by piece: what the json module says of the same dicts and lists."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execmem_tui.cli.json_text import json_pieces
+from execmem_tui.model.areas import AreaState
+from execmem_tui.model.documents import ABSENT, Absent, Told, document, plain
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.text(),
+    st.sampled_from(AreaState),
+)
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30,
+)
+
+
+@document
+class _Inner:
+    of_: int
+    state: AreaState
+    more: int | Absent = ABSENT
+
+
+@document
+class _Outer:
+    inner: list[_Inner]
+    named: dict[str, _Inner]
+    value: Any
+    gone: str | Absent = ABSENT
+
+
+def text(found: object, first: Mapping[str, object]) -> str:
+    return "".join(json_pieces(found, first))
+
+
+@given(VALUES, st.lists(st.integers(0, 9), max_size=4))
+def test_it_is_what_the_json_module_writes(value: object, numbers: list[int]) -> None:
+    inner = [
+        _Inner(of_=number, state=AreaState.LAZY, more=number if number % 2 else ABSENT)
+        for number in numbers
+    ]
+    found = _Outer(inner=inner, named={str(each.of_): each for each in inner}, value=value)
+    whole = {"schema": 1, **plain(found)}
+    expected = json.dumps(whole, indent=2, ensure_ascii=True, allow_nan=False) + "\n"
+    assert text(found, {"schema": 1}) == expected
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_of_json_is_refused(number: float) -> None:
+    with pytest.raises(ValueError, match="no number of JSON"):
+        text({"a": [number]}, {})
+
+
+def test_what_a_document_tells_is_made_when_it_is_written() -> None:
+    made: list[int] = []
+
+    def told(number: int) -> _Inner:
+        made.append(number)
+        return _Inner(of_=number, state=AreaState.LIVE)
+
+    pieces = json_pieces({"all": Told(told, range(1000))}, {})
+    for piece in pieces:
+        if '"of": 2' in piece:
+            break
+    assert made == [0, 1, 2]
+    rest = Told(told, range(1000))
+    assert (len(rest), rest[5].of_, [each.of_ for each in rest[3:5]]) == (1000, 5, [3, 4])

@@ -40,7 +40,7 @@ Touch = tuple[tuple[int, int] | None, tuple[int, int] | None, tuple[int, int] | 
 of the area under the cursor, of what of it is named there, of the cursor."""
 
 _EXTENT_WORDS: Final = {
-    Extent.USED: "what is used, the rest folded",
+    Extent.USED: "what is used, rest folded",
     Extent.WINDOW: "the window to scale",
     Extent.WHOLE: "everything to scale",
 }
@@ -125,13 +125,21 @@ class MapInk:
         ]
         return Strip(segments).adjust_cell_length(width)
 
-    def title(self, axis: Axis, extent: Extent, width: int) -> Strip:
-        """Return the line above the map: its scale, and what `0` shows."""
+    def title(self, axis: Axis, extent: Extent, width: int, *, fitted: bool) -> Strip:
+        """Return the line above the map: its scale, what is shown, and what `0` shows instead.
+
+        Not `fitted`, a part is shown, and `0` shows the `extent`.
+        """
         words = f"{format_size(axis.cell)} a cell · {format_size(axis.row_bytes)} a row"
-        right = f"0: {_EXTENT_WORDS[extent]} ─"
-        left = f"── {words} "
-        room = width - len(left) - len(right) - 1
-        text = f"{left}{'─' * room} {right}" if room > 0 else left.ljust(width, "─")
+        left, here = f"── {words} ", _EXTENT_WORDS[extent]
+        key = f"0: {_EXTENT_WORDS[extent.next] if fitted else here} ─"
+        for right in (f"{here} · {key}" if fitted else key, f"{here} ─" if fitted else key):
+            room = width - len(left) - len(right) - 1
+            if room > 0:
+                text = f"{left}{'─' * room} {right}"
+                break
+        else:
+            text = left.ljust(width, "─")
         return Strip([Segment(text[:width], self.palette.muted)]).adjust_cell_length(width)
 
     def sight(self, line: Line, axis: Axis, rows: MapRows) -> Sight:

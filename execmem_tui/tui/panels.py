@@ -5,6 +5,7 @@ Which of it is there is a class of the screen: the layout follows from the scree
 
 from typing import TYPE_CHECKING, Final
 
+from execmem_tui.model.errors import UsageError
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.time import TimeStrip
@@ -147,10 +148,16 @@ class PanelActions:
             self._screen.map.focus()
 
     async def action_seconds(self) -> None:
-        """Divide time by seconds, or by events again, in the strip and in the map of time alike."""
+        """Divide time by seconds, or by events again, in the strip and in the map of time alike.
+
+        Raises:
+            UsageError: no event has a time.
+        """
         from execmem_tui.tui.widgets.time_map import TimeMapView
 
         view = await self._screen.late.there(TimeMapView)
+        if not view.timed:
+            raise UsageError("no event here has a time: columns are divided by events")
         view.toggle_scale()
         self._screen.query_one(TimeStrip).scale = view.scale
 

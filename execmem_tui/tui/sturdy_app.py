@@ -40,7 +40,7 @@ class SturdyApp(App[int]):
     Screen:ansi { background: $background; color: $foreground; }
     ModalScreen:ansi { background: transparent; }
     SelectCurrent:ansi, Input:ansi { background: $surface; color: $foreground; }
-    ToastRack { margin-bottom: 2; }
+    ToastRack { margin-bottom: 2; scrollbar-size-vertical: 0; }
     Toast { width: auto; max-width: 100%; margin-top: 0; padding: 0 1; }
     """
     COMMAND_PALETTE_BINDING = "ctrl+p"

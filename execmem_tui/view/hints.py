@@ -36,6 +36,8 @@ class Situation:
     """The source grows by itself."""
     timed: bool = False
     """There is something to step through."""
+    moving: bool = False
+    """Time moves by itself."""
     spilled: bool = False
     """Something used a fallback range up to here."""
     failed: bool = False
@@ -46,7 +48,13 @@ class Situation:
 
 
 def situation(
-    source: Source, shown: Shown, *, focus: str = "", places: int = 0, last: str = ""
+    source: Source,
+    shown: Shown,
+    *,
+    focus: str = "",
+    places: int = 0,
+    last: str = "",
+    moving: bool = False,
 ) -> Situation:
     """Return what the choice hangs on for what is shown of a source.
 
@@ -56,6 +64,7 @@ def situation(
         focus: what has the keys, "" for the map.
         places: of the guess that a tour asks for.
         last: the action before.
+        moving: time moves by itself.
     """
     counters = shown.snapshot.counters
     return Situation(
@@ -63,7 +72,8 @@ def situation(
         places=places,
         commanded=isinstance(source, Commanded),
         followed=isinstance(source, Followed),
-        timed=shown.snapshot.steps > 0,
+        timed=source.history.steps - source.history.first_step > 1,
+        moving=moving,
         spilled=counters.fallbacks > 0,
         failed=counters.failures > 0,
         compared=shown.compared is not None,
@@ -93,6 +103,7 @@ _WORDS: Final = {
     "open": "open",
     "maximise": "all panes",
     "why": "why here",
+    "lens": "lens",
     "faster": "faster",
     "next_difference": "next difference",
     "differences": "table",
@@ -145,6 +156,7 @@ def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
             Hint("Enter", "the hole at the cursor", "go_on"),
             *_named(actions, ("tour", "tour_skip", "find", "quit")),
         )
+    words = {"play": "pause"} if now.moving else {}
     none = {"next_fallback": not now.spilled, "next_failure": not now.failed}
     wanted = [name for name in _AFTER.get(now.last, ()) if not none.get(name)]
     if now.compared:
@@ -159,14 +171,16 @@ def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
         wanted += ["play", "step_on", "last_step"]
         wanted += ["next_fallback"] if now.spilled else []
         wanted += ["next_failure"] if now.failed else []
-    wanted += ["find", "why", "list", "goto", "scenario", "choose", "open"]
-    return (*_named(actions, wanted)[: MOST - 1], *_named(actions, ("quit",)))
+    wanted += ["find", "why", "list", "lens", "goto", "scenario", "choose", "open"]
+    return (*_named(actions, wanted, words)[: MOST - 1], *_named(actions, ("quit",)))
 
 
-def _named(actions: Sequence[Action], names: Sequence[str]) -> tuple[Hint, ...]:
+def _named(
+    actions: Sequence[Action], names: Sequence[str], words: Mapping[str, str] = _WORDS
+) -> tuple[Hint, ...]:
     by_id = {action.id: action for action in actions}
     return tuple(
-        Hint(spelled(by_id[name].keys).split()[0], _WORDS[name], name)
+        Hint(spelled(by_id[name].keys).split()[0], words.get(name, _WORDS[name]), name)
         for name in dict.fromkeys(names)
         if name in by_id
     )

@@ -85,7 +85,7 @@ def inspect_lines(
 def _area_lines(layout: Layout, area: Area, address: Address) -> list[str]:
     bits = layout.word_bits
     kind = area.type.name if area.type is not None else "not execmem"
-    lines = [area.name, f"{hex_address(area.start, bits)}-", f"{hex_address(area.end, bits)}"]
+    lines = [area.name, _span(area.start, area.end, bits)]
     guard = f" + {format_size(area.guard)} guard" if area.guard else ""
     lines.append(f"{format_size(area.size)} ({area.size:,} B){guard}")
     window = f", {area.window} range" if area.window is not None else ""
@@ -109,14 +109,18 @@ def _area_lines(layout: Layout, area: Area, address: Address) -> list[str]:
     return lines
 
 
+def _span(start: Address, end: Address, bits: int) -> str:
+    """Return where something lies; of 64 bits it just fits the panel of a small terminal."""
+    return f"{hex_address(start, bits)}-{hex_address(end, bits)}"
+
+
 def _part_lines(bits: int, part: Part | None) -> list[str]:
     if part is None:
         return ["unused here"]
     waits = ", dirty: waits for collection" if part.state is PartState.DIRTY else ""
     return [
         f"here {part.name}",
-        f"{hex_address(part.start, bits)}-",
-        f"{hex_address(part.end, bits)}",
+        _span(part.start, part.end, bits),
         f"{part.size:,} B{waits}",
     ]
 
@@ -134,8 +138,7 @@ def _hole_lines(layout: Layout, holes: HoleIndex, address: Address) -> list[str]
     fits = max(0, end - start - layout.page_size)
     return [
         f"free in {where}: {format_size(end - start)}" if where else "free",
-        f"{hex_address(start, bits)}-",
-        f"{hex_address(min(end, (1 << bits) - 1), bits)}",
+        _span(start, min(end, (1 << bits) - 1), bits),
         f"largest request {format_size(fits)}",
     ]
 

@@ -257,7 +257,7 @@ def _apart(hull: tuple[Address, Address], binding: Reach) -> str:
         return f"all modules in one 256M segment: {'yes' if same else 'NO'}"
     limit = format_size(binding.high + 1)
     verdict = "yes" if high - low <= binding.high else "NO"
-    return f"any two modules at most {limit} apart: {verdict}, {format_size(high - low)}"
+    return f"all modules within {limit}: {verdict}, {format_size(high - low)}"
 
 
 def _rox_lines(model: ReachModel, width: int, most: int = 5) -> Iterator[list[Piece]]:

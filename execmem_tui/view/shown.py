@@ -55,6 +55,12 @@ class Extent(Enum):
     WINDOW = "window"
     WHOLE = "whole"
 
+    @property
+    def next(self) -> "Extent":
+        """What comes after it, round."""
+        every = list(Extent)
+        return every[(every.index(self) + 1) % len(every)]
+
 
 class Shown:
     """Everything derived from one snapshot.

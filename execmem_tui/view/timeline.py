@@ -1,6 +1,6 @@
 """What the lines of time say: bars of use, spills by column, marks, and words for where one is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Final
 
@@ -13,6 +13,7 @@ from execmem_tui.view.kinds import EIGHTHS
 from execmem_tui.view.timemap import FULL, Mark, MarkKind, Scale, TimeLine, TimeMap, name_at
 from execmem_tui.view.timerecord import TimeRecord
 from execmem_tui.view.window_words import window_word
+from execmem_tui.view.words import cut_at_word
 
 SIGNS: Final = {
     MarkKind.SPILL_BEGINS: "▲",
@@ -25,6 +26,8 @@ _RANK: Final = tuple(MarkKind)
 """Where two marks fall on one column, the first of these is shown."""
 
 PLAYHEAD: Final = "┃"
+_SHORTEST_WORD: Final = 4
+"""Columns: what is shorter says nothing."""
 
 
 def strip_height(rows: int, steps: int) -> int:
@@ -67,6 +70,32 @@ def mark_columns(shown: TimeMap, marks: Sequence[Mark]) -> dict[int, Mark]:
     for mark in sorted(marks, key=lambda each: _RANK.index(each.kind)):
         found.setdefault(shown.column_of(mark.step), mark)
     return found
+
+
+def mark_words(
+    marks: Mapping[int, Mark], counts: Sequence[int], head: int, columns: int
+) -> dict[int, str]:
+    """Return what stands behind the signs of marks: what each means, where its line is free so far.
+
+    By the column in which it begins. A text of which not even a word has room is left out.
+
+    Args:
+        marks: by column.
+        counts: spills by column, whose bars stand in the same line.
+        head: column of the playhead.
+        columns: of the line.
+    """
+    taken = {*marks, head, *(at for at, count in enumerate(counts) if count)}
+    stops = sorted(at for at in taken if at < columns)
+    words = {}
+    for column, stop in zip(stops, [*stops[1:], columns], strict=True):
+        mark, room = marks.get(column), stop - column - 2
+        if mark is None or column == head or room < _SHORTEST_WORD:
+            continue
+        text = cut_at_word(mark.text, room)
+        if text == mark.text or " " in text:
+            words[column + 1] = text
+    return words
 
 
 def mark_near(shown: TimeMap, marks: Sequence[Mark], column: int) -> Mark | None:

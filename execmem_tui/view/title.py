@@ -80,11 +80,15 @@ def title(
         spilled=spills_in_short(spilled, counters.fallbacks),
         failed=f"✗ {counters.failures:,} failed" if counters.failures else "",
         findings=f"* {findings} finding{'s' * (findings != 1)}" if findings else "",
-        notes=f"! {notes}" if notes else "",
+        notes=f"! {notes} note{'s' * (notes != 1)}" if notes else "",
         moment=_moment(snapshot, f"{play}step ", play.rstrip()),
         help=f"{_HELP}   {_ALL}",
     )
-    short = {"findings": f"* {findings}" if findings else "", "moment": _moment(snapshot, play)}
+    short = {
+        "findings": f"* {findings}" if findings else "",
+        "notes": f"! {notes}" if notes else "",
+        "moment": _moment(snapshot, play),
+    }
     for fitted in _narrower(whole, head, short):
         if _width(fitted) <= width:
             break
@@ -113,10 +117,10 @@ def _narrower(whole: Title, head: str, short: Mapping[str, str]) -> Iterator[Tit
     Args:
         whole: all of it.
         head: what is looked at, without the machine.
-        short: shorter words for findings and moment.
+        short: shorter words for findings, notes and moment.
     """
     brief = head.partition(" · ")[0]
-    few = {"findings": short["findings"]}
+    few = {"findings": short["findings"], "notes": short["notes"]}
     helped = {"help": _HELP, "moment": ""}
     least = {**helped, "notes": "", "findings": ""}
     yield whole
@@ -133,7 +137,7 @@ def _narrower(whole: Title, head: str, short: Mapping[str, str]) -> Iterator[Tit
         (brief, {**least, "view": ""}),
         (brief.partition(": ")[0], {**least, "view": ""}),
         ("", {**helped, **few}),
-        ("", {**helped, "findings": ""}),
+        ("", {**helped, **few, "findings": ""}),
         ("", {**least, "view": "", "spilled": "", "failed": ""}),
     ):
         yield evolve(whole, what=what, **change)

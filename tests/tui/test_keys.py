@@ -13,7 +13,6 @@ from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.actions import ACTIONS, rebound
 from execmem_tui.view.keymaps import KEYMAPS
 from execmem_tui.view.paint import LensName
-from execmem_tui.view.timemap import Scale
 from tests.tui.driving import history, make_app, press, shown_text
 
 MIB = 1 << 20
@@ -57,10 +56,10 @@ SCRIPT: tuple[tuple[str, Check | str], ...] = (
     ("page_up", MOVES),
     ("next_area", MOVES),
     ("previous_area", MOVES),
-    ("whole", says("what is used, the rest folded")),
-    ("whole", says("the window to scale")),
-    ("whole", says("everything to scale")),
-    ("whole", says("what is used, the rest folded")),
+    ("whole", says("─ what is used, rest folded · 0:")),
+    ("whole", says("─ the window to scale · 0:")),
+    ("whole", says("─ everything to scale · 0:")),
+    ("whole", says("─ what is used, rest folded · 0:")),
     ("lens", lambda app: app.lens is LensName.REACH and "lens reach" in shown_text(app)),
     ("lens", lambda app: app.lens is LensName.PERMISSION),
     ("lens", lambda app: app.lens is LensName.AGE),
@@ -92,7 +91,7 @@ SCRIPT: tuple[tuple[str, Check | str], ...] = (
     ("last", lambda app: app.source.history.at_end),
     ("time_map", lambda app: app.main.has_class("time-map")),
     ("time_map", lambda app: not app.main.has_class("time-map")),
-    ("seconds", lambda app: app.main.panels.time_map.scale is Scale.SECONDS),
+    ("seconds", says("no event here has a time")),
     ("list", lambda app: app.main.panels.in_list),
     ("stop", lambda app: not app.main.panels.in_list and app.main.panels.list.has_class("open")),
     ("stop", lambda app: not app.main.panels.list.has_class("open")),

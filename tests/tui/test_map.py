@@ -128,7 +128,7 @@ async def test_zero_goes_round_and_the_title_says_where() -> None:
     app = make_app(spilled())
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
-        for words in ("the window to scale", "everything to scale", "the rest folded"):
+        for words in ("the window to scale", "everything to scale", "what is used, rest folded"):
             await press(pilot, "0")
             assert words in shown_text(app)
 
@@ -304,3 +304,17 @@ async def test_blocks_of_a_rox_cache_have_an_outline(theme: str) -> None:
         assert ends in row[row.index("ROX") :]
         await press(pilot, "minus", "minus", "minus", "minus")
         assert "% used " not in shown_text(app).split("ROX BLOCKS")[0]
+
+
+async def test_the_line_above_the_map_tells_what_is_shown_and_what_0_shows() -> None:
+    """It named one of the two; and zoomed in and out again, a press of `0` showed nothing new."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert "what is used, rest folded · 0: the window to scale ─" in shown_text(app)
+        await press(pilot, "plus")
+        assert "─ 0: what is used, rest folded ─" in shown_text(app)
+        await press(pilot, "minus", "0")
+        assert "the window to scale · 0: everything to scale ─" in shown_text(app)
+        await press(pilot, "0")
+        assert "everything to scale · 0: what is used, rest folded ─" in shown_text(app)

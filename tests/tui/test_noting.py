@@ -84,3 +84,15 @@ async def test_what_cannot_be_kept_is_told(tmp_path: Path) -> None:
         (tmp_path / "execmem-tui").unlink()
         await press(pilot, "enter")
         assert len(kept()) == 1
+
+
+async def test_a_notice_below_one_as_wide_as_the_screen_is_seen() -> None:
+    """The bar of their rack took two columns, and one line more lay under legend and hints."""
+    app = make_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        app.say("a " + "word " * 22 + "end.", title="119 columns with its edges")
+        await press(pilot, "right")
+        app.say("what comes next")
+        await press(pilot, "right")
+        assert "what comes next" in shown_text(app)
+        assert "end." in shown_text(app)

@@ -7,8 +7,9 @@ from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.time import TimeStrip
+from execmem_tui.view.timemap import Scale
 from tests.recorded import exhausted
-from tests.tui.driving import make_app, press, shown_text
+from tests.tui.driving import history, make_app, press, shown_text
 
 
 def trace_app(step: int = 0) -> ExecmemApp:
@@ -126,3 +127,21 @@ async def test_what_one_cell_of_address_and_time_was_ends_with_a_whole_word() ->
     assert " in use, mostly " in line
     assert mark.text not in line
     assert line.rstrip().endswith("fallback…"), "nothing of the mark has room, and no dot is left"
+
+
+async def test_the_ticks_of_the_strip_say_what_they_are() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "B")
+        marks = strip_lines(app)[-1]
+        assert "'boot: modules" in marks
+        assert marks.startswith("▲ ✗")
+
+
+async def test_events_without_times_are_not_divided_by_seconds() -> None:
+    """The scale was headed "seconds", over numbers of steps."""
+    app = make_app(history())
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await press(pilot, "H", "S")
+        assert "no event here has a time" in shown_text(app)
+        assert app.main.panels.time_map.scale is Scale.EVENTS

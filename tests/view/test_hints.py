@@ -1,11 +1,17 @@
 """At most eight keys, the next one first."""
 
 from itertools import product
+from pathlib import Path
 
 import pytest
+from attrs import evolve
 
+from execmem_tui.sources.opening import open_path
 from execmem_tui.view.actions import ACTIONS
-from execmem_tui.view.hints import MOST, Situation, hints
+from execmem_tui.view.hints import MOST, Situation, hints, situation
+from execmem_tui.view.shown import Shown
+
+DATA = Path(__file__).parents[1] / "data"
 
 
 @pytest.mark.parametrize("last", ["", *(action.id for action in ACTIONS)])
@@ -65,3 +71,18 @@ def test_at_a_guess_letters_are_holes() -> None:
     ]
     assert found[-1].word == "quit"
     assert not {"allocate", "fill up"} & {hint.word for hint in found}
+
+
+def test_the_key_that_plays_pauses_what_moves() -> None:
+    still = Situation(commanded=False, followed=True)
+    assert words(still)[0] == "play"
+    assert words(evolve(still, moving=True))[0] == "pause"
+    timed = Situation(commanded=False, timed=True, moving=True, last="play")
+    assert words(timed)[:2] == ["pause", "faster"]
+
+
+def test_one_moment_is_not_stepped_through() -> None:
+    capture = open_path(str(DATA / "captures" / "amd64-7.2.13-kaslr"), phase="1-modules")
+    now = situation(capture, Shown(capture.history.snapshot()))
+    assert not now.timed
+    assert words(now)[:3] == ["find", "why here", "list"]

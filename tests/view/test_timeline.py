@@ -14,6 +14,7 @@ from execmem_tui.view.timeline import (
     fill_bars,
     gutter,
     mark_columns,
+    mark_words,
     scale_line,
     step_time,
     strip_height,
@@ -124,3 +125,24 @@ def test_a_cell_in_words(record: TimeRecord) -> None:
     )
     assert cell_words(ARM64, shown, 0, 0, one).endswith("nobody")
     assert "s: " in cell_words(ARM64, TimeMap(record, 6, 100), 0, 50, record)
+
+
+def test_marks_say_what_they_are_where_their_line_is_free() -> None:
+    """A tick alone explained nothing."""
+    named = {
+        0: Mark(1, MarkKind.NAME, "boot: modules"),
+        30: Mark(9, MarkKind.NAME, "boot: programs of services"),
+        60: Mark(20, MarkKind.SPILL_BEGINS, "the first of 4 spills"),
+        90: Mark(29, MarkKind.NAME, "here"),
+        94: Mark(30, MarkKind.NAME, "there"),
+    }
+    spills = [0] * 100
+    spills[62] = 3
+    assert mark_words(named, spills, 45, 100) == {1: "boot: modules"}
+    assert mark_words(named, [0] * 100, 99, 100) == {
+        1: "boot: modules",
+        31: "boot: programs of services",
+        61: "the first of 4 spills",
+    }
+    assert mark_words(named, [0] * 100, 30, 100)[1] == "boot: modules"
+    assert 31 not in mark_words(named, [0] * 100, 30, 100)

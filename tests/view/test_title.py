@@ -47,7 +47,7 @@ def test_what_is_said_where_there_is_room() -> None:
     assert found.right == (
         "△ 59 so far",
         "✗ 3 failed",
-        "! 2",
+        "! 2 notes",
         "▶ step 18,393/141,142",
         "? help   ctrl+p all",
     )
@@ -98,3 +98,10 @@ def test_findings_give_way_before_what_is_looked_at() -> None:
         found = told(width, 4)
         used = len(found.name) + (2 + len(found.what) if found.what else 0)
         assert used + sum(len(part) + 3 for part in found.right) <= width
+
+
+def test_notes_are_a_word_where_there_is_room_for_it() -> None:
+    """A number behind a sign told a newcomer nothing."""
+    assert at(200, notes=1).notes == "! 1 note"
+    told = {at(width).notes for width in range(40, 200)}
+    assert {"! 2 notes", "! 2"} <= told

@@ -431,6 +431,10 @@ class MainScreen(Kept, Screen[None]):
                 self.close_card()
         self.choose_hints()
 
+    def watch_moving(self) -> None:
+        """The key that plays pauses, or the other way round."""
+        self.choose_hints()
+
     def watch_shown(self, before: Shown | None, after: Shown | None) -> None:
         """Hint at what can be done now; make room for a second map, or take it back."""
         self.choose_hints()
@@ -473,7 +477,12 @@ class MainScreen(Kept, Screen[None]):
             return
         places = 0 if self.card is None else self.card.places
         now = situation(
-            self.source, self.shown, focus=self.panels.focus, places=places, last=self.last
+            self.source,
+            self.shown,
+            focus=self.panels.focus,
+            places=places,
+            last=self.last,
+            moving=self.moving,
         )
         self.hints = hints(self.actions, now)
 

@@ -29,7 +29,6 @@ from execmem_tui.view.news import NOTHING, News
 from execmem_tui.view.rows import MapColumns, MapRows, map_columns
 from execmem_tui.view.shown import Extent, Shown
 
-_EXTENTS: Final = tuple(Extent)
 _TALL: Final = 2
 """Rows of a line in a hall."""
 
@@ -337,7 +336,9 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             if compared is not None and rows.shown.beside is not None:
                 scale = f"{format_size(view.axis.cell)} a cell"
                 return ink.heading("B", compared.b, scale, width).apply_style(ground)
-            return ink.title(view.axis, self._extent, width).apply_style(ground)
+            return ink.title(view.axis, self._extent, width, fitted=self._fitted).apply_style(
+                ground
+            )
         line = self._lines[at]
         frame = Frame(
             room,
@@ -479,12 +480,18 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         shown, view = self.shown, self.viewport
         if shown is None or view is None:
             return
-        if self._fitted:
-            self._extent = _EXTENTS[(_EXTENTS.index(self._extent) + 1) % len(_EXTENTS)]
+        fresh = self._whole(shown, view)
+        if self._fitted or (fresh.axis, fresh.top) == (view.axis, view.top):
+            # zoomed in and out again, too: a key shows something
+            self._extent = self._extent.next
+            fresh = self._whole(shown, view)
         self._fitted = True
-        fresh = shown.view(self.pane, self._columns, self._height, self._extent)
-        self.viewport = fresh.goto(view.cursor)
+        self.viewport = fresh
         self.refresh()
+
+    def _whole(self, shown: Shown, view: MapView) -> MapView:
+        fresh = shown.view(self.pane, self._columns, self._height, self._extent)
+        return fresh.goto(view.cursor)
 
     def action_fit(self) -> None:
         """Zoom to the area under the cursor."""

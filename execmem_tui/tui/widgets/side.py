@@ -1,5 +1,7 @@
 """The side panel: reach, what is selected, the newest events."""
 
+from typing import Final
+
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.reactive import reactive
@@ -14,6 +16,10 @@ from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.view.actions import ACTIONS, Action
+
+
+_HIGH: Final = 60
+"""Rows of a terminal in which a panel without blocks of a ROX cache has no need of a bar."""
 
 
 class Heading(Kept, Static):
@@ -51,9 +57,10 @@ class SidePanel(Kept, VerticalScroll, can_focus=False):
 
     def __init__(self) -> None:
         super().__init__()
-        # Few terminals are as high as what there is to say. Where one is, the bar goes before the
-        # first frame; where it came instead, all lines were cut a second time.
-        self.set_reactive(SidePanel.show_vertical_scrollbar, True)
+        # Few terminals are as high as what there is to say. Where the bar comes, or goes, after
+        # the first layout, all lines are cut a second time, and there is a second frame.
+        barred = self.app.size.height < _HIGH
+        self.set_reactive(SidePanel.show_vertical_scrollbar, barred)
 
     def compose(self) -> ComposeResult:
         """Headings and sections."""

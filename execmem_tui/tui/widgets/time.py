@@ -28,6 +28,7 @@ from execmem_tui.view.timeline import (
     fill_bars,
     gutter,
     mark_columns,
+    mark_words,
     strip_height,
     where,
 )
@@ -175,8 +176,15 @@ class TimeView(Bare, Widget):
         if palette is None:
             return []
         bars, head = count_bars(shown.spills), self.playhead(shown)
-        segments = []
+        words = mark_words(self._marks, shown.spills, head, shown.columns)
+        segments: list[Segment] = []
+        told = 0
         for column in range(shown.columns):
+            if column in words:
+                segments.append(Segment(words[column], palette.muted))
+                told = column + len(words[column])
+            if column < told:
+                continue
             mark = self._marks.get(column)
             style = palette.muted if mark and mark.kind not in _ALARMS else palette.alarm_sign
             if column == head:

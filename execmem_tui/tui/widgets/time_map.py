@@ -1,5 +1,6 @@
 """Address x time in the place of the map: a click, or Enter, is a moment and an address at once."""
 
+from math import isnan
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -181,6 +182,12 @@ seconds, `H` leaves.
         self.seek_at(*self.at)
         if event.chain > 1:
             self.post_message(self.Chosen())
+
+    @property
+    def timed(self) -> bool:
+        """Whether there are times to divide the columns by."""
+        record = self.record
+        return record is not None and not all(isnan(time) for _, time, _ in record.samples())
 
     def toggle_scale(self) -> None:
         """Divide the columns by seconds, or by events again; the cursor keeps its moment."""

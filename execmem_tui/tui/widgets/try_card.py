@@ -13,7 +13,7 @@ from execmem_tui.view.actions import Action, spelled
 _LINES = (
     ("fill", "fill up until it spills"),
     ("insert", "load a module by its name"),
-    ("tour", "guided tour: guess the hole, 4 min"),
+    ("tour", "tour, 4 min: guess the hole"),
 )
 
 

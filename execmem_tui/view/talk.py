@@ -6,6 +6,7 @@ for in a dialog there stands behind it here: ``i xfs``.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from re import sub
 from typing import Final
 
 from execmem_tui.analysis.superpose import Superposition
@@ -127,7 +128,8 @@ class Talk:
         """Yield what lies at the cursor."""
         shown = Shown(self._snapshot)
         lines = inspect_lines(shown.snapshot, shown.holes, self.cursor, None)
-        yield "; ".join(lines).replace("-; ", " to ")  # a range is two lines of the narrow panel
+        # a range is read as one number where it is written with a dash
+        yield sub(r"(?<=; )([0-9a-f]+)-(?=[0-9a-f]+;)", r"\1 to ", "; ".join(lines))
 
     def answer(self, line: str) -> Iterator[str]:
         """Do what a line says; yield what is to be said."""

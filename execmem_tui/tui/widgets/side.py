@@ -17,7 +17,6 @@ from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.view.actions import ACTIONS, Action
 
-
 _HIGH: Final = 60
 """Rows of a terminal in which a panel without blocks of a ROX cache has no need of a bar."""
 

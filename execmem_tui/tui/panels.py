@@ -76,12 +76,17 @@ class PanelActions:
         """Give the keys to the newest events in the side panel, or back to the map."""
         screen = self._screen
         if self.in_events:
-            screen.map.focus()
+            self._leave_events()
             return
         screen.remove_class("no-side", "listing", "helping")
         screen.set_class(screen.has_class("-narrow"), "side-sheet")
         # a panel that comes with this key has no place yet, and what has none takes no focus
         screen.call_after_refresh(screen.query_one(EventsView).focus)
+
+    def _leave_events(self) -> None:
+        """Give the keys to the map; the panel begins with reach again."""
+        self._screen.map.focus()
+        self._screen.query_one(SidePanel).scroll_home(animate=False)
 
     # Help
 
@@ -208,7 +213,9 @@ class PanelActions:
         """
         if self._screen.has_class("helping"):
             self._close_help()
-        elif self.in_list or self.in_events:
+        elif self.in_events:
+            self._leave_events()
+        elif self.in_list:
             self._screen.map.focus()
         elif self._screen.has_class("listing"):
             self._close_list()

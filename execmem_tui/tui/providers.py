@@ -16,13 +16,17 @@ from execmem_tui.view.actions import spelled
 from execmem_tui.view.places import parse_place
 
 if TYPE_CHECKING:
+    from textual.fuzzy import Matcher
+
     from execmem_tui.tui.app import ExecmemApp
 
 _LEAST: Final = 2
 """Letters from which on the many names are searched."""
 
-_BY_HELP: Final = 0.001
-"""Score of what only its explanation names: behind every match of a title."""
+_SAID: Final = 2
+"""Added to the score of what has the words of a query in its title."""
+_BY_HELP: Final = 1
+"""Score of what has them in its explanation: before what has their letters here and there."""
 
 _MOST: Final = 8
 """Hits of one kind."""
@@ -39,6 +43,13 @@ def _explains(text: str, query: str) -> bool:
     """Whether all words of a query are in an explanation; one letter is in nearly all of them."""
     text, words = text.lower(), query.lower().split()
     return len(query.strip()) >= _LEAST and all(word in text for word in words)
+
+
+def _score(matcher: "Matcher", text: str, query: str) -> float:
+    """Return 0 for no match, below 1 for letters here and there, above 2 for the query itself."""
+    found = matcher.match(text)
+    part = found / (1 + found)
+    return _SAID + part if query.strip().lower() in text.lower() else part
 
 
 class Everything(Provider):
@@ -64,15 +75,15 @@ class Everything(Provider):
         """Yield what matches."""
         matcher = self.matcher(query)
         for offer in self._keys():
-            score = matcher.match(offer.text)
-            if score <= 0 and _explains(offer.help, query):
+            score = _score(matcher, offer.text, query)
+            if score < _BY_HELP and _explains(offer.help, query):
                 score = _BY_HELP
             if score > 0:
                 yield Hit(score, matcher.highlight(offer.text), offer.do, help=offer.help)
         if len(query.strip()) < _LEAST or not isinstance(self.screen, MainScreen):
             return
         for offers in (self._places(query), self._modules(), self._machines(), self._scenarios()):
-            hits = [(matcher.match(offer.text), offer) for offer in offers]
+            hits = [(_score(matcher, offer.text, query), offer) for offer in offers]
             hits = sorted((each for each in hits if each[0] > 0), key=lambda each: -each[0])
             for score, offer in hits[:_MOST]:
                 yield Hit(score, matcher.highlight(offer.text), offer.do, help=offer.help)

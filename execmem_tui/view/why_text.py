@@ -15,7 +15,7 @@ from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import Bytes, format_size, hex_address
 from execmem_tui.view.window_words import window_word
 
-_LABEL: Final = 7
+_LABEL: Final = 11
 _LEAST_BAR: Final = 12
 """Columns below which a bar tells nothing."""
 _NAMED: Final = 4
@@ -41,9 +41,9 @@ def why_lines(layout: Layout, why: Why) -> list[str]:
             _line("but", f"the rules give {predicted}: something was there that is not known here")
         )
     if why.in_the_way is not None:
-        lines.append(_line("way", in_the_way_text(why.in_the_way)))
+        lines.append(_line("in the way", in_the_way_text(why.in_the_way)))
     elif why.shortage is not Shortage.NONE:
-        lines.append(_line("way", "no module whose going would make room"))
+        lines.append(_line("in the way", "no module whose going would make room"))
     return lines
 
 

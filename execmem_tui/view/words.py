@@ -36,6 +36,11 @@ Piece: TypeAlias = Word | Run
 """What a line is made of."""
 
 
+def cut_at_end(text: str, width: int) -> str:
+    """Return as much of a text as `width` columns hold, ``…`` where something is left out."""
+    return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"
+
+
 def cut_at_word(text: str, width: int) -> str:
     """Return as much of a text as `width` columns hold.
 

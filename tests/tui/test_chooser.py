@@ -1,10 +1,13 @@
 """The chooser as it is looked at: columns, and a box no higher than what is in it."""
 
+import re
+
+from textual.command import CommandList
+
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.screens.chooser import Chooser
-
-from .driving import press
+from tests.tui.driving import make_app, press, shown_text
 
 
 def _rows(app: ExecmemApp) -> list[str]:
@@ -57,3 +60,40 @@ async def test_a_list_that_follows_the_map_leaps_and_does_not_creep() -> None:
         assert len(set(tops)) == 2, "the first screen, and one leap"
         assert tops[-1] > lines.size.height // 3
         assert 0 <= lines.highlighted - tops[-1] < lines.size.height
+
+
+async def test_no_row_of_a_list_is_cut_without_a_sign() -> None:
+    """The bar of a list lay over its last column."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "L")
+        lines = app.main.panels.list.lines
+        wide = [row for at in range(lines.size.height) if (row := lines.render_line(at).text)]
+        assert {len(row) for row in wide} == {lines.scrollable_content_region.width}
+        assert any(row.endswith("…") for row in wide)
+        assert "nvme_keyring.te…" in shown_text(app)
+
+
+async def test_what_stands_beside_names_is_whole() -> None:
+    """``modu`` was all that the list of what may be freed said of the type."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "F")
+        shown = shown_text(app)
+        assert re.search(r"nvme_auth.text +ffff80007b000000 +8K  module ", shown)
+        assert "of 544" in shown
+        await press(pilot, "escape", "i")
+        assert "type to find, of 4,403" in shown_text(app)
+
+
+async def test_the_palette_puts_what_explains_itself_so_before_letters_here_and_there() -> None:
+    """``reach`` found trace-mass-attach before the lens of that name."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "ctrl+p", *"reach")
+        for _ in range(20):
+            await pilot.pause()
+        found = app.screen.query_one(CommandList)
+        first = [str(found.get_option_at_index(at).prompt) for at in range(3)]
+        assert any("Lens" in each for each in first), first
+        assert any("Origin" in each for each in first), first

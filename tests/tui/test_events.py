@@ -6,6 +6,7 @@ import pytest
 
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.widgets.events import EventsView
+from execmem_tui.tui.widgets.side import SidePanel
 from tests.tui.driving import make_app, press, shown_text
 
 
@@ -41,8 +42,21 @@ async def test_a_panel_that_was_put_away_comes_back_for_it() -> None:
         assert view.has_focus
         await press(pilot, "up", "up")
         assert view.highlighted == 0
+        panel = app.main.query_one(SidePanel)
+        assert panel.scroll_offset.y > 0
         await press(pilot, "R")
         assert app.focused is app.main.map
+        assert panel.scroll_offset.y == 0, "it begins with reach again"
+
+
+async def test_an_event_that_is_cut_ends_with_a_sign() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        view = app.main.query_one(EventsView)
+        texts = [text for text, _ in view.said(30)]
+        assert all(len(text) <= 30 for text in texts)
+        assert any(text.endswith("…") for text in texts)
 
 
 async def test_a_click_goes_there_and_leaves_the_keys_to_the_map() -> None:

@@ -74,7 +74,7 @@ async def test_why_of_nothing_is_where_a_request_would_go_and_of_others_a_word()
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         app.look_at(0xFFFF80007F000000)
         await press(pilot, "W")
-        assert "goes   near ffff80007c29" in shown_text(app)
+        assert "goes       near ffff80007c29" in shown_text(app)
         await press(pilot, "escape")
     app = trace_app()
     async with app.run_test(size=(120, 40), notifications=True) as pilot:

@@ -43,10 +43,10 @@ def test_the_spill_of_sctp(trace: History) -> None:
     found = explained(trace, 4681)
     assert why_title(found) == "sctp.text, 276K + guard, 55.949 s"
     assert why_lines(trace.layout, found) == [
-        "near   180K left, 1 hole, 100K short: EXHAUSTED, not fragmented",
-        "purge  gave back 1 area, none of it here",
-        "took   far ffff800002f00000: calls to the kernel through a PLT",
-        "way    bnxt_en.data 76K · rodata 52K · ro_after_init 4K → would leave 324K",
+        "near       180K left, 1 hole, 100K short: EXHAUSTED, not fragmented",
+        "purge      gave back 1 area, none of it here",
+        "took       far ffff800002f00000: calls to the kernel through a PLT",
+        "in the way bnxt_en.data 76K · rodata 52K · ro_after_init 4K → would leave 324K",
     ]
 
 
@@ -55,26 +55,26 @@ def test_a_fragmented_window(trace: History) -> None:
     assert why_title(found) == "a request of MODULE_TEXT, 20M + guard"
     lines = why_lines(trace.layout, found)
     assert lines[0].endswith("27 holes, the largest 17.2M, 2.8M short: FRAGMENTED, not exhausted")
-    assert lines[1] == "purge  gives back nothing that helps"
-    assert lines[2] == "goes   far ffff800007793000"
-    assert lines[3].startswith("way    configfs ")
+    assert lines[1] == "purge      gives back nothing that helps"
+    assert lines[2] == "goes       far ffff800007793000"
+    assert lines[3].startswith("in the way configfs ")
     assert lines[3].endswith("200K in 11 areas → would leave 20.9M")
 
 
 def test_a_placement_that_is_no_surprise(trace: History) -> None:
     assert why_lines(trace.layout, explained(trace, 4682)) == [
-        "near   the first hole takes it; 180K left",
-        "took   near ffff80007ffd3000: the lowest hole that fits",
+        "near       the first hole takes it; 180K left",
+        "took       near ffff80007ffd3000: the lowest hole that fits",
     ]
     passed = why_lines(trace.layout, ask(trace.peek(35_500), TEXT, MIB))
-    assert passed[0] == "near   2 lower holes are passed over"
+    assert passed[0] == "near       2 lower holes are passed over"
 
 
 def test_what_disagrees_says_so(trace: History) -> None:
     found = explained(trace, 4682)
     assert found.actual is not None
     moved = evolve(found, actual=evolve(found.actual, start=found.actual.start + 4096))
-    assert "but    the rules give ffff80007ffd3000" in "\n".join(why_lines(trace.layout, moved))
+    assert "but        the rules give ffff80007ffd3000" in "\n".join(why_lines(trace.layout, moved))
 
 
 def test_the_purge_says_how_much_of_it_was_here(trace: History) -> None:
@@ -94,13 +94,13 @@ def test_a_failure_and_an_architecture_with_one_window() -> None:
     simulation = open_simulation("arm64", "7.1", None, "off")
     found = ask(simulation.history.snapshot(), TEXT, 3 << 30)
     lines = why_lines(simulation.history.layout, found)
-    assert lines[2] == "goes   nowhere: it FAILS, the far window has no hole either"
-    assert lines[3] == "way    no module whose going would make room"
+    assert lines[2] == "goes       nowhere: it FAILS, the far window has no hole either"
+    assert lines[3] == "in the way no module whose going would make room"
     layout = resolve("riscv")
     empty = Snapshot(layout=layout, step=0, steps=0, areas=(), counters=Counters())
     lines = why_lines(layout, ask(empty, TEXT, 4 << 30))
-    assert lines[0].startswith("window ")
-    assert lines[2] == "goes   nowhere: it FAILS"
+    assert lines[0].startswith("window     ")
+    assert lines[2] == "goes       nowhere: it FAILS"
 
 
 def test_alignment_is_named_where_room_is_not_the_reason() -> None:
@@ -129,7 +129,7 @@ def test_what_was_looked_at_comes_in_order_with_words(trace: History) -> None:
 def test_a_piece_of_a_rox_block_is_no_hole() -> None:
     booted = open_booted("x86")
     lines = why_lines(booted.history.layout, ask(booted.history.snapshot(), TEXT, 4096))
-    assert lines[0].startswith("window a free piece of a ROX block takes it")
+    assert lines[0].startswith("window     a free piece of a ROX block takes it")
 
 
 @pytest.mark.parametrize("width", [60, 76, 116])

@@ -18,6 +18,9 @@ from execmem_tui.view.finding import Entry, nearest, rank
 
 _NAME: Final = 34
 """Columns that names take at most where something stands beside them."""
+_GAP: Final = 2
+_LEAST_NAME: Final = 20
+"""Columns that names keep whatever stands beside them."""
 _ALIGNED: Final = 500
 """Names that are measured: nobody scrolls further."""
 _HIGHEST: Final = 20
@@ -71,13 +74,15 @@ class Chooser(Dialog[int]):
         self._found: list[int] = []
         self._name_width = 0
         """Columns of the names; a longer one moves what stands beside it."""
+        self._detail_width = 0
+        """Columns of what stands beside them."""
         self._search = FuzzySearch()
         self._watch = watch
         self.set_class(watch is not None, "foretells")  # leaves the map in sight
 
     def fields(self) -> ComposeResult:
         """A field and the list."""
-        yield Input(id="line", compact=True, placeholder=f"type to find, of {len(self._entries)}")
+        yield Input(id="line", compact=True, placeholder=f"type to find, of {len(self._entries):,}")
         yield LineList(id="found")
         if self._told:
             yield Static(id="told", markup=False)
@@ -109,8 +114,9 @@ class Chooser(Dialog[int]):
         if query.strip() and not self._found:
             close = nearest(query, self._entries)
             empty = f"nothing matches {query}" + (f"; there is {close}" if close else "")
-        first = (self._entries[index].name for index in self._found[:_ALIGNED])
-        self._name_width = min(_NAME, max(map(len, first), default=0))
+        first = [self._entries[index] for index in self._found[:_ALIGNED]]
+        self._name_width = min(_NAME, max((len(entry.name) for entry in first), default=0))
+        self._detail_width = max((len(entry.detail) for entry in first), default=0)
         self.lines.fill(len(self._found), self._line, empty=empty)
 
     def _line(self, index: int) -> Text:
@@ -120,7 +126,12 @@ class Chooser(Dialog[int]):
         """Return an entry as it is listed."""
         if not entry.detail:
             return Text(entry.name)
-        return Text.assemble(f"{entry.name:<{self._name_width}}  ", (entry.detail, quiet()))
+        width, room = self._name_width, self.lines.columns - self._detail_width - _GAP
+        name = entry.name
+        if _LEAST_NAME <= room < width:  # columns are whole; a sentence may end with the line
+            width = room
+            name = name if len(name) <= room else f"{name[: room - 1]}…"
+        return Text.assemble(f"{name:<{width}}{' ' * _GAP}", (entry.detail, quiet()))
 
     def on_line_list_highlighted(self, message: LineList.Highlighted) -> None:
         """Tell who watches, and all of what a line has no room for."""

@@ -151,7 +151,7 @@ class AreaList(Kept, Vertical):
         area, compared, size = self._areas[index], self.shown.compared, ""
         if self.order is Order.DELTA and compared is not None:
             size = signed_size(compared.found.delta_of(area))
-        return area_line(area, bits, self.lines.size.width, size)
+        return area_line(area, bits, self.lines.columns, size)
 
     def open(self, here: Address | None) -> None:
         """Be there, the area at `here` highlighted, and take the keys."""

@@ -21,6 +21,7 @@ from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.shown import Shown, recent
 from execmem_tui.tui.widgets.text_lines import TextLine, TextLines
+from execmem_tui.view.words import cut_at_end
 
 EVENTS_SHOWN = 12
 
@@ -128,7 +129,7 @@ class EventsView(TextLines, can_focus=True):
         here = self.highlighted if self.has_focus else -1
         return [
             (
-                self._brief(step, event)[:width].ljust(width if at == here else 0),
+                cut_at_end(self._brief(step, event), width).ljust(width if at == here else 0),
                 event_style(event, palette) + (palette.cursor if at == here else Style.null()),
             )
             for at, (step, event) in enumerate(self._listed())

@@ -96,6 +96,11 @@ class LineList(Bare, ScrollView, can_focus=True):
         """Rows there are."""
         return self._count
 
+    @property
+    def columns(self) -> int:
+        """Columns of a row: beside the bar, of which Textual's `size` knows nothing."""
+        return self.scrollable_content_region.width
+
     def fill(self, count: int, row: Row, highlighted: int = 0, *, empty: str | None = None) -> None:
         """Show other rows.
 
@@ -148,7 +153,7 @@ class LineList(Bare, ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """Return one line."""
-        width, index = self.size.width, self.scroll_offset.y + y
+        width, index = self.columns, self.scroll_offset.y + y
         style = self.visual_style.rich_style
         if not self._count and y == 0:
             strip = Strip([Segment(self._empty, style + Style(dim=True))])

@@ -386,7 +386,8 @@ _SPELLED: Final = {
     "right_curly_bracket": "}", "greater_than_sign": ">", "less_than_sign": "<", "pageup": "PgUp",
     "pagedown": "PgDn", "left": "←", "right": "→", "up": "↑", "down": "↓", "exclamation_mark": "!",
     "full_stop": ".", "backslash": "\\", "vertical_line": "|", "semicolon": ";", "comma": ",",
-    "ampersand": "&", "apostrophe": "'",
+    "ampersand": "&", "apostrophe": "'", "tab": "Tab", "enter": "Enter", "escape": "Esc",
+    "space": "Space", "backspace": "Backspace",
 }  # fmt: skip
 
 

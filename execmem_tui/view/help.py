@@ -1,6 +1,6 @@
 """The help: keys by what one wants to do."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import Final
 
@@ -35,3 +35,19 @@ def help_groups(actions: Sequence[Action], width: int) -> list[tuple[str, list[t
                 lines += [(" " * (_KEYS + 1), more) for more in rest]
         groups.append((heading, lines))
     return groups
+
+
+def word_lines(text: str, width: int) -> Iterator[tuple[str, bool]]:
+    """Yield the page of words for a narrow panel: (line, whether it is a meaning).
+
+    A table of two columns would leave 22 of 42 to what is to be read.
+
+    Args:
+        text: the page, a table in Markdown.
+        width: columns.
+    """
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    for word, meaning in rows[1:]:
+        yield word, False
+        for line in wrap(meaning.replace("`", "").replace("*", ""), width - 2):
+            yield f"  {line}", True

@@ -31,6 +31,12 @@ _BEHIND: Final = {"goto": " PLACE", "insert": " MODULE", "compare": " WHAT"}
 """What stands behind a key."""
 
 
+def _typed(action: Action) -> Iterator[str]:
+    """Yield how the keys of an action may be typed: ``backspace`` and ``Backspace`` are one."""
+    yield from spelled(action.keys).split(" ")
+    yield from action.keys.split(",")
+
+
 class Talk:
     """One conversation about a source.
 
@@ -48,7 +54,7 @@ class Talk:
         """What is compared with."""
         self.over = False
         """Whether the last key said so."""
-        self._keys = {key: each for each in actions for key in spelled(each.keys).split(" ")}
+        self._keys = {key: each for each in actions for key in _typed(each)}
         self._does: Mapping[str, Callable[[str], Iterator[str]]] = {
             "pane_1": lambda _: self._focus(1),
             "pane_2": lambda _: self._focus(2),

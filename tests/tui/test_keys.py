@@ -299,7 +299,16 @@ async def test_help_tells_keys_the_map_and_the_words() -> None:
         await press(pilot, "question_mark")
         await pilot.pause()
         text = shown_text(app)
-        for heading in ("MOVE", "CHANGE", "TIME", "ASK", "THE PROGRAM", "Map", "Words"):
+        for heading in (
+            "MOVE",
+            "CHANGE",
+            "TIME",
+            "ASK",
+            "THE PROGRAM",
+            "Map",
+            "WORDS",
+            "execmem_alloc",
+        ):
             assert heading in text, heading
         assert "Esc back to the map" in text
         first = app.main.panels.help.scroll_offset.y

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from execmem_tui.help import page
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.view.actions import ACTIONS, Action
-from execmem_tui.view.help import help_groups
+from execmem_tui.view.help import help_groups, word_lines
 
 _WIDTH = 46
 
@@ -33,7 +33,7 @@ class HelpPanel(VerticalScroll, can_focus=True):
     """All actions, with the user's keys."""
 
     def compose(self) -> ComposeResult:
-        """Nothing until it is opened: the words are a page of Markdown, 90 ms to import."""
+        """Nothing until it is opened: how to read the map is Markdown, 90 ms to import."""
         yield from ()
 
     def open(self) -> None:
@@ -50,7 +50,12 @@ class HelpPanel(VerticalScroll, can_focus=True):
         for heading, lines in help_groups(self.actions, _WIDTH - 4):
             text = Text("\n").join(Text.assemble((keys, "bold"), what) for keys, what in lines)
             content += [Static(heading, classes="heading"), Static(text, classes="keys")]
-        return [*content, Markdown(DetailMap.HELP), Markdown(page("words"))]
+        content.append(Markdown(DetailMap.HELP))
+        words = Text("\n").join(
+            Text(line) if indented else Text(line, "bold")
+            for line, indented in word_lines(page("words"), _WIDTH - 4)
+        )
+        return [*content, Static("WORDS", classes="heading"), Static(words, classes="keys")]
 
     def close(self) -> None:
         """Go away."""

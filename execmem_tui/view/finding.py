@@ -2,9 +2,9 @@
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from difflib import get_close_matches
-from itertools import islice
+from itertools import chain, islice
 from math import prod
 
 from execmem_tui.model.records import value
@@ -18,6 +18,18 @@ _ENOUGH = 50
 _WAYS = 4096
 """A matcher that tries every way in which letters can be found is not asked beyond so many."""
 
+
+_PIECE = 10_000
+"""Names that are looked at before keys are: 5 ms."""
+
+_LOOSE = 4096
+_FEW = 256
+"""Names whose letters are scored before keys are looked at."""
+
+_LEAST = 0.1
+"""Points of what matches in a way that is not looked into."""
+
+_LEVELS = 5
 
 _SPELLED = 20_000
 """Names that are compared letter by letter: it takes 2 microseconds each."""
@@ -33,31 +45,70 @@ class Entry:
     """What is shown beside it, and found too, after all names."""
 
 
+Ranking = Generator[float, None, list[int]]
+"""Yields how far it has come, 0 to 1, after each piece of work; returns what was found."""
+
+
 def rank(query: str, entries: Sequence[Entry], score: Score) -> list[int]:
     """Return the indices of the entries that match, the best first; all of them for no query.
 
     Among equals the order of `entries` stays.
     """
+    return finish(ranking(query, entries, score))
+
+
+def finish(steps: Ranking) -> list[int]:
+    """Do the rest of a ranking at once, and return what it found."""
+    try:
+        while True:
+            next(steps)
+    except StopIteration as stop:
+        found: list[int] = stop.value
+        return found
+
+
+def ranking(query: str, entries: Sequence[Entry], score: Score) -> Ranking:
+    """Rank as `rank` does, in pieces of some 10 ms, between which keys may be looked at.
+
+    Of what has the letters here and there only the first `_LOOSE` are told apart: more of that kind
+    nobody reads, and each costs 30 microseconds.
+    """
     wanted = query.strip().lower()
     if not wanted:
         return list(range(len(entries)))
-    found: list[tuple[int, int]] = []
+    levels: list[list[int]] = [[] for _ in range(_LEVELS)]
     rest: list[int] = []
-    for index, entry in enumerate(entries):
-        level = _level(wanted, entry)
-        if level is None:
-            rest.append(index)
-        else:
-            found.append((level, index))
-    found.sort()
-    indices = [index for _, index in found]
+    for first in range(0, len(entries), _PIECE):
+        if first:
+            yield first / len(entries) / 2
+        for index, entry in enumerate(islice(entries, first, first + _PIECE), first):
+            level = _level(wanted, entry)
+            (rest if level is None else levels[level]).append(index)
+    indices = list(chain.from_iterable(levels))
     if len(indices) >= _ENOUGH:
         return indices
+    return indices + (yield from _loosely(wanted, entries, rest, score))
+
+
+def _loosely(wanted: str, entries: Sequence[Entry], rest: Sequence[int], score: Score) -> Ranking:
+    """Rank those of `rest` that have the letters of `wanted` in their order."""
     in_order = re.compile(".*?".join(map(re.escape, wanted)), re.DOTALL).search
-    names = ((index, entries[index].name.lower()) for index in rest)
-    fuzzy = [(_scored(wanted, name, score), index) for index, name in names if in_order(name)]
-    fuzzy = sorted((pair for pair in fuzzy if pair[0] > 0), key=lambda pair: -pair[0])
-    return indices + [index for _, index in fuzzy]
+    fuzzy: list[tuple[float, int]] = []
+    scored = 0
+    for at, index in enumerate(rest):
+        if at and not at % _PIECE:
+            yield (1 + at / len(rest)) / 2
+        name = entries[index].name.lower()
+        if not in_order(name):
+            continue
+        scored += 1
+        if scored <= _LOOSE and not scored % _FEW:
+            yield (1 + at / len(rest)) / 2
+        points = _scored(wanted, name, score) if scored <= _LOOSE else _LEAST
+        if points > 0:
+            fuzzy.append((points, index))
+    fuzzy.sort(key=lambda pair: -pair[0])
+    return [index for _, index in fuzzy]
 
 
 def nearest(query: str, entries: Sequence[Entry]) -> str:
@@ -93,4 +144,4 @@ def _scored(wanted: str, name: str, score: Score) -> float:
             return 0.0
         last = letter[index]
     ways = prod(len(letter) for letter in places)
-    return score(wanted, name) if ways <= _WAYS else 0.1
+    return score(wanted, name) if ways <= _WAYS else _LEAST

@@ -7,6 +7,7 @@ from textual.command import CommandList
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.screens.chooser import Chooser
+from execmem_tui.view.finding import Entry
 from tests.tui.driving import make_app, press, shown_text
 
 
@@ -97,3 +98,36 @@ async def test_the_palette_puts_what_explains_itself_so_before_letters_here_and_
         first = [str(found.get_option_at_index(at).prompt) for at in range(3)]
         assert any("Lens" in each for each in first), first
         assert any("Origin" in each for each in first), first
+
+
+async def test_keys_are_taken_while_very_many_are_searched() -> None:
+    """Among a million areas each letter held the screen for half a second, some for four."""
+    chosen: list[int] = []
+    entries = [Entry(f"mod_{number}.text", f"{number:x}") for number in range(100_000)]
+    chooser = Chooser("Find", entries, chosen.append)
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.push_screen(chooser)
+        await pilot.pause()
+        chooser.narrow("mod_77")
+        assert chooser.lines.count == len(entries), "what was listed stays until then"
+        assert "searched" in str(chooser.query_one("#box").border_title)
+        chooser.narrow("mod_99999")
+        chooser.accept()  # what is found is waited for
+        assert chosen == [99_999]
+
+
+async def test_a_search_goes_on_by_itself_and_ends() -> None:
+    entries = [Entry(f"mod_{number}.text") for number in range(50_000)]
+    chosen: list[int] = []
+    chooser = Chooser("Find", entries, chosen.append)
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.push_screen(chooser)
+        await press(pilot, *"mod_49999")
+        for _ in range(100):
+            await pilot.pause()
+            if chooser.lines.count == 1:
+                break
+        assert chooser.lines.count == 1
+        assert chooser.query_one("#box").border_title == "Find"

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from execmem_tui.view.finding import Entry, nearest, rank
+from execmem_tui.view.finding import Entry, nearest, rank, ranking
 
 NAMES = ["freevxfs", "ocfs2", "xfs", "xfs_scrub", "dm_xfs", "xtables_fuse_set", "ext4"]
 ENTRIES = [Entry(name) for name in NAMES]
@@ -74,3 +74,34 @@ def test_a_catalogue_is_ranked_while_one_types() -> None:
     start = time.process_time()
     rank("m1", entries, letters)
     assert time.process_time() - start < 0.5
+
+
+def test_very_many_are_ranked_in_pieces_and_the_same() -> None:
+    entries = [Entry(f"mod_{number}.text") for number in range(30_000)]
+    steps = ranking("mod_12", entries, letters)
+    told = []
+    while True:
+        try:
+            told.append(next(steps))
+        except StopIteration as stop:
+            found = stop.value
+            break
+    assert len(told) >= 2, "keys have a turn"
+    assert told == sorted(told)
+    assert all(0 < each < 1 for each in told)
+    assert found == rank("mod_12", entries, letters)
+    assert found[0] == entries.index(Entry("mod_12.text"))
+
+
+def test_of_loose_matches_only_some_are_scored() -> None:
+    asked = 0
+
+    def counted(query: str, name: str) -> float:
+        nonlocal asked
+        asked += 1
+        return letters(query, name)
+
+    entries = [Entry(f"m{number}_x") for number in range(20_000)]
+    found = rank("mx", entries, counted)
+    assert len(found) == len(entries)
+    assert asked < 5000

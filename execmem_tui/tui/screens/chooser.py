@@ -14,7 +14,7 @@ from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.overlay import LEAVE
 from execmem_tui.tui.shelf import quiet
 from execmem_tui.tui.widgets.line_list import LineList
-from execmem_tui.view.finding import Entry, nearest, rank
+from execmem_tui.view.finding import Entry, Ranking, finish, nearest, ranking
 
 _NAME: Final = 34
 """Columns that names take at most where something stands beside them."""
@@ -76,6 +76,8 @@ class Chooser(Dialog[int]):
         """Columns of the names; a longer one moves what stands beside it."""
         self._detail_width = 0
         """Columns of what stands beside them."""
+        self._seeking: tuple[str, Ranking] | None = None
+        """What is being searched for, while that takes more than a moment."""
         self._search = FuzzySearch()
         self._watch = watch
         self.set_class(watch is not None, "foretells")  # leaves the map in sight
@@ -107,9 +109,39 @@ class Chooser(Dialog[int]):
         self.narrow(event.value)
 
     def narrow(self, query: str) -> None:
-        """List what matches, and say so where nothing does."""
-        self._found = rank(query, self._entries, lambda one, two: self._search.match(one, two)[0])
+        """List what matches, and say so where nothing does.
+
+        Among very many it takes a while: what was listed stays until then, and keys are taken.
+        """
         self.wrong("")
+        steps = ranking(query, self._entries, lambda one, two: self._search.match(one, two)[0])
+        self._seeking = query, steps
+        self._seek(steps)
+
+    def _seek(self, steps: Ranking) -> None:
+        """Do a piece of the search, unless another one has begun."""
+        if self._seeking is None or self._seeking[1] is not steps or not self.is_attached:
+            return
+        query = self._seeking[0]
+        try:
+            done = next(steps)
+        except StopIteration as stop:
+            self._seeking = None
+            self._list(query, stop.value)
+        else:
+            self.query_one("#box").border_title = f"{self._title}: {done:.0%} searched"
+            self.call_later(self._seek, steps)
+
+    def _sought(self) -> None:
+        """End a search that goes on: what it finds is asked for."""
+        if self._seeking is not None:
+            query, steps = self._seeking
+            self._seeking = None
+            self._list(query, finish(steps))
+
+    def _list(self, query: str, found: list[int]) -> None:
+        self._found = found
+        self.query_one("#box").border_title = self._title
         empty = "there is nothing to choose from"
         if query.strip() and not self._found:
             close = nearest(query, self._entries)
@@ -152,6 +184,7 @@ class Chooser(Dialog[int]):
     @on(Input.Submitted)
     def accept(self) -> None:
         """Hand over what is highlighted; say so where nothing is, and stay."""
+        self._sought()
         if self._found:
             self.tell(self._found[self.lines.highlighted])
             return

@@ -131,3 +131,13 @@ async def test_a_search_goes_on_by_itself_and_ends() -> None:
                 break
         assert chooser.lines.count == 1
         assert chooser.query_one("#box").border_title == "Find"
+
+
+async def test_a_list_that_foretells_leaves_the_map_of_a_small_terminal_in_sight() -> None:
+    """At 80x24 its box was half of the screen, over most of what it foretold."""
+    for size, rows in (((80, 24), 8), ((120, 40), 12)):
+        app = make_app(open_booted("arm64"))
+        async with app.run_test(size=size) as pilot:
+            await press(pilot, "i", *"amdgpu")
+            assert app.screen.query_one("#box").outer_size.height == rows
+            assert "18.4M stay" in shown_text(app)

@@ -24,6 +24,8 @@ _LEAST_NAME: Final = 20
 _ALIGNED: Final = 500
 """Names that are measured: nobody scrolls further."""
 _HIGHEST: Final = 20
+_LOW: Final = 30
+"""Rows of a terminal in which a list that foretells would cover what it foretells."""
 _FRAME: Final = 4
 """Rows of the box that are no entries: its borders, the field, and one for what is wrong."""
 _TOLD: Final = 4
@@ -43,6 +45,7 @@ class Chooser(Dialog[int]):
 
     DEFAULT_CSS = """
     Chooser.foretells #box { height: 12; }
+    Chooser.foretells.low #box { height: 8; }
     Chooser LineList { height: 1fr; }
     Chooser #told { height: 4; padding: 1 0 0 0; color: $foreground 80%; }
     """
@@ -94,6 +97,7 @@ class Chooser(Dialog[int]):
         if self.fits_entries and self._watch is None:
             rows = _FRAME + len(self._entries) + (_TOLD if self._told else 0)
             self.query_one("#box").styles.height = min(_HIGHEST, rows)
+        self.set_class(self.app.size.height < _LOW, "low")
         self.lines.can_focus = False
         self.narrow("")
         self.lines.highlighted = self._begin

@@ -3,7 +3,6 @@
 `--version` needs nothing but the interpreter, a command nothing but itself.
 """
 
-import gc
 import os
 import sys
 
@@ -146,13 +145,7 @@ def main(argv: list[str] | None = None) -> int:
         from execmem_tui.cli.completion import complete
 
         complete()
-    # Start-up makes many objects that stay; the default would scan them a hundred times.
-    before = gc.get_threshold()
-    gc.set_threshold(50_000, 20, 20)
-    try:
-        return _reported(arguments)
-    finally:  # who calls this from Python has other objects
-        gc.set_threshold(*before)
+    return _reported(arguments)
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def verify_ratios(run: str, events: int = 1_000_000, runs: int = 3) -> tuple[flo
     """
     with TemporaryDirectory() as folder:
         trace = write_run(Path(folder) / "run", run, events)
-        verify = [sys.executable, "-m", "execmem_tui.cli.main", "verify", str(trace.parent)]
+        verify = [sys.executable, "-m", "execmem_tui", "verify", str(trace.parent)]
         bare = [sys.executable, "-c", f"for line in open({str(trace)!r}): line.split()"]
         said = subprocess.run(
             [*verify, "--json"], check=True, capture_output=True, cwd=ROOT, env=environment()

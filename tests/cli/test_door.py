@@ -150,6 +150,7 @@ def test_an_interrupt_while_all_is_imported_is_one_too(monkeypatch: pytest.Monke
 
     monkeypatch.setattr("execmem_tui.cli.main.main", interrupted)
     monkeypatch.setattr("execmem_tui.__main__.end_in_order", lambda: None)
+    monkeypatch.setattr("execmem_tui.__main__.collect_seldom", lambda: None)
     assert door() == 130
 
 
@@ -220,6 +221,18 @@ def test_the_end_of_the_process_looks_through_nothing() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "True"
+
+
+def test_a_short_command_looks_for_no_garbage() -> None:
+    """Not while it runs, and not between its last line and the end of the process."""
+    code = (
+        "import atexit, gc, sys; from execmem_tui.__main__ import main; found = [];"
+        "gc.collect(); gc.callbacks.append(lambda phase, about: found.append(phase));"
+        "atexit.register(lambda: print(found, file=sys.stderr));"
+        "sys.argv[1:] = ['ranges', '--json']; sys.exit(main())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
 
 
 @pytest.mark.parametrize("command", ["{door} diagnose -", "{door} --plain --empty", "{door} map -"])

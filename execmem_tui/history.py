@@ -4,7 +4,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter, itemgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import evolve
 
@@ -13,7 +13,6 @@ from execmem_tui.model.blocks import Areas, AreaShelf
 from execmem_tui.model.events import Event, Noted
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.units import Address
 
@@ -28,8 +27,7 @@ _HIDDEN: Final = 64
 _EACH: Final = 16
 
 
-@frozen
-class _Checkpoint:
+class _Checkpoint(NamedTuple):
     """All areas of one step, so that a far jump needs no walk through what lies between."""
 
     step: int

@@ -4,7 +4,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from heapq import nlargest
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.blocks import Block
@@ -224,8 +224,7 @@ class HoleIndex:
         return None
 
 
-@frozen
-class Tally:
+class Tally(NamedTuple):
     """What the areas of one type come to, wherever they lie. Guards count."""
 
     areas: int = 0

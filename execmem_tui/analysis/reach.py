@@ -4,7 +4,7 @@ Windows around an origin, verdicts for pairs and for everything on a map, room l
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.blocks import Block
@@ -36,8 +36,7 @@ def verdicts(layout: Layout, origin: Address, target: Address) -> list[tuple[Rea
     return [(reach, verdict(layout, reach, origin, target)) for reach in layout.reach]
 
 
-@frozen
-class Origin:
+class Origin(NamedTuple):
     """What reach counts from: the kernel image, an area, or one address. Half-open, never empty."""
 
     start: Address
@@ -98,8 +97,7 @@ def area_verdict(layout: Layout, area: Area, origin: Origin | None = None) -> Ve
     return next((result for reach, result in found if reach.call), found[0][1])
 
 
-@frozen(kw_only=True)
-class ReachCounts:
+class ReachCounts(NamedTuple):
     """How many live module texts call the kernel directly, through a PLT entry, or not at all."""
 
     direct: int

@@ -4,10 +4,10 @@ It meets too little room, or room that is too scattered.
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 
@@ -21,8 +21,7 @@ class Shortage(StrEnum):
     """Enough is free, but nowhere in one piece."""
 
 
-@frozen(kw_only=True)
-class Room:
+class Room(NamedTuple):
     """One window. Everything in bytes but `holes`."""
 
     size: Bytes

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from attrs import field
 
@@ -44,8 +44,7 @@ class Variant:
     """Among the layouts of ``ranges --all``; others are there for captures of such machines."""
 
 
-@frozen(kw_only=True)
-class Given:
+class Given(NamedTuple):
     """One range as execmem_arch_setup() writes it, before execmem_init_missing()."""
 
     start: Address

@@ -5,11 +5,10 @@ architectures: module_alloc(), alloc_insn_page() and bpf_jit_alloc_exec(). Since
 execmem_alloc() for a type, and one hook, execmem_arch_setup(), says where that type may lie.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.model.capability import Capability, FtraceMemory
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import JitMemory, Rules, Writable
 
 _MODULE_ALLOC: Final = "kernel/module/main.c: module_alloc (weak): the vmalloc area"
@@ -17,8 +16,7 @@ _WEAK_SETUP: Final = "mm/execmem.c: the vmalloc area for all types"
 _LOADER: Final = (ExecmemType.MODULE_TEXT, ExecmemType.MODULE_DATA)
 
 
-@frozen(kw_only=True)
-class Overrides:
+class Overrides(NamedTuple):
     """An architecture's own versions, as ``file: what it does``; "" where it has the weak one."""
 
     module_alloc: str = ""
@@ -34,8 +32,7 @@ class Overrides:
     """The file of execmem_arch_setup()."""
 
 
-@frozen
-class Caller:
+class Caller(NamedTuple):
     """One row of the table."""
 
     function: str

@@ -7,8 +7,6 @@ fit.
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final
 
-from attrs import evolve
-
 from execmem_tui.arch.base import DATA_USER, TEXT_USER, Architecture
 from execmem_tui.arch.boot import GIB, KIB, MIB, Boot, Given, Variant
 from execmem_tui.arch.callers import Overrides
@@ -226,8 +224,7 @@ class PowerPC(Architecture):
         """32-bit book3s and 8xx have a module area, and keep the data of modules out of it."""
         if not variant.config.get("CONFIG_MODULES_SIZE"):
             return self.overrides
-        return evolve(
-            self.overrides,
+        return self.overrides._replace(
             module_alloc="arch/powerpc/kernel/module.c: 32M below _etext, then the module area",
             module_data="kernel/module/main.c: vzalloc (ARCH_WANTS_MODULES_DATA_IN_VMALLOC)",
         )

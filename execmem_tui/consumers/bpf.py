@@ -4,7 +4,7 @@ Programs, trampolines, struct_ops images, the XDP dispatcher, and the limit on i
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import field
 
@@ -15,7 +15,7 @@ from execmem_tui.consumers.machine import Machine
 from execmem_tui.consumers.packs import Packs
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import define, frozen
+from execmem_tui.model.records import define
 from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
@@ -33,8 +33,7 @@ _DISPATCHER: Final = "bpf_dispatcher_xdp"
 _RW_IMAGE: Final = "bpf_dispatcher_xdp rw_image"
 
 
-@frozen(kw_only=True)
-class Loaded:
+class Loaded(NamedTuple):
     """What a load came to."""
 
     start: Address | None

@@ -3,22 +3,20 @@
 kernel/bpf/core.c: bpf_jit_charge_modmem, bpf_prog_pack_alloc, bpf_jit_alloc_exec.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.consumers.machine import PACK_SIZE, Machine
 from execmem_tui.consumers.packs import Packs
 from execmem_tui.model.areas import Part
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, align_up
 
 EPERM: Final = 1
 ENOMEM: Final = 12
 
 
-@frozen
-class Binary:
+class Binary(NamedTuple):
     """Memory that somebody got, and how it is given back."""
 
     start: Address

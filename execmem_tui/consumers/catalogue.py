@@ -16,11 +16,10 @@ import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.arch import find
 from execmem_tui.model.errors import UsageError
-from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import MODELS, rules_of
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Bytes
@@ -53,8 +52,7 @@ _OTHER_WORD_SIZE: Final = ("x86_32", "rv32", "ppc32")
 """Variants that no catalogue is for."""
 
 
-@frozen(kw_only=True)
-class Module:
+class Module(NamedTuple):
     """One module file. Sizes are bytes before page alignment; 0 means no allocation."""
 
     name: str

@@ -8,7 +8,7 @@ change or free.
 
 from collections.abc import Generator, Mapping
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import evolve, field
 
@@ -26,7 +26,7 @@ from execmem_tui.consumers.load_sequence import (
 from execmem_tui.consumers.machine import Machine
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import define, value
+from execmem_tui.model.records import define
 from execmem_tui.model.rules import Writable
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
@@ -53,8 +53,7 @@ class LoadOutcome(StrEnum):
     INIT_FAILED = "ENODEV"
 
 
-@value(kw_only=True)
-class _LoadPlan:
+class _LoadPlan(NamedTuple):
     """How a load is meant to end."""
 
     init_fails: bool

@@ -1,6 +1,7 @@
 """execmem_alloc() and its family over vmalloc (mm/execmem.c)."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from execmem_tui.mm.journal import Hazard, Journal, RoxAlloc, RoxClean, RoxFree, RoxPopulate
 from execmem_tui.mm.map_ram import MapRam
@@ -8,7 +9,6 @@ from execmem_tui.mm.rox_cache import RoxCache
 from execmem_tui.mm.vm_area import VmAreas
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VM_ALLOW_HUGE_VMAP, VM_FLUSH_RESET_PERMS, VmapArea
-from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import Writable
 
 _ALIASES = Purge.ALIASES
@@ -17,8 +17,7 @@ MODULE_DATA = 4
 """EXECMEM_MODULE_DATA, the type of execmem_vmap()."""
 
 
-@frozen
-class TypeRange:
+class TypeRange(NamedTuple):
     """What the allocator needs of a `struct execmem_range`; ends exclusive, bytes."""
 
     start: int

@@ -3,8 +3,6 @@
 What KASAN or KCOV do to them, roughly.
 """
 
-from attrs import evolve
-
 from execmem_tui.consumers.catalogue import Catalogue, Module
 
 
@@ -20,7 +18,6 @@ class GrownCatalogue(Catalogue):
 
     def _read(self, name: str) -> Module:
         module = super()._read(name)
-        return evolve(
-            module,
+        return module._replace(
             sizes={region: int(size * self._factor) for region, size in module.sizes.items()},
         )

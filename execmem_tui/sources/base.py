@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
@@ -52,8 +52,7 @@ class Side:
     """Of the source, printable."""
 
 
-@frozen
-class Recording:
+class Recording(NamedTuple):
     """A source that was read once and for all.
 
     A capture (step 0 is empty, each phase is one event and a mark), or a trace.
@@ -64,8 +63,7 @@ class Recording:
     history: History
 
 
-@frozen(kw_only=True)
-class Progress:
+class Progress(NamedTuple):
     """How far the reading of a source has come (`opening.read_path`)."""
 
     fraction: float

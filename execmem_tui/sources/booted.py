@@ -6,7 +6,7 @@ says which. The profiles' own numbers hold for the first kind (tests compare the
 """
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from execmem_tui.arch import resolve
 from execmem_tui.consumers.catalogue import Catalogue, open_catalogue
@@ -16,7 +16,6 @@ from execmem_tui.consumers.reasons import why_no_trampolines, why_unused
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import JitMemory
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.sources.simulation import Simulation, checked_cpus
@@ -39,8 +38,7 @@ _PROBES: Final = 8
 """Kprobes of a machine that follows no profile."""
 
 
-@frozen(kw_only=True)
-class _Plan:
+class _Plan(NamedTuple):
     """What boot loads."""
 
     modules: tuple[str, ...]

@@ -4,14 +4,13 @@ Rows in the palette's styles, what a tour points at, the cursor, the frame.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.tui.columns import Columns
 from execmem_tui.tui.palette import Palette
@@ -46,8 +45,7 @@ _EXTENT_WORDS: Final = {
 }
 
 
-@frozen
-class Frame:
+class Frame(NamedTuple):
     """What surrounds a line."""
 
     room: MapColumns
@@ -59,8 +57,7 @@ class Frame:
     """Whether the area under the cursor lies in the line."""
 
 
-@frozen
-class Over:
+class Over(NamedTuple):
     """What is drawn over the lines."""
 
     area: Area | None

@@ -1,14 +1,13 @@
 """What is shown first: a source that is read after the first paint, and where to look."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from execmem_tui.model.records import frozen
 from execmem_tui.sources.base import Progress
 from execmem_tui.view.paint import LensName
 
 
-@frozen
-class Opening:
+class Opening(NamedTuple):
     """A source that is read after the first paint."""
 
     name: str
@@ -20,8 +19,7 @@ class Opening:
     """What the opener gave first, where that did not take long: shown with the first paint."""
 
 
-@frozen(kw_only=True)
-class Start:
+class Start(NamedTuple):
     """Where to look at first."""
 
     step: int | None = None

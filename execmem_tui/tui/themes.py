@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
@@ -11,7 +11,6 @@ from execmem_tui.files.regular import read_bounded
 from execmem_tui.files.user import config_root, theme_root
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
-from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.view.kinds import LOOKS
 
@@ -35,8 +34,7 @@ class UnknownThemeError(UsageError):
     """There is no theme of that name."""
 
 
-@frozen(kw_only=True)
-class MapTheme:
+class MapTheme(NamedTuple):
     """A theme and whether its cells show letters."""
 
     theme: Theme

@@ -10,12 +10,11 @@ Pure and immutable.
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import attrs
 from attrs import evolve, field
 
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 
 _TWOS: Final = (32, 64, 128, 256)
@@ -55,8 +54,7 @@ class Kind(StrEnum):
     """Several things that overlap, as a capture may say: never folded."""
 
 
-@frozen
-class Stretch:
+class Stretch(NamedTuple):
     """The longest [start, end) around an address that is all one thing."""
 
     start: Address
@@ -71,8 +69,7 @@ class Ground(Protocol):
         """Return the stretch that covers `address`."""
 
 
-@frozen
-class Line:
+class Line(NamedTuple):
     """One line of the map: a row, or a fold. Half-open [start, end), never empty.
 
     Of a row, column 0 is at `base`, a whole number of rows from the axis' anchor; it begins later

@@ -48,7 +48,7 @@ class ShiftedGround:
     def stretch_at(self, address: Address) -> Stretch:
         """Return what covers `address` once all is moved."""
         found = self.ground.stretch_at(address - self.by)
-        return evolve(found, start=found.start + self.by, end=found.end + self.by)
+        return found._replace(start=found.start + self.by, end=found.end + self.by)
 
 
 @frozen(eq=False)

@@ -5,7 +5,7 @@ Cells and names of what a row would show of them, and their place on the axis.
 
 from collections.abc import Iterator, Sequence
 
-from attrs import evolve, field
+from attrs import field
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.records import frozen
@@ -83,4 +83,4 @@ class HauntedGround:
             else:
                 end = min(end, ghost.start)
                 break
-        return evolve(found, start=start, end=end)
+        return found._replace(start=start, end=end)

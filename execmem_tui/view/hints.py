@@ -1,9 +1,8 @@
 """Which keys are hinted at: at most eight, chosen by what has the focus and what just happened."""
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from execmem_tui.model.records import frozen
 from execmem_tui.sources.base import Commanded, Followed, Source
 from execmem_tui.view.actions import Action, spelled
 from execmem_tui.view.light import LETTERS
@@ -12,8 +11,7 @@ from execmem_tui.view.shown import Shown
 MOST: Final = 8
 
 
-@frozen
-class Hint:
+class Hint(NamedTuple):
     """A key and what it does now."""
 
     key: str
@@ -22,8 +20,7 @@ class Hint:
     """What a click does; None where the key belongs to what has the focus."""
 
 
-@frozen(kw_only=True)
-class Situation:
+class Situation(NamedTuple):
     """What the choice hangs on."""
 
     focus: str = "map"

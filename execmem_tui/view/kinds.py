@@ -3,12 +3,12 @@
 One table for screen, legend and plain text.
 """
 
+from typing import NamedTuple
+
 from execmem_tui.model.areas import AreaKind
-from execmem_tui.model.records import frozen
 
 
-@frozen
-class Look:
+class Look(NamedTuple):
     """How one kind looks."""
 
     name: str

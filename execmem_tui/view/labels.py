@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import groupby, pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 
 LEAST: Final = 4
@@ -37,8 +36,7 @@ class Ink(StrEnum):
     """Dim."""
 
 
-@frozen
-class Named:
+class Named(NamedTuple):
     """Something that may carry a name in a row."""
 
     start: Address
@@ -50,8 +48,7 @@ class Named:
     region: str = ""
 
 
-@frozen
-class Label:
+class Label(NamedTuple):
     """A text and the column of its first letter."""
 
     column: int

@@ -1,7 +1,7 @@
 """A lane: one window in one line, its long holes and the kernel image folded into words."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import evolve
 
@@ -30,8 +30,7 @@ class Piece:
     text: str = ""
 
 
-@frozen
-class LaneShape:
+class LaneShape(NamedTuple):
     """How a window lies in a line: the pieces from left to right, and the bytes of a cell."""
 
     pieces: tuple[Piece, ...]

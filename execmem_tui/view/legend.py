@@ -1,10 +1,9 @@
 """The legend: only what is in sight, each with its sign, its name, and the shades of free space."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.model.reach import Verdict
-from execmem_tui.model.records import frozen
 from execmem_tui.view.cells import Cell, Run
 from execmem_tui.view.kinds import (
     FALLBACK,
@@ -28,8 +27,7 @@ _FREE: Final = {
 }
 
 
-@frozen
-class Sight:
+class Sight(NamedTuple):
     """What is to be seen somewhere on the screen."""
 
     looks: frozenset[str] = frozenset()

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.model.intervals import Interval, union
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.axis import Line
 
@@ -25,8 +24,7 @@ class Shine(StrEnum):
     WENT = "went"
 
 
-@frozen
-class Light:
+class Light(NamedTuple):
     """Where a tour points."""
 
     lit: tuple[Interval, ...] = ()

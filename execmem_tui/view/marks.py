@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 from execmem_tui.view.lane import LaneShape, lane_shape
 from execmem_tui.view.shown import Shown
@@ -34,8 +33,7 @@ _SEARCHED: Final = 20_000
 _RANK = {mark: rank for rank, mark in enumerate(Mark)}
 
 
-@frozen
-class Backdrop:
+class Backdrop(NamedTuple):
     """What the column shows by itself, whatever the map does: used, folded, spilled."""
 
     span: tuple[Address, Address]

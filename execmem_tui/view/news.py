@@ -1,11 +1,10 @@
 """What a step changed, for a moment: what came stands out, what went leaves its outline."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.model.events import Allocated, Event, Freed
 from execmem_tui.model.intervals import Interval
-from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Bytes
 from execmem_tui.view.axis import Line
@@ -17,8 +16,7 @@ _EVENTS: Final = 1024
 """Events that are looked at."""
 
 
-@frozen
-class News:
+class News(NamedTuple):
     """Where something came and went."""
 
     came: tuple[Interval, ...] = ()

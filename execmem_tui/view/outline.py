@@ -1,9 +1,8 @@
 """Outlines of the blocks of a ROX cache on the map: where each begins and ends, how full it is."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.axis import Line
 from execmem_tui.view.reach import RoxBlock
@@ -12,8 +11,7 @@ _LEAST: Final = 6
 """Columns of a block from which on its borders do not hide what lies in it."""
 
 
-@frozen
-class Stroke:
+class Stroke(NamedTuple):
     """A text over some columns of a line."""
 
     column: int

@@ -1,10 +1,9 @@
 """From lens, filter, origin and pinned moment to what the cells of the map show."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from execmem_tui.analysis.reach import Origin
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Source
 from execmem_tui.view.paint import KINDS, Lens, LensName, Paint
@@ -16,8 +15,7 @@ if TYPE_CHECKING:  # each comes with the first paint that needs it
     from execmem_tui.view.lenses import ReachLens
 
 
-@frozen(kw_only=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What the map is to show of a moment."""
 
     lens: LensName = LensName.KIND

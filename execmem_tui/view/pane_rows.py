@@ -4,12 +4,9 @@ The focused one with its lanes, the others in a row each, the quiet ones joined.
 """
 
 from collections.abc import Iterator
-from typing import Final
-
-from attrs import field
+from typing import Final, NamedTuple
 
 from execmem_tui.model.ranges import Window
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cells import runs_of
@@ -24,8 +21,7 @@ _INSIDE: Final = 12
 """Columns that a lane inside a rule is worth, at least."""
 
 
-@frozen(kw_only=True)
-class Place:
+class Place(NamedTuple):
     """Columns of a row that belong to a pane, and the lane there, for clicks and the bracket."""
 
     number: int
@@ -41,12 +37,11 @@ class Place:
         return self.shape.address_at(column - self.first)
 
 
-@frozen(kw_only=True)
-class PaneRow:
+class PaneRow(NamedTuple):
     """One line of the panes."""
 
     pieces: tuple[Piece, ...]
-    places: tuple[Place, ...] = field(default=())
+    places: tuple[Place, ...] = ()
     """What a click hits, from left to right; the last that holds the column counts."""
 
 

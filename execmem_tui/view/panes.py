@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import takewhile
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.analysis.holes import HoleIndex, tallies
 from execmem_tui.analysis.room import Room, Shortage, room_in
@@ -44,8 +44,7 @@ class Fit:
     count: int
 
 
-@frozen(kw_only=True)
-class FitLine:
+class FitLine(NamedTuple):
     """What still fits, and the first plausible size that does not."""
 
     fits: tuple[Fit, ...]
@@ -103,8 +102,7 @@ def fit_line(
     )
 
 
-@frozen(kw_only=True)
-class Lane:
+class Lane(NamedTuple):
     """One window that a pane draws."""
 
     name: str

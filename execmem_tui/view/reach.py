@@ -7,7 +7,7 @@ scale.
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import evolve
 
@@ -72,8 +72,7 @@ class Band:
     """The mark of the reach that ends at `start`, or ""."""
 
 
-@frozen(kw_only=True)
-class RoxBlock:
+class RoxBlock(NamedTuple):
     """One block of the ROX cache."""
 
     start: Address

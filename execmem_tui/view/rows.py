@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import field
 
@@ -27,8 +27,7 @@ _REACH_WORDS: Final = {
 _BLANK: Final = Cell(FREE, 0)
 
 
-@frozen
-class Border:
+class Border(NamedTuple):
     """Where a window or a reach begins or ends."""
 
     address: Address
@@ -204,8 +203,7 @@ def fold_pieces(kind: Kind, text: str, width: int) -> list[Piece]:
     return [Word(f"⋯ {text} ".ljust(width, "⋯")[:width], Tone.MUTED)]
 
 
-@frozen
-class MapColumns:
+class MapColumns(NamedTuple):
     """How a map divides its columns: addresses, a column that marks what is held, cells, marks."""
 
     width: int

@@ -6,7 +6,7 @@ command or one reading did.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import area_verdict, call_reach
@@ -27,7 +27,6 @@ from execmem_tui.model.events import (
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
 from execmem_tui.model.reach import ReachKind, Verdict
-from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import GIB, MIB, Address, Bytes, align_up, format_size
 from execmem_tui.view.words import cut_at_word
@@ -55,8 +54,7 @@ _PURGES: Final = {
 }
 
 
-@frozen
-class Sentence:
+class Sentence(NamedTuple):
     """What is said: in full, and in fewer columns."""
 
     text: str

@@ -1,8 +1,7 @@
 """How a terminal's columns are shared between the map and the side panel."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
-from execmem_tui.model.records import frozen
 from execmem_tui.view.axis import row_width
 
 NARROW: Final = 110
@@ -30,8 +29,7 @@ _SHORT: Final = 15
 """The same where the address leaves out what all have in common."""
 
 
-@frozen(kw_only=True)
-class Halves:
+class Halves(NamedTuple):
     """How the columns are shared by two maps and the side panel."""
 
     side: int
@@ -67,8 +65,7 @@ def halves(columns: int, gutter: int, word_bits: int) -> Halves | None:
     return Halves(side=side, other=other, own=own, bare=margin == 2)
 
 
-@frozen(kw_only=True)
-class Columns:
+class Columns(NamedTuple):
     """Who gets which columns of the main screen; 0 where there is none of its kind."""
 
     side: int

@@ -9,10 +9,9 @@ from enum import StrEnum
 from functools import cache
 from itertools import pairwise
 from math import isnan
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.model.areas import AreaKind
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import MIB, Address, Bytes, format_size
 from execmem_tui.view.timerecord import Held, Stretch, TimeRecord, kind_of
 
@@ -38,8 +37,7 @@ class Scale(StrEnum):
     SECONDS = "seconds"
 
 
-@frozen
-class TimeCell:
+class TimeCell(NamedTuple):
     """What one half row was at one column."""
 
     kind: AreaKind | None
@@ -53,8 +51,7 @@ class TimeCell:
 _EMPTY: Final = TimeCell(None, fallback=False, eighths=0)
 
 
-@frozen
-class HalfRow:
+class HalfRow(NamedTuple):
     """Half-open [start, end) of addresses, and the fine rows that it sums up."""
 
     start: Address
@@ -62,8 +59,7 @@ class HalfRow:
     rows: range
 
 
-@frozen
-class TimeLine:
+class TimeLine(NamedTuple):
     """One line: two half rows, or a fold of what was never in use between two stretches."""
 
     start: Address
@@ -241,8 +237,7 @@ class MarkKind(StrEnum):
     NAME = "name"
 
 
-@frozen
-class Mark:
+class Mark(NamedTuple):
     """A step where something changes."""
 
     step: int

@@ -7,14 +7,13 @@ and what they hold; `view.timemap` shows that in any number of rows and columns.
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaKind, AreaState
 from execmem_tui.model.events import Allocated, Event, Failed, Noted, Purged
 from execmem_tui.model.intervals import union
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import MIB, Address, Bytes, align_up
 
 FINE_ROWS: Final = 160
@@ -70,8 +69,7 @@ def key_of(area: Area) -> int:
     return key + _FALLBACK if area.window is Window.FALLBACK else key
 
 
-@frozen
-class Stretch:
+class Stretch(NamedTuple):
     """Address space that was in use at some time, cut into fine rows of equal size."""
 
     start: Address

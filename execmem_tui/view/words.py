@@ -5,9 +5,8 @@ Words with a tone, cells, and both as plain text.
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from execmem_tui.model.records import frozen
 from execmem_tui.view.cells import Cell, Run
 from execmem_tui.view.kinds import FALLBACK, FREE, LOOKS, letter
 
@@ -24,8 +23,7 @@ class Tone(StrEnum):
     KERNEL = "kernel"
 
 
-@frozen
-class Word:
+class Word(NamedTuple):
     """A piece of text in one tone."""
 
     text: str

@@ -1,7 +1,6 @@
 """Two maps on one axis: line for line, offset for offset."""
 
 import pytest
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -92,8 +91,8 @@ def test_each_line_of_one_map_is_a_line_of_the_other(
         assert axis.start >= 0
         assert axis.end <= 1 << its.snapshot.layout.word_bits
     for line, beside in zip(view.lines(), other.lines(), strict=True):
-        assert beside == evolve(
-            line, start=line.start + moved.by, end=line.end + moved.by, base=line.base + moved.by
+        assert beside == line._replace(
+            start=line.start + moved.by, end=line.end + moved.by, base=line.base + moved.by
         )
         for its, axis, at in ((shown, view.axis, line), (shown.beside, other.axis, beside)):
             rows = MapRows(shown=its, number=pane, window=its.window(pane, None))

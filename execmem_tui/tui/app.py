@@ -25,20 +25,15 @@ from execmem_tui.sources.base import Commanded, Followed, Side, Source
 from execmem_tui.tui import doers
 from execmem_tui.tui.beginning import Beginning
 from execmem_tui.tui.colouring import Colouring
-from execmem_tui.tui.comparing import CompareActions
 from execmem_tui.tui.counting import REST, Counting, Handle
-from execmem_tui.tui.flashing import Flashing
 from execmem_tui.tui.leaving import Signals
 from execmem_tui.tui.moving import PLAY_INTERVAL, Moving
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.screens.main import MainScreen
 from execmem_tui.tui.shelf import Shelf
-from execmem_tui.tui.showing import Showing
 from execmem_tui.tui.shown import Shown
-from execmem_tui.tui.source_jobs import SourceJobs
 from execmem_tui.tui.start import Opening, Start
 from execmem_tui.tui.sturdy_app import SturdyApp
-from execmem_tui.tui.touring import TourActions
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.time import Sought
@@ -50,6 +45,7 @@ from execmem_tui.view.paint import LensName
 if TYPE_CHECKING:  # what sends these comes when it is needed
     from execmem_tui.bundles.several import SeveralCapturesError
     from execmem_tui.tui.jobs import Job
+    from execmem_tui.tui.touring import TourActions
     from execmem_tui.tui.widgets.area_list import AreaList
     from execmem_tui.tui.widgets.other_map import OtherMap
     from execmem_tui.view.tour_card import Card
@@ -115,6 +111,12 @@ class ExecmemApp(SturdyApp):
     presenter = cached_property(doers.presenter)
     exports = cached_property(doers.exports)
     noting = cached_property(doers.noting)
+    compares = cached_property(doers.compares)
+    tours = cached_property(doers.tours)
+    # What else is not on the first frame.
+    jobs = cached_property(doers.jobs)
+    _showing = cached_property(doers.showing)
+    _flashing = cached_property(doers.flashing)
 
     def __init__(
         self,
@@ -138,14 +140,9 @@ class ExecmemApp(SturdyApp):
         self.pinned: Side | None = None
         self.failure: Exception | None = None
         """Why the first source could not be opened."""
-        self.jobs = SourceJobs(self)
-        self.compares = CompareActions(self, lambda: self.size.width, self.jobs.compare)
-        self.tours = TourActions(self)
-        self._colouring = Colouring(self)
-        self._showing = Showing(self, self._colouring)
+        self.colouring = Colouring(self)
         self.counting = Counting(self)
-        self._flashing = Flashing(self)
-        self._moving = Moving(self, self._tick, self.jobs.read)
+        self._moving = Moving(self, self._tick, self.read)
         self._signals = Signals(lambda code: self.exit(return_code=code), lambda: self.is_headless)
         self._beginning = Beginning(self, opening, start)
 
@@ -199,10 +196,10 @@ class ExecmemApp(SturdyApp):
     def on_unmount(self) -> None:
         """Give back what the source took, and wait for nothing."""
         self._signals.give_back()
-        self.jobs.close()
         self.counting.close()
-        self._flashing.close()
-        self.tours.close()
+        for made in ("jobs", "_flashing", "tours"):
+            if made in vars(self):
+                getattr(self, made).close()
         if isinstance(self.source, Followed):
             self.source.close()
 
@@ -256,7 +253,7 @@ class ExecmemApp(SturdyApp):
         """Show the step that the history is at."""
         snapshot = self.source.history.snapshot()
         if self.shown.snapshot is not snapshot:
-            self.shown = self._colouring.shown(snapshot, self.shown)
+            self.shown = self.colouring.shown(snapshot, self.shown)
             self._flashing.follow()
 
     def show_source(self, source: Source) -> None:
@@ -305,7 +302,8 @@ class ExecmemApp(SturdyApp):
 
     def turn(self, *, forward: bool) -> None:
         """Go on or back: by a stop of the tour, a sentence of the scenario, a mark."""
-        if not self.tours.turn(forward=forward):
+        tours = self.touring
+        if tours is None or not tours.turn(forward=forward):
             self.time.turn(forward=forward)
 
     # What colour tells
@@ -321,11 +319,11 @@ class ExecmemApp(SturdyApp):
     @property
     def side_by_side(self) -> bool:
         """Whether what is compared with has a map of its own."""
-        return self.compares.side_by_side
+        return self.pinned is not None and self.compares.side_by_side
 
     def paint_anew(self) -> None:
         """Show the step as it is to be shown now."""
-        self.shown = self._colouring.shown(self.shown.snapshot, self.shown)
+        self.shown = self.colouring.shown(self.shown.snapshot, self.shown)
 
     def on_main_screen_resized(self) -> None:
         """Another width has room for two maps, or no more."""
@@ -478,24 +476,33 @@ class ExecmemApp(SturdyApp):
 
     # Tours follow what the listener does
 
+    @property
+    def touring(self) -> "TourActions | None":
+        """The keys of tours, once one of them was asked for."""
+        return vars(self).get("tours")
+
     def watch_shown(self) -> None:
         """What is asked for may be other areas now; a tour looks whether its goal is reached."""
         if self.screen_stack:
             self.main.wanted = self.shown.paint.filter
             self.counting.follow()
-        self.tours.follow()
+        if self.touring is not None:
+            self.touring.follow()
 
     def watch_source(self) -> None:
         """Another source is not the tour's."""
-        self.tours.follow()
+        if self.touring is not None:
+            self.touring.follow()
 
     def on_main_screen_acted(self, message: MainScreen.Acted) -> None:
         """A tour's hints answer what was done."""
-        self.tours.acted(message.action)
+        if self.touring is not None:
+            self.touring.acted(message.action)
 
     def on_main_screen_tour_left(self) -> None:
         """Leave the tour."""
-        self.tours.leave()
+        if self.touring is not None:
+            self.touring.leave()
 
     # Keys
 
@@ -510,10 +517,11 @@ class ExecmemApp(SturdyApp):
             return False
         if not self.shows_faults or self.screen is not self.main:
             return False
-        if self.main.focused is not self.main.map:
+        tours = self.touring
+        if tours is None or self.main.focused is not self.main.map:
             return False
         with self.guarded():
-            return self.tours.vote(event.key)
+            return tours.vote(event.key)
         return True
 
     async def on_main_screen_ready(self) -> None:

@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from execmem_tui.tui.app import ExecmemApp
+    from execmem_tui.tui.comparing import CompareActions
     from execmem_tui.tui.exporting import ExportActions
+    from execmem_tui.tui.flashing import Flashing
     from execmem_tui.tui.highlighting import Highlighting
     from execmem_tui.tui.kernel import KernelActions
     from execmem_tui.tui.looking import LookActions
     from execmem_tui.tui.noting import NoteActions
     from execmem_tui.tui.opening import OpenActions
     from execmem_tui.tui.presenting import PresenterActions
+    from execmem_tui.tui.showing import Showing
+    from execmem_tui.tui.source_jobs import SourceJobs
     from execmem_tui.tui.timeline import TimeActions
+    from execmem_tui.tui.touring import TourActions
     from execmem_tui.tui.why import WhyActions
 
 
@@ -106,3 +111,38 @@ def noting(app: "ExecmemApp") -> "NoteActions":
     from execmem_tui.tui.noting import NoteActions
 
     return NoteActions(app)
+
+
+def compares(app: "ExecmemApp") -> "CompareActions":
+    """Return what compares."""
+    from execmem_tui.tui.comparing import CompareActions
+
+    return CompareActions(app, lambda: app.size.width, app.jobs.compare)
+
+
+def tours(app: "ExecmemApp") -> "TourActions":
+    """Return the guided tours."""
+    from execmem_tui.tui.touring import TourActions
+
+    return TourActions(app)
+
+
+def jobs(app: "ExecmemApp") -> "SourceJobs":
+    """Return what is opened and read off the event loop."""
+    from execmem_tui.tui.source_jobs import SourceJobs
+
+    return SourceJobs(app)
+
+
+def showing(app: "ExecmemApp") -> "Showing":
+    """Return what knows the source before."""
+    from execmem_tui.tui.showing import Showing
+
+    return Showing(app, app.colouring)
+
+
+def flashing(app: "ExecmemApp") -> "Flashing":
+    """Return what lets stand out what a step changed."""
+    from execmem_tui.tui.flashing import Flashing
+
+    return Flashing(app)

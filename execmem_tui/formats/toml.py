@@ -13,8 +13,9 @@ from execmem_tui.model.text import printable
 
 _MAX_DOTS: Final = 100
 """Dots of one line outside quotes; no key has as many parts."""
-_QUOTED: Final = re.compile(r'"[^"\n]*"|\'[^\'\n]*\'')
-_LONG_NUMBER: Final = re.compile(r"(?<![\w\"'])[+-]?(?:0[xob][0-9a-fA-F_]{17,}|\d[\d_]{19,})")
+# Compiled where they are used: most files need neither.
+_QUOTED: Final = r'"[^"\n]*"|\'[^\'\n]*\''
+_LONG_NUMBER: Final = r"(?<![\w\"'])[+-]?(?:0[xob][0-9a-fA-F_]{17,}|\d[\d_]{19,})"
 _WORD: Final = 64
 
 
@@ -36,7 +37,7 @@ def parse_toml(path: str, data: bytes, limit: int) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise InputError(path, data.count(b"\n", 0, error.start) + 1, "not UTF-8") from None
     for number, line in enumerate(text.split("\n"), 1):
-        if line.count(".") > _MAX_DOTS and _QUOTED.sub("", line).count(".") > _MAX_DOTS:
+        if line.count(".") > _MAX_DOTS and re.sub(_QUOTED, "", line).count(".") > _MAX_DOTS:
             raise InputError(path, number, "nested too deeply")
     try:
         table = tomllib.loads(text)
@@ -46,7 +47,7 @@ def parse_toml(path: str, data: bytes, limit: int) -> dict[str, Any]:
     except RecursionError:
         raise InputError(path, None, "nested too deeply") from None
     except ValueError:
-        found = _LONG_NUMBER.search(text)
+        found = re.search(_LONG_NUMBER, text)
         line_of = None if found is None else text.count("\n", 0, found.start()) + 1
         raise InputError(path, line_of, f"a number of more than {_WORD} bits") from None
     return table

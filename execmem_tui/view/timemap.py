@@ -193,11 +193,13 @@ def _cells(
         touched: set[int] = set()
         for change in changes[played : index + 1]:
             held.update(change)
-            touched.update(half_of[row] for row in change if row in half_of)
+            for row in change:
+                half = half_of.get(row)
+                if half is not None:
+                    touched.add(half)
         played = max(played, index + 1)
         for number in touched:
-            half = halves[number]
-            now[number] = _cell([held[row] for row in half.rows if row in held], half)
+            now[number] = _cell([held[r] for r in halves[number].rows if r in held], halves[number])
         for column, cell in zip(cells, now, strict=True):
             column.append(cell)
     return tuple(map(tuple, cells))

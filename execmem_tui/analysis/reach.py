@@ -11,7 +11,6 @@ from execmem_tui.model.blocks import Block
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Reach, Verdict
-from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
 
@@ -107,16 +106,19 @@ class ReachCounts(NamedTuple):
     """Of all of these: what a file that names no regions leaves open, text or data."""
 
 
-@frozen(eq=False)
 class TextCounter:
     """Counts the live MODULE_TEXT areas by the verdict of calls between them and the origin.
 
     One for a layout and an origin, kept from step to step: blocks remember its counts.
+
+    Args:
+        layout: where the areas are.
+        origin: None is the kernel image.
     """
 
-    layout: Layout
-    origin: Origin | None = None
-    """None is the kernel image."""
+    def __init__(self, layout: Layout, origin: Origin | None = None) -> None:
+        self.layout = layout
+        self.origin = origin
 
     def __call__(self, block: Block) -> tuple[int, ...]:
         """Return the counts of one block by `Verdict`, then of those that may be data."""

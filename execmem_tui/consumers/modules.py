@@ -10,7 +10,7 @@ from collections.abc import Generator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from attrs import evolve, field
+from attrs import field
 
 from execmem_tui.consumers.catalogue import REGIONS, Catalogue, Module
 from execmem_tui.consumers.load_sequence import (
@@ -445,7 +445,7 @@ class Modules:
 
 
 def _twin(loaded: LoadedModule) -> LoadedModule:
-    return evolve(loaded, starts=dict(loaded.starts), arrays=dict(loaded.arrays))
+    return LoadedModule(loaded.module, loaded.sizes, dict(loaded.starts), dict(loaded.arrays))
 
 
 def drained(steps: Steps) -> LoadOutcome:

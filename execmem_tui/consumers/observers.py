@@ -1,18 +1,16 @@
 """Who is told what a simulated kernel does: the ledger that keeps a map, the counts, a test."""
 
 from collections.abc import Iterator
-from typing import Self
+from typing import NamedTuple, Self
 
 from execmem_tui.mm.journal import Record
 from execmem_tui.model.areas import Area, Part
 from execmem_tui.model.events import Event
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.model.records import value
 from execmem_tui.model.units import Address, Bytes
 
 
-@value(kw_only=True)
-class Request:
+class Request(NamedTuple):
     """What was asked, and what came of it."""
 
     kind: ExecmemType | None

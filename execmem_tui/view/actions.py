@@ -4,15 +4,10 @@ Keys, footer, palette, help and the manual's tables come from here.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
-
-from attrs import evolve
-
-from execmem_tui.model.records import frozen
+from typing import Final, NamedTuple
 
 
-@frozen(kw_only=True)
-class Action:
+class Action(NamedTuple):
     """One thing that a key does."""
 
     id: str
@@ -408,7 +403,7 @@ def keysyms(keys: str) -> str:
 def rebound(keymap: Mapping[str, str]) -> tuple[Action, ...]:
     """Return all actions, some with a user's keys (action -> keys) instead of the default ones."""
     return tuple(
-        evolve(action, keys=keymap[action.id]) if action.id in keymap else action
+        action._replace(keys=keymap[action.id]) if action.id in keymap else action
         for action in ACTIONS
     )
 

@@ -3,7 +3,7 @@
 Offset for offset from the start of a window, wherever KASLR put it.
 """
 
-from attrs import evolve, field
+from attrs import field
 
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
@@ -114,6 +114,6 @@ class Beside:
 
     def view(self, view: MapView) -> MapView:
         """Return a view moved: the same lines in sight, the cursor in the same cell."""
-        return evolve(
-            view, axis=self.axis(view.axis), top=view.top + self.by, cursor=view.cursor + self.by
+        return view._replace(
+            axis=self.axis(view.axis), top=view.top + self.by, cursor=view.cursor + self.by
         )

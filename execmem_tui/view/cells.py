@@ -3,7 +3,6 @@
 from typing import Final, NamedTuple
 
 from execmem_tui.model.reach import Verdict
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 from execmem_tui.view.kinds import FORBIDDEN, FREE
 from execmem_tui.view.labels import Ink, Label
@@ -37,8 +36,7 @@ class Run(NamedTuple):
     ink: Ink = Ink.NONE
 
 
-@frozen
-class ReachWindow:
+class ReachWindow(NamedTuple):
     """What free addresses are good for.
 
     The addresses that calls from an origin reach directly, those a PLT entry reaches, and those

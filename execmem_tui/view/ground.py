@@ -5,7 +5,6 @@ from operator import attrgetter, itemgetter
 
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.areas import Area
-from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
 from execmem_tui.view.axis import Kind, Stretch
@@ -49,12 +48,12 @@ def open_ended(area: Area, address: Address) -> bool:
     return area.parts is None and bool(area.inside) and address >= area.inside[-1][0]
 
 
-@frozen(eq=False)
 class MapGround:
     """The holes, the areas and the kernel image of one snapshot. Making one costs nothing."""
 
-    snapshot: Snapshot
-    holes: HoleIndex
+    def __init__(self, snapshot: Snapshot, holes: HoleIndex) -> None:
+        self.snapshot = snapshot
+        self.holes = holes
 
     def stretch_at(self, address: Address) -> Stretch:
         """Return the hole, the area (guard included) or the image that covers `address`.

@@ -3,11 +3,8 @@
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from attrs import evolve
-
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.ranges import Window
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cell_index import CellIndex
@@ -19,8 +16,7 @@ _FOLDS: Final = 6
 _GHOST: Final = "·"
 
 
-@frozen
-class Piece:
+class Piece(NamedTuple):
     """A part of a lane: `columns` cells of [start, end), or the words that stand for it."""
 
     start: Address
@@ -113,7 +109,7 @@ def _shape(start: Address, end: Address, width: int, folds: list[Piece]) -> Lane
     while sum(-(-(piece.end - piece.start) // cell) for piece in drawn) > room:
         cell += max(1, cell // max(1, room))
     pieces = tuple(
-        evolve(piece, columns=len(piece.text) or -(-(piece.end - piece.start) // cell))
+        piece._replace(columns=len(piece.text) or -(-(piece.end - piece.start) // cell))
         for piece in gaps
     )
     return LaneShape(pieces, cell)

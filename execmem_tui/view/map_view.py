@@ -3,11 +3,10 @@
 A view never changes: each move is another view.
 """
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from attrs import evolve
 
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.view.axis import LARGEST_CELL, SMALLEST_CELL, Axis, Kind, Line, row_width
 
@@ -15,8 +14,7 @@ _READABLE: Final = 12
 """Cells in which the name of most owners can be read."""
 
 
-@frozen(kw_only=True)
-class MapView:
+class MapView(NamedTuple):
     """`rows` lines of an axis from `top`, and a cursor among them."""
 
     axis: Axis
@@ -74,16 +72,16 @@ class MapView:
             top = axis.back(at.start, self.rows - 1)
         elif len(seen) < self.rows:
             top = axis.back(top, self.rows - len(seen))
-        return evolve(self, top=top, cursor=cursor)
+        return self._replace(top=top, cursor=cursor)
 
     def on(self, axis: Axis) -> "MapView":
         """Return the view over another axis, the cursor where it was."""
-        return evolve(self, axis=axis).settled()
+        return self._replace(axis=axis).settled()
 
     def resized(self, columns: int, rows: int) -> "MapView":
         """Return the view for another size of the map, the cursor where it was."""
         axis = evolve(self.axis, columns=row_width(columns))
-        return evolve(self, axis=axis, rows=max(rows, 1), column=None).settled()
+        return self._replace(axis=axis, rows=max(rows, 1), column=None).settled()
 
     def moved(self, columns: int, rows: int) -> "MapView":
         """Move the cursor by cells, then by lines; a fold is one step in either."""
@@ -95,7 +93,7 @@ class MapView:
         else:
             axis = self.axis
             cursor = axis.anchor + ((self.cursor - axis.anchor) // axis.cell + columns) * axis.cell
-        return evolve(self, cursor=cursor, column=None).settled().moved(0, rows)
+        return self._replace(cursor=cursor, column=None).settled().moved(0, rows)
 
     def _stepped(self, rows: int) -> "MapView":
         if rows == 0:
@@ -103,20 +101,20 @@ class MapView:
         line = self.axis.line_at(self.cursor)
         wanted = self._column(line) if self.column is None else self.column
         cursor = self._address(self.axis.stepped(line, rows), wanted)
-        return evolve(self, cursor=cursor, column=wanted).settled()
+        return self._replace(cursor=cursor, column=wanted).settled()
 
     def paged(self, pages: int) -> "MapView":
         """Move view and cursor by whole screens."""
         lines = pages * self.rows
         top = self.axis.stepped(self.axis.line_at(self.top), lines).start
-        return evolve(self._stepped(lines), top=top).settled()
+        return self._stepped(lines)._replace(top=top).settled()
 
     def goto(self, address: Address) -> "MapView":
         """Put the cursor on `address`; if that is out of sight, in the middle line."""
         address = self.axis.clipped(address)
-        view = evolve(self, cursor=address, column=None)
+        view = self._replace(cursor=address, column=None)
         if not self.top <= address < self.bottom:
-            view = evolve(view, top=self.axis.back(address, self.rows // 2))
+            view = view._replace(top=self.axis.back(address, self.rows // 2))
         return view.settled()
 
     def zoomed(self, steps: int) -> "MapView":
@@ -131,7 +129,7 @@ class MapView:
                 axis = evolve(axis, cell=axis.cell // 2)
             elif steps < 0 and not axis.fits(axis.start, axis.end, max(1, self.rows // 4)):
                 axis = evolve(axis, cell=axis.cell * 2)
-        return evolve(self, axis=axis, top=axis.back(self.cursor, row), column=None).settled()
+        return self._replace(axis=axis, top=axis.back(self.cursor, row), column=None).settled()
 
     def found(self, start: Address, end: Address) -> "MapView":
         """Go to [start, end); where the screen is too small for it at this zoom, show it whole."""
@@ -152,7 +150,7 @@ class MapView:
         while axis.cell < LARGEST_CELL and not axis.unfolded(view.cursor, end, self.rows):
             axis = evolve(axis, cell=axis.cell * 2)
         top = axis.line_at(view.cursor).start
-        return evolve(view, axis=axis, top=top).settled()
+        return view._replace(axis=axis, top=top).settled()
 
     def fit(self, start: Address, end: Address, finest: Bytes = SMALLEST_CELL) -> "MapView":
         """Zoom so that all of [start, end) is in sight, as near as can be.
@@ -161,8 +159,8 @@ class MapView:
         """
         start = self.axis.clipped(start)
         axis = self.axis.fitting(start, min(max(end, start + 1), self.axis.end), self.rows, finest)
-        return evolve(
-            self, axis=axis, cursor=start, top=axis.line_at(start).start, column=None
+        return self._replace(
+            axis=axis, cursor=start, top=axis.line_at(start).start, column=None
         ).settled()
 
     def near(self, size: Bytes) -> "MapView":
@@ -181,4 +179,4 @@ class MapView:
         opened = None if line.fold is None else (line.start, line.end)
         _, row = self.cursor_place
         axis = evolve(self.axis, opened=opened)
-        return evolve(self, axis=axis, top=axis.back(self.cursor, row), column=None).settled()
+        return self._replace(axis=axis, top=axis.back(self.cursor, row), column=None).settled()

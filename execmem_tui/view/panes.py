@@ -113,8 +113,7 @@ class Lane(NamedTuple):
     """Nobody of the pane's types used it: of a fallback window, nothing spilled."""
 
 
-@frozen(kw_only=True)
-class PaneModel:
+class PaneModel(NamedTuple):
     """All that a pane shows."""
 
     number: int

@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from attrs import evolve
-
 from execmem_tui.analysis.reach import (
     Origin,
     ReachCounts,
@@ -60,8 +58,7 @@ def kernel_window(layout: Layout, origin: Origin | None) -> ReachWindow | None:
     return ReachWindow(direct, plt)
 
 
-@frozen
-class Band:
+class Band(NamedTuple):
     """A part of the axis: [start, end), at a signed distance from the origin."""
 
     start: Address
@@ -93,8 +90,7 @@ class RoxBlock(NamedTuple):
         return f"{share}  {' '.join(self.owners)}"
 
 
-@frozen(kw_only=True)
-class ReachModel:
+class ReachModel(NamedTuple):
     """All that the reach panel shows."""
 
     snapshot: Snapshot
@@ -130,7 +126,7 @@ def reach_model(
     if origin is None:
         return None
     window = kernel_window(layout, origin) or ReachWindow(None, None)
-    window = evolve(window, allowed=layout.range_of(ExecmemType.MODULE_TEXT).windows)
+    window = window._replace(allowed=layout.range_of(ExecmemType.MODULE_TEXT).windows)
     limits, used = tuple(_limits(layout)), used_hulls(snapshot)
     return ReachModel(
         snapshot=snapshot,

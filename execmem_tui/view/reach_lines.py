@@ -5,8 +5,6 @@ from itertools import pairwise
 from textwrap import wrap
 from typing import Final
 
-from attrs import evolve
-
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import call_reach
 from execmem_tui.model.reach import Reach, ReachKind, Verdict
@@ -125,7 +123,7 @@ def _shown_bands(model: ReachModel, holes: HoleIndex, rows: int) -> list[Band]:
             break
         _, at = min(pairs)
         one, other = bands[at], bands[at + 1]
-        bands[at : at + 2] = [evolve(one, end=other.end, limit=one.limit)]
+        bands[at : at + 2] = [one._replace(end=other.end, limit=one.limit)]
     return bands
 
 

@@ -228,7 +228,7 @@ class Shown:
         start = self.start if origin is None else origin
         found = kernel_window(layout, start) or ReachWindow(None, None)
         entry = layout.range_of(PANES[number - 1][1][0])
-        return evolve(found, allowed=entry.windows or None)
+        return found._replace(allowed=entry.windows or None)
 
     def axis(self, number: int, columns: int, origin: Origin | None = None) -> Axis:
         """Return the folded axis of a pane for so many terminal columns, at the nearest zoom."""

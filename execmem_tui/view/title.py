@@ -1,11 +1,9 @@
 """What the title line says: the product, what is looked at, what went wrong, where in time."""
 
 from collections.abc import Iterator, Mapping
-
-from attrs import evolve
+from typing import NamedTuple
 
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.view.panes import spills_in_short
@@ -15,8 +13,7 @@ _HELP = "? help"
 _ALL = "ctrl+p all"
 
 
-@frozen(kw_only=True)
-class Title:
+class Title(NamedTuple):
     """The parts of the line, those at the right end in their order."""
 
     name: str
@@ -140,7 +137,7 @@ def _narrower(whole: Title, head: str, short: Mapping[str, str]) -> Iterator[Tit
         ("", {**helped, **few, "findings": ""}),
         ("", {**least, "view": "", "spilled": "", "failed": ""}),
     ):
-        yield evolve(whole, what=what, **change)
+        yield whole._replace(what=what, **change)
 
 
 def _width(found: Title) -> int:

@@ -373,8 +373,8 @@ class X86(Architecture):
             high=0x7FFFFFFF,
             call=True,
             note=(
-                "a call reaches 2G from its end, and the module area lies where that is always"
-                " enough"
+                "from the end of the instruction; no PLT exists, the module area is placed so that"
+                " it always reaches"
             ),
             source=source,
         )

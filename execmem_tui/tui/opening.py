@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 
 from execmem_tui.files.regular import user_path
 from execmem_tui.history import History
-from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.text import printable
@@ -84,11 +83,11 @@ class OpenActions:
         """Open a path off the event loop.
 
         Raises:
-            UsageError: it is no path, or nothing is there.
+            UsageError: it is no path.
         """
         from execmem_tui.sources.opening import read_path
 
-        _check_is_there(line)  # said in the dialog, not after it has gone
+        user_path(line)  # said in the dialog, not after it has gone
         self._read(line, read_path(line, follow=True), [line])
 
     def choose_capture(self, error: "SeveralCapturesError", path: str) -> None:
@@ -118,16 +117,3 @@ class OpenActions:
         from execmem_tui.sources.scenario_play import read_scenario
 
         self._read(name, read_scenario(name), ["--scenario", name])
-
-
-def _check_is_there(line: str) -> None:
-    """Look whether what is to be opened can be there at all.
-
-    Raises:
-        UsageError: it is no path, or nothing is there: no file, no member of one, no phase.
-    """
-    path, run = user_path(line), user_path(line.rpartition(":")[0] or line)
-    if line in ("live", "-") or path.exists() or run.exists():
-        return
-    if not any(above.is_file() for above in path.parents):  # a member of a bundle
-        raise UsageError(f"nothing is there: {printable(str(path), 200)}")

@@ -267,20 +267,3 @@ async def test_a_lens_of_the_command_line() -> None:
         await pilot.pause()
         assert app.lens is LensName.OWNER
         assert "lens owner" in shown_text(app)
-
-
-async def test_a_path_that_is_not_there_stays_to_be_mended(tmp_path: Path) -> None:
-    """The dialog went, and what was typed with it."""
-    app = make_app()
-    async with app.run_test(size=(100, 30)) as pilot:
-        await press(pilot, "o")
-        line = app.screen.query_one(Input)
-        line.value = str(tmp_path / "no")
-        await press(pilot, "enter")
-        assert app.screen.query_one(Input) is line
-        assert "nothing is there" in shown_text(app)
-        line.value = str(CAPTURES / "zeroed")
-        await press(pilot, "enter")
-        await settle(app)
-        await pilot.pause()
-        assert app.source.title == "zeroed"

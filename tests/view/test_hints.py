@@ -4,7 +4,6 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 
 from execmem_tui.sources.opening import open_path
 from execmem_tui.view.actions import ACTIONS
@@ -76,7 +75,7 @@ def test_at_a_guess_letters_are_holes() -> None:
 def test_the_key_that_plays_pauses_what_moves() -> None:
     still = Situation(commanded=False, followed=True)
     assert words(still)[0] == "play"
-    assert words(evolve(still, moving=True))[0] == "pause"
+    assert words(still._replace(moving=True))[0] == "pause"
     timed = Situation(commanded=False, timed=True, moving=True, last="play")
     assert words(timed)[:2] == ["pause", "faster"]
 

@@ -107,12 +107,24 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         self._ink: MapInk | None = None
         self._sight = Sight()
         self._extent = Extent.USED
-        self._fitted = True
+        self._is_fitted = True
         """The zoom is the map's own choice: it is chosen anew when what is used outgrows it."""
         self._mouse: tuple[int, int] | None = None
         """Column and line that the mouse points at, while it moved last."""
 
     # What is shown
+
+    @property
+    def _fitted(self) -> bool:
+        """All of an extent is shown, no part that was zoomed to."""
+        return self._is_fitted
+
+    @_fitted.setter
+    def _fitted(self, fitted: bool) -> None:
+        if fitted != self._is_fitted:
+            self._is_fitted = fitted
+            # the line above the map tells it, also where the viewport stays as it is
+            self.refresh(Region(0, 0, self.size.width, 1))
 
     def watch_source(self) -> None:
         """Begin anew with another source."""

@@ -20,7 +20,15 @@ from execmem_tui.analysis.layout_documents import (
     rules_told,
 )
 from execmem_tui.model.areas import AreaState
-from execmem_tui.model.documents import ABSENT, Absent, Added, Count, Told, TypeName, document
+from execmem_tui.model.documents import (
+    ABSENT,
+    Absent,
+    Added,
+    Count,
+    LazySequence,
+    TypeName,
+    document,
+)
 from execmem_tui.model.snapshots import Snapshot
 
 
@@ -48,8 +56,8 @@ def map_document(snapshot: Snapshot) -> MapDocument:
         layout=layout_document(snapshot.layout),
         step=snapshot.step,
         steps=snapshot.steps,
-        areas=Told(area_document, others),
-        pooled=Told(area_document, pooled),
+        areas=LazySequence(area_document, others),
+        pooled=LazySequence(area_document, pooled),
         counters=CountersDocument(**asdict(snapshot.counters, recurse=False)),
         meters=meter_documents(snapshot),
         hidden=hidden_document(snapshot.hidden),

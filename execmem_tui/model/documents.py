@@ -10,6 +10,7 @@ start.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum, StrEnum
+from functools import cache
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, dataclass_transform, overload
 
 from attrs import fields
@@ -62,7 +63,7 @@ def document(cls: type[_T]) -> type[_T]:
     return frozen(kw_only=True, eq=False, repr=False, slots=False)(cls)
 
 
-class Told(Sequence[_Made_co]):
+class LazySequence(Sequence[_Made_co]):
     """What a function makes of each thing in a sequence, made when it is asked for and not kept."""
 
     def __init__(self, of: Callable[[_Thing], _Made_co], things: Sequence[_Thing]) -> None:
@@ -79,11 +80,11 @@ class Told(Sequence[_Made_co]):
     def __getitem__(self, index: int) -> _Made_co: ...
 
     @overload
-    def __getitem__(self, index: slice) -> "Told[_Made_co]": ...
+    def __getitem__(self, index: slice) -> "LazySequence[_Made_co]": ...
 
-    def __getitem__(self, index: int | slice) -> "_Made_co | Told[_Made_co]":
+    def __getitem__(self, index: int | slice) -> "_Made_co | LazySequence[_Made_co]":
         if isinstance(index, slice):
-            return Told(self._of, self._things[index])
+            return LazySequence(self._of, self._things[index])
         return self._of(self._things[index])
 
 
@@ -92,21 +93,30 @@ def hexes(values: Mapping[str, int]) -> dict[str, str]:
     return {name: hex(value) for name, value in values.items()}
 
 
-def plain(value: Any) -> Any:
-    """Return a document as the dicts, lists and scalars that JSON knows.
+def keyed(document: Any) -> Mapping[str, Any]:
+    """Return the keys of a document, or of a part of one, as they are. Absent ones are left out."""
+    if isinstance(document, Mapping):
+        return document
+    cls: Any = type(document)
+    return {
+        name: value
+        for attribute, name in _keys_of(cls)
+        if (value := getattr(document, attribute)) is not ABSENT
+    }
 
-    Absent keys are left out.
-    """
+
+@cache
+def _keys_of(cls: Any) -> tuple[tuple[str, str], ...]:
+    """Return (attribute, key) of a document's class: a key that Python has as a word ends in _."""
+    return tuple((field.name, field.name.rstrip("_")) for field in fields(cls))
+
+
+def plain(value: Any) -> Any:
+    """Return a document as the dicts, lists and scalars that JSON knows."""
     if value is None or isinstance(value, int | float) or type(value) is str:
         return value
     if isinstance(value, StrEnum):
         return value.value
-    if isinstance(value, Mapping):
-        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
         return [plain(item) for item in value]
-    return {
-        field.name.rstrip("_"): plain(item)
-        for field in fields(type(value))
-        if (item := getattr(value, field.name)) is not ABSENT
-    }
+    return {key: plain(item) for key, item in keyed(value).items()}

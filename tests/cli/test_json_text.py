@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from execmem_tui.cli.json_text import json_pieces
 from execmem_tui.model.areas import AreaState
-from execmem_tui.model.documents import ABSENT, Absent, Told, document, plain
+from execmem_tui.model.documents import ABSENT, Absent, LazySequence, document, plain
 
 SCALARS = st.one_of(
     st.none(),
@@ -60,7 +60,7 @@ def test_it_is_what_the_json_module_writes(value: object, numbers: list[int]) ->
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
 def test_what_is_no_number_of_json_is_refused(number: float) -> None:
-    with pytest.raises(ValueError, match="no number of JSON"):
+    with pytest.raises(ValueError, match="not JSON compliant"):
         text({"a": [number]}, {})
 
 
@@ -71,10 +71,10 @@ def test_what_a_document_tells_is_made_when_it_is_written() -> None:
         made.append(number)
         return _Inner(of_=number, state=AreaState.LIVE)
 
-    pieces = json_pieces({"all": Told(told, range(1000))}, {})
+    pieces = json_pieces({"all": LazySequence(told, range(1000))}, {})
     for piece in pieces:
         if '"of": 2' in piece:
             break
     assert made == [0, 1, 2]
-    rest = Told(told, range(1000))
+    rest = LazySequence(told, range(1000))
     assert (len(rest), rest[5].of_, [each.of_ for each in rest[3:5]]) == (1000, 5, [3, 4])

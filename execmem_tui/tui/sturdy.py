@@ -7,12 +7,10 @@ A base class would not do: half of the widgets on the screen are Textual's own.
 """
 
 from collections.abc import Awaitable, Callable
-from inspect import CO_VARARGS, CO_VARKEYWORDS
-from types import FunctionType, MethodType
-from typing import Any, Final
+from types import MethodType
+from typing import Any
 
 from rich.segment import Segment
-from textual.dom import DOMNode
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
@@ -21,8 +19,6 @@ from textual.widget import Widget
 from execmem_tui.tui.faults import said_in_place
 
 Report = Callable[[Exception], None]
-
-_OPEN: Final = CO_VARARGS | CO_VARKEYWORDS
 
 
 def make_sturdy(widget: Widget, report: Report) -> None:
@@ -40,7 +36,6 @@ def make_sturdy(widget: Widget, report: Report) -> None:
         "render_lines": _block(widget, report),
         "get_content_height": _height(widget.get_content_height, report),
         "_dispatch_message": _dispatch(dispatch, report),
-        "watch": _counted(widget.watch),
     }
     for name in type(widget)._reactives:  # noqa: SLF001 - a `dir` of each class is slow
         watch = getattr(widget, f"watch_{name}", None)
@@ -109,24 +104,6 @@ def _dispatch(
             report(error)
 
     return outlived
-
-
-def _counted(watch: Callable[..., None]) -> Callable[..., None]:
-    """Say how many values a function takes that is to hear of another object's attribute.
-
-    Textual binds each attribute by a function of its own, and counts its parameters by `inspect`.
-    """
-
-    def watch_counted(
-        obj: DOMNode, attribute_name: str, callback: Callable[..., Any], init: bool = True
-    ) -> None:
-        if isinstance(callback, FunctionType):  # a method is counted once for its class
-            code = callback.__code__
-            if not code.co_flags & _OPEN and not code.co_kwonlyargcount:
-                callback._param_count = code.co_argcount  # type: ignore[attr-defined]  # noqa: SLF001
-        watch(obj, attribute_name, callback, init)
-
-    return watch_counted
 
 
 def _watch(watch: MethodType, report: Report) -> Callable[..., Any]:

@@ -4,12 +4,11 @@ import asyncio
 import gc
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from inspect import signature
 from pathlib import Path
 
 import pytest
-from textual import _callback
 from textual._callback import count_parameters
 from textual._compositor import ReflowResult
 from textual.design import ColorSystem
@@ -102,26 +101,6 @@ async def test_a_guard_says_how_many_values_its_watcher_takes() -> None:
         assert {count for _, count in guards} == {0, 1, 2}
         for guard, count in guards:
             assert vars(guard)["_param_count"] == count == count_parameters(guard)
-
-
-async def test_functions_that_attributes_are_bound_by_are_not_inspected(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Fifty of them, each a function of its own."""
-    counted: list[str] = []
-    count = _callback._count_parameters
-
-    def counting(function: Callable[..., object]) -> int:
-        counted.append(getattr(function, "__qualname__", ""))
-        return count(function)
-
-    monkeypatch.setattr(_callback, "_count_parameters", counting)
-    app = make_app()
-    async with app.run_test(size=(120, 40)) as pilot:
-        await pilot.pause()
-        assert app.main.map.shown is app.main.shown is not None  # they are bound
-    assert counted
-    assert [name for name in counted if name.endswith(".setter")] == []
 
 
 def test_the_colours_of_styles_are_mixed_once(monkeypatch: pytest.MonkeyPatch) -> None:

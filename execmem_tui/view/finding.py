@@ -18,11 +18,12 @@ _ENOUGH = 50
 _WAYS = 4096
 """A matcher that tries every way in which letters can be found is not asked beyond so many."""
 
-
 _PIECE = 10_000
 """Names that are looked at before keys are: 5 ms."""
 
 _LOOSE = 4096
+"""Names with the letters here and there that are told apart by a score."""
+
 _FEW = 256
 """Names whose letters are scored before keys are looked at."""
 
@@ -30,6 +31,7 @@ _LEAST = 0.1
 """Points of what matches in a way that is not looked into."""
 
 _LEVELS = 5
+"""How many kinds of match `_level` tells apart."""
 
 _SPELLED = 20_000
 """Names that are compared letter by letter: it takes 2 microseconds each."""

@@ -79,12 +79,12 @@ def _pairs(areas: int) -> tuple[str, Callable[[], float], float, str]:
 
 BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     _command(2.5, "--version"),
-    _command(5.8, "ranges", "--arch", "arm64", "--json"),
-    _command(8.0, "map"),
-    _command(7.0, "whatis", "ffff800080000000"),
-    _command(13.0, "run", "laptop-arm64"),
-    _paint(1.7, "the title", marker=TITLE),
-    _paint(1.7, "the booted map"),
+    _command(5.6, "ranges", "--arch", "arm64", "--json"),
+    _command(7.3, "map"),
+    _command(6.4, "whatis", "ffff800080000000"),
+    _command(11.5, "run", "laptop-arm64"),
+    _paint(1.6, "the title", marker=TITLE),
+    _paint(1.6, "the booted map"),
     _paint(1.8, "one phase of a capture", f"{_CAPTURES}/amd64-7.2.13-kaslr/1-modules"),
     _paint(1.7, "a run of captures", f"{_CAPTURES}/amd64-7.2.13-kaslr"),
     _verify(6.5, ONE_CPU, "one CPU", cpu=False),

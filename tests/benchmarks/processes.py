@@ -40,7 +40,8 @@ def environment() -> dict[str, str]:
     """
     folder = TemporaryDirectory(prefix="execmem-tui-bytecode-")
     atexit.register(folder.cleanup)
-    found = {**os.environ, "PYTHONPYCACHEPREFIX": folder.name}
+    # nothing is remembered of earlier starts either, so that all of the first screen is measured
+    found = {**os.environ, "PYTHONPYCACHEPREFIX": folder.name, "XDG_STATE_HOME": folder.name}
     found.pop("PYTHONDONTWRITEBYTECODE", None)
     found.pop("NO_COLOR", None)
     return {**found, "TERM": "xterm-256color", "COLORTERM": "truecolor"}

@@ -94,7 +94,7 @@ class TraceVerdict:
                 lost_events=max(found.lost, self.run.lost),
                 frees_of_unknown_areas=found.unknown_frees,
                 purges=found.purges,
-                purges_with_equal_counts=found.purge_counts_equal,
+                purges_with_equal_counts=found.purges - found.purge_counts_differ,
                 loader=None if self.loader is None else self.loader.document(),
             )
         )

@@ -98,6 +98,27 @@ class Ahead:
         )
         return list(islice(purges, 2))
 
+    def under_way(self, event: Event) -> Event | None:
+        """Return the purge that may have begun before an event and is told after it.
+
+        None where its task tells something in between, and was not in it then.
+        """
+        told: set[str] = set()
+        for after in self.events:
+            task = after[2][0]
+            if after[0] == PURGE:
+                done = self.purges.get(after[1]) is Done.ALL
+                return None if done or task == event[2][0] or task in told else after
+            told.add(task)
+        return None
+
+    def is_given(self, event: Event, start: int | None, size: int) -> bool:
+        """Whether another task is soon told to have been given what an event should have been."""
+        return start is not None and any(
+            other[4] < start + size and start < other[4] + other[5][0]
+            for other in self.next_allocations(event[2][0])
+        )
+
     def up_to_purge(self, line: int) -> tuple[tuple[int, int, int], set[int]]:
         """Return what the first purge behind a line tells, and what is allocated before it.
 

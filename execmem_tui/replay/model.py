@@ -26,11 +26,12 @@ from execmem_tui.formats.trace_event import (
     resumed_at,
     told_late,
 )
-from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
+from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.intervals import apart
 from execmem_tui.model.rules import Rules, rules_told
+from execmem_tui.replay.concurrent import LATE, Answered, Weighing, came_before, may_last
 from execmem_tui.replay.request_classes import (
     Asked,
     RequestClass,
@@ -41,8 +42,6 @@ from execmem_tui.replay.request_classes import (
 from execmem_tui.replay.results import Cause, ClassCount, Miss, ReplayResults, around
 from execmem_tui.replay.state import State
 
-_LATE: Final = 24
-"""Lines by which an event may be told late, where nothing else bounds it."""
 _IN_VAIN: Final = 500
 """Misses that nothing explained, after which causes are not looked for: the trace is another
 kernel's, or lacks events, and each look copies the model."""
@@ -164,18 +163,19 @@ class Replay(State):
         self._source = source
         failed, results = self._failed_tasks, self.results
         taken, freed = self._ahead.allocations, self._ahead.frees
+        told = self._told
         more = True
         while more:
             more = bool(ahead)
             for event in self._seen_ahead() if more else source:
                 kind, number, place, _, start, said = event
+                told.append(event)
                 if kind == PURGE:
                     if said == NOTHING and not failed and (self._idle or self._is_idle()):
                         self._idle = True
                         results.purges += 1
-                        results.purge_counts_equal += 1
                     else:
-                        self._purge(number, place[0], said)
+                        self._purge(event)
                         if failed:
                             failed.discard(place[0])
                         if ahead and not more:
@@ -238,11 +238,21 @@ class Replay(State):
             # most of them by far are of no class that it takes a look to know
             plain = hole is not None and asking.plain
             count = asking.page if plain else asking.count_of(vmalloc, answer)
+            pooled = hole is None and predicted is not None
+            if (
+                number <= self._late_up_to
+                and task != self._purged_by[1]
+                and (self._probed or self._told[-2][2][0] != task)
+                and self._depends(event, answer, asking)
+            ):
+                count = self.results.uncertain(count)
+            answered = event, asking, owner, predicted, pooled, count
             if exact:
                 count.checked += 1
                 count.exact += 1
+                self._answered.append(answered)
             else:
-                self._differs(event, asking, predicted, count)
+                self._differs(answered)
         if asking.failed:
             self._failed_tasks.add(task)
             return
@@ -273,14 +283,18 @@ class Replay(State):
             raise InputError(self.name, line, what)
         return self.vmalloc.claim(request, owner, start)
 
-    def _differs(
-        self,
-        event: Event,
-        asking: RequestClass,
-        predicted: int | None,
-        count: ClassCount,
-    ) -> None:
+    def _depends(self, event: Event, answer: Answer, asking: RequestClass) -> bool:
+        """Whether an answer would be another before the last purge, and may be from there."""
+        start, hole = answer
+        return (
+            start is not None
+            and came_before((asking, start, hole is None), self._gave)
+            and self._concurrent.late(event, self._purged_by)
+        )
+
+    def _differs(self, answered: Answered) -> None:
         """Explain a wrong prediction."""
+        event, asking, _, predicted, _, count = answered
         request = full(event)
         assert isinstance(request, Alloc)
         actual = None if request.failed else request.start
@@ -290,21 +304,25 @@ class Replay(State):
             and actual is not None
             and in_bounds(self.vmalloc.space, asking.request, actual)
         ):
-            bounded = self.results.count(
+            self.results.count(
                 f"{count.kind}, in its bounds",
                 count.window,
                 certain=count.certain,
                 failed=count.failed,
-            )
-            bounded.checked += 1
-            bounded.exact += 1
+            ).hit()
             return
-        count.checked += 1
+        looked_for, decayed = self._in_vain < _IN_VAIN, False
         first = not self.results.misses
         near = [around(self.vmalloc, address) if first else () for address in (actual, predicted)]
-        looked_for = self._in_vain < _IN_VAIN
+        if looked_for:
+            expected = self._concurrent.expects_decay
+            count, decayed = self._beside_purge(answered, actual)
+            if decayed and expected:
+                count.hit()
+                return
+        count.checked += 1
         robust = looked_for and self._robust(asking, request.cpu, predicted)
-        cause = self._resolve(request, asking)
+        cause = Cause.DECAY_AHEAD if decayed else self._resolve(request, asking)
         if cause is None and actual is not None and not self._doubted:
             cause = self._unordered(asking, predicted, actual, certain=count.certain)
         if cause is None and self._doubted:
@@ -322,6 +340,47 @@ class Replay(State):
                 around_predicted=near[1],
             )
         )
+
+    def _beside_purge(self, answered: Answered, actual: int | None) -> tuple[ClassCount, bool]:
+        """Weigh an answer against what comes next.
+
+        Return where it counts, and whether it is right once the purge under way has decayed the
+        pools, as it probably had; then it has from here on.
+        """
+        event, asking, _, predicted, _, count = answered
+        self._ahead.look(self._source)
+        if self._ahead.is_given(event, predicted, asking.request.size):
+            count = self.results.uncertain(count)
+        purge = self._ahead.under_way(event)
+        if purge is None or not may_last(event, purge):
+            return count, False
+        number, concurrent = event[1], self._concurrent
+        copy, empties = self.vmalloc.clone(), purge[2][0] in self._failed_tasks
+        lazy = self._lazy_in(purge[5])
+        begun = purge[1] in self._ahead.purges
+        weighing = Weighing(
+            concurrent.beside(purge),
+            copy,
+            empties=empties,
+            asked=answered,
+        )
+        if not begun:
+            copy.decay(full=empties)
+            weighing.decayed(copy)
+        else:
+            weighing.decays.clear()
+        start, end, _ = purge[5]
+        inside = {area.start for area in copy.lazy() if start <= area.start and area.end <= end}
+        weighing.purged(copy, copy.give_back(inside, full=empties)[1])
+        if weighing.changes(number) and concurrent.may_follow(number, purge, lazy):
+            count = self.results.uncertain(count)
+        probable = number in weighing.decays and weighing.decays.pop(number) == actual
+        weighing.beside.pop(0)
+        concurrent.reconsider(weighing, purge, lazy, self.results)
+        if probable and concurrent.has_decayed(purge, number, lazy):
+            self._decay_ahead(purge)
+            return count, True
+        return count, False
 
     def _robust(self, asking: RequestClass, cpu: int, predicted: int | None) -> bool:
         copy = self.vmalloc.clone()
@@ -404,9 +463,9 @@ class Replay(State):
             yield Cause.PURGE_AHEAD, lambda: self._purge_ahead(purges[:1])
         yield Cause.OVERTAKEN, lambda: self._allocate_ahead(request, asking)
         line, task = self._purged_by
-        if 0 < request.line - line <= _LATE and task != request.task:
+        if 0 < request.line - line <= LATE and task != request.task:
             yield Cause.BEFORE_PURGE, self._without_purge
-        end = purges[0][1] if purges else request.line + _LATE
+        end = purges[0][1] if purges else request.line + LATE
         late = self._ahead.next_frees(request.task, end)
         if self._ahead.short:
             yield Cause.LATE_FREE, lambda: self._free_late(late)
@@ -453,19 +512,23 @@ class Replay(State):
         """Do something; if the model's answer is right after it, and it `stays`, it is done."""
         before = self.vmalloc, self._freed_at, self.moved
         last = self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge
+        late_up_to = self._late_up_to
         ahead, failed = self._ahead.copy(), set(self._failed_tasks)
-        counts = self.results.purges, self.results.purge_counts_equal
+        counts = self.results.purges, self.results.purge_counts_differ
         self.vmalloc, self._freed_at = self.vmalloc.clone(), dict(self._freed_at)
         self.moved = None if self.moved is None else self.moved.copy()
+        self._trying = True
         apply()
+        self._trying = False
         right = self.predict(asking, request.cpu) == (None if request.failed else request.start)
         if right and stays:
             return True
         self.vmalloc, self._freed_at, self.moved = before
         self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge = last
+        self._late_up_to = late_up_to
         self._failed_tasks |= failed
         self._ahead.restore(ahead)
-        self.results.purges, self.results.purge_counts_equal = counts
+        self.results.purges, self.results.purge_counts_differ = counts
         return right
 
 

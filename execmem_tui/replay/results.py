@@ -24,6 +24,7 @@ class Cause(StrEnum):
 
     OTHER_POOL = "another CPU's pool"
     DECAY_AHEAD = "pools decayed by a purge under way"
+    DECAY_LATE = "a purge under way had not decayed the pools yet"
     PURGE_AHEAD = "a purge took effect before its event"
     OVERTAKEN = "another allocation came before it and was told after it"
     BEFORE_PURGE = "it came before a purge and was told after it"
@@ -85,7 +86,8 @@ class ReplayResults:
     lost: int = 0
     unknown_frees: int = 0
     purges: int = 0
-    purge_counts_equal: int = 0
+    purge_counts_differ: int = 0
+    """Purges that counted more or less than was lazy in their span."""
     _counts: dict[tuple[str, bool, tuple[int, int], bool], ClassCount] = field(factory=dict)
 
     def count(
@@ -96,6 +98,16 @@ class ReplayResults:
         if key not in self._counts:
             self._counts[key] = ClassCount(kind, certain, window, failed)
         return self._counts[key]
+
+    def uncertain(self, count: ClassCount) -> ClassCount:
+        """Return where a request of a class counts whose answer depends on the order of events."""
+        return self.count(count.kind, count.window, certain=False, failed=count.failed)
+
+    def move(self, count: ClassCount, to: ClassCount) -> None:
+        """Count an exact prediction as one of another class."""
+        count.checked -= 1
+        count.exact -= 1
+        to.hit()
 
     @property
     def checked(self) -> Counter[str]:

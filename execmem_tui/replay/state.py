@@ -8,12 +8,13 @@ from typing import Final
 
 from attrs import field
 
-from execmem_tui.formats.trace_event import EVERYTHING, Event
+from execmem_tui.formats.trace_event import EVERYTHING, PURGE, Event
 from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.records import define
 from execmem_tui.replay.ahead import Ahead, Done, ShortPurge
+from execmem_tui.replay.concurrent import LATE, Answered, Concurrent, Weighing
 from execmem_tui.replay.results import ReplayResults
 
 _FORGOTTEN: Final = 400
@@ -64,6 +65,15 @@ class State:
         """Stand before an event, with nothing known of what came before it but this allocator."""
         self.vmalloc = vmalloc
         self._ahead = Ahead()
+        self._concurrent = Concurrent()
+        # by names of their own, for each event asks for them
+        self._told, self._answered = self._concurrent.told, self._concurrent.answered
+        self._probed = False
+        """Purges are told by a kprobe, when they begin."""
+        self._late_up_to = 0
+        """Line up to which an answer may be from before the last purge, if that did something."""
+        self._trying = False
+        """What happens may be taken back."""
         self._source: Iterator[Event] = iter(())
         """Where the next events come from."""
         self._purged_by: tuple[int, str] = (0, "")
@@ -104,8 +114,9 @@ class State:
         if self._failed_tasks:
             self._failed_tasks.discard(task)
 
-    def _purge(self, number: int, task: str, purge: tuple[int, int, int]) -> None:
+    def _purge(self, event: Event) -> None:
         """Do what a purge did, but for what was done before its event came."""
+        _, number, (task, _), _, _, purge = event
         self._idle = False
         ahead = self._ahead.purges
         done = ahead.pop(number, None) if ahead else None
@@ -114,15 +125,43 @@ class State:
         full = task in self._failed_tasks
         if self._ahead.short:
             self._settle(number, purge)
+        beside, weighing, lazy = self._beside(event), None, 0
+        if beside:
+            weighing = Weighing(beside if done is None else [], self.vmalloc, empties=full)
+            lazy = self._lazy_in(purge)
         decayed: list[Interval] = []
         if done is None and (full or not self._is_idle()):
             decayed = self._decay(full=full)
+        if weighing is not None:
+            weighing.decayed(self.vmalloc)
+            weighing.beside = beside
         self._purged_by = number, task
         given_back, pooled = self._give_back(number, purge, full=full)
         if self._freed_at:
             self._clear_stale(full=full)
+        if weighing is not None:
+            weighing.purged(self.vmalloc, pooled)
+            self._concurrent.reconsider(weighing, event, lazy, self.results)
+            self._concurrent.forget()
+        if decayed or given_back or pooled:
+            self._late_up_to = number + LATE
+            self._probed = purge[2] == EVERYTHING
         self._last_purge = number
         self._gave = decayed, given_back, pooled
+
+    def _beside(self, purge: Event) -> list[Answered]:
+        """Return what was answered since a purge may have begun, unless it is only tried."""
+        if not self._answered or self._trying:
+            return []
+        before = self._told[-2]
+        if before[2][0] == purge[2][0] or before[0] == PURGE:  # as nearly always
+            return []
+        return self._concurrent.beside(purge)
+
+    def _lazy_in(self, purge: tuple[int, int, int]) -> int:
+        """Return how many lazy areas lie in a purge's span."""
+        start, end, _ = purge
+        return sum(start <= area.start and area.end <= end for area in self.vmalloc.lazy())
 
     def _clear_stale(self, *, full: bool) -> None:
         """Give back what was lazy before the last purge was told, and should be gone by now.
@@ -196,15 +235,12 @@ class State:
         start, end, purged = purge
         self._unseen_lazy = False
         if start >= end and not purged:
-            self.results.purge_counts_equal += 1
             return [], []
         chosen = None
-        if self._is_all_lazy(purge):
-            self.results.purge_counts_equal += 1
-        elif purged != EVERYTHING:
+        if not self._is_all_lazy(purge) and purged != EVERYTHING:
             lazy = list(self.vmalloc.lazy())
             inside = [area for area in lazy if start <= area.start and area.end <= end]
-            self.results.purge_counts_equal += len(inside) == purged
+            self.results.purge_counts_differ += len(inside) != purged
             if len(inside) > purged:
                 inside = self._chosen(inside, line, purge)
             elif len(inside) < purged:
@@ -268,7 +304,7 @@ class State:
         for free in frees:
             self._free_ahead(free)
         for purge in purges:
-            self._purge(purge[1], purge[2][0], purge[5])
+            self._purge(purge)
             self._ahead.purges[purge[1]] = Done.ALL
 
     def _free_ahead(self, free: Event) -> None:

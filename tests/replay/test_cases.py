@@ -59,4 +59,4 @@ def test_pools_may_have_decayed_before_anything_was_given_back() -> None:
     (miss,) = verdict.found.misses
     assert miss.cause is Cause.DECAY_AHEAD
     assert miss.request.start & 0xFFFFF == 0x0C000
-    assert miss.certain
+    assert not miss.certain  # a purge of another CPU was under way

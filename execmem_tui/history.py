@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from attrs import evolve
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.blocks import Areas, AreaShelf
+from execmem_tui.model.blocks import Areas, MutableAreas
 from execmem_tui.model.events import Event, Noted
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.layouts import Layout
@@ -58,14 +58,16 @@ class History:
         spacing: int = SPACING,
     ) -> None:
         self.layout = layout
-        self._shelf = AreaShelf(areas)
+        self._mutable = MutableAreas(areas)
         self._counters = Counters()
         self._events: list[Event] = []
         self._dropped = 0
         self._cursor = 0
         # an array: a trace has as many groups as events
         self._boundaries = array("q", [0])
-        self._checkpoints: list[_Checkpoint] = [_Checkpoint(0, self._shelf.areas(), self._counters)]
+        self._checkpoints: list[_Checkpoint] = [
+            _Checkpoint(0, self._mutable.areas(), self._counters)
+        ]
         self._limit = limit
         self._spacing = spacing
         self._snapshot: Snapshot | None = None
@@ -116,7 +118,7 @@ class History:
             return snapshot
         found = self.seek(step)
         # what was here is known: there is no way back to be counted
-        self._shelf, self._counters = AreaShelf(snapshot.areas), snapshot.counters
+        self._mutable, self._counters = MutableAreas(snapshot.areas), snapshot.counters
         self._cursor, self._snapshot = cursor, snapshot
         return found
 
@@ -231,7 +233,7 @@ class History:
                 layout=self.layout,
                 step=self.step,
                 steps=self.steps,
-                areas=self._shelf.areas(),
+                areas=self._mutable.areas(),
                 counters=self._counters,
                 event=self._events[self._cursor - 1] if self._cursor else None,
                 hidden=self._hidden_at(self.step),
@@ -261,13 +263,13 @@ class History:
             self._move_in_bulk(cursor)
         while self._cursor < cursor:
             event = self._events[self._cursor]
-            self._shelf.replace(event.removed, event.added)
+            self._mutable.replace(event.removed, event.added)
             self._counters = self._counters.counted((event,))
             self._cursor += 1
         while self._cursor > cursor:
             self._cursor -= 1
             event = self._events[self._cursor]
-            self._shelf.replace(event.added, event.removed)
+            self._mutable.replace(event.added, event.removed)
             self._counters = self._counters.counted((event,), -1)
         self._keep_checkpoint()
         self._snapshot = None
@@ -281,14 +283,14 @@ class History:
             key=lambda checkpoint: abs(checkpoint.step - step),
         )
         if abs(near.step - step) < abs(cursor - self._cursor):
-            self._shelf = AreaShelf(near.areas)
+            self._mutable = MutableAreas(near.areas)
             self._counters = near.counters
             self._cursor = near.step - self._dropped
 
     def _keep_checkpoint(self) -> None:
         """Keep the state here, where the newest checkpoint lies far enough behind."""
         if self.step - self._checkpoints[-1].step >= self._spacing:
-            checkpoint = _Checkpoint(self.step, self._shelf.areas(), self._counters)
+            checkpoint = _Checkpoint(self.step, self._mutable.areas(), self._counters)
             self._checkpoints.append(checkpoint)
 
     def _move_in_bulk(self, cursor: int) -> None:
@@ -317,7 +319,7 @@ class History:
             for area in added:
                 came.setdefault(area.start, []).append(area)
         self._counters = self._counters.counted(events, 1 if forward else -1)
-        self._shelf.replace(went, [area for areas in came.values() for area in areas])
+        self._mutable.replace(went, [area for areas in came.values() for area in areas])
         self._cursor = cursor
 
     def _thin_hidden(self) -> None:
@@ -350,6 +352,6 @@ class History:
         first = bisect_left(self._checkpoints, self._dropped, key=_STEP)
         if first == len(self._checkpoints):
             # one is always there, to begin from
-            self._checkpoints = [_Checkpoint(self.step, self._shelf.areas(), self._counters)]
+            self._checkpoints = [_Checkpoint(self.step, self._mutable.areas(), self._counters)]
         else:
             del self._checkpoints[:first]

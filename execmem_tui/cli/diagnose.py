@@ -80,7 +80,7 @@ def _read(names: list[str], arch: str | None) -> tuple[list[Log], Snapshot | Non
     snapshot: Snapshot | None = None
     for name in names:
         if name == _STDIN:
-            from execmem_tui.bundles.door import decoded_lines, spooled
+            from execmem_tui.bundles.text_folder import decoded_lines, spooled
 
             with spooled(name) as file:
                 logs.append(read_log("stdin", decoded_lines(file)))

@@ -1,4 +1,4 @@
-"""The door: it imports only what was asked for.
+"""The entry point: it imports only what was asked for.
 
 `--version` needs nothing but the interpreter, a command nothing but itself.
 """
@@ -81,7 +81,7 @@ def _reported(arguments: list[str]) -> int:
         code = 2
     except KeyboardInterrupt:
         code = 130
-    except Exception as error:  # noqa: BLE001 - the last door: told, with its own exit code
+    except Exception as error:  # noqa: BLE001 - the last resort: told, with its own exit code
         code = _tell_unexpected(error)
     flush_or_drop()
     return code
@@ -120,7 +120,7 @@ def _tell_unexpected(error: Exception) -> int:
     if os.environ.get(DEBUG):
         for line in found.report().split("\n"):
             talk(line)
-    talk(f"execmem-tui: {found.plea}")
+    talk(f"execmem-tui: {found.report_request}")
     return EXIT_CODE
 
 

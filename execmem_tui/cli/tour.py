@@ -76,13 +76,13 @@ def run(args: argparse.Namespace) -> int:
 def _follow(name: str) -> int:
     """Show the notes of each stop that the other terminal comes to, until its tour ends."""
     from execmem_tui.cli.terminal import columns
-    from execmem_tui.tours.podium import follow, meeting_point
     from execmem_tui.tours.reader import open_tour
+    from execmem_tui.tours.speaker_notes import follow, socket_path
     from execmem_tui.view.tour_notes import Notes
 
     tour = open_tour(name)
     notes = Notes(tour, min(columns(), _WIDTH))
-    for now in follow(meeting_point(tour.name), len(tour.stops), lambda: sleep(_MOMENT)):
+    for now in follow(socket_path(tour.name), len(tour.stops), lambda: sleep(_MOMENT)):
         if now is None:
             write_lines([f"Waiting for: execmem-tui tour {name}, in another terminal."])
         else:

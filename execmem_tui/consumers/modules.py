@@ -111,7 +111,7 @@ class Modules:
             machine, self.catalogue, duplicates_wait=self.duplicates_wait, batch=self.batch
         )
         twins = {
-            id(each): _twin(each)
+            id(each): _copy_of(each)
             for each in (*self.loaded.values(), *self.leaked, *self._init_queue)
         }
         copy.loaded = {name: twins[id(each)] for name, each in self.loaded.items()}
@@ -444,7 +444,7 @@ class Modules:
             self.machine.cpu = plan.cpu
 
 
-def _twin(loaded: LoadedModule) -> LoadedModule:
+def _copy_of(loaded: LoadedModule) -> LoadedModule:
     return LoadedModule(loaded.module, loaded.sizes, dict(loaded.starts), dict(loaded.arrays))
 
 

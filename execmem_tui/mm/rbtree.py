@@ -119,15 +119,15 @@ class FreeTree:
         copy.count = self.count
         if self.root is None:
             return copy
-        copy.root = _twin(self.root, None)
+        copy.root = _copy_of(self.root, None)
         pending = [(self.root, copy.root)]
         while pending:
             old, new = pending.pop()
             if old.left is not None:
-                new.left = _twin(old.left, new)
+                new.left = _copy_of(old.left, new)
                 pending.append((old.left, new.left))
             if old.right is not None:
-                new.right = _twin(old.right, new)
+                new.right = _copy_of(old.right, new)
                 pending.append((old.right, new.right))
         return copy
 
@@ -274,7 +274,7 @@ class FreeTree:
             node.red = False
 
 
-def _twin(node: FreeArea, parent: Link) -> FreeArea:
+def _copy_of(node: FreeArea, parent: Link) -> FreeArea:
     twin = FreeArea(node.start, node.end)
     twin.red = node.red
     twin.top = node.top

@@ -122,7 +122,7 @@ class Areas(Sequence[Area]):
         return self.blocks[first : bisect_left(self.firsts, end)]
 
 
-class AreaShelf:
+class MutableAreas:
     """A sorted collection of areas that changes, and gives out `Areas` that do not."""
 
     def __init__(self, areas: Iterable[Area] = ()) -> None:

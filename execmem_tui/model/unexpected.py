@@ -38,7 +38,7 @@ class Unexpected:
         return f"{said} ({self.place})" if self.place else said
 
     @property
-    def plea(self) -> str:
+    def report_request(self) -> str:
         """One line that asks for a report."""
         return (
             f"a fault of execmem-tui {__version__} itself, please report it with this line:"

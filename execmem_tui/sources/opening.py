@@ -5,9 +5,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 
-from execmem_tui.bundles.door import admitted, is_stream, spooled
 from execmem_tui.bundles.reader import locate, on_disk
 from execmem_tui.bundles.several import check_single
+from execmem_tui.bundles.text_folder import is_stream, spooled, text_folder
 from execmem_tui.files.packed import read_lines
 from execmem_tui.files.regular import user_path
 from execmem_tui.formats.trace import looks_like_trace
@@ -119,8 +119,8 @@ def _read_together(names: Sequence[str], arch: str | None) -> Generator[Progress
                 raise UsageError(
                     f"{printable(str(file))} is a folder", hint="several sources are files"
                 )
-        door = opened.enter_context(admitted(files, names))
-        yield from read_capture(door.path, None, arch, door.notes)
+        texts = opened.enter_context(text_folder(files, names))
+        yield from read_capture(texts.path, None, arch, texts.notes)
 
 
 def _read_found(
@@ -135,8 +135,8 @@ def _read_found(
             yield from _read_folder(found, arch, error)
             return
     if path.is_file() and not looks_like_trace(read_lines(path)):
-        with admitted([path]) as door:
-            yield from read_capture(door.path, phase, arch, door.notes)
+        with text_folder([path]) as texts:
+            yield from read_capture(texts.path, phase, arch, texts.notes)
     elif path.is_file() or not is_capture(path):
         from execmem_tui.sources.replay import read_replay  # and with it the allocator
 
@@ -153,8 +153,8 @@ def _read_folder(
     if not 0 < len(files) <= _MAX_TEXTS:
         raise error
     try:
-        with admitted(files) as door:
-            source = open_capture(door.path, None, arch, door.notes)
+        with text_folder(files) as texts:
+            source = open_capture(texts.path, None, arch, texts.notes)
     except InputError:
         raise error from None
     yield Progress(fraction=1.0, source=source)

@@ -23,12 +23,12 @@ from execmem_tui.scenarios.steps import Step
 from execmem_tui.sources.base import Source
 from execmem_tui.sources.simulation import Simulation
 from execmem_tui.tours.acts import Act
+from execmem_tui.tours.fewest_acts import fewest
 from execmem_tui.tours.guess import SENTENCES, Choice, Question
 from execmem_tui.tours.look import spans, still_free
 from execmem_tui.tours.opened import open_source
-from execmem_tui.tours.par import fewest
 from execmem_tui.tours.reader import HINTS, tour_error
-from execmem_tui.tours.stage import StepsCommand, open_stage, state_of
+from execmem_tui.tours.simulation import StepsCommand, open_tour, state_of
 from execmem_tui.tours.tour import Belief, Stop, StopKind, Tour
 
 DEFAULT: Final = "default"
@@ -209,7 +209,7 @@ class TourRun:
             self.source = open_source(self.tour)
         else:
             self._settings = self.tour.settings.changed(stop.boot or {})
-            self.source = open_stage(self._settings, proposed=stop.proposed)
+            self.source = open_tour(self._settings, proposed=stop.proposed)
             self.source.title = f"tour {self.tour.name}: {self.source.title}"
         self._visits.clear()
         self._arrive(index, fresh=True)

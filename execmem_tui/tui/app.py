@@ -1,8 +1,9 @@
 """The application: a source, its history's cursor, and what the screen shows of them.
 
 Attributes go down to the screen and its widgets, messages come up. The application holds both ends
-and hands over: what keys do lies beside the widgets (map) or in classes that act on a `Stage`, and
-so do what is opened, what moves by itself, what colour tells, and what is done when it goes wrong.
+and hands over: what keys do lies beside the widgets (map) or in classes that act on an
+`AppProtocol`, and so do what is opened, what moves by itself, what colour tells, and what is done
+when it goes wrong.
 """
 
 import asyncio
@@ -22,24 +23,24 @@ from execmem_tui.files.memory import remember, remembered
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Commanded, Followed, Side, Source
-from execmem_tui.tui import doers
-from execmem_tui.tui.beginning import Beginning
+from execmem_tui.tui import action_groups
 from execmem_tui.tui.colouring import Colouring
 from execmem_tui.tui.counting import REST, Counting, Handle
+from execmem_tui.tui.fault_tolerant_app import FaultTolerantApp
 from execmem_tui.tui.leaving import Signals
 from execmem_tui.tui.moving import PLAY_INTERVAL, Moving
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.screens.main import MainScreen
-from execmem_tui.tui.shelf import Shelf
-from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.start import Opening, Start
-from execmem_tui.tui.sturdy_app import SturdyApp
+from execmem_tui.tui.startup import Startup
+from execmem_tui.tui.theme_registry import ThemeRegistry
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.time import Sought
 from execmem_tui.view.actions import rebound
-from execmem_tui.view.light import Light
-from execmem_tui.view.news import News
+from execmem_tui.view.changes import Changes
+from execmem_tui.view.highlight import Highlight
 from execmem_tui.view.paint import LensName
 
 if TYPE_CHECKING:  # what sends these comes when it is needed
@@ -65,7 +66,7 @@ _CARD = "try-card"
 """What is remembered of the card of things to try."""
 
 
-class ExecmemApp(SturdyApp):
+class ExecmemApp(FaultTolerantApp):
     """Shows one source at a time."""
 
     TITLE = "execmem-tui"
@@ -102,21 +103,21 @@ class ExecmemApp(SturdyApp):
     """Seconds between two reads of it."""
 
     # What keys do, and what that shows on the map: made with the first of them.
-    highlighting = cached_property(doers.highlighting)
-    kernel = cached_property(doers.kernel)
-    time = cached_property(doers.time)
-    whys = cached_property(doers.whys)
-    look = cached_property(doers.look)
-    opens = cached_property(doers.opens)
-    presenter = cached_property(doers.presenter)
-    exports = cached_property(doers.exports)
-    noting = cached_property(doers.noting)
-    compares = cached_property(doers.compares)
-    tours = cached_property(doers.tours)
+    highlighting = cached_property(action_groups.highlighting)
+    kernel = cached_property(action_groups.kernel)
+    time = cached_property(action_groups.time)
+    whys = cached_property(action_groups.whys)
+    look = cached_property(action_groups.look)
+    opens = cached_property(action_groups.opens)
+    presenter = cached_property(action_groups.presenter)
+    exports = cached_property(action_groups.exports)
+    noting = cached_property(action_groups.noting)
+    compares = cached_property(action_groups.compares)
+    tours = cached_property(action_groups.tours)
     # What else is not on the first frame.
-    jobs = cached_property(doers.jobs)
-    _showing = cached_property(doers.showing)
-    _flashing = cached_property(doers.flashing)
+    jobs = cached_property(action_groups.jobs)
+    _showing = cached_property(action_groups.showing)
+    _flashing = cached_property(action_groups.flashing)
 
     def __init__(
         self,
@@ -128,9 +129,9 @@ class ExecmemApp(SturdyApp):
         start: Start | None = None,
     ) -> None:
         self.actions = rebound(keymap or {})
-        self._shelf = Shelf(self)
+        self._theme_registry = ThemeRegistry(self)
         super().__init__()
-        self._tell_broken_themes(self._shelf.put_on(theme))
+        self._tell_broken_themes(self._theme_registry.apply_first(theme))
         if keymap:
             self.set_keymap(dict(keymap))
         self.set_reactive(ExecmemApp.source, source)
@@ -144,14 +145,14 @@ class ExecmemApp(SturdyApp):
         self.counting = Counting(self)
         self._moving = Moving(self, self._tick, self.read)
         self._signals = Signals(lambda code: self.exit(return_code=code), lambda: self.is_headless)
-        self._beginning = Beginning(self, opening, start)
+        self._startup = Startup(self, opening, start)
 
     def get_default_screen(self) -> MainScreen:
         """Return the main screen, bound to the application's attributes."""
         cls = ExecmemApp
         first = self.shown.first_of(self.pane)
         cursor = None if first is None else first.start
-        return MainScreen(doers.Doers(self), self.size.width, cursor).data_bind(
+        return MainScreen(action_groups.ActionGroups(self), self.size.width, cursor).data_bind(
             cls.source,
             cls.shown,
             cls.pane,
@@ -168,7 +169,7 @@ class ExecmemApp(SturdyApp):
         self.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._paint))
         self.main.actions = self.actions
         self._offer()
-        self.main.waiting = self._beginning.in_the_dark
+        self.main.waiting = self._startup.starts_empty
         self.following = isinstance(self.source, Followed)
 
     def on_main_screen_painted(self) -> None:
@@ -180,11 +181,11 @@ class ExecmemApp(SturdyApp):
             gc.freeze()  # what is there by now stays
             gc.enable()
         self._read_themes()
-        self._beginning.begin()
+        self._startup.begin()
 
     def _read_themes(self) -> None:
         """Read one theme, and the others one by one: a key pressed meanwhile waits for one."""
-        if self._shelf.read_one():
+        if self._theme_registry.read_one():
             self.call_later(self._read_themes)
         else:
             self.load_themes()
@@ -207,15 +208,15 @@ class ExecmemApp(SturdyApp):
 
     def get_css_variables(self) -> dict[str, str]:
         """Return the colours of the theme: none before one is put on, as nothing is styled yet."""
-        return super().get_css_variables() if self._shelf.dressed else {}
+        return super().get_css_variables() if self._theme_registry.applied else {}
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Give Textual's own themes the default theme's kinds."""
-        return {**super().get_theme_variable_defaults(), **self._shelf.defaults}
+        return {**super().get_theme_variable_defaults(), **self._theme_registry.defaults}
 
     def load_themes(self) -> None:
         """Register all shipped themes and the user's; say which of the latter are broken."""
-        self._tell_broken_themes(self._shelf.read())
+        self._tell_broken_themes(self._theme_registry.read())
 
     def _tell_broken_themes(self, lines: Sequence[str]) -> None:
         for line in lines:
@@ -224,7 +225,7 @@ class ExecmemApp(SturdyApp):
     @property
     def letters(self) -> bool:
         """Whether cells show letters: without colour, or where the theme says so."""
-        return self._shelf.shows_letters
+        return self._theme_registry.shows_letters
 
     def _paint(self) -> None:
         self.palette = Palette(self, letters=self.letters)
@@ -287,17 +288,17 @@ class ExecmemApp(SturdyApp):
         """Bring the map back where address x time has its place."""
         self.main.panels.show_map()
 
-    def guide(self, card: "Card | None", light: Light) -> None:
+    def guide(self, card: "Card | None", highlight: Highlight) -> None:
         """Show the card of a tour, or none, and light the map."""
         self.main.card = card
-        self.main.map.light = light
+        self.main.map.highlight = highlight
 
     def open_fold(self) -> None:
         """Show the rows of the fold under the cursor."""
         self.main.map.action_open_fold()
 
     def enlarge(self, *, on: bool) -> None:
-        """Make what a hall looks at large and leave out the rest, or undo that."""
+        """Make what an audience looks at large and leave out the rest, or undo that."""
         self.main.present(on=on)
 
     def turn(self, *, forward: bool) -> None:
@@ -376,7 +377,7 @@ class ExecmemApp(SturdyApp):
         """Show what a job brought."""
         with self.guarded():
             self.jobs.brought(message.job, message.thing)
-            self._beginning.go_if_there()
+            self._startup.go_if_there()
 
     def on_job_ended(self, message: "Job.Ended") -> None:
         """Say what went wrong with a job; where there is nothing to show then, give up."""
@@ -384,7 +385,7 @@ class ExecmemApp(SturdyApp):
             self.failure = message.error
             self.exit(2)
         elif self.jobs.ended(message.job, message.error):
-            self.call_after_refresh(self._beginning.go)
+            self.call_after_refresh(self._startup.go)
 
     def read(self) -> None:
         """Read the running kernel once, unless a read is under way."""
@@ -414,10 +415,10 @@ class ExecmemApp(SturdyApp):
         if self.screen_stack:
             self.main.findings = count
 
-    def show_news(self, found: News) -> None:
+    def show_changes(self, found: Changes) -> None:
         """Let stand out on the map what a step changed, or nothing."""
         if self.screen_stack:
-            self.main.map.news = found
+            self.main.map.changes = found
 
     def show_moving(self, *, moving: bool) -> None:
         """Tell whether time moves by itself."""

@@ -20,7 +20,7 @@ from execmem_tui.model.records import frozen
 from execmem_tui.model.units import KIB, Address, Bytes
 from execmem_tui.sources.base import Commanded, Source
 from execmem_tui.sources.what_if import what_if, why_not_what_if
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.view.finding import Entry
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.sentence import said, sentence, telling
@@ -51,12 +51,12 @@ class Asking:
     """The answers, and what can be done about them.
 
     Args:
-        stage: what is asked about.
+        app: what is asked about.
         ring: rings a part of the map; with None, no more.
     """
 
-    def __init__(self, stage: Stage, ring: Callable[[Interval | None], None]) -> None:
-        self._stage = stage
+    def __init__(self, app: AppProtocol, ring: Callable[[Interval | None], None]) -> None:
+        self._app = app
         self._ring = ring
         self._asked_of: Source | None = None
         """What a what-if branched off from."""
@@ -71,17 +71,17 @@ class Asking:
             return
         from execmem_tui.tui.screens.why_sheet import WhySheet
 
-        layout = self._stage.shown.snapshot.layout
-        self._stage.ask(WhySheet(layout, found, self._doing(found)))
+        layout = self._app.shown.snapshot.layout
+        self._app.ask(WhySheet(layout, found, self._doing(found)))
 
     def tenant(self, *, forward: bool) -> None:
         """Go to the next or previous tenant of the cursor's address, and say who that is."""
-        stage = self._stage
-        history, address = stage.source.history, stage.cursor
+        app = self._app
+        history, address = app.source.history, app.cursor
         lives = tenants(history, address)
         found = next_tenant(lives, history.step, forward=forward)
         if found is None:
-            stage.say(tenant_text(lives, history.step))
+            app.say(tenant_text(lives, history.step))
         else:
             self._go_to_tenant(lives, found, address)
 
@@ -91,26 +91,26 @@ class Asking:
         Raises:
             UsageError: there were fewer.
         """
-        lives = tenants(self._stage.source.history, self._stage.cursor)
+        lives = tenants(self._app.source.history, self._app.cursor)
         if number > len(lives):
             count = f"{len(lives):,} tenant{'' if len(lives) == 1 else 's'}"
             raise UsageError(f"this address has {count}", hint="( and ) go from one to the next")
-        self._go_to_tenant(lives, lives[number - 1], self._stage.cursor)
+        self._go_to_tenant(lives, lives[number - 1], self._app.cursor)
 
     def _go_to_tenant(self, lives: Sequence[Tenant], found: Tenant, address: Address) -> None:
-        stage = self._stage
-        history = stage.source.history
+        app = self._app
+        history = app.source.history
         history.seek(history.first_step if found.begins is None else found.begins)
-        stage.show_step()
-        stage.look_at(address)
-        stage.say(tenant_text(lives, history.step))
+        app.show_step()
+        app.look_at(address)
+        app.say(tenant_text(lives, history.step))
 
     def findings(self) -> None:
         """List what is remarkable here; choosing one goes there."""
-        stage = self._stage
-        found = findings(stage.shown.snapshot, stage.source.history, stage.shown.holes)
+        app = self._app
+        found = findings(app.shown.snapshot, app.source.history, app.shown.holes)
         if not found:
-            stage.say("nothing remarkable here")
+            app.say("nothing remarkable here")
             return
         from execmem_tui.tui.screens.chooser import Chooser
 
@@ -118,16 +118,16 @@ class Asking:
             at = found[index].at
             if at is None:
                 raise UsageError("this has no place on the map")
-            stage.look_at(at, pane=stage.shown.pane_of(at, stage.pane))
+            app.look_at(at, pane=app.shown.pane_of(at, app.pane))
 
         entries = [Entry(each.category.value, each.text) for each in found]
         notes = sum(each.category is Category.NOTE for each in found)
         told = f"Findings: {len(found) - notes}" + (f", and {notes} not known" if notes else "")
-        stage.ask(Chooser(told, entries, go, hints="Enter goes there · Esc leaves", told=True))
+        app.ask(Chooser(told, entries, go, hints="Enter goes there · Esc leaves", told=True))
 
     def _failure(self) -> Why | None:
         """Return the answer for a failure that the screen tells of: it has no area to point at."""
-        history = self._stage.source.history
+        history = self._app.source.history
         group = history.group()
         index = telling(group)
         if index is None or not isinstance(group[index], Failed):
@@ -135,36 +135,36 @@ class Asking:
         return why(history, history.step - len(group) + index + 1)
 
     def _placement(self) -> Why | None:
-        stage = self._stage
-        snapshot = stage.shown.snapshot
-        area = snapshot.area_at(stage.cursor)
+        app = self._app
+        snapshot = app.shown.snapshot
+        area = snapshot.area_at(app.cursor)
         if area is None:
-            return ask(snapshot, PANES[stage.pane - 1][1][0], self._usual())
+            return ask(snapshot, PANES[app.pane - 1][1][0], self._usual())
         if area.type is None or area.state is not AreaState.LIVE:
-            stage.say(f"{area.name} was placed by no request for executable memory")
+            app.say(f"{area.name} was placed by no request for executable memory")
             return None
-        step = placed_at(stage.source.history, area)
+        step = placed_at(app.source.history, area)
         if step is None:
-            stage.say(f"{area.name} was there before this begins: nothing tells why")
+            app.say(f"{area.name} was there before this begins: nothing tells why")
             return None
-        return why(stage.source.history, step, self._needed(area.owner or ""))
+        return why(app.source.history, step, self._needed(area.owner or ""))
 
     def _usual(self) -> Bytes:
-        source = self._stage.source
-        kind = PANES[self._stage.pane - 1][1][0]
+        source = self._app.source
+        kind = PANES[self._app.pane - 1][1][0]
         return source.usual_size(kind) if isinstance(source, Commanded) else _USUAL
 
     def _needed(self, owner: str) -> tuple[str, ...]:
-        source = self._stage.source
+        source = self._app.source
         return source.needed_by(owner) if isinstance(source, Commanded) else ()
 
     def _doing(self, found: Why) -> Doing:
-        way, stage = found.in_the_way, self._stage
-        history = stage.source.history
+        way, app = found.in_the_way, self._app
+        history = app.source.history
         placed = None if way is None else placed_at(history, way.areas[0])
-        refused = "" if isinstance(stage.source, Commanded) else why_not_what_if(history.layout)
+        refused = "" if isinstance(app.source, Commanded) else why_not_what_if(history.layout)
         return Doing(
-            look_at=stage.look_at,
+            look_at=app.look_at,
             ring=self._ring,
             who=None
             if way is None or placed is None
@@ -175,9 +175,9 @@ class Asking:
         )
 
     def _go_to(self, step: int, area: Area) -> None:
-        self._stage.source.history.seek(step)
-        self._stage.show_step()
-        self._stage.look_at(area.start)
+        self._app.source.history.seek(step)
+        self._app.show_step()
+        self._app.look_at(area.start)
 
     def _words(self, found: Why) -> str:
         """Return ``unload sunrpc and what uses it, and try again``."""
@@ -185,7 +185,7 @@ class Asking:
         if not owners:
             return "free it and try again"
         more = f" and {len(owners) - 1:,} more" if len(owners) > 1 else ""
-        source = self._stage.source
+        source = self._app.source
         used = isinstance(source, Commanded) and any(
             "use" in source.why_not_unload(owner) for owner in owners
         )
@@ -193,32 +193,32 @@ class Asking:
 
     def _attempt(self, found: Why) -> str:
         """Do without what is in the way, in a what-if where the source takes no commands."""
-        stage = self._stage
-        source = stage.source
+        app = self._app
+        source = app.source
         owner = found.actual.owner if found.actual is not None else found.owner
         again = Again(kind=found.type, size=found.requested, owner=owner or "again")
         if isinstance(source, Commanded):
             if again.owner in source.loadable():
                 again = evolve(again, module=again.owner)
             needed = self._needed(again.owner)
-            way = ask(stage.shown.snapshot, found.type, found.requested, needed).in_the_way
+            way = ask(app.shown.snapshot, found.type, found.requested, needed).in_the_way
             source.make_room(() if way is None else way.areas, again)
         else:
             assert found.in_the_way is not None
             branch = what_if(found.before, source.title)
             self._asked_of = source
-            stage.show_source(branch)
+            app.show_source(branch)
             branch.make_room(found.in_the_way.areas, again)
-        stage.show_step()
+        app.show_step()
         return self._outcome(again.owner)
 
     def _outcome(self, owner: str) -> str:
         """Look at what the attempt placed, and say where that is."""
-        history = self._stage.source.history
+        history = self._app.source.history
         group = history.group()
         for index, event in enumerate(group):
             if isinstance(event, Allocated) and owner == event.area.owner:
-                self._stage.look_at(event.area.start)
+                self._app.look_at(event.area.start)
                 step = history.step - len(group) + index + 1
                 return sentence(history.peek(step), event).text
         return said(history).text
@@ -227,7 +227,7 @@ class Asking:
         """Undo the attempt; from a what-if, go back to where it was asked."""
         asked_of, self._asked_of = self._asked_of, None
         if asked_of is not None:
-            self._stage.show_source(asked_of)
+            self._app.show_source(asked_of)
             return
-        if self._stage.source.history.undo():
-            self._stage.show_step()
+        if self._app.source.history.undo():
+            self._app.show_step()

@@ -1,19 +1,19 @@
-"""What the stage asks for, as what the cells of the map show."""
+"""What the application asks for, as what the cells of the map show."""
 
 from execmem_tui.analysis.reach import kernel_origin
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Side, Source
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.view.paint import KINDS, Lens, LensName, Paint
 from execmem_tui.view.painter import Painter, Wanted
 from execmem_tui.view.shown import Shown
 
 
 class Colouring:
-    """Makes the paint of a snapshot from the stage's lens, filter, origin and pinned moment."""
+    """Makes the paint of a snapshot from the lens, filter, origin and pinned moment asked for."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, app: AppProtocol) -> None:
+        self._app = app
         self._painter = Painter()
         self._other: Shown | None = None
         """What the map beside shows."""
@@ -26,18 +26,18 @@ class Colouring:
         Args:
             snapshot: a step.
             before: what was shown before it, whose counters go on.
-            source: of the snapshot; the stage's where it is left out.
+            source: of the snapshot; the application's where it is left out.
         """
-        stage = self._stage
+        app = self._app
         paint = self.paint(snapshot, source)
-        if stage.pinned is None:
+        if app.pinned is None:
             return Shown(snapshot, before, paint)
         from execmem_tui.view.compared import compared
 
-        title = (source or stage.source).title
-        found = self._painter.difference(stage.pinned.snapshot, snapshot).found
-        words = compared(stage.pinned, Side(snapshot, title), found)
-        beside = self._beside(stage.pinned.snapshot) if stage.side_by_side else None
+        title = (source or app.source).title
+        found = self._painter.difference(app.pinned.snapshot, snapshot).found
+        words = compared(app.pinned, Side(snapshot, title), found)
+        beside = self._beside(app.pinned.snapshot) if app.side_by_side else None
         return Shown(snapshot, before, paint, beside, words)
 
     def _beside(self, pinned: Snapshot) -> Shown:
@@ -45,9 +45,9 @@ class Colouring:
         from execmem_tui.view.filter import parse_filter
         from execmem_tui.view.lenses import OwnerLens
 
-        wanted = parse_filter(self._stage.filter)
-        lens: Lens | None = OwnerLens() if self._stage.lens is LensName.OWNER else None
-        if self._stage.lens is LensName.DIFFERENCE:
+        wanted = parse_filter(self._app.filter)
+        lens: Lens | None = OwnerLens() if self._app.lens is LensName.OWNER else None
+        if self._app.lens is LensName.DIFFERENCE:
             lens = self._painter.echo
         paint = KINDS if lens is None and wanted is None else Paint(filter=wanted)
         if lens is not None:
@@ -58,11 +58,11 @@ class Colouring:
         return known
 
     def paint(self, snapshot: Snapshot, source: Source | None = None) -> Paint:
-        """Return the paint of a snapshot; of another source than the stage's where one is given."""
-        stage = self._stage
+        """Return the paint of a snapshot, of the source that is shown unless another is given."""
+        app = self._app
         origin = None
-        if stage.lens is LensName.REACH:
-            origin = stage.shown.origin_at(stage.origin) or kernel_origin(snapshot.layout)
-        pinned = None if stage.pinned is None else stage.pinned.snapshot
-        wanted = Wanted(lens=stage.lens, filter=stage.filter, origin=origin, pinned=pinned)
-        return self._painter.paint(snapshot, source or stage.source, wanted)
+        if app.lens is LensName.REACH:
+            origin = app.shown.origin_at(app.origin) or kernel_origin(snapshot.layout)
+        pinned = None if app.pinned is None else app.pinned.snapshot
+        wanted = Wanted(lens=app.lens, filter=app.filter, origin=origin, pinned=pinned)
+        return self._painter.paint(snapshot, source or app.source, wanted)

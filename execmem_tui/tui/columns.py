@@ -38,10 +38,10 @@ class Columns:
         stop = _cut(segments, stops, width)
         return Columns(segments[:stop], stops[:stop])
 
-    def on(self, ground: Style) -> "Columns":
+    def on(self, background: Style) -> "Columns":
         """Return the line with a style under all others."""
         grounded = [
-            Segment(text, ground if style is None else ground + style)
+            Segment(text, background if style is None else background + style)
             for text, style, _ in self.segments
         ]
         return Columns(grounded, self._stops)

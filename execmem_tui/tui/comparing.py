@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.errors import UsageError
 from execmem_tui.sources.base import Progress, Side
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.view.split import WIDE
 
 if TYPE_CHECKING:
@@ -21,18 +21,18 @@ class CompareActions:
     """What is compared with, and how it is shown.
 
     Args:
-        stage: what is compared.
+        app: what is compared.
         columns: of the terminal.
         read: reads off the event loop what is to be compared with, and pins it when it is there.
     """
 
     def __init__(
         self,
-        stage: Stage,
+        app: AppProtocol,
         columns: Callable[[], int],
         read: Callable[[str, Iterator[Progress | Side]], None],
     ) -> None:
-        self._stage = stage
+        self._app = app
         self._columns = columns
         self._read = read
         self._chosen: bool | None = None
@@ -41,7 +41,7 @@ class CompareActions:
     @property
     def side_by_side(self) -> bool:
         """Whether what is compared with has a map of its own."""
-        if self._stage.pinned is None:
+        if self._app.pinned is None:
             return False
         return self._columns() >= WIDE if self._chosen is None else self._chosen
 
@@ -49,22 +49,22 @@ class CompareActions:
         """Pin this moment, then let it go."""
         from execmem_tui.view.compared import moment
 
-        stage = self._stage
-        snapshot = stage.shown.snapshot
-        if stage.pinned is None:
-            stage.pin(Side(snapshot, stage.source.title))
-            stage.say(f"{moment(snapshot)} is pinned as A: go elsewhere, = lets it go")
+        app = self._app
+        snapshot = app.shown.snapshot
+        if app.pinned is None:
+            app.pin(Side(snapshot, app.source.title))
+            app.say(f"{moment(snapshot)} is pinned as A: go elsewhere, = lets it go")
         else:
             self._chosen = None
-            stage.pin(None)
-            stage.say("nothing is compared any more")
+            app.pin(None)
+            app.say("nothing is compared any more")
 
     def action_compare(self) -> None:
         """Ask with what to compare."""
         from execmem_tui.tui.screens.dialogs import AskLine
 
         what = "kernel=6.12, arch=x86, kaslr=7, rox_cache=off, step=0, a path, RUN:PHASE"
-        self._stage.ask(AskLine("Compare with", self.compare, what=what))
+        self._app.ask(AskLine("Compare with", self.compare, what=what))
 
     def compare(self, line: str) -> None:
         """Compare with another machine, kernel, moment or source from here on.
@@ -80,16 +80,16 @@ class CompareActions:
             user_path(line)  # said in the dialog, not after it has gone
             self._read(line, read_side(line))
         else:
-            self._stage.pin(against(line, self._stage.source))
+            self._app.pin(against(line, self._app.source))
 
     def action_beside(self) -> None:
         """Give what is compared with a map of its own, or lay it under the one map again."""
-        if self._stage.pinned is None:
+        if self._app.pinned is None:
             raise UsageError(
                 "there is nothing to show beside this", hint="= pins this moment, C compares"
             )
         self._chosen = not self.side_by_side
-        self._stage.paint_anew()
+        self._app.paint_anew()
 
     def action_next_difference(self) -> None:
         """Go to the next difference, then round."""
@@ -100,38 +100,38 @@ class CompareActions:
         self._step(forward=False)
 
     def _step(self, *, forward: bool) -> None:
-        stage = self._stage
+        app = self._app
         found = self._compared().found
-        start, end = stage.shown.span(stage.pane)
+        start, end = app.shown.span(app.pane)
         here = [each for each in found.differences if start <= each.at < end] or list(
             found.differences
         )
         if not here:
-            stage.say("nothing differs")
+            app.say("nothing differs")
             return
-        near = found.neighbour(stage.cursor, forward=forward)
+        near = found.neighbour(app.cursor, forward=forward)
         if near is None or near not in here:
             near = here[0 if forward else -1]
-            stage.say(f"round to the {'first' if forward else 'last'} difference")
-        stage.look_at(near.at)
+            app.say(f"round to the {'first' if forward else 'last'} difference")
+        app.look_at(near.at)
 
     def action_differences(self) -> None:
         """List all that differs; Enter goes there."""
         from execmem_tui.tui.screens.differences import DifferenceSheet
 
-        self._stage.ask(DifferenceSheet(self._compared(), self.go_to))
+        self._app.ask(DifferenceSheet(self._compared(), self.go_to))
 
     def go_to(self, pairing: "Pairing") -> None:
         """Go to a difference, in the pane whose map has it."""
         from execmem_tui.analysis.superpose import Difference
 
-        pane = self._stage.shown.pane_of_type(pairing.area.type, self._stage.pane)
-        self._stage.look_at(pairing.at, pane=pane)
+        pane = self._app.shown.pane_of_type(pairing.area.type, self._app.pane)
+        self._app.look_at(pairing.at, pane=pane)
         if pairing.difference is Difference.ONLY_A:
-            self._stage.say("only A has it: it is not there in B")
+            self._app.say("only A has it: it is not there in B")
 
     def _compared(self) -> "Compared":
-        compared = self._stage.shown.compared
+        compared = self._app.shown.compared
         if compared is None:
             raise UsageError(
                 "nothing is compared", hint="= pins this moment, C compares with another machine"

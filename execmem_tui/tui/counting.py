@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.source_queries import Shown
 
 REST: Final = 0.4
 """Seconds that a step is looked at before it is worth a count."""
@@ -28,7 +28,7 @@ class Handle(Protocol):
         """Do it never."""
 
 
-class Putting(Protocol):
+class Scheduler(Protocol):
     """What can put things off."""
 
     rest: float | None
@@ -39,7 +39,7 @@ class Putting(Protocol):
         """Do something once, as a message of the application."""
 
 
-class Counted(Putting, Protocol):
+class CountingApp(Scheduler, Protocol):
     """What is counted of, and where the number goes."""
 
     source: Source
@@ -54,22 +54,22 @@ class Counted(Putting, Protocol):
 class Counting:
     """Counts the findings of the step that is shown, once it rests."""
 
-    def __init__(self, stage: Counted) -> None:
-        self._stage = stage
+    def __init__(self, app: CountingApp) -> None:
+        self._app = app
         self._of: Snapshot | None = None
         self._handle: Handle | None = None
 
     def follow(self) -> None:
         """Another step may be shown: what was counted is not its number."""
-        stage = self._stage
-        if stage.shown.snapshot is self._of:
+        app = self._app
+        if app.shown.snapshot is self._of:
             return  # another lens or filter
         self.close()
-        self._of = stage.shown.snapshot
-        stage.show_findings(None)
-        few = len(self._of.areas) <= _MOST_AREAS and stage.source.history.steps <= _MOST_STEPS
-        if few and stage.rest is not None:
-            self._handle = stage.after(stage.rest, self.count)
+        self._of = app.shown.snapshot
+        app.show_findings(None)
+        few = len(self._of.areas) <= _MOST_AREAS and app.source.history.steps <= _MOST_STEPS
+        if few and app.rest is not None:
+            self._handle = app.after(app.rest, self.count)
 
     @property
     def counts(self) -> bool:
@@ -86,18 +86,18 @@ class Counting:
         """Begin to count what is shown now."""
         from execmem_tui.analysis.findings import counts  # not with the first paint
 
-        self._of = self._stage.shown.snapshot
-        self._go_on(self._of, counts(self._of, self._stage.source.history), 0)
+        self._of = self._app.shown.snapshot
+        self._go_on(self._of, counts(self._of, self._app.source.history), 0)
 
     def _go_on(self, of: Snapshot, rest: Iterator[int], so_far: int) -> None:
         if self._of is not of:
             return
-        if self._stage.source.history.snapshot() is not of:
+        if self._app.source.history.snapshot() is not of:
             self._handle = None  # the step that comes is shown in a moment, and counted then
             return
         found = next(rest, None)
         if found is None:
             self._handle = None
-            self._stage.show_findings(so_far)
+            self._app.show_findings(so_far)
         else:
-            self._handle = self._stage.after(0, lambda: self._go_on(of, rest, so_far + found))
+            self._handle = self._app.after(0, lambda: self._go_on(of, rest, so_far + found))

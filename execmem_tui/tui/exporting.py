@@ -8,11 +8,11 @@ from typing import Protocol
 
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.text import printable
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 
 
-class Pictured(Stage, Protocol):
-    """A stage of which a picture can be taken."""
+class ExportApp(AppProtocol, Protocol):
+    """An application of which a picture can be taken."""
 
     def export_screenshot(self) -> str:
         """Return the screen as SVG."""
@@ -27,15 +27,15 @@ class Pictured(Stage, Protocol):
 class ExportActions:
     """The key that writes the map, or the screen as a picture."""
 
-    def __init__(self, stage: Pictured) -> None:
-        self._stage = stage
+    def __init__(self, app: ExportApp) -> None:
+        self._app = app
 
     def action_export(self) -> None:
         """Ask where to."""
         from execmem_tui.cli.export import WHAT
         from execmem_tui.tui.screens.dialogs import AskLine
 
-        self._stage.ask(AskLine("Write to", self.export, "execmem-map.txt", what=WHAT))
+        self._app.ask(AskLine("Write to", self.export, "execmem-map.txt", what=WHAT))
 
     def export(self, line: str) -> None:
         """Write to the path `line`; what is there already is not overwritten.
@@ -50,14 +50,14 @@ class ExportActions:
         check_export(path)
         if path.suffix in (".svg", PNG):
             # The dialog that asked for the path is still there; the picture is taken without it.
-            self._stage.call_after_refresh(partial(self._take, path))
+            self._app.call_after_refresh(partial(self._take, path))
         else:
-            stage = self._stage
-            self.write(path, exported(stage.shown.snapshot, stage.source.title, path.suffix))
+            app = self._app
+            self.write(path, exported(app.shown.snapshot, app.source.title, path.suffix))
 
     def _take(self, path: Path) -> None:
-        with self._stage.guarded():
-            self.draw(path, self._stage.export_screenshot())
+        with self._app.guarded():
+            self.draw(path, self._app.export_screenshot())
 
     def draw(self, path: Path, svg: str) -> None:
         """Write a picture of the screen, in the form that the path's suffix says.
@@ -82,4 +82,4 @@ class ExportActions:
         from execmem_tui.files.publish import write_new
 
         write_new(path, content)
-        self._stage.say(f"wrote {printable(str(path))}")
+        self._app.say(f"wrote {printable(str(path))}")

@@ -10,13 +10,13 @@ from textual.worker import WorkerFailed
 
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.text import printable
-from execmem_tui.tui.stage import Severity
+from execmem_tui.tui.app_protocol import Severity
 
 _Place = tuple[str, str, int]
 """Of a fault: its type, and where it was raised."""
 
 
-class Breakable(Protocol):
+class FaultApp(Protocol):
     """What can show a fault, and knows whether it shows one."""
 
     def ask(self, dialog: Screen[Any]) -> None:
@@ -38,15 +38,15 @@ def place_of(error: Exception) -> _Place:
 
 
 class Faults:
-    """Shows errors on a stage.
+    """Shows errors on an application.
 
     What breaks by itself (a widget that is drawn, a timer, a handler of mouse moves) breaks again
     and again: each place in the source gets its sheet once. What the user asked for is answered
     each time.
     """
 
-    def __init__(self, stage: Breakable) -> None:
-        self._stage = stage
+    def __init__(self, app: FaultApp) -> None:
+        self._app = app
         self._told: set[_Place] = set()
 
     @contextmanager
@@ -60,18 +60,18 @@ class Faults:
     def show(self, error: Exception) -> None:
         """Say what was expected to go wrong at times; show a sheet for what was not."""
         if isinstance(error, ExecmemTuiError | OSError):
-            self._stage.say(printable(str(error), 500), severity="error")
+            self._app.say(printable(str(error), 500), severity="error")
             return
         from execmem_tui.tui.screens.sheets import ErrorSheet
 
-        self._stage.ask(ErrorSheet(error))
+        self._app.ask(ErrorSheet(error))
 
     def show_once(self, error: Exception) -> None:
         """Show what broke by itself, unless that was told, or another fault is being read."""
         if isinstance(error, WorkerFailed) and isinstance(error.error, Exception):
             error = error.error
         place = place_of(error)
-        if place in self._told or self._stage.in_error_sheet:
+        if place in self._told or self._app.in_error_sheet:
             return
         self._told.add(place)
         self.show(error)

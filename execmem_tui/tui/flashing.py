@@ -3,15 +3,15 @@
 from typing import Final, Protocol
 
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.counting import Handle, Putting
-from execmem_tui.tui.shown import Shown
-from execmem_tui.view.news import NOTHING, News, news
+from execmem_tui.tui.counting import Handle, Scheduler
+from execmem_tui.tui.source_queries import Shown
+from execmem_tui.view.changes import NO_CHANGES, Changes, changes_of
 
 FLASH: Final = 0.4
 """Seconds."""
 
 
-class Flashed(Putting, Protocol):
+class FlashingApp(Scheduler, Protocol):
     """What may show what a step changed."""
 
     source: Source
@@ -19,26 +19,26 @@ class Flashed(Putting, Protocol):
     shown: Shown
     """The models of the step."""
 
-    def show_news(self, found: News) -> None:
+    def show_changes(self, found: Changes) -> None:
         """Let it stand out on the map, or nothing."""
 
 
 class Flashing:
     """Shows what each step changed, for a moment."""
 
-    def __init__(self, stage: Flashed) -> None:
-        self._stage = stage
+    def __init__(self, app: FlashingApp) -> None:
+        self._app = app
         self._handle: Handle | None = None
 
     def follow(self) -> None:
         """Another step is shown. Where no time passes (a picture, a demo) nothing flashes."""
-        stage = self._stage
+        app = self._app
         self.close()
-        if stage.rest:
-            found = news(stage.source.history.group(), stage.shown.snapshot)
-            stage.show_news(found)
-            if found != NOTHING:
-                self._handle = stage.after(FLASH, self._end)
+        if app.rest:
+            found = changes_of(app.source.history.group(), app.shown.snapshot)
+            app.show_changes(found)
+            if found != NO_CHANGES:
+                self._handle = app.after(FLASH, self._end)
 
     def close(self) -> None:
         """Wait for nothing any more."""
@@ -48,4 +48,4 @@ class Flashing:
 
     def _end(self) -> None:
         self._handle = None
-        self._stage.show_news(NOTHING)
+        self._app.show_changes(NO_CHANGES)

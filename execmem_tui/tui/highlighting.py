@@ -11,11 +11,11 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.units import Address
 from execmem_tui.tui.screens.main import MainScreen
-from execmem_tui.tui.shown import Shown
-from execmem_tui.view.light import Light
+from execmem_tui.tui.source_queries import Shown
+from execmem_tui.view.highlight import Highlight
 
 
-class Highlighted(Protocol):
+class HighlightingApp(Protocol):
     """What has a map to highlight something on."""
 
     shown: Shown
@@ -33,29 +33,31 @@ class Highlighted(Protocol):
 class Highlighting:
     """Shows something on the map that is to be seen for a while, and takes it back."""
 
-    def __init__(self, stage: Highlighted) -> None:
-        self._stage = stage
-        self._unringed: Light | None = None
+    def __init__(self, app: HighlightingApp) -> None:
+        self._app = app
+        self._unringed: Highlight | None = None
         """How the map was lit before a part of it was ringed."""
 
-    def foretell(self, areas: Sequence[Area]) -> None:
+    def preview(self, areas: Sequence[Area]) -> None:
         """Show on the map, dashed, what would lie where; nothing for the map as it is."""
-        main, shown = self._stage.main, self._stage.shown
+        main, shown = self._app.main, self._app.shown
         if not areas:
             main.map.shown = shown
             return
-        from execmem_tui.view.foretell import PAINT, foretold
+        from execmem_tui.view.preview_lens import PAINT, with_preview
 
         if main.looked_from is None:
-            main.looked_from = self._stage.cursor
-        main.map.shown = Shown(foretold(shown.snapshot, areas), shown, PAINT)
+            main.looked_from = self._app.cursor
+        main.map.shown = Shown(with_preview(shown.snapshot, areas), shown, PAINT)
         main.map.look_at(areas[0].start)
 
     def ring(self, span: Interval | None) -> None:
         """Ring a part of the map; with None, leave it as it was."""
-        detail = self._stage.main.map
+        detail = self._app.main.map
         if span is not None:
-            self._unringed = light = detail.light
-            detail.light = Light(lit=light.lit, ghost=light.ghost, ring=span, letters=light.letters)
+            self._unringed = highlight = detail.highlight
+            detail.highlight = Highlight(
+                lit=highlight.lit, ghost=highlight.ghost, ring=span, letters=highlight.letters
+            )
         elif self._unringed is not None:
-            detail.light, self._unringed = self._unringed, None
+            detail.highlight, self._unringed = self._unringed, None

@@ -10,14 +10,14 @@ from execmem_tui.model.events import Allocated
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Bytes
 from execmem_tui.sources.base import Commanded
-from execmem_tui.tui.shown import pane_type
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
+from execmem_tui.tui.source_queries import pane_type
 
 if TYPE_CHECKING:
     from execmem_tui.commands.preview import Preview
 
 TEXT: Final = ExecmemType.MODULE_TEXT
-_FORETOLD: Final = 1000
+_MOST_PREVIEWED: Final = 1000
 """Requests that a preview makes at most: it follows what is typed."""
 
 
@@ -25,17 +25,17 @@ class KernelActions:
     """Keys that change what is simulated; each is one undoable command.
 
     Args:
-        stage: what they act on.
-        foretell: shows on the map, dashed, what would lie where; nothing for the map as it is.
+        app: what they act on.
+        preview: shows on the map, dashed, what would lie where; nothing for the map as it is.
     """
 
-    def __init__(self, stage: Stage, foretell: Callable[[Sequence[Area]], None]) -> None:
-        self._stage = stage
-        self._show_foretold = foretell
+    def __init__(self, app: AppProtocol, preview: Callable[[Sequence[Area]], None]) -> None:
+        self._app = app
+        self._show_preview = preview
 
     @property
     def _source(self) -> Commanded:
-        source = self._stage.source
+        source = self._app.source
         assert isinstance(source, Commanded)  # the registry offers these keys for no other source
         return source
 
@@ -45,37 +45,37 @@ class KernelActions:
         Raises:
             ExecmemTuiError: it cannot be done; nothing changed.
         """
-        history = self._stage.source.history
+        history = self._app.source.history
         before = min(history.step, history.steps)
         command()
-        self._stage.touched()
-        self._stage.show_step()
-        self._look_at_news(before)
+        self._app.touched()
+        self._app.show_step()
+        self._look_at_result(before)
 
     def try_to(self, command: Callable[[], None]) -> None:
         """Do it, or say why it cannot be done."""
         try:
             self.do(command)
         except ExecmemTuiError as error:
-            self._stage.say(error.hint or error.title, error.title if error.hint else "", "warning")
+            self._app.say(error.hint or error.title, error.title if error.hint else "", "warning")
 
-    def _look_at_news(self, before: int) -> None:
+    def _look_at_result(self, before: int) -> None:
         """Look at what was allocated since step `before`.
 
         What spilled first, a module's text before its data. What only its start needed is gone
         again. The sentence under the title tells what happened; a notice would say it again, over
         the map.
         """
-        history = self._stage.source.history
+        history = self._app.source.history
         events = history.events(before, history.step)
         allocated = [event for event in events if isinstance(event, Allocated)]
-        snapshot = self._stage.shown.snapshot
+        snapshot = self._app.shown.snapshot
         there = [event for event in allocated if snapshot.area_at(event.area.start) is not None]
         spilled = [event for event in there if event.fallback]
         texts = [event for event in there if event.area.region == "MOD_TEXT"]
         if allocated:
-            news = (spilled or texts[-1:] or there[-1:] or allocated[-1:])[0]
-            self._stage.look_at(news.area.start)
+            result = (spilled or texts[-1:] or there[-1:] or allocated[-1:])[0]
+            self._app.look_at(result.area.start)
 
     def allocate(
         self, kind: ExecmemType, size: Bytes | None = None, count: int = 1, owner: str | None = None
@@ -85,7 +85,7 @@ class KernelActions:
 
     def action_allocate(self) -> None:
         """Allocate in the focused pane, its usual size."""
-        self.try_to(partial(self._source.allocate, pane_type(self._stage.pane)))
+        self.try_to(partial(self._source.allocate, pane_type(self._app.pane)))
 
     def action_allocate_as(self) -> None:
         """Ask for type, size, count and name."""
@@ -94,9 +94,9 @@ class KernelActions:
         source = self._source
         kinds = [kind for kind in ExecmemType if not source.why_not_allocate(kind)]
         if not kinds:
-            self._stage.say(source.why_not_allocate(ExecmemType.MODULE_TEXT), severity="warning")
+            self._app.say(source.why_not_allocate(ExecmemType.MODULE_TEXT), severity="warning")
             return
-        chosen = pane_type(self._stage.pane)
+        chosen = pane_type(self._app.pane)
 
         def go(request: AllocateRequest) -> None:
             self.allocate(request.kind, request.size, request.count, request.owner)
@@ -105,12 +105,12 @@ class KernelActions:
         chosen = chosen if chosen in kinds else kinds[0]
 
         def watch(request: AllocateRequest) -> str:
-            count = min(request.count, _FORETOLD)
+            count = min(request.count, _MOST_PREVIEWED)
             return self._foretell(
                 partial(source.preview_allocate, request.kind, request.size, count)
             )
 
-        self._stage.ask(AllocateDialog(kinds, chosen, sizes, go, watch))
+        self._app.ask(AllocateDialog(kinds, chosen, sizes, go, watch))
 
     def action_insert(self) -> None:
         """Let the consumer of the focused pane ask for memory; for the loader, choose a module."""
@@ -118,13 +118,13 @@ class KernelActions:
         from execmem_tui.view.finding import Entry
 
         source = self._source
-        kind = pane_type(self._stage.pane)
+        kind = pane_type(self._app.pane)
         if kind is not ExecmemType.MODULE_TEXT:
             self.try_to(partial(source.insert, kind))
             return
         names = source.loadable()
         if not names:
-            self._stage.say(
+            self._app.say(
                 "no catalogue of modules for this architecture and kernel", severity="warning"
             )
             return
@@ -136,24 +136,24 @@ class KernelActions:
                 "" if index is None else self._foretell(partial(source.preview_load, names[index]))
             ),
         )
-        self._stage.ask(chooser)
+        self._app.ask(chooser)
 
     def _foretell(self, look: "Callable[[], Preview]") -> str:
         """Show where something would lie, and say how much that is, or why it cannot be."""
         try:
             found = look()
         except ExecmemTuiError as error:
-            self._show_foretold(())
+            self._show_preview(())
             return error.title
         # a module's text is what one wants to see first
-        self._show_foretold(sorted(found.areas, key=lambda area: area.type is not TEXT))
+        self._show_preview(sorted(found.areas, key=lambda area: area.type is not TEXT))
         return found.text
 
     def action_free(self) -> None:
         """Free what is under the cursor."""
-        cursor = self._stage.cursor
-        if self._stage.shown.snapshot.area_at(cursor) is None:
-            self._stage.say("there is no area under the cursor", severity="warning")
+        cursor = self._app.cursor
+        if self._app.shown.snapshot.area_at(cursor) is None:
+            self._app.say("there is no area under the cursor", severity="warning")
             return
         self.try_to(partial(self._source.free, cursor))
 
@@ -165,37 +165,37 @@ class KernelActions:
         source = self._source
         areas = [
             area
-            for area in self._stage.shown.snapshot.areas
+            for area in self._app.shown.snapshot.areas
             if area.type is not None and area.state is AreaState.LIVE
         ]
 
         def go(index: int) -> None:
             self.do(partial(source.free, areas[index].start))
 
-        self._stage.ask(Chooser("Free", area_entries(areas), go))
+        self._app.ask(Chooser("Free", area_entries(areas), go))
 
     def action_fill(self) -> None:
         """Fill the module window until something spills or fails."""
-        self._stage.pane = 1
+        self._app.pane = 1
         self.try_to(self._source.fill)
 
     def action_purge(self) -> None:
         """Purge lazy areas now."""
         self._source.purge()
-        self._stage.show_step()
+        self._app.show_step()
 
     def action_undo(self) -> None:
         """Take back the last command; right after another source was shown, that."""
-        if self._stage.show_before():
+        if self._app.show_before():
             return
-        if self._stage.source.history.undo():
-            self._stage.show_step()
+        if self._app.source.history.undo():
+            self._app.show_step()
         else:
-            self._stage.say("nothing to take back")
+            self._app.say("nothing to take back")
 
     def action_redo(self) -> None:
         """Do it again."""
-        if self._stage.source.history.redo():
-            self._stage.show_step()
+        if self._app.source.history.redo():
+            self._app.show_step()
         else:
-            self._stage.say("nothing to do again")
+            self._app.say("nothing to do again")

@@ -6,7 +6,7 @@ from typing import Final
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.units import Address, hex_address
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.view.paint import LensName
 
 LENSES: Final = (
@@ -23,7 +23,7 @@ class LookActions:
     """Keys that change nothing but what is looked at.
 
     Args:
-        stage: what is looked at.
+        app: what is looked at.
         seek_time: goes to the last event up to a time of the trace's clock, in seconds.
         seek_tenant: goes to when the tenant of that number, from 1, lay at the cursor's address.
         seek: goes to a step.
@@ -31,27 +31,27 @@ class LookActions:
 
     def __init__(
         self,
-        stage: Stage,
+        app: AppProtocol,
         seek_time: Callable[[float], None],
         seek_tenant: Callable[[int], None],
         seek: Callable[[int], None],
     ) -> None:
-        self._stage = stage
+        self._app = app
         self._seek = seek
         self._seek_time = seek_time
         self._seek_tenant = seek_tenant
 
     def focus_pane(self, number: int, address: Address | None = None) -> None:
         """Show a pane in the detail map, and an address of it: by itself, its first area."""
-        if address is None and number != self._stage.pane:
-            types = self._stage.shown.pane(number).types
+        if address is None and number != self._app.pane:
+            types = self._app.shown.pane(number).types
             address = next(
-                (area.start for area in self._stage.shown.snapshot.areas if area.type in types),
+                (area.start for area in self._app.shown.snapshot.areas if area.type in types),
                 None,
             )
-        self._stage.pane = number
+        self._app.pane = number
         if address is not None:
-            self._stage.look_at(address)
+            self._app.look_at(address)
 
     def action_pane_1(self) -> None:
         """Focus the module pane."""
@@ -71,45 +71,45 @@ class LookActions:
 
     def action_next_pane(self) -> None:
         """Focus the next pane."""
-        self.focus_pane(self._stage.pane % 4 + 1)
+        self.focus_pane(self._app.pane % 4 + 1)
 
     def action_origin(self) -> None:
         """Count reach from the cursor, or from kernel text again."""
-        stage = self._stage
-        stage.origin = stage.cursor if stage.origin is None else None
-        found = stage.shown.origin_at(stage.origin)
+        app = self._app
+        app.origin = app.cursor if app.origin is None else None
+        found = app.shown.origin_at(app.origin)
         if found is None:
-            stage.say("reach counts from nothing: where the kernel lies is not known")
-        elif stage.origin is None:
-            stage.say(f"reach counts from {found.name} again")
+            app.say("reach counts from nothing: where the kernel lies is not known")
+        elif app.origin is None:
+            app.say(f"reach counts from {found.name} again")
         else:
-            stage.say(f"reach counts from {found.name}: r goes back to kernel text")
+            app.say(f"reach counts from {found.name}: r goes back to kernel text")
 
     def action_second_origin(self) -> None:
         """Count reach from the cursor too, beside the origin, or no more."""
-        stage = self._stage
-        if stage.second is not None:
-            stage.second = None
-            stage.say("reach is counted from one origin")
+        app = self._app
+        if app.second is not None:
+            app.second = None
+            app.say("reach is counted from one origin")
             return
-        found = stage.shown.origin_at(stage.cursor)
-        if found == (stage.shown.origin_at(stage.origin) or stage.shown.start):
-            stage.say("that is the origin itself: O compares with another place")
+        found = app.shown.origin_at(app.cursor)
+        if found == (app.shown.origin_at(app.origin) or app.shown.start):
+            app.say("that is the origin itself: O compares with another place")
             return
-        stage.second = stage.cursor
-        stage.say("a second origin is pinned: the panel counts from both")
+        app.second = app.cursor
+        app.say("a second origin is pinned: the panel counts from both")
 
     def action_copy_address(self) -> None:
         """Copy the cursor's address."""
-        text = hex_address(self._stage.cursor, self._stage.shown.snapshot.layout.word_bits)
-        self._stage.copy(text)
+        text = hex_address(self._app.cursor, self._app.shown.snapshot.layout.word_bits)
+        self._app.copy(text)
 
     def action_goto(self) -> None:
         """Ask for a place and go there."""
         from execmem_tui.tui.screens.dialogs import AskLine
 
         what = "address, symbol, module, +1M, -4K, @12.5 seconds, #2 tenant"
-        self._stage.ask(AskLine("Go to", self.goto, what=what))
+        self._app.ask(AskLine("Go to", self.goto, what=what))
 
     def goto(self, line: str) -> None:
         """Go to a place or a moment, in the first pane whose map holds it.
@@ -119,20 +119,20 @@ class LookActions:
         """
         from execmem_tui.view.places import parse_place
 
-        shown = self._stage.shown
-        place = parse_place(line, shown.snapshot, self._stage.cursor)
+        shown = self._app.shown
+        place = parse_place(line, shown.snapshot, self._app.cursor)
         if place.seconds is not None:
             self._seek_time(place.seconds)
         if place.tenant is not None:
             self._seek_tenant(place.tenant)
         if place.address is None:
             return
-        focused = self._stage.pane
+        focused = self._app.pane
         pane = shown.pane_of(place.address, focused)
         for number in (pane, focused, 1, 2, 3, 4):
             start, end = shown.span(number)
             if start <= place.address < end:
-                self._stage.show_map()
+                self._app.show_map()
                 self.focus_pane(number, place.address)
                 return
         start, end = shown.span(focused)
@@ -147,8 +147,8 @@ class LookActions:
         from execmem_tui.tui.screens.chooser import Chooser
         from execmem_tui.view.area_list import area_entries
 
-        areas = self._stage.shown.snapshot.areas
-        self._stage.ask(
+        areas = self._app.shown.snapshot.areas
+        self._app.ask(
             Chooser(
                 "Find", area_entries(areas), lambda index: self.find_address(areas[index].start)
             )
@@ -159,28 +159,28 @@ class LookActions:
 
         Who looked at single bytes before would see nothing of the area but its middle.
         """
-        shown = self._stage.shown
-        self._stage.show_map()
-        self.focus_pane(shown.pane_of(address, self._stage.pane), address)
+        shown = self._app.shown
+        self._app.show_map()
+        self.focus_pane(shown.pane_of(address, self._app.pane), address)
         area = shown.snapshot.area_at(address)
         if area is not None and area.start == address:
-            self._stage.look_at_area(area)
+            self._app.look_at_area(area)
 
     def action_ranges(self) -> None:
         """Show the table of resolved ranges."""
         from execmem_tui.tui.screens.sheets import TextSheet
         from execmem_tui.view.ranges_table import layout_lines
 
-        title, *lines = layout_lines(self._stage.shown.snapshot.layout)
-        self._stage.ask(TextSheet(f"Ranges: {title}", lines))
+        title, *lines = layout_lines(self._app.shown.snapshot.layout)
+        self._app.ask(TextSheet(f"Ranges: {title}", lines))
 
     def action_architectures(self) -> None:
         """Show where each architecture keeps executable memory, as this kernel's version has it."""
         from execmem_tui.tui.screens.sheets import PictureSheet
         from execmem_tui.view.picture import picture
 
-        rows = picture(self._stage.shown.snapshot.layout.rules.kernel)
-        self._stage.ask(PictureSheet(rows, self._stage.palette))
+        rows = picture(self._app.shown.snapshot.layout.rules.kernel)
+        self._app.ask(PictureSheet(rows, self._app.palette))
 
     def action_explain(self) -> None:
         """Show how the focused pane's range comes about."""
@@ -188,10 +188,10 @@ class LookActions:
         from execmem_tui.tui.screens.sheets import TextSheet
         from execmem_tui.view.ranges_table import explanation_lines
 
-        layout = self._stage.shown.snapshot.layout
-        kind = self._stage.shown.pane(self._stage.pane).types[0]
+        layout = self._app.shown.snapshot.layout
+        kind = self._app.shown.pane(self._app.pane).types[0]
         if not layout.macros:
-            self._stage.say("this layout was not computed: nothing to explain", severity="warning")
+            self._app.say("this layout was not computed: nothing to explain", severity="warning")
             return
         kaslr = layout.kaslr if layout.kaslr != "unknown" else "off"
         # The example image is nobody's choice: only what differs from it was set by the user.
@@ -204,27 +204,27 @@ class LookActions:
         steps = explain(
             layout.arch, layout.kernel, layout.variant, kaslr, {} if kaslr != "off" else fixed
         )
-        self._stage.ask(TextSheet(f"{kind.name} of {layout.id}", explanation_lines(steps, kind)))
+        self._app.ask(TextSheet(f"{kind.name} of {layout.id}", explanation_lines(steps, kind)))
 
     def action_notes(self) -> None:
         """Show what is not known of this source, and why."""
         from execmem_tui.tui.screens.sheets import TextSheet
 
-        notes = self._stage.source.history.layout.notes
+        notes = self._app.source.history.layout.notes
         if not notes:
-            self._stage.say("Nothing to note: all that is shown is known.")
+            self._app.say("Nothing to note: all that is shown is known.")
             return
         lines: list[str] = []
         for number, note in enumerate(notes, 1):
             lines += [*wrap(note, 100, initial_indent=f"{number:>2}  ", subsequent_indent="    ")]
-        self._stage.ask(TextSheet(f"Notes: {self._stage.source.title}", lines))
+        self._app.ask(TextSheet(f"Notes: {self._app.source.title}", lines))
 
     def action_log(self) -> None:
         """The whole event log; choosing an event goes to its step."""
         from execmem_tui.sources.simulation import Simulation  # no kernel at the start
         from execmem_tui.tui.screens.sheets import EventLog
 
-        source, history = self._stage.source, self._stage.source.history
+        source, history = self._app.source, self._app.source.history
         log = EventLog(
             history.events(0, history.steps),
             history.first_step + 1,
@@ -232,23 +232,23 @@ class LookActions:
             self._seek,
             acts=source.act_steps() if isinstance(source, Simulation) else {},
             copy=self._copy_act,
-            palette=self._stage.palette,
+            palette=self._app.palette,
         )
-        self._stage.ask(log)
+        self._app.ask(log)
 
     def _copy_act(self, step: int) -> None:
         """Copy the command line that does all up to the act by hand that an event belongs to."""
         from execmem_tui.sources.simulation import Simulation  # no kernel at the start
 
-        source = self._stage.source
+        source = self._app.source
         if isinstance(source, Simulation) and step > source.born:
             step = source.end_of(step)
         self._copy_command(step)
 
     def action_copy_command(self) -> None:
         """Copy the command line that shows this again; say so where it does not do all of it."""
-        stage = self._stage
-        self._copy_command(stage.source.history.step, stage.cursor, stage.lens)
+        app = self._app
+        self._copy_command(app.source.history.step, app.cursor, app.lens)
 
     def _copy_command(
         self, step: int, cursor: Address | None = None, lens: LensName = LensName.KIND
@@ -257,20 +257,20 @@ class LookActions:
         from execmem_tui.sources.simulation import Simulation  # no kernel at the start
         from execmem_tui.view.repeat import command_line, simulated_words
 
-        stage, source = self._stage, self._stage.source
+        app, source = self._app, self._app.source
         snapshot = source.history.peek(step)
         simulation = source if isinstance(source, Simulation) else None
         acts = () if simulation is None else simulation.acts(step)
-        words = stage.opened
+        words = app.opened
         if words is None:
             empty = simulation is not None and not simulation.booted
             words = simulated_words(snapshot, empty=empty, acts=acts)
         inside = simulation is not None and not simulation.is_whole(step)
-        stage.copy(command_line(source.kind, words, snapshot, cursor, lens, inside=inside))
-        lost = sum(not act for act in acts) if stage.opened is None else len(acts)
+        app.copy(command_line(source.kind, words, snapshot, cursor, lens, inside=inside))
+        lost = sum(not act for act in acts) if app.opened is None else len(acts)
         if lost:
             commands = "command" if lost == 1 else "commands"
-            stage.say(
+            app.say(
                 f"it boots the machine, without the {lost:,} {commands} made by hand since",
                 severity="warning",
             )
@@ -279,18 +279,18 @@ class LookActions:
         """Let colour tell the next thing."""
         from execmem_tui.view.lens_tables import why_unknown
 
-        lenses = (*LENSES, LensName.DIFFERENCE) if self._stage.pinned is not None else LENSES
-        self._stage.lens = lenses[(lenses.index(self._stage.lens) + 1) % len(lenses)]
-        unknown = why_unknown(self._stage.lens, self._stage.source)
-        self._stage.say(f"colour tells: {self._stage.lens}{f' · {unknown}' if unknown else ''}")
+        lenses = (*LENSES, LensName.DIFFERENCE) if self._app.pinned is not None else LENSES
+        self._app.lens = lenses[(lenses.index(self._app.lens) + 1) % len(lenses)]
+        unknown = why_unknown(self._app.lens, self._app.source)
+        self._app.say(f"colour tells: {self._app.lens}{f' · {unknown}' if unknown else ''}")
 
     def action_filter(self) -> None:
         """Ask what to show; the rest is dimmed, on the map and out of the list."""
         from execmem_tui.tui.screens.dialogs import AskLine
 
         what = "an owner, bpf, text, >64K, <4K, fallback, hole>2M; nothing shows all"
-        self._stage.ask(
-            AskLine("Filter", self.filter, self._stage.filter, what=what, may_be_empty=True)
+        self._app.ask(
+            AskLine("Filter", self.filter, self._app.filter, what=what, may_be_empty=True)
         )
 
     def filter(self, text: str) -> None:
@@ -302,12 +302,12 @@ class LookActions:
         from execmem_tui.view.filter import parse_filter
 
         wanted = parse_filter(text)
-        self._stage.filter = text
+        self._app.filter = text
         if wanted is None or wanted.hole is not None:
             return
-        areas = self._stage.shown.snapshot.areas
+        areas = self._app.shown.snapshot.areas
         count = sum(map(wanted, areas))
         if count == 0:
-            self._stage.say(f"nothing matches {text}: Esc shows all again", severity="warning")
+            self._app.say(f"nothing matches {text}: Esc shows all again", severity="warning")
         else:
-            self._stage.say(f"{count:,} of {len(areas):,} areas match: Esc shows all again")
+            self._app.say(f"{count:,} of {len(areas):,} areas match: Esc shows all again")

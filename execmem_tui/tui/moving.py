@@ -6,14 +6,14 @@ from typing import Final, Protocol
 from textual.timer import Timer
 
 from execmem_tui.sources.base import SourceKind
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 
 PLAY_INTERVAL: Final = 0.2
 """Seconds between two ticks of the player."""
 
 
-class Moved(Stage, Protocol):
-    """A stage with timers."""
+class TimerApp(AppProtocol, Protocol):
+    """An application with timers."""
 
     play_interval: float
     """Seconds between two ticks of the player."""
@@ -26,16 +26,16 @@ class Moved(Stage, Protocol):
 
 
 class Moving:
-    """Two timers that follow the stage's `playing` and `following`.
+    """Two timers that follow the application's `playing` and `following`.
 
     Args:
-        stage: what moves.
+        app: what moves.
         tick: plays on.
         read: reads the running kernel once.
     """
 
-    def __init__(self, stage: Moved, tick: Callable[[], None], read: Callable[[], None]) -> None:
-        self._stage = stage
+    def __init__(self, app: TimerApp, tick: Callable[[], None], read: Callable[[], None]) -> None:
+        self._app = app
         self._tick = tick
         self._read = read
         self._player: Timer | None = None
@@ -43,21 +43,21 @@ class Moving:
 
     def play(self) -> None:
         """Start or stop the player."""
-        stage = self._stage
-        if stage.playing and stage.source.kind is SourceKind.SCENARIO:
-            stage.follows = True  # a story is told where it happens
+        app = self._app
+        if app.playing and app.source.kind is SourceKind.SCENARIO:
+            app.follows = True  # a story is told where it happens
         if self._player is not None:
             self._player.stop()
-        self._player = stage.every(stage.play_interval, self._tick) if stage.playing else None
+        self._player = app.every(app.play_interval, self._tick) if app.playing else None
         self._show()
 
     def follow(self) -> None:
-        """Begin or cease to read the running kernel, as often as the stage's `interval` says."""
-        stage = self._stage
+        """Begin or cease to read the running kernel, once every `interval` seconds."""
+        app = self._app
         if self._follower is not None:
             self._follower.stop()
-        self._follower = stage.every(stage.interval, self._read) if stage.following else None
+        self._follower = app.every(app.interval, self._read) if app.following else None
         self._show()
 
     def _show(self) -> None:
-        self._stage.show_moving(moving=self._stage.playing or self._stage.following)
+        self._app.show_moving(moving=self._app.playing or self._app.following)

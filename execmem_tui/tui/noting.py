@@ -9,7 +9,7 @@ from attrs import evolve
 
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Captioned
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.view.paint import LensName
 from execmem_tui.view.sentence import said
 
@@ -30,8 +30,8 @@ def notebooks() -> Path:
 class NoteActions:
     """One notebook for each source that is shown."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, app: AppProtocol) -> None:
+        self._app = app
         self._book: Notebook | None = None
         self._path: Path | None = None
 
@@ -44,20 +44,20 @@ class NoteActions:
         from execmem_tui.tours.notebook import Notebook, header
         from execmem_tui.tui.screens.dialogs import AskLine
 
-        stage = self._stage
-        kept = header(stage.source, stage.opened or ())
+        app = self._app
+        kept = header(app.source, app.opened or ())
         if self._book is None or self._book.header != kept:
-            self._book, self._path = Notebook(stage.source.title, kept), None
+            self._book, self._path = Notebook(app.source.title, kept), None
         ask = AskLine(
             "Keep this moment",
             partial(self._keep, self._book, self._now()),
             self._sentence(),
             what="What is to be seen here? The notebook is a tour.",
         )
-        stage.ask(ask)
+        app.ask(ask)
 
     def _sentence(self) -> str:
-        source = self._stage.source
+        source = self._app.source
         if isinstance(source, Captioned):
             return source.caption(source.history.step).partition("\n")[0]
         return said(source.history).text
@@ -65,17 +65,17 @@ class NoteActions:
     def _now(self) -> "Note":
         from execmem_tui.tours.notebook import Note
 
-        stage = self._stage
-        history = stage.source.history
-        area = stage.shown.snapshot.area_at(stage.cursor)
-        alone = stage.lens is not LensName.DIFFERENCE  # that needs a pinned moment too
+        app = self._app
+        history = app.source.history
+        area = app.shown.snapshot.area_at(app.cursor)
+        alone = app.lens is not LensName.DIFFERENCE  # that needs a pinned moment too
         return Note(
             say="",
             step=history.step if history.steps else None,
-            at=stage.cursor,
+            at=app.cursor,
             area=None if area is None else (area.start, area.end),
-            pane=stage.pane,
-            lens=stage.lens.value if alone else "",
+            pane=app.pane,
+            lens=app.lens.value if alone else "",
         )
 
     def _keep(self, book: "Notebook", note: "Note", sentence: str) -> None:
@@ -98,7 +98,7 @@ class NoteActions:
             book.notes.pop()
             raise
         words = f"execmem-tui tour {printable(str(self._path), 300)}"
-        self._stage.say(f"note {len(book.notes)} kept: {words}", title="notebook")
+        self._app.say(f"note {len(book.notes)} kept: {words}", title="notebook")
 
     @staticmethod
     def _fresh(title: str) -> Path:

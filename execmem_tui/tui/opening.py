@@ -9,7 +9,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Provenance
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Progress, Recording, Source, SourceKind
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 
 if TYPE_CHECKING:
     from execmem_tui.bundles.several import SeveralCapturesError
@@ -45,13 +45,13 @@ class OpenActions:
     """Keys that bring another source.
 
     Args:
-        stage: what is shown.
+        app: what is shown.
         read: reads a source off the event loop and shows it as soon as there is one: its name, what
             reads it, the words of the command line that do the same.
     """
 
-    def __init__(self, stage: Stage, read: Reader) -> None:
-        self._stage = stage
+    def __init__(self, app: AppProtocol, read: Reader) -> None:
+        self._app = app
         self._read = read
 
     def action_choose(self) -> None:
@@ -60,24 +60,24 @@ class OpenActions:
         from execmem_tui.tui.screens.choose import Choice, ChooseLayout
 
         def go(choice: Choice) -> None:
-            self._stage.show_source(
+            self._app.show_source(
                 open_booted(choice.arch, choice.kernel, choice.variant, choice.kaslr)
             )
 
-        self._stage.ask(ChooseLayout(self._stage.shown.snapshot.layout, go))
+        self._app.ask(ChooseLayout(self._app.shown.snapshot.layout, go))
 
     def boot(self, arch: str) -> None:
         """Simulate an architecture as Debian ships it, after boot."""
         from execmem_tui.sources.booted import open_booted
 
-        self._stage.show_source(open_booted(arch, "7.1", None, "off"))
+        self._app.show_source(open_booted(arch, "7.1", None, "off"))
 
     def action_open(self) -> None:
         """Open a capture, a bundle, a trace, a /proc file, or the running kernel."""
         from execmem_tui.tui.screens.dialogs import AskLine
 
         what = "a capture folder, a bundle, a trace, a vmallocinfo, or: live"
-        self._stage.ask(AskLine("Open", self.open, what=what))
+        self._app.ask(AskLine("Open", self.open, what=what))
 
     def open(self, line: str) -> None:
         """Open a path off the event loop.
@@ -103,14 +103,14 @@ class OpenActions:
         from execmem_tui.view.finding import Entry
 
         entries = [Entry(printable(name, 80)) for name in names]
-        self._stage.ask(Chooser(title, entries, go, hints="Enter opens it · Esc leaves"))
+        self._app.ask(Chooser(title, entries, go, hints="Enter opens it · Esc leaves"))
 
     def action_scenario(self) -> None:
         """Browse the scenarios; play one."""
         from execmem_tui.scenarios.reader import library, open_scenario
         from execmem_tui.tui.screens.scenarios import ScenarioBrowser
 
-        self._stage.ask(ScenarioBrowser([open_scenario(name) for name in library()], self.play))
+        self._app.ask(ScenarioBrowser([open_scenario(name) for name in library()], self.play))
 
     def play(self, name: str) -> None:
         """Play a scenario of the library off the event loop, and show its beginning."""

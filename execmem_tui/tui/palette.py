@@ -13,24 +13,24 @@ from textual.color import Color
 from execmem_tui.model.areas import AreaKind
 from execmem_tui.model.reach import Verdict
 from execmem_tui.tui.columns import Columns
-from execmem_tui.tui.shelf import is_console
+from execmem_tui.tui.theme_registry import is_console
 from execmem_tui.view.cells import Cell, Run
+from execmem_tui.view.highlight import Emphasis
 from execmem_tui.view.kinds import (
     EIGHTHS,
     FALLBACK,
     FORBIDDEN,
-    FORETOLD,
-    FORETOLD_FAR,
     FREE,
     GONE,
     GUARD,
     LOOKS,
+    PREVIEWED,
+    PREVIEWED_FAR,
     SAME,
     WRITABLE_CODE,
     look,
 )
-from execmem_tui.view.labels import Ink
-from execmem_tui.view.light import Shine
+from execmem_tui.view.labels import TextStyle
 from execmem_tui.view.marks import Mark
 from execmem_tui.view.words import Piece, Tone, Word, cell_letter
 
@@ -42,11 +42,11 @@ _GLYPHS: Final = {
     GUARD: "│",
     AreaKind.LAZY.value: "╌",
     AreaKind.POOLED.value: "╍",
-    FORETOLD: "┅",
-    FORETOLD_FAR: "┅",
+    PREVIEWED: "┅",
+    PREVIEWED_FAR: "┅",
     GONE: "┊",
 }
-"""What is drawn as a sign on free ground:
+"""What is drawn as a sign on free space:
 it is not there to be looked at, or it is a kind of nothing."""
 
 _DARK: Final = (1, 4)
@@ -114,40 +114,42 @@ class Palette:
         """Return a style as it is where a tour does not point."""
         found = self._unlit.get(style)
         if found is None:
-            colours = [self._towards_ground(each) for each in (style.color, style.bgcolor)]
+            colours = [self._towards_background(each) for each in (style.color, style.bgcolor)]
             found = style + Style(color=colours[0], bgcolor=colours[1], dim=not any(colours))
             self._unlit[style] = found
         return found
 
-    def _towards_ground(self, colour: RichColor | None) -> RichColor | None:
+    def _towards_background(self, colour: RichColor | None) -> RichColor | None:
         if colour is None or colour.is_default or self._plain:
             return None
         return Color.from_rich_color(colour).blend(self._colours["background"], _UNLIT).rich_color
 
-    def shine(self, shine: Shine) -> Style:
+    def emphasis(self, emphasis: Emphasis) -> Style:
         """Return what is added where something stands out for a while.
 
         Where a goal will be seen, where the listener pointed, where something came or went.
         """
-        if shine is Shine.CAME:
+        if emphasis is Emphasis.CAME:
             if self._plain:
                 return Style(reverse=True, bold=True)
-            ink, ground = (self._colours[each].rich_color for each in ("background", "foreground"))
-            return Style(color=ink, bgcolor=ground, bold=True)
+            text, background = (
+                self._colours[each].rich_color for each in ("background", "foreground")
+            )
+            return Style(color=text, bgcolor=background, bold=True)
         colour = None if self._plain else self._colours["accent"].rich_color
-        ring = shine is Shine.RING
+        ring = emphasis is Emphasis.RING
         return Style(color=colour, underline=True, bold=ring, overline=ring)
 
     def over(self, under: Style) -> Style:
         """Return the style of what is written over a cell."""
-        ground = under.bgcolor
-        if self._plain or self.letters or ground is None or ground.is_default:
+        background = under.bgcolor
+        if self._plain or self.letters or background is None or background.is_default:
             return under + self.strong
-        text = Color.from_rich_color(ground).get_contrast_text(1.0)
+        text = Color.from_rich_color(background).get_contrast_text(1.0)
         return under + Style(color=text.rich_color, bold=True)
 
-    def ink(self, name: str) -> Style:
-        """Return the style of a look's letter on free ground."""
+    def sign_style(self, name: str) -> Style:
+        """Return the style of a look's letter on free space."""
         return self._sign(name, FREE)
 
     @property
@@ -155,12 +157,12 @@ class Palette:
         """The letter of a place that can be pointed at."""
         if self._plain:
             return Style(bold=True, reverse=True)
-        ground = self._colours["background"].rich_color
-        return Style(color=ground, bgcolor=self._colours["accent"].rich_color, bold=True)
+        background = self._colours["background"].rich_color
+        return Style(color=background, bgcolor=self._colours["accent"].rich_color, bold=True)
 
     @property
     def pointer(self) -> Style:
-        """The cross that shows a hall where to look."""
+        """The cross that shows an audience where to look."""
         if self._plain:
             return Style(reverse=True)
         return Style(bgcolor=self._colours["accent"].rich_color)
@@ -231,7 +233,7 @@ class Palette:
     def run(self, run: Run) -> Segment:
         """Return some cells, or the text in them."""
         if run.text:
-            return Segment(run.text.ljust(run.width), self._ink(run))
+            return Segment(run.text.ljust(run.width), self._text_style(run))
         char, style = self.cell(run.cell)
         return Segment(char * run.width, style)
 
@@ -245,25 +247,25 @@ class Palette:
     def _drawn(self, cell: Cell) -> tuple[str, Style]:
         if self.letters:
             return self._letter(cell)
-        ground = self._ground(cell)
+        background = self._background(cell)
         if cell.kind == FREE:
-            return " ", self._on(ground)
+            return " ", self._on(background)
         name = FALLBACK if cell.fallback else cell.kind
         if name in _GLYPHS:
-            return _GLYPHS[name], self._sign(name, ground, dim=cell.dim)
+            return _GLYPHS[name], self._sign(name, background, dim=cell.dim)
         if cell.eighths < 8:
-            return EIGHTHS[cell.eighths], self._sign(name, ground, dim=cell.dim)
+            return EIGHTHS[cell.eighths], self._sign(name, background, dim=cell.dim)
         return self._full(cell, name)
 
     def _full(self, cell: Cell, name: str) -> tuple[str, Style]:
         if cell.edge:
-            return "▏", self._on(name, ink="background", dim=cell.dim)
+            return "▏", self._on(name, foreground="background", dim=cell.dim)
         if name == WRITABLE_CODE:  # an alarm is told twice
             return look(name).letter, self._on(name, bold=True, dim=cell.dim)
         return " ", self._on(name, dim=cell.dim)
 
     @staticmethod
-    def _ground(cell: Cell) -> str:
+    def _background(cell: Cell) -> str:
         """Return the shade of free space that lies under what a cell shows."""
         return FREE if cell.reach is None else _SHADES.get(cell.reach, FREE)
 
@@ -277,14 +279,14 @@ class Palette:
             return char, self.alarm if alarming else self.faint
         return char, self._sign(name, FREE)
 
-    def _ink(self, run: Run) -> Style:
+    def _text_style(self, run: Run) -> Style:
         """Return the style of a text over cells."""
         name = FALLBACK if run.cell.fallback else run.cell.kind
-        region = run.ink is Ink.REGION
+        region = run.style is TextStyle.REGION
         if self.letters:
             return self.muted if region else self.strong
         if run.cell.eighths == 0 or name in _GLYPHS:
-            return self._sign("foreground", self._ground(run.cell), dim=True) + (
+            return self._sign("foreground", self._background(run.cell), dim=True) + (
                 _STRUCK if name == GONE else _UNSTRUCK
             )
         quiet = region or name == SAME
@@ -294,37 +296,37 @@ class Palette:
         self,
         name: str,
         *,
-        ink: str = "",
+        foreground: str = "",
         bold: bool = False,
         soft: bool = False,
         dim: bool = False,
     ) -> Style:
         """Return the style of what fills a cell: a contrasting text on the look's colour."""
-        key = (name, ink, bold, soft, dim)
+        key = (name, foreground, bold, soft, dim)
         style = self._styles.get(key)
         if style is None:
             if self._plain:
                 style = Style(bold=bold, dim=soft or dim)
             else:
-                ground = self.colour(name)
+                background = self.colour(name)
                 if dim:
-                    ground = ground.blend(self._colours[FREE], _QUIET)
-                text = self.colour(ink) if ink else ground.get_contrast_text(1.0)
-                if soft or (ink and ground.ansi is None):
-                    text = text.blend(ground, 0.35)
-                style = Style(color=text.rich_color, bgcolor=ground.rich_color, bold=bold)
+                    background = background.blend(self._colours[FREE], _QUIET)
+                text = self.colour(foreground) if foreground else background.get_contrast_text(1.0)
+                if soft or (foreground and background.ansi is None):
+                    text = text.blend(background, 0.35)
+                style = Style(color=text.rich_color, bgcolor=background.rich_color, bold=bold)
             self._styles[key] = style
         return style
 
-    def _sign(self, name: str, ground: str, *, dim: bool = False) -> Style:
-        """Return the style of a sign in the look's colour on free ground."""
-        key = (name, ground, dim)
+    def _sign(self, name: str, background: str, *, dim: bool = False) -> Style:
+        """Return the style of a sign in the look's colour on free space."""
+        key = (name, background, dim)
         style = self._styles.get(key)
         if style is None:
             if self._plain:
                 style = Style(dim=dim)
             else:
-                below, colour = self.colour(ground), self.colour(name)
+                below, colour = self.colour(background), self.colour(name)
                 if (dim or name in (_KERNEL, GONE)) and colour.ansi is None:
                     colour = colour.blend(below, _FAINT if name == GONE else _QUIET)
                 dark = colour.ansi in _DARK

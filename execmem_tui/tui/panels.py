@@ -46,7 +46,7 @@ class PanelActions:
     @property
     def in_list(self) -> bool:
         """Whether the list has the keys."""
-        return "AreaList" in self._screen.late and self._screen.focused is self.list.lines
+        return "AreaList" in self._screen.lazy and self._screen.focused is self.list.lines
 
     async def action_list(self) -> None:
         """Show the areas as a list, give it the keys, or close it."""
@@ -55,7 +55,7 @@ class PanelActions:
         else:
             from execmem_tui.tui.widgets.area_list import AreaList
 
-            areas = await self._screen.late.there(AreaList)
+            areas = await self._screen.lazy.get(AreaList)
             self._screen.add_class("listing")
             areas.open(self._screen.address)
         self._screen.choose_hints()
@@ -109,7 +109,7 @@ class PanelActions:
         else:
             from execmem_tui.tui.widgets.help import HelpPanel
 
-            panel = await self._screen.late.there(HelpPanel)
+            panel = await self._screen.lazy.get(HelpPanel)
             self._screen.add_class("helping")
             panel.open()
         self._screen.choose_hints()
@@ -138,7 +138,7 @@ class PanelActions:
         from execmem_tui.tui.widgets.time_map import TimeMapView
 
         screen = self._screen
-        view = await screen.late.there(TimeMapView)
+        view = await screen.lazy.get(TimeMapView)
         screen.toggle_class("time-map")
         if screen.has_class("time-map"):
             view.focus()
@@ -160,7 +160,7 @@ class PanelActions:
         """
         from execmem_tui.tui.widgets.time_map import TimeMapView
 
-        view = await self._screen.late.there(TimeMapView)
+        view = await self._screen.lazy.get(TimeMapView)
         if not view.timed:
             raise UsageError("no event here has a time: columns are divided by events")
         view.toggle_scale()

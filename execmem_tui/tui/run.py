@@ -1,4 +1,4 @@
-"""The door from the command line to the screen: show a source until the user leaves."""
+"""The entry from the command line to the screen: show a source until the user leaves."""
 
 from collections.abc import Mapping
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from execmem_tui.sources.base import Followed, Source
+from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.tui.colouring import Colouring
-from execmem_tui.tui.stage import Stage
 
 
-class Waiting(Stage, Protocol):
-    """A stage that may have nothing to show yet."""
+class WaitingApp(AppProtocol, Protocol):
+    """An application that may have nothing to show yet."""
 
     @property
     def waiting(self) -> bool:
@@ -17,44 +17,44 @@ class Waiting(Stage, Protocol):
 
 
 class Showing:
-    """Changes the stage's source. What was shown before comes back until something is done."""
+    """Changes the source. What was shown before comes back until something is done."""
 
-    def __init__(self, stage: Waiting, colouring: Colouring) -> None:
-        self._stage = stage
+    def __init__(self, app: WaitingApp, colouring: Colouring) -> None:
+        self._app = app
         self._colouring = colouring
         self._before: tuple[Source, Sequence[str] | None] | None = None
 
     def show(self, source: Source) -> None:
         """Show another source from here on; a running kernel is no longer followed."""
-        stage = self._stage
-        stage.following = stage.playing = False
-        gone = stage.waiting or isinstance(stage.source, Followed)
-        self._before = None if gone else (stage.source, stage.opened)
-        if isinstance(stage.source, Followed):
-            stage.source.close()
-        stage.opened = None
+        app = self._app
+        app.following = app.playing = False
+        gone = app.waiting or isinstance(app.source, Followed)
+        self._before = None if gone else (app.source, app.opened)
+        if isinstance(app.source, Followed):
+            app.source.close()
+        app.opened = None
         self._put(source)
 
     def show_whole(self, part: Source, whole: Source) -> None:
         """Put a source where a part of it is, shown or behind it, and look where one looked."""
-        stage = self._stage
+        app = self._app
         if self._before is not None and self._before[0] is part:
             self._before = whole, self._before[1]
-        if stage.source is not part:
+        if app.source is not part:
             return
-        pane, origin, cursor = stage.pane, stage.origin, stage.cursor
+        pane, origin, cursor = app.pane, app.origin, app.cursor
         self._put(whole)
-        stage.origin = origin
-        stage.look_at(cursor, pane=pane)
+        app.origin = origin
+        app.look_at(cursor, pane=pane)
 
     def show_before(self) -> bool:
         """Show again what was shown before; False where that is no longer to be had."""
         if self._before is None:
             return False
-        source, self._stage.opened = self._before
+        source, self._app.opened = self._before
         self._before = None
         self._put(source)
-        self._stage.say(f"back to {source.title}")
+        self._app.say(f"back to {source.title}")
         return True
 
     def touched(self) -> None:
@@ -62,10 +62,10 @@ class Showing:
         self._before = None
 
     def _put(self, source: Source) -> None:
-        stage = self._stage
-        stage.origin = stage.second = None
-        stage.pane = 1
+        app = self._app
+        app.origin = app.second = None
+        app.pane = 1
         snapshot = source.history.snapshot()
-        stage.shown = self._colouring.shown(snapshot, source=source)
-        stage.source = source
-        stage.following = isinstance(source, Followed)
+        app.shown = self._colouring.shown(snapshot, source=source)
+        app.source = source
+        app.following = isinstance(source, Followed)

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Followed, Progress, Side, Source, SourceKind
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 
 if TYPE_CHECKING:
     from execmem_tui.bundles.several import SeveralCapturesError
     from execmem_tui.tui.jobs import Job
 
 
-class Host(Stage, Protocol):
-    """A stage that starts jobs, gets what they bring, and shows how far they are."""
+class JobApp(AppProtocol, Protocol):
+    """An application that starts jobs, gets what they bring, and shows how far they are."""
 
     def start_job(self, title: str, work: Iterator[Any]) -> "Job":
-        """Start a job whose messages come to this stage."""
+        """Start a job whose messages come to this app."""
 
     def show_work(self, work: str, fraction: float) -> None:
         """Show what is being done, "" for nothing, and how far it is, 0 to 1."""
@@ -40,8 +40,8 @@ class SourceJobs:
     Likewise one to compare with, and one read of the running kernel.
     """
 
-    def __init__(self, stage: Host) -> None:
-        self._stage = stage
+    def __init__(self, app: JobApp) -> None:
+        self._app = app
         self.opening: Job | None = None
         self.reading: Job | None = None
         self.comparing: Job | None = None
@@ -69,16 +69,16 @@ class SourceJobs:
         self.partial = begun is not None and begun.part
         self._words = tuple(words)
         self._name = f"opening {printable(name, 80)}"
-        self._stage.show_work(self._name, 0.0)
-        self.opening = self._stage.start_job("open", opener)
+        self._app.show_work(self._name, 0.0)
+        self.opening = self._app.start_job("open", opener)
 
     def compare(self, name: str, reader: Iterator[Progress | Side]) -> None:
         """Read what is to be compared with, in the place of what was being read for that before."""
         if self.comparing is not None:
             self.comparing.stop()
         self._beside = f"reading {printable(name, 80)}"
-        self._stage.show_work(self._beside, 0.0)
-        self.comparing = self._stage.start_job("compare", reader)
+        self._app.show_work(self._beside, 0.0)
+        self.comparing = self._app.start_job("compare", reader)
 
     def stop(self) -> bool:
         """Stop what is being opened, or read to compare with; False where nothing is."""
@@ -94,9 +94,9 @@ class SourceJobs:
 
     def read(self) -> None:
         """Read the running kernel once, unless a read is under way."""
-        source = self._stage.source
+        source = self._app.source
         if isinstance(source, Followed) and self.reading is None:
-            self.reading = self._stage.start_job("read", (source.read() for _ in range(1)))
+            self.reading = self._app.start_job("read", (source.read() for _ in range(1)))
 
     def close(self) -> None:
         """Stop all, and wait for nothing."""
@@ -109,19 +109,19 @@ class SourceJobs:
         if job is self.opening:
             self._show_progress(thing)
         elif job is self.comparing and isinstance(thing, Side):
-            self._stage.pin(thing)
+            self._app.pin(thing)
         elif job is self.comparing:
-            self._stage.show_work(self._beside, thing.fraction)
-        elif job is self.reading and self._stage.source.history.append(thing):
-            self._stage.show_step()
+            self._app.show_work(self._beside, thing.fraction)
+        elif job is self.reading and self._app.source.history.append(thing):
+            self._app.show_step()
 
     def _show_progress(self, progress: Progress) -> None:
-        stage = self._stage
-        stage.show_work(self._name, progress.fraction)
+        app = self._app
+        app.show_work(self._name, progress.fraction)
         if progress.source is None:
             return
         if self._opened is not None and self._opened is not progress.source:
-            stage.show_whole(self._opened, progress.source)
+            app.show_whole(self._opened, progress.source)
             self._opened, self.partial = progress.source, progress.part
         elif self._opened is None:
             # A trace begins at its beginning, however much of it is read already.
@@ -129,12 +129,12 @@ class SourceJobs:
             if progress.source.kind is SourceKind.SCENARIO:
                 progress.source.history.seek(0)  # it is there to be played
             self._opened, self.partial = progress.source, progress.part
-            stage.show_source(progress.source)
-            stage.arrived(self._words)
+            app.show_source(progress.source)
+            app.arrived(self._words)
         elif progress.events:
             self._opened.history.extend(progress.events, follow=False)
-            if self._opened is stage.source:
-                stage.show_step()
+            if self._opened is app.source:
+                app.show_step()
 
     def ended(self, job: "Job", error: Exception | None) -> bool:
         """Say what went wrong with a job, if anything did.
@@ -149,22 +149,22 @@ class SourceJobs:
         elif job is self.reading:
             self.reading = None
             if error is not None:
-                self._stage.following = False
+                self._app.following = False
         else:
             return False
         from execmem_tui.bundles.several import SeveralCapturesError
 
         if isinstance(error, SeveralCapturesError) and was_opening and len(self._words) == 1:
-            self._stage.offer_captures(error, self._words[0])
+            self._app.offer_captures(error, self._words[0])
         elif error is not None:
-            self._stage.show_error(error)
+            self._app.show_error(error)
         return was_opening
 
     def _end_opening(self) -> None:
         self.opening = self._opened = None
         self.partial = False
-        self._stage.show_work("", 0.0)
+        self._app.show_work("", 0.0)
 
     def _end_comparing(self) -> None:
         self.comparing = None
-        self._stage.show_work("", 0.0)
+        self._app.show_work("", 0.0)

@@ -60,8 +60,8 @@ def read_theme(path: Path) -> MapTheme:
     ansi = bool(data.get("ansi", False))
     variables = dict(BUILTIN_THEMES["ansi-dark"].variables) if ansi else {}
     if ansi:
-        # Textual gives these the terminal's own ground in a theme of its colours; the words on
-        # them are the theme's, and could not be read where that ground is white
+        # Textual gives these the terminal's own background in a theme of its colours; the words on
+        # them are the theme's, and could not be read where that background is white
         variables |= {name: base[name] for name in ("foreground", "background", "surface", "panel")}
     variables |= {f"execmem-{name}": _colour(path, kinds, name) for name in KIND_NAMES}
     theme = Theme(

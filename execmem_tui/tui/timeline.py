@@ -7,9 +7,9 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted
 from execmem_tui.model.units import format_size
 from execmem_tui.sources.base import Captioned, Followed
+from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.tui.moving import PLAY_INTERVAL
-from execmem_tui.tui.shown import is_fallback
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.source_queries import is_fallback
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.timerecord import peak
 
@@ -23,33 +23,33 @@ _LONGEST: Final = 64.0
 class TimeActions:
     """Keys that move the history's cursor."""
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, app: AppProtocol) -> None:
+        self._app = app
         self._speed = 1
 
     def seek(self, step: int) -> None:
         """Go to a step."""
-        self._stage.source.history.seek(step)
-        self._stage.show_step()
-        event = self._stage.shown.snapshot.event
-        if self._stage.follows and isinstance(event, Allocated | Freed):
+        self._app.source.history.seek(step)
+        self._app.show_step()
+        event = self._app.shown.snapshot.event
+        if self._app.follows and isinstance(event, Allocated | Freed):
             start = event.area.start
-            self._stage.look_at(start, pane=self._stage.shown.pane_of(start, self._stage.pane))
+            self._app.look_at(start, pane=self._app.shown.pane_of(start, self._app.pane))
 
     def tick(self) -> None:
         """Play on; stop at the end."""
-        history = self._stage.source.history
+        history = self._app.source.history
         self.seek(history.step + self._speed)
         if history.at_end:
-            self._stage.playing = False
+            self._app.playing = False
 
     def action_step_back(self) -> None:
         """One event back."""
-        self.seek(self._stage.source.history.step - 1)
+        self.seek(self._app.source.history.step - 1)
 
     def action_step_on(self) -> None:
         """One event forward."""
-        self.seek(self._stage.source.history.step + 1)
+        self.seek(self._app.source.history.step + 1)
 
     def action_first_step(self) -> None:
         """Back to the previous mark, or the beginning."""
@@ -61,7 +61,7 @@ class TimeActions:
 
     def turn(self, *, forward: bool) -> None:
         """Go on or back by a sentence of the story; by a mark where it has one sentence only."""
-        source = self._stage.source
+        source = self._app.source
         turns = source.turns if isinstance(source, Captioned) else ()
         if len(turns) < 2:
             self._mark(forward=forward)
@@ -71,23 +71,23 @@ class TimeActions:
         if ahead:
             self.seek(ahead[0] if forward else ahead[-1])
         else:
-            self._stage.say(f"that is the {'last' if forward else 'first'} sentence")
+            self._app.say(f"that is the {'last' if forward else 'first'} sentence")
 
     def action_play(self) -> None:
         """Play, or pause; a running kernel is followed, or not."""
-        if isinstance(self._stage.source, Followed):
-            self._stage.following = not self._stage.following
+        if isinstance(self._app.source, Followed):
+            self._app.following = not self._app.following
             return
-        history = self._stage.source.history
-        if not self._stage.playing and history.at_end:
+        history = self._app.source.history
+        if not self._app.playing and history.at_end:
             self.seek(0)
-        self._stage.playing = not self._stage.playing
+        self._app.playing = not self._app.playing
 
     def action_follow(self) -> None:
         """Let the map go where each event is, or let it stay."""
-        self._stage.follows = not self._stage.follows
-        self._stage.say(
-            "the map follows the events" if self._stage.follows else "the map stays where it is"
+        self._app.follows = not self._app.follows
+        self._app.say(
+            "the map follows the events" if self._app.follows else "the map stays where it is"
         )
 
     def action_faster(self) -> None:
@@ -99,13 +99,13 @@ class TimeActions:
         self._change_speed(0.5)
 
     def _change_speed(self, factor: float) -> None:
-        if isinstance(self._stage.source, Followed):
-            interval = min(max(self._stage.interval / factor, _SHORTEST), _LONGEST)
-            self._stage.interval = interval
-            self._stage.say(f"read every {interval:g} s")
+        if isinstance(self._app.source, Followed):
+            interval = min(max(self._app.interval / factor, _SHORTEST), _LONGEST)
+            self._app.interval = interval
+            self._app.say(f"read every {interval:g} s")
         else:
             self._speed = min(max(int(self._speed * factor), 1), _FASTEST)
-            self._stage.say(f"{round(self._speed / PLAY_INTERVAL)} events a second")
+            self._app.say(f"{round(self._speed / PLAY_INTERVAL)} events a second")
 
     def goto_time(self, wanted: float) -> None:
         """Go to the last event up to a time, in seconds of the trace's clock.
@@ -113,7 +113,7 @@ class TimeActions:
         Raises:
             UsageError: nothing here has a time.
         """
-        step = self._stage.source.history.step_at(wanted)
+        step = self._app.source.history.step_at(wanted)
         if step is None:
             raise UsageError("nothing here has a time", hint="@12.5 is for traces")
         self.seek(step)
@@ -123,7 +123,7 @@ class TimeActions:
 
         Without one on the way, to the end, which comes before going round.
         """
-        history = self._stage.source.history
+        history = self._app.source.history
         step = history.find(_is_mark, forward=forward)
         end = history.steps if forward else history.first_step
         if step is None and history.step != end:
@@ -131,7 +131,7 @@ class TimeActions:
         elif step is None:
             step = self._around(_is_mark, "mark", forward=forward)
         if step is None:
-            self._stage.say("nothing is marked here")
+            self._app.say("nothing is marked here")
         else:
             self.seek(step)
 
@@ -140,7 +140,7 @@ class TimeActions:
 
         Beyond an end of the history too, with a word then.
         """
-        history = self._stage.source.history
+        history = self._app.source.history
         step = history.find(wanted, forward=forward)
         if step is not None:
             return step
@@ -151,39 +151,39 @@ class TimeActions:
             return None
         found = history.first_step + index + 1
         if found == history.step:
-            self._stage.say(f"the only {what}")
+            self._app.say(f"the only {what}")
         else:
-            self._stage.say(f"past the {'last' if forward else 'first'} {what}: round again")
+            self._app.say(f"past the {'last' if forward else 'first'} {what}: round again")
         return found
 
     def action_first(self) -> None:
         """Before the first event."""
-        self.seek(self._stage.source.history.first_step)
+        self.seek(self._app.source.history.first_step)
 
     def action_last(self) -> None:
         """After the last event."""
-        self.seek(self._stage.source.history.steps)
+        self.seek(self._app.source.history.steps)
 
     def action_peak(self) -> None:
         """The moment when most was in use in the windows of the focused pane."""
-        found = peak(self._stage.source.history, PANES[self._stage.pane - 1][1])
+        found = peak(self._app.source.history, PANES[self._app.pane - 1][1])
         if found is None:
-            self._stage.say("nothing was ever in use here")
+            self._app.say("nothing was ever in use here")
         else:
             self.seek(found[0])
-            self._stage.say(f"the peak: {format_size(found[1])} in use")
+            self._app.say(f"the peak: {format_size(found[1])} in use")
 
     def _jump(self, wanted: Callable[[Event], bool], what: str, *, forward: bool) -> None:
         step = self._around(wanted, what, forward=forward)
         if step is None:
-            steps = self._stage.source.history.steps
-            self._stage.say(f"no {what} in all {steps:,} events")
+            steps = self._app.source.history.steps
+            self._app.say(f"no {what} in all {steps:,} events")
             return
         self.seek(step)
-        event = self._stage.shown.snapshot.event
+        event = self._app.shown.snapshot.event
         if isinstance(event, Allocated):
             start = event.area.start
-            self._stage.look_at(start, pane=self._stage.shown.pane_of(start, self._stage.pane))
+            self._app.look_at(start, pane=self._app.shown.pane_of(start, self._app.pane))
 
     def action_next_fallback(self) -> None:
         """The next event that used a fallback range."""

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated
 from execmem_tui.model.units import Address
-from execmem_tui.tui.stage import Stage
-from execmem_tui.view.light import DAYLIGHT, LETTERS, Light
+from execmem_tui.tui.app_protocol import AppProtocol
+from execmem_tui.view.highlight import LETTERS, NO_HIGHLIGHT, Highlight
 from execmem_tui.view.paint import LensName
 
 if TYPE_CHECKING:
     from execmem_tui.tours.progress import TourProgress
     from execmem_tui.tours.run import TourRun
-    from execmem_tui.tui.podium import Podium
+    from execmem_tui.tui.notes_server import NotesServer
     from execmem_tui.view.tour_card import Card
 
 
@@ -23,14 +23,14 @@ _LENSES: Final = frozenset(LensName) - {LensName.DIFFERENCE}
 """That a stop can ask for: the other one needs a pinned moment."""
 
 
-class Guided(Stage, Protocol):
-    """A stage with a card beside the map and a light on it."""
+class TourApp(AppProtocol, Protocol):
+    """An application with a card beside the map and a light on it."""
 
     @property
     def letters(self) -> bool:
         """Whether cells show letters: without colour, or where the theme says so."""
 
-    def guide(self, card: "Card | None", light: Light) -> None:
+    def guide(self, card: "Card | None", highlight: Highlight) -> None:
         """Show the card, or none, and light the map."""
 
     def open_fold(self) -> None:
@@ -41,14 +41,14 @@ class TourActions:
     """Keys of guided tours.
 
     Args:
-        stage: what they act on.
+        app: what they act on.
         progress: where it is kept how far each tour was taken; None: in the user's own file.
     """
 
-    def __init__(self, stage: Guided, progress: "TourProgress | None" = None) -> None:
-        self._stage = stage
+    def __init__(self, app: TourApp, progress: "TourProgress | None" = None) -> None:
+        self._app = app
         self._progress = progress
-        self._podium: Podium | None = None
+        self._notes_server: NotesServer | None = None
         self._run: TourRun | None = None
         self._hint = ""
         self._arriving = False
@@ -80,7 +80,7 @@ class TourActions:
 
         tours = shipped_tours()
         reached = self.progress.all()
-        self._stage.ask(
+        self._app.ask(
             Chooser(
                 "Take a tour: in this order, if all is new to you",
                 entries(tours, reached),
@@ -109,13 +109,13 @@ class TourActions:
             return False
         self._run = None
         self.close()
-        self._stage.guide(None, DAYLIGHT)
+        self._app.guide(None, NO_HIGHLIGHT)
         return True
 
     def close(self) -> None:
         """Let the terminals go that follow the tour with the speaker's notes."""
-        if self._podium is not None:
-            self._podium.close()
+        if self._notes_server is not None:
+            self._notes_server.close()
 
     # Going
 
@@ -123,15 +123,15 @@ class TourActions:
         """Go on in a tour, or point at a hole; without one, open the fold under the cursor."""
         run = self._run
         if run is None:
-            self._stage.open_fold()
+            self._app.open_fold()
             return
         if self._asks(run):
-            self._point(self._stage.cursor)
+            self._point(self._app.cursor)
             return
         try:
             self._move(more=run.next())
         except UsageError as error:
-            self._stage.say(f"{error.title}: t gives a hint, K goes on without", severity="warning")
+            self._app.say(f"{error.title}: t gives a hint, K goes on without", severity="warning")
 
     @staticmethod
     def _asks(run: "TourRun") -> bool:
@@ -147,7 +147,7 @@ class TourActions:
         if at < len(offered):
             self._point(offered[at].start)
         else:
-            self._stage.say(f"there are {len(offered)} places")
+            self._app.say(f"there are {len(offered)} places")
         return True
 
     def turn(self, *, forward: bool) -> bool:
@@ -158,7 +158,7 @@ class TourActions:
         if not forward:
             self.action_tour_back()
         elif self._asks(run):
-            self._stage.say("a letter is the hall's vote; K goes on without")
+            self._app.say("a letter is the hall's vote; K goes on without")
         else:
             self.action_go_on()
         return True
@@ -168,7 +168,7 @@ class TourActions:
         assert self._run is not None
         took = self._run.guess(address).took
         self._show()
-        self._stage.look_at(took.start)
+        self._app.look_at(took.start)
 
     def action_tour_back(self) -> None:
         """Go back to the stop before."""
@@ -184,7 +184,7 @@ class TourActions:
 
     def _need(self) -> "TourRun | None":
         if self._run is None:
-            self._stage.say("no tour is being taken: t begins one")
+            self._app.say("no tour is being taken: t begins one")
         return self._run
 
     def _move(self, *, more: bool) -> None:
@@ -197,7 +197,7 @@ class TourActions:
         tour = self._run.tour
         self.progress.keep(tour.name, Reached(stop=0, done=True))
         self.leave()
-        self._stage.say(f"that was the tour: {tour.title} · t takes the next one")
+        self._app.say(f"that was the tour: {tour.title} · t takes the next one")
 
     def _help(self) -> None:
         run = self._run
@@ -207,12 +207,12 @@ class TourActions:
             self._hint = hint
             self._show()
         elif run.done:
-            self._stage.say("nothing is asked for here: Enter goes on")
+            self._app.say("nothing is asked for here: Enter goes on")
         else:
             run.show_me()
             self._show()
             if run.guessed is not None:
-                self._stage.look_at(run.guessed.took.start)
+                self._app.look_at(run.guessed.took.start)
 
     # Showing
 
@@ -225,18 +225,18 @@ class TourActions:
         self._hint = ""
         done = self.progress.of(run.tour.name).done
         self.progress.keep(run.tour.name, Reached(stop=run.index, done=done))
-        if self._stage.source is not run.source:
+        if self._app.source is not run.source:
             self._arriving = True
-            self._stage.show_source(run.source)
+            self._app.show_source(run.source)
             self._arriving = False
-        self._stage.touched()  # `u` takes back what the listener does, not the tour
-        self._stage.pane = run.stop.pane
+        self._app.touched()  # `u` takes back what the listener does, not the tour
+        self._app.pane = run.stop.pane
         if run.stop.lens in _LENSES:
-            self._stage.lens = LensName(run.stop.lens)
+            self._app.lens = LensName(run.stop.lens)
         self._show()
         first = self._first_look(run)
         if first is not None:
-            self._stage.look_at(first)
+            self._app.look_at(first)
 
     @staticmethod
     def _first_look(run: "TourRun") -> Address | None:
@@ -250,32 +250,32 @@ class TourActions:
 
     def _show(self) -> None:
         assert self._run is not None
-        self._stage.show_step()
+        self._app.show_step()
         self._tell(self._run)
 
     def _tell(self, run: "TourRun") -> None:
         from execmem_tui.view.tour_text import card
 
         guessed = run.guessed
-        light = Light(
+        highlight = Highlight(
             lit=tuple(run.lit),
             ghost=tuple(run.ghost),
             ring=None if guessed is None else guessed.place,
             letters=tuple((each.start, each.end) for each in run.offered),
         )
-        self._stage.guide(card(run, self._hint, circled=not self._stage.letters), light)
-        self._tell_speaker(run)
+        self._app.guide(card(run, self._hint, circled=not self._app.letters), highlight)
+        self._send_position(run)
 
-    def _tell_speaker(self, run: "TourRun") -> None:
+    def _send_position(self, run: "TourRun") -> None:
         """Tell terminals with notes where we are; they may come at any time."""
-        from execmem_tui.tours.podium import Standing
-        from execmem_tui.tui.podium import Podium
+        from execmem_tui.tours.speaker_notes import TourPosition
+        from execmem_tui.tui.notes_server import NotesServer
 
-        if self._podium is None:
-            self._podium = Podium()
+        if self._notes_server is None:
+            self._notes_server = NotesServer()
         guess = "" if run.chosen is None else LETTERS[run.chosen]
-        now = Standing(stop=run.index, done=run.done, guess=guess)
-        self._podium.tell(run.tour.name, now)
+        now = TourPosition(stop=run.index, done=run.done, guess=guess)
+        self._notes_server.tell(run.tour.name, now)
 
     # Following what the listener does
 
@@ -289,7 +289,7 @@ class TourActions:
         run = self._run
         if run is None or self._arriving:
             return
-        if self._stage.source is run.source:
+        if self._app.source is run.source:
             self._tell(run)
         else:
             self.leave()

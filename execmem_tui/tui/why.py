@@ -3,19 +3,19 @@
 from collections.abc import Callable
 
 from execmem_tui.model.intervals import Interval
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 
 
 class WhyActions:
     """Keys that explain.
 
     Args:
-        stage: what is explained.
+        app: what is explained.
         ring: rings a part of the map; with None, no more.
     """
 
-    def __init__(self, stage: Stage, ring: Callable[[Interval | None], None]) -> None:
-        self._stage = stage
+    def __init__(self, app: AppProtocol, ring: Callable[[Interval | None], None]) -> None:
+        self._app = app
         self._ring = ring
 
     def action_why(self) -> None:
@@ -25,25 +25,25 @@ class WhyActions:
         """
         from execmem_tui.tui.asking import Asking  # the simulator: 100 ms
 
-        Asking(self._stage, self._ring).why()
+        Asking(self._app, self._ring).why()
 
     def action_findings(self) -> None:
         """List what is remarkable here."""
         from execmem_tui.tui.asking import Asking
 
-        Asking(self._stage, self._ring).findings()
+        Asking(self._app, self._ring).findings()
 
     def action_next_tenant(self) -> None:
         """Who lies here after what lies here now."""
         from execmem_tui.tui.asking import Asking
 
-        Asking(self._stage, self._ring).tenant(forward=True)
+        Asking(self._app, self._ring).tenant(forward=True)
 
     def action_previous_tenant(self) -> None:
         """Who lay here before."""
         from execmem_tui.tui.asking import Asking
 
-        Asking(self._stage, self._ring).tenant(forward=False)
+        Asking(self._app, self._ring).tenant(forward=False)
 
     def tenant(self, number: int) -> None:
         """Go to one of those who lay here, from 1.
@@ -53,4 +53,4 @@ class WhyActions:
         """
         from execmem_tui.tui.asking import Asking
 
-        Asking(self._stage, self._ring).tenant_number(number)
+        Asking(self._app, self._ring).tenant_number(number)

@@ -1,8 +1,8 @@
 """The folded address axis: rows of a round number of bytes, and folds where a row says nothing new.
 
 A run of free rows is one line, and so is the rest of a long area. Nothing is laid out beforehand:
-a line is found from one address by looking at the ground there, so an axis costs what is in sight
-and needs no mending when the ground changes.
+a line is found from one address by looking at the space there, so an axis costs what is in sight
+and needs no mending when the space changes.
 
 Pure and immutable.
 """
@@ -44,7 +44,7 @@ def row_width(columns: int) -> int:
 
 
 class Kind(StrEnum):
-    """What lies in a stretch of the ground."""
+    """What lies in a stretch of the space."""
 
     FREE = "free"
     AREA = "area"
@@ -62,7 +62,7 @@ class Stretch(NamedTuple):
     kind: Kind
 
 
-class Ground(Protocol):
+class AddressSpace(Protocol):
     """What an axis is laid over."""
 
     def stretch_at(self, address: Address) -> Stretch:
@@ -83,14 +83,14 @@ class Line(NamedTuple):
     """What is folded away; None for a row."""
 
 
-@attrs.frozen(kw_only=True)  # `ground` is compared by a function
+@attrs.frozen(kw_only=True)  # `space` is compared by a function
 class Axis:
     """The lines of [start, end) at one zoom.
 
     Each address of the span lies in exactly one of them.
     """
 
-    ground: Ground = field(eq=id, repr=False)
+    space: AddressSpace = field(eq=id, repr=False)
     start: Address
     end: Address
     columns: int
@@ -99,7 +99,7 @@ class Axis:
     anchor: Address = 0
     """Where a row begins, and so every other: 0, or the round start of a window."""
     cuts: tuple[Address, ...] = ()
-    """Where a fold of free space must end although the ground goes on, borders of windows and of
+    """Where a fold of free space must end although the space goes on, borders of windows and of
     reach, or may end inside a row, edges of the image."""
     folded: bool = True
     """False draws to scale: every row is there."""
@@ -245,7 +245,7 @@ class Axis:
         """Return the fold that hides `address`, or None."""
         if not self.folded:
             return None
-        found = self.ground.stretch_at(address)
+        found = self.space.stretch_at(address)
         if found.kind is Kind.MIXED:
             return None
         low, high = found.start, found.end

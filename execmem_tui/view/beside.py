@@ -9,7 +9,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
-from execmem_tui.view.axis import Axis, Ground, Kind, Stretch
+from execmem_tui.view.axis import AddressSpace, Axis, Kind, Stretch
 from execmem_tui.view.map_view import MapView
 
 
@@ -39,24 +39,24 @@ def gutter(span: tuple[Address, Address], start: Address) -> int:
 
 
 @frozen(eq=False)
-class ShiftedGround:
-    """A ground moved by so many bytes."""
+class ShiftedSpace:
+    """A space moved by so many bytes."""
 
-    ground: Ground
+    space: AddressSpace
     by: int
 
     def stretch_at(self, address: Address) -> Stretch:
         """Return what covers `address` once all is moved."""
-        found = self.ground.stretch_at(address - self.by)
+        found = self.space.stretch_at(address - self.by)
         return found._replace(start=found.start + self.by, end=found.end + self.by)
 
 
 @frozen(eq=False)
-class BothGrounds:
-    """What two grounds have in common: a fold hides only what says nothing in either."""
+class CommonSpace:
+    """What two spaces have in common: a fold hides only what says nothing in either."""
 
-    one: Ground
-    other: Ground
+    one: AddressSpace
+    other: AddressSpace
 
     def stretch_at(self, address: Address) -> Stretch:
         """Return the longest stretch around `address` that is all one thing in both."""
@@ -84,22 +84,24 @@ class Beside:
     """
 
     by: int
-    _grounds: list[tuple[Ground, Ground]] = field(factory=list, eq=False, repr=False, init=False)
+    _spaces: list[tuple[AddressSpace, AddressSpace]] = field(
+        factory=list, eq=False, repr=False, init=False
+    )
 
-    def ground(self, ground: Ground) -> Ground:
-        """Return a ground moved.
+    def space(self, space: AddressSpace) -> AddressSpace:
+        """Return a space moved.
 
         The same object for the same one, so that equal axes stay equal.
         """
-        if not self._grounds or self._grounds[0][0] is not ground:
-            self._grounds[:] = [(ground, ShiftedGround(ground, self.by))]
-        return self._grounds[0][1]
+        if not self._spaces or self._spaces[0][0] is not space:
+            self._spaces[:] = [(space, ShiftedSpace(space, self.by))]
+        return self._spaces[0][1]
 
     def axis(self, axis: Axis) -> Axis:
         """Return an axis moved: the same lines at other addresses."""
         by, opened = self.by, axis.opened
         return Axis(
-            ground=self.ground(axis.ground),
+            space=self.space(axis.space),
             start=axis.start + by,
             end=axis.end + by,
             columns=axis.columns,

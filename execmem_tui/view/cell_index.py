@@ -15,13 +15,13 @@ from execmem_tui.model.areas import KERNEL_OWNER
 from execmem_tui.model.blocks import Block
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes
+from execmem_tui.view.cell_cache import CellCache
 from execmem_tui.view.cells import Cell, ReachWindow, Run, cells_full, free_cell, runs_of
-from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.kinds import GONE
 from execmem_tui.view.labels import labels
 from execmem_tui.view.named import named
 from execmem_tui.view.occupancy import Covered, RowSums
-from execmem_tui.view.paint import DIMMED, IMAGE, KINDS, Haunted, LensName, Paint, Piece
+from execmem_tui.view.paint import DIMMED, IMAGE, KINDS, GhostLens, LensName, Paint, Piece
 
 _BEGIN = attrgetter("start")
 _WALK: Final = 64
@@ -39,16 +39,16 @@ class CellIndex:
     """All that rows of one snapshot are drawn from. Making one costs nothing."""
 
     def __init__(
-        self, snapshot: Snapshot, paint: Paint = KINDS, kept: KeptCells | None = None
+        self, snapshot: Snapshot, paint: Paint = KINDS, kept: CellCache | None = None
     ) -> None:
         self.snapshot = snapshot
-        self._kept = KeptCells() if kept is None else kept
+        self._kept = CellCache() if kept is None else kept
         self.paint = paint
         self.page_size = snapshot.layout.page_size
         self._areas = snapshot.areas
         # another lens has colours for something else, and the lanes still tell
         self._tells_spills = paint.lens.name is LensName.KIND
-        self._haunted = isinstance(paint.lens, Haunted)
+        self._has_ghosts = isinstance(paint.lens, GhostLens)
         image = snapshot.layout.image
         blocks = self._areas.blocks
         drawn = image is not None and any(block.find(_has_image) for block in blocks)
@@ -57,7 +57,7 @@ class CellIndex:
     def seen(self, start: Address, end: Address) -> tuple[object, ...]:
         """Return what a row of [start, end) is drawn from: equal blocks and ghosts, equal row."""
         blocks = self._areas.blocks_between(start, end)
-        return (*blocks, *self.paint.ghosts(start, end)) if self._haunted else blocks
+        return (*blocks, *self.paint.ghosts(start, end)) if self._has_ghosts else blocks
 
     @cached_property
     def _apart(self) -> bool:
@@ -115,7 +115,7 @@ class CellIndex:
         that a pane's own rare areas are not buried under others. What an area's consumer leaves
         unused inside it counts for the kind but not for the height.
         """
-        if self._haunted:
+        if self._has_ghosts:
             row, _ = self._row(start, cell, columns)
             return self._with_ghosts(self._cells(row, reach, favour), row)
 
@@ -137,9 +137,9 @@ class CellIndex:
         return found
 
     def _with_ghosts(self, cells: list[Cell], row: RowSums) -> list[Cell]:
-        from execmem_tui.view.ghosts import haunted  # few lenses have any
+        from execmem_tui.view.ghosts import overlaid  # few lenses have any
 
-        return haunted(cells, row, self.paint.ghosts(row.start, row.end))
+        return overlaid(cells, row, self.paint.ghosts(row.start, row.end))
 
     def _cells(
         self, row: RowSums, reach: ReachWindow | None, favour: tuple[str, ...]
@@ -183,7 +183,7 @@ class CellIndex:
         for each in found:
             row.begin(each.start)
         cells = self._cells(row, reach, favour)
-        ghosts = self.paint.ghosts(start, row.end) if self._haunted else ()
+        ghosts = self.paint.ghosts(start, row.end) if self._has_ghosts else ()
         if not ghosts:
             alone = labels(found, cells_full(cells))
             return runs_of(cells, {label.column: label for label in alone})

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import Address
 from execmem_tui.view.kinds import FORBIDDEN, FREE
-from execmem_tui.view.labels import Ink, Label
+from execmem_tui.view.labels import Label, TextStyle
 
 
 class Cell(NamedTuple):
@@ -33,7 +33,7 @@ class Run(NamedTuple):
     cell: Cell
     width: int
     text: str = ""
-    ink: Ink = Ink.NONE
+    style: TextStyle = TextStyle.NONE
 
 
 class ReachWindow(NamedTuple):
@@ -105,7 +105,7 @@ def runs_of(cells: list[Cell], texts: dict[int, Label] | None = None) -> list[Ru
                 while end < stop and _alike(cells[end], cells[column]):
                     end += 1
                 text = label.text[column - label.column : end - label.column]
-                runs.append(Run(cells[column], end - column, text, label.ink))
+                runs.append(Run(cells[column], end - column, text, label.style))
                 column = end
             continue
         end = column + 1

@@ -10,7 +10,7 @@ from attrs import field
 from execmem_tui.model.areas import Area
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
-from execmem_tui.view.axis import Ground, Kind, Stretch
+from execmem_tui.view.axis import AddressSpace, Kind, Stretch
 from execmem_tui.view.cells import Cell
 from execmem_tui.view.kinds import FORBIDDEN, FREE
 from execmem_tui.view.labels import Named
@@ -30,7 +30,7 @@ class Ghost:
     """As it was, wherever it lay."""
 
 
-def haunted(cells: list[Cell], row: RowSums, ghosts: Sequence[Ghost]) -> list[Cell]:
+def overlaid(cells: list[Cell], row: RowSums, ghosts: Sequence[Ghost]) -> list[Cell]:
     """Return the cells of a row with ghosts in those that are free.
 
     What is there hides what was.
@@ -62,15 +62,15 @@ def named_ghosts(row: RowSums, ghosts: Sequence[Ghost]) -> Iterator[Named]:
 
 
 @frozen(eq=False)
-class HauntedGround:
-    """A ground on which ghosts are things: free space is not folded over them."""
+class GhostSpace:
+    """A space on which ghosts are things: free space is not folded over them."""
 
-    ground: Ground
+    space: AddressSpace
     paint: Paint
 
     def stretch_at(self, address: Address) -> Stretch:
         """Return what covers `address`; of free space, the ghost there or what lies between two."""
-        found = self.ground.stretch_at(address)
+        found = self.space.stretch_at(address)
         if found.kind is not Kind.FREE:
             return found
         start, end = found.start, found.end

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from execmem_tui.sources.base import Commanded, Followed, Source
 from execmem_tui.view.actions import Action, spelled
-from execmem_tui.view.light import LETTERS
+from execmem_tui.view.highlight import LETTERS
 from execmem_tui.view.shown import Shown
 
 MOST: Final = 8

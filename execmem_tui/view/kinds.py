@@ -27,8 +27,8 @@ SAME = "same"
 """What a comparison has nothing to say of."""
 WRITABLE_CODE = "permission-rwx"
 """What may be written and run at once: an alarm."""
-FORETOLD = "foretold"
-FORETOLD_FAR = "foretold-far"
+PREVIEWED = "previewed"
+PREVIEWED_FAR = "previewed-far"
 """What is not there yet: a preview."""
 
 LOOKS: dict[str, Look] = {
@@ -84,8 +84,8 @@ LENS_LOOKS: dict[str, Look] = {
         Look("moved", "M", "moved", "moved", like="ftrace"),
         Look("grown", "G", "grown", "grown", like="data"),
         Look(SAME, "=", "same", "same", like="guard"),
-        Look(FORETOLD, "?", "would lie here", "would lie", like="accent"),
-        Look(FORETOLD_FAR, "!", "would spill here", "would spill", like="fallback"),
+        Look(PREVIEWED, "?", "would lie here", "would lie", like="accent"),
+        Look(PREVIEWED_FAR, "!", "would spill here", "would spill", like="fallback"),
     )
 }
 """What lenses other than the kinds show."""

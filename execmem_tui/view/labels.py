@@ -27,7 +27,7 @@ def region_word(region: str | None) -> str:
     return "" if region is None else region.removeprefix("MOD_").lower().replace("_", " ")
 
 
-class Ink(StrEnum):
+class TextStyle(StrEnum):
     """How a text is written."""
 
     NONE = ""
@@ -53,7 +53,7 @@ class Label(NamedTuple):
 
     column: int
     text: str
-    ink: Ink
+    style: TextStyle
 
 
 def labels(named: Sequence[Named], full: Sequence[bool]) -> Iterator[Label]:
@@ -71,17 +71,17 @@ def labels(named: Sequence[Named], full: Sequence[bool]) -> Iterator[Label]:
         limit = after[0].first - 1 if after else len(full)
         across = _across(members, full, limit) if best is None else 0
         if across >= min(LEAST, len(owner)):
-            yield Label(members[0].first, _padded(_cut(owner, across), across), Ink.NAME)
+            yield Label(members[0].first, _padded(_cut(owner, across), across), TextStyle.NAME)
             continue
         for number, (member, room) in enumerate(zip(members, free, strict=True)):
             at, end = member.first, member.first + room
             if number == best:
                 text = _padded(_cut(owner, room), room)
-                yield Label(at, text, Ink.NAME)
+                yield Label(at, text, TextStyle.NAME)
                 at += len(text)
             letter = REGION_LETTERS.get(member.region, "")
             if letter and at < end:
-                yield Label(at, _padded(letter, end - at), Ink.REGION)
+                yield Label(at, _padded(letter, end - at), TextStyle.REGION)
 
 
 def _room(each: Named, full: Sequence[bool]) -> int:

@@ -1,4 +1,4 @@
-"""Words in letters of three rows, for the back of a hall: a terminal has one size of type."""
+"""Words in letters of three rows, for an audience's back row: a terminal has one size of type."""
 
 from typing import Final
 

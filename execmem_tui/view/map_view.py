@@ -144,7 +144,7 @@ class MapView(NamedTuple):
         """
         view = self.fit(start, end)
         axis, end = view.axis, min(end, view.axis.end)
-        found = axis.ground.stretch_at(view.cursor)
+        found = axis.space.stretch_at(view.cursor)
         if found.kind is not Kind.AREA or found.end < end:
             return view
         while axis.cell < LARGEST_CELL and not axis.unfolded(view.cursor, end, self.rows):

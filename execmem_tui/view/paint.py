@@ -48,7 +48,7 @@ class Lens(Protocol):
 
 
 @runtime_checkable
-class Haunted(Protocol):
+class GhostLens(Protocol):
     """A lens that shows what is not there."""
 
     def ghosts(self, start: Address, end: Address) -> "tuple[Ghost, ...]":
@@ -111,7 +111,7 @@ class Paint:
 
     def ghosts(self, start: Address, end: Address) -> "tuple[Ghost, ...]":
         """Return what touches [start, end) and is not there, ascending; of most lenses nothing."""
-        return self.lens.ghosts(start, end) if isinstance(self.lens, Haunted) else ()
+        return self.lens.ghosts(start, end) if isinstance(self.lens, GhostLens) else ()
 
 
 KINDS: Final = Paint()

@@ -1,7 +1,7 @@
 """A picture as PNG, drawn from its SVG by resvg: no system library, no font of ours."""
 
 from execmem_tui.model.errors import UsageError
-from execmem_tui.view.light import CIRCLED
+from execmem_tui.view.highlight import CIRCLED
 
 _FONT = "DejaVu Sans Mono"
 """It has every block and arrow of the map; where it is not there, another one is taken."""

@@ -10,11 +10,11 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, align_up, format_size, hex_address
+from execmem_tui.view.address_space import divided, open_ended, piece_at
 from execmem_tui.view.axis import Axis, Kind, Line, row_width
 from execmem_tui.view.cells import Cell, ReachWindow, Run
-from execmem_tui.view.ground import divided, open_ended, piece_at
 from execmem_tui.view.kinds import FREE
-from execmem_tui.view.labels import Ink, region_word
+from execmem_tui.view.labels import TextStyle, region_word
 from execmem_tui.view.named import sections
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import Piece, Tone, Word
@@ -133,10 +133,10 @@ class MapRows:
 
         Beside another map, it may be something else than there.
         """
-        return self.shown.ground.stretch_at(line.start).kind
+        return self.shown.space.stretch_at(line.start).kind
 
     def _free_texts(self, axis: Axis, line: Line) -> list[str]:
-        hole = self.shown.ground.stretch_at(line.start)
+        hole = self.shown.space.stretch_at(line.start)
         edges = (axis.start, *axis.cuts, axis.end)
         low = max([hole.start, *(edge for edge in edges if edge <= line.start)])
         high = min([hole.end, *(edge for edge in edges if edge >= line.end)])
@@ -187,10 +187,10 @@ def _named_run(run: Run, low: int, high: int, column: int, names: dict[int, str]
             pieces.append(Run(run.cell, inside - at))
         text = f"┃{names[border]}" if run.cell.eighths == 0 else "┃"
         text = text[: high - inside]
-        pieces.append(Run(run.cell, len(text), text, Ink.REGION))
+        pieces.append(Run(run.cell, len(text), text, TextStyle.REGION))
         at = inside + len(text)
     if at < high:
-        pieces.append(Run(run.cell, high - at, run.text[at:high], run.ink))
+        pieces.append(Run(run.cell, high - at, run.text[at:high], run.style))
     return pieces
 
 

@@ -17,14 +17,14 @@ from execmem_tui.model.blocks import Block
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
-from execmem_tui.view.axis import Axis, Ground, row_width
+from execmem_tui.view.address_space import SnapshotSpace, divided
+from execmem_tui.view.axis import AddressSpace, Axis, row_width
+from execmem_tui.view.cell_cache import CellCache
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
-from execmem_tui.view.ground import MapGround, divided
-from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.labels import region_word
 from execmem_tui.view.map_view import MapView
-from execmem_tui.view.paint import KINDS, Haunted, Paint
+from execmem_tui.view.paint import KINDS, GhostLens, Paint
 from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span
 from execmem_tui.view.reach import ReachModel, RoxBlock, kernel_window, reach_model, rox_blocks
 
@@ -85,9 +85,9 @@ class Shown:
         self.paint = paint
         self.beside = beside
         self.compared = compared
-        self._grounds: dict[int, Ground] = {}
+        self._spaces: dict[int, AddressSpace] = {}
         self._counters: dict[Origin | None, TextCounter] = {}
-        self._cells = KeptCells()
+        self._cells = CellCache()
         if before is not None and before.snapshot.layout is snapshot.layout:
             self._counters = before._counters  # noqa: SLF001 - of its own kind
             self._cells = before._cells  # noqa: SLF001 - likewise
@@ -113,14 +113,14 @@ class Shown:
         return rox_blocks(self.snapshot)
 
     @cached_property
-    def ground(self) -> Ground:
+    def space(self) -> AddressSpace:
         """What lies where, by itself."""
-        ground = MapGround(self.snapshot, self.holes)
-        if not isinstance(self.paint.lens, Haunted):
-            return ground
-        from execmem_tui.view.ghosts import HauntedGround
+        space = SnapshotSpace(self.snapshot, self.holes)
+        if not isinstance(self.paint.lens, GhostLens):
+            return space
+        from execmem_tui.view.ghosts import GhostSpace
 
-        return HauntedGround(ground, self.paint)
+        return GhostSpace(space, self.paint)
 
     @cached_property
     def panes(self) -> tuple[PaneModel, ...]:
@@ -173,16 +173,16 @@ class Shown:
 
         return window_start(self.snapshot.layout, PANES[number - 1][1][0])
 
-    def ground_of(self, number: int) -> Ground:
+    def space_of(self, number: int) -> AddressSpace:
         """Return what the axis of a pane is laid over: what lies here, and on the map beside."""
         if self.beside is None:
-            return self.ground
-        if number not in self._grounds:
-            from execmem_tui.view.beside import BothGrounds, ShiftedGround
+            return self.space
+        if number not in self._spaces:
+            from execmem_tui.view.beside import CommonSpace, ShiftedSpace
 
-            other = ShiftedGround(self.beside.ground, self.shift(number))
-            self._grounds[number] = BothGrounds(self.ground, other)
-        return self._grounds[number]
+            other = ShiftedSpace(self.beside.space, self.shift(number))
+            self._spaces[number] = CommonSpace(self.space, other)
+        return self._spaces[number]
 
     def origin_at(self, address: Address | None) -> Origin | None:
         """Return what reach counts from at an address, by its name; at None, the kernel image."""
@@ -234,7 +234,7 @@ class Shown:
         """Return the folded axis of a pane for so many terminal columns, at the nearest zoom."""
         start, end = self.span(number)
         return Axis(
-            ground=self.ground_of(number),
+            space=self.space_of(number),
             start=start,
             end=end,
             columns=row_width(columns),

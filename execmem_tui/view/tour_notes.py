@@ -8,10 +8,10 @@ from textwrap import wrap
 from typing import Final
 
 from execmem_tui.model.units import format_size, hex_address
-from execmem_tui.tours.podium import Standing
 from execmem_tui.tours.run import TourRun
+from execmem_tui.tours.speaker_notes import TourPosition
 from execmem_tui.tours.tour import Belief, Stop, StopKind, Tour
-from execmem_tui.view.light import LETTERS
+from execmem_tui.view.highlight import LETTERS
 
 _RULE: Final = "─"
 _DOES: Final = {
@@ -34,7 +34,7 @@ class Notes:
         self._width = width
         self._stop: int | None = None
 
-    def lines(self, now: Standing) -> Iterator[str]:
+    def lines(self, now: TourPosition) -> Iterator[str]:
         """Yield what is new: all of a stop on arrival, then what came of it."""
         run = self._run
         if now.stop != self._stop:

@@ -7,7 +7,7 @@ from execmem_tui.model.units import format_size, hex_address
 from execmem_tui.tours.guess import Choice
 from execmem_tui.tours.run import TourRun
 from execmem_tui.tours.tour import Belief, StopKind, Tour
-from execmem_tui.view.light import CIRCLED, LETTERS
+from execmem_tui.view.highlight import CIRCLED, LETTERS
 from execmem_tui.view.tour_card import Card
 
 

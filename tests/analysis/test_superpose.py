@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from execmem_tui.analysis.superpose import Difference, Superposition, place
 from execmem_tui.arch import resolve
 from execmem_tui.model.areas import Area
-from execmem_tui.model.blocks import AreaShelf
+from execmem_tui.model.blocks import MutableAreas
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Counters, Snapshot
@@ -132,7 +132,7 @@ def test_from_step_to_step_it_is_what_it_is_from_scratch(
         return {at: area(layout, 3 * at, owner, pages) for at, owner, pages in drawn}
 
     before = snap(A, *made(A, first).values())
-    shelf = AreaShelf(STILL)
+    mutable = MutableAreas(STILL)
     there: dict[int, Area] = {}
     found: Superposition | None = None
     for step in steps:
@@ -140,11 +140,11 @@ def test_from_step_to_step_it_is_what_it_is_from_scratch(
         for at in {*there, *wanted}:
             if there.get(at) != wanted.get(at):
                 if at in there:
-                    shelf.remove(there.pop(at))
+                    mutable.remove(there.pop(at))
                 if at in wanted:
                     there[at] = wanted[at]
-                    shelf.add(wanted[at])
-        after = evolve(snap(B), areas=shelf.areas())
+                    mutable.add(wanted[at])
+        after = evolve(snap(B), areas=mutable.areas())
         last, found = found, Superposition(before, after, found)
         fresh = Superposition(before, after)
         assert found.pairings == fresh.pairings

@@ -83,7 +83,7 @@ def preview_ratio() -> float:
     kernel = booted._kernel
     allocations = []
 
-    def foretold() -> None:
+    def preview() -> None:
         allocations.append(booted.preview_load("btrfs").allocations)
 
     def load() -> None:
@@ -93,7 +93,7 @@ def preview_ratio() -> float:
         loads.append(time.process_time() - start)
 
     loads: list[float] = []
-    best = _best(foretold)
+    best = _best(preview)
     for _ in range(_RUNS):
         load()
     assert set(allocations) == {21}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from execmem_tui.bundles.door import spooled
+from execmem_tui.bundles.text_folder import spooled
 from execmem_tui.files.regular import is_descriptor, named, open_file, read_bounded, user_path
 from execmem_tui.model.errors import InputError, UsageError
 

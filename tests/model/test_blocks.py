@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.blocks import Areas, AreaShelf, Block, as_areas
+from execmem_tui.model.blocks import Areas, Block, MutableAreas, as_areas
 
 pytestmark = pytest.mark.usefixtures("small_blocks")
 
@@ -22,20 +22,20 @@ def sizes_of(blocks: tuple[Block, ...]) -> list[int]:
 
 
 @given(st.lists(AREAS, max_size=40), st.data())
-def test_a_shelf_is_a_sorted_list(areas: list[Area], data: st.DataObject) -> None:
-    shelf, plain = AreaShelf(areas), sorted(areas, key=lambda each: each.start)
+def test_mutable_areas_are_a_sorted_list(areas: list[Area], data: st.DataObject) -> None:
+    mutable, plain = MutableAreas(areas), sorted(areas, key=lambda each: each.start)
     for _ in range(data.draw(st.integers(0, 40))):
         if data.draw(st.booleans()) and plain:
             gone = data.draw(st.sampled_from(plain))
-            shelf.remove(gone)
+            mutable.remove(gone)
             plain.remove(gone)
         else:
             new = data.draw(AREAS)
-            shelf.add(new)
+            mutable.add(new)
             plain.append(new)
         if data.draw(st.booleans()):
-            shelf.areas()
-    found = shelf.areas()
+            mutable.areas()
+    found = mutable.areas()
     assert [each.start for each in found] == sorted(each.start for each in plain)
     assert sorted(found, key=repr) == sorted(plain, key=repr)
     assert all(0 < size <= 8 for size in sizes_of(found.blocks))
@@ -69,18 +69,18 @@ def test_between_takes_in_what_reaches_into_it() -> None:
 
 
 def test_an_event_leaves_all_other_blocks_as_they_are() -> None:
-    shelf = AreaShelf([area(start) for start in range(0, 100, 2)])
-    before = shelf.areas()
-    shelf.add(area(51))
-    after = shelf.areas()
+    mutable = MutableAreas([area(start) for start in range(0, 100, 2)])
+    before = mutable.areas()
+    mutable.add(area(51))
+    after = mutable.areas()
     assert len(set(before.blocks) - set(after.blocks)) == 1
-    assert shelf.areas() is after, "nothing changed"
-    shelf.remove(area(51))
-    assert shelf.areas() == before
+    assert mutable.areas() is after, "nothing changed"
+    mutable.remove(area(51))
+    assert mutable.areas() == before
     with pytest.raises(ValueError, match="no such area"):
-        shelf.remove(area(51))
+        mutable.remove(area(51))
     with pytest.raises(ValueError, match="no such area"):
-        shelf.remove(area(50, 7))
+        mutable.remove(area(50, 7))
 
 
 def test_a_block_finds_a_thing_once_and_does_not_hoard() -> None:
@@ -110,7 +110,7 @@ def test_many_are_replaced_as_one_by_one(
     areas: list[Area], added: list[Area], data: st.DataObject
 ) -> None:
     removed = data.draw(st.permutations(areas).map(lambda each: each[: len(each) // 2]))
-    whole, single = AreaShelf(areas), AreaShelf(areas)
+    whole, single = MutableAreas(areas), MutableAreas(areas)
     whole.replace(removed, added)
     for gone in removed:
         single.remove(gone)
@@ -120,7 +120,7 @@ def test_many_are_replaced_as_one_by_one(
 
 
 def test_what_is_not_there_is_not_replaced() -> None:
-    shelf = AreaShelf([area(1), area(5)])
+    mutable = MutableAreas([area(1), area(5)])
     missing = [area(1), *(area(at) for at in range(100, 180))]
     with pytest.raises(ValueError, match="no such area"):
-        shelf.replace(missing, [])
+        mutable.replace(missing, [])

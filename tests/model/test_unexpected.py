@@ -22,9 +22,9 @@ def test_what_where_and_with_which_versions() -> None:
     assert found.title.startswith(
         "AttributeError: 'NoneType' object has no attribute 'strip' (model/units.py:"
     )
-    assert __version__ in found.plea
-    assert "report it" in found.plea
-    assert "\n" not in found.plea
+    assert __version__ in found.report_request
+    assert "report it" in found.report_request
+    assert "\n" not in found.report_request
     assert "Traceback" in found.report()
     assert found.report().splitlines()[0].startswith(f"execmem-tui {__version__}, Python 3")
 

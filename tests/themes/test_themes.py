@@ -11,7 +11,7 @@ from execmem_tui.files.user import theme_root
 from execmem_tui.model.errors import InputError
 from execmem_tui.sources.simulation import open_simulation
 from execmem_tui.tui.app import ExecmemApp
-from execmem_tui.tui.shelf import Shelf
+from execmem_tui.tui.theme_registry import ThemeRegistry
 from execmem_tui.tui.themes import (
     CONSOLE,
     DEFAULT,
@@ -181,11 +181,11 @@ def test_themes_are_read_one_at_a_time_and_what_is_wrong_is_told_once(
     (folder / "mine.toml").write_text("[")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     app = ExecmemApp(open_simulation("arm64", "7.1", None, "off"), theme=DEFAULT)
-    shelf = Shelf(app)
+    registry = ThemeRegistry(app)
     before = len(app.available_themes)
-    assert shelf.read_one()
+    assert registry.read_one()
     assert len(app.available_themes) == before + 1
-    assert len(shelf.read()) == 1
+    assert len(registry.read()) == 1
     assert {each.theme.name for each in THEMES} <= set(app.available_themes)
-    assert not shelf.read_one()
-    assert shelf.read() == []
+    assert not registry.read_one()
+    assert registry.read() == []

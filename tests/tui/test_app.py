@@ -285,11 +285,11 @@ async def test_every_action_has_a_method_and_unique_keys() -> None:
     assert len(set(keys)) == len(keys)
     app = make_app()
     async with app.run_test(size=(80, 24)):
-        doers_of_all = [*app.main.doers]
+        all_groups = [*app.main.action_groups]
     for action in ACTIONS:
-        doers = [doer for doer in doers_of_all if f"action_{action.id}" in vars(type(doer))]
-        assert doers or action.id == "quit", action.id
-        assert len(doers) < 2, action.id
+        groups = [group for group in all_groups if f"action_{action.id}" in vars(type(group))]
+        assert groups or action.id == "quit", action.id
+        assert len(groups) < 2, action.id
 
 
 async def test_no_color_shows_letters(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.columns import Columns
-from execmem_tui.tui.kept import Clear
+from execmem_tui.tui.line_cache import Unpainted
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.map import DetailMap
@@ -161,9 +161,9 @@ async def test_what_is_kept_is_what_would_be_painted_anew(seed: int) -> None:
             key = random.choice(KEYS)
             await press(pilot, key)
             kept = app.screen._compositor.render_strips()
-            ink = app.main.map._ink
-            assert ink is not None
-            ink._rows.clear()
+            renderer = app.main.map._renderer
+            assert renderer is not None
+            renderer._rows.clear()
             for widget in app.screen.walk_children(Widget):
                 widget.refresh()
             assert app.screen._compositor.render_strips() == kept, f"{number}: {key}"
@@ -245,7 +245,7 @@ async def test_containers_paint_nothing_that_would_be_seen(monkeypatch: pytest.M
             clear = [cells_of(strip) for strip in app.main._compositor.render_strips()]
             with monkeypatch.context() as patch:
                 for each in app.main.query(Widget):
-                    if isinstance(each, Clear):
+                    if isinstance(each, Unpainted):
                         patch.setitem(
                             vars(each), "render_lines", partial(Widget.render_lines, each)
                         )

@@ -52,7 +52,7 @@ async def test_moments_are_kept_and_the_notebook_is_a_tour() -> None:
         assert other.source.history.step == 300
         assert other.cursor == area.start
         assert other.lens is LensName.REACH
-        assert other.main.map.light.lit == ((area.start, area.end),)
+        assert other.main.map.highlight.lit == ((area.start, area.end),)
         await press(pilot, "enter")
         assert other.source.history.step == 900
         assert other.lens.value == "kind"

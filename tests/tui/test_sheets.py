@@ -38,5 +38,9 @@ async def test_the_page_of_all_architectures_has_the_colours_of_the_map() -> Non
         assert isinstance(app.screen, PictureSheet)
         text = app.screen.text()
         assert app.palette is not None
-        inks = {span.style for span in text.spans}
-        assert {app.palette.ink("module"), app.palette.ink("bpf"), app.palette.faint} <= inks
+        styles = {span.style for span in text.spans}
+        assert {
+            app.palette.sign_style("module"),
+            app.palette.sign_style("bpf"),
+            app.palette.faint,
+        } <= styles

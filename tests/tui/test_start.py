@@ -23,7 +23,7 @@ from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.first_frame import Laid, Painting
-from execmem_tui.tui.screens.late import _LATE
+from execmem_tui.tui.screens.lazy_widgets import _LAZY
 from execmem_tui.tui.screens.sheets import ErrorSheet
 from execmem_tui.tui.start import Opening
 from execmem_tui.tui.widgets.map import DetailMap
@@ -194,15 +194,15 @@ async def test_what_few_need_comes_when_it_is_needed() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "a")
-        assert not [name for name in _LATE if app.main.query(name)]
+        assert not [name for name in _LAZY if app.main.query(name)]
         await press(pilot, "L")
         await press(pilot, "L", "question_mark")
         await press(pilot, "question_mark", "H")
         await press(pilot, "H", "equals_sign", "question_mark")
-        there = [name for name in _LATE if app.main.query(name)]
+        there = [name for name in _LAZY if app.main.query(name)]
         assert there == ["TimeMapView", "ComparisonLine", "AreaList", "HelpPanel"]
         await press(pilot, "question_mark", "L", "L", "L", "H", "H", "S")
-        assert there == [name for name in _LATE if app.main.query(name)]
+        assert there == [name for name in _LAZY if app.main.query(name)]
         assert all(len(app.main.query(name)) == 1 for name in there)
 
 
@@ -268,13 +268,13 @@ asyncio.run(start())
         *(f"tui.screens.{name}" for name in ("commands", "dialog", "overlay", "sheets")),
         *(f"tui.widgets.{name}" for name in ("area_list", "bar", "comparison", "help")),
         *(f"tui.widgets.{name}" for name in ("other_map", "time_map", "tour_card")),
-        *(f"view.{name}" for name in ("beside", "compared", "filter", "finding", "foretell")),
+        *(f"view.{name}" for name in ("beside", "compared", "filter", "finding", "preview_lens")),
         *(f"view.{name}" for name in ("ghosts", "lenses", "places", "repeat", "tour_card")),
         *(f"tui.{name}" for name in ("exporting", "highlighting", "jobs", "kernel", "looking")),
         *(f"tui.{name}" for name in ("noting", "opening", "presenting", "timeline", "why")),
         *("analysis.superpose", "bundles.several", "view.availability"),
         *("model.documents", "model.numbers"),
-        "tui.hall",
+        "tui.presenter_lines",
         *(f"tui.{name}" for name in ("comparing", "flashing", "showing", "source_jobs", "touring")),
     }
     assert not spared & {name.removeprefix("execmem_tui.") for name in done.stdout.split()}

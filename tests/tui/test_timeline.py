@@ -13,8 +13,8 @@ from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.scenarios.steps import Expect
 from execmem_tui.sources.base import Recording, SourceKind
 from execmem_tui.sources.scenario_play import play_scenario
-from execmem_tui.tui.shown import Shown
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
+from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.timeline import TimeActions
 from execmem_tui.view.timerecord import peak
 from tests.recorded import exhausted
@@ -24,7 +24,7 @@ ARM64 = resolve("arm64")
 NEAR = ARM64.range_of(ExecmemType.MODULE_TEXT)
 
 
-class FakeStage:
+class FakeApp:
     """A history, and what was said and looked at."""
 
     def __init__(self, history: History) -> None:
@@ -59,96 +59,96 @@ def allocated(at: int, *, fallback: bool = False) -> Event:
     return Allocated(area=one, requested=MIB, added=(one,))
 
 
-def told(*events: Event, step: int = 0) -> tuple[FakeStage, TimeActions]:
+def told(*events: Event, step: int = 0) -> tuple[FakeApp, TimeActions]:
     history = History(ARM64)
     history.append(events)
     history.seek(step)
-    stage = FakeStage(history)
-    return stage, TimeActions(cast(Stage, stage))
+    app = FakeApp(history)
+    return app, TimeActions(cast(AppProtocol, app))
 
 
-def steps(stage: FakeStage, do: Callable[[], Any], times: int) -> list[int]:
+def steps(app: FakeApp, do: Callable[[], Any], times: int) -> list[int]:
     found = []
     for _ in range(times):
         do()
-        found.append(stage.source.history.step)
+        found.append(app.source.history.step)
     return found
 
 
 @pytest.mark.fault(9)
 def test_fallbacks_go_round_both_ends_with_a_word() -> None:
     events = [allocated(0), allocated(0, fallback=True), allocated(1), allocated(1, fallback=True)]
-    stage, time = told(*events)
-    assert steps(stage, time.action_next_fallback, 3) == [2, 4, 2]
-    assert stage.said == ["past the last fallback: round again"]
-    assert stage.looked[0] == NEAR.fallback_start
-    assert steps(stage, time.action_previous_fallback, 2) == [4, 2]
-    assert stage.said[-1] == "past the first fallback: round again"
+    app, time = told(*events)
+    assert steps(app, time.action_next_fallback, 3) == [2, 4, 2]
+    assert app.said == ["past the last fallback: round again"]
+    assert app.looked[0] == NEAR.fallback_start
+    assert steps(app, time.action_previous_fallback, 2) == [4, 2]
+    assert app.said[-1] == "past the first fallback: round again"
 
 
 def test_from_the_end_the_next_fallback_is_the_first() -> None:
-    stage, time = told(allocated(0, fallback=True), allocated(0), step=2)
-    assert steps(stage, time.action_next_fallback, 2) == [1, 1]
-    assert stage.said[-1] == "the only fallback"
+    app, time = told(allocated(0, fallback=True), allocated(0), step=2)
+    assert steps(app, time.action_next_fallback, 2) == [1, 1]
+    assert app.said[-1] == "the only fallback"
 
 
 def test_where_there_is_none_that_is_said_once_and_nothing_moves() -> None:
-    stage, time = told(allocated(0), allocated(1), step=1)
+    app, time = told(allocated(0), allocated(1), step=1)
     time.action_next_fallback()
     time.action_previous_failure()
-    assert stage.said == ["no fallback in all 2 events", "no failure in all 2 events"]
-    assert stage.source.history.step == 1
+    assert app.said == ["no fallback in all 2 events", "no failure in all 2 events"]
+    assert app.source.history.step == 1
 
 
 def test_attempts_that_failed_are_failures_to_look_at() -> None:
     failed = Failed(type=None, requested=1, owner=None, reason="", attempt=True)
-    stage, time = told(allocated(0), failed)
-    assert steps(stage, time.action_next_failure, 1) == [2]
+    app, time = told(allocated(0), failed)
+    assert steps(app, time.action_next_failure, 1) == [2]
 
 
 def test_marks_end_at_the_ends_before_they_go_round() -> None:
     mark = Noted(message="here", mark=True)
-    stage, time = told(allocated(0), mark, allocated(1), mark, allocated(2))
-    assert steps(stage, time.action_last_step, 4) == [2, 4, 5, 2]
-    assert steps(stage, time.action_first_step, 3) == [0, 4, 2]
-    assert stage.said == [
+    app, time = told(allocated(0), mark, allocated(1), mark, allocated(2))
+    assert steps(app, time.action_last_step, 4) == [2, 4, 5, 2]
+    assert steps(app, time.action_first_step, 3) == [0, 4, 2]
+    assert app.said == [
         "past the last mark: round again",
         "past the first mark: round again",
     ]
-    stage, time = told(allocated(0), step=1)
+    app, time = told(allocated(0), step=1)
     time.action_last_step()
-    assert stage.said == ["nothing is marked here"]
+    assert app.said == ["nothing is marked here"]
 
 
 @pytest.mark.fault(8)
 def test_the_marks_of_a_scenario_are_its_steps_and_not_its_modules() -> None:
     play = play_scenario("laptop-arm64")
     play.history.seek(0)
-    stage = FakeStage(play.history)
-    time = TimeActions(cast(Stage, stage))
+    app = FakeApp(play.history)
+    time = TimeActions(cast(AppProtocol, app))
     # what only checks is no moment to stop at
     marks = [step for step in play.scenario.steps if not isinstance(step, Expect)]
-    reached = steps(stage, time.action_last_step, len(marks) + 1)
+    reached = steps(app, time.action_last_step, len(marks) + 1)
     assert len(set(reached)) == len(marks) + 1
     assert play.history.steps in reached
 
 
 def test_the_first_and_the_last_step() -> None:
-    stage, time = told(allocated(0), allocated(1), step=1)
-    assert steps(stage, time.action_last, 1) == [2]
-    assert steps(stage, time.action_first, 1) == [0]
+    app, time = told(allocated(0), allocated(1), step=1)
+    assert steps(app, time.action_last, 1) == [2]
+    assert steps(app, time.action_first, 1) == [0]
 
 
 def test_the_peak_is_the_first_moment_of_most_use() -> None:
     one = area(0)
     freed = Freed(area=one, removed=(one,))
-    stage, time = told(allocated(0), allocated(1), freed, allocated(4), allocated(2, fallback=True))
+    app, time = told(allocated(0), allocated(1), freed, allocated(4), allocated(2, fallback=True))
     time.action_peak()
-    assert stage.source.history.step == 5
-    assert stage.said == ["the peak: 3M in use"]
-    stage, time = told(Noted(message="nothing"))
+    assert app.source.history.step == 5
+    assert app.said == ["the peak: 3M in use"]
+    app, time = told(Noted(message="nothing"))
     time.action_peak()
-    assert stage.said == ["nothing was ever in use here"]
+    assert app.said == ["nothing was ever in use here"]
 
 
 def test_the_peak_of_the_exhausted_trace_is_what_a_snapshot_of_it_says() -> None:
@@ -174,23 +174,23 @@ def test_the_peak_of_the_exhausted_trace_is_what_a_snapshot_of_it_says() -> None
 
 @pytest.mark.parametrize("speed", [1, 2])
 def test_playing_stops_at_the_end(speed: int) -> None:
-    stage, time = told(allocated(0), allocated(1), allocated(2))
-    stage.playing = True
+    app, time = told(allocated(0), allocated(1), allocated(2))
+    app.playing = True
     if speed > 1:
         time.action_faster()
-    while stage.playing:
+    while app.playing:
         time.tick()
-    assert stage.source.history.at_end
+    assert app.source.history.at_end
 
 
 def test_the_map_follows_the_events_when_told_to() -> None:
-    stage, actions = told(allocated(0), allocated(1))
+    app, actions = told(allocated(0), allocated(1))
     actions.seek(1)
-    assert stage.looked == []
+    assert app.looked == []
     actions.action_follow()
     actions.seek(2)
-    assert stage.looked == [NEAR.start + MIB]
+    assert app.looked == [NEAR.start + MIB]
     actions.action_follow()
     actions.seek(1)
-    assert stage.looked == [NEAR.start + MIB]
-    assert stage.said == ["the map follows the events", "the map stays where it is"]
+    assert app.looked == [NEAR.start + MIB]
+    assert app.said == ["the map follows the events", "the map stays where it is"]

@@ -9,8 +9,8 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from execmem_tui.sources.simulation import Simulation, open_simulation
-from execmem_tui.tours.podium import Standing, meeting_point, standing
 from execmem_tui.tours.progress import Reached, TourProgress
+from execmem_tui.tours.speaker_notes import TourPosition, parse_position, socket_path
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.touring import TourActions
 from execmem_tui.tui.widgets.tour_card import TourCard
@@ -49,7 +49,7 @@ async def test_a_tour_is_chosen_guessed_and_left(tmp_path: object) -> None:
         await press(pilot, *"what-is", "enter")
         assert app.source is not before
         assert "1/11" in shown_text(app)
-        assert app.main.map.light.lit == ((0xFFFFFFFFC0000000, 0xFFFFFFFFFF000000),)
+        assert app.main.map.highlight.lit == ((0xFFFFFFFFC0000000, 0xFFFFFFFFFF000000),)
         assert app.focused is app.main.map, "the card takes no focus"
         await press(pilot, "enter", "enter", "enter")
         assert "GUESS" in card_of(app)
@@ -61,7 +61,7 @@ async def test_a_tour_is_chosen_guessed_and_left(tmp_path: object) -> None:
         app.look_at(narrow)
         await press(pilot, "enter")
         assert "Not there. The narrow hole" in card_of(app)
-        ring = app.main.map.light.ring
+        ring = app.main.map.highlight.ring
         assert ring is not None
         assert ring[0] == narrow, "the guess stays ringed"
         assert app.cursor == run.guessed.took.start  # type: ignore[union-attr]
@@ -74,7 +74,7 @@ async def test_a_tour_is_chosen_guessed_and_left(tmp_path: object) -> None:
         await press(pilot, "escape", "escape")
         assert app.tours.run is None
         assert not app.main.query_one(TourCard).display
-        assert not app.main.map.light.lit
+        assert not app.main.map.highlight.lit
         await press(pilot, "backspace")
         assert app.tours.run is None
 
@@ -101,7 +101,7 @@ async def test_a_letter_is_the_vote_of_the_hall() -> None:
         await press(pilot, "a")
         assert app.source.commands == before + 1, "nothing but the request was made"
         assert "Not there. The hole has 68K" in card_of(app)
-        ring = app.main.map.light.ring
+        ring = app.main.map.highlight.ring
         assert ring is not None
         assert ring[0] == offered[0].start
         assert app.cursor == offered[1].start
@@ -142,7 +142,7 @@ async def test_a_goal_is_told_as_soon_as_it_is_reached() -> None:
         await pilot.pause()
         await press(pilot, "enter")
         assert "GOAL: one area in the far window" in card_of(app)
-        assert app.main.map.light.ghost
+        assert app.main.map.highlight.ghost
         await press(pilot, "enter")
         assert "2/5" in app.main.query_one(TourCard).card.title  # type: ignore[union-attr]
         await press(pilot, "a", "t")
@@ -150,7 +150,7 @@ async def test_a_goal_is_told_as_soon_as_it_is_reached() -> None:
         assert "1 key so far" in card_of(app)
         await press(pilot, "B")
         assert "√ GOAL reached with 2 keys, par is 1." in card_of(app)
-        assert not app.main.map.light.ghost
+        assert not app.main.map.highlight.ghost
         await press(pilot, "u", "u")
         assert "GOAL: one area in the far window" in card_of(app)
         await press(pilot, "t", "t", "t")
@@ -226,11 +226,11 @@ async def test_a_terminal_with_notes_hears_of_every_move(runtime: Path) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         app.tours.begin("holes")
         await press(pilot, "enter")
-        assert stat.S_IMODE(meeting_point("holes").stat().st_mode) == 0o600
-        reader, writer = await asyncio.open_unix_connection(meeting_point("holes"))
+        assert stat.S_IMODE(socket_path("holes").stat().st_mode) == 0o600
+        reader, writer = await asyncio.open_unix_connection(socket_path("holes"))
 
-        async def heard() -> Standing:
-            return standing(await reader.readline(), 9)
+        async def heard() -> TourPosition:
+            return parse_position(await reader.readline(), 9)
 
         run = app.tours.run
         assert run is not None
@@ -240,7 +240,7 @@ async def test_a_terminal_with_notes_hears_of_every_move(runtime: Path) -> None:
             assert (await heard()).stop == run.index
         app.look_at(run.choices()[1].start)
         await press(pilot, "enter")
-        assert await heard() == Standing(stop=run.index, done=True, guess="B")
+        assert await heard() == TourPosition(stop=run.index, done=True, guess="B")
         await press(pilot, "backspace")
         assert (await heard()).stop == run.index
         await press(pilot, "escape")
@@ -250,7 +250,7 @@ async def test_a_terminal_with_notes_hears_of_every_move(runtime: Path) -> None:
         await writer.wait_closed()
         app.tours.begin("plt")
         await pilot.pause()
-        assert meeting_point("plt").exists()
+        assert socket_path("plt").exists()
     assert left(runtime) == [], "and with the application"
 
 
@@ -259,8 +259,8 @@ async def test_a_newer_terminal_s_tour_is_not_taken_away(runtime: Path) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         app.tours.begin("holes")
         await pilot.pause()
-        meeting_point("holes").unlink()
-        meeting_point("holes").write_text("another process")
+        socket_path("holes").unlink()
+        socket_path("holes").write_text("another process")
         await press(pilot, "escape")
     assert len(left(runtime)) == 1
 

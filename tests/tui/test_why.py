@@ -235,7 +235,7 @@ async def test_what_failed_is_ringed_to_scale_where_the_largest_hole_begins() ->
         app.look_at(SCTP)
         await press(pilot, "W")
         hole = 0xFFFF80007FFD3000
-        assert app.main.map.light.ring == (hole, hole + 280 * 1024)
+        assert app.main.map.highlight.ring == (hole, hole + 280 * 1024)
         assert app.cursor == hole
         lines = shown_text(app).splitlines()
         bars = [line for line in lines if "█████" in line and ("hole" in line or "asked" in line)]
@@ -244,7 +244,7 @@ async def test_what_failed_is_ringed_to_scale_where_the_largest_hole_begins() ->
         assert bars[0].count("█") + bars[0].count("░") == bars[1].count("█")
         assert abs(bars[0].count("█") / bars[1].count("█") - 180 / 280) < 0.02
         await press(pilot, "escape")
-        assert app.main.map.light.ring is None
+        assert app.main.map.highlight.ring is None
         assert app.cursor == SCTP, "what was asked about"
         await press(pilot, "W", "f")
-        assert app.main.map.light.ring is None, "it fits now"
+        assert app.main.map.highlight.ring is None, "it fits now"

@@ -16,7 +16,7 @@ SPAN = 1 << 16
 
 @frozen
 class Plain:
-    """A ground made of ascending, disjoint (start, end, kind); the rest is free."""
+    """A space made of ascending, disjoint (start, end, kind); the rest is free."""
 
     things: tuple[tuple[int, int, Kind], ...]
 
@@ -45,7 +45,7 @@ def axes(draw: st.DrawFn, *, opened: bool = True) -> Axis:
         at += size
     start = draw(st.integers(0, SPAN // 2))
     axis = Axis(
-        ground=Plain(tuple(things)),
+        space=Plain(tuple(things)),
         start=start,
         end=draw(st.integers(start + 1, SPAN)),
         columns=draw(st.sampled_from([32, 48])),
@@ -102,7 +102,7 @@ def test_a_fold_hides_one_thing_and_at_least_two_rows(axis: Axis) -> None:
             assert line.base == (line.start - axis.anchor) // row * row + axis.anchor
             assert line.end <= line.base + row
             continue
-        found = axis.ground.stretch_at(line.start)
+        found = axis.space.stretch_at(line.start)
         assert found.kind is line.fold
         assert found.start <= line.start
         assert line.end <= found.end
@@ -120,7 +120,7 @@ def test_no_three_whole_rows_of_free_space_are_left(axis: Axis) -> None:
         return
     free = 0
     for line in axis.lines(axis.start):
-        found = axis.ground.stretch_at(line.start)
+        found = axis.space.stretch_at(line.start)
         whole = found.kind is Kind.FREE and found.end >= line.end and line.fold is None
         full = line.end - line.start == axis.row_bytes
         free = free + 1 if whole and full else 0
@@ -128,8 +128,8 @@ def test_no_three_whole_rows_of_free_space_are_left(axis: Axis) -> None:
 
 
 def test_free_rows_fold_and_a_long_area_after_three() -> None:
-    ground = Plain(((0, 32 * 10, Kind.AREA), (32 * 20, 32 * 30, Kind.IMAGE)))
-    axis = Axis(ground=ground, start=0, end=32 * 40, columns=32)
+    space = Plain(((0, 32 * 10, Kind.AREA), (32 * 20, 32 * 30, Kind.IMAGE)))
+    axis = Axis(space=space, start=0, end=32 * 40, columns=32)
     shown = [(line.start // 32, line.end // 32, line.fold) for line in axis.lines(0)]
     assert shown == [
         (0, 1, None),
@@ -144,7 +144,7 @@ def test_free_rows_fold_and_a_long_area_after_three() -> None:
 
 def test_a_fold_ends_at_a_cut_and_the_row_goes_on_there() -> None:
     axis = Axis(
-        ground=Plain(((330, 340, Kind.AREA),)), start=0, end=640, columns=32, cuts=(200, 321)
+        space=Plain(((330, 340, Kind.AREA),)), start=0, end=640, columns=32, cuts=(200, 321)
     )
     shown = [(line.start, line.end, line.base, line.fold) for line in axis.lines(0)]
     assert shown == [
@@ -156,7 +156,7 @@ def test_a_fold_ends_at_a_cut_and_the_row_goes_on_there() -> None:
 
 
 def test_what_overlaps_is_never_folded() -> None:
-    axis = Axis(ground=Plain(((0, 640, Kind.MIXED),)), start=0, end=640, columns=32)
+    axis = Axis(space=Plain(((0, 640, Kind.MIXED),)), start=0, end=640, columns=32)
     assert len(list(axis.lines(0))) == 20
 
 
@@ -234,7 +234,7 @@ def test_goto_and_fit_show_what_was_asked(view: MapView, data: st.DataObject) ->
 @given(views())
 def test_one_thing_is_shown_whole_and_nothing_of_it_folded(view: MapView) -> None:
     """At a byte a cell an area of 10M was three rows of 64 bytes, and a fold of the rest."""
-    found = view.axis.ground.stretch_at(view.cursor)
+    found = view.axis.space.stretch_at(view.cursor)
     start, end = max(found.start, view.axis.start), min(found.end, view.axis.end)
     around = view.around(start, end)
     assert around.cursor == start
@@ -284,7 +284,7 @@ def test_rows_are_powers_of_two_unless_three_wins_more_than_15_percent(
 
 
 def test_an_empty_span_of_all_addresses_is_one_fold() -> None:
-    axis = Axis(ground=Plain(()), start=0, end=2 * SPAN, columns=32)
+    axis = Axis(space=Plain(()), start=0, end=2 * SPAN, columns=32)
     view = MapView.at(axis, 5, SPAN)
     assert [line.fold for line in view.lines()] == [Kind.FREE]
     assert view.zoomed(-3).axis.cell == 1, "there is no more to see from farther away"

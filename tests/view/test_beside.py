@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from execmem_tui.model.units import MIB
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.view.axis import Kind, Stretch, row_width
-from execmem_tui.view.beside import Beside, BothGrounds, ShiftedGround, offset_text
+from execmem_tui.view.beside import Beside, CommonSpace, ShiftedSpace, offset_text
 from execmem_tui.view.rows import MapRows, map_columns
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.split import halves, list_width, one_map, side_width, two_maps
@@ -15,7 +15,7 @@ from execmem_tui.view.words import width_of
 
 
 class Cut:
-    """A ground whose kinds change at given addresses below 64."""
+    """A space whose kinds change at given addresses below 64."""
 
     def __init__(self, edges: list[int], kinds: list[Kind]) -> None:
         self.edges = [0, *sorted(set(edges)), 64]
@@ -37,7 +37,7 @@ GROUNDS = st.builds(
 
 @given(GROUNDS, GROUNDS, st.integers(0, 63))
 def test_what_two_grounds_have_in_common(one: Cut, other: Cut, address: int) -> None:
-    found = BothGrounds(one, other).stretch_at(address)
+    found = CommonSpace(one, other).stretch_at(address)
     assert found.start <= address < found.end
     kinds = {
         (one.stretch_at(at).kind, other.stretch_at(at).kind) for at in range(found.start, found.end)
@@ -52,8 +52,8 @@ def test_what_two_grounds_have_in_common(one: Cut, other: Cut, address: int) -> 
 
 
 @given(GROUNDS, st.integers(-50, 50), st.integers(0, 63))
-def test_a_ground_moved(ground: Cut, by: int, address: int) -> None:
-    plain, moved = ground.stretch_at(address), ShiftedGround(ground, by).stretch_at(address + by)
+def test_a_ground_moved(space: Cut, by: int, address: int) -> None:
+    plain, moved = space.stretch_at(address), ShiftedSpace(space, by).stretch_at(address + by)
     assert (moved.start - by, moved.end - by, moved.kind) == (plain.start, plain.end, plain.kind)
 
 
@@ -108,9 +108,9 @@ def test_a_fold_hides_only_what_says_nothing_on_either_map() -> None:
     booted.load("amdgpu")
     fuller = Shown(shown.snapshot, beside=Shown(booted.history.snapshot()))
     high = max(area.end for area in shown.snapshot.areas if area.end < 0xFFFF800080000000)
-    assert alone.ground_of(1).stretch_at(high + 8 * MIB).kind is Kind.FREE
-    assert fuller.ground_of(1).stretch_at(high + 8 * MIB).kind is Kind.AREA
-    assert fuller.ground.stretch_at(high + 8 * MIB).kind is Kind.FREE, "by itself it is free"
+    assert alone.space_of(1).stretch_at(high + 8 * MIB).kind is Kind.FREE
+    assert fuller.space_of(1).stretch_at(high + 8 * MIB).kind is Kind.AREA
+    assert fuller.space.stretch_at(high + 8 * MIB).kind is Kind.FREE, "by itself it is free"
     view = fuller.view(1, 64, 40)
     rows = MapRows(shown=fuller, number=1, window=fuller.window(1, None))
     folds = [rows.fold_text(view.axis, line, 64) for line in view.lines() if line.fold is not None]

@@ -14,10 +14,10 @@ from execmem_tui.model.events import Allocated, Freed
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.view.cell_cache import CellCache
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow, cells_full
 from execmem_tui.view.filter import parse_filter
-from execmem_tui.view.kept_cells import KeptCells
 from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD, LENS_LOOKS, LOOKS, letter
 from execmem_tui.view.labels import Label, labels
 from execmem_tui.view.named import named, thinned
@@ -314,7 +314,7 @@ def test_kept_cells_are_those_of_a_fresh_row(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("execmem_tui.view.cell_index._WALK", dense[0])
         patch.setattr("execmem_tui.view.cell_index._DENSE", dense[1])
-        kept = KeptCells()
+        kept = CellCache()
         for step in (*range(0, history.steps + 1, 5), *range(history.steps, -1, -7)):
             snapshot = history.seek(step)
             index = CellIndex(snapshot, kept=kept)
@@ -343,7 +343,7 @@ def test_an_event_asks_again_for_the_cells_above_its_blocks_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     areas = [make_area(page) for page in range(0, 256, 2)]
-    history, kept = History(make_layout(), areas), KeptCells()
+    history, kept = History(make_layout(), areas), CellCache()
     monkeypatch.setattr("execmem_tui.view.cell_index._MANY", 4)
     CellIndex(history.snapshot(), kept=kept).cells(BASE, 2 * PAGE, 128)
     history.append([Freed(area=areas[60], removed=(areas[60],))])
@@ -364,7 +364,7 @@ def test_an_event_asks_again_for_the_cells_above_its_blocks_alone(
 
 
 def test_cells_are_kept_for_some_screens_only() -> None:
-    kept = KeptCells()
+    kept = CellCache()
     first = kept.row(0)
     for place in range(1, 400):
         kept.row(place)

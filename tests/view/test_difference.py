@@ -5,7 +5,7 @@ from attrs import evolve
 from execmem_tui.analysis.superpose import Superposition
 from execmem_tui.arch import resolve
 from execmem_tui.model.areas import Area, AreaState
-from execmem_tui.model.blocks import AreaShelf
+from execmem_tui.model.blocks import MutableAreas
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Counters, Snapshot
@@ -63,18 +63,18 @@ def test_one_lens_serves_as_long_as_what_blocks_remember_of_it_holds() -> None:
     """What differs otherwise although its block stayed needs another lens: a block asks only
     once."""
     pages = [area(at, f"m{at}") for at in range(0, 3000, 2)]
-    shelf = AreaShelf([*pages, area(3001, "page")])
-    before = evolve(snap(), areas=shelf.areas())
+    mutable = MutableAreas([*pages, area(3001, "page")])
+    before = evolve(snap(), areas=mutable.areas())
     lens = DifferenceLens(Superposition(before, before))
-    shelf.remove(pages[3])
-    gone = evolve(before, areas=shelf.areas())
+    mutable.remove(pages[3])
+    gone = evolve(before, areas=mutable.areas())
     assert lens.then(gone) is lens
     assert lens(area(8, "m8")) == "same"
     # a second page, far from the first: nothing is known of the first otherwise
-    shelf.add(area(1, "page"))
-    assert lens.then(evolve(before, areas=shelf.areas())) is lens
-    shelf.remove(area(3001, "page"))
-    moved = evolve(before, areas=shelf.areas())
+    mutable.add(area(1, "page"))
+    assert lens.then(evolve(before, areas=mutable.areas())) is lens
+    mutable.remove(area(3001, "page"))
+    moved = evolve(before, areas=mutable.areas())
     # the first page, in a block that stayed, is now what became of the second
     fresh = lens.then(moved)
     assert fresh is not lens
@@ -108,12 +108,12 @@ def test_ghosts_show_where_nothing_else_lies() -> None:
     shown = Shown(LEFT, None, paint)
     assert "A" in "".join(cell_letter(each) for each in row)
     assert index.seen(start, start + 16 * PAGE) != CellIndex(LEFT).seen(start, start + 16 * PAGE)
-    [plain, haunted] = [each.ground.stretch_at(start + 41 * PAGE) for each in (Shown(LEFT), shown)]
+    [plain, overlaid] = [each.space.stretch_at(start + 41 * PAGE) for each in (Shown(LEFT), shown)]
     assert plain.kind is Kind.FREE
-    assert (haunted.kind, haunted.start - start, haunted.end - start) == (
+    assert (overlaid.kind, overlaid.start - start, overlaid.end - start) == (
         Kind.AREA, 40 * PAGE, 42 * PAGE,
     )  # fmt: skip
-    between = shown.ground.stretch_at(start + 20 * PAGE)
+    between = shown.space.stretch_at(start + 20 * PAGE)
     assert (between.start - start, between.end - start) == (8 * PAGE, 40 * PAGE)
 
 

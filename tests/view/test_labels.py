@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execmem_tui.view.labels import LEAST, Ink, Named, labels
+from execmem_tui.view.labels import LEAST, Named, TextStyle, labels
 
 TEXT, DATA = "MOD_TEXT", "MOD_DATA"
 
@@ -110,8 +110,8 @@ def test_labels_never_touch_nor_leave_what_they_name(
         assert label.column >= ends, "no text is written over another"
         ends = label.column + len(label.text)
         assert all(full[label.column : ends]), "no height is written over"
-        assert len(label.text.strip()) >= least or label.ink is Ink.REGION
-    names = [label.text for label in found if label.ink is Ink.NAME]
+        assert len(label.text.strip()) >= least or label.style is TextStyle.REGION
+    names = [label.text for label in found if label.style is TextStyle.NAME]
     groups = [
         each.owner for at, each in enumerate(named) if not at or named[at - 1].owner != each.owner
     ]

@@ -369,15 +369,15 @@ def test_the_gutter_brightens_what_changed() -> None:
 
 def test_the_marks_show_spills_the_part_in_sight_and_the_cursor() -> None:
     shown = Shown(spilled().history.snapshot())
-    ground = backdrop_of(shown, 1, 20)
+    space = backdrop_of(shown, 1, 20)
     pins = [(NEAR + 70 * MIB, Mark.ORIGIN), (NEAR, Mark.SECOND)]
-    column = marks(ground, (NEAR, NEAR + MIB), NEAR, pins)
+    column = marks(space, (NEAR, NEAR + MIB), NEAR, pins)
     assert len(column) == 20
     assert column[0] is Mark.SPILL
     assert {Mark.CURSOR, Mark.ORIGIN, Mark.FOLD} <= set(column)
     assert Mark.SECOND not in column, "the cursor is there"
-    assert marks(ground, (NEAR, NEAR + 60 * MIB), NEAR).count(Mark.SEEN) > 3
-    assert Mark.SEEN not in marks(ground, ground.span, NEAR), "all is in sight"
+    assert marks(space, (NEAR, NEAR + 60 * MIB), NEAR).count(Mark.SEEN) > 3
+    assert Mark.SEEN not in marks(space, space.span, NEAR), "all is in sight"
 
 
 def test_what_a_filter_asks_for_is_marked_wherever_it_lies(
@@ -385,9 +385,9 @@ def test_what_a_filter_asks_for_is_marked_wherever_it_lies(
 ) -> None:
     snapshot = spilled().history.snapshot()
     asked = Shown(snapshot, paint=Paint(filter=parse_filter("fallback")))
-    ground = backdrop_of(asked, 1, 20)
-    assert ground.marks.count(Mark.HIT) == 1
-    assert ground.marks[0] is Mark.HIT
+    space = backdrop_of(asked, 1, 20)
+    assert space.marks.count(Mark.HIT) == 1
+    assert space.marks[0] is Mark.HIT
     monkeypatch.setattr("execmem_tui.view.marks._SEARCHED", 1)
     assert Mark.HIT not in backdrop_of(asked, 1, 20).marks
 

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.overlay import LEAVE
-from execmem_tui.tui.shelf import quiet
+from execmem_tui.tui.theme_registry import dim_style
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.finding import Entry, Ranking, finish, nearest, ranking
 
@@ -167,7 +167,7 @@ class Chooser(Dialog[int]):
         if _LEAST_NAME <= room < width:  # columns are whole; a sentence may end with the line
             width = room
             name = name if len(name) <= room else f"{name[: room - 1]}…"
-        return Text.assemble(f"{name:<{width}}{' ' * _GAP}", (entry.detail, quiet()))
+        return Text.assemble(f"{name:<{width}}{' ' * _GAP}", (entry.detail, dim_style()))
 
     def on_line_list_highlighted(self, message: LineList.Highlighted) -> None:
         """Tell who watches, and all of what a line has no room for."""

@@ -18,12 +18,12 @@ from textual.screen import Screen
 
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.kept import Clear, Kept
+from execmem_tui.tui.line_cache import CachedRender, Unpainted
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.panels import PanelActions
 from execmem_tui.tui.screens.first_frame import FirstFrame, Laid, Painting
-from execmem_tui.tui.screens.late import Latecomers
-from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.screens.lazy_widgets import LazyWidgets
+from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.widgets.hints import HintsLine
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.map import DetailMap
@@ -48,26 +48,26 @@ if TYPE_CHECKING:  # most of these come when they are needed
 _BY_ID = {action.id: action for action in ACTIONS}
 
 
-class Beside(Clear, Horizontal):
+class Beside(Unpainted, Horizontal):
     """The map and what stands beside it."""
 
 
-class Under(Clear, Vertical):
+class Under(Unpainted, Vertical):
     """The panes and the map under them."""
 
 
-class Maps(Clear, Horizontal):
+class Maps(Unpainted, Horizontal):
     """The map, and another one beside it."""
 
 
-class MainScreen(Kept, Screen[None]):
+class MainScreen(CachedRender, Screen[None]):
     """Title, sentence, four panes, the map with its side panel, time, legend and hints.
 
     Its attributes are the application's, bound; it hands them down to the widgets. A key is looked
-    up here and done by whichever of `doers` has the action.
+    up here and done by whichever of `action_groups` has the action.
 
     Args:
-        doers: where actions are looked for, beside the map and the screen itself.
+        action_groups: where actions are looked for, beside the map and the screen itself.
         columns: of the terminal.
         address: where the cursor will be at first, where that is known before the map has a size:
             the side panel then takes its room once.
@@ -204,7 +204,7 @@ class MainScreen(Kept, Screen[None]):
     """The action before."""
 
     def __init__(
-        self, doers: Iterable[object], columns: int, address: Address | None = None
+        self, action_groups: Iterable[object], columns: int, address: Address | None = None
     ) -> None:
         super().__init__()
         self.set_reactive(MainScreen.address, address)
@@ -214,13 +214,13 @@ class MainScreen(Kept, Screen[None]):
         self.update_classes(dict.fromkeys(width, True), update=False)
         self._columns = columns
         self._compositor = Laid()
-        self.late = Latecomers(self)
+        self.lazy = LazyWidgets(self)
         self.panels = PanelActions(self)
-        self._doers = doers
+        self._action_groups = action_groups
         self.ready = False
         """Whether the widgets are there."""
         self.looked_from: Address | None = None
-        """Where the cursor was before a dialog foretold something
+        """Where the cursor was before a dialog previewed something
         elsewhere, until something is done."""
         self.stand_ins: Mapping[str, str] = {}
         """Actions that others stand in for."""
@@ -247,7 +247,7 @@ class MainScreen(Kept, Screen[None]):
                         cls.source, cls.shown, cls.pane, cls.origin, cls.second, cls.palette
                     )
             if list_width(self._columns):
-                yield self.late.make("AreaList")
+                yield self.lazy.make("AreaList")
             panel = SidePanel()
             if side_width(self._columns):
                 panel.styles.width = side_width(self._columns)
@@ -274,7 +274,7 @@ class MainScreen(Kept, Screen[None]):
         if viewport is not None:
             self.viewport = viewport
             self.address = viewport.cursor
-            if "AreaList" in self.late:
+            if "AreaList" in self.lazy:
                 self.panels.list.follow(viewport.cursor)
 
     def on_detail_map_seen(self, message: DetailMap.Seen) -> None:
@@ -305,8 +305,8 @@ class MainScreen(Kept, Screen[None]):
         self.set_class(split is not None, "beside")
         self.set_class(split is not None and not split.side, "no-room")
         if shares.listed:
-            self.late.come("AreaList")
-        if "AreaList" in self.late:
+            self.lazy.mount("AreaList")
+        if "AreaList" in self.lazy:
             self.panels.list.stand(shares.listed)
         if shares.side:
             panel.styles.width = shares.side
@@ -322,7 +322,7 @@ class MainScreen(Kept, Screen[None]):
         """Give the map beside its columns, `letters` of them for offsets."""
         from execmem_tui.tui.widgets.other_map import OtherMap
 
-        self.late.come("OtherMap")
+        self.lazy.mount("OtherMap")
         other = self.query_one(OtherMap)
         other.letters = letters
         other.styles.width = split.other
@@ -377,9 +377,9 @@ class MainScreen(Kept, Screen[None]):
         return "" if self.source is None else why_not(_BY_ID[name], self.source)
 
     @property
-    def doers(self) -> Iterator[object]:
+    def action_groups(self) -> Iterator[object]:
         """Where actions are looked for; each is in one place, and there when it is its turn."""
-        return chain((self.map, self.panels), self._doers)
+        return chain((self.map, self.panels), self._action_groups)
 
     async def action_act(self, name: str) -> None:
         """Do an action of the registry, or say why it does nothing."""
@@ -392,9 +392,9 @@ class MainScreen(Kept, Screen[None]):
             return
         self.last = name
         self.post_message(self.Acted(name))
-        doer = next(doer for doer in self.doers if hasattr(doer, f"action_{name}"))
+        group = next(group for group in self.action_groups if hasattr(group, f"action_{name}"))
         try:
-            done = getattr(doer, f"action_{name}")()
+            done = getattr(group, f"action_{name}")()
             if isawaitable(done):
                 await done
         except Exception as error:  # noqa: BLE001 - the application shows it and goes on
@@ -409,18 +409,18 @@ class MainScreen(Kept, Screen[None]):
         await self.action_act(message.action)
 
     def watch_card(self) -> None:
-        """In a hall, a tour's card says more than the sentence does, and the map needs its room."""
+        """Show a tour's card. An audience gets it for the sentence: the map needs the room."""
         if self.is_mounted:
             self.set_class(self.card is not None, "touring")
             if self.card is not None:
-                self.late.come("TourCard")
+                self.lazy.mount("TourCard")
             self.query_one(Sentence).beside = self.card is not None
             self.choose_hints()
 
     def watch_work(self) -> None:
         """Show what is being done."""
         if self.work and self.is_mounted:
-            self.late.come("Bar")
+            self.lazy.mount("Bar")
 
     def watch_last(self) -> None:
         """Hint at what goes on with it; the card has done its work once its advice was taken."""
@@ -442,7 +442,7 @@ class MainScreen(Kept, Screen[None]):
             return
         compares = after is not None and after.compared is not None
         if compares:
-            self.late.come("ComparisonLine")
+            self.lazy.mount("ComparisonLine")
         self.set_class(compares, "comparing")
         if (after and after.beside) is not (before and before.beside):
             self._share()
@@ -505,7 +505,7 @@ class MainScreen(Kept, Screen[None]):
         self.panels.show_map()
 
     def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """What a dialog foretold on the map is gone with it, and so are its lines.
+        """What a dialog previewed on the map is gone with it, and so are its lines.
 
         Textual 8.2 remembers colours by widget, for the last 1,024 of them, and with a dead widget
         all that was painted of it: each dialog cost 200 KiB (textual/_styles_cache.py:
@@ -521,7 +521,7 @@ class MainScreen(Kept, Screen[None]):
                 self.map.look_at(before)
 
     def present(self, *, on: bool) -> None:
-        """Make what a hall looks at large and leave out the rest, or undo that."""
+        """Make what an audience looks at large and leave out the rest, or undo that."""
         from execmem_tui.tui.presenting import CLICKER
 
         self.set_class(on, "presenting")

@@ -12,7 +12,7 @@ from textual.widgets import Input, Static
 
 from execmem_tui.scenarios.scenario import Scenario
 from execmem_tui.tui.screens.chooser import Chooser
-from execmem_tui.tui.shelf import quiet
+from execmem_tui.tui.theme_registry import dim_style
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.finding import Entry
 from execmem_tui.view.scenario_groups import GROUPS, about, group_of
@@ -53,7 +53,7 @@ class ScenarioBrowser(Chooser):
 
     def line_of(self, entry: Entry) -> Text:
         """Return a name, its group before it."""
-        return Text.assemble((f"{entry.detail:<9}", quiet()), entry.name)
+        return Text.assemble((f"{entry.detail:<9}", dim_style()), entry.name)
 
     def _show_about(self, index: int | None) -> None:
         lines = [] if index is None else about(self._scenarios[index])

@@ -17,7 +17,7 @@ from execmem_tui.model.events import Event
 from execmem_tui.model.text import printable
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.screens.sheet import Sheet
-from execmem_tui.tui.shelf import quiet
+from execmem_tui.tui.theme_registry import dim_style
 from execmem_tui.tui.widgets.events import event_mark, event_style
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.kinds import FALLBACK
@@ -91,17 +91,17 @@ class PictureSheet(TextSheet):
         at = min(at, *(line.rindex(" ", 0, at) + 1 for _ in (0, 1)))
         text = Text(line[:at])
         for each in re.finditer(r"([A-Z])\1*|([a-z])\2*|\.+|[<>]", line[at:]):
-            text.append(each[0], self._ink(each[0][0]))
+            text.append(each[0], self._sign_style(each[0][0]))
         return text
 
-    def _ink(self, sign: str) -> Style:
+    def _sign_style(self, sign: str) -> Style:
         if sign == ".":
             return self._palette.faint
         if sign in "<>":
             return self._palette.cursor_mark
         if sign.islower():
-            return self._palette.ink(FALLBACK)
-        return self._palette.ink(_KINDS[sign].value)
+            return self._palette.sign_style(FALLBACK)
+        return self._palette.sign_style(_KINDS[sign].value)
 
 
 class EventLog(Sheet):
@@ -157,7 +157,7 @@ class EventLog(Sheet):
         event, step = self._events[index], self._first + index
         style = event_style(event, self._palette)
         line = Text.assemble(
-            (f"{step:>7,} ", quiet()), (f"{event_mark(event)} {event.text}", style)
+            (f"{step:>7,} ", dim_style()), (f"{event_mark(event)} {event.text}", style)
         )
         act = self._acts.get(step)
         if act:

@@ -14,13 +14,13 @@ from textual.widgets import Static
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, signed_size
-from execmem_tui.tui.kept import Kept
-from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.line_cache import CachedRender
+from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.area_list import KEYS, Listing, Order, area_line, count_line
 
 
-class AreaList(Kept, Vertical):
+class AreaList(CachedRender, Vertical):
     """Every area on a line, sorted; Enter or a click goes there."""
 
     HELP = "Enter goes to an area, `s` sorts otherwise, Escape returns to the map, `L` closes."

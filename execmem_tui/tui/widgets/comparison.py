@@ -4,7 +4,7 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.source_queries import Shown
 from execmem_tui.view.compared import compared_text
 
 

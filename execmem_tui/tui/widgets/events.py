@@ -19,7 +19,7 @@ from execmem_tui.model.events import (
 from execmem_tui.model.units import format_size
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.shown import Shown, recent
+from execmem_tui.tui.source_queries import Shown, recent
 from execmem_tui.tui.widgets.text_lines import TextLine, TextLines
 from execmem_tui.view.words import cut_at_end
 

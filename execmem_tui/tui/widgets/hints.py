@@ -8,14 +8,14 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.line_cache import CachedRender
 from execmem_tui.view.hints import Hint
 
 _GAP: Final = 3
 """Columns between two hints."""
 
 
-class HintsLine(Kept, Static):
+class HintsLine(CachedRender, Static):
     """A few keys and what they do; a click does it. None is ever cut.
 
     What does not fit is left out.

@@ -4,12 +4,12 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
-from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.line_cache import CachedRender
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.legend import Sight, legend
 
 
-class Legend(Kept, Widget):
+class Legend(CachedRender, Widget):
     """One line of signs and their names; names shorten where the line is narrow."""
 
     DEFAULT_CSS = """

@@ -20,7 +20,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from execmem_tui.tui.kept import Bare
+from execmem_tui.tui.line_cache import CachedLines
 
 _KEPT: Final = 512
 """Rows that are kept as they were drawn: some screens of scrolling."""
@@ -29,7 +29,7 @@ Row = Callable[[int], str | Text]
 """Makes the text of a row, printable."""
 
 
-class LineList(Bare, ScrollView, can_focus=True):
+class LineList(CachedLines, ScrollView, can_focus=True):
     """Rows, one of them highlighted; Enter or a click chooses."""
 
     DEFAULT_CSS = """

@@ -17,23 +17,23 @@ from textual.widget import Widget
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.kept import Bare
-from execmem_tui.tui.map_ink import Frame, MapInk, Over
+from execmem_tui.tui.line_cache import CachedLines
+from execmem_tui.tui.map_renderer import Frame, MapRenderer, Over
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Line
+from execmem_tui.view.changes import NO_CHANGES, Changes
+from execmem_tui.view.highlight import NO_HIGHLIGHT, Highlight
 from execmem_tui.view.legend import Sight
-from execmem_tui.view.light import DAYLIGHT, Light
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.marks import Backdrop, Mark, backdrop_of, marks
-from execmem_tui.view.news import NOTHING, News
 from execmem_tui.view.rows import MapColumns, MapRows, map_columns
 from execmem_tui.view.shown import Extent, Shown
 
 _TALL: Final = 2
-"""Rows of a line in a hall."""
+"""Rows of a line in the presenter's view."""
 
 
-class DetailMap(Bare, Widget, can_focus=True):
+class DetailMap(CachedLines, Widget, can_focus=True):
     """Draws the lines of a folded axis.
 
     An event redraws the rows it changed and a cursor move those of two areas.
@@ -73,12 +73,12 @@ after `r`, `◇` after `O`; the two stand on the map as well.
     """The styles of the theme."""
     bare: var[bool] = var(False)
     """Without addresses: a map beside has the offsets."""
-    light: var[Light] = var(DAYLIGHT)
+    highlight: var[Highlight] = var(NO_HIGHLIGHT)
     """Where a tour points."""
-    news: var[News] = var(NOTHING)
+    changes: var[Changes] = var(NO_CHANGES)
     """What stands out for a moment, because it came or went with the step."""
     large: var[bool] = var(False)
-    """For a hall: tall lines, areas wide enough for their names,
+    """For an audience: tall lines, areas wide enough for their names,
     a cross at the cursor or the mouse."""
     viewport: reactive[MapView | None] = reactive(None, repaint=False)
     """What is shown; None until the widget knows its size."""
@@ -104,7 +104,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         self._held: set[int] = set()
         """Its lines, or that of the cursor alone."""
         self._backdrop: tuple[tuple[Shown, int, int], Backdrop] | None = None
-        self._ink: MapInk | None = None
+        self._renderer: MapRenderer | None = None
         self._sight = Sight()
         self._extent = Extent.USED
         self._is_fitted = True
@@ -146,15 +146,15 @@ after `r`, `◇` after `O`; the two stand on the map as well.
 
     def watch_palette(self) -> None:
         """Every row looks different."""
-        self._ink = None if self.palette is None else MapInk(self.palette)
+        self._renderer = None if self.palette is None else MapRenderer(self.palette)
         self._look()
         self.refresh()
 
-    def watch_light(self) -> None:
+    def watch_highlight(self) -> None:
         """Other things are lit."""
         self.refresh()
 
-    def watch_news(self, before: News, after: News) -> None:
+    def watch_changes(self, before: Changes, after: Changes) -> None:
         """Something came or went; or that was a moment ago."""
         touched = [
             Region(0, 1 + at * self._tall, self.size.width, self._tall)
@@ -171,7 +171,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             return
         view = self.viewport.resized(self._columns, self._height)
         # a tour points at things that are to be seen together
-        self._fitted = not self.large or bool(self.light.lit)
+        self._fitted = not self.large or bool(self.highlight.lit)
         if self._fitted:
             fresh = self.shown.view(self.pane, self._columns, self._height, self._extent)
             self.viewport = fresh.goto(view.cursor)
@@ -210,7 +210,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         start, end = shown.span(self.pane)
         axis = evolve(
             view.axis,
-            ground=shown.ground_of(self.pane),
+            space=shown.space_of(self.pane),
             start=start,
             end=end,
             cuts=shown.cuts(self.pane),
@@ -302,11 +302,11 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             backdrop = backdrop_of(shown, self.pane, view.rows)
             self._backdrop = (shown, self.pane, view.rows), backdrop
         self._mark()
-        rows, ink = self._rows, self._ink
-        if rows is not None and ink is not None:
+        rows, renderer = self._rows, self._renderer
+        if rows is not None and renderer is not None:
             sight = Sight()
             for line in self._lines:
-                sight |= ink.sight(line, view.axis, rows)
+                sight |= renderer.sight(line, view.axis, rows)
             if sight != self._sight:
                 self._sight = sight
                 self.post_message(self.Seen(sight))
@@ -337,19 +337,19 @@ after `r`, `◇` after `O`; the two stand on the map as well.
 
     def render_line(self, y: int) -> Strip:
         """Return the title line or a line of the axis, on the widget's own background."""
-        view, rows, ink = self.viewport, self._rows, self._ink
-        room, ground = self._room, self.visual_style.rich_style
+        view, rows, renderer = self.viewport, self._rows, self._renderer
+        room, background = self._room, self.visual_style.rich_style
         width = room.width
         at, row = divmod(y - 1, self._tall)
-        if view is None or rows is None or ink is None or at >= len(self._lines):
-            return Strip.blank(width, ground)
+        if view is None or rows is None or renderer is None or at >= len(self._lines):
+            return Strip.blank(width, background)
         if y == 0:
             compared = rows.shown.compared
             if compared is not None and rows.shown.beside is not None:
                 scale = f"{format_size(view.axis.cell)} a cell"
-                return ink.heading("B", compared.b, scale, width).apply_style(ground)
-            return ink.title(view.axis, self._extent, width, fitted=self._fitted).apply_style(
-                ground
+                return renderer.heading("B", compared.b, scale, width).apply_style(background)
+            return renderer.title(view.axis, self._extent, width, fitted=self._fitted).apply_style(
+                background
             )
         line = self._lines[at]
         frame = Frame(
@@ -358,20 +358,20 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             self._marks[at] if at < len(self._marks) else Mark.NONE,
             at in self._held,
         )
-        over = Over(self._area, self.light, self._pins, self.news, rows.shown.rox)
-        strip = ink.line(line, view, rows, over, frame, ground)
-        return self._for_a_hall(strip, at, row) if self.large else strip
+        over = Over(self._area, self.highlight, self._pins, self.changes, rows.shown.rox)
+        strip = renderer.line(line, view, rows, over, frame, background)
+        return self._for_presenter(strip, at, row) if self.large else strip
 
-    def _for_a_hall(self, strip: Strip, at: int, row: int) -> Strip:
+    def _for_presenter(self, strip: Strip, at: int, row: int) -> Strip:
         """Make a line tall, and draw the cross over it."""
-        from execmem_tui.tui.hall import blanked, pointed, stretched
+        from execmem_tui.tui.presenter_lines import blanked, tall_row, with_cross
 
         assert self.viewport is not None
         assert self.palette is not None
         column, line = self._mouse or self.viewport.cursor_place
         edge, last = self.margin, strip.cell_length - 1
-        inside = stretched(strip.crop(edge, last), self._tall, row)
-        inside = pointed(inside, column, abs(at - line), self.palette.pointer)
+        inside = tall_row(strip.crop(edge, last), self._tall, row)
+        inside = with_cross(inside, column, abs(at - line), self.palette.pointer)
         begin = strip.crop(0, edge)
         if row:
             begin = Strip.join([blanked(begin.crop(0, edge - 1)), begin.crop(edge - 1)])
@@ -396,7 +396,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         return (column, line) if inside and 0 <= line < len(self._lines) else None
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Let a hall see where the mouse points."""
+        """Let an audience see where the mouse points."""
         if self.large and (place := self._place(event)) != self._mouse:
             self._mouse = place
             self.refresh()

@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, hex_address
-from execmem_tui.tui.map_ink import Frame, MapInk, Over
+from execmem_tui.tui.map_renderer import Frame, MapRenderer, Over
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Line
 from execmem_tui.view.beside import Beside, offset_text, window_start
@@ -58,7 +58,7 @@ class OtherMap(Widget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._ink: MapInk | None = None
+        self._renderer: MapRenderer | None = None
         self._rows: MapRows | None = None
         self._beside = Beside(0)
         self._view: MapView | None = None
@@ -69,7 +69,7 @@ class OtherMap(Widget):
 
     def watch_palette(self) -> None:
         """Every row looks different."""
-        self._ink = None if self.palette is None else MapInk(self.palette)
+        self._renderer = None if self.palette is None else MapRenderer(self.palette)
         self.refresh()
 
     def watch_shown(self) -> None:
@@ -130,24 +130,24 @@ class OtherMap(Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return the heading or a line of the axis, on the widget's own background."""
-        view, rows, ink = self._view, self._rows, self._ink
-        width, ground = self.size.width, self.visual_style.rich_style
+        view, rows, renderer = self._view, self._rows, self._renderer
+        width, background = self.size.width, self.visual_style.rich_style
         compared = None if self.shown is None else self.shown.compared
         at = y - 1
-        if view is None or rows is None or ink is None or compared is None:
-            return Strip.blank(width, ground)
+        if view is None or rows is None or renderer is None or compared is None:
+            return Strip.blank(width, background)
         layout = rows.shown.snapshot.layout
         start = window_start(layout, PANES[self.pane - 1][1][0])
         if y == 0:
             aside = f"+0 = {hex_address(start, layout.word_bits)}"
-            return ink.heading("A", compared.a, aside, width).apply_style(ground)
+            return renderer.heading("A", compared.a, aside, width).apply_style(background)
         if at >= len(self._lines):
-            return Strip.blank(width, ground)
+            return Strip.blank(width, background)
         line = self._lines[at]
         # one column more than there is: it has no marks
         room = map_columns(width + 1, layout.word_bits, offsets=self.letters + 1)
         frame = Frame(room, self._offset(at, start), Mark.NONE, at in self._held)
-        strip = ink.line(line, view, rows, Over(self._area), frame, ground)
+        strip = renderer.line(line, view, rows, Over(self._area), frame, background)
         return strip.crop(0, width)
 
     def _offset(self, at: int, start: Address) -> tuple[str, str]:

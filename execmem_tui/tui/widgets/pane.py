@@ -9,7 +9,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.units import Address
-from execmem_tui.tui.kept import Bare
+from execmem_tui.tui.line_cache import CachedLines
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.pane_rows import PaneRow, pane_rows
@@ -19,7 +19,7 @@ _COMPACT = 30
 """Rows of the terminal below which the panes that are not looked at share one."""
 
 
-class Panes(Bare, Widget):
+class Panes(CachedLines, Widget):
     """Each consumer's windows at a glance; what the map shows of them is underlined."""
 
     DEFAULT_CSS = """

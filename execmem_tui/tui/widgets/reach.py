@@ -7,7 +7,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.units import Address
-from execmem_tui.tui.kept import Bare
+from execmem_tui.tui.line_cache import CachedLines
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.reach import Band
 from execmem_tui.view.reach_lines import banded_lines
@@ -17,7 +17,7 @@ from execmem_tui.view.words import Piece, Word
 _UNKNOWN = "unknown: no kernel symbols"
 
 
-class ReachPanel(Bare, Widget):
+class ReachPanel(CachedLines, Widget):
     """One axis through the origin, the modules' text by verdict, and the blocks of a ROX cache.
 
     A cursor move redraws the two bands it touches.

@@ -8,9 +8,9 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from execmem_tui.sources.base import Captioned, Source
-from execmem_tui.tui.kept import Kept
-from execmem_tui.tui.shelf import is_console
-from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.line_cache import CachedRender
+from execmem_tui.tui.source_queries import Shown
+from execmem_tui.tui.theme_registry import is_console
 from execmem_tui.view import sentence
 from execmem_tui.view.sentence import Sentence as Said
 
@@ -22,7 +22,7 @@ _ONE: Final = 3
 """Rows of one line of large letters."""
 
 
-class Sentence(Kept, Static):
+class Sentence(CachedRender, Static):
     """How things stand, until something happens: then what happened; a scenario's own caption."""
 
     DEFAULT_CSS = """

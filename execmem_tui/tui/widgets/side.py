@@ -9,9 +9,9 @@ from textual.widgets import Static
 
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.line_cache import CachedRender
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.reach import ReachPanel
@@ -21,13 +21,13 @@ _HIGH: Final = 60
 """Rows of a terminal in which a panel without blocks of a ROX cache has no need of a bar."""
 
 
-class Heading(Kept, Static):
+class Heading(CachedRender, Static):
     """Begins a section."""
 
     DEFAULT_CSS = "Heading { color: $accent; text-style: bold; height: 1; }"
 
 
-class SidePanel(Kept, VerticalScroll, can_focus=False):
+class SidePanel(CachedRender, VerticalScroll, can_focus=False):
     """Three sections, one under the other; hands its attributes down to them."""
 
     DEFAULT_CSS = """

@@ -12,12 +12,12 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from execmem_tui.tui.kept import Bare
+from execmem_tui.tui.line_cache import CachedLines
 
 TextLine = tuple[str, Style]
 
 
-class TextLines(Bare, Widget):
+class TextLines(CachedLines, Widget):
     """As high as what it says.
 
     A `Static` wraps, styles and paints all of its text anew for any change of it, and has the
@@ -82,9 +82,9 @@ class TextLines(Bare, Widget):
 
     def render_line(self, y: int) -> Strip:
         """Return one line, on the widget's own background."""
-        width, ground = self.size.width, self.visual_style.rich_style
+        width, background = self.size.width, self.visual_style.rich_style
         if y >= len(self._lines):
-            return Strip.blank(width, ground)
+            return Strip.blank(width, background)
         text, style = self._lines[y]
         span = None if self.text_selection is None else self.text_selection.get_span(y)
         if span is None:
@@ -93,8 +93,8 @@ class TextLines(Bare, Widget):
                 text, size = set_cell_size(text, width), width
             return Strip(
                 [
-                    Segment(text, ground + style + _begins(0, y)),
-                    Segment(" " * (width - size), ground + _begins(len(text), y)),
+                    Segment(text, background + style + _begins(0, y)),
+                    Segment(" " * (width - size), background + _begins(len(text), y)),
                 ],
                 width,
             )
@@ -102,7 +102,7 @@ class TextLines(Bare, Widget):
         first, stop = span[0], len(text) if span[1] == -1 else span[1]
         marked = strip.crop(first, stop).apply_style(self.selection_style)
         strip = Strip.join([strip.crop(0, first), marked, strip.crop(stop)])
-        return strip.adjust_cell_length(width).apply_style(ground).apply_offsets(0, y)
+        return strip.adjust_cell_length(width).apply_style(background).apply_offsets(0, y)
 
 
 @lru_cache(4096)

@@ -16,10 +16,10 @@ from textual.widget import Widget
 
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.kept import Bare
+from execmem_tui.tui.line_cache import CachedLines
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.shown import Shown
-from execmem_tui.tui.time_ink import TimeInk
+from execmem_tui.tui.source_queries import Shown
+from execmem_tui.tui.time_renderer import TimeRenderer
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.timeline import (
     PLAYHEAD,
@@ -65,7 +65,7 @@ class Times:
         return record
 
 
-class TimeView(Bare, Widget):
+class TimeView(CachedLines, Widget):
     """What the strip and the map of time have in common.
 
     A record in lines and columns, and a playhead.
@@ -88,17 +88,17 @@ class TimeView(Bare, Widget):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own word
         super().__init__(id=id)
         self._times: Times | None = None
-        self._ink: TimeInk | None = None
+        self._renderer: TimeRenderer | None = None
         self._map: TimeMap | None = None
         self._key: tuple[object, ...] = ()
         self._marks: dict[int, Mark] = {}
 
     def render_line(self, y: int) -> Strip:
-        """Return one line on the widget's own ground."""
+        """Return one line on the widget's own background."""
         return self.draw(y).apply_style(self.rich_style)
 
     def draw(self, y: int) -> Strip:
-        """Return one line; its ground comes with `render_line`."""
+        """Return one line; its background comes with `render_line`."""
         raise NotImplementedError
 
     @property
@@ -111,13 +111,13 @@ class TimeView(Bare, Widget):
         return self._times.record(self.pane)
 
     @property
-    def ink(self) -> TimeInk | None:
+    def renderer(self) -> TimeRenderer | None:
         """The colours of the theme."""
         if self.palette is not None and (
-            self._ink is None or self._ink.palette is not self.palette
+            self._renderer is None or self._renderer.palette is not self.palette
         ):
-            self._ink = TimeInk(self.palette)
-        return self._ink
+            self._renderer = TimeRenderer(self.palette)
+        return self._renderer
 
     def map_lines(self) -> int:
         """Return how many lines of the widget show addresses."""
@@ -150,8 +150,8 @@ class TimeView(Bare, Widget):
 
     def cells_of(self, shown: TimeMap, half: int) -> list[Segment]:
         """Return the cells of the line whose upper half row is `half`, with the playhead."""
-        ink = self.ink
-        if ink is None:
+        renderer = self.renderer
+        if renderer is None:
             return []
         head = self.playhead(shown)
         segments: list[Segment] = []
@@ -159,9 +159,9 @@ class TimeView(Bare, Widget):
         pairs = zip(shown.cells[half], shown.cells[half + 1], strict=True)
         for column, (upper, lower) in enumerate(pairs):
             if column == head:
-                char, look = PLAYHEAD, ink.head(upper, future=False)
+                char, look = PLAYHEAD, renderer.head(upper, future=False)
             else:
-                char, look = ink.cell(upper, lower, future=column > head)
+                char, look = renderer.cell(upper, lower, future=column > head)
             if look != style and run:
                 segments.append(Segment(run, style))
                 run = ""

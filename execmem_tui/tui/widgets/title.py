@@ -6,14 +6,14 @@ from textual.widgets import Static
 
 from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.kept import Kept
+from execmem_tui.tui.line_cache import CachedRender
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.source_queries import Shown
 from execmem_tui.view.paint import LensName
 from execmem_tui.view.title import NAME, title
 
 
-class TitleLine(Kept, Static):
+class TitleLine(CachedRender, Static):
     """``execmem-tui  simulated arm64 laptop after boot · 148 modules      ? help   ctrl+p all``."""
 
     DEFAULT_CSS = """

@@ -48,7 +48,7 @@ def open_ended(area: Area, address: Address) -> bool:
     return area.parts is None and bool(area.inside) and address >= area.inside[-1][0]
 
 
-class MapGround:
+class SnapshotSpace:
     """The holes, the areas and the kernel image of one snapshot. Making one costs nothing."""
 
     def __init__(self, snapshot: Snapshot, holes: HoleIndex) -> None:

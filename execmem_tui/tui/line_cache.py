@@ -16,7 +16,7 @@ else:
     _Base = object
 
 
-class Kept(_Base):
+class CachedRender(_Base):
     """Goes before a widget's class.
 
     For every change on the screen, Textual asks all widgets for all of their lines, and each works
@@ -49,11 +49,11 @@ class Kept(_Base):
         super().notify_style_update()
 
 
-class Clear(_Base):
+class Unpainted(_Base):
     """Goes before the class of a container without border or colour of its own.
 
-    It paints nothing: what its children leave free shows the screen's ground. Textual would look
-    through each of its lines for each that changes on the screen.
+    It paints nothing: what its children leave free shows the screen's background. Textual would
+    look through each of its lines for each that changes on the screen.
     """
 
     def render_lines(self, crop: Region) -> list[Strip]:
@@ -62,7 +62,7 @@ class Clear(_Base):
         return []
 
 
-class Bare(_Base):
+class CachedLines(_Base):
     """Goes before the class of a widget of lines without border or opacity.
 
     It is padded at its sides at most. Each line is kept by its number until it is refreshed, and
@@ -80,8 +80,8 @@ class Bare(_Base):
         kept = self._kept[1]
         missing = [y for y in crop.line_range if y not in kept]
         if missing:
-            filters, ground = self.get_line_filters(), self.background_colors[1]
-            content, blank = self.size.width, Style(bgcolor=ground.rich_color)
+            filters, background = self.get_line_filters(), self.background_colors[1]
+            content, blank = self.size.width, Style(bgcolor=background.rich_color)
             before = self.gutter.left
             for y in missing:
                 strip = self.render_line(y).adjust_cell_length(content)
@@ -89,7 +89,7 @@ class Bare(_Base):
                     strip = Strip([Segment(" " * before, blank), *strip], before + content)
                 strip = strip.adjust_cell_length(width, blank)
                 for each in filters:
-                    strip = strip.apply_filter(each, ground)
+                    strip = strip.apply_filter(each, background)
                 kept[y] = strip
         strips = [kept[y] for y in crop.line_range]
         first, stop = crop.column_span

@@ -20,12 +20,12 @@ from execmem_tui.model.records import frozen
 
 LONGEST: Final = 1 << 12
 """Bytes of a line."""
-_NOBODY: Final = (errno.ENOENT, errno.ECONNREFUSED)
+_NOT_RUNNING: Final = (errno.ENOENT, errno.ECONNREFUSED)
 """What the system says where no such tour is being taken, or its process was killed."""
 
 
 @frozen(kw_only=True)
-class Standing:
+class TourPosition:
     """Where a tour is."""
 
     stop: int
@@ -40,7 +40,7 @@ class Standing:
         return json.dumps(asdict(self, recurse=False)).encode() + b"\n"
 
 
-def standing(line: bytes, stops: int) -> Standing:
+def parse_position(line: bytes, stops: int) -> TourPosition:
     """Read a line.
 
     Args:
@@ -61,10 +61,10 @@ def standing(line: bytes, stops: int) -> Standing:
             "the other terminal says where it is in words that are not understood",
             hint="are both of the same version, and of the same tour?",
         )
-    return Standing(stop=stop, done=done, guess=guess)
+    return TourPosition(stop=stop, done=done, guess=guess)
 
 
-def meeting_point(name: str) -> Path:
+def socket_path(name: str) -> Path:
     """Return the path of the socket of a tour; its name holds nothing that a file name could not.
 
     Raises:
@@ -73,11 +73,11 @@ def meeting_point(name: str) -> Path:
     return runtime_folder() / f"tour-{sha256(name.encode()).hexdigest()[:16]}"
 
 
-def follow(path: Path, stops: int, wait: Callable[[], None]) -> Iterator[Standing | None]:
+def follow(path: Path, stops: int, wait: Callable[[], None]) -> Iterator[TourPosition | None]:
     """Yield where the tour is, now and after each move; it ends with the other terminal's tour.
 
     Args:
-        path: of `meeting_point`.
+        path: of `socket_path`.
         stops: of the tour.
         wait: waits a moment, before it is looked again whether somebody takes the tour.
 
@@ -96,7 +96,7 @@ def follow(path: Path, stops: int, wait: Callable[[], None]) -> Iterator[Standin
         wait()
     with found, found.makefile("rb") as lines:
         while line := lines.readline(LONGEST):
-            yield standing(line, stops)
+            yield parse_position(line, stops)
 
 
 def _connect(path: Path) -> socket.socket | None:
@@ -106,7 +106,7 @@ def _connect(path: Path) -> socket.socket | None:
         made.connect(str(path))
     except OSError as error:
         made.close()
-        if error.errno not in _NOBODY:
+        if error.errno not in _NOT_RUNNING:
             raise
         return None
     return made

@@ -12,7 +12,7 @@ _MOST: Final = 192
 Blocks = tuple[Block, ...]
 
 
-class KeptRow:
+class CachedRow:
     """The parts of one row, each with the blocks that it was found from."""
 
     __slots__ = ("_parts",)
@@ -37,19 +37,19 @@ class KeptRow:
         return known[1]
 
 
-class KeptCells:
+class CellCache:
     """Rows by their place, carried from step to step; those not asked for the longest time go."""
 
     __slots__ = ("_rows",)
 
     def __init__(self) -> None:
-        self._rows: dict[Hashable, KeptRow] = {}
+        self._rows: dict[Hashable, CachedRow] = {}
 
-    def row(self, place: Hashable) -> KeptRow:
+    def row(self, place: Hashable) -> CachedRow:
         """Return the row of a place: its addresses, and all that its cells depend on but areas."""
         row = self._rows.pop(place, None)
         if row is None:
-            row = KeptRow()
+            row = CachedRow()
             if len(self._rows) >= _MOST:
                 del self._rows[next(iter(self._rows))]
         self._rows[place] = row

@@ -17,10 +17,10 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 
+from execmem_tui.tui.app_protocol import Severity
+from execmem_tui.tui.fault_guards import guard_widget
 from execmem_tui.tui.faults import Faults
-from execmem_tui.tui.shelf import is_console
-from execmem_tui.tui.stage import Severity
-from execmem_tui.tui.sturdy import make_sturdy
+from execmem_tui.tui.theme_registry import is_console
 from execmem_tui.tui.typing_ahead import TypingAhead
 
 if TYPE_CHECKING:  # what sends these comes when it is needed
@@ -28,14 +28,14 @@ if TYPE_CHECKING:  # what sends these comes when it is needed
     from execmem_tui.tui.screens.overlay import Overlay
 
 
-class SturdyApp(App[int]):
+class FaultTolerantApp(App[int]):
     """An application that goes on after a fault.
 
     It keeps keys for the screen that will want them.
     """
 
-    # with the terminal's own colours Textual leaves its ground alone, which may be white, while
-    # cells are drawn on the theme's ground
+    # with the terminal's own colours Textual leaves its background alone, which may be white, while
+    # cells are drawn on the theme's background
     CSS = """
     Screen:ansi { background: $background; color: $foreground; }
     ModalScreen:ansi { background: transparent; }
@@ -88,12 +88,12 @@ class SturdyApp(App[int]):
         self, parent: DOMNode, child: Widget, before: int | None, after: int | None
     ) -> None:
         """Let every widget outlive what breaks in it."""
-        make_sturdy(child, self._handle_exception)
+        guard_widget(child, self._handle_exception)
         super()._register_child(parent, child, before, after)
 
     def _start_widget(self, parent: Widget, widget: Widget) -> None:
         """Let scroll bars, which come by another way, outlive the same."""
-        make_sturdy(widget, self._handle_exception)
+        guard_widget(widget, self._handle_exception)
         super()._start_widget(parent, widget)
 
     async def _dispatch_message(self, message: Message) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
-from execmem_tui.tui.stage import Stage
+from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.tui.start import Opening, Start
 
 if TYPE_CHECKING:
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from execmem_tui.tui.touring import TourActions
 
 
-class Begun(Stage, Protocol):
-    """A stage with all that the command line may ask for at the start."""
+class StartupApp(AppProtocol, Protocol):
+    """An application with all that the command line may ask for at the start."""
 
     jobs: "SourceJobs"
     time: "TimeActions"
@@ -35,22 +35,22 @@ class Begun(Stage, Protocol):
         """Do something when what was asked for before is on the screen."""
 
 
-class Beginning:
+class Startup:
     """Opens what the command line named, and goes where it said as soon as that is there.
 
     Args:
-        stage: where.
+        app: where.
         opening: what is read after the first paint; None where the source is there already.
         start: where to look at first.
     """
 
-    def __init__(self, stage: Begun, opening: Opening | None, start: Start | None) -> None:
-        self._stage = stage
+    def __init__(self, app: StartupApp, opening: Opening | None, start: Start | None) -> None:
+        self._app = app
         self._opening = opening
         self._start = start
 
     @property
-    def in_the_dark(self) -> bool:
+    def starts_empty(self) -> bool:
         """Whether the first frame has nothing to show yet."""
         return self._opening is not None and self._opening.begun is None
 
@@ -61,30 +61,30 @@ class Beginning:
             self.go()
             return
         if first.begun is not None:
-            self._stage.opened = first.words or None
-        self._stage.jobs.open(first.name, first.opener, first.words, first.begun)
+            self._app.opened = first.words or None
+        self._app.jobs.open(first.name, first.opener, first.words, first.begun)
 
     def go(self) -> None:
         """Go where the command line said, once."""
         start, self._start = self._start, None
         if start is None:
             return
-        stage = self._stage
-        with stage.guarded():
+        app = self._app
+        with app.guarded():
             if start.step is not None:
-                stage.time.seek(start.step)
+                app.time.seek(start.step)
             if start.at is not None:
-                stage.look.goto(start.at)
+                app.look.goto(start.at)
             if start.lens is not None:
-                stage.lens = start.lens
+                app.lens = start.lens
             if start.against is not None:
-                stage.compares.compare(start.against)
+                app.compares.compare(start.against)
             if start.tour is not None:
-                stage.tours.begin(start.tour)
+                app.tours.begin(start.tour)
 
     def go_if_there(self) -> None:
         """Go there while the source still grows, if its step has come."""
-        step, stage = None if self._start is None else self._start.step, self._stage
-        there = not stage.waiting and not stage.jobs.partial
-        if step is not None and there and stage.source.history.steps >= step:
-            stage.call_after_refresh(self.go)
+        step, app = None if self._start is None else self._start.step, self._app
+        there = not app.waiting and not app.jobs.partial
+        if step is not None and there and app.source.history.steps >= step:
+            app.call_after_refresh(self.go)

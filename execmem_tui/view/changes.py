@@ -8,7 +8,7 @@ from execmem_tui.model.intervals import Interval
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Bytes
 from execmem_tui.view.axis import Line
-from execmem_tui.view.light import Shine, columns_of
+from execmem_tui.view.highlight import Emphasis, columns_of
 
 _MOST: Final = 64
 """Areas; where more changed at once, most of the map would flash."""
@@ -16,35 +16,35 @@ _EVENTS: Final = 1024
 """Events that are looked at."""
 
 
-class News(NamedTuple):
+class Changes(NamedTuple):
     """Where something came and went."""
 
     came: tuple[Interval, ...] = ()
     went: tuple[Interval, ...] = ()
 
-    def columns(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, int, Shine]]:
+    def columns(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, int, Emphasis]]:
         """Yield (first, stop, how) of the columns of a row that changed.
 
         A fold says nothing of it.
         """
         if line.fold is not None:
             return
-        for spans, shine in ((self.came, Shine.CAME), (self.went, Shine.WENT)):
+        for spans, emphasis in ((self.came, Emphasis.CAME), (self.went, Emphasis.WENT)):
             for first, stop in columns_of(spans, line, cell, columns):
-                yield first, stop, shine
+                yield first, stop, emphasis
 
     def touches(self, line: Line) -> bool:
         """Whether any of it lies in a line."""
         return any(start < line.end and line.start < end for start, end in (*self.came, *self.went))
 
 
-NOTHING: Final = News()
+NO_CHANGES: Final = Changes()
 
 
-def news(events: Sequence[Event], snapshot: Snapshot) -> News:
+def changes_of(events: Sequence[Event], snapshot: Snapshot) -> Changes:
     """Return what events changed that led to a snapshot, without what came and went again."""
     if len(events) > _EVENTS:
-        return NOTHING
+        return NO_CHANGES
     came = [
         (event.area.start, event.area.start + event.area.size)
         for event in events
@@ -56,5 +56,5 @@ def news(events: Sequence[Event], snapshot: Snapshot) -> News:
         if isinstance(event, Freed) and snapshot.area_at(event.area.start) is None
     ]
     if len(came) + len(went) > _MOST:
-        return NOTHING
-    return News(tuple(came), tuple(went))
+        return NO_CHANGES
+    return Changes(tuple(came), tuple(went))

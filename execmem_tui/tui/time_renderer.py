@@ -19,7 +19,7 @@ _FUTURE: Final = 1 / 3
 """Brightness of what is still to come."""
 
 
-class TimeInk:
+class TimeRenderer:
     """Interned styles of one palette."""
 
     def __init__(self, palette: Palette) -> None:
@@ -46,29 +46,29 @@ class TimeInk:
         key = (cell, future)
         style = self._heads.get(key)
         if style is None:
-            ground = self._colour(cell, future)
+            background = self._colour(cell, future)
             accent = self.palette.cursor_mark
             style = self._heads[key] = Style(
-                color=accent.color, bgcolor=ground.rich_color, bold=True
+                color=accent.color, bgcolor=background.rich_color, bold=True
             )
         return style
 
     def _colour(self, cell: TimeCell, future: bool) -> Color:
-        ground = self.palette.colour(FREE)
+        background = self.palette.colour(FREE)
         if cell.kind is None:
-            return ground
+            return background
         full = self.palette.colour(FALLBACK if cell.fallback else cell.kind.value)
         if full.ansi is not None:
             return full
-        colour = ground.blend(full, _FAINT + (1 - _FAINT) * cell.eighths / FULL)
-        return ground.blend(colour, _FUTURE) if future else colour
+        colour = background.blend(full, _FAINT + (1 - _FAINT) * cell.eighths / FULL)
+        return background.blend(colour, _FUTURE) if future else colour
 
     def _letter(self, upper: TimeCell, lower: TimeCell, *, future: bool) -> tuple[str, Style]:
         cell = max(upper, lower, key=lambda each: each.eighths)
         if cell.kind is None:
             return ".", self.palette.faint
         name = FALLBACK if cell.fallback else cell.kind.value
-        style = self.palette.faint if future else self.palette.ink(name)
+        style = self.palette.faint if future else self.palette.sign_style(name)
         letter = LOOKS[name].letter
         full = upper.eighths + lower.eighths >= FULL
         return (letter if full else letter.lower()), style

@@ -18,12 +18,12 @@ from execmem_tui.tui.themes import (
 )
 
 
-class Shelf:
+class ThemeRegistry:
     """Themes by name. Reading all of them takes as long as the first paint may, so it comes later.
 
     Args:
-        app: wears them. It is not touched before `put_on`: Textual asks for the defaults of a theme
-            while it is being made.
+        app: is given them. It is not touched before `apply_first`: Textual asks for the defaults of
+            a theme while it is being made.
     """
 
     def __init__(self, app: App[Any]) -> None:
@@ -32,16 +32,16 @@ class Shelf:
         self._themes = {DEFAULT: self._default}
         self._left = chain(shipped(), users())
         self._bad: list[str] = []
-        self.dressed = False
-        """Whether a theme is put on."""
+        self.applied = False
+        """Whether a theme is applied."""
 
     @property
     def defaults(self) -> dict[str, str]:
         """The variables of the default theme, which Textual's own themes lack."""
         return self._default.theme.variables
 
-    def put_on(self, asked: str | None) -> list[str]:
-        """Put on the theme to begin with.
+    def apply_first(self, asked: str | None) -> list[str]:
+        """Apply the theme to begin with.
 
         Return what is wrong with the user's own, if they were read. Set before the first paint, it
         costs no second style pass.
@@ -61,7 +61,7 @@ class Shelf:
         for each in app.get_line_filters():  # made for Textual's own theme
             if isinstance(each, ANSIToTruecolor):
                 each.enabled = not app.current_theme.ansi
-        self.dressed = True
+        self.applied = True
         dark = app.current_theme.dark
         app.update_classes({"-dark-mode": dark, "-light-mode": not dark}, update=False)
         app.stylesheet.set_variables(app.get_css_variables())
@@ -105,7 +105,7 @@ def is_console() -> bool:
     return os.environ.get("TERM") == "linux"
 
 
-def quiet() -> str:
+def dim_style() -> str:
     """Return the style of words that step back.
 
     A console shows all that is dim as one dark grey.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from execmem_tui.tui.why import WhyActions
 
 
-class Doers:
+class ActionGroups:
     """Where a key looks for its action, one after the other; each is there when it is its turn.
 
     Args:
@@ -61,7 +61,7 @@ def kernel(app: "ExecmemApp") -> "KernelActions":
     """Return what is done to a simulated kernel."""
     from execmem_tui.tui.kernel import KernelActions
 
-    return KernelActions(app, app.highlighting.foretell)
+    return KernelActions(app, app.highlighting.preview)
 
 
 def time(app: "ExecmemApp") -> "TimeActions":

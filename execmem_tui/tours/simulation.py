@@ -28,7 +28,7 @@ _OF_A_RUN: Final = ("kernel", "counts", "settings", "concurrent", "requests")
 _NAMED: Final = tuple(field.name for field in fields(State) if field.name not in _OF_A_RUN)
 
 
-class Remembered(Observer):
+class StepNames(Observer):
     """What steps named, kept with the kernel: an observer is copied with its machine."""
 
     def __init__(self) -> None:
@@ -41,7 +41,7 @@ class Remembered(Observer):
         return copy
 
 
-def open_stage(settings: Settings, *, proposed: bool = False) -> Simulation:
+def open_tour(settings: Settings, *, proposed: bool = False) -> Simulation:
     """Return a freshly booted simulated kernel that steps of a scenario can be done on.
 
     Args:
@@ -54,16 +54,16 @@ def open_stage(settings: Settings, *, proposed: bool = False) -> Simulation:
     layout = settings.layout()
     if proposed:
         layout = proposed_layout(layout)
-    kernel = boot(settings, layout, (Ledger(layout), Counts(layout), Remembered()))
+    kernel = boot(settings, layout, (Ledger(layout), Counts(layout), StepNames()))
     kernel.loader = modules_of(settings, kernel.machine)
     return Simulation(layout, kernel=kernel)
 
 
 def state_of(kernel: Kernel, settings: Settings) -> State:
-    """Return what steps know of a kernel that `open_stage` booted."""
+    """Return what steps know of a kernel that `open_tour` booted."""
     _, counts, memory = kernel.machine.observers
     assert isinstance(counts, Counts)
-    assert isinstance(memory, Remembered)
+    assert isinstance(memory, StepNames)
     return State(kernel, counts, settings, **memory.named)
 
 
@@ -101,5 +101,5 @@ class StepsCommand:
                 what = f"expect: {found.text} does not hold, it is {found.got}"
                 raise InputError(self.path, found.line, what)
         memory = kernel.machine.observers[2]
-        assert isinstance(memory, Remembered)
+        assert isinstance(memory, StepNames)
         memory.named = {name: getattr(state, name) for name in _NAMED}

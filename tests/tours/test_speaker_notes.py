@@ -14,8 +14,14 @@ from execmem_tui.cli import tour as command
 from execmem_tui.cli.main import main
 from execmem_tui.files.runtime import runtime_folder
 from execmem_tui.model.errors import SourceError
-from execmem_tui.tours.podium import LONGEST, Standing, follow, meeting_point, standing
 from execmem_tui.tours.reader import open_tour
+from execmem_tui.tours.speaker_notes import (
+    LONGEST,
+    TourPosition,
+    follow,
+    parse_position,
+    socket_path,
+)
 from execmem_tui.view.tour_notes import Notes
 
 pytestmark = pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no sockets in folders here")
@@ -49,8 +55,12 @@ def refuse() -> None:
 
 
 def test_a_listener_follows_and_ends_with_the_tour() -> None:
-    path = meeting_point("holes")
-    said = [Standing(stop=0, done=True), Standing(stop=1), Standing(stop=1, done=True, guess="B")]
+    path = socket_path("holes")
+    said = [
+        TourPosition(stop=0, done=True),
+        TourPosition(stop=1),
+        TourPosition(stop=1, done=True, guess="B"),
+    ]
     speaker = Speaker(path, *(each.line() for each in said))
     speaker.start()
     assert list(follow(path, 5, refuse)) == said
@@ -58,28 +68,28 @@ def test_a_listener_follows_and_ends_with_the_tour() -> None:
 
 
 def test_a_listener_that_comes_first_waits() -> None:
-    path = meeting_point("holes")
+    path = socket_path("holes")
     moments = []
 
     def wait() -> None:
         moments.append(1)
         if len(moments) == 3:
-            Speaker(path, Standing(stop=2).line()).start()
+            Speaker(path, TourPosition(stop=2).line()).start()
 
-    assert list(follow(path, 5, wait)) == [None, Standing(stop=2)]
+    assert list(follow(path, 5, wait)) == [None, TourPosition(stop=2)]
     assert len(moments) == 3
 
 
 def test_what_a_killed_tour_left_is_nobody() -> None:
-    path = meeting_point("holes")
+    path = socket_path("holes")
     Speaker(path)._socket.close()
     assert path.exists()
 
     def wait() -> None:
         path.unlink()
-        Speaker(path, Standing(stop=1).line()).start()
+        Speaker(path, TourPosition(stop=1).line()).start()
 
-    assert list(follow(path, 5, wait)) == [None, Standing(stop=1)]
+    assert list(follow(path, 5, wait)) == [None, TourPosition(stop=1)]
 
 
 @pytest.mark.parametrize(
@@ -100,8 +110,8 @@ def test_what_a_killed_tour_left_is_nobody() -> None:
 )
 def test_what_is_not_understood_is_refused(line: bytes) -> None:
     with pytest.raises(SourceError, match="not understood"):
-        standing(line, 5)
-    path = meeting_point("holes")
+        parse_position(line, 5)
+    path = socket_path("holes")
     speaker = Speaker(path, line + b"\n")
     speaker.start()
     with pytest.raises(SourceError, match="not understood"):
@@ -128,7 +138,7 @@ def test_nobody_else_can_enter_the_folder(place: Path, monkeypatch: pytest.Monke
 
 def test_any_name_has_a_meeting_point() -> None:
     names = ("holes", "../../x", "a/b", "ü" * 60, "")
-    points = {meeting_point(name) for name in names}
+    points = {socket_path(name) for name in names}
     assert len(points) == len(names)
     assert {point.parent for point in points} == {runtime_folder()}
     assert max(len(point.name) for point in points) < 30
@@ -138,7 +148,7 @@ def test_notes_say_what_comes_and_what_the_hall_said() -> None:
     tour = open_tour("holes")
     notes = Notes(tour, 80)
     at = next(number for number, stop in enumerate(tour.stops) if stop.guess)
-    lines = list(notes.lines(Standing(stop=at)))
+    lines = list(notes.lines(TourPosition(stop=at)))
     assert f"{at + 1}/{len(tour.stops)}" in lines[1]
     assert max(map(len, lines)) <= 80
     text = "\n".join(lines)
@@ -146,13 +156,13 @@ def test_notes_say_what_comes_and_what_the_hall_said() -> None:
     assert ": right." in text
     assert "Next: " in text
     letter = next(line.split()[0] for line in lines if line.endswith(": largest."))
-    assert list(notes.lines(Standing(stop=at, done=True, guess=letter))) == [
+    assert list(notes.lines(TourPosition(stop=at, done=True, guess=letter))) == [
         f"  The hall said {letter}: largest."
     ]
     goal = next(number for number, stop in enumerate(tour.stops) if stop.goal)
-    assert "They do it with keys" in "\n".join(notes.lines(Standing(stop=goal)))
-    assert list(notes.lines(Standing(stop=goal, done=True))) == ["  Done."]
-    last = list(notes.lines(Standing(stop=len(tour.stops) - 1, done=True)))
+    assert "They do it with keys" in "\n".join(notes.lines(TourPosition(stop=goal)))
+    assert list(notes.lines(TourPosition(stop=goal, done=True))) == ["  Done."]
+    last = list(notes.lines(TourPosition(stop=len(tour.stops) - 1, done=True)))
     assert not any(line.startswith("Next: ") for line in last)
 
 
@@ -160,9 +170,9 @@ def test_the_command_follows_in_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    path = meeting_point("holes")
+    path = socket_path("holes")
     monkeypatch.setattr(
-        command, "sleep", lambda _: Speaker(path, Standing(stop=1, done=True).line()).start()
+        command, "sleep", lambda _: Speaker(path, TourPosition(stop=1, done=True).line()).start()
     )
     assert main(["tour", "holes", "--notes"]) == 0
     out = capsys.readouterr().out

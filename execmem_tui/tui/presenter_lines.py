@@ -1,4 +1,4 @@
-"""Lines of the map as a hall sees them: several rows tall, with a cross to point with."""
+"""Lines of the map in the presenter's view: several rows tall, with a cross to point with."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ _HIGH: Final = 2
 """Lines above and below its centre that it reaches: each is as high as four columns are wide."""
 
 
-def stretched(strip: Strip, tall: int, row: int) -> Strip:
+def tall_row(strip: Strip, tall: int, row: int) -> Strip:
     """Return one of the rows of a line that is several rows tall; its words are in the first.
 
     Args:
@@ -27,13 +27,13 @@ def stretched(strip: Strip, tall: int, row: int) -> Strip:
     """
     return Strip(
         [
-            Segment("".join(_stretched(char, tall, row) for char in text), style)
+            Segment("".join(_tall_char(char, tall, row) for char in text), style)
             for text, style, _ in strip
         ]
     )
 
 
-def _stretched(char: str, tall: int, row: int) -> str:
+def _tall_char(char: str, tall: int, row: int) -> str:
     """Return what stands for a character in one row of a tall line.
 
     Bars grow, words are said once.
@@ -46,11 +46,11 @@ def _stretched(char: str, tall: int, row: int) -> str:
 
 
 def blanked(strip: Strip) -> Strip:
-    """Return as many blanks on the same ground."""
+    """Return as many blanks on the same background."""
     return Strip([Segment(" " * len(text), style) for text, style, _ in strip])
 
 
-def pointed(strip: Strip, column: int, away: int, style: Style) -> Strip:
+def with_cross(strip: Strip, column: int, away: int, style: Style) -> Strip:
     """Draw what a line has of the cross, which is open at its centre.
 
     Args:

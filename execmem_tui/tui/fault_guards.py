@@ -21,7 +21,7 @@ from execmem_tui.tui.faults import said_in_place
 Report = Callable[[Exception], None]
 
 
-def make_sturdy(widget: Widget, report: Report) -> None:
+def guard_widget(widget: Widget, report: Report) -> None:
     """Put guards around what Textual calls of a widget, once.
 
     Args:

@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 from typing import Final
 
-from execmem_tui.tours.podium import Standing, meeting_point
+from execmem_tui.tours.speaker_notes import TourPosition, socket_path
 
 _BEHIND: Final = 1 << 16
 """Bytes that nobody reads, after which a listener is dropped."""
 
 
-class Podium:
+class NotesServer:
     """The socket of the tour that is being taken; nothing before the first one begins."""
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Podium:
         self._opening: asyncio.Task[None] | None = None
         self._listeners: set[asyncio.StreamWriter] = set()
 
-    def tell(self, name: str, standing: Standing) -> None:
+    def tell(self, name: str, standing: TourPosition) -> None:
         """Tell where a tour is, from the event loop.
 
         Another tour ends what was told of the last.
@@ -46,7 +46,7 @@ class Podium:
 
     async def _open(self, name: str) -> None:
         try:
-            path = meeting_point(name)
+            path = socket_path(name)
             # its name comes last: who finds it finds somebody that answers, and only this user can
             fresh = path.with_name(f"{path.name}.{os.getpid()}")
             fresh.unlink(missing_ok=True)

@@ -44,7 +44,7 @@ _HINT: Final = (
 
 
 @frozen(kw_only=True)
-class Admitted:
+class TextFolder:
     """What came in."""
 
     path: Path
@@ -161,7 +161,7 @@ def _refuse(path: Path, name: str, pasted: "Pasted") -> InputError:
 
 
 @contextmanager
-def admitted(files: Sequence[Path], names: Sequence[str] | None = None) -> Iterator[Admitted]:
+def text_folder(files: Sequence[Path], names: Sequence[str] | None = None) -> Iterator[TextFolder]:
     """Yield texts as one folder of the /proc files that they hold.
 
     Args:
@@ -195,7 +195,7 @@ def admitted(files: Sequence[Path], names: Sequence[str] | None = None) -> Itera
             (folder / kind.value).write_text("\n".join(found) + "\n", encoding="utf-8")
             del found
         try:
-            yield Admitted(path=folder, notes=tuple(dict.fromkeys(notes)))
+            yield TextFolder(path=folder, notes=tuple(dict.fromkeys(notes)))
         except InputError as error:
             if not error.path.startswith(str(folder)):
                 raise

@@ -14,7 +14,7 @@ CIRCLED: Final = dict(zip(LETTERS, "ⓐⓑⓒⓓ", strict=True))
 """As they are drawn where there is more than black and white."""
 
 
-class Shine(StrEnum):
+class Emphasis(StrEnum):
     """How some columns of a line stand out."""
 
     UNLIT = "unlit"
@@ -24,7 +24,7 @@ class Shine(StrEnum):
     WENT = "went"
 
 
-class Light(NamedTuple):
+class Highlight(NamedTuple):
     """Where a tour points."""
 
     lit: tuple[Interval, ...] = ()
@@ -36,7 +36,7 @@ class Light(NamedTuple):
     letters: tuple[Interval, ...] = ()
     """Places one can point at, ascending; the first is A."""
 
-    def columns(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, int, Shine]]:
+    def columns(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, int, Emphasis]]:
         """Yield (first, stop, how) of the columns of a line that do not look as always.
 
         A fold is lit as a whole, or not at all.
@@ -50,14 +50,14 @@ class Light(NamedTuple):
             at = 0
             for first, stop in columns_of((*self.lit, *self._ring), line, cell, columns):
                 if at < first:
-                    yield at, first, Shine.UNLIT
+                    yield at, first, Emphasis.UNLIT
                 at = max(at, stop)
             if at < columns:
-                yield at, columns, Shine.UNLIT
+                yield at, columns, Emphasis.UNLIT
         for first, stop in columns_of(self.ghost, line, cell, columns):
-            yield first, stop, Shine.GHOST
+            yield first, stop, Emphasis.GHOST
         for first, stop in columns_of(self._ring, line, cell, columns):
-            yield first, stop, Shine.RING
+            yield first, stop, Emphasis.RING
 
     def signs(self, line: Line, cell: Bytes, columns: int) -> Iterator[tuple[int, str]]:
         """Yield (column, letter) of the places that begin in a line; no two in one column.
@@ -80,7 +80,7 @@ class Light(NamedTuple):
         return () if self.ring is None else (self.ring,)
 
 
-DAYLIGHT = Light()
+NO_HIGHLIGHT = Highlight()
 """Nobody points at anything."""
 
 

@@ -1,4 +1,4 @@
-"""Widgets of the main screen that few starts need: each comes when it is needed.
+"""Widgets of the main screen that few starts need: each is mounted when it is needed.
 
 Were they there from the beginning, they would be imported, styled, measured and told of everything
 before the first frame.
@@ -61,7 +61,7 @@ def _tour_card(screen: "Screen") -> Widget:
     return TourCard().data_bind(screen.card)
 
 
-_LATE: Final[Mapping[str, tuple[Callable[["Screen"], Widget], str]]] = {
+_LAZY: Final[Mapping[str, tuple[Callable[["Screen"], Widget], str]]] = {
     "Bar": (_bar, "Sentence"),
     "TimeMapView": (_time_map, "Maps"),
     "ComparisonLine": (_comparison, "Maps"),
@@ -70,11 +70,11 @@ _LATE: Final[Mapping[str, tuple[Callable[["Screen"], Widget], str]]] = {
     "HelpPanel": (_help_panel, "SidePanel"),
     "TourCard": (_tour_card, "TimeStrip"),
 }
-"""How each is made, and before which it comes."""
+"""How each is made, and before which it is mounted."""
 
 
-class Latecomers:
-    """Which of these widgets came to a screen.
+class LazyWidgets:
+    """Which of these widgets are mounted on a screen.
 
     Args:
         screen: theirs: what they show is bound to its attributes.
@@ -82,30 +82,30 @@ class Latecomers:
 
     def __init__(self, screen: "MainScreen") -> None:
         self._screen = screen
-        self._came: set[str] = set()
+        self._mounted: set[str] = set()
 
     def __contains__(self, kind: str) -> bool:
-        """Whether the widget of that class came."""
-        return kind in self._came
+        """Whether the widget of that class is mounted."""
+        return kind in self._mounted
 
     def make(self, kind: str) -> Widget:
         """Return such a widget for a screen that is being composed: it is there from the first."""
-        self._came.add(kind)
-        return _LATE[kind][0](type(self._screen))
+        self._mounted.add(kind)
+        return _LAZY[kind][0](type(self._screen))
 
-    def come(self, kind: str) -> AwaitMount:
-        """Let a widget come, where it did not come before."""
+    def mount(self, kind: str) -> AwaitMount:
+        """Mount a widget, unless it was mounted before."""
         screen = self._screen
-        if kind in self._came or not screen.is_attached:
+        if kind in self._mounted or not screen.is_attached:
             return AwaitMount(screen, [])
         with screen.bound():
             widget = self.make(kind)
-        return screen.mount(widget, before=screen.query_one(_LATE[kind][1]))
+        return screen.mount(widget, before=screen.query_one(_LAZY[kind][1]))
 
-    async def there(self, kind: type[_W]) -> _W:
-        """Return such a widget, built and with the values that it is bound to."""
-        if kind.__name__ not in self._came:
-            await self.come(kind.__name__)
+    async def get(self, kind: type[_W]) -> _W:
+        """Return such a widget, mounted and with the values that it is bound to."""
+        if kind.__name__ not in self._mounted:
+            await self.mount(kind.__name__)
             bound = asyncio.Event()
             if self._screen.query_one(kind).call_later(bound.set):
                 await bound.wait()

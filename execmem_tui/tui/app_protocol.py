@@ -9,14 +9,14 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Side, Source
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.shown import Shown
+from execmem_tui.tui.source_queries import Shown
 from execmem_tui.view.actions import Action
 from execmem_tui.view.paint import LensName
 
 Severity = Literal["information", "warning", "error"]
 
 
-class Stage(Protocol):
+class AppProtocol(Protocol):
     """A source, what is shown of it, where one looks, and the means to ask and to say something."""
 
     source: Source

@@ -14,13 +14,13 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.tui.columns import Columns
 from execmem_tui.tui.palette import Palette
+from execmem_tui.view.address_space import divided, piece_at
 from execmem_tui.view.axis import Axis, Line
-from execmem_tui.view.ground import divided, piece_at
+from execmem_tui.view.changes import NO_CHANGES, Changes
+from execmem_tui.view.highlight import CIRCLED, NO_HIGHLIGHT, Emphasis, Highlight
 from execmem_tui.view.legend import Sight, sight_of
-from execmem_tui.view.light import CIRCLED, DAYLIGHT, Light, Shine
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.marks import Mark
-from execmem_tui.view.news import NOTHING, News
 from execmem_tui.view.outline import LETTERS, Stroke, strokes
 from execmem_tui.view.reach import RoxBlock
 from execmem_tui.view.rows import MapColumns, MapRows
@@ -62,11 +62,11 @@ class Over(NamedTuple):
 
     area: Area | None
     """The one under the cursor."""
-    light: Light = DAYLIGHT
+    highlight: Highlight = NO_HIGHLIGHT
     """Where a tour points."""
     pins: tuple[tuple[Address, Mark], ...] = ()
     """Addresses that carry a mark."""
-    news: News = NOTHING
+    changes: Changes = NO_CHANGES
     """What came and went a moment ago."""
     blocks: tuple[RoxBlock, ...] = ()
     """Of the ROX cache: they have an outline."""
@@ -78,24 +78,27 @@ class _Row:
     That is most often how it is painted next.
     """
 
-    __slots__ = ("_ground", "_on", "columns", "key", "painted", "sight")
+    __slots__ = ("_background", "_on", "columns", "key", "painted", "sight")
 
     def __init__(self, columns: Columns, sight: Sight) -> None:
         self.columns = columns
         self.sight = sight
         self.key: tuple[object, ...] = ()
         self.painted: Strip | None = None
-        self._ground: tuple[Style, int] | None = None
+        self._background: tuple[Style, int] | None = None
         self._on = columns
 
-    def on(self, ground: Style, width: int) -> Columns:
-        """Return the line on a ground, as wide as there is room."""
-        if self._ground != (ground, width):
-            self._ground, self._on = (ground, width), self.columns.fitted(width).on(ground)
+    def on(self, background: Style, width: int) -> Columns:
+        """Return the line on a background, as wide as there is room."""
+        if self._background != (background, width):
+            self._background, self._on = (
+                (background, width),
+                self.columns.fitted(width).on(background),
+            )
         return self._on
 
 
-class MapInk:
+class MapRenderer:
     """Strips of one palette.
 
     Rows are kept by what they show, whatever step or place they are of.
@@ -150,7 +153,7 @@ class MapInk:
         rows: MapRows,
         over: Over,
         frame: Frame,
-        ground: Style,
+        background: Style,
     ) -> Strip:
         """Return a line with all that is drawn over it and beside it.
 
@@ -160,32 +163,32 @@ class MapInk:
             rows: what the lines show.
             over: what is drawn over it.
             frame: what surrounds the line.
-            ground: style of the widget, under all others.
+            background: style of the widget, under all others.
         """
         row, axis = self._row(line, view.axis, rows), view.axis
         touch = _touch(line, view, over.area)
-        light = over.light
-        shines = (
-            *over.news.columns(line, axis.cell, axis.columns),
-            *light.columns(line, axis.cell, axis.columns),
+        highlight = over.highlight
+        emphases = (
+            *over.changes.columns(line, axis.cell, axis.columns),
+            *highlight.columns(line, axis.cell, axis.columns),
         )
-        letters = light.signs(line, axis.cell, axis.columns)
+        letters = highlight.signs(line, axis.cell, axis.columns)
         circled = ((at, each if self.palette.letters else CIRCLED[each]) for at, each in letters)
         signs = (*_pinned(over.pins, line, axis.cell), *circled)
         outlines = tuple(strokes(over.blocks, line, axis.cell, axis.columns)) if over.blocks else ()
-        key = (frame, touch, shines, signs, outlines, ground)
+        key = (frame, touch, emphases, signs, outlines, background)
         if row.painted is None or row.key != key:
             room = frame.room
             width = room.width - room.margin - 1
-            columns = row.on(ground, width)
+            columns = row.on(background, width)
             if outlines:
                 columns = self._outlined(columns, outlines)
-            if shines or signs:
-                # what is dimmed is dimmed by its own colours, the ground comes under it
+            if emphases or signs:
+                # what is dimmed is dimmed by its own colours, the background comes under it
                 lit = self._outlined(row.columns, outlines) if outlines else row.columns
-                columns = self._lit(lit, shines, signs).fitted(width).on(ground)
+                columns = self._lit(lit, emphases, signs).fitted(width).on(background)
             columns = self._with_cursor(columns, touch)
-            row.key, row.painted = key, self._framed(columns, frame, ground)
+            row.key, row.painted = key, self._framed(columns, frame, background)
         return row.painted
 
     def _row(self, line: Line, axis: Axis, rows: MapRows) -> _Row:
@@ -207,17 +210,17 @@ class MapInk:
             self._rows[key] = found
         return found
 
-    def _framed(self, columns: Columns, frame: Frame, ground: Style) -> Strip:
+    def _framed(self, columns: Columns, frame: Frame, background: Style) -> Strip:
         """Put a line between its address and its mark."""
         palette, room = self.palette, frame.room
         same, changed = frame.address
         return Strip(
             [
-                Segment(same, ground + palette.muted),
-                Segment(changed.ljust(room.margin - len(same) - 1), ground),
-                Segment("▌" if frame.held else " ", ground + palette.cursor_mark),
+                Segment(same, background + palette.muted),
+                Segment(changed.ljust(room.margin - len(same) - 1), background),
+                Segment("▌" if frame.held else " ", background + palette.cursor_mark),
                 *columns.segments,
-                Segment(frame.mark.value, ground + palette.mark(frame.mark)),
+                Segment(frame.mark.value, background + palette.mark(frame.mark)),
             ],
             room.width,
         )
@@ -225,7 +228,7 @@ class MapInk:
     def _lit(
         self,
         columns: Columns,
-        shines: tuple[tuple[int, int, Shine], ...],
+        emphases: tuple[tuple[int, int, Emphasis], ...],
         signs: tuple[tuple[int, str], ...],
     ) -> Columns:
         """Dim what a tour does not point at.
@@ -234,13 +237,15 @@ class MapInk:
         """
         palette = self.palette
         strip = Strip(columns.segments)
-        for first, stop, shine in shines:
-            if shine is Shine.UNLIT:
+        for first, stop, emphasis in emphases:
+            if emphasis is Emphasis.UNLIT:
                 inside = strip.crop(first, stop)
                 dimmed = [Segment(text, palette.unlit(old or Style())) for text, old, _ in inside]
                 strip = Strip.join([strip.crop(0, first), Strip(dimmed), strip.crop(stop)])
             else:
-                strip = Strip(Columns(strip).styled(first, stop, palette.shine(shine)).segments)
+                strip = Strip(
+                    Columns(strip).styled(first, stop, palette.emphasis(emphasis)).segments
+                )
         for column, letter in signs:
             sign = Strip([Segment(letter, palette.sign)])
             strip = Strip.join([strip.crop(0, column), sign, strip.crop(column + 1)])

@@ -15,6 +15,7 @@ from typing import Final
 from attrs import field
 
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.limits import AREAS, MODULES, SECTIONS, SYMBOLS, most, too_many
 from execmem_tui.model.records import define, frozen
 
 _MOST: Final = 96 << 20
@@ -121,6 +122,14 @@ _BY_CONTENT: Final = (
 )
 
 
+_USUAL: Final = {
+    Kind.VMALLOCINFO: AREAS,
+    Kind.MODULES: MODULES,
+    Kind.KALLSYMS: SYMBOLS,
+    Kind.SECTIONS: SECTIONS,
+}
+
+
 @define
 class _Sorter:
     """Takes one line after the other."""
@@ -143,6 +152,9 @@ class _Sorter:
     """The last line of vmallocinfo was there before: so was its second half."""
     kept: int = 0
     idle: int = 0
+    limits: dict[Kind, int] = field(factory=dict)
+    over: Kind | None = None
+    """The file that has more lines than its limit."""
     seen: set[str] = field(factory=set)
 
     def take(self, number: int, line: str) -> None:
@@ -158,6 +170,22 @@ class _Sorter:
             self._sort(number, line.strip("\ufeff\r\n").rstrip())
         if self.kept == kept:
             self.idle += len(line) + _EACH_IDLE
+
+    def refused(self, path: str, number: int) -> InputError | None:
+        """Return the error that ends the reading at a line, None while there is none."""
+        if self.over is not None:
+            told = f"lines of /proc/{self.over.value}"
+            return too_many(path, number, self.limits[self.over], told)
+        if self.kept > _MOST:
+            return InputError(path, number, "longer than what any machine prints")
+        if self.idle > _MOST_IDLE:
+            return InputError(
+                path,
+                number,
+                "too much before this line that is no line of /proc/vmallocinfo",
+                hint="give the part of the text that is one",
+            )
+        return None
 
     def _sort(self, number: int, text: str) -> None:
         if not text.strip():
@@ -177,7 +205,10 @@ class _Sorter:
 
     def _add(self, kind: Kind, line: str) -> None:
         self.kept += len(line) + (0 if kind is Kind.VMALLOCINFO else _EACH)
-        self.files.setdefault(kind, []).append(line)
+        lines = self.files.setdefault(kind, [])
+        lines.append(line)
+        if len(lines) > self.limits.get(kind, _MOST):
+            self.over = kind
 
     def _add_area(self, line: str) -> None:
         """Add a line of vmallocinfo once.
@@ -294,18 +325,12 @@ def sort_pasted(path: str, lines: Iterable[tuple[int, str]]) -> Pasted:
     Raises:
         InputError: it is far longer than what any machine prints, or hardly any of it is known.
     """
-    sorter = _Sorter()
+    sorter = _Sorter(limits={kind: most(usual) for kind, usual in _USUAL.items()})
     for number, line in lines:
         sorter.take(number, line)
-        if sorter.kept > _MOST:
-            raise InputError(path, number, "longer than what any machine prints")
-        if sorter.idle > _MOST_IDLE:
-            raise InputError(
-                path,
-                number,
-                "too much before this line that is no line of /proc/vmallocinfo",
-                hint="give the part of the text that is one",
-            )
+        refused = sorter.refused(path, number)
+        if refused is not None:
+            raise refused
     notes: list[str] = []
     areas = sorter.files.get(Kind.VMALLOCINFO)
     if sorter.again:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.limits import MODULES, SECTIONS, SYMBOLS, most, too_many
 from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
@@ -69,13 +70,16 @@ class _Printable(dict[str, str]):
 
 
 def _matches(
-    path: str, lines: Lines, pattern: re.Pattern[str], what: str
+    path: str, lines: Lines, pattern: re.Pattern[str], what: str, usual: int
 ) -> Iterable[re.Match[str]]:
     bad = good = 0
+    limit = most(usual)
     for number, text in lines:
         match = pattern.fullmatch(text.rstrip())
         if match is not None:
             good += 1
+            if good > limit:
+                raise too_many(path, number, limit, f"lines of {what}")
             yield match
         elif text.strip():
             bad += 1
@@ -96,7 +100,7 @@ def parse_kallsyms(path: str, lines: Lines) -> list[Symbol]:
             name=printable(match[3], 120),
             module=None if match[4] is None else printable(match[4], 80),
         )
-        for match in _matches(path, lines, _SYMBOL, "/proc/kallsyms")
+        for match in _matches(path, lines, _SYMBOL, "/proc/kallsyms", SYMBOLS)
     ]
 
 
@@ -119,7 +123,7 @@ def parse_modules(path: str, lines: Lines) -> list[ModuleLine]:
         ModuleLine(
             name=printable(match[1], 80), size=int(match[2]), state=match[5], base=int(match[6], 16)
         )
-        for match in _matches(path, lines, _MODULE, "/proc/modules")
+        for match in _matches(path, lines, _MODULE, "/proc/modules", MODULES)
     ]
 
 
@@ -133,7 +137,7 @@ def parse_sections(path: str, lines: Lines) -> list[SectionLine]:
     modules, sections = _Printable(80), _Printable(120)
     return [
         SectionLine(module=modules[match[1]], section=sections[match[2]], address=int(match[3], 16))
-        for match in _matches(path, lines, _SECTION, "module sections")
+        for match in _matches(path, lines, _SECTION, "module sections", SECTIONS)
     ]
 
 

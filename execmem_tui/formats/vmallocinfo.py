@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.limits import AREAS, most, too_many
 from execmem_tui.model.records import frozen, value
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
@@ -86,7 +87,7 @@ def parse_vmallocinfo(path: str, lines: Iterable[tuple[int, str]]) -> Vmallocinf
     entries: list[VmallocEntry] = []
     skipped: list[int] = []
     unready = False
-    match_of = _LINE.fullmatch
+    match_of, limit = _LINE.fullmatch, most(AREAS)
     for number, text in lines:
         match = match_of(text)
         if match is None and not text.strip():
@@ -101,6 +102,8 @@ def parse_vmallocinfo(path: str, lines: Iterable[tuple[int, str]]) -> Vmallocinf
                 raise InputError(path, skipped[0], "not a line of /proc/vmallocinfo")
         else:
             entries.append(entry)
+            if len(entries) > limit:
+                raise too_many(path, number, limit, "areas")
     if not entries:
         raise InputError(path, skipped[0] if skipped else 1, "holds no line of /proc/vmallocinfo")
     whole = [entry for entry in entries if entry.end - entry.start == entry.size]

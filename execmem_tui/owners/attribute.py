@@ -19,7 +19,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address
 from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages, module_regions
-from execmem_tui.owners.evidence import BPF, FTRACE, KPROBES, AreaEvidence, Evidence
+from execmem_tui.owners.evidence import BPF, FTRACE, KPROBES, NOTHING, AreaEvidence, Evidence
 from execmem_tui.owners.sections import init_kept
 from execmem_tui.owners.shared_areas import data_sizes, is_block, split_block
 
@@ -46,6 +46,14 @@ QUESTIONS: Final[tuple[Question, ...]] = (
     module_regions.by_caller,
 )
 """In the order of how much an answer is worth; the first that is not no counts."""
+
+BY_CALLER: Final[tuple[Question, ...]] = (
+    ftrace_pages.by_caller,
+    bpf_programs.by_caller,
+    kprobe_pages.by_caller,
+    module_regions.by_caller,
+)
+"""Those of them that need nothing but the area: where nothing points into it, all others say no."""
 
 _START = attrgetter("start")
 _TELLING: Final = frozenset(
@@ -80,16 +88,15 @@ def attribute(layout: Layout, entries: Sequence[VmallocEntry], evidence: Evidenc
             continue
         start = entry.start
         # nearly all areas end here: what follows takes ten times as long and says the same of them
-        if (
-            (entry.caller or "").partition("+")[0] not in _TELLING
-            and not image[0] <= start < image[1]
-            and is_silent(start, area.end)
-        ):
+        silent = not image[0] <= start < image[1] and is_silent(start, area.end)
+        if silent and (entry.caller or "").partition("+")[0] not in _TELLING:
             areas.append(area)
             continue
-        found = evidence.of(area, init_kept=kept)
+        found = NOTHING if silent else evidence.of(area, init_kept=kept)
         if is_block(layout, area, found):
-            blocks.append((area, found))
+            # how much is known of a block's rest, all modules tell
+            known = evidence.of(area, init_kept=kept) if found is NOTHING else found
+            blocks.append((area, known))
         else:
             areas += _owned(layout, area, found)
     areas = module_regions.distinct(layout, areas)
@@ -141,10 +148,11 @@ def _owned(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
     image = layout.image
     if image is not None and image[0] <= area.start < image[1]:
         return [evolve(area, owner=KERNEL_OWNER)]
-    owned = next(filter(None, (ask(layout, area, found) for ask in QUESTIONS)), None)
+    questions = BY_CALLER if found is NOTHING else QUESTIONS
+    owned = next(filter(None, (ask(layout, area, found) for ask in questions)), None)
     if owned is None:
         return [_unknown(layout, area)]
-    others = found.others(owned[0].owner)
+    others = "" if found is NOTHING else found.others(owned[0].owner)
     if others:
         return [
             evolve(each, detail="; ".join(filter(None, (each.detail, others)))) for each in owned

@@ -203,6 +203,10 @@ class AreaEvidence:
         return "; ".join(said + ([f"init sections of {few(past)} were here"] if past else []))
 
 
+NOTHING: Final = AreaEvidence()
+"""Of an area that nothing points into."""
+
+
 def few(names: Sequence[str]) -> str:
     """Return some names in a row, and how many more there are."""
     return ", ".join(names[:_NAMED]) + (

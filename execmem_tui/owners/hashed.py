@@ -41,6 +41,8 @@ _LOADER: Final = frozenset(module_regions.CALLERS)
 _MAY_MISS: Final = 4
 _ENOUGH: Final = 3
 """Places in which a chain must fit before its addresses are believed."""
+_MOST_PAIRS: Final = 4 << 20
+"""Areas of the loader times modules: two thousand of each, ten times what machines have."""
 _MOVED: Final = (".static_call_sites", "__param")
 """They tell no region: the one is MOD_RO_AFTER_INIT in 7.x, elsewhere before, the other MOD_DATA on
 64-bit powerpc, MOD_RODATA elsewhere."""
@@ -129,12 +131,15 @@ def revealed(
     They follow from what is open.
     """
     bases = sorted({*_region_bases(evidence.sections, page_size).values()})
+    neighbours = _neighbours(bases)
     trampoline = _trampoline(entries, evidence, page_size)
     placed = []
     chains = list(_chains(entries))
     for chain in chains:
-        votes = _votes(chain, bases, trampoline)
-        (start, count), (_, second) = [*votes.most_common(2), (0, 0), (0, 0)][:2]
+        votes = _votes(chain, neighbours, trampoline)
+        if not votes:  # as of most areas, which are no module's
+            continue
+        (start, count), (_, second) = [*votes.most_common(2), (0, 0)][:2]
         if count >= _ENOUGH and count >= 2 * second and _fits(chain, start, bases):
             placed.append((count, start, chain))
     placed.sort(key=lambda each: -each[0])
@@ -193,6 +198,8 @@ def _by_modules(
     loaded = [entry for chain in chains for entry in chain.entries if called_by(entry) in _LOADER]
     if not size_at or sum(entry.size in known for entry in loaded) * 2 < len(loaded):
         return []
+    if len(loaded) * len(size_at) > _MOST_PAIRS:
+        return []  # unknown rather than each of them held against each other, again and again
     open_chains = [
         chain
         for chain in chains
@@ -299,22 +306,30 @@ def _trampoline(
     return (areas[0].start, pages.pop()) if len(areas) == 1 and len(pages) == 1 else None
 
 
+def _neighbours(bases: Sequence[Address]) -> dict[Bytes, list[Address]]:
+    """Return by distance the lower of two bases, one behind the other."""
+    found: dict[Bytes, list[Address]] = defaultdict(list)
+    for low, high in pairwise(bases):
+        found[high - low].append(low)
+    return found
+
+
 def _votes(
-    chain: _Chain, bases: Sequence[Address], trampoline: tuple[int, Address] | None
+    chain: _Chain,
+    neighbours: Mapping[Bytes, Sequence[Address]],
+    trampoline: tuple[int, Address] | None,
 ) -> Counter[Address]:
     """Return how many neighbours speak for each start of the chain.
 
     Neighbours are two bases, one behind the other, as far apart as an area of the chain is long.
     """
-    by_size: dict[Bytes, list[Bytes]] = defaultdict(list)
+    votes: Counter[Address] = Counter()
     for entry, offset in zip(chain.entries, chain.offsets, strict=True):
         if trampoline is not None and entry.start == trampoline[0]:
             return Counter({trampoline[1] - offset: _ENOUGH})
-        by_size[entry.size].append(offset)
-    votes: Counter[Address] = Counter()
-    for low, high in pairwise(bases):
-        for offset in by_size.get(high - low, ()):
-            votes[low - offset] += 1
+        lows = neighbours.get(entry.size)
+        if lows is not None:
+            votes.update(low - offset for low in lows)
     return votes
 
 

@@ -20,6 +20,7 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.events import Noted
 from execmem_tui.model.facts import Facts
+from execmem_tui.model.limits import ALL_AREAS, most, too_many
 from execmem_tui.model.text import printable
 from execmem_tui.owners.evidence import Evidence
 from execmem_tui.owners.hashed import hidden_of, phase_areas
@@ -103,8 +104,12 @@ def read_capture(
         yield Progress(fraction=1 / (len(folders) + 1), source=part, part=True)
     windows = run_windows(path if (path / "meta.toml").is_file() else path.parent)
     phases = []
+    limit, areas = most(ALL_AREAS), len(last.info.entries)
     for number, folder in enumerate(folders[:-1], 2):
         phases.append(read_phase(folder))
+        areas += len(phases[-1].info.entries)
+        if areas > limit:
+            raise too_many(str(folder), None, limit, "areas in the snapshots up to here")
         yield Progress(fraction=number / (len(folders) + 1))  # the whole is yet to be made
     whole = _capture(title, [*phases, last], arch, windows, notes)
     yield Progress(fraction=1.0, source=whole)

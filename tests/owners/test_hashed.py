@@ -127,6 +127,16 @@ def test_before_6_4_size_and_base_of_a_module_place_a_chain() -> None:
     assert pages_of(entries, evidence) == [10, 13, 40, 43]
 
 
+def test_too_many_to_be_held_against_each_other_are_unknown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entries = old_kernel(((3, LOAD), (5, LOAD)))
+    evidence = modules(("a", 2, 10), ("b", 4, 13))
+    assert pages_of(entries, evidence) == [10, 13]
+    monkeypatch.setattr("execmem_tui.owners.hashed._MOST_PAIRS", 3)
+    assert pages_of(entries, evidence) == []
+
+
 def test_two_places_are_no_place() -> None:
     entries = old_kernel(((3, LOAD), (9, "vmap")))
     assert pages_of(entries, modules(("a", 2, 10), ("b", 2, 40))) == []

@@ -3,6 +3,8 @@ what makes it a yes, and what looks like one and is none."""
 
 import pytest
 from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from execmem_tui.arch import resolve
 from execmem_tui.formats.procfiles import ModuleLine, SectionLine, Symbol
@@ -11,7 +13,7 @@ from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages, module_regions
-from execmem_tui.owners.attribute import attribute
+from execmem_tui.owners.attribute import _TELLING, attribute
 from execmem_tui.owners.evidence import AreaEvidence, Evidence
 from execmem_tui.owners.executable import executable
 from execmem_tui.owners.shared_areas import is_block
@@ -274,6 +276,7 @@ def test_nobody_is_asked_of_an_area_that_nothing_points_into(
         return []
 
     monkeypatch.setattr("execmem_tui.owners.attribute.QUESTIONS", (question,))
+    monkeypatch.setattr("execmem_tui.owners.attribute.BY_CALLER", (question,))
     others = [
         evolve(entry(ELSEWHERE + at * 0x3000, 0x2000), caller="alloc_large_system_hash+0x1/0x2")
         for at in range(20)
@@ -287,3 +290,22 @@ def test_nobody_is_asked_of_an_area_that_nothing_points_into(
     asked.clear()
     attribute(layout, others, after)
     assert asked == []
+
+
+@given(st.data())
+def test_where_nothing_points_only_the_caller_tells(layout: Layout, data: st.DataObject) -> None:
+    """What is left out there would have said no: all questions give the same owners."""
+    callers = sorted({*_TELLING, "alloc_large_system_hash"})
+    entries = [
+        evolve(
+            entry(start + at * 0x400000, data.draw(st.sampled_from((0x2000, 0x200000, 0x201000)))),
+            caller=f"{data.draw(st.sampled_from(callers))}+0x1/0x2",
+        )
+        for start in (BASE, ELSEWHERE)
+        for at in range(4)
+    ]
+    evidence = Evidence(modules=[line("m", 0x2000, BASE + 0x1000)])
+    quickly = attribute(layout, entries, evidence)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Evidence, "is_silent", lambda *_: False)
+        assert attribute(layout, entries, evidence) == quickly

@@ -116,7 +116,7 @@ def test_what_was_lost_before_the_first_snapshot_makes_nothing_certain_up_to_it(
     (doubt,) = verdict.run.doubts
     assert (doubt.line, None if doubt.ends is None else doubt.ends.name) == (0, "0-boot")
     certain, exact = _found(verdict)
-    assert certain == exact == 3003
+    assert certain == exact == 2912
     assert verdict.unexplained == []
     # the same with nothing that could tell anew
     run = _run(tmp_path / "bare", [text for text in cut if "snapshot 0-boot" not in text])

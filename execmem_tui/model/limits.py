@@ -11,9 +11,9 @@ from execmem_tui.model.errors import InputError
 
 LIFTED: Final = "EXECMEM_TUI_LIMIT"
 """Environment variable: a number that takes the place of all of these."""
-AREAS: Final = 500_000
+AREAS: Final = 1_200_000
 """Of one vmallocinfo."""
-ALL_AREAS: Final = 1_000_000
+ALL_AREAS: Final = 1_500_000
 """Of all snapshots of a run."""
 SYMBOLS: Final = 1_000_000
 """Of one kallsyms."""

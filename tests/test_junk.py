@@ -1,6 +1,7 @@
 """Files of many megabytes that cost nothing to make: refused at a line."""
 
-from collections.abc import Iterator
+import gzip
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,18 @@ def test_an_empty_megabyte_is_read_and_more_is_not(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="far more lines than text") as caught:
         list(read_lines(file))
     assert (caught.value.line or 0) > 1 << 17
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_fault_behind_many_lines_names_its_line(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    """Nobody counts the lines of a plain file as long as it is sound."""
+    file = tmp_path / "file"
+    lines = b"".join(b"%0*d\n" % (20 + number % 90, number) for number in range(5_000))
+    file.write_bytes(pack(lines + b"x" * 70_000 + b"\n"))
+    with pytest.raises(InputError, match=":5001: line too long"):
+        list(read_lines(file))
 
 
 def _trace(comments: int, events: int) -> Iterator[tuple[int, str]]:

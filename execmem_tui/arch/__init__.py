@@ -23,7 +23,7 @@ from execmem_tui.model.text import printable
 if TYPE_CHECKING:
     from execmem_tui.model.derivation import Derivation
 
-SHARED: Final = ("base", "boot", "callers", "estimates", "execmem_init")
+SHARED: Final = ("arm64_draws", "base", "boot", "callers", "estimates", "execmem_init")
 _EXAMPLE: Final = ("example", "on-example")
 
 

@@ -19,7 +19,7 @@ from execmem_tui.model.documents import (
 )
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, Provenance
-from execmem_tui.model.rules import Rules, rules_of, value_text
+from execmem_tui.model.rules import Rules, rules_of
 
 
 @document
@@ -126,6 +126,8 @@ def layout_document(layout: Layout) -> LayoutDocument:
 
 def rules_document(rules: Rules, arch: str | None) -> RulesDocument:
     """Return which rules apply."""
+    from execmem_tui.model.rule_differences import differing, not_known, value_text
+
     model = rules_of(rules.model)
     differs = [
         RuleDocument(
@@ -134,12 +136,12 @@ def rules_document(rules: Rules, arch: str | None) -> RulesDocument:
             value=value_text(getattr(rules, each.name)),
             of_model=value_text(getattr(model, each.name)),
         )
-        for each in rules.differing(arch)
+        for each in differing(rules, arch)
     ]
     return RulesDocument(
         model=rules.model,
         differs=differs,
-        unknown=[each.name for each in rules.not_known(arch)],
+        unknown=[each.name for each in not_known(rules, arch)],
         read=not rules.newer_than_read,
     )
 
@@ -149,6 +151,6 @@ def rules_told(layout: Layout) -> RulesDocument | Absent:
 
     ABSENT where its kernel is one that is known in full.
     """
-    if not layout.rules.sentence(layout.arch):
+    if layout.rules.is_model:
         return ABSENT
     return rules_document(layout.rules, layout.arch)

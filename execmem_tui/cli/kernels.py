@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from execmem_tui.arch import find
 from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.model.documents import document
+from execmem_tui.model.rule_differences import differences, rules_sentence, value_text
 from execmem_tui.model.rules import (
     MODELS,
     READ,
     Rules,
     canonical,
-    differences,
     rules,
     rules_of,
-    value_text,
 )
 from execmem_tui.model.versions import Rule
 from execmem_tui.view.kernels_table import difference_lines, kernel_lines, rules_lines
@@ -154,7 +153,7 @@ def _kernel_document(chosen: tuple[Rule, ...], record: Rules, arch: str | None) 
     return KernelDocument(
         kernel=record.kernel,
         model=record.model,
-        sentence=record.sentence(arch),
+        sentence=rules_sentence(record, arch),
         values=[
             ValueDocument(
                 name=rule.name,

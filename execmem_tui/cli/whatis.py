@@ -71,9 +71,10 @@ def run(args: argparse.Namespace) -> int:
                 ]
                 or ["nobody ever lay here"]
             )
-        said = snapshot.layout.rules.sentence(snapshot.layout.arch)
-        if said:
-            talk(f"execmem-tui: {said}")
+        if not snapshot.layout.rules.is_model:
+            from execmem_tui.model.rule_differences import rules_sentence
+
+            talk(f"execmem-tui: {rules_sentence(snapshot.layout.rules, snapshot.layout.arch)}")
     return 1 if place_of(snapshot, address) in _NOTHING else 0
 
 

@@ -7,7 +7,6 @@ part, `READ`. Where a change lies between two kernels that were read, the versio
 `Rules.unknown` names the field so that nobody takes it for a fact.
 """
 
-from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Any, Final
@@ -48,8 +47,6 @@ READ: Final = (
 """Kernels whose sources were read for these rules."""
 
 _METADATA: Final = "execmem_tui.rule"
-_NAMED: Final = 3
-"""How many rules one line names."""
 _VMALLOC: Final = "mm/vmalloc.c"
 _EXECMEM: Final = "mm/execmem.c"
 _X86: Final = ("x86",)
@@ -474,57 +471,19 @@ class Rules:
         return MODELS[1] if self.version >= parsed("6.13") else MODELS[0]
 
     @property
+    def is_model(self) -> bool:
+        """Whether the kernel is one of those known in full: no rule has to be told of it."""
+        return self.short == self.model
+
+    @property
     def newer_than_read(self) -> bool:
         """Whether no kernel this new was read."""
         return self.version[:2] > parsed(READ[-1])[:2]
-
-    def differing(self, arch: str | None = None) -> tuple[Rule, ...]:
-        """Return the rules in which this kernel differs from its model.
-
-        For one architecture, or for all.
-        """
-        model = rules_of(self.model)
-        return tuple(
-            rule
-            for rule in rules()
-            if rule.concerns(arch) and getattr(self, rule.name) != getattr(model, rule.name)
-        )
-
-    def not_known(self, arch: str | None = None) -> tuple[Rule, ...]:
-        """Return the rules whose value for this version is not known.
-
-        For one architecture, or for all.
-        """
-        return tuple(rule for rule in rules() if rule.name in self.unknown and rule.concerns(arch))
 
     @property
     def short(self) -> str:
         """The version without what a distribution adds: 7.2.13 of 7.2.13+deb14-amd64."""
         return number_of(self.kernel)
-
-    def sentence(self, arch: str | None = None) -> str:
-        """Say in one line which rules apply, "" where the kernel is one of the models."""
-        if self.short == self.model:
-            return ""
-        parts = [f"rules of {self.model}"]
-        differing, unknown = self.differing(arch), self.not_known(arch)
-        if differing:
-            said = [f"{rule.what} ({value_text(getattr(self, rule.name))})" for rule in differing]
-            words = _some(said, f"kernels --diff {self.model} {self.short}")
-            parts = [f"rules of {self.model}; {self.short} differs in {words}"]
-        if unknown:
-            words = _some([rule.what for rule in unknown], f"kernels {self.short}")
-            parts.append(f"Not known for {self.short}: {words}")
-        if self.newer_than_read:
-            parts.append(f"Nothing newer than {READ[-1]} was read")
-        return ". ".join(parts)
-
-
-def _some(found: list[str], command: str) -> str:
-    """Say the first few, and the command that says all."""
-    words = "; ".join(found[:_NAMED])
-    more = len(found) - _NAMED
-    return f"{words} and {more} more (execmem-tui {command})" if more > 0 else words
 
 
 def canonical(version: str) -> str:
@@ -574,27 +533,3 @@ def rules_told(release: str) -> Rules:
         return rules_of(release)
     except UnknownLayoutError:
         return rules_of(MODELS[-1])
-
-
-def value_text(value: object) -> str:
-    """Return a rule's value as a table prints it."""
-    if value is None:
-        return "not told by the version"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, frozenset):
-        return " ".join(kind.name for kind in sorted(value)) or "none"
-    return str(value)
-
-
-def differences(one: Rules, other: Rules) -> Iterator[tuple[Rule, Any, Any]]:
-    """Yield each rule in which two kernels differ, with its two values."""
-    for rule in rules():
-        before, after = getattr(one, rule.name), getattr(other, rule.name)
-        if before != after:
-            yield rule, before, after
-
-
-def values_of(record: Rules) -> Mapping[str, Any]:
-    """Return name -> value of every rule."""
-    return {rule.name: getattr(record, rule.name) for rule in rules()}

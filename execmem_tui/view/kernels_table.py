@@ -2,11 +2,8 @@
 
 from collections.abc import Iterable
 
-from execmem_tui.model.rules import (
-    Rules,
-    differences,
-    value_text,
-)
+from execmem_tui.model.rule_differences import differences, rules_sentence, value_text
+from execmem_tui.model.rules import Rules
 from execmem_tui.model.versions import Rule
 from execmem_tui.view.ranges_table import columns
 
@@ -42,7 +39,7 @@ def kernel_lines(rules: Iterable[Rule], record: Rules, arch: str | None) -> list
     lines = columns(rows, ("RULE", record.kernel, "WHAT", "SOURCE"))
     if any(rule.name in record.unknown for rule in rules):
         lines.append("? not known for this kernel: the value of the next one that was read")
-    said = record.sentence(arch)
+    said = rules_sentence(record, arch)
     return [*lines, said] if said else lines
 
 

@@ -122,7 +122,7 @@ def plain_map(
     lines = [
         f"{heading(layout)} · {title} · step {snapshot.step}/{snapshot.steps}",
         counters_text(counters),
-        *textwrap.wrap(layout.rules.sentence(layout.arch), width),
+        *_rules_lines(layout, width),
         *textwrap.wrap(sentence(snapshot, holes=shown.holes).text, width),
         *hidden_lines(snapshot.hidden, width),
         "",
@@ -142,3 +142,12 @@ def plain_map(
         *(f"note: {note}" for note in layout.notes),
     ]
     return lines
+
+
+def _rules_lines(layout: Layout, width: int) -> list[str]:
+    """Say which rules apply, where the kernel is none that is known in full."""
+    if layout.rules.is_model:
+        return []
+    from execmem_tui.model.rule_differences import rules_sentence
+
+    return textwrap.wrap(rules_sentence(layout.rules, layout.arch), width)

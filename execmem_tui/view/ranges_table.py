@@ -76,8 +76,10 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
     pages = boot_pages(layout)
     if pages is not None:
         lines += [f"at boot: {line}" for line in lines_of(*pages)]
-    said = layout.rules.sentence(layout.arch)
-    lines += [said] if said else []
+    if not layout.rules.is_model:
+        from execmem_tui.model.rule_differences import rules_sentence
+
+        lines.append(rules_sentence(layout.rules, layout.arch))
     return lines + [f"note: {note}" for note in layout.notes]
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from execmem_tui.model.errors import UnknownLayoutError
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.rule_differences import differences, differing, rules_sentence
 from execmem_tui.model.rules import (
     MODELS,
     READ,
@@ -12,7 +13,6 @@ from execmem_tui.model.rules import (
     PurgeOrder,
     Writable,
     canonical,
-    differences,
     rules,
     rules_of,
     rules_told,
@@ -126,8 +126,8 @@ def test_the_models_and_what_was_read_follow_known_rules() -> None:
     assert set(MODELS) <= set(READ)
     assert [parse_version(each) for each in READ] == sorted(parse_version(each) for each in READ)
     for kernel in MODELS:
-        assert rules_of(kernel).sentence() == ""
-        assert rules_of(kernel).differing() == ()
+        assert rules_sentence(rules_of(kernel)) == ""
+        assert differing(rules_of(kernel)) == ()
 
 
 def test_every_rule_states_its_source_and_begins_in_order() -> None:
@@ -142,19 +142,21 @@ def test_every_rule_states_its_source_and_begins_in_order() -> None:
 
 
 def test_a_rule_concerns_its_architectures() -> None:
-    assert "rox_types" in {rule.name for rule in rules_of("7.3.4").differing("x86")}
-    assert "rox_types" not in {rule.name for rule in rules_of("7.3.4").differing("arm64")}
+    assert "rox_types" in {rule.name for rule in differing(rules_of("7.3.4"), "x86")}
+    assert "rox_types" not in {rule.name for rule in differing(rules_of("7.3.4"), "arm64")}
 
 
 def test_the_sentence_says_what_differs_what_is_unknown_and_what_is_too_new() -> None:
-    assert rules_of("7.3.4").sentence("x86").startswith("rules of 7.1.8; 7.3.4 differs in ")
-    assert "types in the ROX cache" in rules_of("7.3.4").sentence("x86")
-    assert "Not known for 6.14.0: decay empties" in rules_of("6.14.0").sentence("x86")
-    assert rules_of("6.14.0").sentence("x86").endswith(" more (execmem-tui kernels 6.14.0)")
-    assert "(execmem-tui kernels --diff 7.1.8 7.3.4)" in rules_of("7.3.4-rc1").sentence("x86")
-    assert rules_of("7.5").sentence().endswith(f"Nothing newer than {READ[-1]} was read")
-    assert rules_of("6.12.63").sentence() == "rules of 6.12.107"
-    assert "Nothing newer" not in rules_of("7.3.99").sentence()
+    assert rules_sentence(rules_of("7.3.4"), "x86").startswith("rules of 7.1.8; 7.3.4 differs in ")
+    assert "types in the ROX cache" in rules_sentence(rules_of("7.3.4"), "x86")
+    assert "Not known for 6.14.0: decay empties" in rules_sentence(rules_of("6.14.0"), "x86")
+    assert rules_sentence(rules_of("6.14.0"), "x86").endswith(" more (execmem-tui kernels 6.14.0)")
+    assert "(execmem-tui kernels --diff 7.1.8 7.3.4)" in rules_sentence(
+        rules_of("7.3.4-rc1"), "x86"
+    )
+    assert rules_sentence(rules_of("7.5")).endswith(f"Nothing newer than {READ[-1]} was read")
+    assert rules_sentence(rules_of("6.12.63")) == "rules of 6.12.107"
+    assert "Nothing newer" not in rules_sentence(rules_of("7.3.99"))
 
 
 def test_differences_are_named_with_both_values() -> None:

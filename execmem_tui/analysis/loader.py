@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final
 
+from execmem_tui.analysis.expected_loads import ExpectedLoad, ExpectedLoads
 from execmem_tui.analysis.init_frees import BATCHES, InitBatches
 from execmem_tui.analysis.loads import (
     COMPANION,
     FALLBACK,
     STEPS,
-    ExpectedLoad,
     Load,
     LoaderMiss,
     LoaderRules,
@@ -28,7 +28,7 @@ from execmem_tui.analysis.rox_text import CachedText, RoxText
 from execmem_tui.analysis.verify_documents import LoaderDocument
 from execmem_tui.consumers.catalogue import Catalogue
 from execmem_tui.consumers.load_sequence import AFTER_INIT as AFTER_INIT_REGION
-from execmem_tui.consumers.load_sequence import HOTPATCH, INITS, TEXTS, areas_of, page_array
+from execmem_tui.consumers.load_sequence import INITS, TEXTS, page_array
 from execmem_tui.formats.trace_event import (
     ALLOC,
     FREE,
@@ -92,12 +92,10 @@ class LoaderCheck:
         self._whole = whole
         self._kind = NEAR if near else "loader sequence"
         self.rox = rox
-        self._catalogues = list(catalogues)
+        self._expected = ExpectedLoads(rules, catalogues)
         self._tasks: dict[str, TaskWindow] = {}
         self._loaded: dict[str, Load] = {}
         self._owners: dict[int, tuple[Load, str]] = {}
-        self._expected: dict[str, ExpectedLoad] = {}
-        self._by_sizes: dict[tuple[int, ...], dict[tuple[str, ...], str]] = {}
         self._lost = False
         self._initialising: dict[str, Load] = {}
         """The newest load of each task."""
@@ -186,7 +184,7 @@ class LoaderCheck:
         The counts by class are in its ``classes``.
         """
         return LoaderDocument(
-            catalogue=self._catalogues[0].id,
+            catalogue=self._expected.catalogue,
             other_build=self.near,
             loads=self.checked[self._kind],
             exact=self.exact[self._kind],
@@ -258,7 +256,7 @@ class LoaderCheck:
         words = line.text.split()
         task = self._tasks.setdefault(line.task, TaskWindow())
         name = words[0] if words else ""
-        expected = self._expect(name)
+        expected = self._expected.of(name)
         if expected is None:
             self.unclaimed["module not in the catalogue"] += 1
             if self.rox is not None:
@@ -267,38 +265,10 @@ class LoaderCheck:
             self._judge_load(line, expected, task)
         del self._tasks[line.task]
 
-    def _expect(self, name: str) -> ExpectedLoad | None:
-        """Return what a load of a module does, None where it is in no catalogue."""
-        expected = self._expected.get(name)
-        if expected is None:
-            module = self._catalogues[0].get(name)
-            if module is None:
-                return None
-            labels, sizes = self.rules.requests(module)
-            steps = spelled(self.rules.steps(module))
-            regions = tuple(areas_of(module, self.rules.page_size).items())
-            after_init = self.rules.after_init(module)
-            expected = ExpectedLoad(module, labels, sizes, steps, regions, after_init)
-            self._expected[name] = expected
-        return expected
-
-    def _plan_of_this_build(self, plan: ExpectedLoad, sizes: list[int]) -> ExpectedLoad:
-        """Return the plan, or the other catalogue's where that one is right.
-
-        From then on it is the first.
-        """
-        if sizes != plan.sizes and len(self._catalogues) > 1:
-            module = self._catalogues[1][plan.module.name]
-            if self.rules.requests(module)[1] == sizes:
-                self._catalogues.reverse()
-                self._expected.clear()
-                return self._expect(module.name) or plan
-        return plan
-
     def _judge_load(self, event: Other, plan: ExpectedLoad, task: TaskWindow) -> None:
         line = event.line
         sizes = [area.size for area in task.areas]
-        plan = self._plan_of_this_build(plan, sizes)
+        plan = self._expected.of_this_build(plan, sizes)
         module, labels, expected = plan.module, plan.labels, plan.sizes
         first = 0
         if not self.rules.separate:
@@ -475,7 +445,7 @@ class LoaderCheck:
         if len(task.freed) == len(areas) > 1 and self.rules.separate:
             if self.rox is not None:
                 self.rox.disturb(task.areas[0].line, task.freed_line)
-            named = self._names().get(tuple(area.size for area in task.areas), {})
+            named = self._expected.asking(area.size for area in task.areas)
             found = [
                 (name, *self._given_back(areas, labels, task.freed))
                 for labels, name in named.items()
@@ -498,21 +468,6 @@ class LoaderCheck:
         freed = [starts[start] for start in order if starts[start] != COMPANION]
         return self.rules.freed_at_last(set(labels)), freed
 
-    def _names(self) -> dict[tuple[int, ...], dict[tuple[str, ...], str]]:
-        """Return traced sizes -> the labels that they may have -> a module that asks for these."""
-        if not self._by_sizes:
-            for name, module in self._catalogues[0].items():
-                labels, sizes = self.rules.requests(module)
-                ends = [len(labels)]
-                if (
-                    HOTPATCH in labels
-                ):  # asked for at last (module_finalize): most loads fail before
-                    ends.append(labels.index(HOTPATCH))
-                for end in ends:
-                    kinds = self._by_sizes.setdefault(tuple(sizes[:end]), {})
-                    kinds.setdefault(tuple(labels[:end]), name)
-        return self._by_sizes
-
     def _count(
         self,
         good: bool,
@@ -528,7 +483,7 @@ class LoaderCheck:
             return
         cause = self._lost_cause()
         if self.near and not cause:
-            cause = f"sizes are those of another build: {self._catalogues[0].id}"
+            cause = f"sizes are those of another build: {self._expected.catalogue}"
         elif kind == FAILED and not cause:
             cause = "perhaps no load: only the sizes say so"
         self.misses.append(

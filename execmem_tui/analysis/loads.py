@@ -142,23 +142,6 @@ STEPS: Final = 768
 """More than a load has, with each area from the fallback window."""
 
 
-@frozen
-class ExpectedLoad:
-    """What a load of one module does."""
-
-    module: Module
-    labels: list[str]
-    """Of its areas."""
-    sizes: list[int]
-    """Bytes, with guard."""
-    steps: str
-    """Spelled."""
-    regions: tuple[tuple[str, int], ...]
-    """Every region and its bytes, in the order in which they are asked for."""
-    after_init: int
-    """Purges that the end of its init makes."""
-
-
 @frozen(kw_only=True)
 class LoaderMiss:
     """One load, unload or free that was not as expected."""

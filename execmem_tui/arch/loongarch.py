@@ -10,7 +10,7 @@ from execmem_tui.model.capability import Capability, KprobeSlot
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Plt, Reach, ReachKind
 from execmem_tui.model.rules import JitMemory, Rules
-from execmem_tui.model.units import Bytes
+from execmem_tui.model.units import Address, Bytes
 
 _PGTABLE: Final = "arch/loongarch/include/asm/pgtable.h"
 _VABITS: Final = 47
@@ -61,12 +61,10 @@ class LoongArch(Architecture):
 
     def place(self, boot: Boot) -> None:
         """vm_map_base, PCI I/O, two pages, modules, vmalloc."""
-        variant = boot.variant
-        page = variant.page_size
-        vabits = boot.config("vabits")
+        page = boot.variant.page_size
         base = boot.macro(
             "vm_map_base",
-            -(1 << vabits),
+            -(1 << boot.config("vabits")),
             "0 - (1 << cpu_vabits)",
             "arch/loongarch/kernel/cpu-probe.c",
         )
@@ -84,6 +82,18 @@ class LoongArch(Architecture):
         )
         data_end = end + 7 * 256 * MIB if boot.rules.loongarch_data_window else end
         boot.macro("VMALLOC_START", data_end, "MODULES_END", f"{_PGTABLE}: VMALLOC_START")
+        self._place_vmalloc_end(boot, base)
+        sizes = {"_stext": 0x10000, "_etext": 0x1010000, "_end": 0x3000000}
+        boot.image(
+            0x9000000000200000,
+            sizes,
+            "load-y, in the direct-mapped window",
+            "arch/loongarch/Makefile",
+        )
+
+    def _place_vmalloc_end(self, boot: Boot, base: Address) -> None:
+        """Define VMALLOC_END, which lies under vmemmap and KFENCE; `base` is vm_map_base."""
+        page = boot.variant.page_size
         shift = page.bit_length() - 1
         vmemmap = boot.macro(
             "VMEMMAP_SIZE",
@@ -97,20 +107,14 @@ class LoongArch(Architecture):
             "((NUM_OBJECTS + 1) * 2 + 2) * PAGE_SIZE",
             _PGTABLE,
         )
-        mapped = min(1 << (boot.config("levels") * (shift - 3) + shift), 1 << vabits)
+        levels = boot.config("levels")
+        mapped = min(1 << (levels * (shift - 3) + shift), 1 << boot.config("vabits"))
         boot.macro(
             "VMALLOC_END",
-            base + mapped - variant.pmd_size - vmemmap - kfence,
+            base + mapped - boot.variant.pmd_size - vmemmap - kfence,
             "vm_map_base + min(what the page tables map, 1 << cpu_vabits) - PMD_SIZE - VMEMMAP_SIZE"
             " - KFENCE_AREA_SIZE",
             f"{_PGTABLE}: VMALLOC_END",
-        )
-        sizes = {"_stext": 0x10000, "_etext": 0x1010000, "_end": 0x3000000}
-        boot.image(
-            0x9000000000200000,
-            sizes,
-            "load-y, in the direct-mapped window",
-            "arch/loongarch/Makefile",
         )
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:

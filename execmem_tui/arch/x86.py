@@ -177,6 +177,7 @@ class X86(Architecture):
         boot.used.update(("offset_pages", "text_slot", "vmalloc_base"))
 
     def _place64(self, boot: Boot) -> None:
+        """Modules behind the image in the top 2 GiB; vmalloc far below."""
         base = boot.macro(
             "__START_KERNEL_map",
             0xFFFFFFFF80000000,
@@ -206,6 +207,11 @@ class X86(Architecture):
             f"{_64}: MODULES_END",
         )
         boot.macro("MODULES_LEN", end - start, "MODULES_END - MODULES_VADDR", f"{_64}: MODULES_LEN")
+        self._place_vmalloc64(boot)
+        self._place_image64(boot, base, size)
+
+    def _place_vmalloc64(self, boot: Boot) -> None:
+        """32 TiB of vmalloc area, with five levels of page tables 12,800 TiB."""
         five = boot.config("levels") == 5
         boot.config("ram")
         low, length = (
@@ -220,6 +226,9 @@ class X86(Architecture):
             "VMALLOC_START + (VMALLOC_SIZE_TB << 40) - 1",
             f"{_64}: VMALLOC_END",
         )
+
+    def _place_image64(self, boot: Boot, base: Address, size: Bytes) -> None:
+        """The image in the `size` bytes from __START_KERNEL_map, which is `base`."""
         text = boot.macro(
             "__START_KERNEL",
             base + 16 * MIB,

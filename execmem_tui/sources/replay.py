@@ -57,19 +57,8 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
             run: TraceRun = stop.value
             break
     folder = path if path.is_dir() else path.parent
-    phases = []
-    if (folder / "meta.toml").is_file():
-        phases = [
-            read_phase(each) for each in phase_folders(folder) if find_file(each, "vmallocinfo")
-        ]
-        phases = [phase for phase in phases if phase.info.pointers is Pointers.REAL]
-    manifest = read_manifest(folder)
-    if phases:
-        layout = phases_layout(phases, arch, run.windows)
-    elif manifest is not None and manifest.layout is not None:
-        layout = stated_layout(manifest, manifest.layout)
-    else:
-        layout = _bare(run.arch or arch, run.kernel, run.windows)
+    phases = _phases(folder)
+    layout = _layout(folder, run, phases, arch)
     known = _known(layout, phases, run.marks)
     begins = run.begins
     lives = _lives(run.path, [line for _, line, _ in known.phases]) if known.phases else {}
@@ -98,6 +87,24 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
         yield Progress(fraction=1.0, source=source)
     finally:
         gc.unfreeze()
+
+
+def _phases(folder: Path) -> list[Phase]:
+    """Return the snapshots of a run whose areas have addresses."""
+    if not (folder / "meta.toml").is_file():
+        return []
+    found = [read_phase(each) for each in phase_folders(folder) if find_file(each, "vmallocinfo")]
+    return [phase for phase in found if phase.info.pointers is Pointers.REAL]
+
+
+def _layout(folder: Path, run: TraceRun, phases: list[Phase], arch: str | None) -> Layout:
+    """Return what snapshots tell, else the manifest, else the trace's windows alone."""
+    manifest = read_manifest(folder)  # a broken one is told, whatever else there is
+    if phases:
+        return phases_layout(phases, arch, run.windows)
+    if manifest is not None and manifest.layout is not None:
+        return stated_layout(manifest, manifest.layout)
+    return _bare(run.arch or arch, run.kernel, run.windows)
 
 
 def _steps(

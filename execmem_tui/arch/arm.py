@@ -161,6 +161,7 @@ class Arm(Architecture):
                 pgprot="PAGE_KERNEL_EXEC",
                 fallback_start=macros["VMALLOC_START"] if plts else 0,
                 fallback_end=macros["VMALLOC_END"] if plts else 0,
+                how=("MODULES_VADDR", "MODULES_END", "VMALLOC_START", "VMALLOC_END"),
             )
         }
 

@@ -317,19 +317,21 @@ class Arm64(Architecture):
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/arm64/mm/init.c: execmem_arch_setup; before 6.5 module_alloc()."""
         start = end = fallback_start = fallback_end = 0
+        how: tuple[str, ...] = ()
         direct, plt = self._module_init_limits(boot) if boot.rules.arm64_two_bases else (0, 0)
         if not boot.rules.arm64_two_bases:
             start = self._module_alloc_base(boot)
             end = start + 128 * MIB
+            how = _window("module_alloc_base", "SZ_128M") + _window("module_alloc_base", "SZ_2G")
             if boot.config("CONFIG_ARM64_MODULE_PLTS", 1):
                 fallback_start, fallback_end = start, start + 2 * GIB
         elif direct:
             start, end = direct, direct + 128 * MIB
+            how = _window("module_direct_base", "SZ_128M") + _window("module_plt_base", "SZ_2G")
             if plt:
                 fallback_start, fallback_end = plt, plt + 2 * GIB
         elif plt:
-            start, end = plt, plt + 2 * GIB
-        vmalloc = (boot.macros["VMALLOC_START"], boot.macros["VMALLOC_END"])
+            start, end, how = plt, plt + 2 * GIB, _window("module_plt_base", "SZ_2G")
         return {
             ExecmemType.MODULE_TEXT: Given(
                 start=start,
@@ -338,9 +340,10 @@ class Arm64(Architecture):
                 alignment="1" if boot.rules.arm64_two_bases else "MODULE_ALIGN",
                 fallback_start=fallback_start,
                 fallback_end=fallback_end,
+                how=how,
             ),
-            ExecmemType.KPROBES: Given(start=vmalloc[0], end=vmalloc[1], pgprot="PAGE_KERNEL_ROX"),
-            ExecmemType.BPF: Given(start=vmalloc[0], end=vmalloc[1], pgprot="PAGE_KERNEL"),
+            ExecmemType.KPROBES: boot.between("VMALLOC_START", "VMALLOC_END", "PAGE_KERNEL_ROX"),
+            ExecmemType.BPF: boot.between("VMALLOC_START", "VMALLOC_END", "PAGE_KERNEL"),
         }
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:
@@ -502,3 +505,8 @@ class Arm64(Architecture):
 
 
 ARCH = Arm64()
+
+
+def _window(base: str, size: str) -> tuple[str, str]:
+    """Return the two ends of a window in words."""
+    return base, f"{base} + {size}"

@@ -54,6 +54,8 @@ class Given(NamedTuple):
     fallback_start: Address = 0
     fallback_end: Address = 0
     flags: tuple[str, ...] = ()
+    how: tuple[str, ...] = ()
+    """What the ends are in the source's own terms: start, end, then those of the fallback."""
 
 
 @define(slots=False)
@@ -107,6 +109,13 @@ class Boot:
             (name, value, "set by you" if name in self.overrides else formula, source)
         )
         return value
+
+    def between(
+        self, low: str, high: str, pgprot: str, alignment: str = "1", flags: tuple[str, ...] = ()
+    ) -> Given:
+        """Return the range from one macro to another."""
+        start, end = self.macros[low], self.macros[high]
+        return Given(start, end, pgprot, alignment, flags=flags, how=(low, high))
 
     def symbol(self, name: str, value: Address, formula: str, source: str = "the image") -> Address:
         """Define a symbol of the image and remember how."""

@@ -67,17 +67,21 @@ def _types(
         if asked is not None:
             entry = evolve(entry, function=asked.function, decided_by=asked.decided_by)
         where = f"{arch.boot_source.split(';')[0]}: execmem_arch_setup"
-        where, formula = (
-            (_INHERIT, "copied from MODULE_TEXT")
-            if own is None
-            else (where, "given by the architecture")
-        )
+        if own is None:
+            formula = "copied from MODULE_TEXT" if given else "not read: unknown"
+            how: tuple[str, ...] = (formula,) * 4
+            where = _INHERIT
+        else:
+            how = own.how
         if not boot.rules.execmem:
             where = entry.decided_by or "nobody asks"
         ends = {"start": entry.start, "end": entry.end}
         if entry.fallback_start:
             ends |= {"fallback_start": entry.fallback_start, "fallback_end": entry.fallback_end}
-        boot.steps += [(f"{kind.name}.{end}", ends[end], formula, where) for end in ends]
+        boot.steps += [
+            (f"{kind.name}.{end}", ends[end], formula, where)
+            for end, formula in zip(ends, how, strict=False)
+        ]
         yield kind, entry
 
 

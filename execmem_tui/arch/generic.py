@@ -145,10 +145,7 @@ class Generic(Architecture):
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """No hook: VMALLOC_START to VMALLOC_END, PAGE_KERNEL_EXEC, alignment 1."""
-        macros = boot.macros
-        given = Given(
-            start=macros["VMALLOC_START"], end=macros["VMALLOC_END"], pgprot="PAGE_KERNEL_EXEC"
-        )
+        given = boot.between("VMALLOC_START", "VMALLOC_END", "PAGE_KERNEL_EXEC")
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:

@@ -122,12 +122,11 @@ class LoongArch(Architecture):
 
         7.2 has a window of its own for data (read from its requests).
         """
-        macros = boot.macros
-        text = Given(start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL")
+        text = boot.between("MODULES_VADDR", "MODULES_END", "PAGE_KERNEL")
         if not boot.rules.loongarch_data_window:
             return {ExecmemType.MODULE_TEXT: text}
         boot.notes.append("since 7.2 two windows: text in 256 MiB, data in the 1.75 GiB above")
-        data = Given(start=macros["MODULES_END"], end=macros["VMALLOC_START"], pgprot="PAGE_KERNEL")
+        data = boot.between("MODULES_END", "VMALLOC_START", "PAGE_KERNEL")
         return {ExecmemType.MODULE_TEXT: text, ExecmemType.MODULE_DATA: data}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:

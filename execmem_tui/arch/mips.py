@@ -161,15 +161,11 @@ class Mips(Architecture):
         macros = boot.macros
         if "MODULES_VADDR" not in macros:
             return {
-                ExecmemType.MODULE_TEXT: Given(
-                    start=macros["VMALLOC_START"],
-                    end=macros["VMALLOC_END"],
-                    pgprot="PAGE_KERNEL_EXEC",
+                ExecmemType.MODULE_TEXT: boot.between(
+                    "VMALLOC_START", "VMALLOC_END", "PAGE_KERNEL_EXEC"
                 )
             }
-        given = Given(
-            start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL"
-        )
+        given = boot.between("MODULES_VADDR", "MODULES_END", "PAGE_KERNEL")
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:

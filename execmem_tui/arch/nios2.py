@@ -88,11 +88,8 @@ class Nios2(Architecture):
         """arch/nios2/mm/init.c: execmem_arch_setup."""
         if not boot.rules.nios2_window:
             boot.notes.append("modules come from kmalloc(): there is no window for them")
-            return {ExecmemType.MODULE_TEXT: Given(start=0, end=0, pgprot="PAGE_KERNEL_EXEC")}
-        macros = boot.macros
-        given = Given(
-            start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL_EXEC"
-        )
+            return {ExecmemType.MODULE_TEXT: Given(0, 0, "PAGE_KERNEL_EXEC", how=("none", "none"))}
+        given = boot.between("MODULES_VADDR", "MODULES_END", "PAGE_KERNEL_EXEC")
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:

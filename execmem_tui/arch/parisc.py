@@ -102,10 +102,7 @@ class Parisc(Architecture):
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/parisc/mm/init.c: execmem_arch_setup."""
-        macros = boot.macros
-        given = Given(
-            start=macros["VMALLOC_START"], end=macros["VMALLOC_END"], pgprot="PAGE_KERNEL_RWX"
-        )
+        given = boot.between("VMALLOC_START", "VMALLOC_END", "PAGE_KERNEL_RWX")
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:

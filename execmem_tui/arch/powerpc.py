@@ -329,10 +329,13 @@ class PowerPC(Architecture):
         strict = boot.config("CONFIG_STRICT_MODULE_RWX")
         low, high = macros["VMALLOC_START"], macros["VMALLOC_END"]
         start, end, fallback_start, fallback_end = low, high, 0, 0
+        how: tuple[str, ...] = ("VMALLOC_START", "VMALLOC_END")
         if "MODULES_VADDR" in macros:
             start, end = macros["MODULES_VADDR"], macros["MODULES_END"]
+            how = ("MODULES_VADDR", "MODULES_END")
             if start < macros["PAGE_OFFSET"] and end > macros["limit"]:
                 start, fallback_start, fallback_end = macros["limit"], start, end
+                how = ("limit", "MODULES_END", *how)
         text = "PAGE_KERNEL" if strict else "PAGE_KERNEL_EXEC"
         return {
             ExecmemType.MODULE_TEXT: Given(
@@ -341,11 +344,14 @@ class PowerPC(Architecture):
                 pgprot=text,
                 fallback_start=fallback_start,
                 fallback_end=fallback_end,
+                how=how,
             ),
-            ExecmemType.KPROBES: Given(
-                start=low, end=high, pgprot="PAGE_KERNEL_ROX" if strict else "PAGE_KERNEL_EXEC"
+            ExecmemType.KPROBES: boot.between(
+                "VMALLOC_START",
+                "VMALLOC_END",
+                "PAGE_KERNEL_ROX" if strict else "PAGE_KERNEL_EXEC",
             ),
-            ExecmemType.MODULE_DATA: Given(start=low, end=high, pgprot="PAGE_KERNEL"),
+            ExecmemType.MODULE_DATA: boot.between("VMALLOC_START", "VMALLOC_END", "PAGE_KERNEL"),
         }
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:

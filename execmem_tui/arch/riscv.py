@@ -177,24 +177,14 @@ class RiscV(Architecture):
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/riscv/mm/init.c: execmem_arch_setup."""
-        macros = boot.macros
         strict = boot.config("CONFIG_STRICT_MODULE_RWX", 1)
         writable = boot.rules.riscv_kprobes_strict and not strict
         kprobes = "PAGE_KERNEL_EXEC" if writable else "PAGE_KERNEL_READ_EXEC"
         return {
-            ExecmemType.MODULE_TEXT: Given(
-                start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL"
-            ),
-            ExecmemType.KPROBES: Given(
-                start=macros["VMALLOC_START"],
-                end=macros["VMALLOC_END"],
-                pgprot=kprobes,
-            ),
-            ExecmemType.BPF: Given(
-                start=macros["BPF_JIT_REGION_START"],
-                end=macros["BPF_JIT_REGION_END"],
-                pgprot="PAGE_KERNEL",
-                alignment="PAGE_SIZE",
+            ExecmemType.MODULE_TEXT: boot.between("MODULES_VADDR", "MODULES_END", "PAGE_KERNEL"),
+            ExecmemType.KPROBES: boot.between("VMALLOC_START", "VMALLOC_END", kprobes),
+            ExecmemType.BPF: boot.between(
+                "BPF_JIT_REGION_START", "BPF_JIT_REGION_END", "PAGE_KERNEL", "PAGE_SIZE"
             ),
         }
 

@@ -115,13 +115,14 @@ class S390(Architecture):
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/s390/mm/init.c: execmem_arch_setup."""
-        start = boot.macros["MODULES_VADDR"]
+        start, how = boot.macros["MODULES_VADDR"], "MODULES_VADDR"
         if not boot.rules.s390_below_image:
             boot.notes.append(
                 "before 6.10 the image lies elsewhere: where the window begins is that of 6.12"
             )
         if boot.drawn and boot.rules.s390_draws:
             start += boot.draw("offset_pages", 1, 1024, _INIT) * boot.variant.page_size
+            how += " + offset_pages * PAGE_SIZE"
         return {
             ExecmemType.MODULE_TEXT: Given(
                 start=start,
@@ -129,6 +130,7 @@ class S390(Architecture):
                 pgprot=boot.rules.s390_module_pgprot,
                 alignment="MODULE_ALIGN",
                 flags=(EXECMEM_KASAN_SHADOW,),
+                how=(how, "MODULES_END"),
             )
         }
 

@@ -75,10 +75,7 @@ class Sparc(Architecture):
 
     def execmem_arch_setup(self, boot: Boot) -> Mapping[ExecmemType, Given]:
         """arch/sparc/mm/execmem.c: execmem_arch_setup."""
-        macros = boot.macros
-        given = Given(
-            start=macros["MODULES_VADDR"], end=macros["MODULES_END"], pgprot="PAGE_KERNEL"
-        )
+        given = boot.between("MODULES_VADDR", "MODULES_END", "PAGE_KERNEL")
         return {ExecmemType.MODULE_TEXT: given}
 
     def used_by(self, boot: Boot) -> Mapping[ExecmemType, str]:

@@ -324,7 +324,9 @@ class X86(Architecture):
         Only MODULE_TEXT before the ROX cache, all five with it.
         """
         start, end = boot.macros["MODULES_VADDR"], boot.macros["MODULES_END"]
+        how = "MODULES_VADDR"
         if boot.drawn:
+            how += " + offset_pages * PAGE_SIZE"
             pages = boot.draw(
                 "offset_pages",
                 1,
@@ -341,6 +343,7 @@ class X86(Architecture):
                 pgprot=pgprot,
                 alignment="MODULE_ALIGN",
                 flags=(*flags, *extra),
+                how=(how, "MODULES_END"),
             )
 
         boot.used.update(("CONFIG_STRICT_MODULE_RWX", "X86_FEATURE_PSE"))

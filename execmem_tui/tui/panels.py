@@ -144,13 +144,17 @@ class PanelActions:
             view.focus()
             screen.call_after_refresh(view.begin, screen.address or 0)
         else:
-            screen.map.focus()
+            self._back_to_map()
 
     def show_map(self) -> None:
         """Take the map's place back from address x time."""
         if self._screen.has_class("time-map"):
             self._screen.remove_class("time-map")
-            self._screen.map.focus()
+            self._back_to_map()
+
+    def _back_to_map(self) -> None:
+        self._screen.map.focus()
+        self._screen.sight = self._screen.map.sight
 
     async def action_seconds(self) -> None:
         """Divide time by seconds, or by events again, in the strip and in the map of time alike.
@@ -207,7 +211,7 @@ class PanelActions:
         return self._turns_sheet(name)
 
     def leave_one(self) -> bool:
-        """Leave help, the list's keys, the list, the sheet, one at a time.
+        """Leave help, the list's keys, the list, the sheet, address x time, one at a time.
 
         False where none is there.
         """
@@ -221,6 +225,8 @@ class PanelActions:
             self._close_list()
         elif self._screen.has_class("side-sheet"):
             self._screen.remove_class("side-sheet")
+        elif self._screen.has_class("time-map"):
+            self.show_map()
         else:
             return False
         return True

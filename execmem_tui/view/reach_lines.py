@@ -253,9 +253,14 @@ def _apart(hull: tuple[Address, Address], binding: Reach) -> str:
     if binding.kind is ReachKind.SEGMENT:
         same = binding.window(low) == binding.window(high - 1)
         return f"all modules in one 256M segment: {'yes' if same else 'NO'}"
-    limit = format_size(binding.high + 1)
-    verdict = "yes" if high - low <= binding.high else "NO"
-    return f"all modules within {limit}: {verdict}, {format_size(high - low)}"
+    limit, spread = format_size(binding.high + 1), high - low
+    words = f"all modules within {limit}:"
+    if spread > binding.high:
+        return f"{words} NO, by {format_size(spread - binding.high)}"
+    if spread > binding.high // 2:
+        # the spread would be rounded to the limit long before it is reached
+        return f"{words} yes, by {format_size(binding.high + 1 - spread)}"
+    return f"{words} yes, {format_size(spread)}"
 
 
 def _rox_lines(model: ReachModel, width: int, most: int = 5) -> Iterator[list[Piece]]:

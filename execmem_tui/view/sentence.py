@@ -110,7 +110,15 @@ def said(history: History) -> Sentence:
     found = events[index]
     if isinstance(found, Freed):
         return _freed(found, events[index + 1 :])
-    return sentence(history.peek(history.step - len(events) + index + 1), found)
+    then = history.peek(history.step - len(events) + index + 1)
+    if isinstance(found, Allocated):
+        return _allocated(then, HoleIndex(then), found, past=_went_on(events[index + 1 :]))
+    return sentence(then, found)
+
+
+def _went_on(later: Sequence[Event]) -> bool:
+    """Whether what was left then is not what is left now."""
+    return any(isinstance(event, Allocated | Freed) for event in later)
 
 
 def telling(events: Sequence[Event]) -> int | None:
@@ -233,7 +241,9 @@ def _left(room: Room) -> str:
     return f"{free} are left in {room.holes:,} pieces, the largest {format_size(room.largest)}"
 
 
-def _allocated(snapshot: Snapshot, holes: HoleIndex, event: Allocated) -> Sentence:
+def _allocated(
+    snapshot: Snapshot, holes: HoleIndex, event: Allocated, *, past: bool = False
+) -> Sentence:
     layout, area = snapshot.layout, event.area
     what = f"{area.name} {format_size(event.requested)}"
     if area.type is None:
@@ -241,7 +251,7 @@ def _allocated(snapshot: Snapshot, holes: HoleIndex, event: Allocated) -> Senten
         return Sentence(text, text)
     entry = layout.range_of(area.type)
     if event.fallback:
-        why = lacking(layout, holes, area.type, event.requested)
+        why = lacking(layout, holes, area.type, event.requested, past=past)
         far = f"placed far away{_calls(layout, area)}"
         short = f"{what}: {why}: placed far away"
         brief = f"{what}: placed far away, no room near the kernel"
@@ -260,7 +270,9 @@ def _allocated(snapshot: Snapshot, holes: HoleIndex, event: Allocated) -> Senten
     return Sentence(f"{what}: {where}{left}", f"{what}: {where}")
 
 
-def lacking(layout: Layout, holes: HoleIndex, kind: ExecmemType, requested: Bytes) -> str:
+def lacking(
+    layout: Layout, holes: HoleIndex, kind: ExecmemType, requested: Bytes, *, past: bool = False
+) -> str:
     """Say what the preferred window lacks for a request.
 
     ``the near window has 180K left in one hole, 100K short``.
@@ -270,6 +282,7 @@ def lacking(layout: Layout, holes: HoleIndex, kind: ExecmemType, requested: Byte
         holes: right after the request was made; a placement elsewhere changes nothing here.
         kind: whose window.
         requested: bytes, as asked.
+        past: others took or gave back room since: ``the near window had``.
     """
     entry = layout.range_of(kind)
     name = "the near window" if entry.has_fallback else "its window"
@@ -281,14 +294,15 @@ def lacking(layout: Layout, holes: HoleIndex, kind: ExecmemType, requested: Byte
             return f"no hole of {name} takes it aligned to {format_size(entry.alignment)}"
         return f"{name} was not asked, or took it back"
     short = f"{format_size(room.short_by(need))} short"
+    has = "had" if past else "has"
     if room.holes == 0:
-        return f"{name} has nothing left"
+        return f"{name} {has} nothing left"
     if room.holes == 1:
-        return f"{name} has {format_size(room.free)} left in one hole, {short}"
+        return f"{name} {has} {format_size(room.free)} left in one hole, {short}"
     pieces = f"in {room.holes:,} holes, the largest {format_size(room.largest)}"
     if shortage is Shortage.FRAGMENTED:
-        return f"{name} has {format_size(room.free)} left, but {pieces}, {short}: fragmented"
-    return f"{name} has {format_size(room.free)} left {pieces}, {short}"
+        return f"{name} {has} {format_size(room.free)} left, but {pieces}, {short}: fragmented"
+    return f"{name} {has} {format_size(room.free)} left {pieces}, {short}"
 
 
 def _calls(layout: Layout, area: Area) -> str:

@@ -153,6 +153,19 @@ def gutter(
     return offset.ljust(width)
 
 
+def span_words(shown: TimeMap, record: TimeRecord) -> str:
+    """Say how much time is shown, and how much of it a column is."""
+    steps = record.step - record.first_step
+    many = f"{steps:,} event{'' if steps == 1 else 's'}"
+    times = [time for _, time, _ in record.samples() if not isnan(time)]
+    if shown.scale is Scale.SECONDS and times:
+        seconds = times[-1] - times[0]
+        return f"{many} in {seconds:.3g} s, {seconds / shown.columns:.2g} s a column"
+    if steps <= shown.columns:
+        return many
+    return f"{many}, {steps / shown.columns:,.0f} a column"
+
+
 def scale_line(shown: TimeMap, record: TimeRecord, width: int) -> str:
     """Return the line under the columns: steps or seconds where they are, as many as have room."""
     seconds = {step: time for step, time, _ in record.samples()}
@@ -168,18 +181,24 @@ def scale_line(shown: TimeMap, record: TimeRecord, width: int) -> str:
     return "".join(text)
 
 
-def cell_words(layout: Layout, shown: TimeMap, half: int, column: int, record: TimeRecord) -> str:
-    """Say what one half row was at one column, for the line below the map."""
+def cell_words(
+    layout: Layout, shown: TimeMap, half: int, column: int, record: TimeRecord
+) -> tuple[str, str]:
+    """Say what one half row was at one column, for the line below the map.
+
+    With its address, and without: the line that it lies in begins with one.
+    """
     row, cell = shown.halves[half], shown.cells[half][column]
     step = shown.steps[column]
     time = step_time(record.history, step)
     moment = f"step {step:,}" if time is None else f"{time:.3f} s"
     size = format_size(row.end - row.start)
-    place = f"{_hex(layout, row.start)} + {size}"
     if cell.kind is None:
-        return f"{moment}: {place}: nobody"
-    kind = f"{cell.kind.value}{', fallback' if cell.fallback else ''}"
-    return f"{moment}: {place}: {cell.eighths * 100 // FULL} % in use, mostly {kind}"
+        what = "nobody"
+    else:
+        kind = f"{cell.kind.value}{', fallback' if cell.fallback else ''}"
+        what = f"{cell.eighths * 100 // FULL} % in use, mostly {kind}"
+    return f"{moment}: {_hex(layout, row.start)} + {size}: {what}", f"{moment}: {size}, {what}"
 
 
 def _hex(layout: Layout, address: Address) -> str:

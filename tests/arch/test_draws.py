@@ -1,5 +1,7 @@
 """Draws and overrides: whatever is drawn or set, the kernel's own rules hold."""
 
+from math import prod
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -110,14 +112,40 @@ def test_distributions_names_are_known(alias: str, name: str) -> None:
     assert arch.resolve(alias).arch == name
 
 
-@pytest.mark.parametrize("name", arch.architectures())
-def test_every_layout_explains_its_ranges(name: str) -> None:
-    steps = arch.explain(name)
+_SIZES = {"SZ_128M": 128 * MIB, "SZ_2G": 2 * GIB}
+
+
+def _worth(formula: str, named: dict[str, int]) -> int:
+    """What a sum of products of names is: all that the ends of ranges are made of."""
+    return sum(
+        prod(named[each.strip()] for each in term.split("*")) for term in formula.split(" + ")
+    )
+
+
+@pytest.mark.parametrize("ident", arch.layout_ids())
+def test_every_layout_explains_its_ranges(ident: str) -> None:
+    kernel, name, variant, kaslr = ident.split("/", 3)
+    steps = arch.explain(name, kernel, variant, kaslr)
+    layout = arch.resolve(name, kernel, variant, kaslr)
     named = {step.name: step.value for step in steps}
-    layout = arch.resolve(name)
+    named |= {**_SIZES, "PAGE_SIZE": layout.page_size, "none": 0}
+    formulas = {step.name: step.formula for step in steps}
     for kind in ExecmemType:
-        assert named[f"{kind.name}.start"] == layout.range_of(kind).start
+        entry = layout.range_of(kind)
+        ends = {"start": entry.start, "end": entry.end}
+        if entry.has_fallback:
+            ends |= {"fallback_start": entry.fallback_start, "fallback_end": entry.fallback_end}
+        for end, value in ends.items():
+            assert named[f"{kind.name}.{end}"] == value
+            how = formulas[f"{kind.name}.{end}"]
+            if kind is TEXT or how != "copied from MODULE_TEXT":
+                assert _worth(how, named) == value, (kind, end)
     assert all(step.source and step.formula for step in steps)
+
+
+def test_ranges_that_nobody_read_are_not_explained() -> None:
+    steps = {step.name: step.formula for step in arch.explain("parisc", "5.10")}
+    assert steps["MODULE_TEXT.start"] == "not read: unknown"
 
 
 def test_senseless_choices_are_refused() -> None:

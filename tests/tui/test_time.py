@@ -5,6 +5,7 @@ from textual.widgets import Static
 from execmem_tui.sources.base import Recording, SourceKind
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.view.timemap import Scale
@@ -117,16 +118,66 @@ async def test_without_colour_the_strip_has_letters() -> None:
 
 
 async def test_what_one_cell_of_address_and_time_was_ends_with_a_whole_word() -> None:
-    """The mark of a column may be longer than the line has room for."""
+    """The mark of a column may be longer than the line has room for: the address gives way."""
     app = make_app(open_booted("arm64"))
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "B", "H")
         view = app.main.panels.time_map
         mark = view.marks_by_column()[view.at[0]]
         line = view.render_line(view.size.height - 1).text
+        await pilot.resize_terminal(50, 40)
+        await pilot.pause()
+        narrow = view.render_line(view.size.height - 1).text
+        await pilot.resize_terminal(200, 40)
+        await pilot.pause()
+        wide = view.render_line(view.size.height - 1).text
     assert " in use, mostly " in line
-    assert mark.text not in line
-    assert line.rstrip().endswith("fallback…"), "nothing of the mark has room, and no dot is left"
+    assert line.rstrip().endswith(f" · {mark.text}")
+    assert "ffff8000" in wide
+    assert wide.rstrip().endswith(f" · {mark.text}")
+    assert narrow.rstrip().endswith("…")
+    assert not narrow.rstrip().endswith(" …")
+
+
+async def test_escape_leaves_address_and_time_for_the_map() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "H")
+        assert app.main.panels.in_time_map
+        assert "Esc the map" in app.main.panels.time_map.render_line(0).text
+        await press(pilot, "escape")
+        assert not app.main.has_class("time-map")
+        assert app.main.focused is app.main.map
+
+
+async def test_the_legend_of_address_and_time_explains_brightness_and_marks() -> None:
+    """It went on to explain the map, which was not there."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "B")
+        legend = app.main.query_one(Legend)
+        before = legend.render_line(0).text
+        await press(pilot, "H")
+        text = legend.render_line(0).text
+        assert "░▒▓█ how much of it is in use" in text
+        assert "▲ first spill" in text
+        assert "free:" not in text
+        assert "to come" not in text, "the end is shown"
+        await press(pilot, "left_curly_bracket", "left_curly_bracket")
+        assert "dim: to come" in legend.render_line(0).text
+        await press(pilot, "ctrl+end", "H")
+        assert legend.render_line(0).text == before
+
+
+async def test_a_column_of_time_says_how_much_it_is() -> None:
+    app = trace_app(4681)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "H")
+        view = app.main.panels.time_map
+        columns = view.time_map().columns  # type: ignore[union-attr]
+        assert f"57,065 events, {57_065 / columns:,.0f} a column" in view.render_line(0).text
+        await press(pilot, "S")
+        assert " s a column" in view.render_line(0).text
 
 
 async def test_the_ticks_of_the_strip_say_what_they_are() -> None:

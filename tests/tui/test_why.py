@@ -102,7 +102,7 @@ async def test_address_and_time_take_the_place_of_the_map() -> None:
         assert view.display
         assert not app.main.map.display
         text = shown_text(app)
-        assert "57,065 events over" in text
+        assert "57,065 events, " in text
         assert "1.8G never used" in text
         shown = view.time_map()
         assert shown is not None
@@ -179,7 +179,7 @@ async def test_a_scenario_has_an_address_and_time_too() -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         app.show_source(play)
         await press(pilot, "H")
-        assert "events over" in shown_text(app)
+        assert "2,084 events, " in shown_text(app)
 
 
 async def test_findings_are_listed_and_one_goes_there() -> None:

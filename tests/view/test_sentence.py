@@ -337,7 +337,7 @@ def test_filling_up_is_told_by_its_first_spill_as_it_was_at_that_moment() -> Non
     step = simulation.history.step
     found = said(simulation.history)
     assert found.text == (
-        "ath12k.text 344K: the near window has 308K left in one hole, 40K short: placed far away,"
+        "ath12k.text 344K: the near window had 308K left in one hole, 40K short: placed far away,"
         " every call through a PLT"
     )
     assert found.alarm

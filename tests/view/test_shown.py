@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.analysis.room import Shortage
+from execmem_tui.arch import resolve
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Allocated, Event, Freed
@@ -19,16 +20,18 @@ from execmem_tui.view.axis import Kind
 from execmem_tui.view.cells import Cell, ReachWindow, Run
 from execmem_tui.view.filter import parse_filter
 from execmem_tui.view.kinds import FREE
+from execmem_tui.view.labels import TextStyle
 from execmem_tui.view.lane import lane_cells, lane_shape, lane_text
-from execmem_tui.view.legend import Sight, legend, sight_of
+from execmem_tui.view.legend import Sight, TimeSight, legend, sight_of
 from execmem_tui.view.marks import Mark, backdrop_of, marks
 from execmem_tui.view.paint import Paint
 from execmem_tui.view.pane_rows import pane_rows
 from execmem_tui.view.panes import FitLine
 from execmem_tui.view.reach import rox_blocks
-from execmem_tui.view.reach_lines import reach_lines, signed
+from execmem_tui.view.reach_lines import _apart, reach_lines, signed
 from execmem_tui.view.rows import MapRows, gutter
 from execmem_tui.view.shown import Extent, Shown
+from execmem_tui.view.timemap import MarkKind
 from execmem_tui.view.words import Tone, Word, plain_text, width_of
 from tests.layouts import PAGE, make_area, make_layout
 
@@ -130,6 +133,18 @@ def test_the_panel_shows_kernel_modules_fallback_and_what_is_forbidden() -> None
     assert "0B near" in by_label["−16M"]
     assert any("direct 1  PLT 2  out 0" in line for line in lines)
     assert any(line.lstrip().startswith("−128M─") for line in lines), "where a call's reach ends"
+
+
+def test_how_far_modules_lie_apart_is_not_rounded_to_what_is_allowed() -> None:
+    """It said "within 2G: yes, 2G" with 48M to spare."""
+
+    def told(low: int, high: int) -> str:
+        binding = next(each for each in resolve("arm64").reach if each.binding)
+        return _apart((low, high), binding)
+
+    assert told(FAR, FAR + 2000 * MIB).endswith("within 2G: yes, by 48M")
+    assert told(FAR, FAR + 18 * MIB).endswith("within 2G: yes, 18M")
+    assert told(FAR, FAR + 2058 * MIB).endswith("within 2G: NO, by 10M")
 
 
 @pytest.mark.fault(2)
@@ -435,7 +450,31 @@ def test_the_legend_explains_only_what_is_in_sight() -> None:
         frozenset(), frozenset({Verdict.PLT})
     )
     for width in range(0, 120, 7):
-        assert width_of(legend(sight, width)) <= width
+        drawn = legend(sight, width)
+        assert width_of(drawn) <= width
+        assert not plain_text(drawn).endswith("free: "), "a heading without what it heads"
+
+
+def test_the_legend_explains_no_letters_that_are_not_there() -> None:
+    named = Run(Cell("module", 8), 2, "t ", TextStyle.REGION)
+    border = Run(Cell(FREE, 0), 5, "┃near", TextStyle.REGION)
+    assert sight_of([named, border]).regions == {"t"}
+    assert plain_text(legend(sight_of([named]), 80)) == "M module text  t text  "
+    letters = Sight(regions=frozenset("drtR"))
+    assert plain_text(legend(letters, 80)) == "t text  d data  r rodata  R init rodata  "
+
+
+def test_the_legend_of_time_has_letters_where_there_is_no_brightness() -> None:
+    sight = Sight(frozenset({"module"}), time=TimeSight(frozenset({MarkKind.FAILURE}), True))
+    shades = plain_text(legend(sight, 120))
+    assert shades == (
+        "M module text  ░▒▓█ how much of it is in use  dim: still to come"
+        "  ┃ step shown  ✗ failure  "
+    )
+    letters = plain_text(legend(sight, 120, letters=True))
+    assert "small letter: less than half in use" in letters
+    assert "░" not in letters
+    assert "dim: to come" in plain_text(legend(sight, 70))
 
 
 @pytest.mark.fault(35)

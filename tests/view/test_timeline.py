@@ -16,6 +16,7 @@ from execmem_tui.view.timeline import (
     mark_columns,
     mark_words,
     scale_line,
+    span_words,
     step_time,
     strip_height,
     where,
@@ -121,10 +122,21 @@ def test_a_cell_in_words(record: TimeRecord) -> None:
     one = _one(start, Window.FALLBACK)
     shown = TimeMap(one, 1, 2)
     assert cell_words(ARM64, shown, 0, 1, one) == (
-        "1.500 s: ffff800003000000 + 512K: 100 % in use, mostly module, fallback"
+        "1.500 s: ffff800003000000 + 512K: 100 % in use, mostly module, fallback",
+        "1.500 s: 512K, 100 % in use, mostly module, fallback",
     )
-    assert cell_words(ARM64, shown, 0, 0, one).endswith("nobody")
-    assert "s: " in cell_words(ARM64, TimeMap(record, 6, 100), 0, 50, record)
+    assert cell_words(ARM64, shown, 0, 0, one)[1].endswith("nobody")
+    assert "s: " in cell_words(ARM64, TimeMap(record, 6, 100), 0, 50, record)[0]
+
+
+def test_how_much_time_a_column_is(record: TimeRecord) -> None:
+    assert span_words(TimeMap(record, 6, 100), record) == "57,065 events, 571 a column"
+    seconds = span_words(TimeMap(record, 6, 100, Scale.SECONDS), record)
+    assert seconds.startswith("57,065 events in ")
+    assert seconds.endswith(" s a column")
+    start = ARM64.range_of(TEXT).fallback_start
+    one = _one(start, Window.FALLBACK)
+    assert span_words(TimeMap(one, 1, 2), one) == "1 event"
 
 
 def test_marks_say_what_they_are_where_their_line_is_free() -> None:

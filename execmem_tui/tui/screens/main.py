@@ -41,6 +41,7 @@ from execmem_tui.view.split import Halves, list_width, one_map, side_width, two_
 
 if TYPE_CHECKING:  # most of these come when they are needed
     from execmem_tui.tui.widgets.other_map import OtherMap
+    from execmem_tui.tui.widgets.time_map import TimeMapView
     from execmem_tui.tui.widgets.try_card import TryCard
     from execmem_tui.view.filter import Filter
     from execmem_tui.view.tour_card import Card
@@ -279,7 +280,13 @@ class MainScreen(CachedRender, Screen[None]):
 
     def on_detail_map_seen(self, message: DetailMap.Seen) -> None:
         """Explain what is in sight."""
-        self.sight = message.sight
+        if not self.has_class("time-map"):
+            self.sight = message.sight
+
+    def on_time_map_view_seen(self, message: "TimeMapView.Seen") -> None:
+        """Explain what is in sight in the map's place."""
+        if self.has_class("time-map"):
+            self.sight = message.sight
 
     class Resized(Message):
         """The terminal has another width."""

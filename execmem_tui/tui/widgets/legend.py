@@ -26,5 +26,6 @@ class Legend(CachedRender, Widget):
         width = self.size.width
         if y or self.palette is None:
             return Strip.blank(width, self.visual_style.rich_style)
-        segments = self.palette.segments(legend(self.sight, width))
+        pieces = legend(self.sight, width, letters=self.palette.letters)
+        segments = self.palette.segments(pieces)
         return Strip(segments).adjust_cell_length(width).apply_style(self.visual_style.rich_style)

@@ -311,6 +311,11 @@ after `r`, `◇` after `O`; the two stand on the map as well.
                 self._sight = sight
                 self.post_message(self.Seen(sight))
 
+    @property
+    def sight(self) -> Sight:
+        """What is to be seen on the map."""
+        return self._sight
+
     def _mark(self) -> None:
         """Find the area under the cursor, its lines, and the marks beside the lines."""
         view = self.viewport

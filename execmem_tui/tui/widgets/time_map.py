@@ -14,8 +14,10 @@ from textual.strip import Strip
 from execmem_tui.model.units import Address
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.widgets.time import TimeView
+from execmem_tui.view.kinds import FALLBACK
+from execmem_tui.view.legend import Sight, TimeSight
 from execmem_tui.view.panes import PANES
-from execmem_tui.view.timeline import cell_words, gutter, scale_line
+from execmem_tui.view.timeline import cell_words, gutter, scale_line, span_words
 from execmem_tui.view.timemap import Scale, TimeMap
 from execmem_tui.view.words import cut_at_word
 
@@ -34,7 +36,7 @@ dim; `┃` is the step that the screen shows. Below: ▲ and △ begin and end a
 failure, ◇ a purge that gave much back, `'` something that was named.
 
 Arrows move, Enter or a click goes to that moment and that address, `S` divides the columns by
-seconds, `H` leaves.
+seconds, `H` or Escape leaves.
 """
     DEFAULT_CSS = "TimeMapView { height: 1fr; min-height: 4; }"
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -50,6 +52,13 @@ seconds, `H` leaves.
 
     at: reactive[tuple[int, int]] = reactive((0, 0), repaint=False)
     """Column and line of the cursor."""
+
+    class Seen(Message):
+        """Other things are in sight."""
+
+        def __init__(self, sight: Sight) -> None:
+            super().__init__()
+            self.sight = sight
 
     class Chosen(Message):
         """The map may come back: a moment and an address were chosen."""
@@ -74,6 +83,35 @@ seconds, `H` leaves.
         shown = self.time_map()
         if shown is not None:
             self.at = (self.playhead(shown), shown.line_of(address) or 0)
+        self._look()
+
+    def watch_shown(self) -> None:
+        """Other events may be in sight, or to come."""
+        self._look()
+
+    def watch_pane(self) -> None:
+        """Other areas are in sight."""
+        self._look()
+
+    def on_resize(self) -> None:
+        """Other columns have marks."""
+        self._look()
+
+    def _look(self) -> None:
+        """Tell what is in sight, for the legend."""
+        shown = self.time_map() if self.display else None
+        if shown is None:
+            return
+        cells = {cell for row in shown.cells for cell in row}
+        looks = {
+            FALLBACK if cell.fallback else cell.kind.value
+            for cell in cells
+            if cell.kind is not None
+        }
+        marks = frozenset(mark.kind for mark in self.marks_by_column().values())
+        future = self.playhead(shown) < shown.columns - 1
+        time = TimeSight(marks, future)
+        self.post_message(self.Seen(Sight(frozenset(looks), time=time)))
 
     def draw(self, y: int) -> Strip:
         """Return one line: title, addresses over time, marks, scale, words."""
@@ -98,15 +136,18 @@ seconds, `H` leaves.
 
     def _title(self, shown: TimeMap, palette: Palette) -> list[Segment]:
         record = self.record
-        steps = 0 if record is None else record.step - record.first_step
-        what = f"{steps:,} events over {shown.columns} columns, by {shown.scale}"
-        words = f" ADDRESS × TIME  {what}"
-        hints = "Enter goes there · S events or seconds · H the map "
-        room = self.size.width - len(words) - len(hints)
-        segments = [Segment(words, palette.strong)]
-        if room > 0:
-            segments += [Segment(" " * room), Segment(hints, palette.muted)]
-        return segments
+        words = " ADDRESS × TIME  " + ("" if record is None else span_words(shown, record))
+        other = "by seconds" if self.scale is Scale.EVENTS else "by events"
+        keys = ["Enter goes there", *([f"S {other}"] if self.timed else []), "Esc the map "]
+        while keys and len(" · ".join(keys)) + len(words) >= self.size.width:
+            del keys[0]
+        hints = " · ".join(keys)
+        room = max(0, self.size.width - len(words) - len(hints))
+        return [
+            Segment(words, palette.strong),
+            Segment(" " * room),
+            Segment(hints, palette.muted),
+        ]
 
     def _line(self, shown: TimeMap, palette: Palette, number: int) -> list[Segment]:
         if number >= len(shown.lines) or self.shown is None:
@@ -145,13 +186,17 @@ seconds, `H` leaves.
         mark = self.marks_by_column().get(column)
         told = f" · {mark.text}" if mark is not None else ""
         if shown.lines[line].fold:
-            text = shown.lines[line].text
+            texts: tuple[str, ...] = (shown.lines[line].text,)
         else:
             half = 2 * sum(not each.fold for each in shown.lines[:line])
-            text = cell_words(
+            texts = cell_words(
                 self.shown.snapshot.layout, shown, half, min(column, shown.columns - 1), record
             )
-        words = cut_at_word(f"{text}{told}", self.size.width - 1)
+        room = self.size.width - 1
+        words = next(
+            (f"{text}{told}" for text in texts if len(text) + len(told) <= room),
+            cut_at_word(f"{texts[-1]}{told}", room),
+        )
         return [Segment(f" {words}", palette.strong)]
 
     def action_move(self, columns: int, lines: int) -> None:
@@ -190,15 +235,21 @@ seconds, `H` leaves.
         return record is not None and not all(isnan(time) for _, time, _ in record.samples())
 
     def toggle_scale(self) -> None:
-        """Divide the columns by seconds, or by events again; the cursor keeps its moment."""
-        before = self.time_map()
+        """Divide the columns by seconds, or by events again."""
         self.scale = Scale.SECONDS if self.scale is Scale.EVENTS else Scale.EVENTS
-        after = self.time_map()
-        if before is None or after is None:
-            return
+
+    def time_map(self) -> TimeMap | None:
+        """Return the record in this widget's lines and columns; the cursor keeps its moment."""
+        before, after = self._map, super().time_map()
+        if before is not None and after is not None and after is not before:
+            self._keep_moment(before, after)
+        return after
+
+    def _keep_moment(self, before: TimeMap, after: TimeMap) -> None:
         column = min(self.at[0], before.columns - 1)
         here = column == self.playhead(before)
-        self.at = (
+        at = (
             self.playhead(after) if here else after.column_of(before.steps[column]),
-            self.at[1],
+            min(self.at[1], max(0, len(after.lines) - 1)),
         )
+        self.set_reactive(TimeMapView.at, at)  # all lines are drawn anew with another map

@@ -473,6 +473,18 @@ class Vmalloc:
                     out += decayed
         return out
 
+    def shrink(self, but: Collection[int]) -> list[tuple[int, int]]:
+        """Empty the pools (vmap_node_shrink_scan), but for areas that start at `but`.
+
+        Return the areas that went back to free space.
+        """
+        out: list[tuple[int, int]] = []
+        for node in self.nodes:
+            decayed = node.shrink(but)
+            give_back_decayed(self.space, decayed)
+            out += decayed
+        return out
+
     def give_back(
         self, chosen: Collection[int] | None = None, *, full: bool
     ) -> tuple[list[VmapArea], list[VmapArea]]:

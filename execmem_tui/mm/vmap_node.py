@@ -4,7 +4,7 @@ mm/vmalloc.c: struct vmap_node, since 6.9.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, Self
 
 from execmem_tui.mm.flat_space import FlatSpace
@@ -133,6 +133,18 @@ class VmapNode:
                 del pools[pages]
             else:
                 out += [pool.popleft() for _ in range(count)]
+        return out
+
+    def shrink(self, but: Collection[int]) -> list[tuple[int, int]]:
+        """Take all areas out of the pools and return them, but those that start at `but`."""
+        out: list[tuple[int, int]] = []
+        for pages, pool in list(self.pools.items()):
+            kept = deque(area for area in pool if area[0] in but)
+            out += (area for area in pool if area[0] not in but)
+            if kept:
+                self.pools[pages] = kept
+            else:
+                del self.pools[pages]
         return out
 
 

@@ -150,6 +150,13 @@ class Concurrent:
                 since.add(before[2][0])
         return False
 
+    def silent_since(self, line: int, task: str) -> int:
+        """Return the line that a task told last before another, or the first that is known."""
+        told = (
+            event[1] for event in reversed(self.told) if event[1] < line and event[2][0] == task
+        )
+        return next(told, self.told[0][1])
+
     def reconsider(
         self, weighing: Weighing, purge: Event, lazy: int, results: ReplayResults
     ) -> None:

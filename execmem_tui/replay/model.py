@@ -324,7 +324,7 @@ class Replay(State):
         robust = looked_for and self._robust(asking, request.cpu, predicted)
         cause = Cause.DECAY_AHEAD if decayed else self._resolve(request, asking)
         if cause is None and actual is not None and not self._doubted:
-            cause = self._unordered(asking, predicted, actual, certain=count.certain)
+            cause = self._unordered(request, asking, predicted, certain=count.certain)
         if cause is None and self._doubted:
             cause = Cause.LOST
         self.results.misses.append(
@@ -389,7 +389,7 @@ class Replay(State):
         return copy.answer(asking.request, copy.owner(asking.request, cpu))[0] == predicted
 
     def _unordered(
-        self, asking: RequestClass, predicted: int | None, actual: int, *, certain: bool
+        self, request: Alloc, asking: RequestClass, predicted: int | None, *, certain: bool
     ) -> Cause | None:
         """Say whether a miss may follow from what concurrent purges left untold.
 
@@ -397,11 +397,10 @@ class Replay(State):
         (decay_va_pool_node). Which areas a purge counted decides whether a place was free, and the
         order in which places turned free decides the tree's shape.
         """
-        vmalloc, asked = self.vmalloc, asking.request
-        if (
-            asked.owned
-            and self._ahead.next_purges()
-            and vmalloc.answer(asked, NO_OWNER)[0] == actual
+        vmalloc, asked, actual = self.vmalloc, asking.request, request.start
+        if asked.owned and (
+            (self._ahead.next_purges() and vmalloc.answer(asked, NO_OWNER)[0] == actual)
+            or (self._in_vain < _IN_VAIN and self._was_detached(request, asked))
         ):
             return Cause.DETACHED
         places = () if predicted is None else (predicted, actual)
@@ -471,7 +470,12 @@ class Replay(State):
             yield Cause.LATE_FREE, lambda: self._free_late(late)
         if late and purges:
             yield Cause.LATE_FREE, lambda: self._purge_ahead(purges[:1], late)
-        yield Cause.SHRINKER, lambda: self._decay(full=True)
+        size = request.size
+        known = (request.start, self.predict(asking, request.cpu))
+        places = [(at, at + size) for at in known if at is not None]
+        # it may have come before these were pooled
+        yield Cause.SHRINKER, lambda: self._shrink(self._pooled_since(places))
+        yield Cause.SHRINKER, lambda: self._shrink(())
         if len(purges) > 1:
             yield Cause.PURGES_AHEAD, lambda: self._purge_ahead(purges)
         if self._unseen_lazy and not request.failed:
@@ -515,6 +519,7 @@ class Replay(State):
         late_up_to = self._late_up_to
         ahead, failed = self._ahead.copy(), set(self._failed_tasks)
         counts = self.results.purges, self.results.purge_counts_differ
+        newest = self._newest.copy()
         self.vmalloc, self._freed_at = self.vmalloc.clone(), dict(self._freed_at)
         self.moved = None if self.moved is None else self.moved.copy()
         self._trying = True
@@ -526,6 +531,7 @@ class Replay(State):
         self.vmalloc, self._freed_at, self.moved = before
         self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge = last
         self._late_up_to = late_up_to
+        self._newest = newest
         self._failed_tasks |= failed
         self._ahead.restore(ahead)
         self.results.purges, self.results.purge_counts_differ = counts

@@ -3,20 +3,23 @@
 What is busy, lazy and pooled, as frees and purges tell it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from attrs import field
 
-from execmem_tui.formats.trace_event import EVERYTHING, PURGE, Event
-from execmem_tui.mm.vmalloc import Vmalloc
-from execmem_tui.mm.vmap_node import VmapArea
+from execmem_tui.formats.trace_event import EVERYTHING, PURGE, Alloc, Event
+from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
+from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.records import define
 from execmem_tui.replay.ahead import Ahead, Done, ShortPurge
 from execmem_tui.replay.concurrent import LATE, Answered, Concurrent, Weighing
 from execmem_tui.replay.results import ReplayResults
 
+_PURGES: Final = 64
+"""How many purges back it is known what each decayed and pooled."""
 _FORGOTTEN: Final = 400
 """Lines behind a purge after which nothing is expected that it took."""
 
@@ -80,6 +83,8 @@ class State:
         """Line and task of the last purge that may have done something."""
         self._gave: tuple[list[Interval], list[VmapArea], list[VmapArea]] = ([], [], [])
         """What it did: decayed, free and pooled."""
+        self._newest: deque[tuple[int, list[Interval], list[VmapArea]]] = deque(maxlen=_PURGES)
+        """Of the newest that did something: the line, and what each decayed and pooled."""
         self._last_purge = 0
         """Line of the newest purge that was made: what was told before it is gone with the next."""
         self._unsure: dict[int, int] = {}
@@ -146,6 +151,7 @@ class State:
         if decayed or given_back or pooled:
             self._late_up_to = number + LATE
             self._probed = purge[2] == EVERYTHING
+            self._newest.append((number, decayed, pooled))
         self._last_purge = number
         self._gave = decayed, given_back, pooled
 
@@ -222,6 +228,42 @@ class State:
         if self.moved is not None:
             self.moved.freed += decayed
         return decayed
+
+    def _pooled_since(self, places: Iterable[Interval]) -> set[int]:
+        """Return starts of what was pooled since a pool last gave what it should have given.
+
+        And since something was pooled that lies in `places`, where nothing is pooled any more.
+        """
+        since = next((event[1] for event, *_, pooled, _ in reversed(self._answered) if pooled), 0)
+        for line, _, areas in self._newest:
+            for area in areas:
+                if any(area.start < end and start < area.end for start, end in places):
+                    since = max(since, line)
+        return {area.start for line, _, areas in self._newest if line > since for area in areas}
+
+    def _was_detached(self, request: Alloc, asked: VmapRequest) -> bool:
+        """Whether an answer came while a purge had its pool, and is told long after that purge.
+
+        Its task told nothing since. What decayed then was not free yet.
+        """
+        since = self._concurrent.silent_since(request.line, request.task)
+        newest = [
+            decayed for line, decayed, _ in reversed(self._newest) if decayed and line > since
+        ]
+        if not newest:
+            return False
+        before = self.vmalloc.clone()
+        for decayed in newest:
+            for start, end in decayed:
+                before.occupy(start, end)
+            if before.answer(asked, NO_OWNER)[0] == request.start:
+                return True
+        return False
+
+    def _shrink(self, but: Collection[int]) -> None:
+        decayed = self.vmalloc.shrink(but)
+        if self.moved is not None:
+            self.moved.freed += decayed
 
     def _give_back(
         self, line: int, purge: tuple[int, int, int], *, full: bool

@@ -132,6 +132,48 @@ def test_a_purge_under_way_leaves_no_pool() -> None:
     assert causes(_on_cpus([*lines, tree, coming])) == [Cause.DETACHED]
 
 
+def test_a_purge_told_before_may_have_been_under_way() -> None:
+    """What it decays is free only when it puts the pool's rest back."""
+    lines = [*ALLOCATED, *parked(PLACES)]
+    lines += [f"c-3|{purge((1 << 64) - 1, 0, 0)}"]  # it decays the fourth
+    tree = f"b-2|{alloc(PLACES[3] + SIZE, SIZE)}"
+    assert causes(_on_cpus([*lines, tree])) == [Cause.DETACHED]
+    asked = "b-2|module_get: x call_site=y refcnt=1"
+    assert causes(_on_cpus([*lines, asked, tree])) == [None]
+    assert causes(_on_cpus([lines[0], asked, *lines[1:], tree])) == [Cause.DETACHED]
+
+
+OTHERS: Final = (PLACES[3] + SIZE, PLACES[3] + SIZE + 7 * PAGE)
+"""Areas of another size."""
+
+
+def _pooled(replay: Replay) -> list[int]:
+    return [start for node in replay.vmalloc.nodes for start, _ in node.pooled()]
+
+
+def _emptied(between: list[str]) -> Replay:
+    """Pool one of the others, what should answer, and the other one; then it does not answer."""
+    size = 7 * PAGE
+    first, last = ([f"a-1|{free(at)}", f"a-1|{purge(at, at + size, 1)}"] for at in OTHERS)
+    lines = [*ALLOCATED, *(f"a-1|{alloc(at, size)}" for at in OTHERS)]
+    lines += [*first, *parked(PLACES[:3]), *last, *between]
+    # the third is the head of the pool
+    return replay_of([*lines, f"b-2|{alloc(PLACES[0], SIZE)}"], "7.1.8", 2)
+
+
+def test_the_shrinker_came_before_what_may_still_be_pooled() -> None:
+    """It is not told: the first request that a pool should have answered tells of it."""
+    replay = _emptied([])
+    assert causes(replay) == [Cause.SHRINKER]
+    assert _pooled(replay) == [OTHERS[1]]
+
+
+def test_a_pool_that_answered_was_not_emptied_before() -> None:
+    replay = _emptied([f"b-2|{alloc(PLACES[2], SIZE)}"])
+    assert causes(replay) == [Cause.SHRINKER]
+    assert _pooled(replay) == []
+
+
 def _on_cpus(lines: list[str]) -> Replay:
     """Replay lines of which some name their CPU."""
     text = []

@@ -31,7 +31,6 @@ from execmem_tui.tui.leaving import Signals
 from execmem_tui.tui.moving import PLAY_INTERVAL, Moving
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.screens.main import MainScreen
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.start import Opening, Start
 from execmem_tui.tui.startup import Startup
 from execmem_tui.tui.theme_registry import ThemeRegistry
@@ -42,6 +41,7 @@ from execmem_tui.view.actions import rebound
 from execmem_tui.view.changes import Changes
 from execmem_tui.view.highlight import Highlight
 from execmem_tui.view.paint import LensName
+from execmem_tui.view.shown import Shown
 
 if TYPE_CHECKING:  # what sends these comes when it is needed
     from execmem_tui.bundles.several import SeveralCapturesError

@@ -9,9 +9,9 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Side, Source
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.view.actions import Action
 from execmem_tui.view.paint import LensName
+from execmem_tui.view.shown import Shown
 
 Severity = Literal["information", "warning", "error"]
 

@@ -22,7 +22,7 @@ from execmem_tui.sources.base import Commanded, Source
 from execmem_tui.sources.what_if import what_if, why_not_what_if
 from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.view.finding import Entry
-from execmem_tui.view.panes import PANES
+from execmem_tui.view.panes import pane_type
 from execmem_tui.view.sentence import said, sentence, telling
 
 _USUAL: Bytes = 64 * KIB
@@ -30,7 +30,7 @@ _USUAL: Bytes = 64 * KIB
 
 
 @frozen(kw_only=True)
-class Doing:
+class WhyCommands:
     """What the sheet can have done for it."""
 
     look_at: Callable[[Address], None]
@@ -72,7 +72,7 @@ class Asking:
         from execmem_tui.tui.screens.why_sheet import WhySheet
 
         layout = self._app.shown.snapshot.layout
-        self._app.ask(WhySheet(layout, found, self._doing(found)))
+        self._app.ask(WhySheet(layout, found, self._commands(found)))
 
     def tenant(self, *, forward: bool) -> None:
         """Go to the next or previous tenant of the cursor's address, and say who that is."""
@@ -139,7 +139,7 @@ class Asking:
         snapshot = app.shown.snapshot
         area = snapshot.area_at(app.cursor)
         if area is None:
-            return ask(snapshot, PANES[app.pane - 1][1][0], self._usual())
+            return ask(snapshot, pane_type(app.pane), self._usual())
         if area.type is None or area.state is not AreaState.LIVE:
             app.say(f"{area.name} was placed by no request for executable memory")
             return None
@@ -151,19 +151,19 @@ class Asking:
 
     def _usual(self) -> Bytes:
         source = self._app.source
-        kind = PANES[self._app.pane - 1][1][0]
+        kind = pane_type(self._app.pane)
         return source.usual_size(kind) if isinstance(source, Commanded) else _USUAL
 
     def _needed(self, owner: str) -> tuple[str, ...]:
         source = self._app.source
         return source.needed_by(owner) if isinstance(source, Commanded) else ()
 
-    def _doing(self, found: Why) -> Doing:
+    def _commands(self, found: Why) -> WhyCommands:
         way, app = found.in_the_way, self._app
         history = app.source.history
         placed = None if way is None else placed_at(history, way.areas[0])
         refused = "" if isinstance(app.source, Commanded) else why_not_what_if(history.layout)
-        return Doing(
+        return WhyCommands(
             look_at=app.look_at,
             ring=self._ring,
             who=None

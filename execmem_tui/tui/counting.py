@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import Source
-from execmem_tui.tui.source_queries import Shown
+from execmem_tui.view.shown import Shown
 
 REST: Final = 0.4
 """Seconds that a step is looked at before it is worth a count."""

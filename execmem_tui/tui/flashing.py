@@ -4,8 +4,8 @@ from typing import Final, Protocol
 
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.counting import Handle, Scheduler
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.view.changes import NO_CHANGES, Changes, changes_of
+from execmem_tui.view.shown import Shown
 
 FLASH: Final = 0.4
 """Seconds."""

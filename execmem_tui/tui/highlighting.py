@@ -1,4 +1,4 @@
-"""What stands out on the map for a while: a preview, the ring of a sheet, the light of a tour.
+"""What stands out on the map for a while: a preview, the ring of a sheet, what a tour points at.
 
 None of it is part of what the source says; each ends with the dialog, the sheet or the tour it
 serves.
@@ -11,8 +11,8 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.units import Address
 from execmem_tui.tui.screens.main import MainScreen
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.view.highlight import Highlight
+from execmem_tui.view.shown import Shown
 
 
 class HighlightingApp(Protocol):
@@ -56,8 +56,6 @@ class Highlighting:
         detail = self._app.main.map
         if span is not None:
             self._unringed = highlight = detail.highlight
-            detail.highlight = Highlight(
-                lit=highlight.lit, ghost=highlight.ghost, ring=span, letters=highlight.letters
-            )
+            detail.highlight = highlight._replace(ring=span)
         elif self._unringed is not None:
             detail.highlight, self._unringed = self._unringed, None

@@ -11,7 +11,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Bytes
 from execmem_tui.sources.base import Commanded
 from execmem_tui.tui.app_protocol import AppProtocol
-from execmem_tui.tui.source_queries import pane_type
+from execmem_tui.view.panes import pane_type
 
 if TYPE_CHECKING:
     from execmem_tui.commands.preview import Preview
@@ -106,7 +106,7 @@ class KernelActions:
 
         def watch(request: AllocateRequest) -> str:
             count = min(request.count, _MOST_PREVIEWED)
-            return self._foretell(
+            return self._preview(
                 partial(source.preview_allocate, request.kind, request.size, count)
             )
 
@@ -133,12 +133,12 @@ class KernelActions:
             [Entry(name) for name in names],
             lambda index: self.do(partial(source.load, names[index])),
             watch=lambda index: chooser.note(
-                "" if index is None else self._foretell(partial(source.preview_load, names[index]))
+                "" if index is None else self._preview(partial(source.preview_load, names[index]))
             ),
         )
         self._app.ask(chooser)
 
-    def _foretell(self, look: "Callable[[], Preview]") -> str:
+    def _preview(self, look: "Callable[[], Preview]") -> str:
         """Show where something would lie, and say how much that is, or why it cannot be."""
         try:
             found = look()

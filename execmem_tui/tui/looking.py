@@ -2,21 +2,11 @@
 
 from collections.abc import Callable
 from textwrap import wrap
-from typing import Final
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.units import Address, hex_address
 from execmem_tui.tui.app_protocol import AppProtocol
-from execmem_tui.view.paint import LensName
-
-LENSES: Final = (
-    LensName.KIND,
-    LensName.REACH,
-    LensName.PERMISSION,
-    LensName.AGE,
-    LensName.OWNER,
-)
-"""What `V` goes round."""
+from execmem_tui.view.paint import LENSES, LensName
 
 
 class LookActions:

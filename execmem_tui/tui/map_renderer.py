@@ -25,7 +25,7 @@ from execmem_tui.view.outline import LETTERS, Stroke, strokes
 from execmem_tui.view.reach import RoxBlock
 from execmem_tui.view.rows import MapColumns, MapRows
 from execmem_tui.view.shown import Extent
-from execmem_tui.view.words import Tone
+from execmem_tui.view.words import Tone, cut_at_end
 
 _CACHE: Final = 1024
 """Rows kept: some screens of panning and zooming back and forth. A painted one takes some 10
@@ -117,7 +117,7 @@ class MapRenderer:
         room = width - len(left) - len(right) - 1
         if room < len(name):
             room, right = width - len(left) - 1, ""
-        text = name if len(name) <= room else name[: max(0, room - 1)] + "…"
+        text = cut_at_end(name, room)
         segments = [
             Segment(left, self.palette.tone(Tone.ACCENT)),
             Segment(text, self.palette.strong),

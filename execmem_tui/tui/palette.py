@@ -185,14 +185,6 @@ class Palette:
             return self._tones[Tone.ACCENT]
         return Style() if mark is Mark.SEEN else self.faint
 
-    def swatch(self, name: str) -> tuple[str, Style]:
-        """Return the sign of a look and its style, for legends."""
-        if name == FREE:
-            return " ", self._on(FREE)
-        if name in _GLYPHS and not self.letters:
-            return _GLYPHS[name], self._sign(name, FREE)
-        return look(name).letter, self._on(name, bold=True)
-
     def segments(self, pieces: Iterable[Piece]) -> list[Segment]:
         """Return a line as segments."""
         return [self._segment(piece) for piece in pieces]

@@ -9,7 +9,7 @@ from execmem_tui.model.units import format_size
 from execmem_tui.sources.base import Captioned, Followed
 from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.tui.moving import PLAY_INTERVAL
-from execmem_tui.tui.source_queries import is_fallback
+from execmem_tui.view.events import is_fallback
 from execmem_tui.view.panes import PANES
 from execmem_tui.view.timerecord import peak
 

@@ -3,24 +3,20 @@
 The engine is read when the first tour begins: it brings the simulator's scenarios along.
 """
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated
 from execmem_tui.model.units import Address
 from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.view.highlight import LETTERS, NO_HIGHLIGHT, Highlight
-from execmem_tui.view.paint import LensName
+from execmem_tui.view.paint import LENSES, LensName
 
 if TYPE_CHECKING:
     from execmem_tui.tours.progress import TourProgress
     from execmem_tui.tours.run import TourRun
     from execmem_tui.tui.notes_server import NotesServer
     from execmem_tui.view.tour_card import Card
-
-
-_LENSES: Final = frozenset(LensName) - {LensName.DIFFERENCE}
-"""That a stop can ask for: the other one needs a pinned moment."""
 
 
 class TourApp(AppProtocol, Protocol):
@@ -231,7 +227,7 @@ class TourActions:
             self._arriving = False
         self._app.touched()  # `u` takes back what the listener does, not the tour
         self._app.pane = run.stop.pane
-        if run.stop.lens in _LENSES:
+        if run.stop.lens in LENSES:
             self._app.lens = LensName(run.stop.lens)
         self._show()
         first = self._first_look(run)

@@ -13,6 +13,7 @@ from execmem_tui.model.ranges import Window
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Bytes, format_size, hex_address
 from execmem_tui.view.finding import Entry
+from execmem_tui.view.words import cut_at_end
 
 _MARKS: Final = {
     AreaState.LAZY: "z",
@@ -152,8 +153,7 @@ def area_line(area: Area, word_bits: int, width: int, size: str = "") -> str:
     mark = "▲" if area.window is Window.FALLBACK else _MARKS[area.state]
     head = f"{hex_address(area.start, word_bits)} {size or format_size(area.size):>6} {mark} "
     room = max(0, width - len(head))
-    name = area.name if len(area.name) <= room else area.name[: max(0, room - 1)] + "…"
-    return head + name
+    return head + cut_at_end(area.name, room)
 
 
 def count_line(shown: int, all_areas: int, order: Order) -> str:

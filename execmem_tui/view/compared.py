@@ -16,6 +16,7 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes, format_size, hex_address, signed_size
 from execmem_tui.sources.base import Side
 from execmem_tui.view.labels import region_word
+from execmem_tui.view.words import cut_at_end
 
 _NAME: Final = 40
 """Letters of a name beside the sums."""
@@ -101,12 +102,8 @@ def compared_text(it: Compared, width: int) -> str:
         sums = sums_text(it.found)
     room = (width - len(sums) - len("A   B   ")) // 2
     if room < len("step 1"):
-        return _cut(f"A B  {sums}", width)
-    return _cut(f"A {_cut(it.a, room)}  B {_cut(it.b, room)}  {sums}", width)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+        return cut_at_end(f"A B  {sums}", width)
+    return cut_at_end(f"A {cut_at_end(it.a, room)}  B {cut_at_end(it.b, room)}  {sums}", width)
 
 
 def place_lines(it: Compared, address: Address) -> Iterator[str]:
@@ -205,6 +202,6 @@ def _columns(
 ) -> str:
     room = max(8, min(_OWNER, width - _REST))
     return (
-        f"{_cut(owner, room):<{room}} {region:<{_REGION}} {a:>{_SIZE}} {b:>{_SIZE}}"
+        f"{cut_at_end(owner, room):<{room}} {region:<{_REGION}} {a:>{_SIZE}} {b:>{_SIZE}}"
         f" {delta:>{_SIZE}}  {what:<6}  {at}"
     ).rstrip()

@@ -33,6 +33,16 @@ class LensName(StrEnum):
     DIFFERENCE = "difference"
 
 
+LENSES: Final = (
+    LensName.KIND,
+    LensName.REACH,
+    LensName.PERMISSION,
+    LensName.AGE,
+    LensName.OWNER,
+)
+"""What `V` goes round, and a tour's stop may ask for: *difference* needs a pinned moment too."""
+
+
 class Lens(Protocol):
     """Gives each area the word that its cells show.
 

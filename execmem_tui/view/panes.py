@@ -23,6 +23,12 @@ PANES: Final = (
 """Title and types of each pane, in the order of the keys 1 to 4; the first type is what `a`
 allocates."""
 
+
+def pane_type(number: int) -> ExecmemType:
+    """Return the type that `a` allocates in a pane, 1 to 4."""
+    return PANES[number - 1][1][0]
+
+
 _SIZES: Final[dict[ExecmemType, tuple[Bytes, ...]]] = {
     ExecmemType.MODULE_TEXT: (64 * KIB, 2 * MIB, 8 * MIB, 20 * MIB, 64 * MIB, 256 * MIB, GIB),
     ExecmemType.KPROBES: (4 * KIB, 64 * KIB, 2 * MIB, 64 * MIB),

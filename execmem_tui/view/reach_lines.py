@@ -12,7 +12,7 @@ from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import Cell, Run, runs_of
 from execmem_tui.view.reach import Band, ReachModel
-from execmem_tui.view.words import Piece, Tone, Word
+from execmem_tui.view.words import Piece, Tone, Word, cut_at_end
 
 _LABEL: Final = 6
 _ROWS: Final = 14
@@ -276,7 +276,7 @@ def _rox_lines(model: ReachModel, width: int, most: int = 5) -> Iterator[list[Pi
     for block in sorted(blocks, key=lambda each: (each.used, each.start))[:most]:
         low = f"{block.start & 0xFFFFFFFF:08x} "
         room = width - len(low)
-        text = block.text if len(block.text) <= room else block.text[: max(room - 1, 0)] + "…"
+        text = cut_at_end(block.text, room)
         yield [Word(low, Tone.MUTED), Word(text)]
     if len(blocks) > most:
         yield [Word(f"… {len(blocks) - most} fuller ones"[:width], Tone.MUTED)]

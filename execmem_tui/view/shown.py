@@ -25,7 +25,7 @@ from execmem_tui.view.cells import ReachWindow
 from execmem_tui.view.labels import region_word
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.paint import KINDS, GhostLens, Paint
-from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span
+from execmem_tui.view.panes import PANES, PaneModel, pane_models, pane_span, pane_type
 from execmem_tui.view.reach import ReachModel, RoxBlock, kernel_window, reach_model, rox_blocks
 
 if TYPE_CHECKING:
@@ -164,14 +164,14 @@ class Shown:
             return 0
         from execmem_tui.view.beside import shift
 
-        kind = PANES[number - 1][1][0]
+        kind = pane_type(number)
         return shift(self.snapshot.layout, self.beside.snapshot.layout, kind)
 
     def offsets_from(self, number: int) -> Address:
         """Return the address that the offsets of a pane are counted from."""
         from execmem_tui.view.beside import window_start
 
-        return window_start(self.snapshot.layout, PANES[number - 1][1][0])
+        return window_start(self.snapshot.layout, pane_type(number))
 
     def space_of(self, number: int) -> AddressSpace:
         """Return what the axis of a pane is laid over: what lies here, and on the map beside."""
@@ -227,7 +227,7 @@ class Shown:
         layout = self.snapshot.layout
         start = self.start if origin is None else origin
         found = kernel_window(layout, start) or ReachWindow(None, None)
-        entry = layout.range_of(PANES[number - 1][1][0])
+        entry = layout.range_of(pane_type(number))
         return found._replace(allowed=entry.windows or None)
 
     def axis(self, number: int, columns: int, origin: Origin | None = None) -> Axis:
@@ -247,7 +247,7 @@ class Shown:
 
         The start of the pane's first window, if that is round.
         """
-        start = self.snapshot.layout.range_of(PANES[number - 1][1][0]).start
+        start = self.snapshot.layout.range_of(pane_type(number)).start
         return start if start % _ROUND == 0 else 0
 
     def cuts(self, number: int, origin: Origin | None = None) -> tuple[Address, ...]:

@@ -22,7 +22,7 @@ from execmem_tui.view.actions import ACTIONS, Action, spelled
 from execmem_tui.view.availability import why_not
 from execmem_tui.view.compared import difference_lines, moment, table_line
 from execmem_tui.view.inspect import inspect_lines
-from execmem_tui.view.panes import PANES
+from execmem_tui.view.panes import PANES, pane_type
 from execmem_tui.view.places import parse_place
 from execmem_tui.view.sentence import said
 from execmem_tui.view.shown import Shown
@@ -101,7 +101,7 @@ class Talk:
 
     @property
     def _type(self) -> ExecmemType:
-        return PANES[self.pane - 1][1][0]
+        return pane_type(self.pane)
 
     def compare(self, what: str) -> None:
         """Compare with something from here on.

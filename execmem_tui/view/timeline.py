@@ -98,11 +98,6 @@ def mark_words(
     return words
 
 
-def mark_near(shown: TimeMap, marks: Sequence[Mark], column: int) -> Mark | None:
-    """Return the mark that a column shows, or None."""
-    return mark_columns(shown, marks).get(column)
-
-
 def step_time(history: History, step: int) -> float | None:
     """Return the seconds of the newest event up to `step` that has a time, or None."""
     for event in reversed(history.events(max(history.first_step, step - _BACK), step)):

@@ -19,10 +19,10 @@ from execmem_tui.sources.opening import open_path, read_path
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.opening import nothing
 from execmem_tui.tui.screens.sheets import TextSheet
-from execmem_tui.tui.source_queries import is_fallback
 from execmem_tui.tui.start import Opening
 from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.side import SidePanel
+from execmem_tui.view.events import is_fallback
 from execmem_tui.view.ranges_table import layout_lines
 from tests.faults import FAULTS
 from tests.tui.driving import make_app, press, settle, shown_text

@@ -257,8 +257,8 @@ async def test_the_command_says_what_it_does_not_repeat() -> None:
 
 async def test_a_lens_of_the_command_line() -> None:
     from execmem_tui.cli.source_options import LENSES as OPTIONS
-    from execmem_tui.tui.looking import LENSES
     from execmem_tui.tui.start import Start
+    from execmem_tui.view.paint import LENSES
 
     assert set(OPTIONS) == {lens.value for lens in LENSES}
     app = ExecmemApp(history(), theme="execmem-dark", start=Start(lens=LensName.OWNER))

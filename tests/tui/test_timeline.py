@@ -14,8 +14,8 @@ from execmem_tui.scenarios.steps import Expect
 from execmem_tui.sources.base import Recording, SourceKind
 from execmem_tui.sources.scenario_play import play_scenario
 from execmem_tui.tui.app_protocol import AppProtocol
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.timeline import TimeActions
+from execmem_tui.view.shown import Shown
 from execmem_tui.view.timerecord import peak
 from tests.recorded import exhausted
 

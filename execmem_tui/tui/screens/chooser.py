@@ -25,7 +25,7 @@ _ALIGNED: Final = 500
 """Names that are measured: nobody scrolls further."""
 _HIGHEST: Final = 20
 _LOW: Final = 30
-"""Rows of a terminal in which a list that foretells would cover what it foretells."""
+"""Rows of a terminal in which a list with a preview would cover what it previews."""
 _FRAME: Final = 4
 """Rows of the box that are no entries: its borders, the field, and one for what is wrong."""
 _TOLD: Final = 4
@@ -44,8 +44,8 @@ class Chooser(Dialog[int]):
     """
 
     DEFAULT_CSS = """
-    Chooser.foretells #box { height: 12; }
-    Chooser.foretells.low #box { height: 8; }
+    Chooser.previews #box { height: 12; }
+    Chooser.previews.low #box { height: 8; }
     Chooser LineList { height: 1fr; }
     Chooser #told { height: 4; padding: 1 0 0 0; color: $foreground 80%; }
     """
@@ -83,7 +83,7 @@ class Chooser(Dialog[int]):
         """What is being searched for, while that takes more than a moment."""
         self._search = FuzzySearch()
         self._watch = watch
-        self.set_class(watch is not None, "foretells")  # leaves the map in sight
+        self.set_class(watch is not None, "previews")  # leaves the map in sight
 
     def fields(self) -> ComposeResult:
         """A field and the list."""

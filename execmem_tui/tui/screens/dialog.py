@@ -36,8 +36,8 @@ class Dialog(Overlay, Generic[Told]):
         border-subtitle-color: $foreground 70%;
         background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
     }
-    Dialog.foretells { align: right bottom; background: transparent; }
-    Dialog.foretells > #box { width: 64; }
+    Dialog.previews { align: right bottom; background: transparent; }
+    Dialog.previews > #box { width: 64; }
     Dialog Label { height: 1; color: $foreground 70%; }
     Dialog #wrong { color: $error; height: auto; display: none; }
     Dialog #wrong.says { display: block; }

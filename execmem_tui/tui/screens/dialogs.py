@@ -43,7 +43,7 @@ class AllocateDialog(Dialog[AllocateRequest]):
     ) -> None:
         super().__init__("Allocate", do, "Enter allocates · Tab next field · Esc leaves")
         self._watch = watch
-        self.set_class(watch is not None, "foretells")  # leaves the map in sight
+        self.set_class(watch is not None, "previews")  # leaves the map in sight
         self._kinds = kinds
         self._chosen = chosen
         self._sizes = sizes
@@ -84,7 +84,7 @@ class AllocateDialog(Dialog[AllocateRequest]):
 
     @on(Select.Changed)
     @on(Input.Changed)
-    def foretell(self) -> None:
+    def preview(self) -> None:
         """Say what would come of it while it is typed.
 
         What cannot be read yet is no mistake yet.

@@ -23,7 +23,6 @@ from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.panels import PanelActions
 from execmem_tui.tui.screens.first_frame import FirstFrame, Laid, Painting
 from execmem_tui.tui.screens.lazy_widgets import LazyWidgets
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.widgets.hints import HintsLine
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.map import DetailMap
@@ -37,6 +36,7 @@ from execmem_tui.view.hints import Hint, hints, situation
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.paint import LensName
+from execmem_tui.view.shown import Shown
 from execmem_tui.view.split import Halves, list_width, one_map, side_width, two_maps
 
 if TYPE_CHECKING:  # most of these come when they are needed

@@ -41,7 +41,7 @@ class ScenarioBrowser(Chooser):
             watch=self._show_about,
         )
         self._scenarios = order
-        self.remove_class("foretells")  # what is told is in the box, not on the map
+        self.remove_class("previews")  # what is told is in the box, not on the map
 
     def fields(self) -> ComposeResult:
         """A field, the names, and what one is about."""

@@ -18,8 +18,8 @@ from execmem_tui.model.text import printable
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.screens.sheet import Sheet
 from execmem_tui.tui.theme_registry import dim_style
-from execmem_tui.tui.widgets.events import event_mark, event_style
 from execmem_tui.tui.widgets.line_list import LineList
+from execmem_tui.view.events import event_mark, event_tone
 from execmem_tui.view.kinds import FALLBACK
 from execmem_tui.view.picture import LEAST_WIDTH, PictureRow, picture_lines
 
@@ -155,7 +155,7 @@ class EventLog(Sheet):
 
     def _line(self, index: int) -> Text:
         event, step = self._events[index], self._first + index
-        style = event_style(event, self._palette)
+        style = self._palette.tone(event_tone(event))
         line = Text.assemble(
             (f"{step:>7,} ", dim_style()), (f"{event_mark(event)} {event.text}", style)
         )

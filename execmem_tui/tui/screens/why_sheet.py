@@ -14,7 +14,7 @@ from execmem_tui.analysis.why import Look, Why
 from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import hex_address
-from execmem_tui.tui.asking import Doing
+from execmem_tui.tui.asking import WhyCommands
 from execmem_tui.tui.screens.dialog import BORDER_ENDS
 from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.view.why_text import looks, request_span, scale_lines, why_lines, why_title
@@ -41,11 +41,11 @@ class WhySheet(Overlay):
         Binding("u", "take_back", "Take back"),
     ]
 
-    def __init__(self, layout: Layout, why: Why, doing: Doing) -> None:
+    def __init__(self, layout: Layout, why: Why, commands: WhyCommands) -> None:
         super().__init__()
         self._layout = layout
         self._why = why
-        self._doing = doing
+        self._commands = commands
         self._looks: list[tuple[Look, str]] = list(looks(why))
         self._at: int | None = None
         self._ringed = False
@@ -60,8 +60,8 @@ class WhySheet(Overlay):
         span = request_span(self._why)
         if span is not None:
             self._ringed = True
-            self._doing.ring(span)
-            self._doing.look_at(span[0])
+            self._commands.ring(span)
+            self._commands.look_at(span[0])
         self._tell()
 
     def on_resize(self) -> None:
@@ -70,19 +70,19 @@ class WhySheet(Overlay):
 
     def action_leave(self) -> None:
         """Leave the map as it was; what was asked about is under the cursor again."""
-        self._doing.ring(None)
+        self._commands.ring(None)
         area = self._why.actual
         if area is not None and self._at is None and not self._tried and self._ringed:
-            self._doing.look_at(area.start)
+            self._commands.look_at(area.start)
         super().action_leave()
 
     def _tell(self) -> None:
         box = self.query_one("#why", Static)
         box.border_title = f"W  {why_title(self._why)}"
         hints = [f"n holes ({len(self._looks):,})"] if self._looks else []
-        hints += ["Enter who put it there"] if self._doing.who is not None else []
-        if self._doing.attempt is not None:
-            hints += ["u take it back"] if self._tried else [f"f {self._doing.attempt_words}"]
+        hints += ["Enter who put it there"] if self._commands.who is not None else []
+        if self._commands.attempt is not None:
+            hints += ["u take it back"] if self._tried else [f"f {self._commands.attempt_words}"]
         room = box.outer_size.width - BORDER_ENDS
         box.border_subtitle = lower_border("", " · ".join((*hints, "Esc leaves")), room)
         lines = why_lines(self._layout, self._why)
@@ -103,22 +103,22 @@ class WhySheet(Overlay):
             return
         first = 0 if by > 0 else len(self._looks) - 1
         self._at = first if self._at is None else (self._at + by) % len(self._looks)
-        self._doing.look_at(self._looks[self._at][0].start)
+        self._commands.look_at(self._looks[self._at][0].start)
         self._tell()
 
     def action_who(self) -> None:
         """Go to the event that placed what is in the way."""
-        if self._doing.who is not None:
+        if self._commands.who is not None:
             self.action_leave()
-            self._doing.who()
+            self._commands.who()
 
     def action_attempt(self) -> None:
         """Do without what is in the way and try again; the answer stays in the sheet."""
-        if self._doing.attempt is None or self._tried:
+        if self._commands.attempt is None or self._tried:
             return
         try:
-            self._doing.ring(None)
-            self._tried = self._doing.attempt()
+            self._commands.ring(None)
+            self._tried = self._commands.attempt()
         except ExecmemTuiError as error:
             self._tried = str(error)
         self._tell()
@@ -127,5 +127,5 @@ class WhySheet(Overlay):
         """Undo the attempt."""
         if self._tried:
             self._tried = ""
-            self._doing.take_back()
+            self._commands.take_back()
             self._tell()

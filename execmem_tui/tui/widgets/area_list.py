@@ -15,9 +15,9 @@ from textual.widgets import Static
 from execmem_tui.model.areas import Area
 from execmem_tui.model.units import Address, signed_size
 from execmem_tui.tui.line_cache import CachedRender
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.area_list import KEYS, Listing, Order, area_line, count_line
+from execmem_tui.view.shown import Shown
 
 
 class AreaList(CachedRender, Vertical):

@@ -4,8 +4,8 @@ from rich.text import Text
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.view.compared import compared_text
+from execmem_tui.view.shown import Shown
 
 
 class ComparisonLine(Static):

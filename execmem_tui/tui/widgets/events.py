@@ -8,54 +8,13 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.reactive import reactive
 
-from execmem_tui.model.events import (
-    Allocated,
-    Event,
-    Failed,
-    Freed,
-    HazardFound,
-    PermissionsChanged,
-)
-from execmem_tui.model.units import format_size
+from execmem_tui.model.events import Event
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.source_queries import Shown, recent
 from execmem_tui.tui.widgets.text_lines import TextLine, TextLines
+from execmem_tui.view.events import event_brief, event_mark, event_tone, newest
+from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import cut_at_end
-
-EVENTS_SHOWN = 12
-
-
-def event_mark(event: Event) -> str:
-    """Return the mark of an event: meaning without colour."""
-    if isinstance(event, Allocated) and event.fallback:
-        return "▲"
-    if isinstance(event, Failed):
-        return "·" if event.attempt else "✗"
-    return "!" if isinstance(event, HazardFound) else " "
-
-
-def event_brief(event: Event) -> str:
-    """Return an event short enough for the side panel.
-
-    ``+address size type``, ``-address name``.
-    """
-    if isinstance(event, Allocated):
-        area = event.area
-        kind = "vmalloc" if area.type is None else area.type.name.removeprefix("MODULE_")
-        return f"+{area.start:x} {format_size(event.requested)} {kind}"
-    if isinstance(event, Freed):
-        return f"-{event.area.start:x} {event.area.name}"
-    return f" {event.text}"
-
-
-def event_style(event: Event, palette: Palette) -> Style:
-    """Return the style of an event: what spilled or failed stands out."""
-    if isinstance(event, Allocated) and event.fallback:
-        return palette.alarm
-    if isinstance(event, Failed | HazardFound) and not getattr(event, "attempt", False):
-        return palette.alarm
-    return palette.muted if isinstance(event, PermissionsChanged | Failed) else Style.null()
 
 
 class EventsView(TextLines, can_focus=True):
@@ -86,13 +45,7 @@ class EventsView(TextLines, can_focus=True):
             self.step = step
 
     def _listed(self) -> list[tuple[int, Event]]:
-        if self.source is None:
-            return []
-        return [
-            each
-            for each in recent(self.source, 8 * EVENTS_SHOWN)
-            if not isinstance(each[1], PermissionsChanged)
-        ][:EVENTS_SHOWN]
+        return [] if self.source is None else newest(self.source)
 
     def watch_source(self) -> None:
         """List another source's."""
@@ -130,7 +83,7 @@ class EventsView(TextLines, can_focus=True):
         return [
             (
                 cut_at_end(self._brief(step, event), width).ljust(width if at == here else 0),
-                event_style(event, palette) + (palette.cursor if at == here else Style.null()),
+                palette.tone(event_tone(event)) + (palette.cursor if at == here else Style.null()),
             )
             for at, (step, event) in enumerate(self._listed())
         ] or [("nothing yet", palette.muted)]

@@ -4,9 +4,9 @@ from rich.style import Style
 from textual.reactive import reactive
 
 from execmem_tui.model.units import Address
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.widgets.text_lines import TextLine, TextLines, wrapped
 from execmem_tui.view.inspect import inspect_lines
+from execmem_tui.view.shown import Shown
 
 
 class Inspector(TextLines):

@@ -17,7 +17,7 @@ from execmem_tui.view.axis import Line
 from execmem_tui.view.beside import Beside, offset_text, window_start
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.marks import Mark
-from execmem_tui.view.panes import PANES
+from execmem_tui.view.panes import pane_type
 from execmem_tui.view.rows import MapRows, map_columns
 from execmem_tui.view.shown import Shown
 
@@ -137,7 +137,7 @@ class OtherMap(Widget):
         if view is None or rows is None or renderer is None or compared is None:
             return Strip.blank(width, background)
         layout = rows.shown.snapshot.layout
-        start = window_start(layout, PANES[self.pane - 1][1][0])
+        start = window_start(layout, pane_type(self.pane))
         if y == 0:
             aside = f"+0 = {hex_address(start, layout.word_bits)}"
             return renderer.heading("A", compared.a, aside, width).apply_style(background)

@@ -9,10 +9,10 @@ from textual.widgets import Static
 
 from execmem_tui.sources.base import Captioned, Source
 from execmem_tui.tui.line_cache import CachedRender
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.theme_registry import is_console
 from execmem_tui.view import sentence
 from execmem_tui.view.sentence import Sentence as Said
+from execmem_tui.view.shown import Shown
 
 _SHARE: Final = 50
 """Percent of the screen's rows that large letters may take; what is told of is seen in the

@@ -11,11 +11,11 @@ from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.line_cache import CachedRender
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.view.actions import ACTIONS, Action
+from execmem_tui.view.shown import Shown
 
 _HIGH: Final = 60
 """Rows of a terminal in which a panel without blocks of a ROX cache has no need of a bar."""

@@ -18,9 +18,9 @@ from execmem_tui.model.units import Address
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.line_cache import CachedLines
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.tui.time_renderer import TimeRenderer
-from execmem_tui.view.panes import PANES
+from execmem_tui.view.panes import PANES, pane_type
+from execmem_tui.view.shown import Shown
 from execmem_tui.view.timeline import (
     PLAYHEAD,
     SIGNS,
@@ -34,6 +34,7 @@ from execmem_tui.view.timeline import (
 )
 from execmem_tui.view.timemap import Mark, MarkKind, Scale, TimeMap, marks
 from execmem_tui.view.timerecord import TimeRecord
+from execmem_tui.view.words import cut_at_end
 
 _GUTTER: Final = 7
 _ALARMS: Final = (MarkKind.SPILL_BEGINS, MarkKind.SPILL_ENDS, MarkKind.FAILURE)
@@ -255,7 +256,7 @@ class TimeStrip(TimeView):
         if number >= len(shown.lines) or self.shown is None:
             return Strip.blank(width)
         line = shown.lines[number]
-        layout, kind = self.shown.snapshot.layout, PANES[self.pane - 1][1][0]
+        layout, kind = self.shown.snapshot.layout, pane_type(self.pane)
         above = shown.lines[number - 1] if number else None
         label = Segment(gutter(layout, kind, line, _GUTTER, above), palette.muted)
         if line.fold:
@@ -271,7 +272,7 @@ class TimeStrip(TimeView):
         snapshot = self.shown.snapshot
         words = where(record, snapshot.step, snapshot.counters)
         room = max(0, width - _GUTTER - 2)
-        text = words if len(words) <= room else words[: max(0, room - 1)] + "…"
+        text = cut_at_end(words, room)
         rest = max(0, width - _GUTTER - len(text) - 1)
         return Strip(
             [

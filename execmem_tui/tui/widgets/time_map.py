@@ -16,7 +16,7 @@ from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.widgets.time import TimeView
 from execmem_tui.view.kinds import FALLBACK
 from execmem_tui.view.legend import Sight, TimeSight
-from execmem_tui.view.panes import PANES
+from execmem_tui.view.panes import pane_type
 from execmem_tui.view.timeline import cell_words, gutter, scale_line, span_words
 from execmem_tui.view.timemap import Scale, TimeMap
 from execmem_tui.view.words import cut_at_word
@@ -153,7 +153,7 @@ seconds, `H` or Escape leaves.
         if number >= len(shown.lines) or self.shown is None:
             return []
         line, here = shown.lines[number], number == self.at[1]
-        layout, kind = self.shown.snapshot.layout, PANES[self.pane - 1][1][0]
+        layout, kind = self.shown.snapshot.layout, pane_type(self.pane)
         style = palette.cursor_mark if here else palette.muted
         above = shown.lines[number - 1] if number else None
         label = Segment(gutter(layout, kind, line, _GUTTER, above), style)

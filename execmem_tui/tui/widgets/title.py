@@ -8,8 +8,8 @@ from execmem_tui.model.text import printable
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.line_cache import CachedRender
 from execmem_tui.tui.palette import Palette
-from execmem_tui.tui.source_queries import Shown
 from execmem_tui.view.paint import LensName
+from execmem_tui.view.shown import Shown
 from execmem_tui.view.title import NAME, title
 
 

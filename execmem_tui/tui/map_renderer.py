@@ -21,9 +21,9 @@ from execmem_tui.view.highlight import CIRCLED, NO_HIGHLIGHT, Emphasis, Highligh
 from execmem_tui.view.legend import Sight, sight_of
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.marks import Mark
-from execmem_tui.view.outline import LETTERS, Stroke, strokes
 from execmem_tui.view.reach import RoxBlock
 from execmem_tui.view.rows import MapColumns, MapRows
+from execmem_tui.view.rox_share import Stroke, shares
 from execmem_tui.view.shown import Extent
 from execmem_tui.view.words import Tone, cut_at_end
 
@@ -69,7 +69,7 @@ class Over(NamedTuple):
     changes: Changes = NO_CHANGES
     """What came and went a moment ago."""
     blocks: tuple[RoxBlock, ...] = ()
-    """Of the ROX cache: they have an outline."""
+    """Of the ROX cache: what is free of one says how much is used."""
 
 
 class _Row:
@@ -175,17 +175,17 @@ class MapRenderer:
         letters = highlight.signs(line, axis.cell, axis.columns)
         circled = ((at, each if self.palette.letters else CIRCLED[each]) for at, each in letters)
         signs = (*_pinned(over.pins, line, axis.cell), *circled)
-        outlines = tuple(strokes(over.blocks, line, axis.cell, axis.columns)) if over.blocks else ()
-        key = (frame, touch, emphases, signs, outlines, background)
+        used = tuple(shares(over.blocks, line, axis.cell, axis.columns)) if over.blocks else ()
+        key = (frame, touch, emphases, signs, used, background)
         if row.painted is None or row.key != key:
             room = frame.room
             width = room.width - room.margin - 1
             columns = row.on(background, width)
-            if outlines:
-                columns = self._outlined(columns, outlines)
+            if used:
+                columns = self._written(columns, used)
             if emphases or signs:
                 # what is dimmed is dimmed by its own colours, the background comes under it
-                lit = self._outlined(row.columns, outlines) if outlines else row.columns
+                lit = self._written(row.columns, used) if used else row.columns
                 columns = self._lit(lit, emphases, signs).fitted(width).on(background)
             columns = self._with_cursor(columns, touch)
             row.key, row.painted = key, self._framed(columns, frame, background)
@@ -251,15 +251,14 @@ class MapRenderer:
             strip = Strip.join([strip.crop(0, column), sign, strip.crop(column + 1)])
         return Columns(strip)
 
-    def _outlined(self, columns: Columns, outlines: tuple[Stroke, ...]) -> Columns:
-        """Draw the outlines of blocks over a line, on what is under them."""
+    def _written(self, columns: Columns, strokes: tuple[Stroke, ...]) -> Columns:
+        """Write texts over a line, on what is under them."""
         strip = Strip(columns.segments)
-        for stroke in outlines:
+        for stroke in strokes:
             stop = stroke.column + len(stroke.text)
             under = strip.crop(stroke.column, stop)
             style = next((each.style for each in under if each.style is not None), Style())
-            text = LETTERS.get(stroke.text, stroke.text) if self.palette.letters else stroke.text
-            drawn = Strip([Segment(text, self.palette.over(style))])
+            drawn = Strip([Segment(stroke.text, self.palette.over(style))])
             strip = Strip.join([strip.crop(0, stroke.column), drawn, strip.crop(stop)])
         return Columns(strip)
 

@@ -46,7 +46,8 @@ def pane_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
 def detail_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
     """Yield a pane's detail: rows of what is used, the rest folded."""
     bits = shown.snapshot.layout.word_bits
-    view = shown.view(model.number, max(32, width - 18), _DETAIL_ROWS)
+    # a text ends where it ends: no line of it would be blank
+    view = shown.view(model.number, max(32, width - 18), _DETAIL_ROWS, fills=False)
     axis = view.axis
     yield f"{model.title}: {format_size(axis.cell)} a cell, {format_size(axis.row_bytes)} a row"
     rows = MapRows(shown=shown, number=model.number, window=shown.window(model.number, None))

@@ -233,7 +233,8 @@ def _notes(model: ReachModel) -> Iterator[str]:
     if model.counts.vague:
         yield f"{model.counts.vague:,} of these may be data: no file names their regions"
     if layout.plt is None:
-        yield f"no PLT on {layout.arch}" + (f": {call.note}" if call is not None else "")
+        note = "" if call is None else call.note.split("no PLT exists, ")[-1]
+        yield f"no PLT on {layout.arch}" + (f": {note}" if note else "")
     else:
         yield f"a far call costs a {layout.plt.word}, {layout.plt.entry_bytes} B"
     binding = next((reach for reach in layout.reach if reach.binding), call)

@@ -264,8 +264,19 @@ class Shown:
             found |= {align_up(cut + by, page) for cut in self.beside.cuts(number)}
         return tuple(sorted(found))
 
-    def view(self, number: int, columns: int, rows: int, extent: Extent = Extent.USED) -> MapView:
-        """Return the map of a pane as it begins: the cursor on the first area of its types."""
+    def view(
+        self,
+        number: int,
+        columns: int,
+        rows: int,
+        extent: Extent = Extent.USED,
+        *,
+        fills: bool = True,
+    ) -> MapView:
+        """Return the map of a pane as it begins: the cursor on the first area of its types.
+
+        Where it `fills` its rows, those that would stay blank draw the kernel image to scale.
+        """
         axis = self.axis(number, columns)
         model = self.pane(number)
         start, end = axis.start, axis.end
@@ -276,8 +287,24 @@ class Shown:
         divided = any(block.find(_has_pieces) for block in self.snapshot.areas.blocks)
         finest = _NEAREST_PIECES if divided else _NEAREST
         view = MapView.at(axis, rows, start).fit(start, end, finest)
+        if fills:
+            view = self._with_image(view, start, end)
         first = self.first_of(number)
         return view if first is None else view.goto(first.start)
+
+    def _with_image(self, view: MapView, start: Address, end: Address) -> MapView:
+        """Return a view that opens the image where all of it fits.
+
+        Unless it would be the larger part of the map.
+        """
+        image, axis = self.snapshot.layout.image, view.axis
+        if image is None or not axis.folded or not axis.fits(start, end, view.rows):
+            return view
+        lines = -(-(image[1] - image[0]) // axis.row_bytes)
+        opened = evolve(axis, opened=image)
+        if 2 * lines > view.rows or not opened.fits(start, end, view.rows):
+            return view
+        return view.on(opened)
 
     def first_of(self, number: int) -> Area | None:
         """Return the lowest area of a pane's types in its first window, else the lowest."""

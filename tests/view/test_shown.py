@@ -15,6 +15,7 @@ from execmem_tui.model.events import Allocated, Event, Freed
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import MIB
+from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cells import Cell, ReachWindow, Run
@@ -133,6 +134,26 @@ def test_the_panel_shows_kernel_modules_fallback_and_what_is_forbidden() -> None
     assert "0B near" in by_label["−16M"]
     assert any("direct 1  PLT 2  out 0" in line for line in lines)
     assert any(line.lstrip().startswith("−128M─") for line in lines), "where a call's reach ends"
+
+
+def test_lines_that_would_stay_blank_show_the_kernel_to_scale() -> None:
+    """At 200x50 a third of the map was blank after a spill, and the image one line."""
+    simulation = open_booted("arm64")
+    simulation.fill()
+    shown = Shown(simulation.history.snapshot())
+    image = shown.snapshot.layout.image
+    assert image is not None
+    full = shown.view(1, 130, 36)
+    assert full.axis.line_at(image[0]).fold is None
+    assert len(full.lines()) > 30
+    assert full.axis.fits(full.axis.start, full.axis.end, 36)
+    short = shown.view(1, 130, 30)
+    assert short.axis.line_at(image[0]).fold is Kind.IMAGE, "there is no room for all of it"
+    empty = Shown(open_simulation("arm64", "7.1", "va48-4k", "off").history.snapshot())
+    for rows in (16, 36, 60):
+        lines = empty.view(1, 130, rows).lines()
+        drawn = [line for line in lines if line.fold is None and line.start >= image[0]]
+        assert 2 * len(drawn) <= rows + 2, "modules are what is looked for"
 
 
 def test_how_far_modules_lie_apart_is_not_rounded_to_what_is_allowed() -> None:

@@ -1,4 +1,4 @@
-"""Outlines of the blocks of a ROX cache."""
+"""What the map says of the blocks of a ROX cache."""
 
 from pathlib import Path
 
@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.opening import open_path
 from execmem_tui.view.axis import Kind, Line
-from execmem_tui.view.outline import BEGINS, ENDS, Stroke, strokes
 from execmem_tui.view.reach import RoxBlock, rox_blocks
+from execmem_tui.view.rox_share import Stroke, shares
 
 MIB = 1 << 20
 CELL = 32 << 10
@@ -21,25 +21,22 @@ def _line(start: int, size: int) -> Line:
     return Line(start=start, end=start + size, base=start, fold=None)
 
 
-def test_a_block_in_a_line_of_its_own_has_both_sides_and_says_how_full_it_is() -> None:
-    assert list(strokes((BLOCK,), _line(4 * MIB, 2 * MIB), CELL, 64)) == [
-        Stroke(0, BEGINS),
-        Stroke(32, " ROX cache, 25 % used"),
-        Stroke(63, ENDS),
-    ]
+def test_what_is_free_of_a_block_says_how_full_it_is() -> None:
+    share = Stroke(32, " ROX cache, 25 % used")
+    assert list(shares((BLOCK,), _line(4 * MIB, 2 * MIB), CELL, 64)) == [share]
+    assert not list(shares((BLOCK,), _line(4 * MIB, MIB), CELL // 2, 64))
+    again = list(shares((BLOCK,), _line(5 * MIB, MIB), CELL // 2, 64))
+    assert again == [share._replace(column=0)]
 
 
-def test_a_block_of_two_lines_begins_in_one_and_ends_in_the_other() -> None:
-    first = list(strokes((BLOCK,), _line(4 * MIB, MIB), CELL // 2, 64))
-    second = list(strokes((BLOCK,), _line(5 * MIB, MIB), CELL // 2, 64))
-    assert first == [Stroke(0, BEGINS)]
-    assert second == [Stroke(0, " ROX cache, 25 % used"), Stroke(63, ENDS)]
-
-
-def test_neither_a_fold_nor_a_block_of_few_columns_has_an_outline() -> None:
+def test_where_there_is_less_room_less_is_said_and_in_a_fold_nothing() -> None:
     fold = Line(start=4 * MIB, end=6 * MIB, base=4 * MIB, fold=Kind.FREE)
-    assert not list(strokes((BLOCK,), fold, CELL, 64))
-    assert not list(strokes((BLOCK,), _line(4 * MIB, 64 * MIB), MIB, 64))
+    assert not list(shares((BLOCK,), fold, CELL, 64))
+    assert not list(shares((BLOCK,), _line(4 * MIB, 64 * MIB), MIB, 64))
+    assert list(shares((BLOCK,), _line(4 * MIB, 2 * MIB), 64 << 10, 64)) == [
+        Stroke(16, " 25 % used")
+    ]
+    assert list(shares((BLOCK,), _line(4 * MIB, 2 * MIB), 128 << 10, 64)) == [Stroke(8, " 25 %")]
 
 
 @given(
@@ -58,7 +55,7 @@ def test_strokes_lie_in_the_line(found: list[tuple[int, int]], at: int, cell: in
         )
         for start, free in sorted(dict(found).items())
     )
-    drawn = list(strokes(blocks, _line(at * 2 * MIB, cell * 64), cell, 64))
+    drawn = list(shares(blocks, _line(at * 2 * MIB, cell * 64), cell, 64))
     assert all(each.column >= 0 and each.column + len(each.text) <= 64 for each in drawn)
 
 

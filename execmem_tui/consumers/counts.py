@@ -76,6 +76,7 @@ class Counts(Observer):
         """The most it ever was."""
         self.block_ends: set[Address] = set()
         """Ends of all blocks there ever were, without their guards."""
+        self._cached = {kind for kind, entry in layout.types.items() if entry.rox_cached}
         self.populates = False
         """What is placed now will be a block of the ROX cache."""
         self.allocations = self.frees = self.failures = self.fallbacks = 0
@@ -95,15 +96,15 @@ class Counts(Observer):
     def append(self, record: Record, /) -> None:
         """Count `record`."""
         self.work.spend()
-        if isinstance(record, FreeVmapAreaNoflush):
+        if isinstance(record, AllocVmapArea):
+            if self.populates and not record.failed:
+                self.blocks.add(record.start)
+        elif isinstance(record, FreeVmapAreaNoflush):
             self._forget(record.start)
             if record.start in self.blocks:
                 self.blocks.discard(record.start)
             else:
                 self.frees += 1
-        elif isinstance(record, AllocVmapArea):
-            if self.populates and not record.failed:
-                self.blocks.add(record.start)
         elif isinstance(record, PurgeVmapAreaLazy):
             self.purges += bool(
                 record.given_back or record.pooled or record.decayed or record.kind in _WAITED_FOR
@@ -122,7 +123,7 @@ class Counts(Observer):
 
     def begun(self, kind: ExecmemType | None) -> None:
         """Note whether what is placed now is a block."""
-        self.populates = kind is not None and self.layout.range_of(kind).rox_cached
+        self.populates = kind in self._cached
 
     def ended(self, request: Request | None, *, quiet: bool = True) -> None:
         """Count a request, and a purge that was asked for even if there was nothing to purge."""
@@ -132,14 +133,14 @@ class Counts(Observer):
         self.purges_before = self.purges
         if request is not None:
             kind, start = request.kind, request.result
-            entry = None if kind is None else self.layout.range_of(kind)
-            window = None if entry is None or start is None else entry.window_of(start)
-            guarded = entry is None or not entry.rox_cached
-            self._count(request, window, guarded=guarded)
+            window = None
+            if kind is not None and start is not None:
+                window = self.layout.types[kind].window_of(start)
+            self._count(request, window, guarded=kind not in self._cached)
 
     def _count(self, request: Request, window: Window | None, *, guarded: bool) -> None:
-        start, size = request.result, request.size
-        self.last = Last(start, size, window, start is None)
+        start, size, last = request.result, request.size, self.last
+        last.start, last.size, last.window, last.failed = start, size, window, start is None
         if start is None:
             self.failures += 1
             return

@@ -231,9 +231,9 @@ class Machine:
             self.fail_in -= 1
         if start is not None:
             self.taken.add(start)
-        self._end(
-            Request(kind=kind, size=size, owner=owner, region=region, detail=detail, result=start)
-        )
+        request = Request(kind, size, owner, region, detail, start)
+        for observer in self.observers:
+            observer.ended(request)
         return start
 
     def exec_free(self, start: Address) -> None:
@@ -278,8 +278,8 @@ class Machine:
         calls = self.layout.capability.rox_calls if permissions == "rox" else 1
         for _ in range(calls):
             self.execmem.set_memory()
-        self._end(None)
         for observer in self.observers:
+            observer.ended(None)
             observer.permissions_changed(start, size, permissions)
 
     def purge(self, kind: str = "aliases") -> None:

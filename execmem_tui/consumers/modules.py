@@ -37,6 +37,7 @@ RELOCATE: Final = "relocate"
 """`fail_at`: an unknown symbol or a relocation out of reach."""
 _INSTRUCTION: Final = 4
 """Bytes, on every architecture with PLT entries."""
+_DATA: Final = ExecmemType.MODULE_DATA
 _TYPES: Final = {HOTPATCH: ExecmemType.FTRACE, **dict.fromkeys(TEXTS, ExecmemType.MODULE_TEXT)}
 
 Steps = Generator[None, None, "LoadOutcome"]
@@ -384,18 +385,18 @@ class Modules:
         return outcome
 
     def _allocate(self, loaded: LoadedModule, region: str, plan: _LoadPlan) -> bool:
-        self._on(plan)
         machine, size = self.machine, loaded.sizes[region]
-        kind = _TYPES.get(region, ExecmemType.MODULE_DATA)
-        name = loaded.module.name
-        array = page_array(size, machine.layout.page_size, machine.layout.word_bits)
-        if machine.layout.range_of(kind).rox_cached:
+        if plan.cpu is not None:
+            machine.cpu = plan.cpu
+        layout, kind, name = machine.layout, _TYPES.get(region, _DATA), loaded.module.name
+        array = page_array(size, layout.page_size, layout.word_bits)
+        if array and layout.range_of(kind).rox_cached:
             array = 0
         start = machine.exec_alloc(
             kind,
             size,
             owner=name,
-            region=area_name(region, split=machine.layout.rules.split_modules),
+            region=area_name(region, split=layout.rules.split_modules),
             rw=region != HOTPATCH and not array,
         )
         if start is None:
@@ -409,7 +410,7 @@ class Modules:
             del loaded.starts[region]
             return False
         loaded.arrays[start] = place
-        if machine.execmem.rox_compiled and machine.layout.rules.alloc_rw is Writable.EVERY:
+        if machine.execmem.rox_compiled and layout.rules.alloc_rw is Writable.EVERY:
             # execmem_alloc_rw() by hand: the array comes first
             machine.set_memory(start, size, "nx")
             machine.set_memory(start, size, "rw")
@@ -419,8 +420,8 @@ class Modules:
         self, loaded: LoadedModule, regions: list[str], plan: _LoadPlan | None = None
     ) -> Generator[None, None, None]:
         for region in regions:
-            if plan is not None:
-                self._on(plan)
+            if plan is not None and plan.cpu is not None:
+                self.machine.cpu = plan.cpu
             start = loaded.starts.pop(region)
             self.machine.exec_free(start)
             if start in loaded.arrays:
@@ -435,13 +436,11 @@ class Modules:
                 yield
 
     def _permit(self, loaded: LoadedModule, region: str, permission: str, plan: _LoadPlan) -> None:
-        if self.machine.layout.capability.strict_module_rwx:
-            self._on(plan)
-            self.machine.set_memory(loaded.starts[region], loaded.sizes[region], permission)
-
-    def _on(self, plan: _LoadPlan) -> None:
-        if plan.cpu is not None:
-            self.machine.cpu = plan.cpu
+        machine = self.machine
+        if machine.layout.capability.strict_module_rwx:
+            if plan.cpu is not None:
+                machine.cpu = plan.cpu
+            machine.set_memory(loaded.starts[region], loaded.sizes[region], permission)
 
 
 def _copy_of(loaded: LoadedModule) -> LoadedModule:

@@ -103,11 +103,12 @@ class Execmem:
         Older kernels have only execmem_alloc().
         """
         start = self.alloc(kind, size)
+        if start is None or not self.rox_compiled:
+            return start
         writable = self.vmalloc.rules.alloc_rw
-        changes = writable is Writable.EVERY or (
+        if writable is not Writable.EVERY and not (
             writable is Writable.CACHED and self.ranges[kind].rox_cache
-        )
-        if start is None or not self.rox_compiled or not changes:
+        ):
             return start
         if self.force_rw():
             return start
@@ -165,11 +166,12 @@ class Execmem:
 
     def _from_vmalloc(self, entry: TypeRange, size: int, align: int, flags: int) -> VmapArea | None:
         """The preferred window, then once the fallback (execmem_vmalloc, __execmem_alloc)."""
-        for start, end in entry.windows:
-            area = self.areas.vmalloc_range(size, align, start, end, flags)
-            if area is not None:
-                return area
-        return None
+        area = self.areas.vmalloc_range(size, align, entry.start, entry.end, flags)
+        if area is None and entry.fallback_start:
+            return self.areas.vmalloc_range(
+                size, align, entry.fallback_start, entry.fallback_end, flags
+            )
+        return area
 
     def _cache_alloc(self, entry: TypeRange, size: int) -> int | None:
         if size == 0:

@@ -37,7 +37,6 @@ class MapRam:
         """Pages in a block (VMAP_BBMAP_BITS)."""
         self.queues: dict[int, list[VmapBlock]] = {}
         self.by_start: dict[int, VmapBlock] = {}
-        vmalloc.before_purge = self.purge_fragmented
 
     def clone(self, vmalloc: Vmalloc) -> "MapRam":
         """Return an equal layer over `vmalloc`, a clone of this one's."""
@@ -48,6 +47,8 @@ class MapRam:
             twin.dirty = block.dirty
             twins[start] = twin
         copy.by_start = twins
+        if twins:
+            vmalloc.before_purge = copy.purge_fragmented
         copy.queues = {
             cpu: [twins[block.area.start] for block in queue] for cpu, queue in self.queues.items()
         }
@@ -85,6 +86,7 @@ class MapRam:
             return None
         block = VmapBlock(area, self.bits - size)
         self.by_start[area.start] = block
+        vmalloc.before_purge = self.purge_fragmented  # most machines never have a block
         # the search may have purged, and a purge drops blocks: the queue is looked up again
         self.queues.setdefault(vmalloc.cpu, []).append(block)
         return area.start
@@ -105,8 +107,6 @@ class MapRam:
 
         All (`force`), or those nearly used up.
         """
-        if not self.by_start:  # of most machines, at each of their purges
-            return
         victims = [
             block
             for cpu in sorted(self.queues)

@@ -113,6 +113,8 @@ class VmAreas:
 
     def run_cleanup(self) -> int:
         """Run the queued cleanups, newest first; return how many there were."""
+        if not self.cleanup:
+            return 0
         areas, self.cleanup = self.cleanup, []
         for area in reversed(areas):
             self.vfree(area)

@@ -39,6 +39,8 @@ _TELL: Final = 16 << 20
 """Bytes between two words of how far it is."""
 _MOST_LOOKS: Final = 5_000
 """Rare texts that are looked up one by one: each costs what a hundred lines cost the parser."""
+_MOST_WINDOWS: Final = 500
+"""Windows, each of which is looked up once. A kernel has a dozen."""
 _SAMPLE: Final = 16
 """Of so many blocks the lines of one are counted, where nobody asks for the numbers of lines."""
 
@@ -177,6 +179,8 @@ class _Search:
         for alloc in allocs if counts.keys() - self._windows.keys() else ():
             if alloc[1] not in self._windows:
                 self._windows[alloc[1]] = 0
+                if len(self._windows) > _MOST_WINDOWS:
+                    raise _DoubtError
                 self._confirm(block, alloc)
         self._windows.update(counts)
         if self._wanted:

@@ -123,3 +123,20 @@ def test_areas_of_snapshots_may_be_many(tmp_path: Path) -> None:
     scan = scanned(scanning)
     assert scan.native  # found by the search; the parser would not know
     assert len(scan.order) == len(starts)
+
+
+@pytest.mark.parametrize(("windows", "searched"), [(500, True), (501, False)])
+def test_more_windows_than_a_kernel_has_are_read_from_end_to_end(
+    tmp_path: Path, windows: int, searched: bool
+) -> None:
+    trace = tmp_path / "trace.txt"
+    trace.write_text(
+        "".join(
+            f"  sh-1 [000] ..... 1.5: alloc_vmap_area: va_start: {0xBF000000 + 0x2000 * number}"
+            f" size=8192 align=1 vstart=0x{0xBF000000 + 0x1000 * number:x} vend=0xffe00000 failed=0\n"
+            for number in range(windows)
+        )
+    )
+    scan = scanned(scan_trace(trace, set(), numbered=False))
+    assert scan.native == searched
+    assert len(scan.windows) == windows

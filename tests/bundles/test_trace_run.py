@@ -133,7 +133,8 @@ def test_more_windows_than_a_kernel_has_are_read_from_end_to_end(
     trace.write_text(
         "".join(
             f"  sh-1 [000] ..... 1.5: alloc_vmap_area: va_start: {0xBF000000 + 0x2000 * number}"
-            f" size=8192 align=1 vstart=0x{0xBF000000 + 0x1000 * number:x} vend=0xffe00000 failed=0\n"
+            f" size=8192 align=1 vstart=0x{0xBF000000 + 0x1000 * number:x}"
+            " vend=0xffe00000 failed=0\n"
             for number in range(windows)
         )
     )

@@ -57,11 +57,17 @@ def test_a_guess_is_a_letter_and_wrong_ones_are_answered() -> None:
     places = run.choices()
     assert found[-1 - len(places)].startswith(f"a: {places[0].start:x}, ")
     wrong = next(at for at, each in enumerate(places) if each.belief is not Belief.RIGHT)
-    if len(places) < 4:
-        assert told(conversation, "d") == [f"There are {len(places)} places."]
     assert told(conversation, "abcd"[wrong])[0].startswith("Not there. ")
     assert told(conversation, "a")[1].startswith("Pane "), "then a is the key again"
     assert "4/" not in told(conversation, "backspace")[0]
+
+
+def test_a_letter_that_no_place_carries_says_how_many_there_are() -> None:
+    conversation = talk("holes")
+    told(conversation, "K", "K")
+    assert len(conversation.run.choices()) == 3
+    assert told(conversation, "d") == ["There are 3 places."]
+    assert conversation.run.guessed is None
 
 
 def test_there_is_nothing_before_the_first_stop() -> None:

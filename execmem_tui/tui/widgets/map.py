@@ -173,8 +173,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         # a tour points at things that are to be seen together
         self._fitted = not self.large or bool(self.highlight.lit)
         if self._fitted:
-            fresh = self.shown.view(self.pane, self._columns, self._height, self._extent)
-            self.viewport = fresh.goto(view.cursor)
+            self.viewport = self._whole(self.shown, view)
         else:
             self.viewport = view.near(self.shown.usual(self.pane))
         self._look()
@@ -216,8 +215,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             cuts=shown.cuts(self.pane),
         )
         if self._fitted and not axis.fits(start, end, view.rows):
-            fresh = shown.view(self.pane, self._columns, self._height, self._extent)
-            self.viewport = fresh.goto(view.cursor)
+            self.viewport = self._whole(shown, view)
         else:
             self.viewport = view.on(axis)
         self._look()
@@ -260,8 +258,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         if self.viewport is None:
             self._start_anew()
         elif self._fitted and self.shown is not None:
-            fresh = self.shown.view(self.pane, self._columns, self._height, self._extent)
-            self.viewport = fresh.goto(self.viewport.cursor)
+            self.viewport = self._whole(self.shown, self.viewport)
         else:
             self.viewport = self.viewport.resized(self._columns, self._height)
 
@@ -507,6 +504,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         self.refresh()
 
     def _whole(self, shown: Shown, view: MapView) -> MapView:
+        """Return all of the extent in the size that there is, the cursor where it was."""
         fresh = shown.view(self.pane, self._columns, self._height, self._extent)
         return fresh.goto(view.cursor)
 

@@ -12,7 +12,7 @@ from execmem_tui.model.records import frozen
 from execmem_tui.model.units import hex_address
 from execmem_tui.sources.base import Commanded
 from execmem_tui.tui.screens.main import MainScreen
-from execmem_tui.view.actions import spelled
+from execmem_tui.view.actions import APP, KERNEL, LOOK, MAP, MOVE, TIME, Action, spelled
 from execmem_tui.view.places import parse_place
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ _SAID: Final = 2
 _BY_HELP: Final = 1
 """Score of what has them in its explanation: before what has their letters here and there."""
 
+_GROUPS: Final = (KERNEL, LOOK, TIME, APP, MAP, MOVE)
+
 _MOST: Final = 8
 """Hits of one kind."""
 
@@ -37,6 +39,11 @@ class _Offer:
     text: str
     help: str
     do: Callable[[], object]
+
+
+def _place(action: Action) -> int:
+    """Return where an action's group comes: who opens the palette can move already."""
+    return _GROUPS.index(action.group)
 
 
 def _explains(text: str, query: str) -> bool:
@@ -67,7 +74,7 @@ class Everything(Provider):
         return app
 
     async def discover(self) -> Hits:
-        """Yield every key that does something now."""
+        """Yield every key that does something now, what changes and asks before what moves."""
         for offer in self._keys():
             yield DiscoveryHit(offer.text, offer.do, help=offer.help)
 
@@ -91,7 +98,7 @@ class Everything(Provider):
     def _keys(self) -> Iterator[_Offer]:
         if not isinstance(self.screen, MainScreen):
             return
-        for action in self._app.actions:
+        for action in sorted(self._app.actions, key=_place):
             if not self._app.main.why_not(action.id):
                 text = f"{action.title.rstrip('…')}  {spelled(action.keys)}"
                 yield _Offer(text, action.help, partial(self._app.main.action_act, action.id))

@@ -118,7 +118,7 @@ class MapRows:
             words = f"{area_words(ghosts[0].area)}, gone" if ghosts else area_words(area)
             if area is not None and divided(area):
                 name = piece_at(area, line.start)[2]
-                words = name or f"an unused part of {words}"
+                words = name or f"{words}, unused"
             texts = [f"{rows:,} rows, all {words}", words]
             if area is not None and open_ended(area, line.start):
                 texts = [f"{rows:,} rows behind {words}, whose end is not known", f"behind {words}"]

@@ -46,10 +46,12 @@ def cut_at_word(text: str, width: int) -> str:
     """
     if len(text) <= width:
         return text
-    cut = text[: max(width - 1, 0)]
     if width <= 0:
         return ""
-    return (cut[: cut.rfind(" ")].rstrip(" ·") if " " in cut.strip() else cut) + "…"
+    cut = text[: width - 1]
+    if text[width - 1] != " " and " " in cut.strip():
+        cut = cut[: cut.rfind(" ")]
+    return f"{cut.rstrip(' ·')}…"
 
 
 def lower_border(note: str, keys: str, width: int) -> str:

@@ -6,6 +6,7 @@ from textual.command import CommandList
 
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.providers import Everything
 from execmem_tui.tui.screens.chooser import Chooser
 from execmem_tui.view.finding import Entry
 from tests.tui.driving import make_app, press, shown_text
@@ -36,6 +37,32 @@ async def test_few_entries_make_a_low_box() -> None:
         assert len(_rows(app)) == 2
         assert app.screen.query_one("#box").outer_size.height < 12
         assert "window exhausted" in _rows(app)[1]
+
+
+async def test_the_palette_offers_what_changes_and_asks_before_what_moves() -> None:
+    """It began with the four panes and the arrow keys."""
+    app = ExecmemApp(open_booted("arm64"), theme="execmem-dark")
+    async with app.run_test(size=(120, 40)):
+        offered = [str(hit.text) async for hit in Everything(app.screen).discover()]
+    assert offered[0].startswith("Allocate ")
+    at = {each.split("  ")[0]: number for number, each in enumerate(offered)}
+    assert at["Fill up"] < at["Why here"] < at["Play"] < at["Open"] < at["Module"] < at["Left"]
+    assert len(offered) == len(set(offered))
+
+
+async def test_what_stands_beside_a_name_has_room_where_the_terminal_has() -> None:
+    """At 120 columns the titles of tours were cut after 31, in a box of 72."""
+    app = ExecmemApp(open_booted("arm64"), theme="execmem-dark")
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "t")
+        assert "What execmem is, and who asks it for memory" in shown_text(app)
+        assert len(_rows(app)) == 12
+        assert "…" not in "".join(_rows(app))
+        assert app.screen.query_one("#box").outer_size.width <= 100
+    app = ExecmemApp(open_booted("arm64"), theme="execmem-dark")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "t")
+        assert app.screen.query_one("#box").outer_size.width <= 80
 
 
 async def test_the_palette_has_no_sign_that_takes_two_columns() -> None:

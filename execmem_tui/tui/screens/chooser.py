@@ -29,6 +29,11 @@ _LOW: Final = 30
 _FRAME: Final = 4
 """Rows of the box that are no entries: its borders, the field, and one for what is wrong."""
 _TOLD: Final = 4
+_EDGES: Final = 5
+"""Columns of the box that are no entries: its borders and their padding, the scroll bar."""
+_NARROW: Final = 72
+_WIDE: Final = 100
+"""Columns of the box: what is beside a name is to be read whole, and the eye finds its line."""
 
 
 class Chooser(Dialog[int]):
@@ -97,10 +102,17 @@ class Chooser(Dialog[int]):
         if self.fits_entries and self._watch is None:
             rows = _FRAME + len(self._entries) + (_TOLD if self._told else 0)
             self.query_one("#box").styles.height = min(_HIGHEST, rows)
+            self.query_one("#box").styles.width = max(_NARROW, min(_WIDE, self._wanted()))
         self.set_class(self.app.size.height < _LOW, "low")
         self.lines.can_focus = False
         self.narrow("")
         self.lines.highlighted = self._begin
+
+    def _wanted(self) -> int:
+        """Return the columns in which every entry stands whole."""
+        first = self._entries[:_ALIGNED]
+        names = min(_NAME, max((len(entry.name) for entry in first), default=0))
+        return names + max((len(entry.detail) for entry in first), default=0) + _GAP + _EDGES
 
     @property
     def lines(self) -> LineList:

@@ -69,13 +69,9 @@ def _pages() -> Iterable[str]:
 
 
 def _themes() -> Iterable[str]:
-    from execmem_tui.files.user import config_root, theme_root
+    from execmem_tui.files.user import theme_root, user_theme_root
 
-    return (
-        path.stem
-        for root in (theme_root(), config_root() / "themes")
-        for path in root.glob("*.toml")
-    )
+    return (path.stem for root in (theme_root(), user_theme_root()) for path in root.glob("*.toml"))
 
 
 def _live(others: Sequence[str]) -> Iterable[str]:

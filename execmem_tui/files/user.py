@@ -1,6 +1,10 @@
 """Where the user's own files lie, and the shipped themes."""
 
 from pathlib import Path
+from typing import Final
+
+MAX_THEME: Final = 1 << 16
+"""Bytes of a theme's file."""
 
 
 def config_root() -> Path:
@@ -12,6 +16,11 @@ def config_root() -> Path:
     from platformdirs import user_config_path
 
     return user_config_path("execmem-tui", appauthor=False)
+
+
+def user_theme_root() -> Path:
+    """Return the folder of the user's own themes."""
+    return config_root() / "themes"
 
 
 def theme_root() -> Path:

@@ -8,7 +8,7 @@ from textual.color import Color, ColorParseError
 from textual.theme import BUILTIN_THEMES, Theme
 
 from execmem_tui.files.regular import read_bounded
-from execmem_tui.files.user import config_root, theme_root
+from execmem_tui.files.user import MAX_THEME, theme_root, user_theme_root
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
@@ -22,7 +22,6 @@ _BASE: Final = (
     "primary", "secondary", "accent", "foreground", "background", "surface", "panel", "success",
     "warning", "error",
 )  # fmt: skip
-_MAX_BYTES: Final = 1 << 16
 KIND_NAMES: Final = (
     *(name for name, look in LOOKS.items() if not look.like),
     "reach-direct",
@@ -41,18 +40,13 @@ class MapTheme(NamedTuple):
     letters: bool
 
 
-def user_root() -> Path:
-    """Return the folder of the user's own themes."""
-    return config_root() / "themes"
-
-
 def read_theme(path: Path) -> MapTheme:
     """Read one theme.
 
     Raises:
         InputError: not TOML, a colour missing, or one that is no colour.
     """
-    data = parse_toml(str(path), read_bounded(path, _MAX_BYTES), _MAX_BYTES)
+    data = parse_toml(str(path), read_bounded(path, MAX_THEME), MAX_THEME)
     kinds = data.get("kinds")
     if not isinstance(kinds, dict) or not isinstance(data.get("name"), str):
         raise InputError(str(path), None, "a theme needs a name and a table [kinds]")
@@ -102,7 +96,7 @@ def shipped(name: str | None = None) -> Iterator[MapTheme]:
 
 def users() -> Iterator[MapTheme | str]:
     """Yield the user's themes, and what is wrong with those that cannot be read."""
-    root = user_root()
+    root = user_theme_root()
     for path in sorted(root.glob("*.toml")) if root.is_dir() else []:
         try:
             yield read_theme(path)

@@ -9,6 +9,7 @@ from execmem_tui.view.highlight import LETTERS
 from execmem_tui.view.shown import Shown
 
 MOST: Final = 8
+"""Hints: more of them nobody reads."""
 
 
 class Hint(NamedTuple):

@@ -71,6 +71,7 @@ class TableLens:
 
 
 HUES: Final = 4
+"""Colours of owners that a theme has, each in two shades: ``owner-0a`` to ``owner-3b``."""
 
 
 def hue(owner: str) -> int:

@@ -32,7 +32,9 @@ LETTERS: Final = {
 _TICKS: Final = tuple(1 << power for power in (20, 27, 31, 40, 48))
 _NAME_WIDTH: Final = 10
 _LABEL_WIDTH: Final = 6
+"""Columns of an architecture's name, and of the letters of a bar."""
 LEAST_WIDTH: Final = 60
+"""Columns that the picture takes however narrow the terminal is."""
 
 
 @frozen(kw_only=True)

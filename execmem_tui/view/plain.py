@@ -25,7 +25,9 @@ _STATES: Final = tuple(
 )
 """What keeps its letter under every lens."""
 _DETAIL_ROWS = 16
+"""Lines of the map of a pane."""
 _CALLERS = 6
+"""Callers that are named of areas whose addresses are hidden."""
 
 
 def pane_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from execmem_tui.files.regular import read_bounded
-from execmem_tui.files.user import config_root, theme_root
+from execmem_tui.files.user import MAX_THEME, theme_root, user_theme_root
 from execmem_tui.formats.toml import parse_toml
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.snapshots import Snapshot
@@ -20,7 +20,6 @@ from execmem_tui.view.plain import heading
 from execmem_tui.view.sentence import sentence
 from execmem_tui.view.shown import Shown
 
-_MAX_THEME: Final = 1 << 16
 _CELL: Final = 6
 """Pixels of a cell."""
 _LANE: Final = 24
@@ -38,11 +37,11 @@ def colours(theme: str) -> dict[str, str]:
     Raises:
         UsageError: there is no theme of that name.
     """
-    roots = (theme_root(), config_root() / "themes")
+    roots = (theme_root(), user_theme_root())
     found = [path for root in roots if root.is_dir() for path in sorted(root.glob("*.toml"))]
     for path in found:
         if path.stem == theme:
-            table = parse_toml(str(path), read_bounded(path, _MAX_THEME), _MAX_THEME)
+            table = parse_toml(str(path), read_bounded(path, MAX_THEME), MAX_THEME)
             if not isinstance(table.get("kinds"), dict):
                 raise InputError(str(path), None, "a theme needs a table [kinds]")
             if table.get("ansi"):

@@ -29,6 +29,7 @@ _LOW: Final = 30
 _FRAME: Final = 4
 """Rows of the box that are no entries: its borders, the field, and one for what is wrong."""
 _TOLD: Final = 4
+"""Rows below the list: all of what is highlighted, and a blank one above it."""
 _EDGES: Final = 5
 """Columns of the box that are no entries: its borders and their padding, the scroll bar."""
 _NARROW: Final = 72

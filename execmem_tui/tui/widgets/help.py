@@ -13,6 +13,7 @@ from execmem_tui.view.actions import ACTIONS, Action
 from execmem_tui.view.help import help_groups, word_lines
 
 _WIDTH = 46
+"""Columns of the panel, its border and its scroll bar among them."""
 
 
 class HelpPanel(VerticalScroll, can_focus=True):

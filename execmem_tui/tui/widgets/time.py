@@ -37,6 +37,7 @@ from execmem_tui.view.timerecord import TimeRecord
 from execmem_tui.view.words import cut_at_end
 
 _GUTTER: Final = 7
+"""Columns before time: the word of a window, or how far behind its start a line begins."""
 _ALARMS: Final = (MarkKind.SPILL_BEGINS, MarkKind.SPILL_ENDS, MarkKind.FAILURE)
 
 

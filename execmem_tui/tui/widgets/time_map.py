@@ -22,6 +22,7 @@ from execmem_tui.view.timemap import Scale, TimeMap
 from execmem_tui.view.words import cut_at_word
 
 _GUTTER = 17
+"""Columns of an address of 64 bits, and a blank."""
 
 
 class TimeMapView(TimeView, can_focus=True):

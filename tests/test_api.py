@@ -137,6 +137,13 @@ def test_a_theme_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     dark = colours("execmem-dark")["fallback"]
     (folder / "mine.toml").write_text(text.replace(dark, "#123456"), encoding="utf-8")
     assert "#123456" in api.render_svg(filled(), theme="mine")
+    # it calls itself as a shipped one does, and takes its place, as on the screen
+    assert "#123456" in api.render_svg(filled(), theme="execmem-dark")
+    own = text.replace(dark, "#654321").replace('name = "execmem-dark"', 'name = "dusk"')
+    (folder / "other.toml").write_text(own, encoding="utf-8")
+    (folder / "broken.toml").write_text("name = ", encoding="utf-8")
+    assert "#654321" in api.render_svg(filled(), theme="dusk")
+    assert "#123456" in api.render_svg(filled(), theme="mine")
 
 
 @pytest.mark.parametrize(

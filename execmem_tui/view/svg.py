@@ -3,7 +3,8 @@
 import textwrap
 from html import escape
 from itertools import groupby
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 from execmem_tui.files.regular import read_bounded
 from execmem_tui.files.user import MAX_THEME, theme_root, user_theme_root
@@ -39,16 +40,34 @@ def colours(theme: str) -> dict[str, str]:
     """
     roots = (theme_root(), user_theme_root())
     found = [path for root in roots if root.is_dir() for path in sorted(root.glob("*.toml"))]
-    for path in found:
-        if path.stem == theme:
-            table = parse_toml(str(path), read_bounded(path, MAX_THEME), MAX_THEME)
+    for path in reversed(found):  # the user's first: on the screen it takes a shipped one's place
+        if theme in (_name_of(path), path.stem):
+            table = _read(path)
             if not isinstance(table.get("kinds"), dict):
                 raise InputError(str(path), None, "a theme needs a table [kinds]")
             if table.get("ansi"):
                 raise UsageError(f"theme {theme} has the terminal's colours, none of its own")
             return {**table, **table["kinds"]}
-    names = ", ".join(printable(path.stem, 60) for path in found)
+    names = ", ".join(printable(_name_of(path), 60) for path in found)
     raise UsageError(f"no theme {printable(theme)!r}", hint=f"there are: {names}")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return parse_toml(str(path), read_bounded(path, MAX_THEME), MAX_THEME)
+
+
+def _name_of(path: Path) -> str:
+    """Return what a theme calls itself, as the screen lists it; its file's name where it is broken.
+
+    A shipped one's file has its name.
+    """
+    if path.parent == theme_root():
+        return path.stem
+    try:
+        name = _read(path).get("name")
+    except (InputError, OSError):
+        return path.stem
+    return name if isinstance(name, str) else path.stem
 
 
 class _Picture:

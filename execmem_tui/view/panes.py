@@ -63,7 +63,7 @@ class FitLine(NamedTuple):
     def text(self, width: int) -> str:
         """Return ``fits 64K 699x · 2M 12x · 20M ✗ fragmented`` in at most `width` columns.
 
-        The middle goes first.
+        The middle goes first, what still fits next to what does not goes last.
         """
         if self.room.largest >= _ENDLESS:
             free = f"{'at most ' if self.at_most else ''}{format_size(self.room.largest)} free"
@@ -81,7 +81,7 @@ class FitLine(NamedTuple):
             found = _first_that_fits(width, *lines)
             if found or not shown:
                 return found
-            del shown[len(shown) // 2]
+            del shown[(len(shown) - 1) // 2]
 
 
 def _first_that_fits(width: int, *lines: str) -> str:

@@ -260,7 +260,7 @@ def _apart(hull: tuple[Address, Address], binding: Reach) -> str:
         return f"{words} NO, by {format_size(spread - binding.high)}"
     if spread > binding.high // 2:
         # the spread would be rounded to the limit long before it is reached
-        return f"{words} yes, by {format_size(binding.high + 1 - spread)}"
+        return f"{words} {format_size(binding.high + 1 - spread)} left"
     return f"{words} yes, {format_size(spread)}"
 
 

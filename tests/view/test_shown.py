@@ -163,7 +163,7 @@ def test_how_far_modules_lie_apart_is_not_rounded_to_what_is_allowed() -> None:
         binding = next(each for each in resolve("arm64").reach if each.binding)
         return _apart((low, high), binding)
 
-    assert told(FAR, FAR + 2000 * MIB).endswith("within 2G: yes, by 48M")
+    assert told(FAR, FAR + 2000 * MIB).endswith("within 2G: 48M left")
     assert told(FAR, FAR + 18 * MIB).endswith("within 2G: yes, 18M")
     assert told(FAR, FAR + 2058 * MIB).endswith("within 2G: NO, by 10M")
 
@@ -251,6 +251,15 @@ def test_a_fit_line_never_cuts_a_number(width: int) -> None:
     assert text == "" or text.startswith("fits ")
     for word in text.removeprefix("fits ").split(" · "):
         assert word == "" or word.endswith("×") or "✗" in word
+
+
+def test_what_just_fits_stands_longest_beside_what_does_not() -> None:
+    """``fits 64K 925× · 64M ✗`` left out that 20M fit."""
+    fit = fit_of(open_simulation("arm64", "7.1", "va48-4k", "off"))
+    shortest = min((fit.text(width) for width in range(18, 80) if "×" in fit.text(width)), key=len)
+    assert shortest == "fits 64M 1× · 256M ✗"
+    texts = {fit.text(width) for width in range(18, 80)}
+    assert all("64M 1×" in text for text in texts if "×" in text)
 
 
 def test_a_spill_is_counted_now_and_so_far() -> None:

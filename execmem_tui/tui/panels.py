@@ -211,9 +211,9 @@ class PanelActions:
         return self._turns_sheet(name)
 
     def leave_one(self) -> bool:
-        """Leave help, the list's keys, the list, the sheet, address x time, one at a time.
+        """Leave one of what is open; False where there is nothing.
 
-        False where none is there.
+        Help, the list's keys, the list, the sheet, address x time, a map that has all rows.
         """
         if self._screen.has_class("helping"):
             self._close_help()
@@ -227,6 +227,8 @@ class PanelActions:
             self._screen.remove_class("side-sheet")
         elif self._screen.has_class("time-map"):
             self.show_map()
+        elif self._screen.has_class("maximised"):
+            self.action_maximise()
         else:
             return False
         return True

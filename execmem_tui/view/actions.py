@@ -366,7 +366,7 @@ ACTIONS: Final = (
         "stop",
         "escape",
         "Stop",
-        "stop what is being opened; leave a list, a sheet, a tour; take the filter away",
+        "stop what is being opened; leave a list, a sheet, `H`, `M`, a tour; take the filter away",
         APP,
     ),
     _action("suspend", "ctrl+z", "Suspend", "go to the background; fg comes back", APP),

@@ -150,6 +150,18 @@ async def test_escape_leaves_address_and_time_for_the_map() -> None:
         assert app.main.focused is app.main.map
 
 
+async def test_escape_leaves_a_map_that_has_all_rows() -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "M", "H")
+        assert app.main.has_class("maximised")
+        await press(pilot, "escape")
+        assert app.main.has_class("maximised"), "one at a press"
+        assert not app.main.has_class("time-map")
+        await press(pilot, "escape")
+        assert not app.main.has_class("maximised")
+
+
 async def test_the_legend_of_address_and_time_explains_brightness_and_marks() -> None:
     """It went on to explain the map, which was not there."""
     app = make_app(open_booted("arm64"))

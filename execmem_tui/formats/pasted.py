@@ -207,6 +207,7 @@ class _Sorter:
         self.kept += len(line) + (0 if kind is Kind.VMALLOCINFO else _EACH)
         lines = self.files.setdefault(kind, [])
         lines.append(line)
+        # where nothing else bounds them, there are fewer lines than bytes
         if len(lines) > self.limits.get(kind, _MOST):
             self.over = kind
 

@@ -427,7 +427,7 @@ class Vmalloc:
         if kind is _SHRINK:
             if self.skip_idle_purges and self._idle():
                 return 0
-            self._record_purge(kind, [], [], self.decay(full=True))
+            self._record_purge(kind, [], [], self.shrink())
             return 0
         # released blocks are lazy before the purge looks (_vm_unmap_aliases,
         # reclaim_and_purge_vmap_areas)
@@ -473,8 +473,10 @@ class Vmalloc:
                     out += decayed
         return out
 
-    def shrink(self, but: Collection[int]) -> list[tuple[int, int]]:
+    def shrink(self, but: Collection[int] = ()) -> list[tuple[int, int]]:
         """Empty the pools (vmap_node_shrink_scan), but for areas that start at `but`.
+
+        The kernel spares none; a replay does that learns of it only later.
 
         Return the areas that went back to free space.
         """

@@ -475,7 +475,7 @@ class Replay(State):
         places = [(at, at + size) for at in known if at is not None]
         # it may have come before these were pooled
         yield Cause.SHRINKER, lambda: self._shrink(self._pooled_since(places))
-        yield Cause.SHRINKER, lambda: self._shrink(())
+        yield Cause.SHRINKER, self._shrink
         if len(purges) > 1:
             yield Cause.PURGES_AHEAD, lambda: self._purge_ahead(purges)
         if self._unseen_lazy and not request.failed:

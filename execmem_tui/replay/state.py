@@ -260,7 +260,7 @@ class State:
                 return True
         return False
 
-    def _shrink(self, but: Collection[int]) -> None:
+    def _shrink(self, but: Collection[int] = ()) -> None:
         decayed = self.vmalloc.shrink(but)
         if self.moved is not None:
             self.moved.freed += decayed

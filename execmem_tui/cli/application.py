@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from execmem_tui import __version__
 from execmem_tui.cli.commands import COMMANDS
-from execmem_tui.cli.config import Config, user_config
+from execmem_tui.cli.config import Config
 from execmem_tui.cli.output import talk, write_lines
 from execmem_tui.cli.source_options import LENSES, add_source_arguments, open_source
+from execmem_tui.cli.user_config import user_config
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
 

@@ -6,8 +6,8 @@ from time import sleep
 from typing import Final
 
 from execmem_tui.cli.application import has_terminal, take_tour
-from execmem_tui.cli.config import user_config
 from execmem_tui.cli.output import flush, talk, write_lines
+from execmem_tui.cli.user_config import user_config
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
 

@@ -16,35 +16,17 @@ from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated, Failed
 from execmem_tui.model.intervals import Interval
-from execmem_tui.model.records import frozen
 from execmem_tui.model.units import KIB, Address, Bytes
 from execmem_tui.sources.base import Commanded, Source
 from execmem_tui.sources.what_if import what_if, why_not_what_if
 from execmem_tui.tui.app_protocol import AppProtocol
+from execmem_tui.tui.screens.why_sheet import WhyCommands, WhySheet
 from execmem_tui.view.finding import Entry
 from execmem_tui.view.panes import pane_type
 from execmem_tui.view.sentence import said, sentence, telling
 
 _USUAL: Bytes = 64 * KIB
 """What is asked about free space: a module of an ordinary size."""
-
-
-@frozen(kw_only=True)
-class WhyCommands:
-    """What the sheet can have done for it."""
-
-    look_at: Callable[[Address], None]
-    """Put the map's cursor somewhere."""
-    ring: Callable[[Interval | None], None]
-    """Ring a part of the map, to scale; with None, nothing any more."""
-    who: Callable[[], None] | None
-    """Go to the event that placed what is in the way; None where nothing is, or nothing tells."""
-    attempt: Callable[[], str] | None
-    """Do without what is in the way and try again; say what happened. None where that cannot be."""
-    attempt_words: str
-    """What `attempt` would do."""
-    take_back: Callable[[], None]
-    """Undo the attempt."""
 
 
 class Asking:
@@ -69,8 +51,6 @@ class Asking:
         found = self._failure() or self._placement()
         if found is None:
             return
-        from execmem_tui.tui.screens.why_sheet import WhySheet
-
         layout = self._app.shown.snapshot.layout
         self._app.ask(WhySheet(layout, found, self._commands(found)))
 

@@ -137,7 +137,7 @@ class CellIndex:
         return found
 
     def _with_ghosts(self, cells: list[Cell], row: RowSums) -> list[Cell]:
-        from execmem_tui.view.ghosts import overlaid  # few lenses have any
+        from execmem_tui.view.ghost_rows import overlaid  # few lenses have any
 
         return overlaid(cells, row, self.paint.ghosts(row.start, row.end))
 
@@ -187,7 +187,7 @@ class CellIndex:
         if not ghosts:
             alone = labels(found, cells_full(cells))
             return runs_of(cells, {label.column: label for label in alone})
-        from execmem_tui.view.ghosts import named_ghosts
+        from execmem_tui.view.ghost_rows import named_ghosts
 
         cells = self._with_ghosts(cells, row)
         full = cells_full(cells)

@@ -13,7 +13,7 @@ from execmem_tui.model.blocks import Block
 from execmem_tui.model.records import define
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
-from execmem_tui.view.ghosts import Ghost
+from execmem_tui.view.ghost import Ghost
 from execmem_tui.view.kinds import GONE
 from execmem_tui.view.paint import LensName
 

@@ -16,7 +16,7 @@ from execmem_tui.model.units import Address
 
 if TYPE_CHECKING:
     from execmem_tui.view.filter import Filter
-    from execmem_tui.view.ghosts import Ghost
+    from execmem_tui.view.ghost import Ghost
 
 DIMMED: Final = "dim "
 """Before the name of what a filter leaves out."""

@@ -118,7 +118,7 @@ class Shown:
         space = SnapshotSpace(self.snapshot, self.holes)
         if not isinstance(self.paint.lens, GhostLens):
             return space
-        from execmem_tui.view.ghosts import GhostSpace
+        from execmem_tui.view.ghost_rows import GhostSpace
 
         return GhostSpace(space, self.paint)
 

@@ -8,9 +8,10 @@ import pytest
 
 from execmem_tui.cli import application
 from execmem_tui.cli.application import add_arguments
-from execmem_tui.cli.config import Config, user_config
+from execmem_tui.cli.config import Config
 from execmem_tui.cli.config_file import MAX_BYTES, read_config
 from execmem_tui.cli.main import main
+from execmem_tui.cli.user_config import user_config
 from execmem_tui.files.user import config_root
 from execmem_tui.help import page
 from execmem_tui.model.errors import InputError

@@ -4,16 +4,20 @@ It leaves once, and takes keys when it is there.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Protocol
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen
 
-if TYPE_CHECKING:
-    from execmem_tui.tui.screens.commands import Commands
-
 LEAVE: list[BindingType] = [Binding("escape", "leave", "Leave")]
+
+
+class Awaited(Protocol):
+    """A screen that keys wait for."""
+
+    ready: bool
+    """Whether keys find what they are for; they wait until then."""
 
 
 class Overlay(ModalScreen[None]):
@@ -24,7 +28,7 @@ class Overlay(ModalScreen[None]):
     class Ready(Message):
         """The overlay takes keys from here on."""
 
-        def __init__(self, overlay: "Overlay | Commands") -> None:
+        def __init__(self, overlay: Awaited) -> None:
             super().__init__()
             self.overlay = overlay
 

@@ -3,6 +3,7 @@
 The holes light up one a key, and what is in the way can be tried without.
 """
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from rich.text import Text
@@ -12,13 +13,32 @@ from textual.widgets import Static
 
 from execmem_tui.analysis.why import Look, Why
 from execmem_tui.model.errors import ExecmemTuiError
+from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.units import hex_address
-from execmem_tui.tui.asking import WhyCommands
+from execmem_tui.model.records import frozen
+from execmem_tui.model.units import Address, hex_address
 from execmem_tui.tui.screens.dialog import BORDER_ENDS
 from execmem_tui.tui.screens.overlay import Overlay
 from execmem_tui.view.why_text import looks, request_span, scale_lines, why_lines, why_title
 from execmem_tui.view.words import lower_border
+
+
+@frozen(kw_only=True)
+class WhyCommands:
+    """What the sheet can have done for it."""
+
+    look_at: Callable[[Address], None]
+    """Put the map's cursor somewhere."""
+    ring: Callable[[Interval | None], None]
+    """Ring a part of the map, to scale; with None, nothing any more."""
+    who: Callable[[], None] | None
+    """Go to the event that placed what is in the way; None where nothing is, or nothing tells."""
+    attempt: Callable[[], str] | None
+    """Do without what is in the way and try again; say what happened. None where that cannot be."""
+    attempt_words: str
+    """What `attempt` would do."""
+    take_back: Callable[[], None]
+    """Undo the attempt."""
 
 
 class WhySheet(Overlay):

@@ -1,33 +1,20 @@
-"""Areas that are not there.
+"""What the map shows of areas that are not there.
 
-Cells and names of what a row would show of them, and their place on the axis.
+Cells and names in a row, and stretches of the axis.
 """
 
 from collections.abc import Iterator, Sequence
 
-from attrs import field
-
-from execmem_tui.model.areas import Area
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address
 from execmem_tui.view.axis import AddressSpace, Kind, Stretch
 from execmem_tui.view.cells import Cell
+from execmem_tui.view.ghost import Ghost
 from execmem_tui.view.kinds import FORBIDDEN, FREE
 from execmem_tui.view.labels import Named
 from execmem_tui.view.named import columns_of, named_above
 from execmem_tui.view.occupancy import RowSums
 from execmem_tui.view.paint import Paint
-
-
-@frozen
-class Ghost:
-    """What is not there, drawn where there is room for it. Half-open [start, end)."""
-
-    start: Address
-    end: Address
-    look: str
-    area: Area = field(eq=False)
-    """As it was, wherever it lay."""
 
 
 def overlaid(cells: list[Cell], row: RowSums, ghosts: Sequence[Ghost]) -> list[Cell]:

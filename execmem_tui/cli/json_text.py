@@ -5,13 +5,20 @@ it would hold a second time before it begins.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 
+from execmem_tui.model.areas import AreaState
 from execmem_tui.model.documents import LazySequence, keyed, plain
+from execmem_tui.model.ranges import Window
 
 _STEP: Final = "  "
+_AT_ONCE: Final = 100
+"""Records of an array whose text is made at once."""
+_SCALARS: Final = frozenset((str, int, float, bool, type(None), AreaState, Window))
+"""What an area is told in. Another type makes nothing wrong, but slower."""
 _INDENTED: Final = json.JSONEncoder(indent=len(_STEP), allow_nan=False)
 
 
@@ -37,12 +44,33 @@ def json_pieces(document: object, first: Mapping[str, object]) -> Iterator[str]:
 
 
 def _array(values: LazySequence[Any]) -> Iterator[str]:
+    """Yield the text of records that are made when they are written."""
     indent = 2 * _STEP
-    before = "[\n"
-    for value in values:
-        yield f"{before}{indent}{_text(plain(value), indent)}"
+    before, left = "[\n", iter(values)
+    while found := [keyed(value) for value in islice(left, _AT_ONCE)]:
+        if _are_flat(found):
+            text = _flat(found, indent)
+        else:
+            text = f",\n{indent}".join(_text(plain(each), indent) for each in found)
+        yield f"{before}{indent}{text}"
         before = ",\n"
     yield f"\n{_STEP}]" if len(values) else "[]"
+
+
+def _are_flat(found: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether they hold something, and nothing that holds something."""
+    return all(each and _SCALARS.issuperset(map(type, each.values())) for each in found)
+
+
+def _flat(found: list[Mapping[str, Any]], indent: str) -> str:
+    """Return what stands in an array for such objects.
+
+    No text in it has a line end, so that a brace before one is not of a text either.
+    """
+    inner = f"{indent}{_STEP}"
+    text = _compiled(indent).encode(found)[2:-2]
+    text = text.replace(f"}},\n{inner}{{", f"\n{indent}}},\n{indent}{{\n{inner}")
+    return f"{{\n{inner}{text}\n{indent}}}"
 
 
 def _text(value: Any, indent: str) -> str:

@@ -98,17 +98,16 @@ def keyed(document: Any) -> Mapping[str, Any]:
     if isinstance(document, Mapping):
         return document
     cls: Any = type(document)
-    return {
-        name: value
-        for attribute, name in _keys_of(cls)
-        if (value := getattr(document, attribute)) is not ABSENT
-    }
+    renamed = _renamed(cls)
+    found = {name: value for name, value in vars(document).items() if value is not ABSENT}
+    return {renamed.get(name, name): found[name] for name in found} if renamed else found
 
 
 @cache
-def _keys_of(cls: Any) -> tuple[tuple[str, str], ...]:
-    """Return (attribute, key) of a document's class: a key that Python has as a word ends in _."""
-    return tuple((field.name, field.name.rstrip("_")) for field in fields(cls))
+def _renamed(cls: Any) -> dict[str, str]:
+    """Return attributes with other keys: a key that Python has as a word ends in _."""
+    names = (field.name for field in fields(cls))
+    return {name: name.rstrip("_") for name in names if name.endswith("_")}
 
 
 def plain(value: Any) -> Any:

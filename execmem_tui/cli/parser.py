@@ -31,6 +31,15 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**({"formatter_class": _Formatter} | options))
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Return the value of an action; ``--opt=--`` has none.
+
+        Until 3.12 argparse takes the dashes out, and gives an empty list where a text is declared.
+        """
+        if action.option_strings and arg_strings == ["--"]:
+            raise argparse.ArgumentError(action, "expected one argument")
+        return super()._get_values(action, arg_strings)  # type: ignore[misc]
+
     def error(self, message: str) -> NoReturn:
         """Print the usage and the complaint, and exit with 2."""
         super().error(printable(message, 600))

@@ -104,6 +104,7 @@ def _talk(name: str) -> int:
 
 
 def _record(name: str, path: str) -> int:
+    from execmem_tui.files.publish import refuse_existing, write_new
     from execmem_tui.files.regular import user_path
     from execmem_tui.tours.reader import open_tour
     from execmem_tui.view.recording import cast, frames, moving_svg
@@ -111,9 +112,11 @@ def _record(name: str, path: str) -> int:
 
     if not path.endswith((".cast", ".svg")):
         raise UsageError("a recording is a .cast or an .svg", hint=f"--record {name}.cast")
+    target = user_path(path)
+    refuse_existing(target)
     tour = open_tour(name)
     found = list(frames(tour))
     text = cast(tour.title, found) if path.endswith(".cast") else moving_svg(found, colours(_THEME))
-    user_path(path).write_text(text, encoding="utf-8")
+    write_new(target, text)
     talk(f"execmem-tui: wrote {printable(path)}, {len(found)} frames")
     return 0

@@ -2,7 +2,9 @@
 
 Whatever is packed into few bytes may unpack to many, but text that a kernel printed shrinks to a
 thirtieth at best: beyond `FREE` bytes a stream that is `RATIO` times as long as what was read of it
-is refused. Nothing is unpacked further than one piece ahead of what is taken.
+is refused. So is one that is longer than what it unpacks to: frames to skip and zeros behind the
+last one may be a sparse file of any size. Nothing is unpacked further than one piece ahead of what
+is taken.
 """
 
 import bz2
@@ -180,6 +182,8 @@ class Unpacker(io.RawIOBase):
         if not self._packed and self._frame.needs_input:
             self._packed = self._raw.read(_CHUNK)
             self._taken += len(self._packed)
+            if self._taken > FREE + 2 * self._made:
+                raise UnpackError("cannot be unpacked: far longer than what is in it")
             if not self._packed:
                 if self._inside:
                     raise EOFError("it ends too early")

@@ -12,6 +12,7 @@ import pytest
 
 from execmem_tui.__main__ import end_in_order
 from execmem_tui.__main__ import main as door
+from execmem_tui.cli.commands import APPLICATION, COMMANDS, parser_of
 from execmem_tui.cli.main import main
 from execmem_tui.cli.terminal import WIDEST, columns, sane_columns
 
@@ -160,6 +161,29 @@ def test_a_complaint_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str])
     err = capsys.readouterr().err
     assert "\\x1b]0;x\\x07\\u202e" in err
     assert "\x1b" not in err
+
+
+def options() -> list[tuple[str, str]]:
+    return [
+        (name, action.option_strings[-1])
+        for name in (*COMMANDS, APPLICATION)
+        for action in parser_of(name)._actions
+        if action.option_strings and action.nargs != 0
+    ]
+
+
+@pytest.mark.parametrize(("name", "option"), options())
+def test_two_dashes_are_no_value(
+    name: str, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A list came, where a text was declared, and ended the command with 70."""
+    command = [] if name == APPLICATION else [name]
+    with pytest.raises(SystemExit) as end:
+        main([*command, f"{option}=--"])
+    assert end.value.code == 2
+    err = capsys.readouterr().err
+    assert option in err.splitlines()[-1]
+    assert " error: argument " in err.splitlines()[-1]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

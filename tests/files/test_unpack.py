@@ -119,3 +119,17 @@ def test_frames_without_end_are_refused(
     assert unpacked(frame * 10) == text * 10
     with pytest.raises(UnpackError, match="more than 10 frames"):
         unpacked(frame * 12)
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_what_is_longer_than_its_text_is_refused(tmp_path: Path, kind: str) -> None:
+    """Eight sparse gigabytes of zeros behind a frame were read to their end."""
+    skipped = b"\x50\x2a\x4d\x18" + (FREE).to_bytes(4, "little") + bytes(FREE)  # zstd's alone
+    frame = PACKERS[kind](b"line\n")
+    assert unpacked(frame + bytes(FREE // 2)) == b"line\n"
+    file = tmp_path / "file"
+    file.write_bytes(frame + skipped if kind == "zst" else frame)
+    with file.open("ab") as sparse:
+        sparse.truncate(1 << 40)
+    with pytest.raises(InputError, match=r":2: cannot be unpacked: far longer than what is in it"):
+        list(read_lines(file))

@@ -1,5 +1,6 @@
 """Recordings of tours: the same bytes each time, every stop in them, nothing too wide."""
 
+import errno
 import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -66,3 +67,28 @@ def test_other_endings_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["tour", "holes", "--record", str(tmp_path / "a.gif")]) == 2
     assert "a .cast or an .svg" in capsys.readouterr().err
     assert main(["tour", "--notes"]) == 2
+
+
+def test_a_recording_takes_nobodys_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file was written over, a FIFO waited for without end, a link written through."""
+    there, link = tmp_path / "a.cast", tmp_path / "b.svg"
+    there.write_text("mine")
+    link.symlink_to(there)
+    for path in (there, link):
+        assert main(["tour", "holes", "--record", str(path)]) == 2
+        assert "is there already" in capsys.readouterr().err
+    assert there.read_text() == "mine"
+
+
+def test_a_recording_without_room_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    assert main(["tour", "holes", "--record", str(tmp_path / "a.cast")]) == 2
+    assert capsys.readouterr().err == "execmem-tui: No space left on device\n"
+    assert list(tmp_path.iterdir()) == []

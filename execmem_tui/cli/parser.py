@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
         """
         if action.option_strings and arg_strings == ["--"]:
             raise argparse.ArgumentError(action, "expected one argument")
-        return super()._get_values(action, arg_strings)  # type: ignore[misc]
+        return super()._get_values(action, arg_strings)
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the complaint, and exit with 2."""

@@ -15,7 +15,7 @@ from execmem_tui.model.text import printable
 from execmem_tui.scenarios.compare import parse_changes
 from execmem_tui.scenarios.settings import Knobs, Settings
 from execmem_tui.sources.base import Progress, Side, Source
-from execmem_tui.sources.booted import again
+from execmem_tui.sources.booted import again, anew
 from execmem_tui.sources.opening import read_path, split_phase
 from execmem_tui.sources.scenario_play import ScenarioPlay
 from execmem_tui.sources.simulation import Simulation
@@ -132,9 +132,12 @@ def _repeated(source: Simulation, changes: Mapping[str, str]) -> Side:
         raise UsageError(
             f"{unknown[0]} is a knob of scenarios", hint=f"here: {', '.join(_OF_THE_KERNEL)}"
         )
-    settings = _settings(source, changes).changed(changes)
-    layout, knobs = settings.layout(), settings.knobs
-    other, left_out = again(source, layout, settings.cpus, packs=knobs.packs)
+    if source.booted_under is not None:
+        other = source.booted_under(changes)
+    else:
+        settings = _settings(source, changes).changed(changes)
+        other = anew(source, settings.layout(), settings.cpus, packs=settings.knobs.packs)
+    left_out = again(source, other)
     title = _titled(other.title, changes)
     if left_out:
         commands = "command" if left_out == 1 else "commands"

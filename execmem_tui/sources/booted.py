@@ -102,28 +102,27 @@ def boot(layout: Layout, cpus: int = CPUS, *, packs: bool | None = None) -> Simu
     return simulation
 
 
-def again(
-    source: Simulation, layout: Layout, cpus: int, *, packs: bool | None = None
-) -> tuple[Simulation, int]:
-    """Boot as a simulation was booted, on another layout, and do all up to its cursor.
+def again(source: Simulation, other: Simulation) -> int:
+    """Do all that was done to a simulation, up to its cursor, to one that was booted as it was.
 
     Returns:
-        The other simulation, and how many commands cannot be done there.
-
-    Raises:
-        UsageError: a CPU count that no kernel has.
+        How many commands cannot be done there.
     """
-    other = _anew(source, layout, cpus, packs=packs)
     left_out = 0
     for command in source.commands_since(source.booted):
         try:
             other.do(command)
         except ExecmemTuiError:
             left_out += 1
-    return other, left_out
+    return left_out
 
 
-def _anew(source: Simulation, layout: Layout, cpus: int, *, packs: bool | None) -> Simulation:
+def anew(source: Simulation, layout: Layout, cpus: int, *, packs: bool | None = None) -> Simulation:
+    """Boot as a simulation was booted, on another layout.
+
+    Raises:
+        UsageError: a CPU count that no kernel has.
+    """
     if source.booted:
         return boot(layout, cpus, packs=packs)
     return Simulation(layout, cpus=checked_cpus(cpus), packs=packs)

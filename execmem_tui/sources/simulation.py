@@ -95,6 +95,9 @@ class Simulation:
         self._steps: list[int] = [0]
         self.cpus = cpus
         """Possible CPUs."""
+        self.booted_under: Callable[[Mapping[str, str]], Simulation] | None = None
+        """Boots the same under other settings (`scenarios.settings.Settings.changed`), where more
+        than a layout tells how; nothing is done to it."""
         self.booted = 0
         """How many of the commands booting took."""
         self._inserted = 0

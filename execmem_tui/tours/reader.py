@@ -182,7 +182,7 @@ class _TourReader(Reader):
         found = table["boot"]
         if not isinstance(found, dict) or settings is None:
             raise self.error((*where, "boot"), "boot: a table of settings of a kernel is wanted")
-        changes = {key: values.draw(found[key]) for key in found}
+        changes = {key: self.read(found, key, values.draw, (*where, "boot")) for key in found}
         try:
             settings.changed(changes)
         except UsageError as error:

@@ -180,7 +180,7 @@ def _bands(
     for start, end in used:
         edges |= {start, end}
         if not any(start < edge < end for edge in {*edges, *marks}):
-            third = align_up((end - start) // _PARTS, MIB)
+            third = max(align_up((end - start) // _PARTS, MIB), MIB)
             edges |= set(range(start + third, end - third // 2, third))
     kept = _thinned(
         sorted(edge for edge in {*edges, *marks} if low <= edge <= high),

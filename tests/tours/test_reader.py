@@ -78,6 +78,7 @@ def test_a_tour_is_read_whole() -> None:
         ("areas.MODULE_TEXT >", "area.MODULE_TEXT >", 20, "goal: nothing is called"),
         ('solution = [{ alloc = "MODULE_TEXT" }]\n', "", 20, "goal: the key 'solution'"),
         ('kaslr = "off"', 'kaslr = "maybe"', 23, "boot: no draw"),
+        ('kaslr = "off"', "kaslr = [1]", 23, "kaslr: a name is wanted, not [1]"),
         ("boot = { kaslr = 'off' }\n", "", 23, ""),
         ('["a", "b", "c"]', '["a", "b", "c", "d"]', 25, "default: 1 to 3 hints"),
         ('right = "yes"', 'goal = ["loaded > 0"]\nsolution = []', 15, "solution: a list of steps"),

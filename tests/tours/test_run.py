@@ -8,6 +8,7 @@ from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.intervals import union, without
 from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.sources.against import against
 from execmem_tui.tours.progress import Reached, TourProgress
 from execmem_tui.tours.reader import read_tour
 from execmem_tui.tours.run import TourRun
@@ -280,3 +281,24 @@ def test_a_goal_says_what_is_to_be_done() -> None:
     assert run_of(HOLES + GOAL).tour.stops[1].goal_text == "areas.MODULE_TEXT >= 6"
     told = run_of(HOLES + GOAL.replace("ghost", 'task = "six areas"\nghost'))
     assert told.tour.stops[1].goal_text == "six areas"
+
+
+@pytest.mark.parametrize(
+    ("changes", "arch", "kernel", "count"),
+    [
+        ("kernel=6.12", "arm64", "6.12.107", 3),
+        ("arch=x86", "x86", "7.1.8", 3),
+        ("cpus=3", "arm64", "7.1.8", 3),
+    ],
+)
+def test_a_tour_can_be_compared_with_itself_elsewhere(
+    changes: str, arch: str, kernel: str, count: int
+) -> None:
+    """Its steps are done there too, what they expect of the tour's own kernel apart."""
+    done = '{ alloc = "MODULE_TEXT", count = 3, owner = "a" }'
+    expected = '{ expect = "meters.MODULE_TEXT.largest_hole > 1536M" }'
+    run = run_of(f'[[stops]]\nsay = "one"\ndo = [{done}, {expected}]\n')
+    side = against(changes, run.source)
+    assert (side.snapshot.layout.arch, side.snapshot.layout.kernel) == (arch, kernel)
+    assert sum(area.owner == "a" for area in side.snapshot.areas) == count
+    assert "cannot be repeated" not in side.title

@@ -3,14 +3,16 @@
 import pytest
 from attrs import evolve
 
+from execmem_tui.arch import resolve
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Allocated
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Snapshot
+from execmem_tui.model.units import MIB
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.scenario_play import play_scenario
-from execmem_tui.view.reach import used_hulls
+from execmem_tui.view.reach import Band, used_hulls
 from execmem_tui.view.reach_lines import reach_lines
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import plain_text
@@ -92,3 +94,27 @@ def test_how_much_of_each_window_is_used() -> None:
     )
     assert used_hulls(mixed) == {far: (0x1000, 0xA000), near: (0x5000, 0xC000)}
     assert used_hulls(evolve(snapshot, areas=())) == {}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, MIB, 40 * MIB])
+def test_what_is_used_may_be_of_any_size(size: int) -> None:
+    """A file may say an area of one byte, which has no thirds."""
+    layout = resolve("x86", "7.1")
+    snapshot = History(layout).snapshot()
+    start = layout.range_of(ExecmemType.MODULE_TEXT).start + 65 * MIB
+    area = Area(
+        start=start,
+        size=size,
+        type=ExecmemType.MODULE_TEXT,
+        window=Window.PREFERRED,
+        owner="m",
+    )
+    snapshot = evolve(snapshot, areas=[area])
+    inside = [band.start for band in shown_bands(snapshot) if area.start < band.start < area.end]
+    assert len(inside) == (2 if size > MIB else 0)
+
+
+def shown_bands(snapshot: Snapshot) -> tuple[Band, ...]:
+    model = Shown(snapshot).reach(None)
+    assert model is not None
+    return model.bands

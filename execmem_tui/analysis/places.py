@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from enum import StrEnum
 
+from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
 
@@ -51,6 +54,40 @@ def _windows(layout: Layout) -> Iterator[tuple[Address, Address]]:
             yield entry.start, entry.end
         if entry.has_fallback:
             yield entry.fallback_start, entry.fallback_end
+
+
+def window_at(layout: Layout, address: Address) -> tuple[ExecmemType | None, int, Interval] | None:
+    """Return the smallest window that takes an address in: of which type, which of its, and where.
+
+    Numbers count from the preferred range, 0. The vmalloc area, where it is no type's, has none.
+    None where no window takes the address in.
+    """
+    found = [
+        (end - start, number, kind, (start, end))
+        for kind in ExecmemType
+        for number, (start, end) in enumerate(layout.range_of(kind).windows)
+        if start <= address < end
+    ]
+    if found:
+        _, number, kind, window = min(found)
+        return kind, number, window
+    if layout.vmalloc_start <= address < layout.vmalloc_end:
+        return None, 0, (layout.vmalloc_start, layout.vmalloc_end)
+    return None
+
+
+def hole_at(layout: Layout, holes: HoleIndex, address: Address) -> Interval | None:
+    """Return the hole that an address is in, [start, end), or None where there is none.
+
+    It ends where the smallest window does that takes the address in: what lies free beyond is for
+    others.
+    """
+    hole = holes.at(address)
+    window = window_at(layout, address)
+    if hole is None or window is None:
+        return hole
+    low, high = window[2]
+    return max(hole[0], low), min(hole[1], high)
 
 
 def outside_words(layout: Layout, address: Address) -> str:

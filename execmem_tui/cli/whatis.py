@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from execmem_tui.analysis.holes import HoleIndex
-from execmem_tui.analysis.places import Place, outside_words, place_of
+from execmem_tui.analysis.places import Place, hole_at, outside_words, place_of
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.analysis.tenants import tenants
 from execmem_tui.cli.output import talk, write_json, write_lines
@@ -137,7 +137,7 @@ def _hole_words(snapshot: Snapshot, address: Address) -> list[str]:
             f"unknown, something may be there: {snapshot.hidden.why or 'addresses are hidden'}",
             *_range_words(snapshot.layout, address),
         ]
-    hole = HoleIndex(snapshot).at(address)
+    hole = hole_at(snapshot.layout, HoleIndex(snapshot), address)
     if hole is None:
         return ["nothing known here"]
     areas, at = snapshot.areas, snapshot.index_at(address)

@@ -14,7 +14,7 @@ from execmem_tui.analysis.layout_documents import (
     RulesDocument,
     rules_told,
 )
-from execmem_tui.analysis.places import Place, place_of
+from execmem_tui.analysis.places import Place, hole_at, place_of
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.analysis.tenants import Tenant
 from execmem_tui.model.documents import ABSENT, Absent, Count, Hex, TypeName, document
@@ -115,7 +115,7 @@ def whatis_document(
     text = layout.text
     reach = [] if text is None else verdicts(layout, address, text)
     place = place_of(snapshot, address)
-    hole = HoleIndex(snapshot).at(address) if place is Place.HOLE else None
+    hole = hole_at(layout, HoleIndex(snapshot), address) if place is Place.HOLE else None
     return WhatisDocument(
         address=hex(address),
         area=None if area is None else area_document(area),

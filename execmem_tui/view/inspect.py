@@ -3,6 +3,7 @@
 from typing import Final
 
 from execmem_tui.analysis.holes import HoleIndex
+from execmem_tui.analysis.places import hole_at, window_at
 from execmem_tui.analysis.reach import verdicts
 from execmem_tui.model.areas import Area, AreaState, Part, PartState
 from execmem_tui.model.layouts import Layout
@@ -129,12 +130,12 @@ def _hole_lines(layout: Layout, holes: HoleIndex, address: Address) -> list[str]
     image = layout.image
     if image is not None and image[0] <= address < image[1]:
         return ["kernel image"]
-    hole = holes.at(address)
+    hole = hole_at(layout, holes, address)
     if hole is None:
         return ["free"]
     bits = layout.word_bits
-    where, (low, high) = _window_at(layout, address)
-    start, end = max(hole[0], low), min(hole[1], high)
+    start, end = hole
+    where = _window_name(layout, address)
     fits = max(0, end - start - layout.page_size)
     return [
         f"free in {where}: {format_size(end - start)}" if where else "free",
@@ -143,21 +144,13 @@ def _hole_lines(layout: Layout, holes: HoleIndex, address: Address) -> list[str]
     ]
 
 
-def _window_at(layout: Layout, address: Address) -> tuple[str, tuple[Address, Address]]:
-    """Return the smallest window of any type that takes `address` in, and what it is called.
-
-    All addresses where none does.
-    """
-    found = [
-        (end - start, number, kind, (start, end))
-        for kind in ExecmemType
-        for number, (start, end) in enumerate(layout.range_of(kind).windows)
-        if start <= address < end
-    ]
-    if not found:
-        return "", (0, 1 << layout.word_bits)
-    _, number, kind, window = min(found)
-    if layout.range_of(kind).has_fallback:
-        return f"the {('near', 'far')[number]} window", window
+def _window_name(layout: Layout, address: Address) -> str:
+    """Return what the smallest window is called that takes `address` in; "" where none does."""
+    found = window_at(layout, address)
+    if found is None:
+        return ""
+    kind, number, window = found
+    if kind is not None and layout.range_of(kind).has_fallback:
+        return f"the {('near', 'far')[number]} window"
     whole = window == (layout.vmalloc_start, layout.vmalloc_end)
-    return "vmalloc space" if whole else "the module area", window
+    return "vmalloc space" if whole else "the module area"

@@ -377,6 +377,24 @@ def test_whatis_names_owner_region_and_reach(capsys: pytest.CaptureFixture[str])
     assert main(["whatis", "1234", CAPTURE]) == 1
 
 
+@pytest.mark.parametrize(
+    ("arch", "address", "start", "end"),
+    [
+        ("arm64", "ffff80007b0a1234", "0xffff80007b000000", "0xffff800080000000"),  # near: 80M
+        ("arm64", "ffff800040000000", "0xffff800003000000", "0xffff800080000000"),  # far
+        ("x86", "ffffc90000001000", "0xffffc90000000000", "0xffffe8ffffffffff"),  # no type's: VMALLOC_END
+    ],
+)
+def test_whatis_clips_a_hole_to_its_window(
+    capsys: pytest.CaptureFixture[str], arch: str, address: str, start: str, end: str
+) -> None:
+    assert document(capsys, "whatis", address, "--arch", arch)["hole"] == {
+        "start": start,
+        "end": end,
+        "size": int(end, 16) - int(start, 16),
+    }
+
+
 def test_whatis_tells_who_ever_lay_there(capsys: pytest.CaptureFixture[str]) -> None:
     area = next(
         area for area in document(capsys, "map", CAPTURE)["areas"] if area["owner"] == "amdgpu"

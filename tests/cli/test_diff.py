@@ -80,7 +80,7 @@ def test_whatis_names_programs_guards_the_image_and_holes(
     assert (hole["place"], hole["area"]) == ("hole", None)
     assert main(["whatis", "ffffffffc7000000", RUN]) == 1
     text = capsys.readouterr().out
-    assert "free: a hole of 992M" in text
+    assert "free: a hole of 976M" in text
     assert "in the range of MODULE_TEXT" in text
     assert main(["whatis", "ffffffff8b94aa88", RUN]) == 0
     assert "kernel image, ftrace_regs_caller+0x8" in capsys.readouterr().out

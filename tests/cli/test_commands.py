@@ -382,7 +382,7 @@ def test_whatis_names_owner_region_and_reach(capsys: pytest.CaptureFixture[str])
     [
         ("arm64", "ffff80007b0a1234", "0xffff80007b000000", "0xffff800080000000"),  # near: 80M
         ("arm64", "ffff800040000000", "0xffff800003000000", "0xffff800080000000"),  # far
-        ("x86", "ffffc90000001000", "0xffffc90000000000", "0xffffe8ffffffffff"),  # no type's: VMALLOC_END
+        ("x86", "ffffc90000001000", "0xffffc90000000000", "0xffffe8ffffffffff"),  # vmalloc
     ],
 )
 def test_whatis_clips_a_hole_to_its_window(

@@ -157,6 +157,16 @@ class Concurrent:
         )
         return next(told, self.told[0][1])
 
+    def told_before(self, line: int) -> int:
+        """Return the line that the task of an event told last before it: it came after that.
+
+        0 where the event is not known any more.
+        """
+        event = next((event for event in reversed(self.told) if event[1] <= line), None)
+        if event is None or event[1] < line:
+            return 0
+        return self.silent_since(line, event[2][0])
+
     def reconsider(
         self, weighing: Weighing, purge: Event, lazy: int, results: ReplayResults
     ) -> None:

@@ -7,10 +7,9 @@ what is left is unexplained.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Final
 
 from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.formats.trace_event import (
@@ -31,27 +30,17 @@ from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.intervals import apart
 from execmem_tui.model.rules import Rules, rules_told
-from execmem_tui.replay.concurrent import LATE, Answered, Weighing, came_before, may_last
+from execmem_tui.replay.concurrent import Answered, Weighing, came_before, may_last
 from execmem_tui.replay.request_classes import (
-    Asked,
     RequestClass,
     Unknown,
-    classify,
     in_bounds,
 )
 from execmem_tui.replay.results import Cause, ClassCount, Miss, ReplayResults, around
-from execmem_tui.replay.state import State
-
-_IN_VAIN: Final = 500
-"""Misses that nothing explained, after which causes are not looked for: the trace is another
-kernel's, or lacks events, and each look copies the model."""
-_PASSED: Final = 64
-"""Holes that one request may have passed over for areas that nobody saw freed."""
-_CLASSES: Final = 1 << 12
-"""How many different requests are remembered, so that memory does not grow with a trace."""
+from execmem_tui.replay.trials import Trials
 
 
-class Replay(State):
+class Replay(Trials):
     """One kernel being replayed.
 
     Args:
@@ -102,15 +91,14 @@ class Replay(State):
             possible_cpus=cpus,
             word_bits=word_bits,
         )
-        super().__init__(self._standing(busy, lazy), watched=watched)
-        self.percpu = dict(percpu or {})
-        self.unknown = unknown
+        super().__init__(
+            self._standing(busy, lazy),
+            watched=watched,
+            percpu=dict(percpu or {}),
+            unknown=unknown,
+        )
         self.shaped = shaped
         self._unseen_lazy = unseen_lazy
-        self._doubted = False
-        self._in_vain = 0
-        """How often nothing explained a miss."""
-        self._classes: dict[Asked, RequestClass] = {}
 
     def _standing(
         self, busy: Iterable[tuple[int, int]], lazy: Iterable[tuple[int, int]]
@@ -207,21 +195,6 @@ class Replay(State):
         while events:
             yield events.popleft()
 
-    def class_of(self, asked: Asked) -> RequestClass:
-        """Return what is common to all that ask the same."""
-        if asked in self._classes:
-            return self._classes[asked]
-        if len(self._classes) >= _CLASSES:
-            self._classes.clear()
-        found = classify(asked, self.vmalloc, self.results, self.unknown, doubted=self._doubted)
-        self._classes[asked] = found
-        return found
-
-    def predict(self, request_class: RequestClass, cpu: int) -> int | None:
-        """Answer a request without changing anything."""
-        request = request_class.request
-        return self.vmalloc.answer(request, self.vmalloc.owner(request, cpu))[0]
-
     def _alloc(self, event: Event) -> None:
         _, number, (task, cpu), _, start, asked = event
         vmalloc = self.vmalloc
@@ -311,7 +284,7 @@ class Replay(State):
                 failed=count.failed,
             ).hit()
             return
-        looked_for, decayed = self._in_vain < _IN_VAIN, False
+        looked_for, decayed = self._is_looked_for, False
         first = not self.results.misses
         near = [around(self.vmalloc, address) if first else () for address in (actual, predicted)]
         if looked_for:
@@ -381,161 +354,6 @@ class Replay(State):
             self._decay_ahead(purge)
             return count, True
         return count, False
-
-    def _robust(self, asking: RequestClass, cpu: int, predicted: int | None) -> bool:
-        copy = self.vmalloc.clone()
-        copy.give_back(full=True)
-        copy.decay(full=True)
-        return copy.answer(asking.request, copy.owner(asking.request, cpu))[0] == predicted
-
-    def _unordered(
-        self, request: Alloc, asking: RequestClass, predicted: int | None, *, certain: bool
-    ) -> Cause | None:
-        """Say whether a miss may follow from what concurrent purges left untold.
-
-        A decay takes a whole pool off its node, and for that time there is none
-        (decay_va_pool_node). Which areas a purge counted decides whether a place was free, and the
-        order in which places turned free decides the tree's shape.
-        """
-        vmalloc, asked, actual = self.vmalloc, asking.request, request.start
-        if asked.owned and (
-            (self._ahead.next_purges() and vmalloc.answer(asked, NO_OWNER)[0] == actual)
-            or (self._in_vain < _IN_VAIN and self._was_detached(request, asked))
-        ):
-            return Cause.DETACHED
-        places = () if predicted is None else (predicted, actual)
-        if any(low <= at < high for low, high in self._unsure.items() for at in places):
-            return Cause.ORDER
-        if self._disordered and not certain and in_bounds(vmalloc.space, asked, actual):
-            return Cause.ORDER
-        return None
-
-    def _turned(self, request: Alloc, asking: RequestClass) -> bool:
-        """Turn the pool that should answer until its head is what the kernel gave.
-
-        An aligned request turns a pool whose head it cannot take (`VmapNode.turn`), and is told
-        with the CPU that its task had at last.
-        """
-        asked, page = asking.request, self.vmalloc.page_size
-        if not asked.owned or not any(
-            size == asked.size and align > page for size, align, *_ in self._classes
-        ):
-            return False
-        pool = self.vmalloc.nodes[self.vmalloc.owner(asked, request.cpu)].pools.get(asked.pages, ())
-        places = [start for start, _ in pool]
-        if request.start not in places or not isinstance(pool, deque):
-            return False
-        pool.rotate(-places.index(request.start))
-        return True
-
-    def _resolve(self, request: Alloc, asking: RequestClass) -> Cause | None:
-        """Try the known reasons for a miss; the first that makes it right is applied and named.
-
-        A purge decays the pools of each node first, then gives areas back, and its event comes
-        last; so the decay alone is tried before all of it (with four CPUs the other order explains
-        48 misses less).
-        """
-        actual = None if request.failed else request.start
-        nodes = len(self.vmalloc.nodes)
-        if self._in_vain >= _IN_VAIN:
-            return None
-        for other in range(nodes):
-            if other != request.cpu % nodes and self.predict(asking, other) == actual:
-                return Cause.OTHER_POOL
-        self._ahead.look(self._source)
-        for cause, apply in self._tries(request, asking):
-            if self._right_after(apply, request, asking, stays=cause is not Cause.BEFORE_PURGE):
-                return cause
-        if not request.failed and self._turned(request, asking):
-            return Cause.TURNED
-        self._in_vain += 1
-        return None
-
-    def _tries(
-        self, request: Alloc, asking: RequestClass
-    ) -> Iterator[tuple[Cause, Callable[[], object]]]:
-        """Yield what may have happened unseen, the most likely first, and how to do it."""
-        purges = self._ahead.next_purges()
-        if purges:
-            if len(self.vmalloc.nodes) > 1 and purges[0][1] not in self._ahead.purges:
-                yield Cause.DECAY_AHEAD, lambda: self._decay_ahead(purges[0])
-            yield Cause.PURGE_AHEAD, lambda: self._purge_ahead(purges[:1])
-        yield Cause.OVERTAKEN, lambda: self._allocate_ahead(request, asking)
-        line, task = self._purged_by
-        if 0 < request.line - line <= LATE and task != request.task:
-            yield Cause.BEFORE_PURGE, self._without_purge
-        end = purges[0][1] if purges else request.line + LATE
-        late = self._ahead.next_frees(request.task, end)
-        if self._ahead.short:
-            yield Cause.LATE_FREE, lambda: self._free_late(late)
-        if late and purges:
-            yield Cause.LATE_FREE, lambda: self._purge_ahead(purges[:1], late)
-        size = request.size
-        known = (request.start, self.predict(asking, request.cpu))
-        places = [(at, at + size) for at in known if at is not None]
-        # it may have come before these were pooled
-        yield Cause.SHRINKER, lambda: self._shrink(self._pooled_since(places))
-        yield Cause.SHRINKER, self._shrink
-        if len(purges) > 1:
-            yield Cause.PURGES_AHEAD, lambda: self._purge_ahead(purges)
-        if self._unseen_lazy and not request.failed:
-            yield Cause.UNSEEN, lambda: self._pass_over(request, asking)
-
-    def _pass_over(self, request: Alloc, asking: RequestClass) -> None:
-        """Take what a request passed over for lazy: freed unseen, it waits for the first purge."""
-        for _ in range(_PASSED):
-            predicted = self.predict(asking, request.cpu)
-            if predicted is None or predicted >= request.start:
-                return
-            hole = next(pair for pair in self.vmalloc.space if pair[0] <= predicted < pair[1])
-            low, high = max(hole[0], request.vstart), min(hole[1], request.start)
-            area = self.vmalloc.occupy(low, high)
-            assert area is not None, "it is a part of a hole"
-            self.vmalloc.release(area)
-
-    def _allocate_ahead(self, request: Alloc, asking: RequestClass) -> None:
-        """Give others what they were given until this one fits.
-
-        As far as the model says the same.
-        """
-        for event in self._ahead.next_allocations(request.task):
-            _, number, (_, cpu), _, start, asked = event
-            other = self._classes.get(asked) or self.class_of(asked)
-            owner = self.vmalloc.owner(other.request, cpu)
-            answer = self.vmalloc.answer(other.request, owner)
-            if other.unclaimed or answer[0] != start or start in self.percpu:
-                continue
-            self._ahead.allocations[number] = other.count_of(self.vmalloc, answer)
-            self.vmalloc.settle(other.request, owner, start, answer[1])
-            if self.predict(asking, request.cpu) == request.start:
-                return
-
-    def _right_after(
-        self, apply: Callable[[], object], request: Alloc, asking: RequestClass, *, stays: bool
-    ) -> bool:
-        """Do something; if the model's answer is right after it, and it `stays`, it is done."""
-        before = self.vmalloc, self._freed_at, self.moved
-        last = self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge
-        late_up_to = self._late_up_to
-        ahead, failed = self._ahead.copy(), set(self._failed_tasks)
-        counts = self.results.purges, self.results.purge_counts_differ
-        newest = self._newest.copy()
-        self.vmalloc, self._freed_at = self.vmalloc.clone(), dict(self._freed_at)
-        self.moved = None if self.moved is None else self.moved.copy()
-        self._trying = True
-        apply()
-        self._trying = False
-        right = self.predict(asking, request.cpu) == (None if request.failed else request.start)
-        if right and stays:
-            return True
-        self.vmalloc, self._freed_at, self.moved = before
-        self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge = last
-        self._late_up_to = late_up_to
-        self._newest = newest
-        self._failed_tasks |= failed
-        self._ahead.restore(ahead)
-        self.results.purges, self.results.purge_counts_differ = counts
-        return right
 
 
 def make_replay(

@@ -4,7 +4,7 @@ What is busy, lazy and pooled, as frees and purges tell it.
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final
 
 from attrs import field
@@ -20,6 +20,8 @@ from execmem_tui.replay.results import ReplayResults
 
 _PURGES: Final = 64
 """How many purges back it is known what each decayed and pooled."""
+_SPARED: Final = 24
+"""How many purges back what each pooled may have been spared by the shrinker."""
 _FORGOTTEN: Final = 400
 """Lines behind a purge after which nothing is expected that it took."""
 
@@ -100,6 +102,32 @@ class State:
         """Of lazy areas: the line that freed it, by start."""
         if self.moved is not None:
             self.moved.clear()
+
+    def _branch(self) -> Callable[[], None]:
+        """Go on with copies; return what brings back what was.
+
+        What is known of concurrent events is shared, for what is tried does not touch it.
+        """
+        before = self.vmalloc, self._freed_at, self.moved, self._newest, self._unsure
+        last = self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge
+        late_up_to, probed, disordered = self._late_up_to, self._probed, self._disordered
+        ahead, failed, results = self._ahead.copy(), set(self._failed_tasks), self.results
+        counts = results.purges, results.purge_counts_differ, results.unknown_frees
+        self.vmalloc, self._freed_at = self.vmalloc.clone(), dict(self._freed_at)
+        self.moved = None if self.moved is None else self.moved.copy()
+        self._newest, self._unsure = self._newest.copy(), dict(self._unsure)
+
+        def restore() -> None:
+            self.vmalloc, self._freed_at, self.moved, self._newest, self._unsure = before
+            self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge = last
+            self._late_up_to, self._probed, self._disordered = late_up_to, probed, disordered
+            self._ahead.restore(ahead)
+            # in place, for a loop holds it
+            self._failed_tasks.clear()
+            self._failed_tasks.update(failed)
+            results.purges, results.purge_counts_differ, results.unknown_frees = counts
+
+        return restore
 
     def _is_idle(self) -> bool:
         """Whether a purge that finds nothing lazy does nothing at all: most purges of a trace."""
@@ -212,7 +240,14 @@ class State:
         self._unsure.pop(start, None)
 
     def _told_behind(self, area: VmapArea, short: ShortPurge) -> bool:
-        return short.may_be(area) and self._freed_at.get(area.start, 0) > short.line
+        """Whether a purge may have taken it though its free was told behind that.
+
+        Not where the task that freed it told something in between, and had not freed it then.
+        """
+        line = self._freed_at.get(area.start, 0)
+        if line <= short.line or not short.may_be(area):
+            return False
+        return self._concurrent.told_before(line) <= short.line
 
     def _gone(self, given_back: list[VmapArea], pooled: list[VmapArea]) -> None:
         """Forget that they were lazy, and say so."""
@@ -240,6 +275,15 @@ class State:
                 if any(area.start < end and start < area.end for start, end in places):
                     since = max(since, line)
         return {area.start for line, _, areas in self._newest if line > since for area in areas}
+
+    def _pooled_lately(self) -> Iterator[set[int]]:
+        """Yield starts of what was pooled by the last purge that did, by the last two and so on."""
+        spared: set[int] = set()
+        pooled = {start for start, _ in self.vmalloc.pooled()}
+        for _, _, areas in tuple(self._newest)[: -_SPARED - 1 : -1]:
+            if added := pooled.intersection(area.start for area in areas) - spared:
+                spared |= added
+                yield set(spared)
 
     def _was_detached(self, request: Alloc, asked: VmapRequest) -> bool:
         """Whether an answer came while a purge had its pool, and is told long after that purge.
@@ -364,7 +408,12 @@ class State:
             told = [area for area in self.vmalloc.lazy() if self._told_behind(area, short)]
             told.sort(key=lambda area: self._freed_at[area.start])
             coming = {busy[free[4]]: free for free in frees if free[4] in busy}
-            chosen = told + [area for area in coming if short.may_be(area)]
+            silent = self._concurrent.silent_since
+            chosen = told + [
+                area
+                for area, (_, line, (task, _), *_) in coming.items()
+                if short.may_be(area) and silent(line, task) <= short.line
+            ]
             del chosen[short.missing :]
             for area in chosen:
                 if area in coming:

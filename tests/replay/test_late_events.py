@@ -14,7 +14,7 @@ from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.rules import rules_of
-from execmem_tui.replay import model
+from execmem_tui.replay import trials
 from execmem_tui.replay.model import Replay
 from execmem_tui.replay.results import Cause
 from execmem_tui.sources.opening import open_path
@@ -220,7 +220,7 @@ def _areas(run: Path) -> Counter[tuple[Interval, AreaState]]:
 
 def test_causes_are_not_looked_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """A trace of another kernel misses everywhere, and each look copies the model."""
-    monkeypatch.setattr(model, "_IN_VAIN", 2)
+    monkeypatch.setattr(trials, "_IN_VAIN", 2)
     asked = Counter[str]()
     clone = Vmalloc.clone
 

@@ -151,14 +151,14 @@ def _pooled(replay: Replay) -> list[int]:
     return [start for node in replay.vmalloc.nodes for start, _ in node.pooled()]
 
 
-def _emptied(between: list[str]) -> Replay:
+def _emptied(between: list[str], behind: tuple[str, ...] = ()) -> Replay:
     """Pool one of the others, what should answer, and the other one; then it does not answer."""
     size = 7 * PAGE
     first, last = ([f"a-1|{free(at)}", f"a-1|{purge(at, at + size, 1)}"] for at in OTHERS)
     lines = [*ALLOCATED, *(f"a-1|{alloc(at, size)}" for at in OTHERS)]
     lines += [*first, *parked(PLACES[:3]), *last, *between]
     # the third is the head of the pool
-    return replay_of([*lines, f"b-2|{alloc(PLACES[0], SIZE)}"], "7.1.8", 2)
+    return replay_of([*lines, f"b-2|{alloc(PLACES[0], SIZE)}", *behind], "7.1.8", 2)
 
 
 def test_the_shrinker_came_before_what_may_still_be_pooled() -> None:
@@ -172,6 +172,50 @@ def test_a_pool_that_answered_was_not_emptied_before() -> None:
     replay = _emptied([f"b-2|{alloc(PLACES[2], SIZE)}"])
     assert causes(replay) == [Cause.SHRINKER]
     assert _pooled(replay) == []
+
+
+@pytest.mark.parametrize(
+    ("following", "pooled"), [(OTHERS[1], []), (PLACES[1], [])], ids=["spared", "emptied"]
+)
+def test_what_follows_says_what_the_shrinker_spared(following: int, pooled: list[int]) -> None:
+    """Both make the first answer right; the next one is a pool's head, or the lowest hole."""
+    replay = _emptied([], (f"b-2|{alloc(following, 7 * PAGE)}",))
+    assert causes(replay) == [Cause.SHRINKER]
+    assert _pooled(replay) == pooled
+
+
+TOLD: Final = "b-2|module_get: x call_site=y refcnt=1"
+
+
+@pytest.mark.parametrize(("between", "left"), [([], []), ([TOLD], [SECOND])])
+def test_what_a_task_freed_behind_what_it_told_is_of_no_purge_before(
+    between: list[str], left: list[int]
+) -> None:
+    """A purge counted an area more than was told: not one that its task had yet to free."""
+    lines = [
+        *TWO_LAZY[:3],
+        f"a-1|{free(FIRST)}",
+        f"c-3|{purge(FIRST, END, 2)}",
+        *between,
+        f"b-2|{free(SECOND)}",
+        f"b-2|{free(THIRD)}",
+        f"c-3|{purge(THIRD, THIRD + 2 * PAGE, 1)}",
+    ]
+    assert lazy(replay_of(lines, "7.1.8")) == left
+
+
+@pytest.mark.parametrize(("between", "cause"), [([], Cause.LATE_FREE), ([TOLD], None)])
+def test_what_a_task_is_yet_to_free_is_of_no_purge_before(
+    between: list[str], cause: Cause | None
+) -> None:
+    lines = [
+        *TWO_LAZY[:3],
+        f"c-3|{purge(SECOND, THIRD, 1)}",
+        *between,
+        f"a-1|{alloc(SECOND, 2 * PAGE)}",
+        f"b-2|{free(SECOND)}",
+    ]
+    assert causes(replay_of(lines, "7.1.8")) == [cause]
 
 
 def _on_cpus(lines: list[str]) -> Replay:

@@ -1,0 +1,291 @@
+"""What explains a wrong prediction: each known reason is tried, and what follows says which it was.
+
+Every try is taken back. Where several make the one answer right, the next answers tell: a wrong
+reason leaves a wrong state behind, from which further misses follow.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Final
+
+from execmem_tui.formats.trace_event import ALLOC, FREE, PURGE, Alloc
+from execmem_tui.mm.vmalloc import Vmalloc
+from execmem_tui.mm.vmap_node import NO_OWNER
+from execmem_tui.replay.concurrent import LATE
+from execmem_tui.replay.request_classes import Asked, RequestClass, Unknown, classify, in_bounds
+from execmem_tui.replay.results import Cause
+from execmem_tui.replay.state import State
+
+_IN_VAIN: Final = 500
+"""Misses that nothing explained, after which causes are not looked for: the trace is another
+kernel's, or lacks events, and each look copies the model."""
+_PASSED: Final = 64
+"""Holes that one request may have passed over for areas that nobody saw freed."""
+_SCOUTED: Final = 100
+"""Events ahead that say which of several reasons it was."""
+_ALL: Final = _SCOUTED + 1
+"""All answers among them are right."""
+_PASSING: Final = (Cause.OTHER_POOL, Cause.BEFORE_PURGE)
+"""They say where one request was answered, and change nothing for the next."""
+_CLASSES: Final = 1 << 12
+"""How many different requests are remembered, so that memory does not grow with a trace."""
+
+Try = tuple[Cause, Callable[[], object]]
+"""What may have happened unseen, and how to do it."""
+
+
+class Trials(State):
+    """A state that is asked, and of which reasons for what it got wrong can be tried.
+
+    Args:
+        vmalloc: the allocator as it stands before the first event.
+        watched: somebody looks at `moved` after every event, and empties it.
+        percpu: {address of an allocation: areas that appear right after it}: percpu chunks have no
+            event.
+        unknown: what is not known at the start.
+    """
+
+    def __init__(
+        self,
+        vmalloc: Vmalloc,
+        *,
+        watched: bool,
+        percpu: dict[int, list[tuple[int, int]]],
+        unknown: Unknown,
+    ) -> None:
+        super().__init__(vmalloc, watched=watched)
+        self.percpu = percpu
+        self.unknown = unknown
+        self._doubted = False
+        self._in_vain = 0
+        """How often nothing explained a miss."""
+        self._classes: dict[Asked, RequestClass] = {}
+
+    def class_of(self, asked: Asked) -> RequestClass:
+        """Return what is common to all that ask the same."""
+        if asked in self._classes:
+            return self._classes[asked]
+        if len(self._classes) >= _CLASSES:
+            self._classes.clear()
+        found = classify(asked, self.vmalloc, self.results, self.unknown, doubted=self._doubted)
+        self._classes[asked] = found
+        return found
+
+    def predict(self, request_class: RequestClass, cpu: int) -> int | None:
+        """Answer a request without changing anything."""
+        request = request_class.request
+        return self.vmalloc.answer(request, self.vmalloc.owner(request, cpu))[0]
+
+    @property
+    def _is_looked_for(self) -> bool:
+        """Whether causes are still looked for."""
+        return self._in_vain < _IN_VAIN
+
+    def _resolve(self, request: Alloc, asking: RequestClass) -> Cause | None:
+        """Try the known reasons for a miss; the best that makes it right is applied and named.
+
+        That is the first after which the next answers are all right, else the one with most of
+        them.
+        """
+        if not self._is_looked_for:
+            return None
+        self._ahead.look(self._source)
+        best: Try | None = None
+        most = -1
+        for each in self._tries(request, asking):
+            right = self._right_after(each, request, asking)
+            if right is not None and right > most:
+                best, most = each, right
+            if right == _ALL:
+                break
+        if best is not None:
+            cause, apply = best
+            if cause not in _PASSING:
+                self._apply(apply)
+            return cause
+        if not request.failed and self._turned(request, asking):
+            return Cause.TURNED
+        self._in_vain += 1
+        return None
+
+    def _tries(self, request: Alloc, asking: RequestClass) -> Iterator[Try]:
+        """Yield what may have happened unseen, the most likely first, and how to do it."""
+        purges = self._ahead.next_purges()
+        nodes = len(self.vmalloc.nodes)
+        if self._is_of_other_pool(request, asking):
+            yield Cause.OTHER_POOL, lambda: None
+        if purges:
+            if nodes > 1 and purges[0][1] not in self._ahead.purges:
+                yield Cause.DECAY_AHEAD, lambda: self._decay_ahead(purges[0])
+            yield Cause.PURGE_AHEAD, lambda: self._purge_ahead(purges[:1])
+        yield Cause.OVERTAKEN, lambda: self._allocate_ahead(request, asking)
+        line, task = self._purged_by
+        if 0 < request.line - line <= LATE and task != request.task:
+            yield Cause.BEFORE_PURGE, self._without_purge
+        end = purges[0][1] if purges else request.line + LATE
+        late = self._ahead.next_frees(request.task, end)
+        if self._ahead.short:
+            yield Cause.LATE_FREE, lambda: self._free_late(late)
+        if late and purges:
+            yield Cause.LATE_FREE, lambda: self._purge_ahead(purges[:1], late)
+        yield from ((Cause.SHRINKER, apply) for apply in self._shrinks(request, asking))
+        if len(purges) > 1:
+            yield Cause.PURGES_AHEAD, lambda: self._purge_ahead(purges)
+        if self._unseen_lazy and not request.failed:
+            yield Cause.UNSEEN, lambda: self._pass_over(request, asking)
+
+    def _is_of_other_pool(self, request: Alloc, asking: RequestClass) -> bool:
+        """Whether it is what the task would have got on another CPU."""
+        nodes = len(self.vmalloc.nodes)
+        actual = None if request.failed else request.start
+        others = (other for other in range(nodes) if other != request.cpu % nodes)
+        return any(self.predict(asking, other) == actual for other in others)
+
+    def _shrinks(self, request: Alloc, asking: RequestClass) -> Iterator[Callable[[], object]]:
+        """Yield what the shrinker may have emptied: it may have come before the newest purges."""
+        if len(self.vmalloc.nodes) < 2:
+            return
+        size = request.size
+        owner = self.vmalloc.owner(asking.request, request.cpu)
+        predicted, hole = self.vmalloc.answer(asking.request, owner)
+        places = [(at, at + size) for at in (request.start, predicted) if at is not None]
+        low, high = places[0]
+        pooled = predicted is not None and hole is None
+        if (
+            asking.plain
+            and not pooled
+            and all(end <= low or high <= start for start, end in self.vmalloc.pooled())
+        ):
+            return
+        yield partial(self._shrink, self._pooled_since(places))
+        yield self._shrink
+        for spared in self._pooled_lately():
+            yield partial(self._shrink, spared)
+
+    def _pass_over(self, request: Alloc, asking: RequestClass) -> None:
+        """Take what a request passed over for lazy: freed unseen, it waits for the first purge."""
+        for _ in range(_PASSED):
+            predicted = self.predict(asking, request.cpu)
+            if predicted is None or predicted >= request.start:
+                return
+            hole = next(pair for pair in self.vmalloc.space if pair[0] <= predicted < pair[1])
+            low, high = max(hole[0], request.vstart), min(hole[1], request.start)
+            area = self.vmalloc.occupy(low, high)
+            assert area is not None, "it is a part of a hole"
+            self.vmalloc.release(area)
+
+    def _allocate_ahead(self, request: Alloc, asking: RequestClass) -> None:
+        """Give others what they were given until this one fits.
+
+        As far as the model says the same.
+        """
+        for event in self._ahead.next_allocations(request.task):
+            _, number, (_, cpu), _, start, asked = event
+            other = self._classes.get(asked) or self.class_of(asked)
+            owner = self.vmalloc.owner(other.request, cpu)
+            answer = self.vmalloc.answer(other.request, owner)
+            if other.unclaimed or answer[0] != start or start in self.percpu:
+                continue
+            self._ahead.allocations[number] = other.count_of(self.vmalloc, answer)
+            self.vmalloc.settle(other.request, owner, start, answer[1])
+            if self.predict(asking, request.cpu) == request.start:
+                return
+
+    def _apply(self, apply: Callable[[], object]) -> None:
+        """Let something have happened unseen; what is known of concurrent events stays."""
+        self._trying = True
+        apply()
+        self._trying = False
+
+    def _right_after(self, each: Try, request: Alloc, asking: RequestClass) -> int | None:
+        """Return how many of the next answers are right if something happened, and take it back.
+
+        None where the one that is asked is not right after it, _ALL where all are.
+        """
+        cause, apply = each
+        actual = None if request.failed else request.start
+        restore = self._branch()
+        self._apply(apply)
+        right = cause is Cause.OTHER_POOL or self.predict(asking, request.cpu) == actual
+        if right and cause is Cause.BEFORE_PURGE:
+            restore()
+            restore = self._branch()
+        count = self._scouted(request, asking) if right else None
+        restore()
+        return count
+
+    def _scouted(self, request: Alloc, asking: RequestClass) -> int:
+        """Follow what comes behind a request; return how many answers are right, _ALL for all."""
+        if not request.failed:
+            owner = self.vmalloc.owner(asking.request, request.cpu)
+            self.vmalloc.claim(asking.request, owner, request.start)
+        ahead, failed = self._ahead, self._failed_tasks
+        checked = exact = 0
+        for event in tuple(islice(ahead.events, _SCOUTED)):
+            kind, number, (task, cpu), _, start, asked = event
+            if kind == PURGE:
+                self._apply(partial(self._purge, event))
+                failed.discard(task)
+            elif kind == FREE and number not in ahead.frees:
+                self._free(start, number, task)
+            elif kind == ALLOC and number not in ahead.allocations:
+                other = self.class_of(asked)
+                owner = self.vmalloc.owner(other.request, cpu)
+                if not other.unclaimed:
+                    checked += 1
+                    predicted = self.vmalloc.answer(other.request, owner)[0]
+                    exact += predicted == (None if other.failed else start)
+                if other.failed:
+                    failed.add(task)
+                    continue
+                for area in self.vmalloc.claim(other.request, owner, start):
+                    self._freed_at.pop(area.start, None)
+        return _ALL if exact == checked else exact
+
+    def _robust(self, asking: RequestClass, cpu: int, predicted: int | None) -> bool:
+        copy = self.vmalloc.clone()
+        copy.give_back(full=True)
+        copy.decay(full=True)
+        return copy.answer(asking.request, copy.owner(asking.request, cpu))[0] == predicted
+
+    def _unordered(
+        self, request: Alloc, asking: RequestClass, predicted: int | None, *, certain: bool
+    ) -> Cause | None:
+        """Say whether a miss may follow from what concurrent purges left untold.
+
+        A decay takes a whole pool off its node, and for that time there is none
+        (decay_va_pool_node). Which areas a purge counted decides whether a place was free, and the
+        order in which places turned free decides the tree's shape.
+        """
+        vmalloc, asked, actual = self.vmalloc, asking.request, request.start
+        if asked.owned and (
+            (self._ahead.next_purges() and vmalloc.answer(asked, NO_OWNER)[0] == actual)
+            or (self._is_looked_for and self._was_detached(request, asked))
+        ):
+            return Cause.DETACHED
+        places = () if predicted is None else (predicted, actual)
+        if any(low <= at < high for low, high in self._unsure.items() for at in places):
+            return Cause.ORDER
+        if self._disordered and not certain and in_bounds(vmalloc.space, asked, actual):
+            return Cause.ORDER
+        return None
+
+    def _turned(self, request: Alloc, asking: RequestClass) -> bool:
+        """Turn the pool that should answer until its head is what the kernel gave.
+
+        An aligned request turns a pool whose head it cannot take (`VmapNode.turn`), and is told
+        with the CPU that its task had at last.
+        """
+        asked, page = asking.request, self.vmalloc.page_size
+        if not asked.owned or not any(
+            size == asked.size and align > page for size, align, *_ in self._classes
+        ):
+            return False
+        pool = self.vmalloc.nodes[self.vmalloc.owner(asked, request.cpu)].pools.get(asked.pages, ())
+        places = [start for start, _ in pool]
+        if request.start not in places or not isinstance(pool, deque):
+            return False
+        pool.rotate(-places.index(request.start))
+        return True

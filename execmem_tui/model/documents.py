@@ -99,8 +99,14 @@ def keyed(document: Any) -> Mapping[str, Any]:
         return document
     cls: Any = type(document)
     renamed = _renamed(cls)
-    found = {name: value for name, value in vars(document).items() if value is not ABSENT}
+    # a part may be a record with slots, such as those of a manifest
+    values = vars(document) if hasattr(document, "__dict__") else _slots_of(document)
+    found = {name: value for name, value in values.items() if value is not ABSENT}
     return {renamed.get(name, name): found[name] for name in found} if renamed else found
+
+
+def _slots_of(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(type(record))}
 
 
 @cache

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from execmem_tui.cli.json_text import json_pieces
 from execmem_tui.model.areas import AreaState
 from execmem_tui.model.documents import ABSENT, Absent, LazySequence, document, plain
+from execmem_tui.model.records import frozen
 
 SCALARS = st.one_of(
     st.none(),
@@ -101,3 +102,19 @@ def test_what_a_document_tells_is_made_when_it_is_written() -> None:
     assert 2 < len(made) < 200
     rest = LazySequence(told, range(1000))
     assert (len(rest), rest[5].of_, [each.of_ for each in rest[3:5]]) == (1000, 5, [3, 4])
+
+
+@frozen
+class Slotted:
+    """A part of a manifest is such a one: it is compared, and has slots."""
+
+    name: str
+    why: str | Absent = ABSENT
+
+
+def test_a_part_of_a_document_may_have_slots() -> None:
+    parts = [Slotted(name="kcore"), Slotted(name="iomem", why="denied")]
+    assert not hasattr(parts[0], "__dict__")
+    wanted = [{"name": "kcore"}, {"name": "iomem", "why": "denied"}]
+    assert plain(parts) == wanted
+    assert json.loads("".join(json_pieces({"parts": parts}, {}))) == {"parts": wanted}

@@ -100,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
         write_lines(f"{area.start:x} {area.size:x} [{area.name}]" for area in regions)
     else:
         write_lines(_text(regions, snapshot.layout.word_bits))
+    if not regions and not args.json:
+        talk("execmem-tui: no memory of a module is known here")
     if overlaps and not args.json:
         names = ", ".join(each.module for each in overlaps[:5])
         talk(

@@ -1,7 +1,7 @@
 """The map as plain text: the same map, readable without colour, safe for a pipe."""
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from execmem_tui.model.areas import Area
@@ -45,13 +45,25 @@ def pane_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
         yield f"  {lane.name:<8}[{text}] {format_size(lane.end - lane.start)}"
 
 
-def detail_lines(shown: Shown, model: PaneModel, width: int) -> Iterator[str]:
-    """Yield a pane's detail: rows of what is used, the rest folded."""
-    bits = shown.snapshot.layout.word_bits
+def _details(shown: Shown, panes: tuple[int, ...], width: int) -> Iterator[str]:
+    """Yield the details of the panes that have areas: panes of one window have one."""
+    windows: dict[int, list[PaneModel]] = {}
+    for model in shown.panes:
+        if model.number in panes and model.areas:
+            windows.setdefault(model.drawn_above or model.number, []).append(model)
+    for models in windows.values():
+        yield ""
+        yield from detail_lines(shown, models, width)
+
+
+def detail_lines(shown: Shown, models: Sequence[PaneModel], width: int) -> Iterator[str]:
+    """Yield the detail of panes of one window: rows of what is used, the rest folded."""
+    bits, model = shown.snapshot.layout.word_bits, models[0]
     # a text ends where it ends: no line of it would be blank
     view = shown.view(model.number, max(32, width - 18), _DETAIL_ROWS, fills=False)
     axis = view.axis
-    yield f"{model.title}: {format_size(axis.cell)} a cell, {format_size(axis.row_bytes)} a row"
+    titles = ", ".join(each.title for each in models)
+    yield f"{titles}: {format_size(axis.cell)} a cell, {format_size(axis.row_bytes)} a row"
     rows = MapRows(shown=shown, number=model.number, window=shown.window(model.number, None))
     for line in view.lines():
         text = plain_text(rows.pieces(axis, line))
@@ -124,7 +136,7 @@ def plain_map(
     counters = snapshot.counters
     lines = [
         f"{heading(layout)} · {title} · step {snapshot.step}/{snapshot.steps}",
-        counters_text(counters),
+        *([counters_text(counters)] if counters != Counters() else []),  # snapshots count nothing
         *_rules_lines(layout, width),
         *textwrap.wrap(sentence(snapshot, holes=shown.holes).text, width),
         *hidden_lines(snapshot.hidden, width),
@@ -136,10 +148,8 @@ def plain_map(
     if reach is not None:
         panel = reach_lines(reach, shown.kinds, shown.holes, min(width - 2, 60))
         lines += ["", "REACH", *(f"  {plain_text(line)}".rstrip() for line in panel)]
-    for model in shown.panes:
-        if model.number in panes and model.areas:
-            lines += ["", *detail_lines(shown, model, width)]
     lines += [
+        *_details(shown, panes, width),
         "",
         legend_text(paint.lens, snapshot.areas),
         *(f"note: {note}" for note in layout.notes),

@@ -68,7 +68,7 @@ def _lines(run: TourRun) -> tuple[str, ...]:
         "",
         *pane_lines(shown, model, COLUMNS),
         "",
-        *detail_lines(shown, model, COLUMNS),
+        *detail_lines(shown, [model], COLUMNS),
     ]
     return tuple(line[:COLUMNS].rstrip() for line in lines[:ROWS])
 

@@ -35,3 +35,21 @@ def test_the_plain_map_is_as_it_was(make: object, request: pytest.FixtureRequest
     golden = DATA / "golden" / f"map-{request.node.callspec.id}.txt"
     assert "\n".join(line.rstrip() for line in lines) + "\n" == golden.read_text(encoding="utf-8")
     assert all(line.isprintable() for line in lines)
+
+
+def test_panes_of_one_window_have_one_map() -> None:
+    simulation = open_simulation("x86", "6.12", "x86_64-4level", "off")
+    simulation.allocate(ExecmemType.KPROBES)
+    simulation.allocate(ExecmemType.BPF)
+    lines = plain_map(simulation.history.snapshot(), simulation.title, width=100)
+    assert [line for line in lines if " a cell, " in line] == [
+        "KPROBES, BPF: 256B a cell, 16K a row"
+    ]
+
+
+def test_only_what_was_counted_is_told() -> None:
+    simulation = open_simulation("arm64", "7.1", "va48-4k", "off")
+    snapshot = simulation.history.snapshot
+    assert not plain_map(snapshot(), "", width=100)[1].startswith("allocations")
+    simulation.allocate(ExecmemType.BPF)
+    assert plain_map(snapshot(), "", width=100)[1].startswith("allocations 1  frees 0")

@@ -130,3 +130,18 @@ def test_regions_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert int(start, 16) == 0xFFFF80007B000000
     assert int(size, 16) > 0
     assert name.startswith("[")
+
+
+def test_regions_of_a_machine_without_modules_say_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "vmallocinfo"
+    path.write_text(
+        "0xffff800083000000-0xffff800083002000    8192 alloc_insn_page+0x10/0x20 vmalloc\n"
+    )
+    assert main(["regions", str(path), "--arch", "arm64"]) == 0
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == "execmem-tui: no memory of a module is known here\n"
+    assert main(["regions", str(path), "--arch", "arm64", "--json"]) == 0
+    assert capsys.readouterr().err == ""

@@ -16,7 +16,7 @@ from attrs import evolve, field
 from execmem_tui.formats.trace_event import ALLOC, EVERYTHING, FREE, PURGE, Event
 from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.records import define, frozen
-from execmem_tui.replay.results import ClassCount
+from execmem_tui.replay.results import Cause, ClassCount
 
 _LINES: Final = 400
 """How far to look for the purge that already took effect."""
@@ -50,6 +50,17 @@ class ShortPurge:
         return inside and area.start not in self.taken
 
 
+@frozen
+class TakenAhead:
+    """An allocation that took effect before others that are told before it."""
+
+    count: ClassCount
+    predicted: int | None = None
+    """Where the model had it, if that differs."""
+    cause: Cause | None = None
+    """Why that differs; None where it was predicted exactly."""
+
+
 @define
 class Ahead:
     """Events that were looked at, and what of them is done."""
@@ -58,8 +69,8 @@ class Ahead:
     """They come next."""
     purges: dict[int, Done] = field(factory=dict)
     """By line."""
-    allocations: dict[int, ClassCount] = field(factory=dict)
-    """By line: where it counts, as predicted exactly."""
+    allocations: dict[int, TakenAhead] = field(factory=dict)
+    """By line."""
     frees: set[int] = field(factory=set)
     """Lines."""
     short: deque[ShortPurge] = field(factory=lambda: deque(maxlen=_REMEMBERED))
@@ -132,11 +143,15 @@ class Ahead:
                 allocated.add(event[4])
         return (0, 0, EVERYTHING), allocated
 
-    def next_allocations(self, task: str) -> Iterator[Event]:
-        """Yield what other tasks were given, and are told of soon."""
-        for event in islice(self.events, _OVERTAKEN):
+    def next_allocations(self, task: str, far: int = _OVERTAKEN) -> Iterator[Event]:
+        """Yield what other tasks were given and are told of soon, before all else of theirs."""
+        told = {task}
+        for event in islice(self.events, far):
             kind, number, (other, _), _, _, asked = event
-            if kind == ALLOC and other != task and not asked[4] and number not in self.allocations:
+            if other in told:
+                continue
+            told.add(other)
+            if kind == ALLOC and not asked[4] and number not in self.allocations:
                 yield event
 
     def next_frees(self, task: str, line: int) -> list[Event]:

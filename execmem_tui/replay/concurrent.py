@@ -27,7 +27,7 @@ _SECONDS: Final = 0.5
 """How long one may take: of 230 that others overtook, on four CPUs emulated by two, the longest
 took half of that."""
 
-_TRUST: Final = 3
+_TRUST: Final = 6
 """How many purges outweigh what those before them told: a storm behind a quiet boot is other."""
 
 Answered = tuple[Event, RequestClass, int, int | None, bool, ClassCount]
@@ -82,6 +82,8 @@ class Weighing:
                 after = vmalloc.answer(asking.request, NO_OWNER)[0]
                 if _is_lower(after, answer):
                     self.decays[event[1]] = after
+            elif self.decays.get(event[1], 0) is None:  # an emptied pool leaves it to a hole
+                self.decays[event[1]] = vmalloc.answer(asking.request, NO_OWNER)[0]
 
     def purged(self, vmalloc: Vmalloc, parked: Iterable[VmapArea]) -> None:
         """Look at holes and pools after the whole purge, which put `parked` into pools."""
@@ -194,9 +196,10 @@ class Concurrent:
             line = event[1]
             if line in weighing.decays and self._tells(line, purge, lazy):
                 self._undecayed = purge[1]
-                expected = self.expects_decay
-                self._learn(-1)
-                if not expected:
+                foreseen = self.foresees_decay(purge, line, lazy)
+                if not self._surplus(line, purge, lazy):
+                    self._learn(-1)
+                if not foreseen:
                     return
                 request = full(event)
                 assert isinstance(request, Alloc)
@@ -218,12 +221,24 @@ class Concurrent:
 
         `lazy` is how many areas of its span are now.
         """
+        return self._surplus(line, purge, lazy) >= 0
+
+    def foresees_decay(self, purge: Event, line: int, lazy: int) -> bool:
+        """Whether a purge under way should have decayed the pools before an answer.
+
+        It has where it counts less than was told to be lazy: it had come to the nodes before the
+        rest was freed. It probably has where the trace showed that.
+        """
+        return self.expects_decay or self._surplus(line, purge, lazy) > 0
+
+    def _surplus(self, line: int, purge: Event, lazy: int) -> int:
+        """Return by how much what was told to be lazy before a line is more than a purge counts."""
         start, end, purged = purge[5]
         for event in reversed(self.told):
             if event[1] <= line or lazy < purged:
                 break
             lazy -= int(event[0] == FREE and start <= event[4] < end)
-        return bool(lazy >= purged)
+        return int(lazy - purged)
 
     def has_decayed(self, purge: Event, line: int, lazy: int) -> bool:
         """Whether a purge under way has decayed the pools, as an answer at a line says.
@@ -232,7 +247,8 @@ class Concurrent:
         """
         if self._undecayed == purge[1] or not self._tells(line, purge, lazy):
             return False
-        self._learn(1)
+        if not self._surplus(line, purge, lazy):
+            self._learn(1)
         return True
 
     def _tells(self, line: int, purge: Event, lazy: int) -> bool:

@@ -30,6 +30,7 @@ from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.intervals import apart
 from execmem_tui.model.rules import Rules, rules_told
+from execmem_tui.replay.ahead import TakenAhead
 from execmem_tui.replay.concurrent import Answered, Weighing, came_before, may_last
 from execmem_tui.replay.request_classes import (
     RequestClass,
@@ -172,7 +173,7 @@ class Replay(Trials):
                             break
                 elif kind == ALLOC:
                     if taken and number in taken:
-                        taken.pop(number).hit()
+                        self._is_told_of(taken.pop(number), event)
                         yield event
                         continue
                     self._alloc(event)
@@ -241,6 +242,26 @@ class Replay(Trials):
         if self.percpu and start in self.percpu:
             self._place_chunks(start)
 
+    def _is_told_of(self, taken: TakenAhead, event: Event) -> None:
+        """Count an allocation that took effect before it is told."""
+        if taken.cause is None:
+            taken.count.hit()
+            return
+        request = full(event)
+        assert isinstance(request, Alloc)
+        count = self.results.uncertain(taken.count)
+        count.checked += 1
+        self.results.misses.append(
+            Miss(
+                line=request.line,
+                request=request,
+                predicted=taken.predicted,
+                kind=count.kind,
+                certain=False,
+                cause=taken.cause,
+            )
+        )
+
     def _place_chunks(self, start: int) -> None:
         """Put percpu chunks where they are, behind the allocation that they go with."""
         for low, high in self.percpu.pop(start):
@@ -288,9 +309,8 @@ class Replay(Trials):
         first = not self.results.misses
         near = [around(self.vmalloc, address) if first else () for address in (actual, predicted)]
         if looked_for:
-            expected = self._concurrent.expects_decay
-            count, decayed = self._beside_purge(answered, actual)
-            if decayed and expected:
+            count, decayed, foreseen = self._beside_purge(answered, actual)
+            if decayed and foreseen:
                 count.hit()
                 return
         count.checked += 1
@@ -314,11 +334,13 @@ class Replay(Trials):
             )
         )
 
-    def _beside_purge(self, answered: Answered, actual: int | None) -> tuple[ClassCount, bool]:
+    def _beside_purge(
+        self, answered: Answered, actual: int | None
+    ) -> tuple[ClassCount, bool, bool]:
         """Weigh an answer against what comes next.
 
-        Return where it counts, and whether it is right once the purge under way has decayed the
-        pools, as it probably had; then it has from here on.
+        Return where it counts, whether it is right once the purge under way has decayed the pools
+        (then it has from here on), and whether that was to be foreseen.
         """
         event, asking, _, predicted, _, count = answered
         self._ahead.look(self._source)
@@ -326,10 +348,11 @@ class Replay(Trials):
             count = self.results.uncertain(count)
         purge = self._ahead.under_way(event)
         if purge is None or not may_last(event, purge):
-            return count, False
+            return count, False, False
         number, concurrent = event[1], self._concurrent
         copy, empties = self.vmalloc.clone(), purge[2][0] in self._failed_tasks
         lazy = self._lazy_in(purge[5])
+        foreseen = concurrent.foresees_decay(purge, number, lazy)
         begun = purge[1] in self._ahead.purges
         weighing = Weighing(
             concurrent.beside(purge),
@@ -352,8 +375,8 @@ class Replay(Trials):
         concurrent.reconsider(weighing, purge, lazy, self.results)
         if probable and concurrent.has_decayed(purge, number, lazy):
             self._decay_ahead(purge)
-            return count, True
-        return count, False
+            return count, True, foreseen
+        return count, False, foreseen
 
 
 def make_replay(

@@ -10,9 +10,10 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-from execmem_tui.formats.trace_event import ALLOC, FREE, PURGE, Alloc
+from execmem_tui.formats.trace_event import ALLOC, FREE, PURGE, Alloc, Event
 from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.mm.vmap_node import NO_OWNER
+from execmem_tui.replay.ahead import TakenAhead
 from execmem_tui.replay.concurrent import LATE
 from execmem_tui.replay.request_classes import Asked, RequestClass, Unknown, classify, in_bounds
 from execmem_tui.replay.results import Cause
@@ -23,6 +24,8 @@ _IN_VAIN: Final = 500
 kernel's, or lacks events, and each look copies the model."""
 _PASSED: Final = 64
 """Holes that one request may have passed over for areas that nobody saw freed."""
+_FAR: Final = 32
+"""How far to look for an allocation that has the very place."""
 _SCOUTED: Final = 100
 """Events ahead that say which of several reasons it was."""
 _ALL: Final = _SCOUTED + 1
@@ -120,7 +123,10 @@ class Trials(State):
             if nodes > 1 and purges[0][1] not in self._ahead.purges:
                 yield Cause.DECAY_AHEAD, lambda: self._decay_ahead(purges[0])
             yield Cause.PURGE_AHEAD, lambda: self._purge_ahead(purges[:1])
+        make_way = partial(self._make_way, request, asking)
+        yield Cause.OVERTAKEN, partial(make_way, anywhere=False)
         yield Cause.OVERTAKEN, lambda: self._allocate_ahead(request, asking)
+        yield Cause.OVERTAKEN, partial(make_way, anywhere=True)
         line, task = self._purged_by
         if 0 < request.line - line <= LATE and task != request.task:
             yield Cause.BEFORE_PURGE, self._without_purge
@@ -182,16 +188,72 @@ class Trials(State):
         As far as the model says the same.
         """
         for event in self._ahead.next_allocations(request.task):
-            _, number, (_, cpu), _, start, asked = event
-            other = self._classes.get(asked) or self.class_of(asked)
-            owner = self.vmalloc.owner(other.request, cpu)
-            answer = self.vmalloc.answer(other.request, owner)
-            if other.unclaimed or answer[0] != start or start in self.percpu:
-                continue
-            self._ahead.allocations[number] = other.count_of(self.vmalloc, answer)
-            self.vmalloc.settle(other.request, owner, start, answer[1])
-            if self.predict(asking, request.cpu) == request.start:
+            given = self._is_given_ahead(event, event[2][1])
+            if given and self.predict(asking, request.cpu) == request.start:
                 return
+
+    def _make_way(self, request: Alloc, asking: RequestClass, *, anywhere: bool) -> None:
+        """Give others what they are told to have where this one should have been.
+
+        Args:
+            request: whose answer differs.
+            asking: its class.
+            anywhere: also what they would have got on another CPU, or may have asked for before
+                the last purge.
+        """
+        nodes = range(len(self.vmalloc.nodes) if anywhere else 0)
+        others = list(self._ahead.next_allocations(request.task, _FAR))
+        while others:
+            predicted = self.predict(asking, request.cpu)
+            if predicted is None or predicted == request.start:
+                return
+            end = predicted + asking.request.size
+            for event in others:
+                if event[4] < end and predicted < event[4] + event[5][0]:
+                    break
+            else:
+                return
+            others.remove(event)
+            cpus = (event[2][1], *nodes)
+            if any(self._is_given_ahead(event, cpu) for cpu in cpus):
+                continue
+            if not anywhere or not self._may_be_from_before_purge(event):
+                return
+
+    def _is_given_ahead(self, event: Event, cpu: int) -> bool:
+        """Give somebody what an event behind this one tells, if the model says so of that CPU."""
+        _, number, (_, told), _, start, asked = event
+        other = self.class_of(asked)
+        answer = self.vmalloc.answer(other.request, self.vmalloc.owner(other.request, cpu))
+        if other.unclaimed or answer[0] != start or start in self.percpu:
+            return False
+        owner = self.vmalloc.owner(other.request, told)
+        if self.vmalloc.owner(other.request, cpu) == owner:
+            count = other.count_of(self.vmalloc, answer)
+            self._ahead.allocations[number] = TakenAhead(count)
+            self.vmalloc.settle(other.request, owner, start, answer[1])
+        else:
+            self._is_missed_ahead(event, Cause.OTHER_POOL)
+        return True
+
+    def _may_be_from_before_purge(self, event: Event) -> bool:
+        """Give somebody what an event behind this one tells, if its task is silent so long."""
+        _, number, (task, _), *_ = event
+        if self._concurrent.silent_since(number, task) >= self._purged_by[0]:
+            return False
+        self._is_missed_ahead(event, Cause.BEFORE_PURGE)
+        return True
+
+    def _is_missed_ahead(self, event: Event, cause: Cause) -> None:
+        """Give somebody what an event behind this one tells, though the model says otherwise."""
+        _, number, (_, cpu), _, start, asked = event
+        other = self.class_of(asked)
+        owner = self.vmalloc.owner(other.request, cpu)
+        answer = self.vmalloc.answer(other.request, owner)
+        count = other.count_of(self.vmalloc, answer)
+        self._ahead.allocations[number] = TakenAhead(count, answer[0], cause)
+        for area in self.vmalloc.claim(other.request, owner, start):
+            self._freed_at.pop(area.start, None)
 
     def _apply(self, apply: Callable[[], object]) -> None:
         """Let something have happened unseen; what is known of concurrent events stays."""

@@ -33,14 +33,14 @@ WIDER: Final = f"c-3|{purge(LAZY, OTHER + LAZY_SIZE, 2)}"
 TOLD: Final = "c-3|module_put: x call_site=y refcnt=1"
 
 
-def replay_of(lines: list[str], *, wait: float = 0, cpus: int = 2) -> Replay:
+def replay_of(lines: list[str], *, wait: float = 0, cpus: int = 2, kernel: str = "7.1.8") -> Replay:
     """Replay lines that are a millisecond apart, the last one `wait` seconds more."""
     text = []
     for number, line in enumerate(lines):
         task, _, rest = line.partition("|")
         time = 1 + number / 1000 + wait * (number == len(lines) - 1)
         text.append(f"  {task} [000] .....  {time:.6f}: {rest}")
-    replay = Replay(rules=rules_of("7.1.8"), page_size=PAGE, window=(START, END), cpus=cpus)
+    replay = Replay(rules=rules_of(kernel), page_size=PAGE, window=(START, END), cpus=cpus)
     replay.run([event_of(line) for line in parse_trace("t", enumerate(text, 1))])
     return replay
 
@@ -116,3 +116,35 @@ def test_a_purge_under_way_is_expected_to_have_decayed_once_one_had() -> None:
     replay = replay_of([*BEGUN, ANSWERED, PURGED])
     assert replay.results.misses == []
     assert not replay._concurrent.expects_decay
+
+
+FREED: Final = f"d-4|{free(OTHER)}"
+ONE: Final = f"c-3|{purge(START - (1 << 30), END, 1)}"
+"""It spans two that were told to be lazy."""
+
+
+def test_a_purge_that_counts_less_than_was_lazy_had_decayed_the_pools() -> None:
+    """It came to the nodes before the rest was freed, and decays them first."""
+    replay = replay_of([*BEGUN, FREED, DECAYED, ONE])
+    assert replay.results.misses == []
+    assert uncertain(replay) == 1
+    assert not replay._concurrent.expects_decay  # of others this tells nothing
+    (miss,) = replay_of([*BEGUN, FREED, ANSWERED, ONE]).results.misses
+    assert miss.cause is Cause.DECAY_LATE
+
+
+def test_where_a_decay_empties_a_pool_a_hole_answers() -> None:
+    """6.12 empties pools of one to three areas with each purge."""
+    lines = [
+        *BEGUN[:6],
+        *(f"a-1|{free(place)}" for place in PLACES[:3]),
+        f"a-1|{purge(START, PLACES[3], 3)}",
+        f"d-4|{free(LAZY)}",
+        BEGUN[-1],
+        FREED,
+        f"b-2|{alloc(START, SIZE)}",
+        ONE,
+    ]
+    replay = replay_of(lines, kernel="6.12.107")
+    assert replay.results.misses == []
+    assert uncertain(replay) == 1

@@ -57,6 +57,18 @@ def test_an_allocation_may_be_told_after_one_that_came_later() -> None:
     assert sorted(replay.vmalloc.busy) == [first, second]
 
 
+TOLD: Final = "module_get: x call_site=y refcnt=1"
+
+
+def test_an_allocation_of_the_very_place_may_be_told_much_later() -> None:
+    """But not behind something else that its task tells."""
+    first, second = START, START + 2 * PAGE
+    lines = [f"a-1|{alloc(second, 3 * PAGE)}", *[f"a-1|{TOLD}"] * 12]
+    late = f"b-2|{alloc(first, 2 * PAGE)}"
+    assert causes(replayed([*lines, late])) == [Cause.OVERTAKEN]
+    assert causes(replayed([*lines, f"b-2|{TOLD}", late])) == [None]
+
+
 def test_the_same_task_overtakes_itself_never() -> None:
     lines = [f"a-1|{alloc(START + 2 * PAGE, 3 * PAGE)}", f"a-1|{alloc(START, 2 * PAGE)}"]
     assert causes(replayed(lines)) == [None]

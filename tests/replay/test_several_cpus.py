@@ -230,6 +230,27 @@ def _on_cpus(lines: list[str]) -> Replay:
     return replay
 
 
+HIGH: Final = PLACES[3] + SIZE
+"""Behind all that is allocated."""
+
+
+def test_what_came_first_may_be_of_another_cpu() -> None:
+    """Its CPU's pool should have answered; that of the other one was empty."""
+    lines = [*ALLOCATED, *parked(PLACES[:1])]
+    lines += [f"a-1|{alloc(HIGH + SIZE, 7 * PAGE)}", f"b-2|{alloc(HIGH, SIZE)}"]
+    assert causes(_on_cpus(lines)) == [Cause.OVERTAKEN, Cause.OTHER_POOL]
+
+
+def test_what_came_first_may_be_from_before_the_last_purge() -> None:
+    """The pools of both CPUs would answer; one was filled by that purge."""
+    lines = [ALLOCATED[0].replace("a-1", "a-1 [001]"), *ALLOCATED[1:]]
+    lines += [*parked(PLACES[:2]), f"a-1|{alloc(HIGH + SIZE, 7 * PAGE)}"]
+    late = f"b-2|{alloc(HIGH, SIZE)}"
+    assert causes(_on_cpus([*lines, late])) == [Cause.OVERTAKEN, Cause.BEFORE_PURGE]
+    lines.insert(-1, TOLD)
+    assert causes(_on_cpus([*lines, late]))[0] is None
+
+
 def test_a_place_that_a_purge_may_have_left_explains_a_miss() -> None:
     lines = [*TWO_LAZY, ONE_OF_TWO, f"a-1|{alloc(START + 6 * PAGE, 2 * PAGE)}"]
     assert causes(replay_of(lines)) == [Cause.ORDER]

@@ -44,16 +44,10 @@ def load_module(name: str) -> Command:
     return command
 
 
-def why_not_unload(kernel: Kernel, owner: str) -> str:
-    """Return "" if `owner` is a loaded module that nobody uses, else why it cannot be unloaded."""
+def users_of(kernel: Kernel, owner: str) -> tuple[str, ...]:
+    """Return the loaded modules that use a module, the first that was loaded first."""
     loaded = kernel.modules.loaded
-    if owner not in loaded:
-        return f"{owner} is no loaded module"
-    users = [name for name, each in loaded.items() if owner in each.module.deps]
-    if not users:
-        return ""
-    more = f" and {len(users) - 2} more" if len(users) > 2 else ""
-    return f"{', '.join(users[:2])}{more} {'use' if len(users) > 1 else 'uses'} it"
+    return tuple(name for name, each in loaded.items() if owner in each.module.deps)
 
 
 def unload_with_users(kernel: Kernel, owner: str) -> None:
@@ -63,7 +57,7 @@ def unload_with_users(kernel: Kernel, owner: str) -> None:
         UsageError: it is not loaded.
     """
     loaded = kernel.modules.loaded
-    for name in reversed([name for name, each in loaded.items() if owner in each.module.deps]):
+    for name in reversed(users_of(kernel, owner)):
         if name in loaded:
             unload_with_users(kernel, name)
     kernel.modules.unload(owner)

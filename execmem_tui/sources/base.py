@@ -172,8 +172,8 @@ class Commanded(Protocol):
     def needed_by(self, module: str) -> tuple[str, ...]:
         """Return a module and what it depends on; nothing where no such module is known."""
 
-    def why_not_unload(self, owner: str) -> str:
-        """Return "" or why a module cannot be unloaded at the cursor's step."""
+    def users_of(self, module: str) -> tuple[str, ...]:
+        """Return the modules that use one at the cursor's step: they are unloaded before it."""
 
     def make_room(self, areas: Sequence[Area], again: "Again") -> None:
         """Give areas back, modules whole and with what uses them, and make a request again.

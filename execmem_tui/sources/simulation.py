@@ -336,11 +336,11 @@ class Simulation:
         known = catalogue is not None and module in catalogue
         return catalogue.closure(module) if catalogue is not None and known else ()
 
-    def why_not_unload(self, owner: str) -> str:
-        """Return "" or why a module cannot be unloaded at the cursor's step."""
-        from execmem_tui.commands.by_hand import why_not_unload
+    def users_of(self, module: str) -> tuple[str, ...]:
+        """Return the modules that use one at the cursor's step: they are unloaded before it."""
+        from execmem_tui.commands.by_hand import users_of
 
-        return why_not_unload(self._kernel_here(), owner)
+        return users_of(self._kernel_here(), module)
 
     def make_room(self, areas: Sequence[Area], again: "Again") -> None:
         """Give areas back, modules whole, and make a request again: one undoable command.

@@ -24,6 +24,7 @@ from execmem_tui.tui.screens.why_sheet import WhyCommands, WhySheet
 from execmem_tui.view.finding import Entry
 from execmem_tui.view.panes import pane_type
 from execmem_tui.view.sentence import said, sentence, telling
+from execmem_tui.view.why_text import attempt_words
 
 _USUAL: Bytes = 64 * KIB
 """What is asked about free space: a module of an ordinary size."""
@@ -150,7 +151,7 @@ class Asking:
             if way is None or placed is None
             else partial(self._go_to, placed, way.areas[0]),
             attempt=None if way is None or refused else partial(self._attempt, found),
-            attempt_words=self._words(found),
+            attempt_words=attempt_words(() if way is None else way.owners, self._users(found)),
             take_back=self._take_back,
         )
 
@@ -159,17 +160,12 @@ class Asking:
         self._app.show_step()
         self._app.look_at(area.start)
 
-    def _words(self, found: Why) -> str:
-        """Return ``unload sunrpc and what uses it, and try again``."""
-        owners = () if found.in_the_way is None else found.in_the_way.owners
-        if not owners:
-            return "free it and try again"
-        more = f" and {len(owners) - 1:,} more" if len(owners) > 1 else ""
-        source = self._app.source
-        used = isinstance(source, Commanded) and any(
-            "use" in source.why_not_unload(owner) for owner in owners
-        )
-        return f"unload {owners[0]}{more}{' and what uses it,' if used else ''} and try again"
+    def _users(self, found: Why) -> tuple[str, ...]:
+        """Return the modules that would have to go with those in the way."""
+        source, way = self._app.source, found.in_the_way
+        if way is None or not isinstance(source, Commanded):
+            return ()
+        return tuple(user for owner in way.owners for user in source.users_of(owner))
 
     def _attempt(self, found: Why) -> str:
         """Do without what is in the way, in a what-if where the source takes no commands."""

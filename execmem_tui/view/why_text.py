@@ -47,6 +47,21 @@ def why_lines(layout: Layout, why: Why) -> list[str]:
     return lines
 
 
+def attempt_words(owners: Sequence[str], users: Sequence[str]) -> str:
+    """Return ``unload sunrpc and what uses it, and try again``.
+
+    Args:
+        owners: in the way; nothing where what is in the way belongs to no module.
+        users: modules that use them.
+    """
+    if not owners:
+        return "free it and try again"
+    more = f" and {len(owners) - 1:,} more" if len(owners) > 1 else ""
+    them = "them" if more else "it"
+    used = f" and what uses {them}," if set(users) - set(owners) else ""
+    return f"unload {owners[0]}{more}{used} and try again"
+
+
 def largest_hole(why: Why) -> Look | None:
     """Return the largest hole of the window that had none large enough.
 

@@ -13,6 +13,7 @@ from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import open_simulation
 from execmem_tui.view.why_text import (
+    attempt_words,
     look_text,
     looks,
     request_span,
@@ -155,3 +156,19 @@ def test_where_it_fits_or_there_is_no_room_for_a_bar_nothing_is_drawn(trace: His
     assert scale_lines(explained(trace, 4682), 100) == []
     assert request_span(explained(trace, 4682)) is None
     assert scale_lines(explained(trace, 4681), 38) == []
+
+
+@pytest.mark.parametrize(
+    ("owners", "users", "words"),
+    [
+        ((), (), "free it and try again"),
+        (("nft_ct",), (), "unload nft_ct and try again"),
+        (("sunrpc",), ("nfs", "lockd"), "unload sunrpc and what uses it, and try again"),
+        (("a", "b"), ("b",), "unload a and 1 more and try again"),
+        (("a", "b"), ("b", "c"), "unload a and 1 more and what uses them, and try again"),
+    ],
+)
+def test_what_trying_again_unloads(
+    owners: tuple[str, ...], users: tuple[str, ...], words: str
+) -> None:
+    assert attempt_words(owners, users) == words

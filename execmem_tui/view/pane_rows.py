@@ -104,7 +104,7 @@ def _full(shown: Shown, model: PaneModel, width: int) -> Iterator[PaneRow]:
     counted = Word(f"{model.counted}", Tone.PLAIN)
     # without colour an alarm is reversed: a blank of it would be a white box
     alarm = [Word(model.alarm, Tone.ALARM), Word("  ")] if model.alarm else []
-    room = width - width_of([*left, counted, *alarm]) - 8
+    room = width - width_of([*left, counted, *alarm]) - 6
     fit = "" if model.fit is None else model.fit.text(room)
     right = [*alarm, counted, *([Word(f"  {fit}", Tone.MUTED)] if fit else [])]
     whole = (Place(number=model.number, first=0, stop=width),)

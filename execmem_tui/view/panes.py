@@ -63,25 +63,28 @@ class FitLine(NamedTuple):
     def text(self, width: int) -> str:
         """Return ``fits 64K 699x · 2M 12x · 20M ✗ fragmented`` in at most `width` columns.
 
-        The middle goes first, what still fits next to what does not goes last.
+        The middle goes first, then the reason; what still fits next to what does not goes last.
         """
         if self.room.largest >= _ENDLESS:
             free = f"{'at most ' if self.at_most else ''}{format_size(self.room.largest)} free"
             return _first_that_fits(width, f"fits anything: {free}", "fits anything")
         begins = "fits at most " if self.at_most else "fits "
-        shown = list(self.fits)
-        while True:
-            words = [f"{format_size(fit.size)} {fit.count:,}×" for fit in shown]
-            bad = "" if self.failing is None else f"{format_size(self.failing)} ✗"
-            lines = [
-                begins + " · ".join([*words, *ending])
-                for ending in ([f"{bad} {self.shortage.value}"], [bad])
-                if bad
-            ] or [begins + " · ".join(words)]
-            found = _first_that_fits(width, *lines)
-            if found or not shown:
-                return found
-            del shown[(len(shown) - 1) // 2]
+        every = [f"{format_size(fit.size)} {fit.count:,}×" for fit in self.fits]
+        bad = "" if self.failing is None else f"{format_size(self.failing)} ✗"
+        shorter = list(_without_middle(every))
+        with_both = [words for words in shorter if len(words) >= min(2, len(every))]
+        lines = [[*words, f"{bad} {self.shortage.value}"] for words in with_both if bad]
+        lines += [[*words, bad] for words in shorter]
+        return _first_that_fits(width, *(begins + " · ".join(filter(None, each)) for each in lines))
+
+
+def _without_middle(words: list[str]) -> Iterator[list[str]]:
+    """Yield all of some words, then without one more of the middle each time, down to none."""
+    yield words
+    while words:
+        at = (len(words) - 1) // 2
+        words = words[:at] + words[at + 1 :]
+        yield words
 
 
 def _first_that_fits(width: int, *lines: str) -> str:

@@ -2,11 +2,15 @@
 
 from collections.abc import Callable
 from textwrap import wrap
+from typing import Final
 
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.units import Address, hex_address
 from execmem_tui.tui.app_protocol import AppProtocol
 from execmem_tui.view.paint import LENSES, LensName
+
+_READABLE: Final = 100
+"""Columns of a text that the eye finds its next line in."""
 
 
 class LookActions:
@@ -32,13 +36,13 @@ class LookActions:
         self._seek_tenant = seek_tenant
 
     def focus_pane(self, number: int, address: Address | None = None) -> None:
-        """Show a pane in the detail map, and an address of it: by itself, its first area."""
+        """Show a pane in the detail map, and an address of it.
+
+        By itself the area that the map of the pane begins with: the lowest of its first window.
+        """
         if address is None and number != self._app.pane:
-            types = self._app.shown.pane(number).types
-            address = next(
-                (area.start for area in self._app.shown.snapshot.areas if area.type in types),
-                None,
-            )
+            first = self._app.shown.first_of(number)
+            address = None if first is None else first.start
         self._app.pane = number
         if address is not None:
             self._app.look_at(address)
@@ -161,7 +165,12 @@ class LookActions:
         from execmem_tui.tui.screens.sheets import TextSheet
         from execmem_tui.view.ranges_table import layout_lines
 
-        title, *lines = layout_lines(self._app.shown.snapshot.layout)
+        layout = self._app.shown.snapshot.layout
+        title = layout_lines(layout)[0]
+
+        def lines(width: int) -> list[str]:
+            return layout_lines(layout, width=width)[1:]
+
         self._app.ask(TextSheet(f"Ranges: {title}", lines))
 
     def action_architectures(self) -> None:
@@ -194,7 +203,9 @@ class LookActions:
         steps = explain(
             layout.arch, layout.kernel, layout.variant, kaslr, {} if kaslr != "off" else fixed
         )
-        self._app.ask(TextSheet(f"{kind.name} of {layout.id}", explanation_lines(steps, kind)))
+        found = tuple(steps)
+        title = f"{kind.name} of {layout.id}"
+        self._app.ask(TextSheet(title, lambda width: explanation_lines(found, kind, width)))
 
     def action_notes(self) -> None:
         """Show what is not known of this source, and why."""
@@ -204,9 +215,16 @@ class LookActions:
         if not notes:
             self._app.say("Nothing to note: all that is shown is known.")
             return
-        lines: list[str] = []
-        for number, note in enumerate(notes, 1):
-            lines += [*wrap(note, 100, initial_indent=f"{number:>2}  ", subsequent_indent="    ")]
+
+        def lines(width: int) -> list[str]:
+            begins = ((f"{number:>2}  ", note) for number, note in enumerate(notes, 1))
+            room = max(20, min(width, _READABLE))
+            return [
+                line
+                for begin, note in begins
+                for line in wrap(note, room, initial_indent=begin, subsequent_indent="    ")
+            ]
+
         self._app.ask(TextSheet(f"Notes: {self._app.source.title}", lines))
 
     def action_log(self) -> None:

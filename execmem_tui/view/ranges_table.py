@@ -1,6 +1,10 @@
-"""The table of resolved ranges as plain text: the command and the screen show the same lines."""
+"""The table of resolved ranges as plain text: the command and the screen show the same lines.
 
-from collections.abc import Iterable, Sequence
+A screen that is too narrow for a table shows in lines under each row what is right of its edge.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from textwrap import wrap
 from typing import Final
 
 from execmem_tui.analysis.bootlines import lines_of
@@ -34,10 +38,62 @@ def columns(rows: Iterable[Sequence[str]], headers: Sequence[str], align: str = 
     ]
 
 
-def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemType)) -> list[str]:
+def _folded(
+    rows: Sequence[Sequence[str]], headers: Sequence[str], align: str, width: int | None
+) -> list[str]:
+    """Lay out columns in `width`: those that have no room stand in lines of their own, with words.
+
+    They say nothing of what a row does not have. Args as of `columns`; None is any width.
+    """
+    kept = len(headers)
+    lines = columns(rows, headers, align)
+    while width is not None and kept > 1 and max(map(len, lines)) > width:
+        kept -= 1
+        lines = columns([row[:kept] for row in rows], headers[:kept], align[:kept])
+    if width is None or kept == len(headers):
+        return lines
+    found = lines[:1]
+    for row, line in zip(rows, lines[1:], strict=True):
+        rest = zip(headers[kept:], row[kept:], strict=True)
+        words = [f"{header.lower()} {cell}" for header, cell in rest if cell != "-"]
+        found += [line, *_packed(words, width)]
+    return found
+
+
+def _packed(words: Sequence[str], width: int) -> Iterator[str]:
+    """Yield lines of as many of some words as fit; what is longer than a line is cut to several."""
+    line = ""
+    for word in words:
+        joined = f"{line} · {word}" if line else f"  {word}"
+        if line and len(joined) > width:
+            yield from _wrapped(line, width, "    ")
+            joined = f"  {word}"
+        line = joined
+    if line:
+        yield from _wrapped(line, width, "    ")
+
+
+def _wrapped(line: str, width: int | None, indent: str = "  ") -> list[str]:
+    """Return a line as several of at most `width`, cut between words; None is any width."""
+    if width is None or len(line) <= width:
+        return [line]
+    begin = line[: len(line) - len(line.lstrip())]
+    return wrap(line.strip(), max(width, 20), initial_indent=begin, subsequent_indent=indent)
+
+
+def layout_lines(
+    layout: Layout,
+    kinds: Sequence[ExecmemType] = tuple(ExecmemType),
+    width: int | None = None,
+) -> list[str]:
     """Return the table of one layout as lines of text.
 
     ``=`` marks what is inherited from MODULE_TEXT.
+
+    Args:
+        layout: resolved.
+        kinds: types to list.
+        width: columns that there are; None for any.
     """
     bits = layout.word_bits
     rows = []
@@ -69,10 +125,10 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
         f"{layout.arch} {layout.kernel} {layout.variant} KASLR {layout.kaslr}, pages of"
         f" {format_size(layout.page_size)}"
     )
-    lines = [title, *columns(rows, headers, "<<><><<<")]
+    lines = _folded(rows, headers, "<<><><<<", width)
     if any(layout.range_of(kind).inherited for kind in kinds):
         lines.append("= inherited from MODULE_TEXT (execmem_init_missing)")
-    lines += _reach_lines(layout)
+    lines += _reach_lines(layout, width)
     pages = boot_pages(layout)
     if pages is not None:
         lines += [f"at boot: {line}" for line in lines_of(*pages)]
@@ -80,10 +136,11 @@ def layout_lines(layout: Layout, kinds: Sequence[ExecmemType] = tuple(ExecmemTyp
         from execmem_tui.model.rule_differences import rules_sentence
 
         lines.append(rules_sentence(layout.rules, layout.arch))
-    return lines + [f"note: {note}" for note in layout.notes]
+    lines += [f"note: {note}" for note in layout.notes]
+    return [title, *(each for line in lines for each in _wrapped(line, width))]
 
 
-def _reach_lines(layout: Layout) -> list[str]:
+def _reach_lines(layout: Layout, width: int | None) -> list[str]:
     """Return the reach of the architecture: instruction, relocations, limits.
 
     And what extends a call.
@@ -101,7 +158,8 @@ def _reach_lines(layout: Layout) -> list[str]:
         )
         for each in layout.reach
     ]
-    lines = ["", *columns(rows, ("REACH", "INSTRUCTION", "RELOCATIONS", "FROM", "LOW", "HIGH"))]
+    headers = ("REACH", "INSTRUCTION", "RELOCATIONS", "FROM", "LOW", "HIGH")
+    lines = ["", *_folded(rows, headers, "", width)]
     if layout.plt is not None:
         lines.append(
             f"{layout.plt.word}: {layout.plt.entry_bytes} bytes; {layout.plt.extends_to};"
@@ -110,10 +168,12 @@ def _reach_lines(layout: Layout) -> list[str]:
     return lines
 
 
-def explanation_lines(steps: Iterable[Derivation], kind: ExecmemType) -> list[str]:
+def explanation_lines(
+    steps: Iterable[Derivation], kind: ExecmemType, width: int | None = None
+) -> list[str]:
     """Return how the range of one type comes about.
 
-    Name, value, formula and source of every step, in order.
+    Name, value, formula and source of every step, in order; in `width` columns, if given.
     """
     others = tuple(f"{other.name}." for other in ExecmemType if other is not kind)
     rows = [
@@ -121,4 +181,4 @@ def explanation_lines(steps: Iterable[Derivation], kind: ExecmemType) -> list[st
         for step in steps
         if not step.name.startswith(others)
     ]
-    return columns(rows, ("NAME", "VALUE", "HOW", "WHERE"))
+    return _folded(rows, ("NAME", "VALUE", "HOW", "WHERE"), "", width)

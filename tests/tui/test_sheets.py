@@ -36,7 +36,7 @@ async def test_the_page_of_all_architectures_has_the_colours_of_the_map() -> Non
     async with app.run_test(size=(120, 40)) as pilot:
         await press(pilot, "U")
         assert isinstance(app.screen, PictureSheet)
-        text = app.screen.text()
+        text = app.screen.text(114)
         assert app.palette is not None
         styles = {span.style for span in text.spans}
         assert {

@@ -7,6 +7,7 @@ from typing import ClassVar, Final
 
 from rich.style import Style
 from rich.text import Text
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import ScrollableContainer
@@ -24,6 +25,8 @@ from execmem_tui.view.kinds import FALLBACK
 from execmem_tui.view.picture import LEAST_WIDTH, PictureRow, picture_lines
 
 _SCROLL: Final = "↑ ↓ ← → scroll · Esc back to the map"
+_AROUND: Final = 6
+"""Columns of a sheet that hold no text, one of them kept clear."""
 _HEAD: Final = re.compile(r"[A-Z][A-Z ]+")
 _KINDS: Final = {
     "K": AreaKind.KERNEL,
@@ -40,7 +43,7 @@ class TextSheet(Sheet):
 
     Args:
         title: in the border.
-        lines: printable.
+        lines: printable, for a number of columns; what is wider can be scrolled to.
     """
 
     DEFAULT_CSS = """
@@ -48,23 +51,30 @@ class TextSheet(Sheet):
     TextSheet Static { width: auto; min-width: 100%; }
     """
 
-    def __init__(self, title: str, lines: Sequence[str], hints: str = _SCROLL) -> None:
+    def __init__(
+        self, title: str, lines: Callable[[int], Sequence[str]], hints: str = _SCROLL
+    ) -> None:
         super().__init__(title, hints)
         self._lines = lines
+        self._width = 0
 
     def content(self) -> ComposeResult:
         """The text."""
         with ScrollableContainer():
             yield Static(id="text")
 
-    def on_mount(self) -> None:
-        """Write it."""
-        self.query_one("#text", Static).update(self.text())
+    @on(events.Resize)
+    def write(self) -> None:
+        """Write it for the columns that there are, inside border, padding and scroll bar."""
+        width = max(1, self.size.width - _AROUND)
+        if width != self._width:
+            self._width = width
+            self.query_one("#text", Static).update(self.text(width))
 
-    def text(self) -> Text:
+    def text(self, width: int) -> Text:
         """Return the lines, heads of tables set off."""
         text = Text(no_wrap=True)
-        for number, line in enumerate(self._lines):
+        for number, line in enumerate(self._lines(width)):
             style = "bold" if _HEAD.fullmatch(line) and len(line) > 1 else ""
             text.append(("\n" if number else "") + line, style)
         return text
@@ -74,13 +84,13 @@ class PictureSheet(TextSheet):
     """All architectures on one page, as wide as the screen, in the colours of the map."""
 
     def __init__(self, rows: Sequence[PictureRow], palette: Palette) -> None:
-        super().__init__("Where every architecture keeps executable memory", [])
+        super().__init__("Where every architecture keeps executable memory", lambda _: ())
         self._rows = rows
         self._palette = palette
 
-    def text(self) -> Text:
-        """Draw for the width that there is: the text does not follow a resize, it scrolls."""
-        lines = picture_lines(self._rows, max(LEAST_WIDTH, self.app.size.width - 6))
+    def text(self, width: int) -> Text:
+        """Draw it; a terminal may be too narrow for it, and scrolls."""
+        lines = picture_lines(self._rows, max(LEAST_WIDTH, width))
         return Text("\n", no_wrap=True).join(self._coloured(line) for line in lines)
 
     def _coloured(self, line: str) -> Text:
@@ -191,4 +201,4 @@ class ErrorSheet(TextSheet):
                 for line in piece.rstrip().splitlines()
             ),
         ]
-        super().__init__("A fault", told)
+        super().__init__("A fault", lambda _: told)

@@ -14,6 +14,7 @@ from execmem_tui.cli.commands import COMMANDS, load
 from execmem_tui.cli.schema import schema_of
 from execmem_tui.help import pages
 from execmem_tui.view.actions import ACTIONS, keys_markdown, spelled
+from execmem_tui.view.help import FIRST
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 README: Final = ROOT / "README.md"
@@ -21,18 +22,6 @@ PAGES: Final = ROOT / "execmem_tui" / "help"
 SCHEMAS: Final = ROOT / "execmem_tui" / "cli" / "schemas"
 MOVING: Final = ("spill.svg", "spill.gif")
 """Pictures that move, the best first; while there is none, one that does not."""
-TEN_KEYS: Final = (
-    "allocate",
-    "fill",
-    "free",
-    "undo",
-    "step_on",
-    "next_fallback",
-    "find",
-    "explain",
-    "choose",
-    "open",
-)
 
 
 def _picture() -> str:
@@ -46,9 +35,7 @@ def _picture() -> str:
 
 def _ten_keys() -> str:
     actions = {action.id: action for action in ACTIONS}
-    return "\n".join(
-        f"- `{spelled(actions[name].keys)}`: {actions[name].help}" for name in TEN_KEYS
-    )
+    return "\n".join(f"- `{spelled(actions[name].keys)}`: {actions[name].help}" for name in FIRST)
 
 
 def _short_commands() -> str:

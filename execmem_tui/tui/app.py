@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
-from textual.app import App
 from textual.binding import BindingType
 from textual.command import Provider
 from textual.reactive import reactive
@@ -71,7 +70,8 @@ class ExecmemApp(FaultTolerantApp):
 
     TITLE = "execmem-tui"
     BINDINGS: ClassVar[list[BindingType]] = []
-    COMMANDS = App.COMMANDS | {_provider}
+    COMMANDS: ClassVar[set[Any]] = {_provider}
+    """Not Textual's own: help, picture and quitting are keys here, and maximising is another."""
 
     source: reactive[Source] = reactive(_given, repaint=False)
     """What feeds the map."""

@@ -3,13 +3,12 @@
 What is overridden here is Textual's and knows nothing of sources, maps or time.
 """
 
-from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from rich.terminal_theme import SVG_EXPORT_THEME
 from textual import events
-from textual.app import App, SystemCommand
+from textual.app import App
 from textual.color import BLACK
 from textual.dom import DOMNode
 from textual.driver import Driver
@@ -177,14 +176,6 @@ class FaultTolerantApp(App[int]):
         await self.give_typed()
 
     # The palette
-
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Offer the theme.
-
-        Textual's help, picture and quitting are keys here, and maximising is another.
-        """
-        del screen
-        yield SystemCommand("Theme", "change the theme", self.action_change_theme)
 
     def action_command_palette(self) -> None:
         """Show the palette."""

@@ -74,7 +74,10 @@ class Everything(Provider):
         return app
 
     async def discover(self) -> Hits:
-        """Yield every key that does something now, what changes and asks before what moves."""
+        """Yield every key that does something now, what changes and asks before what moves.
+
+        Last the theme, which has no key.
+        """
         for offer in self._keys():
             yield DiscoveryHit(offer.text, offer.do, help=offer.help)
 
@@ -102,6 +105,7 @@ class Everything(Provider):
             if not self._app.main.why_not(action.id):
                 text = f"{action.title.rstrip('…')}  {spelled(action.keys)}"
                 yield _Offer(text, action.help, partial(self._app.main.action_act, action.id))
+        yield _Offer("Theme", "change the theme", self._app.action_change_theme)
 
     def _places(self, query: str) -> Iterator[_Offer]:
         """Yield where `query` leads, and the modules that are there."""

@@ -218,7 +218,7 @@ ACTIONS: Final = (
         "why",
         "W",
         "Why here",
-        "why the area under the cursor lies here, who is in the way, and what if they were not",
+        "why the area under the cursor lies here, and who is in the way",
         LOOK,
     ),
     _action(

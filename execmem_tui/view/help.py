@@ -9,6 +9,20 @@ from execmem_tui.view.actions import APP, KERNEL, LOOK, MAP, MOVE, TIME, Action,
 _KEYS: Final = 9
 """Columns of the keys."""
 
+FIRST: Final = (
+    "fill",
+    "allocate",
+    "free",
+    "undo",
+    "why",
+    "next_fallback",
+    "find",
+    "choose",
+    "open",
+    "tour",
+)
+"""The ten keys that one begins with."""
+
 _HEADINGS: Final = (
     ("MOVE", (MOVE, MAP)),
     ("CHANGE", (KERNEL,)),
@@ -21,20 +35,25 @@ _HEADINGS: Final = (
 def help_groups(actions: Sequence[Action], width: int) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return (heading, lines) of the groups; a line is the keys, padded, and what they do.
 
-    A text too long for `width` columns goes on in lines without keys.
+    Ten keys to begin with come first; each is in its group, too. A text too long for
+    `width` columns goes on in lines without keys.
     """
-    groups = []
+    named = {action.id: action for action in actions}
+    ten = [named[name] for name in FIRST if name in named]
+    groups = [("TEN KEYS TO BEGIN WITH", [line for each in ten for line in _lines(each, width)])]
     for heading, names in _HEADINGS:
-        lines: list[tuple[str, str]] = []
-        for action in actions:
-            if action.group in names:
-                keys = spelled(action.keys)
-                room = max(10, width - max(_KEYS, len(keys)) - 1)
-                first, *rest = wrap(action.help, room)
-                lines.append((f"{keys:<{_KEYS}} ", first))
-                lines += [(" " * (_KEYS + 1), more) for more in rest]
-        groups.append((heading, lines))
+        members = [action for action in actions if action.group in names]
+        groups.append((heading, [line for each in members for line in _lines(each, width)]))
     return groups
+
+
+def _lines(action: Action, width: int) -> Iterator[tuple[str, str]]:
+    """Yield the lines of one action."""
+    keys = spelled(action.keys)
+    first, *rest = wrap(action.help, max(10, width - max(_KEYS, len(keys)) - 1))
+    yield f"{keys:<{_KEYS}} ", first
+    for more in rest:
+        yield " " * (_KEYS + 1), more
 
 
 def word_lines(text: str, width: int) -> Iterator[tuple[str, bool]]:

@@ -1,6 +1,7 @@
 """What dialogs, lists and the palette take and refuse, and that they stay where it was wrong."""
 
 import pytest
+from textual.command import CommandList
 from textual.widgets import Input
 
 from tests.tui.driving import history, make_app, press, shown_text
@@ -196,8 +197,14 @@ async def test_the_lower_border_of_a_dialog_gives_keys_way_not_the_way_out() -> 
             await press(pilot, "escape")
 
 
-async def test_the_palette_has_what_has_no_key_and_no_second_help() -> None:
+async def test_the_palette_begins_with_a_command_of_its_own_and_ends_with_the_theme() -> None:
+    """Textual's own came first, and began with the theme, of which nobody thinks first."""
     app = make_app()
-    offered = app.get_system_commands(app.screen_stack and app.screen)  # type: ignore[arg-type]
-    titles = [each.title for each in offered]
-    assert titles == ["Theme"]
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "ctrl+p")
+        await app.workers.wait_for_complete()
+        offered = app.screen.query_one(CommandList)
+        titles = [str(option.prompt).splitlines()[0] for option in offered.options]
+        assert titles[0].startswith("Allocate")
+        assert titles[-1] == "Theme"
+        assert not [title for title in titles if title.startswith(("Keys", "Quit  ctrl+q"))]

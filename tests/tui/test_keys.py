@@ -97,9 +97,7 @@ SCRIPT: tuple[tuple[str, Check | str], ...] = (
     ("stop", lambda app: not app.main.panels.list.has_class("open")),
     (
         "help",
-        lambda app: (
-            app.main.panels.help.has_class("open") and says("zoom in about the cursor")(app)
-        ),
+        lambda app: app.main.panels.help.has_class("open") and says("TEN KEYS TO BEGIN WITH")(app),
     ),
     ("help", lambda app: not app.main.panels.help.has_class("open")),
     ("recent", lambda app: app.main.panels.in_events),

@@ -18,6 +18,17 @@ def test_words_are_told_in_lines_of_a_narrow_panel() -> None:
     assert "`" not in told
 
 
+def test_the_ten_keys_come_first_and_all_are_in_their_groups() -> None:
+    """A newcomer read of cells and screens first, and found `B` 30 lines below."""
+    (heading, ten), *groups = help_groups(ACTIONS, 42)
+    assert heading == "TEN KEYS TO BEGIN WITH"
+    keys = [text.strip() for text, _ in ten if text.strip()]
+    assert keys == ["B", "a", "f", "u", "W", "n", "/", "c", "o", "t"]
+    rest = {text.strip() for _, lines in groups for text, _ in lines}
+    assert set(keys) <= rest
+    assert [name for name, _ in groups] == ["MOVE", "CHANGE", "TIME", "ASK", "THE PROGRAM"]
+
+
 def test_keys_with_names_are_spelled_as_hints_spell_them() -> None:
     keys = {text.strip() for _, lines in help_groups(ACTIONS, 42) for text, _ in lines}
     assert {"Tab", "Enter", "Esc", "Space", "Backspace", "PgUp"} <= keys

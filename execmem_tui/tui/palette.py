@@ -278,9 +278,10 @@ class Palette:
         if self.letters:
             return self.muted if region else self.strong
         if run.cell.eighths == 0 or name in _GLYPHS:
-            return self._sign("foreground", self._background(run.cell), dim=True) + (
-                _STRUCK if name == GONE else _UNSTRUCK
-            )
+            # a name that goes on over a guard page is read on
+            quiet = region or name == GONE
+            style = self._sign("foreground", self._background(run.cell), dim=quiet)
+            return style + (_STRUCK if name == GONE else _UNSTRUCK) + Style(bold=not quiet)
         quiet = region or name == SAME
         return self._on(name, bold=not quiet, soft=quiet, dim=run.cell.dim)
 

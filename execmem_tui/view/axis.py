@@ -25,6 +25,7 @@ _WORTH: Final = 0.15
 SMALLEST_CELL: Final = 1
 """Bytes: a kprobe slot of 8 or 15 bytes is then wide enough for a name."""
 
+_KEEP: Final = 3
 _KNOWN: Final = 4096
 """Lines that an axis remembers."""
 
@@ -107,8 +108,10 @@ class Axis:
     """A fold that the user entered: its rows are there."""
     least: int = 2
     """Rows that a fold must replace."""
-    keep: int = 3
+    keep: int = _KEEP
     """Full rows of a long area that are drawn before it folds."""
+    air: int = 0
+    """Full rows of free space that are drawn behind something before it folds."""
     _inner: tuple[Address, ...] = field(init=False, eq=False, repr=False)
     """The span's edges, and the cuts between them."""
     _known: dict[Address, Line] = field(init=False, eq=False, repr=False, factory=dict)
@@ -123,6 +126,10 @@ class Axis:
     def __attrs_post_init__(self) -> None:
         inner = (cut for cut in self.cuts if self.start < cut < self.end)
         object.__setattr__(self, "_inner", (self.start, *inner, self.end))
+
+    def tight(self) -> "Axis":
+        """Return the axis that folds all it can: at another zoom there is less room, or more."""
+        return evolve(self, keep=_KEEP, air=0)
 
     @property
     def row_bytes(self) -> Bytes:
@@ -222,15 +229,21 @@ class Axis:
         return False
 
     def fitting(
-        self, start: Address, end: Address, rows: int, finest: Bytes = SMALLEST_CELL
+        self,
+        start: Address,
+        end: Address,
+        rows: int,
+        finest: Bytes = SMALLEST_CELL,
+        *,
+        thirds: bool = False,
     ) -> "Axis":
         """Return the axis with the smallest cell that shows [start, end) in `rows` lines.
 
-        The cell is not below `finest`.
+        The cell is not below `finest`, and a power of two; or three times one, with `thirds`.
         """
         if not evolve(self, cell=LARGEST_CELL).fits(start, end, rows):
             # a row that begins inside what is to be seen can never hold all of it
-            return evolve(self, anchor=0).fitting(start, end, rows, finest)
+            return evolve(self, anchor=0).fitting(start, end, rows, finest, thirds=thirds)
         cell = finest
         while cell < LARGEST_CELL and cell * self.columns < end - start:
             cell *= 2
@@ -239,6 +252,9 @@ class Axis:
             cell *= 2
         while cell // 2 >= finest and evolve(self, cell=cell // 2).fits(start, end, rows):
             cell //= 2
+        between = cell // 4 * 3
+        if thirds and between > finest and evolve(self, cell=between).fits(start, end, rows):
+            cell = between
         return evolve(self, cell=cell)
 
     def _fold_at(self, address: Address) -> Line | None:
@@ -251,6 +267,8 @@ class Axis:
         low, high = found.start, found.end
         row = self.row_bytes
         start, end = self._ceiling(low), self._floor(high)
+        if found.kind is Kind.FREE:
+            start += self.air * row
         # whole rows where the stretch meets what is used, up to the very address at an edge
         for edge in (self.start, self.end) if found.kind is Kind.AREA else self._inner:
             if low <= edge <= address:

@@ -112,6 +112,7 @@ class Beside:
             opened=None if opened is None else (opened[0] + by, opened[1] + by),
             least=axis.least,
             keep=axis.keep,
+            air=axis.air,
         )
 
     def view(self, view: MapView) -> MapView:

@@ -15,25 +15,32 @@ from execmem_tui.sources.base import Source
 from execmem_tui.view.words import Tone
 
 EVENTS_SHOWN: Final = 12
-"""Lines of the newest events."""
-_LOOKED_AT: Final = 8 * EVENTS_SHOWN
-"""Events among which those are looked for that are listed."""
+"""Lines of the newest events, where they have to share a panel with much else."""
+_ABOVE: Final = 54
+"""Rows of a terminal that are taken by other things than events, in a column of the panel."""
+_LOOKED_AT: Final = 8
+"""Times as many events are looked at for those that are listed."""
 
 
-def newest(source: Source) -> list[tuple[int, Event]]:
+def events_in(rows: int) -> int:
+    """Return how many events the panel lists in a terminal of so many rows."""
+    return max(EVENTS_SHOWN, rows - _ABOVE)
+
+
+def newest(source: Source, most: int = EVENTS_SHOWN) -> list[tuple[int, Event]]:
     """Return (step, event) of the newest events up to the cursor, newest first.
 
     Without changed permissions: a load makes a dozen of them.
     """
     history = source.history
-    events = history.events(max(0, history.step - _LOOKED_AT), history.step)
+    events = history.events(max(0, history.step - _LOOKED_AT * most), history.step)
     first = history.step - len(events) + 1
     told = [
         (step, event)
         for step, event in enumerate(events, first)
         if not isinstance(event, PermissionsChanged)
     ]
-    return told[: -EVENTS_SHOWN - 1 : -1]
+    return told[: -most - 1 : -1]
 
 
 def is_fallback(event: Event) -> bool:

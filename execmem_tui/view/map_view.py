@@ -80,7 +80,7 @@ class MapView(NamedTuple):
 
     def resized(self, columns: int, rows: int) -> "MapView":
         """Return the view for another size of the map, the cursor where it was."""
-        axis = evolve(self.axis, columns=row_width(columns))
+        axis = evolve(self.axis.tight(), columns=row_width(columns))
         return self._replace(axis=axis, rows=max(rows, 1), column=None).settled()
 
     def moved(self, columns: int, rows: int) -> "MapView":
@@ -123,7 +123,7 @@ class MapView(NamedTuple):
         The cursor keeps its address and, where it can, its line.
         """
         _, row = self.cursor_place
-        axis = self.axis
+        axis = self.axis.tight()
         for _ in range(abs(steps)):
             if steps > 0 and axis.cell > SMALLEST_CELL:
                 axis = evolve(axis, cell=axis.cell // 2)
@@ -152,13 +152,22 @@ class MapView(NamedTuple):
         top = axis.line_at(view.cursor).start
         return view._replace(axis=axis, top=top).settled()
 
-    def fit(self, start: Address, end: Address, finest: Bytes = SMALLEST_CELL) -> "MapView":
+    def fit(
+        self,
+        start: Address,
+        end: Address,
+        finest: Bytes = SMALLEST_CELL,
+        *,
+        thirds: bool = False,
+    ) -> "MapView":
         """Zoom so that all of [start, end) is in sight, as near as can be.
 
-        The cursor goes to `start`.
+        The cursor goes to `start`. See `Axis.fitting`.
         """
-        start = self.axis.clipped(start)
-        axis = self.axis.fitting(start, min(max(end, start + 1), self.axis.end), self.rows, finest)
+        tight = self.axis.tight()
+        start = tight.clipped(start)
+        end = min(max(end, start + 1), tight.end)
+        axis = tight.fitting(start, end, self.rows, finest, thirds=thirds)
         return self._replace(
             axis=axis, cursor=start, top=axis.line_at(start).start, column=None
         ).settled()

@@ -242,7 +242,7 @@ def _notes(model: ReachModel) -> Iterator[str]:
         yield _apart(model.hull, binding)
     if model.pages is not None:
         near, far = model.pages
-        yield f"pages in range at boot: {near:,} non-PLT, {far:,} PLT"
+        yield f"pages at boot: {near:,} non-PLT, {far:,} PLT"
 
 
 def _apart(hull: tuple[Address, Address], binding: Reach) -> str:

@@ -18,7 +18,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
 from execmem_tui.view.address_space import SnapshotSpace, divided
-from execmem_tui.view.axis import AddressSpace, Axis, row_width
+from execmem_tui.view.axis import AddressSpace, Axis, Kind, row_width
 from execmem_tui.view.cell_cache import CellCache
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
@@ -46,6 +46,28 @@ _COUNTERS: Final = 8
 
 def _has_pieces(block: Block) -> bool:
     return any(divided(area) for area in block.areas)
+
+
+def _filling(axis: Axis, start: Address, end: Address, rows: int) -> Axis:
+    """Return an axis that folds less of [start, end), and still fits `rows` lines.
+
+    What is left of them draws whole areas, else free space behind what is used.
+    """
+    whole = evolve(axis, keep=rows)
+    if whole.fits(start, end, rows):
+        axis = whole
+    lines, edges = axis.page(start, rows), {axis.start, *axis.cuts}
+    if not any(line.fold is Kind.FREE and line.start not in edges for line in lines):
+        return axis
+    least, most = 0, rows - len(lines)
+    while least < most:
+        # small holes take less than their share, and leave more to the large ones
+        air = (least + most + 1) // 2
+        if evolve(axis, air=air).fits(start, end, rows):
+            least = air
+        else:
+            most = air - 1
+    return evolve(axis, air=least)
 
 
 class Extent(Enum):
@@ -275,7 +297,8 @@ class Shown:
     ) -> MapView:
         """Return the map of a pane as it begins: the cursor on the first area of its types.
 
-        Where it `fills` its rows, those that would stay blank draw the kernel image to scale.
+        Where it `fills` its rows, those that would stay blank draw to scale what would fold: long
+        areas, then free space behind what is used.
         """
         axis = self.axis(number, columns)
         model = self.pane(number)
@@ -286,25 +309,13 @@ class Shown:
             axis = evolve(axis, folded=False)
         divided = any(block.find(_has_pieces) for block in self.snapshot.areas.blocks)
         finest = _NEAREST_PIECES if divided else _NEAREST
-        view = MapView.at(axis, rows, start).fit(start, end, finest)
-        if fills:
-            view = self._with_image(view, start, end)
+        # where they can, blocks of a ROX cache stand in columns: their size is a power of two
+        thirds = not self.rox or axis.columns % 3 == 0
+        view = MapView.at(axis, rows, start).fit(start, end, finest, thirds=thirds)
+        if fills and axis.folded and view.axis.fits(start, end, rows):
+            view = view.on(_filling(view.axis, start, end, rows))
         first = self.first_of(number)
         return view if first is None else view.goto(first.start)
-
-    def _with_image(self, view: MapView, start: Address, end: Address) -> MapView:
-        """Return a view that opens the image where all of it fits.
-
-        Unless it would be the larger part of the map.
-        """
-        image, axis = self.snapshot.layout.image, view.axis
-        if image is None or not axis.folded or not axis.fits(start, end, view.rows):
-            return view
-        lines = -(-(image[1] - image[0]) // axis.row_bytes)
-        opened = evolve(axis, opened=image)
-        if 2 * lines > view.rows or not opened.fits(start, end, view.rows):
-            return view
-        return view.on(opened)
 
     def first_of(self, number: int) -> Area | None:
         """Return the lowest area of a pane's types in its first window, else the lowest."""

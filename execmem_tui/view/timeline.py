@@ -33,12 +33,12 @@ _SHORTEST_WORD: Final = 4
 def strip_height(rows: int, steps: int) -> int:
     """Return how many of a terminal's `rows` the time strip takes.
 
-    One on a small terminal, up to six. One as well while there are no two `steps` to compare: a
+    One on a small terminal, up to eight. One as well while there are no two `steps` to compare: a
     picture of one moment is empty.
     """
     if rows < 36 or steps < 2:
         return 1
-    return min(6, max(4, rows // 10))
+    return min(8, max(4, rows // 8))
 
 
 def fill_bars(shown: TimeMap) -> str:

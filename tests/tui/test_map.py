@@ -317,3 +317,17 @@ async def test_the_line_above_the_map_tells_what_is_shown_and_what_0_shows() -> 
         assert "the window to scale · 0: everything to scale ─" in shown_text(app)
         await press(pilot, "0")
         assert "everything to scale · 0: what is used, rest folded ─" in shown_text(app)
+
+
+async def test_a_pane_is_entered_where_its_map_begins() -> None:
+    """`1` went to the lowest area, in the far window, and the first look to the near one."""
+    simulation = open_booted("arm64")
+    simulation.fill()
+    app = make_app(simulation)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "4", "1")
+        first = app.shown.first_of(1)
+        assert first is not None
+        assert app.cursor == first.start
+        assert app.cursor >= app.shown.pane(1).lanes[0].start
+        assert min(area.start for area in app.shown.snapshot.areas) < first.start

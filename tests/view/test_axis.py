@@ -54,6 +54,7 @@ def axes(draw: st.DrawFn, *, opened: bool = True) -> Axis:
         cuts=tuple(sorted(draw(st.sets(st.integers(0, SPAN), max_size=4)))),
         folded=draw(st.integers(0, 9)) > 0,
         keep=draw(st.integers(0, 3)),
+        air=draw(st.integers(0, 3)),
     )
     if opened and draw(st.booleans()):
         fold = next((line for line in axis.lines(start) if line.fold is not None), None)
@@ -111,6 +112,8 @@ def test_a_fold_hides_one_thing_and_at_least_two_rows(axis: Axis) -> None:
             assert not any(line.start < cut < line.end for cut in axis.cuts)
         if line.fold is Kind.AREA:
             assert line.start - found.start >= axis.keep * row
+        if line.fold is Kind.FREE and line.start not in (axis.start, *axis.cuts):
+            assert line.start - found.start >= axis.air * row
 
 
 @given(axes(opened=False))
@@ -124,7 +127,7 @@ def test_no_three_whole_rows_of_free_space_are_left(axis: Axis) -> None:
         whole = found.kind is Kind.FREE and found.end >= line.end and line.fold is None
         full = line.end - line.start == axis.row_bytes
         free = free + 1 if whole and full else 0
-        assert free < axis.least
+        assert free < axis.least + axis.air
 
 
 def test_free_rows_fold_and_a_long_area_after_three() -> None:
@@ -140,6 +143,30 @@ def test_free_rows_fold_and_a_long_area_after_three() -> None:
         (20, 30, Kind.IMAGE),
         (30, 40, Kind.FREE),
     ]
+
+
+def test_air_is_drawn_behind_what_is_used_and_nowhere_else() -> None:
+    space = Plain(((32 * 10, 32 * 20, Kind.IMAGE),))
+    axis = Axis(space=space, start=0, end=32 * 40, columns=32, air=2)
+    shown = [(line.start // 32, line.end // 32, line.fold) for line in axis.lines(0)]
+    assert shown == [
+        (0, 10, Kind.FREE),
+        (10, 20, Kind.IMAGE),
+        (20, 21, None),
+        (21, 22, None),
+        (22, 40, Kind.FREE),
+    ]
+    assert len(list(axis.tight().lines(0))) == 3
+
+
+def test_a_cell_is_three_times_a_power_of_two_where_it_may_and_that_is_nearer() -> None:
+    axis = Axis(space=Plain(((0, 48 * 20, Kind.AREA),)), start=0, end=48 * 20, columns=32, keep=99)
+    assert axis.fitting(0, 48 * 20, 20).cell == 2
+    assert axis.fitting(0, 48 * 20, 20, thirds=True).cell == 2, "1.5 bytes are no cell"
+    coarse = evolve(axis, end=48 * 20 * 4, space=Plain(((0, 48 * 80, Kind.AREA),)))
+    assert coarse.fitting(0, 48 * 80, 20).cell == 8
+    assert coarse.fitting(0, 48 * 80, 20, thirds=True).cell == 6
+    assert coarse.fitting(0, 48 * 80, 20, 6, thirds=True).cell == 6, "the finest is a cell, too"
 
 
 def test_a_fold_ends_at_a_cut_and_the_row_goes_on_there() -> None:

@@ -8,7 +8,14 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Allocated, Event, Failed, Freed, PermissionsChanged
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.sources.base import Recording, SourceKind
-from execmem_tui.view.events import EVENTS_SHOWN, event_brief, event_mark, event_tone, newest
+from execmem_tui.view.events import (
+    EVENTS_SHOWN,
+    event_brief,
+    event_mark,
+    event_tone,
+    events_in,
+    newest,
+)
 from execmem_tui.view.words import Tone
 
 ARM64 = resolve("arm64")
@@ -55,3 +62,13 @@ def test_the_newest_come_first_without_changed_permissions() -> None:
     assert steps == list(range(history.steps - 1, history.steps - 2 * EVENTS_SHOWN, -2))
     history.seek(3)
     assert [step for step, _ in newest(source)] == [3, 1]
+
+
+def test_a_high_terminal_lists_more_events() -> None:
+    """At 300x80 twelve stood over twenty blank lines."""
+    assert [events_in(rows) for rows in (24, 50, 66, 80)] == [12, 12, 12, 26]
+    history = History(ARM64)
+    history.extend([failed(attempt=True)] * 40, follow=True)
+    source = Recording(SourceKind.REPLAY, "told", history)
+    history.seek(history.steps)
+    assert len(newest(source, events_in(80))) == 26

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.analysis.room import Shortage
-from execmem_tui.arch import resolve
+from execmem_tui.arch import architectures, resolve
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Allocated, Event, Freed
@@ -136,24 +136,41 @@ def test_the_panel_shows_kernel_modules_fallback_and_what_is_forbidden() -> None
     assert any(line.lstrip().startswith("−128M─") for line in lines), "where a call's reach ends"
 
 
-def test_lines_that_would_stay_blank_show_the_kernel_to_scale() -> None:
-    """At 200x50 a third of the map was blank after a spill, and the image one line."""
+@pytest.mark.parametrize("arch", architectures())
+@pytest.mark.parametrize("rows", [16, 27, 36, 64])
+def test_no_line_of_the_first_map_stays_blank(arch: str, rows: int) -> None:
+    """At 200x50 a third of the map was blank, on arm64, x86 and mips."""
+    shown = Shown(open_booted(arch).history.snapshot())
+    view = shown.view(1, 130, rows)
+    assert view.axis.fits(view.axis.start, view.axis.end, rows)
+    assert len(view.lines()) > rows - 2
+    tight = shown.view(1, 130, rows, fills=False)
+    assert view.axis.cell == tight.axis.cell, "what is used has the nearest zoom that fits"
+
+
+def test_lines_that_would_stay_blank_draw_long_areas_and_what_is_free() -> None:
+    """At 300x80, after a spill, amdgpu was folded, and ten lines below were blank."""
     simulation = open_booted("arm64")
     simulation.fill()
     shown = Shown(simulation.history.snapshot())
-    image = shown.snapshot.layout.image
-    assert image is not None
-    full = shown.view(1, 130, 36)
-    assert full.axis.line_at(image[0]).fold is None
-    assert len(full.lines()) > 30
-    assert full.axis.fits(full.axis.start, full.axis.end, 36)
-    short = shown.view(1, 130, 30)
-    assert short.axis.line_at(image[0]).fold is Kind.IMAGE, "there is no room for all of it"
-    empty = Shown(open_simulation("arm64", "7.1", "va48-4k", "off").history.snapshot())
-    for rows in (16, 36, 60):
-        lines = empty.view(1, 130, rows).lines()
-        drawn = [line for line in lines if line.fold is None and line.start >= image[0]]
-        assert 2 * len(drawn) <= rows + 2, "modules are what is looked for"
+    view = shown.view(1, 210, 63)
+    assert Kind.AREA not in {line.fold for line in view.lines()}
+    free = next(line for line in view.lines() if line.fold is Kind.FREE)
+    before = view.axis.before(free)
+    assert before is not None
+    assert shown.snapshot.area_at(before.start) is None, "free space begins before it folds"
+    assert Kind.AREA in {line.fold for line in shown.view(1, 210, 63, fills=False).lines()}
+    near = view.zoomed(1).axis
+    assert (near.keep, near.air) == (3, 0), "nearer, rows are dear again"
+
+
+def test_a_row_of_three_times_a_power_of_two_is_taken_where_that_is_nearer() -> None:
+    """arm64 had 20 rows of 1M at 200x50, where 25 of 768K have room."""
+    shown = Shown(open_booted("arm64").history.snapshot())
+    assert shown.view(1, 130, 36).axis.cell == 6 << 10
+    blocks = Shown(open_booted("x86").history.snapshot())
+    assert blocks.view(1, 130, 36).axis.cell == 16 << 10, "a row is a block of the ROX cache"
+    assert blocks.view(1, 210, 36).axis.cell == 6 << 10, "192 cells are no block anyway"
 
 
 def test_how_far_modules_lie_apart_is_not_rounded_to_what_is_allowed() -> None:
@@ -260,6 +277,15 @@ def test_what_just_fits_stands_longest_beside_what_does_not() -> None:
     assert shortest == "fits 64M 1× · 256M ✗"
     texts = {fit.text(width) for width in range(18, 80)}
     assert all("64M 1×" in text for text in texts if "×" in text)
+
+
+@pytest.mark.parametrize("width", [78, 80, 82, 100])
+def test_why_the_next_size_does_not_fit_stands_before_sizes_in_the_middle(width: int) -> None:
+    """At 80 columns it said ``2M 30× · 8M 7×`` and not whether 64M is exhausted or fragmented."""
+    shown = Shown(open_booted("arm64").history.snapshot())
+    told = plain_text(pane_rows(shown, 1, width, compact=True)[0].pieces)
+    assert "20M 3× · 64M ✗ exhausted" in told
+    assert "fits 64K 925×" in told
 
 
 def test_a_spill_is_counted_now_and_so_far() -> None:

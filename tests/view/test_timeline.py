@@ -37,8 +37,8 @@ def record() -> TimeRecord:
 
 
 def test_the_strip_grows_with_the_terminal() -> None:
-    assert [strip_height(rows, 2) for rows in (24, 35, 36, 40, 45, 50, 80)] == [1, 1, 4, 4, 4, 5, 6]
-    assert [strip_height(80, steps) for steps in (0, 1, 2)] == [1, 1, 6]
+    assert [strip_height(rows, 2) for rows in (24, 35, 36, 40, 45, 50, 80)] == [1, 1, 4, 5, 5, 6, 8]
+    assert [strip_height(80, steps) for steps in (0, 1, 2)] == [1, 1, 8]
 
 
 def test_bars_are_relative_and_any_at_all_shows() -> None:

@@ -12,7 +12,7 @@ from execmem_tui.model.events import Event
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.palette import Palette
 from execmem_tui.tui.widgets.text_lines import TextLine, TextLines
-from execmem_tui.view.events import event_brief, event_mark, event_tone, newest
+from execmem_tui.view.events import event_brief, event_mark, event_tone, events_in, newest
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import cut_at_end
 
@@ -45,7 +45,9 @@ class EventsView(TextLines, can_focus=True):
             self.step = step
 
     def _listed(self) -> list[tuple[int, Event]]:
-        return [] if self.source is None else newest(self.source)
+        if self.source is None:
+            return []
+        return newest(self.source, events_in(self.app.size.height))
 
     def watch_source(self) -> None:
         """List another source's."""

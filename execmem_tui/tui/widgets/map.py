@@ -495,7 +495,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         if shown is None or view is None:
             return
         fresh = self._whole(shown, view)
-        if self._fitted or (fresh.axis, fresh.top) == (view.axis, view.top):
+        if self._fitted or (fresh.axis.tight(), fresh.top) == (view.axis.tight(), view.top):
             # zoomed in and out again, too: a key shows something
             self._extent = self._extent.next
             fresh = self._whole(shown, view)

@@ -210,7 +210,7 @@ class TimeView(CachedLines, Widget):
 
 
 class TimeStrip(TimeView):
-    """One to six lines as long as the history."""
+    """One to eight lines as long as the history."""
 
     DEFAULT_CSS = "TimeStrip { height: auto; padding: 0 1; }"
 
@@ -218,7 +218,7 @@ class TimeStrip(TimeView):
     """How many steps there are to compare, counted up to two: more change nothing of the height."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Take one line of a small terminal and up to six of a large one."""
+        """Take one line of a small terminal and up to eight of a large one."""
         del container, width
         return strip_height(viewport.height, self.steps)
 

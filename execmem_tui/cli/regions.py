@@ -5,6 +5,7 @@ Since 6.4 a module is up to seven areas (commit ac3b43283923), and the address a
 """
 
 import argparse
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from execmem_tui.cli.output import talk, write_json, write_lines
@@ -133,14 +134,17 @@ def misleading(regions: Sequence[Area]) -> list[Overlap]:
         sizes[owner] = sizes.get(owner, 0) + area.size
         if area.region in ("MOD_TEXT", None) and area.type is ExecmemType.MODULE_TEXT:
             bases.setdefault(owner, area.start)
+    starts = [area.start for area in regions]
     found = []
-    for owner, start in bases.items():
+    before: list[Area] = []  # of those that begin before a module, the ones that reach into it
+    at = 0
+    for owner, start in bases.items():  # ascending, as the regions are
         end = start + sizes[owner]
-        others = {
-            str(area.owner)
-            for area in regions
-            if area.owner != owner and area.start < end and start < area.start + area.size
-        }
+        first = bisect_right(starts, start)
+        before = [area for area in (*before, *regions[at:first]) if area.end > start]
+        at = first
+        others = {str(area.owner) for area in (*before, *regions[at : bisect_left(starts, end)])}
+        others.discard(owner)
         if others:
             found.append(Overlap(owner, start, end, tuple(sorted(others))))
     return found

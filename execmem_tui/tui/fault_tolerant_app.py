@@ -183,3 +183,9 @@ class FaultTolerantApp(App[int]):
 
         if not isinstance(self.screen, Commands):
             self.push_screen(Commands())
+
+    def search_themes(self) -> None:
+        """Show the palette of themes."""
+        from execmem_tui.tui.screens.commands import ThemeChoice
+
+        self.push_screen(ThemeChoice())

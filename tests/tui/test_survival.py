@@ -68,6 +68,29 @@ async def test_the_palette_takes_early_keys_and_runs_a_command_once() -> None:
         assert len(app.screen_stack) == 1
 
 
+async def test_a_theme_is_chosen_once() -> None:
+    """Seen with random keys: Enter again while the choice leaves took the main screen away."""
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.action_change_theme()
+        await pilot.pause()
+        themes = app.screen
+        assert themes.query_one("#--input").border_title == "Choose a theme"
+        await pilot.press(*"light")
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        line = themes.query_one(Input)
+        for _ in range(3):
+            line.post_message(Input.Submitted(line, line.value))
+        await pilot.pause()
+        await pilot.pause()
+        assert app.theme.endswith("light")
+        assert len(app.screen_stack) == 1
+        await pilot.press("escape")
+        assert app.is_running
+        assert app.main.is_attached
+
+
 async def test_the_palette_is_paged_where_there_is_no_room_for_its_list() -> None:
     """Seen at 1x1: KeyError in Textual's list."""
     app = make_app()

@@ -1,4 +1,7 @@
-"""The command palette, as Textual has it, but for keys that come faster than it opens or leaves."""
+"""The command palette, and that of themes.
+
+As Textual has them, but for keys that come faster than they open or leave.
+"""
 
 import asyncio
 from typing import Any
@@ -7,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.await_complete import AwaitComplete
 from textual.command import CommandList, CommandPalette
+from textual.theme import ThemeProvider
 from textual.widgets import Input, OptionList
 
 from execmem_tui.tui.screens.overlay import Overlay
@@ -40,6 +44,8 @@ class Commands(CommandPalette):
     Commands:ansi > .command-palette--help-text { color: $foreground; text-style: none; }
     """
 
+    about = "Find an action, a module, a symbol, an address"
+    """Its title."""
     ready = False
     """Whether its field takes keys; they wait until then."""
     _finished = False
@@ -51,7 +57,7 @@ class Commands(CommandPalette):
 
     def on_mount(self) -> None:
         """Give it the title and the keys that dialogs have."""
-        self.query_one("#--input").border_title = "Find an action, a module, a symbol, an address"
+        self.query_one("#--input").border_title = self.about
         self.query_one(CommandList).border_subtitle = "↑ ↓ choose · Enter · Esc leaves"
 
     async def _tell_ready(self) -> None:
@@ -81,3 +87,12 @@ class Commands(CommandPalette):
         """Move in the list, where there is room for one: without, Textual's knows no line."""
         if self.query_one(CommandList).scrollable_content_region:
             super()._action_command_list(action)
+
+
+class ThemeChoice(Commands):
+    """What chooses a theme."""
+
+    about = "Choose a theme"
+
+    def __init__(self) -> None:
+        super().__init__(providers=[ThemeProvider])

@@ -101,6 +101,17 @@ def format_size(size: Bytes) -> str:
     raise AssertionError(size)
 
 
+def exact_size(size: Bytes) -> str:
+    """Return `size` to the byte, in the largest unit with at most one decimal: ``1152K``, ``1.5M``.
+
+    `size` is not negative.
+    """
+    for letter, unit in (("T", TIB), ("G", GIB), ("M", MIB), ("K", KIB)):
+        if size >= unit and 10 * size % unit == 0:
+            return f"{size / unit:.1f}".removesuffix(".0") + letter
+    return f"{size}B"
+
+
 def signed_size(delta: Bytes) -> str:
     """Return ``+2.1M``, ``-4K`` or ``0``."""
     return "0" if not delta else f"{'+' if delta > 0 else '-'}{format_size(abs(delta))}"

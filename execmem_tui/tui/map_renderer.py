@@ -11,7 +11,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.units import Address, Bytes, format_size
+from execmem_tui.model.units import Address, Bytes, exact_size
 from execmem_tui.tui.columns import Columns
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.address_space import divided, piece_at
@@ -130,7 +130,7 @@ class MapRenderer:
 
         Not `fitted`, a part is shown, and `0` shows the `extent`.
         """
-        words = f"{format_size(axis.cell)} a cell · {format_size(axis.row_bytes)} a row"
+        words = f"{exact_size(axis.cell)} a cell · {exact_size(axis.row_bytes)} a row"
         left, here = f"── {words} ", _EXTENT_WORDS[extent]
         key = f"0: {_EXTENT_WORDS[extent.next] if fitted else here} ─"
         for right in (f"{here} · {key}" if fitted else key, f"{here} ─" if fitted else key):

@@ -141,6 +141,7 @@ class PanelActions:
         view = await screen.lazy.get(TimeMapView)
         screen.toggle_class("time-map")
         if screen.has_class("time-map"):
+            screen.query_one(TimeStrip).alone = False
             view.focus()
             screen.call_after_refresh(view.begin, screen.address or 0)
         else:
@@ -153,6 +154,7 @@ class PanelActions:
             self._back_to_map()
 
     def _back_to_map(self) -> None:
+        self._screen.query_one(TimeStrip).alone = True
         self._screen.map.focus()
         self._screen.sight = self._screen.map.sight
 

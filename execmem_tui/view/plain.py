@@ -9,7 +9,7 @@ from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.text import printable
-from execmem_tui.model.units import format_size, hex_address
+from execmem_tui.model.units import exact_size, format_size, hex_address
 from execmem_tui.view.kinds import LEGEND, LENS_LOOKS, LOOKS, Look
 from execmem_tui.view.lane import lane_shape, lane_text
 from execmem_tui.view.paint import KINDS, Lens, LensName, Paint
@@ -63,7 +63,7 @@ def detail_lines(shown: Shown, models: Sequence[PaneModel], width: int) -> Itera
     view = shown.view(model.number, max(32, width - 18), _DETAIL_ROWS, fills=False)
     axis = view.axis
     titles = ", ".join(each.title for each in models)
-    yield f"{titles}: {format_size(axis.cell)} a cell, {format_size(axis.row_bytes)} a row"
+    yield f"{titles}: {exact_size(axis.cell)} a cell, {exact_size(axis.row_bytes)} a row"
     rows = MapRows(shown=shown, number=model.number, window=shown.window(model.number, None))
     for line in view.lines():
         text = plain_text(rows.pieces(axis, line))

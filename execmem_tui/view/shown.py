@@ -310,7 +310,7 @@ class Shown:
         divided = any(block.find(_has_pieces) for block in self.snapshot.areas.blocks)
         finest = _NEAREST_PIECES if divided else _NEAREST
         # where they can, blocks of a ROX cache stand in columns: their size is a power of two
-        thirds = not self.rox or axis.columns % 3 == 0
+        thirds = fills and (not self.rox or axis.columns % 3 == 0)
         view = MapView.at(axis, rows, start).fit(start, end, finest, thirds=thirds)
         if fills and axis.folded and view.axis.fits(start, end, rows):
             view = view.on(_filling(view.axis, start, end, rows))

@@ -9,6 +9,7 @@ from execmem_tui.model.text import printable
 from execmem_tui.model.units import (
     align_down,
     align_up,
+    exact_size,
     format_size,
     hex_address,
     parse_address,
@@ -77,6 +78,24 @@ def test_alignment_brackets_the_value(value: int, shift: int) -> None:
 )
 def test_sizes_are_printed_short(size: int, text: str) -> None:
     assert format_size(size) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0B"),
+        (1, "1B"),
+        (1536, "1.5K"),
+        (1 << 20, "1M"),
+        (1152 << 10, "1152K"),
+        (2304 << 10, "2304K"),
+        (3 << 19, "1.5M"),
+        (1 << 59, "524288T"),
+    ],
+)
+def test_a_scale_is_printed_to_the_byte(size: int, text: str) -> None:
+    """A row of 1152K read ``1.1M``, and its neighbour's address did not agree."""
+    assert exact_size(size) == text
 
 
 @given(st.text(max_size=300))

@@ -38,22 +38,22 @@ async def test_one_line_at_80x24_with_the_use_over_time() -> None:
         assert line.rstrip().endswith("┃")
 
 
-async def test_four_lines_at_120x40_six_at_most() -> None:
+async def test_five_lines_at_120x40_eight_at_most() -> None:
     app = trace_app(4681)
     async with app.run_test(size=(120, 40)) as pilot:
         await pilot.pause()
         lines = strip_lines(app)
-        assert len(lines) == 4
+        assert len(lines) == 5
         assert (
             "step 4,681 of 57,065 · 55.949 s · lab: insmod sctp begin · △ 1 spilled so far"
             in lines[0]
         )
         assert lines[1].startswith("far")
-        assert lines[2].startswith("near")
-        assert "▲" in lines[3]
+        assert lines[3].startswith("near")
+        assert "▲" in lines[4]
         await pilot.resize_terminal(120, 80)
         await pilot.pause()
-        assert len(strip_lines(app)) == 6
+        assert len(strip_lines(app)) == 8
 
 
 async def test_a_click_is_a_moment_and_an_address() -> None:
@@ -113,7 +113,7 @@ async def test_without_colour_the_strip_has_letters() -> None:
         await pilot.pause()
         lines = strip_lines(app)
         assert "X" in lines[1] or "x" in lines[1]
-        assert "D" in lines[2].upper()
+        assert "D" in lines[3].upper()
         assert "▀" not in "".join(lines)
 
 
@@ -208,3 +208,19 @@ async def test_events_without_times_are_not_divided_by_seconds() -> None:
         await press(pilot, "H", "S")
         assert "no event here has a time" in shown_text(app)
         assert app.main.panels.time_map.scale is Scale.EVENTS
+
+
+async def test_under_address_and_time_the_strip_is_its_rule() -> None:
+    """The same picture stood twice on the screen, small under large."""
+    app = trace_app(4_680)
+    for size in ((120, 40), (80, 24)):
+        async with app.run_test(size=size) as pilot:
+            strip = app.main.query_one(TimeStrip)
+            await pilot.pause()
+            before = strip.size.height
+            await press(pilot, "H")
+            assert strip.size.height == 1
+            assert strip.render_line(0).text.startswith("━ TIME step 4,680")
+            await press(pilot, "escape")
+            assert strip.size.height == before
+        app = trace_app(4_680)

@@ -145,7 +145,7 @@ def test_no_line_of_the_first_map_stays_blank(arch: str, rows: int) -> None:
     assert view.axis.fits(view.axis.start, view.axis.end, rows)
     assert len(view.lines()) > rows - 2
     tight = shown.view(1, 130, rows, fills=False)
-    assert view.axis.cell == tight.axis.cell, "what is used has the nearest zoom that fits"
+    assert view.axis.cell <= tight.axis.cell, "what is used has the nearest zoom that fits"
 
 
 def test_lines_that_would_stay_blank_draw_long_areas_and_what_is_free() -> None:

@@ -15,7 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.units import Address, format_size
+from execmem_tui.model.units import Address, exact_size
 from execmem_tui.sources.base import Source
 from execmem_tui.tui.line_cache import CachedLines
 from execmem_tui.tui.map_renderer import Frame, MapRenderer, Over
@@ -348,7 +348,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         if y == 0:
             compared = rows.shown.compared
             if compared is not None and rows.shown.beside is not None:
-                scale = f"{format_size(view.axis.cell)} a cell"
+                scale = f"{exact_size(view.axis.cell)} a cell"
                 return renderer.heading("B", compared.b, scale, width).apply_style(background)
             return renderer.title(view.axis, self._extent, width, fitted=self._fitted).apply_style(
                 background

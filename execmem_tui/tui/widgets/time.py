@@ -214,13 +214,15 @@ class TimeStrip(TimeView):
 
     DEFAULT_CSS = "TimeStrip { height: auto; padding: 0 1; }"
 
+    alone: reactive[bool] = reactive(True, layout=True)
+    """Whether nothing else shows address and time: else its rule is all that is new."""
     steps: reactive[int] = reactive(0, layout=True)
     """How many steps there are to compare, counted up to two: more change nothing of the height."""
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """Take one line of a small terminal and up to eight of a large one."""
         del container, width
-        return strip_height(viewport.height, self.steps)
+        return strip_height(viewport.height, self.steps) if self.alone else 1
 
     def watch_source(self) -> None:
         """Take the height that the source's history needs."""
@@ -244,7 +246,8 @@ class TimeStrip(TimeView):
         if palette is None or shown is None or self.shown is None:
             return Strip.blank(width)
         if self.size.height == 1:
-            return self._rule(palette) if self.steps < 2 else self._bars(shown, palette)
+            bars = self.alone and self.steps >= 2
+            return self._bars(shown, palette) if bars else self._rule(palette)
         if y == 0:
             return self._rule(palette)
         if y == self.size.height - 1:

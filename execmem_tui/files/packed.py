@@ -43,7 +43,8 @@ def read_blocks(path: Path) -> Iterator[bytes]:
 
     Raises:
         InputError: it is no file, cannot be unpacked, is far too big, is far more lines than text,
-            or has a line that no kernel prints: the next one. It says no line.
+            or has a line that no kernel prints: the next one. It says the line where bytes were
+            read.
         OSError: it cannot be read.
     """
     blocks = _blocks(path)
@@ -63,18 +64,20 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 # one read each, so that what was unpacked before an error is not lost
                 data = cast("io.BufferedReader", file).read1(_MAX_LINE)
             except UnpackError as error:
-                raise InputError(name, None, error.title) from error
+                raise InputError(name, lines + 1, error.title) from error
             except OSError as error:
                 raise named(error, path) from error
             total += len(data)
             if limit is not None and total > limit:
-                raise InputError(name, None, "unpacks to more than 1 GiB")
-            lines += data.count(b"\n")
-            if total > _SPARSE and lines * _SHORTEST > total:
-                raise InputError(name, None, "far more lines than text, which no kernel prints")
+                raise InputError(name, lines + 1, "unpacks to more than 1 GiB")
+            ends = data.count(b"\n")
+            if total > _SPARSE and (lines + ends) * _SHORTEST > total:
+                said = "far more lines than text, which no kernel prints"
+                raise InputError(name, lines + 1, said)
             end = data.rfind(b"\n") + 1
             if len(cut) + (data.find(b"\n") + 1 if end else len(data)) > _MAX_LINE:
-                raise InputError(name, None, "line too long")
+                raise InputError(name, lines + 1, "line too long")
+            lines += ends
             if end:
                 yield cut + data[:end]
                 cut = data[end:]
@@ -105,16 +108,14 @@ def read_texts(path: Path) -> Iterator[str]:
     Raises:
         InputError: as `read_lines`; so OSError.
     """
-    number = 1
     try:
         for block in read_blocks(path):
             text = block.decode("utf-8", "replace")
             if not text.endswith("\n"):
                 text += "\n"
             yield _ENDS.sub("\n", text) if "\r" in text else text
-            number += block.count(b"\n")
     except InputError as error:
-        raise InputError(error.path, number, error.message) from error
+        raise InputError(error.path, error.line or 1, error.message) from error
 
 
 def find_file(folder: Path, name: str) -> Path | None:

@@ -16,29 +16,23 @@ from execmem_tui.formats.trace_event import (
     PURGE,
     TOP,
     Event,
+    Place,
     TraceLine,
     event_of,
     full,
 )
-from execmem_tui.formats.trace_parser import ASKED, LINE, LineParser, Numbers
+from execmem_tui.formats.trace_parser import ASKED, LINE, SIZE, LineParser, Numbers
 
-_FREED: Final = "free_vmap_area_noflush: va_start=0x"
-_PURGED: Final = "purge_vmap_area_lazy: start=0x"
-_PURGED_TO: Final = " end=0x"
-
-_NOTHING: Final = f"{_PURGED}ffffffffffffffff{_PURGED_TO}0 num_purged=0"
-_REST: Final = (
-    rf"(?:{_NOTHING}|{ASKED}([0-9]{{1,20}})( .*)"
-    rf"|{_FREED}([0-9a-f]{{1,16}}) nr_lazy=([0-9]{{1,20}}) nr_lazy_max=[0-9]{{1,20}}"
-    rf"|{_PURGED}([0-9a-f]{{1,16}}){_PURGED_TO}([0-9a-f]{{1,16}}) num_purged=([0-9]{{1,20}})|(.+))"
-)
+_NOTHING: Final = "purge_vmap_area_lazy: start=0xffffffffffffffff end=0x0 num_purged=0"
+"""Most lines of a trace end so."""
 _ANY_LINES: Final = re.compile(
-    r"(?:([^\[\n]*\[[0-9]+\](?: +[^ \n]+)?) ( *[0-9]{1,12}\.[0-9]{1,9}): " + _REST + r"|(.*))\n"
+    r"(?:([^\[\n]*\[[0-9]+\](?: +[^ \n]+)?) ( *[0-9]{1,12}\.[0-9]{1,9}): (.+)|(.*))\n"
 )
-"""Every line of a text, each in parts: what stands before the time, the time, the address of an
-alloc_vmap_area and all behind it, the numbers of a free_vmap_area_noflush and of a
-purge_vmap_area_lazy, all of another event; or the whole line, which looks like none. Of a purge of
-nothing, most lines of a trace, only the first two."""
+"""Every line of a text, each in parts: what stands before the time, the time, all behind it; or the
+whole line, which looks like none."""
+_PURGED: Final = re.compile(
+    "purge_vmap_area_lazy: start=0x([0-9a-f]{1,16}) end=0x([0-9a-f]{1,16}) num_purged=([0-9]{1,20})"
+).fullmatch
 _SOME_LINES: Final = 64
 """So many of one width let expect that the others have it too."""
 
@@ -65,7 +59,7 @@ def _lines_of(width: int) -> re.Pattern[str]:
     Most traces are printed in columns. Nothing else of the first part is looked at: it is believed
     only where it was seen before.
     """
-    return re.compile(rf"(?:(.{{{width}}}) ( *[0-9]{{1,12}}\.[0-9]{{1,9}}): {_REST}|(.*))\n")
+    return re.compile(rf"(?:(.{{{width}}}) ( *[0-9]{{1,12}}\.[0-9]{{1,9}}): (.+)|(.*))\n")
 
 
 def parse_trace(
@@ -106,7 +100,9 @@ class TraceReader:
     def __init__(self, path: str, *, native: bool = False) -> None:
         """As for `parse_trace`."""
         self._parser = LineParser(path, native=native)
-        self._decimal = Numbers(10)
+        self._allocated = Numbers(ASKED, 10)
+        self._freed = Numbers("free_vmap_area_noflush: va_start=0x", 16)
+        self._lazy = Numbers("", 10, " nr_lazy_max=[0-9]{1,20}")
         self._pattern = _ANY_LINES
 
     def read(self, first: int, text: str, events: list[Event]) -> int:
@@ -129,12 +125,13 @@ class TraceReader:
         self, first: int, lines: list[tuple[str, ...]], events: list[Event]
     ) -> int:
         """Take lines in parts, see `_ANY_LINES`; return how many only that pattern divides."""
-        parser, decimal, add, missed = self._parser, self._decimal, events.append, 0
-        places, requests = parser.places, parser.requests
-        texts, hexadecimal = parser.texts, parser.hexadecimal
-        for number, parts in enumerate(lines, first):
-            head, time, ask, asked, free, pages, low, high, purged, rest, line = parts
-            place = places.get(head)
+        parser, add, missed = self._parser, events.append, 0
+        places, requests, texts = parser.places, parser.requests, parser.texts
+        allocated, freed, lazy = self._allocated, self._freed, self._lazy
+        last, place = "", places.get("")
+        for number, (head, time, rest, line) in enumerate(lines, first):
+            if head != last:
+                last, place = head, places.get(head)
             if place is None:
                 if not line or line == "#":  # a file may hold millions of them
                     if not head:
@@ -148,42 +145,50 @@ class TraceReader:
                         missed += 1
                         continue
             if place is not None:
-                if rest:
-                    said = texts.get(rest) or parser.other(rest)
-                    if said is not None:
-                        add((OTHER, number, place, time, 0, said))
-                        continue
-                elif ask:
+                if rest == _NOTHING and parser.native:
+                    add((PURGE, number, place, time, 0, NOTHING))
+                    continue
+                letter = rest[0]
+                if letter == "a":
+                    start, _, asked = rest.partition(SIZE)
                     request = requests.get(asked)
                     if (
                         request is not None
-                        and 0 < (at := decimal[ask]) <= TOP - request[0]
+                        and 0 < (at := allocated[start]) <= TOP - request[0]
                         and not at % PAGE
                     ):
                         add((ALLOC, number, place, time, at, request))
                         continue
-                elif parser.native:
-                    if free:
-                        add((FREE, number, place, time, hexadecimal[free], decimal[pages]))
-                    elif low:
-                        more = hexadecimal[low], hexadecimal[high], decimal[purged]
-                        add((PURGE, number, place, time, 0, more))
-                    else:
-                        add((PURGE, number, place, time, 0, NOTHING))
+                elif letter == "f" and parser.native:
+                    start, _, pages = rest.partition(" nr_lazy=")
+                    at, waiting = freed[start], lazy[pages]
+                    if at >= 0 and waiting >= 0:
+                        add((FREE, number, place, time, at, waiting))
+                        continue
+                elif letter == "p" and parser.native:
+                    found = _PURGED(rest)
+                    if found is not None:
+                        low, high, count = found.groups()
+                        said = int(low, 16), int(high, 16), int(count)
+                        add((PURGE, number, place, time, 0, said))
+                        continue
+                text = texts.get(rest) or parser.other(rest)
+                if text is not None:
+                    add((OTHER, number, place, time, 0, text))
                     continue
-            if ask:
-                rest = f"{ASKED}{ask}{asked}"
-            elif free:
-                rest = f"{_FREED}{free} nr_lazy={pages} nr_lazy_max=0"
-            elif low:
-                rest = f"{_PURGED}{low}{_PURGED_TO}{high} num_purged={purged}"
-            event = parser.unknown(number, place, time, rest or _NOTHING)
-            if event is None:
-                text = f"{head} {time}: {rest or _NOTHING}" if head else line
-                events.extend(map(event_of, parser.take(number, text)))
-            else:
-                add(event)
+            events.extend(self._read_anew(number, place, (head, time, rest, line)))
         return missed
+
+    def _read_anew(
+        self, number: int, place: Place | None, parts: tuple[str, str, str, str]
+    ) -> Iterable[Event]:
+        """Return what a line says that has a part not seen before."""
+        head, time, rest, line = parts
+        event = self._parser.unknown(number, place, time, rest)
+        if event is not None:
+            return (event,)
+        text = f"{head} {time}: {rest}" if head else line
+        return map(event_of, self._parser.take(number, text))
 
 
 _WINDOW: Final = re.compile(r"vstart=0x([0-9a-f]{1,16}) vend=0x([0-9a-f]{1,16})")

@@ -53,6 +53,7 @@ _LOST: Final = re.compile(
 _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\s+#P:(\d+)")
 
 ASKED: Final = "alloc_vmap_area: va_start: "
+SIZE: Final = " size="
 
 _LONGEST: Final = 8 << 10
 """Characters of a line: what is printed at once is a page (include/linux/trace_seq.h:
@@ -68,18 +69,23 @@ _T = TypeVar("_T")
 
 
 class Numbers(dict[str, int]):
-    """What the numbers in a text are worth; -1 where one is none that the kernel prints.
+    """What the number in a text is worth; -1 where the text is another.
 
-    They are remembered, because most addresses come again.
+    Those that have one are remembered, because most addresses come again.
     """
 
-    def __init__(self, base: int) -> None:
+    def __init__(self, before: str, base: int, behind: str = "") -> None:
+        """Read texts of a number between others, which are patterns."""
         super().__init__()
         self._base = base
-        self._text = re.compile(r"\d{1,20}" if base == 10 else "[0-9a-f]{1,16}")
+        digits = "[0-9]{1,20}" if base == 10 else "[0-9a-f]{1,16}"
+        self._number = re.compile(f"{before}({digits}){behind}").fullmatch
 
     def __missing__(self, text: str) -> int:
-        value = int(text, self._base) if self._text.fullmatch(text) else -1
+        found = self._number(text)
+        if found is None:
+            return -1
+        value = int(found[1], self._base)
         _keep(self, text, value)
         return value
 
@@ -105,7 +111,6 @@ class LineParser:
         self.requests: dict[str, tuple[int, int, int, int, bool]] = {}
         self.texts: dict[str, str] = {}
         self.names: set[str] = set()
-        self.hexadecimal = Numbers(16)
 
     def place(self, head: str) -> Place | None:
         """Return the place of a line that begins so, up to its time, and remember it.
@@ -178,8 +183,7 @@ class LineParser:
         if name in _TAKERS:
             line = self._vmalloc(where, name, text)
             if isinstance(line, Alloc) and rest.startswith(ASKED):
-                _, blank, asked = rest.removeprefix(ASKED).partition(" ")
-                _keep(self.requests, blank + asked, line[5:])
+                _keep(self.requests, rest.partition(SIZE)[2], line[5:])
             return line
         if rest.startswith(f"{name}: ") and len(self.names) < _REMEMBERED:
             self.names.add(name)

@@ -147,18 +147,21 @@ class Replay(Trials):
     def follow(  # noqa: C901, PLR0912 - the hottest loop, a call costs
         self, events: Iterable[Event]
     ) -> Iterator[Event]:
-        """Replay the events and yield each when it was; `moved` then says what it did besides."""
+        """Replay the events.
+
+        Where somebody watches, yield each when it was; `moved` then says what it did besides.
+        """
         source, ahead = iter(events), self._ahead.events
         self._source = source
-        failed, results = self._failed_tasks, self.results
+        failed, results, watched = self._failed_tasks, self.results, self.moved is not None
         taken, freed = self._ahead.allocations, self._ahead.frees
-        told = self._told
+        tell, alloc, free = self._told.append, self._alloc, self._free
         more = True
         while more:
             more = bool(ahead)
             for event in self._seen_ahead() if more else source:
                 kind, number, place, _, start, said = event
-                told.append(event)
+                tell(event)
                 if kind == PURGE:
                     if said == NOTHING and not failed and (self._idle or self._is_idle()):
                         self._idle = True
@@ -169,27 +172,30 @@ class Replay(Trials):
                             failed.discard(place[0])
                         if ahead and not more:
                             more = True
-                            yield event
+                            if watched:
+                                yield event
                             break
                 elif kind == ALLOC:
                     if taken and number in taken:
                         self._is_told_of(taken.pop(number), event)
-                        yield event
-                        continue
-                    self._alloc(event)
-                    if ahead and not more:
-                        more = True
-                        yield event
-                        break
+                    else:
+                        alloc(event)
+                        if ahead and not more:
+                            more = True
+                            if watched:
+                                yield event
+                            break
                 elif kind == FREE:
                     if freed and number in freed:
                         freed.remove(number)
-                        yield told_late(event)
+                        if watched:
+                            yield told_late(event)
                         continue
-                    self._free(start, number, place[0])
+                    free(start, number, place[0])
                 elif kind == LOST:
                     results.lost += start
-                yield event
+                if watched:
+                    yield event
 
     def _seen_ahead(self) -> Iterator[Event]:
         events = self._ahead.events

@@ -235,11 +235,11 @@ class Axis:
         rows: int,
         finest: Bytes = SMALLEST_CELL,
         *,
-        thirds: bool = False,
+        thirds: Bytes = LARGEST_CELL,
     ) -> "Axis":
         """Return the axis with the smallest cell that shows [start, end) in `rows` lines.
 
-        The cell is not below `finest`, and a power of two; or three times one, with `thirds`.
+        The cell is not below `finest`, and a power of two; from `thirds` on, or three times one.
         """
         if not evolve(self, cell=LARGEST_CELL).fits(start, end, rows):
             # a row that begins inside what is to be seen can never hold all of it
@@ -253,7 +253,7 @@ class Axis:
         while cell // 2 >= finest and evolve(self, cell=cell // 2).fits(start, end, rows):
             cell //= 2
         between = cell // 4 * 3
-        if thirds and between > finest and evolve(self, cell=between).fits(start, end, rows):
+        if between >= max(thirds, finest) and evolve(self, cell=between).fits(start, end, rows):
             cell = between
         return evolve(self, cell=cell)
 

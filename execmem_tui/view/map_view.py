@@ -158,7 +158,7 @@ class MapView(NamedTuple):
         end: Address,
         finest: Bytes = SMALLEST_CELL,
         *,
-        thirds: bool = False,
+        thirds: Bytes = LARGEST_CELL,
     ) -> "MapView":
         """Zoom so that all of [start, end) is in sight, as near as can be.
 

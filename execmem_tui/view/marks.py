@@ -1,10 +1,15 @@
-"""The column of marks: the whole folded axis in one column, whatever part of it the map shows."""
+"""The column of marks: the whole folded axis in one column, whatever part of it the map shows.
 
-from collections.abc import Iterable
+Where the map shows all of it, a mark stands beside the line that it is about.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
 from execmem_tui.model.units import Address
+from execmem_tui.view.axis import Line
 from execmem_tui.view.lane import LaneShape, lane_shape
 from execmem_tui.view.shown import Shown
 
@@ -30,23 +35,75 @@ class Mark(StrEnum):
 _SEARCHED: Final = 20_000
 """Areas that are looked at one by one for what a filter asks for: every step does it again."""
 
+_LOOKS: Final = 8
+"""Parts of a line that are looked at one by one for what spilled."""
+
 _RANK = {mark: rank for rank, mark in enumerate(Mark)}
+
+
+class LineShape(NamedTuple):
+    """The lines of a map that shows all there is."""
+
+    lines: Sequence[Line]
+
+    def column_of(self, address: Address) -> int | None:
+        """Return the number of the line that shows `address`, None outside of them."""
+        at = bisect_right(self.lines, address, key=_start) - 1
+        return at if at >= 0 and address < self.lines[at].end else None
+
+
+def _start(line: Line) -> Address:
+    return line.start
 
 
 class Backdrop(NamedTuple):
     """What the column shows by itself, whatever the map does: used, folded, spilled."""
 
     span: tuple[Address, Address]
-    shape: LaneShape
+    shape: LaneShape | LineShape
     marks: tuple[Mark, ...]
 
 
-def backdrop_of(shown: Shown, number: int, height: int) -> Backdrop:
-    """Return `height` marks for the span of a pane, from its lowest address down."""
+def backdrop_of(shown: Shown, number: int, height: int, lines: Sequence[Line] = ()) -> Backdrop:
+    """Return `height` marks for the span of a pane, from its lowest address down.
+
+    Args:
+        shown: the models of the step.
+        number: of the pane.
+        height: of the column.
+        lines: of the map, where they are all that its axis has: each has a mark of its own.
+    """
     start, end = shown.span(number)
-    image = shown.snapshot.layout.image
-    shape = lane_shape(start, end, max(height, 1), shown.holes, image, words=False)
     found = [Mark.NONE] * height
+    shape: LaneShape | LineShape
+    if lines:
+        shape = LineShape(lines)
+        for at, line in enumerate(lines):
+            _put(found, at, _mark_of(shown, line))
+    else:
+        image = shown.snapshot.layout.image
+        shape = lane_shape(start, end, max(height, 1), shown.holes, image, words=False)
+        _put_lane(found, shown, shape)
+    wanted, areas = shown.paint.filter, shown.snapshot.areas
+    if wanted is not None and len(areas) <= _SEARCHED:
+        for area in filter(wanted, areas):
+            _put(found, shape.column_of(area.start), Mark.HIT)
+    return Backdrop((start, end), shape, tuple(found))
+
+
+def _mark_of(shown: Shown, line: Line) -> Mark:
+    """Return what a line of the map is by itself."""
+    if line.fold is not None:
+        return Mark.FOLD
+    part = -(-(line.end - line.start) // _LOOKS)
+    cells = shown.kinds.cells(line.start, part, -(-(line.end - line.start) // part))
+    if any(cell.fallback for cell in cells):
+        return Mark.SPILL
+    return Mark.USED if any(cell.eighths for cell in cells) else Mark.NONE
+
+
+def _put_lane(found: list[Mark], shown: Shown, shape: LaneShape) -> None:
+    """Mark what is used, folded and spilled, to the scale of the column."""
     at = 0
     for piece in shape.pieces:
         if piece.fold is not None:
@@ -57,11 +114,6 @@ def backdrop_of(shown: Shown, number: int, height: int) -> Backdrop:
                 if cell.eighths:
                     _put(found, column, Mark.SPILL if cell.fallback else Mark.USED)
         at += piece.columns
-    wanted, areas = shown.paint.filter, shown.snapshot.areas
-    if wanted is not None and len(areas) <= _SEARCHED:
-        for area in filter(wanted, areas):
-            _put(found, shape.column_of(area.start), Mark.HIT)
-    return Backdrop((start, end), shape, tuple(found))
 
 
 def marks(
@@ -73,11 +125,12 @@ def marks(
     """Return the column with what the map shows of it, what is pinned there, and the cursor."""
     (start, end), shape = backdrop.span, backdrop.shape
     found = list(backdrop.marks)
-    first, last = shape.column_of(max(seen[0], start)), shape.column_of(min(seen[1], end) - 1)
     # where the map shows all, a bar from top to bottom would say nothing and hide the rest
-    if first is not None and last is not None and last - first + 1 < len(found):
-        for line in range(first, last + 1):
-            _put(found, line, Mark.SEEN)
+    if not (seen[0] <= start and end <= seen[1]):
+        first, last = shape.column_of(max(seen[0], start)), shape.column_of(min(seen[1], end) - 1)
+        if first is not None and last is not None and last - first + 1 < len(found):
+            for line in range(first, last + 1):
+                _put(found, line, Mark.SEEN)
     for address, mark in pins:
         _put(found, shape.column_of(address), mark)
     _put(found, shape.column_of(cursor), Mark.CURSOR)

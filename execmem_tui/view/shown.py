@@ -18,7 +18,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
 from execmem_tui.view.address_space import SnapshotSpace, divided
-from execmem_tui.view.axis import AddressSpace, Axis, Kind, row_width
+from execmem_tui.view.axis import LARGEST_CELL, AddressSpace, Axis, Kind, row_width
 from execmem_tui.view.cell_cache import CellCache
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
@@ -309,8 +309,10 @@ class Shown:
             axis = evolve(axis, folded=False)
         divided = any(block.find(_has_pieces) for block in self.snapshot.areas.blocks)
         finest = _NEAREST_PIECES if divided else _NEAREST
-        # where they can, blocks of a ROX cache stand in columns: their size is a power of two
-        thirds = fills and (not self.rox or axis.columns % 3 == 0)
+        # Where they can, blocks of a ROX cache stand in columns: their size is a power of two. So
+        # is that of a page: one would be two cells wide and the next one three.
+        uneven = fills and (not self.rox or axis.columns % 3 == 0)
+        thirds = self.snapshot.layout.page_size if uneven else LARGEST_CELL
         view = MapView.at(axis, rows, start).fit(start, end, finest, thirds=thirds)
         if fills and axis.folded and view.axis.fits(start, end, rows):
             view = view.on(_filling(view.axis, start, end, rows))

@@ -162,11 +162,12 @@ def test_air_is_drawn_behind_what_is_used_and_nowhere_else() -> None:
 def test_a_cell_is_three_times_a_power_of_two_where_it_may_and_that_is_nearer() -> None:
     axis = Axis(space=Plain(((0, 48 * 20, Kind.AREA),)), start=0, end=48 * 20, columns=32, keep=99)
     assert axis.fitting(0, 48 * 20, 20).cell == 2
-    assert axis.fitting(0, 48 * 20, 20, thirds=True).cell == 2, "1.5 bytes are no cell"
+    assert axis.fitting(0, 48 * 20, 20, thirds=1).cell == 2, "1.5 bytes are no cell"
     coarse = evolve(axis, end=48 * 20 * 4, space=Plain(((0, 48 * 80, Kind.AREA),)))
     assert coarse.fitting(0, 48 * 80, 20).cell == 8
-    assert coarse.fitting(0, 48 * 80, 20, thirds=True).cell == 6
-    assert coarse.fitting(0, 48 * 80, 20, 6, thirds=True).cell == 6, "the finest is a cell, too"
+    assert coarse.fitting(0, 48 * 80, 20, thirds=1).cell == 6
+    assert coarse.fitting(0, 48 * 80, 20, thirds=8).cell == 8
+    assert coarse.fitting(0, 48 * 80, 20, 6, thirds=1).cell == 6, "the finest is a cell, too"
 
 
 def test_a_fold_ends_at_a_cut_and_the_row_goes_on_there() -> None:

@@ -12,7 +12,7 @@ from execmem_tui.arch import architectures, resolve
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area
 from execmem_tui.model.events import Allocated, Event, Freed
-from execmem_tui.model.ranges import ExecmemType
+from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import MIB
 from execmem_tui.sources.booted import open_booted
@@ -449,6 +449,28 @@ def test_the_marks_show_spills_the_part_in_sight_and_the_cursor() -> None:
     assert Mark.SECOND not in column, "the cursor is there"
     assert marks(space, (NEAR, NEAR + 60 * MIB), NEAR).count(Mark.SEEN) > 3
     assert Mark.SEEN not in marks(space, space.span, NEAR), "all is in sight"
+
+
+@pytest.mark.parametrize("rows", [14, 36])
+def test_where_the_map_shows_all_each_mark_stands_beside_its_line(rows: int) -> None:
+    """The column had a scale of its own: `◀` stood beside another line than the cursor's."""
+    shown = Shown(spilled().history.snapshot())
+    view = shown.view(1, 80, rows)
+    lines = view.lines()
+    space = backdrop_of(shown, 1, rows, lines)
+    for number, line in enumerate(lines):
+        for address in (line.start, line.end - 1):
+            column = marks(space, (lines[0].start, lines[-1].end), address)
+            assert column[number] is Mark.CURSOR
+            assert column.count(Mark.CURSOR) == 1
+            assert Mark.SEEN not in column
+        if line.fold is not None:
+            assert space.marks[number] is Mark.FOLD
+        else:
+            areas = shown.snapshot.between(line.start, line.end)
+            spilt = any(area.window is Window.FALLBACK for area in areas)
+            assert (space.marks[number] is Mark.SPILL) == spilt
+    assert set(space.marks[len(lines) :]) <= {Mark.NONE}
 
 
 def test_what_a_filter_asks_for_is_marked_wherever_it_lies(

@@ -103,7 +103,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         """The one under the cursor."""
         self._held: set[int] = set()
         """Its lines, or that of the cursor alone."""
-        self._backdrop: tuple[tuple[Shown, int, int], Backdrop] | None = None
+        self._backdrop: tuple[tuple[Shown, int, int, Sequence[Line]], Backdrop] | None = None
         self._renderer: MapRenderer | None = None
         self._sight = Sight()
         self._extent = Extent.USED
@@ -295,9 +295,11 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         if view is None or shown is None:
             return
         self._lines = view.lines()
-        if self._backdrop is None or self._backdrop[0] != (shown, self.pane, view.rows):
-            backdrop = backdrop_of(shown, self.pane, view.rows)
-            self._backdrop = (shown, self.pane, view.rows), backdrop
+        start, end = view.axis.start, view.axis.end
+        all_seen = self._lines[0].start <= start and end <= self._lines[-1].end
+        key = (shown, self.pane, view.rows, self._lines if all_seen else ())
+        if self._backdrop is None or self._backdrop[0] != key:
+            self._backdrop = key, backdrop_of(*key)
         self._mark()
         rows, renderer = self._rows, self._renderer
         if rows is not None and renderer is not None:

@@ -73,8 +73,13 @@ class PanelActions:
         return isinstance(self._screen.focused, EventsView)
 
     def action_recent(self) -> None:
-        """Give the keys to the newest events in the side panel, or back to the map."""
+        """Give the keys to the newest events in the side panel, or back to the map.
+
+        Raises:
+            UsageError: the screen is a presenter's.
+        """
         screen = self._screen
+        self._require_panel()
         if self.in_events:
             self._leave_events()
             return
@@ -179,9 +184,19 @@ class PanelActions:
         self._screen.toggle_class("maximised")
 
     def action_side(self) -> None:
-        """Show or hide the side panel; on a narrow terminal it is a sheet."""
+        """Show or hide the side panel; on a narrow terminal it is a sheet.
+
+        Raises:
+            UsageError: the screen is a presenter's.
+        """
+        self._require_panel()
         narrow = self._screen.has_class("-narrow")
         self._screen.toggle_class("side-sheet" if narrow else "no-side")
+
+    def _require_panel(self) -> None:
+        """Refuse what would be seen only later."""
+        if self._screen.has_class("presenting"):
+            raise UsageError("a presenter's screen has no side panel", hint="P leaves it")
 
     def _turns_sheet(self, name: str) -> bool:
         """Scroll the side panel where it is a sheet longer than the terminal; whether it was."""

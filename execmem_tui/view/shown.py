@@ -301,10 +301,7 @@ class Shown:
         areas, then free space behind what is used.
         """
         axis = self.axis(number, columns)
-        model = self.pane(number)
-        start, end = axis.start, axis.end
-        if extent is Extent.WINDOW and model.lanes:
-            start, end = model.lanes[0].start, model.lanes[0].end
+        start, end = self.extent(number, extent)
         if extent is not Extent.USED:
             axis = evolve(axis, folded=False)
         divided = any(block.find(_has_pieces) for block in self.snapshot.areas.blocks)
@@ -317,7 +314,14 @@ class Shown:
         if fills and axis.folded and view.axis.fits(start, end, rows):
             view = view.on(_filling(view.axis, start, end, rows))
         first = self.first_of(number)
-        return view if first is None else view.goto(first.start)
+        return view.goto(first.start) if first and start <= first.start < end else view
+
+    def extent(self, number: int, extent: Extent) -> tuple[Address, Address]:
+        """Return what the map of a pane fits, half-open: its first window, or all it may show."""
+        lanes = self.pane(number).lanes
+        if extent is Extent.WINDOW and lanes:
+            return lanes[0].start, lanes[0].end
+        return self.span(number)
 
     def first_of(self, number: int) -> Area | None:
         """Return the lowest area of a pane's types in its first window, else the lowest."""

@@ -331,3 +331,20 @@ async def test_a_pane_is_entered_where_its_map_begins() -> None:
         assert app.cursor == first.start
         assert app.cursor >= app.shown.pane(1).lanes[0].start
         assert min(area.start for area in app.shown.snapshot.areas) < first.start
+
+
+async def test_the_window_to_scale_is_what_is_seen_wherever_the_cursor_was() -> None:
+    """After `B` the cursor is far away, and `0` showed free space there under these words."""
+    simulation = open_booted("arm64")
+    app = make_app(simulation)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "B")
+        near = app.shown.pane(1).lanes[0]
+        assert app.cursor < near.start
+        await press(pilot, "0")
+        assert "─ the window to scale · 0:" in shown_text(app)
+        view = app.main.map.viewport
+        assert view is not None
+        assert near.start <= view.cursor < near.end
+        assert view.top <= near.start
+        assert view.bottom >= near.end, "all of the window is in sight"

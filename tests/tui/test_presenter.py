@@ -179,3 +179,14 @@ async def test_a_clicker_goes_by_marks_where_nothing_is_told() -> None:
         assert app.source.history.step == app.source.history.first_step
         await press(pilot, "pagedown")
         assert app.source.history.at_end
+
+
+@pytest.mark.parametrize("key", ["v", "R"])
+async def test_keys_of_the_side_panel_say_that_a_presenter_has_none(key: str) -> None:
+    """`v` did nothing to be seen, and the panel was gone once `P` was left."""
+    app = make_app()
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await press(pilot, "P", key)
+        assert "a presenter's screen has no side panel" in shown_text(app)
+        await press(pilot, "P")
+        assert app.main.query_one(SidePanel).display

@@ -506,9 +506,13 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         self.refresh()
 
     def _whole(self, shown: Shown, view: MapView) -> MapView:
-        """Return all of the extent in the size that there is, the cursor where it was."""
+        """Return all of the extent in the size that there is, the cursor where it was.
+
+        Unless that is outside: then where the extent begins with something.
+        """
         fresh = shown.view(self.pane, self._columns, self._height, self._extent)
-        return fresh.goto(view.cursor)
+        start, end = shown.extent(self.pane, self._extent)
+        return fresh.goto(view.cursor) if start <= view.cursor < end else fresh
 
     def action_fit(self) -> None:
         """Zoom to the area under the cursor."""

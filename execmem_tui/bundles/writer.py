@@ -18,7 +18,7 @@ from typing import IO, Final, cast
 from attrs import evolve
 
 from execmem_tui.bundles.manifest import MANIFEST
-from execmem_tui.files.publish import publish, refuse_existing
+from execmem_tui.files.publish import publish, refuse_existing, written_as
 from execmem_tui.formats.manifest import FileEntry, Manifest, toml_text
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
@@ -54,7 +54,7 @@ def write_bundle(run: Path, target: Path, manifest: Manifest) -> Manifest:
     )
     handle, temporary = mkstemp(dir=target.parent, prefix=f".{top}-")
     try:
-        with os.fdopen(handle, "wb") as raw:
+        with written_as(target), os.fdopen(handle, "wb") as raw:
             with (
                 _packing(raw, target.name) as packed,
                 tarfile.open(fileobj=packed, mode="w|") as tar,

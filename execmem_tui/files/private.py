@@ -6,8 +6,10 @@ one. Process numbers would not tell: another PID namespace may share the place.
 """
 
 import contextlib
+import errno
 import os
 import shutil
+import signal
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +17,7 @@ from pathlib import Path
 from tempfile import gettempdir, mkdtemp
 from typing import Final
 
+from execmem_tui.files.regular import named
 from execmem_tui.model.errors import InputError
 
 try:
@@ -25,6 +28,7 @@ except ImportError:  # Windows: folders of killed runs stay there
 _PREFIX: Final = "execmem-tui-"
 _LOCK: Final = ".lock"
 _CONTENT: Final = "content"
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
@@ -34,17 +38,54 @@ def private_folder() -> Iterator[Path]:
     First what killed runs left.
 
     Raises:
-        OSError: there is no room for one.
+        OSError: there is no room for one, or in it: then it names where temporary files go.
     """
     remove_left()
-    made = Path(mkdtemp(prefix=_PREFIX))
+    made = None
     try:
+        with _undisturbed():
+            made = Path(mkdtemp(prefix=_PREFIX))
         with _locked(made):
             inside = made / _CONTENT
             inside.mkdir()
             yield inside
+    except OSError as error:
+        if made is None or error.errno not in _FULL or error.filename is not None:
+            raise
+        raise named(error, made.parent) from error  # where there is no room, the system says not
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        if made is not None:
+            _remove(made)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Hold the signals back that end the program: they come when this is done, not in its midst."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(
+        signal.SIG_BLOCK, (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    )
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _remove(made: Path) -> None:
+    """Remove a folder, its lock last: what a kill leaves of it is still known to be left."""
+    try:
+        with _undisturbed():
+            _remove_now(made)
+    except BaseException:  # a signal that came just before
+        _remove_now(made)
+        raise
+
+
+def _remove_now(made: Path) -> None:
+    shutil.rmtree(made / _CONTENT, ignore_errors=True)
+    shutil.rmtree(made, ignore_errors=True)
 
 
 @contextmanager
@@ -96,7 +137,7 @@ def remove_left(place: Path | None = None) -> list[Path]:
         return []
     for folder in found:
         if _is_left(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
             removed.append(folder)
     return removed
 
@@ -108,7 +149,10 @@ def _is_left(folder: Path) -> bool:
         status = folder.lstat()
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
             return False
-        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        try:
+            handle = os.open(folder / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        except FileNotFoundError:  # whoever fills one has the lock, and keeps it until it is empty
+            return (folder / _CONTENT).is_dir()
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         finally:

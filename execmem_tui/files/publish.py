@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import mkstemp
 from typing import Final
 
+from execmem_tui.files.regular import named
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.text import printable
 
@@ -33,6 +34,17 @@ def _is_there(target: Path) -> UsageError:
     return UsageError(
         f"{printable(str(target), 300)} is there already", hint="it is not overwritten"
     )
+
+
+@contextmanager
+def written_as(target: Path) -> Iterator[None]:
+    """Let errors inside name `target`: where writing fails the system says no name."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None or error.errno is None:
+            raise
+        raise named(error, target) from error
 
 
 def publish(made: Path, target: Path) -> None:
@@ -95,7 +107,7 @@ def _made(target: Path, content: str | bytes) -> Iterator[Path]:
     """Yield a finished file beside `target`, which is removed unless it got that name."""
     handle, temporary = mkstemp(dir=target.parent, prefix=".execmem-tui-")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with written_as(target), os.fdopen(handle, "wb") as file:
             file.write(content if isinstance(content, bytes) else content.encode())
             file.flush()
             os.fsync(file.fileno())

@@ -1,9 +1,13 @@
 """Private folders, and those that killed runs left."""
 
+import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -66,3 +70,76 @@ def test_a_folder_of_another_user_stays(place: Path, monkeypatch: pytest.MonkeyP
     assert remove_left() == []
     monkeypatch.undo()
     assert remove_left(place) == [left]
+
+
+def test_a_run_that_is_killed_while_it_removes_leaves_nothing_for_good(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock went before what it stands for: six hundred megabytes stayed for ever."""
+    gone: list[str] = []
+
+    def note(path: Path, **_: object) -> None:
+        gone.append(Path(path).name)
+
+    monkeypatch.setattr("execmem_tui.files.private.shutil.rmtree", note)
+    with private_folder() as folder:
+        (folder / "f").write_bytes(b"x")
+    assert gone == ["content", folder.parent.name]
+    monkeypatch.undo()
+    (folder.parent / ".lock").unlink()  # as such runs left it before
+    assert remove_left(place) == [folder.parent]
+    assert list(place.iterdir()) == []
+
+
+def test_where_there_is_no_room_is_said(place: Path) -> None:
+    with pytest.raises(OSError, match=f"No space left on device: '{place}'"), private_folder():
+        raise OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(OSError, match="No space left on device: 'mine'"), private_folder():
+        raise OSError(errno.ENOSPC, "No space left on device", "mine")
+    with pytest.raises(OSError, match=r"error$"), private_folder():
+        raise OSError(errno.EIO, "Input/output error")
+
+
+@pytest.mark.parametrize("when", ["made", "removed", "before"])
+def test_a_signal_while_one_is_made_or_removed_leaves_nothing(
+    place: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    def ended(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    real_make, real_remove, real_mask = tempfile.mkdtemp, shutil.rmtree, signal.pthread_sigmask
+    raised: list[str] = []
+
+    def once() -> None:
+        if not raised:
+            raised.append(when)
+            signal.raise_signal(signal.SIGTERM)
+
+    def make(**options: str) -> str:
+        made = real_make(**options)
+        if when == "made":
+            once()
+        return made
+
+    def remove(path: Path, **_: object) -> None:
+        if when == "removed":
+            once()
+        real_remove(path, ignore_errors=True)
+
+    def mask(how: int, signals: Iterable[int]) -> object:
+        if when == "before" and list(place.glob("*/content/f")):
+            once()
+        return real_mask(how, signals)
+
+    monkeypatch.setattr("execmem_tui.files.private.mkdtemp", make)
+    monkeypatch.setattr("shutil.rmtree", remove)
+    monkeypatch.setattr("signal.pthread_sigmask", mask)
+    before = signal.signal(signal.SIGTERM, ended)
+    try:
+        with pytest.raises(SystemExit), private_folder() as folder:
+            (folder / "f").write_bytes(b"x")
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert raised == [when]
+    assert list(place.iterdir()) == []
+    assert signal.SIGTERM not in real_mask(signal.SIG_BLOCK, ())

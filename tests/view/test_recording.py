@@ -89,6 +89,7 @@ def test_a_recording_without_room_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    assert main(["tour", "holes", "--record", str(tmp_path / "a.cast")]) == 2
-    assert capsys.readouterr().err == "execmem-tui: No space left on device\n"
+    file = tmp_path / "a.cast"
+    assert main(["tour", "holes", "--record", str(file)]) == 2
+    assert capsys.readouterr().err == f"execmem-tui: {file}: No space left on device\n"
     assert list(tmp_path.iterdir()) == []

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from execmem_tui.arch import find
 from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.cli.terminal import terminal_width
 from execmem_tui.model.documents import document
 from execmem_tui.model.rule_differences import differences, rules_sentence, value_text
 from execmem_tui.model.rules import (
@@ -111,17 +112,17 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             write_json(_difference_document(before, after, arch))
         else:
-            write_lines(difference_lines(before, after, arch))
+            write_lines(difference_lines(before, after, arch, terminal_width()))
     elif args.version is not None:
         record = rules_of(canonical(args.version))
         if args.json:
             write_json(_kernel_document(chosen, record, arch))
         else:
-            write_lines(kernel_lines(chosen, record, arch))
+            write_lines(kernel_lines(chosen, record, arch, terminal_width()))
     elif args.json:
         write_json(_record_document(chosen))
     else:
-        write_lines(rules_lines(chosen))
+        write_lines(rules_lines(chosen, terminal_width()))
     return 0
 
 

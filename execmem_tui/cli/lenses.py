@@ -22,7 +22,7 @@ from execmem_tui.files.packed import read_lines
 from execmem_tui.model.errors import InputError
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.units import Address, format_size, parse_address
-from execmem_tui.view.ranges_table import columns
+from execmem_tui.view.tables import columns
 
 if TYPE_CHECKING:  # the lens runs a simulator: it is imported where it is asked for
     from execmem_tui.analysis.placement_classes import Asked, ClassRange, Placement

@@ -14,6 +14,7 @@ from execmem_tui.cli.source_options import (
     parse_overrides,
 )
 from execmem_tui.cli.terminal import columns as page_columns
+from execmem_tui.cli.terminal import terminal_width
 from execmem_tui.model.documents import document, plain
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
@@ -115,10 +116,11 @@ def run(args: argparse.Namespace) -> int:
     from execmem_tui.view.callers_table import callers_lines
     from execmem_tui.view.ranges_table import layout_lines
 
+    width = terminal_width()
     for index, layout in enumerate(layouts):
-        write_lines(([""] if index else []) + layout_lines(layout, kinds))
+        write_lines(([""] if index else []) + layout_lines(layout, kinds, width))
         if args.type is None:
-            write_lines(["", *callers_lines(layout)])
+            write_lines(["", *callers_lines(layout, width)])
     return 0
 
 
@@ -258,7 +260,7 @@ def _diff(args: argparse.Namespace) -> int:
     before, after = _short(args.diff[0]), _short(args.diff[1])
     found = differences(before, after)
     from execmem_tui.view.callers_table import FIELDS, compared_callers_lines
-    from execmem_tui.view.ranges_table import columns
+    from execmem_tui.view.tables import columns
 
     if args.json:
         from execmem_tui.cli.ranges_documents import DifferenceDocument, LayoutsDiffDocument
@@ -268,11 +270,11 @@ def _diff(args: argparse.Namespace) -> int:
         ]
         write_json(LayoutsDiffDocument(before=before.id, after=after.id, differences=documents))
     elif found:
-        callers = compared_callers_lines(before, after)
+        callers = compared_callers_lines(before, after, width := terminal_width())
         rows = [row for row in found if row[0].rpartition(".")[2] not in FIELDS]
         write_lines([*callers, ""] if callers else [])
         equal = [f"the ranges of {before.id} and {after.id} are equal"]
-        write_lines(columns(rows, ("FIELD", before.id, after.id)) if rows else equal)
+        write_lines(columns(rows, ("FIELD", before.id, after.id), width=width) if rows else equal)
     else:
         write_lines([f"{before.id} and {after.id} are equal"])
     return 0
@@ -306,5 +308,5 @@ def _explain(args: argparse.Namespace) -> int:
     else:
         from execmem_tui.view.ranges_table import explanation_lines
 
-        write_lines(explanation_lines(steps, kind))
+        write_lines(explanation_lines(steps, kind, terminal_width()))
     return 0

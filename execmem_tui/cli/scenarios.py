@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Mapping, Sequence
 
 from execmem_tui.cli.output import write_json, write_lines
+from execmem_tui.cli.terminal import terminal_width
 from execmem_tui.model.documents import ABSENT, Absent, Added, document
-from execmem_tui.view.ranges_table import columns
+from execmem_tui.view.tables import columns
 
 
 @document
@@ -65,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         (scenario.name, scenario.settings.arch, scenario.settings.kernel, scenario.title)
         for scenario in found
     ]
-    write_lines(columns(table, ("NAME", "ARCH", "KERNEL", "WHAT"), "<<<"))
+    write_lines(columns(table, ("NAME", "ARCH", "KERNEL", "WHAT"), "<<<", terminal_width()))
     return 0
 
 
@@ -85,5 +86,5 @@ def _vocabulary(args: argparse.Namespace) -> int:
     if args.json:
         write_json(ScenariosDocument(scenarios=[], vocabulary=dict(rows)))
     else:
-        write_lines(columns(rows, ("NAME", "MEANING"), "<"))
+        write_lines(columns(rows, ("NAME", "MEANING"), "<", terminal_width()))
     return 0

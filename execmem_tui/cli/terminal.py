@@ -48,3 +48,11 @@ def columns(asked: int | None = None, usual: int = 100) -> int:
     """
     wide = _told(usual) if asked is None else asked
     return max(1, min(wide, WIDEST))
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that tables are written to.
+
+    None where it is none: a pipe gets each row in one line, for grep and awk.
+    """
+    return columns() if sys.stdout.isatty() else None

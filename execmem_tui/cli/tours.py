@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.model.documents import Added, Count, document
-from execmem_tui.view.ranges_table import columns
+from execmem_tui.view.tables import columns
 
 
 @document

@@ -12,7 +12,7 @@ from execmem_tui.analysis.verify_documents import (
 from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.files.regular import user_path
 from execmem_tui.model.text import printable
-from execmem_tui.view.ranges_table import columns
+from execmem_tui.view.tables import columns
 
 DOCUMENTS = (TraceDocument, SelfTestDocument)
 _RULES_NAMED = 3

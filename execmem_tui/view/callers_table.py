@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
-from execmem_tui.view.ranges_table import columns
+from execmem_tui.view.tables import columns, wrapped
 
 FIELDS = ("function", "decided_by")
 """The fields of a range that these tables show."""
@@ -19,14 +19,21 @@ def _kinds(*layouts: Layout) -> list[ExecmemType]:
     ]
 
 
-def callers_lines(layout: Layout) -> list[str]:
-    """Return a line for each type that is allocated: the function, and who decides where."""
+def callers_lines(layout: Layout, width: int | None = None) -> list[str]:
+    """Return a row for each type that is allocated: the function, and who decides where.
+
+    In `width` columns, if given.
+    """
     rows = [
         (kind.name, layout.range_of(kind).function, layout.range_of(kind).decided_by)
         for kind in _kinds(layout)
     ]
-    lines = columns(rows, ("TYPE", "FUNCTION", "WHERE IS DECIDED IN")) if rows else []
-    return [*lines, f"who allocates how: {layout.capability.source}"] if lines else []
+    if not rows:
+        return []
+    return [
+        *columns(rows, ("TYPE", "FUNCTION", "WHERE IS DECIDED IN"), width=width),
+        *wrapped(f"who allocates how: {layout.capability.source}", width),
+    ]
 
 
 def deciders(layout: Layout) -> int:
@@ -34,7 +41,7 @@ def deciders(layout: Layout) -> int:
     return len({layout.range_of(kind).decided_by for kind in _kinds(layout)})
 
 
-def compared_callers_lines(before: Layout, after: Layout) -> list[str]:
+def compared_callers_lines(before: Layout, after: Layout, width: int | None = None) -> list[str]:
     """Return both kernels' functions side by side, [] where nothing of it differs.
 
     The last line counts the places that decide, which is what execmem was made for.
@@ -52,7 +59,7 @@ def compared_callers_lines(before: Layout, after: Layout) -> list[str]:
         for index, (kind, old, new) in enumerate(told)
     ]
     rows.append(("decided in", *(_places(deciders(layout)) for layout in (before, after))))
-    return columns(rows, ("WHO CALLS WHOM", before.id, after.id))
+    return columns(rows, ("WHO CALLS WHOM", before.id, after.id), width=width)
 
 
 def _places(count: int) -> str:

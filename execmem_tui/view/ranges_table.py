@@ -1,10 +1,6 @@
-"""The table of resolved ranges as plain text: the command and the screen show the same lines.
+"""The table of resolved ranges as plain text: the command and the screen show the same lines."""
 
-A screen that is too narrow for a table shows in lines under each row what is right of its edge.
-"""
-
-from collections.abc import Iterable, Iterator, Sequence
-from textwrap import wrap
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from execmem_tui.analysis.bootlines import lines_of
@@ -13,72 +9,10 @@ from execmem_tui.model.derivation import Derivation
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Provenance
 from execmem_tui.model.units import format_size, hex_address
+from execmem_tui.view.tables import columns, wrapped
 
 _NO_RANGE: Final = ("none", "unknown")
 """Instead of a range without an end: whether that is not known."""
-
-
-def columns(rows: Iterable[Sequence[str]], headers: Sequence[str], align: str = "") -> list[str]:
-    """Lay out plain text columns, two spaces apart.
-
-    Args:
-        rows: cells of text, as many as headers.
-        headers: column titles.
-        align: one of ``<`` and ``>`` per column; columns without one are left-aligned.
-    """
-    body = [tuple(headers), *(tuple(row) for row in rows)]
-    widths = [max(len(row[column]) for row in body) for column in range(len(headers))]
-    sides = align.ljust(len(headers), "<")
-    return [
-        "  ".join(
-            cell.rjust(width) if side == ">" else cell.ljust(width)
-            for cell, width, side in zip(row, widths, sides, strict=True)
-        ).rstrip()
-        for row in body
-    ]
-
-
-def _folded(
-    rows: Sequence[Sequence[str]], headers: Sequence[str], align: str, width: int | None
-) -> list[str]:
-    """Lay out columns in `width`: those that have no room stand in lines of their own, with words.
-
-    They say nothing of what a row does not have. Args as of `columns`; None is any width.
-    """
-    kept = len(headers)
-    lines = columns(rows, headers, align)
-    while width is not None and kept > 1 and max(map(len, lines)) > width:
-        kept -= 1
-        lines = columns([row[:kept] for row in rows], headers[:kept], align[:kept])
-    if width is None or kept == len(headers):
-        return lines
-    found = lines[:1]
-    for row, line in zip(rows, lines[1:], strict=True):
-        rest = zip(headers[kept:], row[kept:], strict=True)
-        words = [f"{header.lower()} {cell}" for header, cell in rest if cell != "-"]
-        found += [line, *_packed(words, width)]
-    return found
-
-
-def _packed(words: Sequence[str], width: int) -> Iterator[str]:
-    """Yield lines of as many of some words as fit; what is longer than a line is cut to several."""
-    line = ""
-    for word in words:
-        joined = f"{line} · {word}" if line else f"  {word}"
-        if line and len(joined) > width:
-            yield from _wrapped(line, width, "    ")
-            joined = f"  {word}"
-        line = joined
-    if line:
-        yield from _wrapped(line, width, "    ")
-
-
-def _wrapped(line: str, width: int | None, indent: str = "  ") -> list[str]:
-    """Return a line as several of at most `width`, cut between words; None is any width."""
-    if width is None or len(line) <= width:
-        return [line]
-    begin = line[: len(line) - len(line.lstrip())]
-    return wrap(line.strip(), max(width, 20), initial_indent=begin, subsequent_indent=indent)
 
 
 def layout_lines(
@@ -105,7 +39,7 @@ def layout_lines(
             fallback = (
                 f"{hex_address(entry.fallback_start, bits)}-{hex_address(entry.fallback_end, bits)}"
             )
-        flags = " ".join(flag.removeprefix("EXECMEM_") for flag in entry.flags) or "-"
+        flags = [flag.removeprefix("EXECMEM_") for flag in entry.flags]
         rows.append(
             (
                 kind.name + mark,
@@ -116,7 +50,7 @@ def layout_lines(
                 fallback,
                 str(entry.alignment),
                 entry.pgprot,
-                flags + (" pools" if entry.pool_eligible else ""),
+                " ".join([*flags, *(["pools"] if entry.pool_eligible else [])]) or "-",
                 entry.used_by,
             )
         )
@@ -125,7 +59,7 @@ def layout_lines(
         f"{layout.arch} {layout.kernel} {layout.variant} KASLR {layout.kaslr}, pages of"
         f" {format_size(layout.page_size)}"
     )
-    lines = _folded(rows, headers, "<<><><<<", width)
+    lines = columns(rows, headers, "<<><><<<", width)
     if any(layout.range_of(kind).inherited for kind in kinds):
         lines.append("= inherited from MODULE_TEXT (execmem_init_missing)")
     lines += _reach_lines(layout, width)
@@ -137,7 +71,7 @@ def layout_lines(
 
         lines.append(rules_sentence(layout.rules, layout.arch))
     lines += [f"note: {note}" for note in layout.notes]
-    return [title, *(each for line in lines for each in _wrapped(line, width))]
+    return [title, *(each for line in lines for each in wrapped(line, width))]
 
 
 def _reach_lines(layout: Layout, width: int | None) -> list[str]:
@@ -159,7 +93,7 @@ def _reach_lines(layout: Layout, width: int | None) -> list[str]:
         for each in layout.reach
     ]
     headers = ("REACH", "INSTRUCTION", "RELOCATIONS", "FROM", "LOW", "HIGH")
-    lines = ["", *_folded(rows, headers, "", width)]
+    lines = ["", *columns(rows, headers, "", width)]
     if layout.plt is not None:
         lines.append(
             f"{layout.plt.word}: {layout.plt.entry_bytes} bytes; {layout.plt.extends_to};"
@@ -181,4 +115,4 @@ def explanation_lines(
         for step in steps
         if not step.name.startswith(others)
     ]
-    return _folded(rows, ("NAME", "VALUE", "HOW", "WHERE"), "", width)
+    return columns(rows, ("NAME", "VALUE", "HOW", "WHERE"), "", width)

@@ -9,7 +9,7 @@ from execmem_tui.scenarios.expressions import Value
 from execmem_tui.scenarios.runner import Expectation, Outcome
 from execmem_tui.scenarios.scenario import Scenario
 from execmem_tui.scenarios.sweep import MEASURES, Distribution, Sweep
-from execmem_tui.view.ranges_table import columns
+from execmem_tui.view.tables import columns
 
 _BAR: Final = 40
 """Cells of the longest bar of a histogram."""

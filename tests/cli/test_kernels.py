@@ -129,3 +129,28 @@ def test_all_layouts_of_a_kernel_follow_its_rules(capsys: pytest.CaptureFixture[
     layouts = json.loads(capsys.readouterr().out)["layouts"]
     assert {layout["kernel"] for layout in layouts} == {"6.12.107"}
     assert not any("norox" in layout["id"] for layout in layouts)
+
+
+def test_a_terminal_gets_lines_that_it_has_room_for(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "90")
+    for command in (
+        ["kernels"],
+        ["kernels", "6.10"],
+        ["kernels", "--diff", "6.12", "7.1"],
+        ["ranges"],
+        ["ranges", "--explain", "MODULE_TEXT"],
+        ["ranges", "--diff", "arm64:6.12", "arm64:7.1"],
+        ["scenarios"],
+        ["scenarios", "--names"],
+    ):
+        assert main(command) == 0
+        piped = capsys.readouterr().out.splitlines()
+        assert max(map(len, piped)) > 90, "a pipe gets each row in one line"
+        with monkeypatch.context() as terminal:
+            terminal.setattr("sys.stdout.isatty", lambda: True, raising=False)
+            assert main(command) == 0
+        told = capsys.readouterr().out.splitlines()
+        assert max(map(len, told)) <= 90
+        assert len(told) > len(piped)

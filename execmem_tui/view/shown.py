@@ -311,10 +311,15 @@ class Shown:
         uneven = fills and (not self.rox or axis.columns % 3 == 0)
         thirds = self.snapshot.layout.page_size if uneven else LARGEST_CELL
         view = MapView.at(axis, rows, start).fit(start, end, finest, thirds=thirds)
-        if fills and axis.folded and view.axis.fits(start, end, rows):
+        if fills and axis.folded and self._in_use(number) and view.axis.fits(start, end, rows):
             view = view.on(_filling(view.axis, start, end, rows))
         first = self.first_of(number)
         return view.goto(first.start) if first and start <= first.start < end else view
+
+    def _in_use(self, number: int) -> bool:
+        """Whether anything but the kernel lies in a pane's first window: else room says nothing."""
+        start, end = self.extent(number, Extent.WINDOW)
+        return any(area.type is not None for area in self.snapshot.between(start, end))
 
     def extent(self, number: int, extent: Extent) -> tuple[Address, Address]:
         """Return what the map of a pane fits, half-open: its first window, or all it may show."""

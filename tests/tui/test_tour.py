@@ -275,3 +275,18 @@ async def test_a_tour_needs_no_place_for_notes(
         app.tours.begin("holes")
         await press(pilot, "enter", "escape")
         assert app.tours.run is None
+
+
+async def test_a_tour_has_no_card_of_things_to_try() -> None:
+    """It said `t  tour` beside a card on which `t` is the hint, and lay over what is selected."""
+    app = touring_app(TourProgress(None))
+    async with app.run_test(size=(120, 40)) as pilot:
+        app.main.offers = True
+        await pilot.pause()
+        assert "TRY" in shown_text(app)
+        app.tours.begin("holes")
+        await pilot.pause()
+        assert "Guard pages and holes" in shown_text(app)
+        assert "TRY" not in shown_text(app)
+        await press(pilot, "escape")
+        assert "TRY" in shown_text(app)

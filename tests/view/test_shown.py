@@ -584,3 +584,12 @@ def test_an_alarm_of_a_pane_has_no_blanks_that_would_be_reversed() -> None:
     alarms = [word.text for word in words if word.tone is Tone.ALARM and "spilled" in word.text]
     assert alarms
     assert all(text == text.strip() for text in alarms)
+
+
+def test_behind_nothing_no_room_is_drawn() -> None:
+    """An empty machine had twenty rows of free space behind the page that guards its image."""
+    shown = Shown(open_simulation("arm64", "6.1", "va48-4k", "off").history.snapshot())
+    assert shown.view(1, 80, 27).axis.air == 0
+    used = open_simulation("arm64", "6.1", "va48-4k", "off")
+    used.allocate(ExecmemType.MODULE_TEXT, MIB)
+    assert Shown(used.history.snapshot()).view(1, 80, 27).axis.air > 0

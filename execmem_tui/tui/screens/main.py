@@ -108,6 +108,7 @@ class MainScreen(CachedRender, Screen[None]):
     MainScreen.presenting Sentence.beside { border: none; max-height: 4; }
     MainScreen.presenting TourCard { border: heavy $accent; text-style: bold; }
     MainScreen.presenting.touring Panes { display: none; }
+    MainScreen.touring TryCard { display: none; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(

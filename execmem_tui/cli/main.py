@@ -82,7 +82,8 @@ def _reported(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         code = 130
     except Exception as error:  # noqa: BLE001 - the last resort: told, with its own exit code
-        code = _tell_unexpected(error)
+        ended = _ended_inside(error)
+        code = _tell_unexpected(error) if ended is None else ended
     flush_or_drop()
     return code
 
@@ -110,6 +111,22 @@ def _said(error: OSError) -> str:
     """Return what the system says, with the file where one is known."""
     why = error.strerror or str(error) or type(error).__name__
     return why if error.filename is None else f"{error.filename}: {why}"
+
+
+def _ended_inside(error: BaseException) -> int | None:
+    """Return the exit code where a signal ended the program inside of `error`, None elsewhere.
+
+    What `__set_name__` of a class raises, Python 3.11 wraps in a RuntimeError: an import of Textual
+    has many such places.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, SystemExit) and isinstance(seen.code, int):
+            return seen.code
+        if isinstance(seen, KeyboardInterrupt):
+            return 130
+        seen = seen.__cause__
+    return None
 
 
 def _tell_unexpected(error: Exception) -> int:

@@ -145,6 +145,23 @@ def test_what_the_system_says(
     assert capsys.readouterr().err == said
 
 
+@pytest.mark.parametrize(("end", "code"), [(SystemExit(129), 129), (KeyboardInterrupt(), 130)])
+def test_a_signal_inside_of_an_import_is_no_fault(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    end: BaseException,
+    code: int,
+) -> None:
+    """Python 3.11 wraps what `__set_name__` raises; then a hangup was told as our fault, 70."""
+
+    def wrapped(_: object) -> int:
+        raise RuntimeError("Error calling __set_name__") from end
+
+    monkeypatch.setattr("execmem_tui.cli.keys.run", wrapped)
+    assert main(["keys"]) == code
+    assert capsys.readouterr().err == ""
+
+
 def test_an_interrupt_while_all_is_imported_is_one_too(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted() -> int:
         raise KeyboardInterrupt

@@ -251,6 +251,11 @@ def _patiently(results: Callable[[], Iterator[Done]], timeout: float, who: str) 
         yield found
 
 
+_UNREACHED: Final = (OSError, ValueError, TypeError, ImportError, RuntimeError)
+"""What Dask says to an address where nobody is, or whose scheme wants more: keys (tls), another
+package (ucx)."""
+
+
 @contextmanager
 def _backend(cluster: str | None, jobs: int, timeout: float) -> Iterator[None]:
     from joblib import parallel_config
@@ -267,7 +272,7 @@ def _backend(cluster: str | None, jobs: int, timeout: float) -> Iterator[None]:
         ) from None
     try:
         client: Any = Client(cluster, timeout=timeout)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
+    except _UNREACHED as error:
         raise SourceError(f"no cluster at {printable(cluster)}: {printable(str(error))}") from None
     with client, parallel_config(backend="dask"):
         yield

@@ -82,3 +82,10 @@ def test_a_cluster_that_is_not_there_is_an_error() -> None:
                 cluster=f"tcp://127.0.0.1:{taken.getsockname()[1]}",
                 timeout=0.5,
             )
+
+
+def test_a_scheme_that_wants_more_is_an_error() -> None:
+    """Dask raises a TypeError: it was told as a fault of our own."""
+    scenario = open_scenario("arm64-thinlto")
+    with pytest.raises(SourceError, match="no cluster at tls:"):
+        sweep(scenario, scenario.settings, range(3), cluster="tls://127.0.0.1:1", timeout=1)

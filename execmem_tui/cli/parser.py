@@ -1,7 +1,11 @@
 """argparse, with strangers' text made printable: a command line may come out of a file name."""
 
 import argparse
-from typing import Any, NoReturn
+import re
+import sys
+from collections.abc import Sequence
+from itertools import takewhile
+from typing import Any, Final, NoReturn
 
 from execmem_tui.cli.output import write_lines
 from execmem_tui.cli.terminal import columns
@@ -11,6 +15,10 @@ from execmem_tui.model.text import printable
 # environment. There are none for this program, and the first look imports `locale` to read the
 # names of languages: a thirtieth of `ranges --json`.
 argparse._ = str  # type: ignore[attr-defined]
+
+
+_DASHES: Final = re.compile("(?:(--[^=]+)=|(-[^-]))--", re.DOTALL)
+"""An option whose value is two dashes."""
 
 
 class _Formatter(argparse.HelpFormatter):
@@ -31,14 +39,18 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**({"formatter_class": _Formatter} | options))
 
-    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
-        """Return the value of an action; ``--opt=--`` has none.
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
+        """Read a command line; ``--opt=--`` has no value.
 
         Until 3.12 argparse takes the dashes out, and gives an empty list where a text is declared.
         """
-        if action.option_strings and arg_strings == ["--"]:
-            raise argparse.ArgumentError(action, "expected one argument")
-        return super()._get_values(action, arg_strings)
+        args = sys.argv[1:] if args is None else args
+        for option in map(_DASHES.fullmatch, takewhile(lambda arg: arg != "--", args)):
+            if option is not None:
+                self.error(f"argument {option[1] or option[2]}: expected one argument")
+        return super().parse_known_args(args, namespace)
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the complaint, and exit with 2."""

@@ -1,6 +1,9 @@
 """Reach: verdicts for pairs, for areas, room left, and the failures that people reported."""
 
 import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
 
 from execmem_tui.analysis.bootlines import decode, lines_of
 from execmem_tui.analysis.placement_classes import (
@@ -11,13 +14,21 @@ from execmem_tui.analysis.placement_classes import (
     side_by_side,
 )
 from execmem_tui.analysis.reach import (
+    Origin,
+    area_verdict,
     boot_pages,
     call_reach,
     count_module_text,
+    free_bytes,
+    module_windows,
     room_left,
+    spans,
+    verdict,
     verdicts,
 )
 from execmem_tui.arch import architectures, resolve
+from execmem_tui.history import History
+from execmem_tui.model.areas import Area
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.sources.simulation import open_simulation
@@ -26,6 +37,7 @@ from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import width_of
 
 MIB = 1 << 20
+KIND = ExecmemType.MODULE_TEXT
 PAIRS = [
     (22816, 514336),
     (29504, 521024),
@@ -163,3 +175,96 @@ def test_proposed_ranges_lie_where_vmalloc_may_place(name: str) -> None:
                 <= each.start
             )
     assert asked(layout)
+
+
+def text(start: int, size: int = 4096) -> Area:
+    return Area(start=start, size=size, type=ExecmemType.MODULE_TEXT)
+
+
+GIB = 1 << 30
+
+
+def test_what_no_plt_extends_decides_for_the_whole_area() -> None:
+    """arm64's entries carry a call 4 GiB far, but its data words, which bind, reach 2 GiB."""
+    layout = resolve("arm64")
+    start, end = layout.image or (0, 0)
+    near, far, beyond = text(start - 64 * MIB), text(end + GIB), text(end + 3 * GIB)
+    assert [area_verdict(layout, each) for each in (near, far, beyond)] == [
+        Verdict.DIRECT,
+        Verdict.PLT,
+        Verdict.UNREACHABLE,
+    ]
+    calls, data, _ = (found for _, found in spans(layout, beyond))
+    assert (calls, data) == (Verdict.PLT, Verdict.UNREACHABLE), "an entry extends calls alone"
+    call = call_reach(layout)
+    assert call is not None
+    assert verdict(layout, call, start, start + 5 * GIB) is Verdict.UNREACHABLE
+
+
+def test_an_origin_counts_to_its_last_instruction() -> None:
+    """B reaches 128 MiB back, and one instruction less ahead."""
+    layout = resolve("arm64")
+    call = call_reach(layout)
+    assert call is not None
+    place = Origin(GIB, GIB + 4096, "place")
+    last = GIB + 4096 - 4
+    for area, wanted in (
+        (text(last - 128 * MIB + 4), Verdict.DIRECT),
+        (text(last - 128 * MIB), Verdict.PLT),
+        (text(GIB + 128 * MIB - 4096, 4097), Verdict.DIRECT),
+        (text(GIB + 128 * MIB - 4096, 4098), Verdict.PLT),
+    ):
+        assert dict(spans(layout, area, place))[call] is wanted
+
+
+def test_without_an_image_nothing_is_said_of_reach() -> None:
+    layout = resolve("arm64")
+    blind = evolve(layout, symbols={})
+    history = History(blind)
+    snapshot = evolve(history.snapshot(), areas=[text(layout.range_of(KIND).start)])
+    assert spans(blind, text(GIB)) == []
+    assert area_verdict(blind, text(GIB)) is None
+    assert boot_pages(blind) is None
+    counts = count_module_text(snapshot)
+    assert (counts.direct, counts.plt, counts.unreachable, counts.vague) == (0, 0, 0, 1)
+    assert count_module_text(history.snapshot()) == (0, 0, 0, 0)
+    for _, start, end, free in room_left(history.snapshot()):
+        assert free == end - start, "nor is anything taken off"
+
+
+def test_windows_of_modules_have_names() -> None:
+    assert [name for name, *_ in module_windows(resolve("arm64"))] == ["direct", "fallback"]
+    assert [name for name, *_ in module_windows(resolve("x86"))] == ["modules"]
+    layout = resolve("x86")
+    none = evolve(layout.range_of(KIND), start=0, end=0)
+    assert not list(module_windows(evolve(layout, types={**layout.types, KIND: none})))
+
+
+_PIECES = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 12)))
+
+
+@given(_PIECES, st.integers(0, 40), st.integers(0, 40))
+def test_free_bytes_are_those_that_no_area_covers(
+    pieces: list[tuple[int, int]], start: int, length: int
+) -> None:
+    areas = [text(low, size) for low, size in sorted(pieces)]
+    covered = {byte for area in areas for byte in range(area.start, area.end)}
+    window = range(start, start + length)
+    inside = [area for area in areas if area.end > start and area.start < window.stop]
+    assert free_bytes(inside, window.start, window.stop) == len(set(window) - covered)
+
+
+def test_the_image_takes_room_only_where_it_lies_in_a_window() -> None:
+    """The kernel's module area of x86 begins where its image may end."""
+    layout = resolve("x86")
+    [(_, start, end)] = module_windows(layout)
+    for image, taken in (
+        ((start - MIB, start), 0),
+        ((start - MIB, start + MIB), MIB),
+        ((end - MIB, end + MIB), MIB),
+        ((end, end + MIB), 0),
+    ):
+        symbols = {**layout.symbols, "_text": image[0], "_end": image[1]}
+        moved = evolve(layout, symbols=symbols, early_areas=())
+        [(*_, free)] = room_left(History(moved).snapshot())
+        assert free == end - start - taken

@@ -28,7 +28,7 @@ from execmem_tui.analysis.reach import (
 )
 from execmem_tui.arch import architectures, resolve
 from execmem_tui.history import History
-from execmem_tui.model.areas import Area
+from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.sources.simulation import open_simulation
@@ -144,6 +144,9 @@ def test_a_layout_prints_its_own_lines() -> None:
     layout = resolve("arm64")
     assert boot_pages(layout) == (20480, 512000)
     assert boot_pages(resolve("x86")) is None
+    full = resolve("arm64", "7.1", "va48-4k-modfull", "1")
+    assert boot_pages(full) == (0, 512000), "no direct window"
+    assert boot_pages(evolve(layout, macros={**layout.macros, "module_plt_base": 0})) == (20480, 0)
 
 
 def test_proposed_classes_on_arm64() -> None:
@@ -268,3 +271,18 @@ def test_the_image_takes_room_only_where_it_lies_in_a_window() -> None:
         moved = evolve(layout, symbols=symbols, early_areas=())
         [(*_, free)] = room_left(History(moved).snapshot())
         assert free == end - start - taken
+
+
+def test_only_live_texts_are_counted_and_unnamed_ones_are_vague() -> None:
+    layout = resolve("arm64")
+    start = layout.range_of(KIND).start
+    areas = [
+        evolve(text(start), owner="a", region="MOD_TEXT"),
+        evolve(text(start + MIB), owner="a"),
+        evolve(text(start + 2 * MIB), region="MOD_TEXT"),
+        text(start + 3 * MIB),
+        evolve(text(start + 4 * MIB), state=AreaState.LAZY),
+        evolve(text(start + 5 * MIB), type=ExecmemType.MODULE_DATA),
+    ]
+    counts = count_module_text(evolve(History(layout).snapshot(), areas=areas))
+    assert (sum(counts[:3]), counts.vague) == (4, 1)

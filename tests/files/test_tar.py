@@ -213,8 +213,8 @@ def test_what_is_a_file_and_what_a_folder() -> None:
         assert members_of(header(b"f", kind=kind)) == [("f", 0, True, False)]
         assert members_of(header(b"f/", kind=kind)) == [("f/", 0, False, True)], "as old tars do"
     assert members_of(header(b"f", kind=b"5")) == [("f", 0, False, True)]
-    for kind in b"123468SMV":
-        assert members_of(header(b"f", kind=bytes([kind]))) == [("f", 0, False, False)]
+    for other in "123468SMV":
+        assert members_of(header(b"f", kind=other.encode())) == [("f", 0, False, False)]
 
 
 def test_only_ustar_has_a_prefix() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execmem_tui.files.packed import read_lines
-from execmem_tui.formats.vmallocinfo import Pointers, parse_vmallocinfo
+from execmem_tui.formats.vmallocinfo import Pointers, Vmallocinfo, parse_vmallocinfo
 from execmem_tui.model.errors import InputError
 
 
@@ -173,3 +173,106 @@ def test_endless_lines_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 200_000)
     with pytest.raises(InputError):
         list(read_lines(path))
+
+
+GOOD = "0xffffc90000000000-0xffffc90000002000    8192 f+0x1/0x2 pages=1 vmalloc"
+HASHED = "0x00000000a1b2c3d4-0x0000000012345678    8192 f+0x1/0x2 pages=1 vmalloc"
+UNREADY = "(ptrval)-(ptrval)    8192 f+0x1/0x2 pages=1 vmalloc"
+
+
+def info_of(*lines: str) -> Vmallocinfo:
+    return parse_vmallocinfo("test", enumerate(lines, 1))
+
+
+def test_bad_lines_may_be_as_many_as_good_ones_and_a_few_without() -> None:
+    assert info_of(*["x"] * 20, GOOD).skipped == tuple(range(1, 21))
+    assert len(info_of(*[GOOD] * 21, *["x"] * 21).skipped) == 21
+    for lines, first in (
+        (["", *["x"] * 21, GOOD], 2),
+        ([*[GOOD] * 21, *["x"] * 22], 22),
+    ):
+        with pytest.raises(InputError, match=f"test:{first}: not a line"):
+            info_of(*lines)
+    with pytest.raises(InputError, match="test:3: holds no line"):
+        info_of("", " ", "x", "y")
+    with pytest.raises(InputError, match="test:1: holds no line"):
+        info_of("", " ")
+
+
+def test_empty_lines_are_no_bad_ones() -> None:
+    assert info_of("", GOOD, " ", "\t").skipped == ()
+
+
+@pytest.mark.parametrize("size", [0, 1 << 64, 10**19])
+def test_sizes_that_no_area_has(size: int) -> None:
+    odd = GOOD.replace("8192", str(size))
+    info = info_of(odd, GOOD, GOOD)
+    assert info.skipped == (1,)
+    hashed = info_of(HASHED, odd.replace("ffffc9", "000000"))
+    assert len(hashed.entries) == (2 if size == 10**19 else 1)
+
+
+def test_one_line_that_is_not_ready_spoils_them_all() -> None:
+    for lines in ((UNREADY, GOOD, GOOD), (GOOD, GOOD, UNREADY)):
+        info = info_of(*lines)
+        assert (info.pointers, len(info.entries), info.skipped) == (Pointers.NOT_READY, 3, ())
+    half = GOOD.replace("0xffffc90000002000", "(____ptrval____)")
+    assert [(each.start, each.end) for each in info_of(UNREADY, half).entries] == [
+        (0, 0),
+        (0xFFFFC90000000000, 0),
+    ]
+
+
+def test_zeros_are_both_addresses_of_all_lines() -> None:
+    zeros = "0x0-0x0    8192 f"
+    assert info_of(zeros, zeros).pointers is Pointers.ZEROED
+    for other in ("0x0-0x1    8192 f", "0x1-0x0    8192 f"):
+        assert info_of(zeros, other).pointers is Pointers.HASHED
+
+
+def test_hashed_lines_all_stay() -> None:
+    info = info_of(HASHED, GOOD)
+    assert (info.pointers, len(info.entries), info.skipped) == (Pointers.HASHED, 2, ())
+
+
+@pytest.mark.parametrize(
+    ("word", "caller"),
+    [
+        ("f+0x1/0x2", "f+0x1/0x2"),
+        ("N0=4", None),
+        ("N12=4", None),
+        ("M0=4", "M0=4"),
+        ("Nx=4", "Nx=4"),
+        ("N=4", "N=4"),
+        ("N0=x", "N0=x"),
+        ("phys=0x10", None),
+        ("phys=10", None),
+        ("phys=zz", "phys=zz"),
+        ("size=10", "size=10"),
+        ("pages=7", None),
+        ("pages=x", "pages=x"),
+        ("vmalloc", None),
+        ("f" * 200, "f" * 119 + "…"),
+    ],
+)
+def test_the_first_word_is_the_caller_unless_it_is_something_else(
+    word: str, caller: str | None
+) -> None:
+    for rest in ("", " pages=1", " pages=1 N0=1" + " " * 300):  # an end of any length
+        entry = info_of(f"0x1000-0x3000 8192 {word}{rest}").entries[0]
+        assert entry.caller == caller
+        assert entry.phys == (0x10 if word.startswith("phys=") and caller is None else None)
+        assert entry.pages == (1 if rest else 7 if word == "pages=7" else None)
+    entry = info_of("0x1000-0x3000 8192").entries[0]
+    assert (entry.caller, entry.flags, entry.pages, entry.phys, entry.lazy) == (
+        None,
+        (),
+        None,
+        None,
+        False,
+    )
+
+
+def test_a_count_of_pages_has_a_bound() -> None:
+    """Numbers beyond 4,300 digits are errors to Python."""
+    assert info_of(f"{GOOD} pages={'9' * 5000}").entries[0].pages == 10**18 - 1

@@ -115,10 +115,6 @@ def parse_vmallocinfo(path: str, lines: Iterable[tuple[int, str]]) -> Vmallocinf
     return Vmallocinfo(entries=tuple(entries), pointers=pointers, skipped=tuple(sorted(skipped)))
 
 
-def _address(text: str) -> Address:
-    return 0 if text.endswith(")") else int(text, 16)
-
-
 def _entry(match: re.Match[str], number: int) -> VmallocEntry | None:
     first, last, digits, rest = match.groups()
     size = int(digits)
@@ -127,8 +123,8 @@ def _entry(match: re.Match[str], number: int) -> VmallocEntry | None:
     rest = rest or ""
     caller, flags, pages, phys, lazy = _told(rest) if len(rest) < _LONG else _tell(rest)
     return VmallocEntry(
-        start=_address(first),
-        end=_address(last),
+        start=0 if first[-1] == ")" else int(first, 16),
+        end=0 if last[-1] == ")" else int(last, 16),
         size=size,
         caller=caller,
         flags=flags,

@@ -47,26 +47,22 @@ QUESTIONS: Final[tuple[Question, ...]] = (
 )
 """In the order of how much an answer is worth; the first that is not no counts."""
 
-BY_CALLER: Final[tuple[Question, ...]] = (
-    ftrace_pages.by_caller,
-    bpf_programs.by_caller,
-    kprobe_pages.by_caller,
-    module_regions.by_caller,
+_BY_CALLER: Final = (
+    (ftrace_pages.by_caller, (*ftrace_pages.CALLERS, *ftrace_pages.HOTPATCH_CALLERS)),
+    (bpf_programs.by_caller, bpf_programs.CALLERS),
+    (kprobe_pages.by_caller, kprobe_pages.CALLERS),
+    (module_regions.by_caller, module_regions.EXECMEM_CALLERS),
 )
-"""Those of them that need nothing but the area: where nothing points into it, all others say no."""
+"""Those of them that need nothing but the area, and the callers that each is about: where nothing
+points into it, all others say no."""
+_ABOUT: Final[dict[str, tuple[Question, ...]]] = {
+    caller: tuple(ask for ask, about in _BY_CALLER if caller in about)
+    for _, callers in _BY_CALLER
+    for caller in callers
+}
+"""Where another asked for an area, and nothing points into it, every answer is no."""
 
 _START = attrgetter("start")
-_TELLING: Final = frozenset(
-    (
-        *module_regions.EXECMEM_CALLERS,
-        *bpf_programs.CALLERS,
-        *kprobe_pages.CALLERS,
-        *ftrace_pages.CALLERS,
-        *ftrace_pages.HOTPATCH_CALLERS,
-    )
-)
-"""Callers that some question is about: where another asked for an area and nothing points into it,
-every answer is no."""
 _SYMBOLS_OF: Final = {
     ExecmemType.BPF: BPF,
     ExecmemType.KPROBES: KPROBES,
@@ -89,7 +85,7 @@ def attribute(layout: Layout, entries: Sequence[VmallocEntry], evidence: Evidenc
         start = entry.start
         # nearly all areas end here: what follows takes ten times as long and says the same of them
         silent = not image[0] <= start < image[1] and is_silent(start, area.end)
-        if silent and (entry.caller or "").partition("+")[0] not in _TELLING:
+        if silent and (entry.caller or "").partition("+")[0] not in _ABOUT:
             areas.append(area)
             continue
         found = NOTHING if silent else evidence.of(area, init_kept=kept)
@@ -148,7 +144,7 @@ def _owned(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
     image = layout.image
     if image is not None and image[0] <= area.start < image[1]:
         return [evolve(area, owner=KERNEL_OWNER)]
-    questions = BY_CALLER if found is NOTHING else QUESTIONS
+    questions = _ABOUT.get(area.called_by, ()) if found is NOTHING else QUESTIONS
     owned = next(filter(None, (ask(layout, area, found) for ask in questions)), None)
     if owned is None:
         return [_unknown(layout, area)]

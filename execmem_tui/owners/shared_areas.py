@@ -14,7 +14,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.units import Address, Bytes
 from execmem_tui.owners import ftrace_pages, kprobe_pages
-from execmem_tui.owners.evidence import AreaEvidence, few
+from execmem_tui.owners.evidence import NOTHING, AreaEvidence, few
 from execmem_tui.owners.sections import CORE, boundaries, is_init, kind_of, region_of
 
 _START = attrgetter("start")
@@ -26,6 +26,7 @@ _NAMELESS: Final = (
 )
 """Since BPF is cached, and the cleaner drops blocks that are free (mm/execmem.c:
 execmem_cache_clean)."""
+_ROX_CALLER: Final = "execmem_alloc"
 _OPEN_END: Final = "where it ends is not known"
 
 
@@ -43,6 +44,8 @@ def is_block(layout: Layout, area: Area, found: AreaEvidence) -> bool:
 
     It holds text of several owners, or has room beside the text of one.
     """
+    if found is NOTHING and area.called_by != _ROX_CALLER:  # as of nearly all
+        return False
     symbols = (*found.kprobes, *found.trampolines)
     owners = {module.name for module in found.bases} | {symbol.module for symbol in symbols}
     if len(owners) > 1:
@@ -52,7 +55,7 @@ def is_block(layout: Layout, area: Area, found: AreaEvidence) -> bool:
         return False
     if any(region != "MOD_TEXT" for region in found.kept_regions()):
         return False
-    return bool(owners) or area.called_by == "execmem_alloc"
+    return bool(owners) or area.called_by == _ROX_CALLER
 
 
 def split_combined(

@@ -13,7 +13,7 @@ from execmem_tui.model.areas import KERNEL_OWNER, Area, AreaState
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.owners import bpf_programs, ftrace_pages, kprobe_pages, module_regions
-from execmem_tui.owners.attribute import _TELLING, attribute
+from execmem_tui.owners.attribute import _ABOUT, attribute
 from execmem_tui.owners.evidence import AreaEvidence, Evidence
 from execmem_tui.owners.executable import executable
 from execmem_tui.owners.shared_areas import is_block
@@ -276,7 +276,7 @@ def test_nobody_is_asked_of_an_area_that_nothing_points_into(
         return []
 
     monkeypatch.setattr("execmem_tui.owners.attribute.QUESTIONS", (question,))
-    monkeypatch.setattr("execmem_tui.owners.attribute.BY_CALLER", (question,))
+    monkeypatch.setattr("execmem_tui.owners.attribute._ABOUT", dict.fromkeys(_ABOUT, (question,)))
     others = [
         evolve(entry(ELSEWHERE + at * 0x3000, 0x2000), caller="alloc_large_system_hash+0x1/0x2")
         for at in range(20)
@@ -295,7 +295,7 @@ def test_nobody_is_asked_of_an_area_that_nothing_points_into(
 @given(st.data())
 def test_where_nothing_points_only_the_caller_tells(layout: Layout, data: st.DataObject) -> None:
     """What is left out there would have said no: all questions give the same owners."""
-    callers = sorted({*_TELLING, "alloc_large_system_hash"})
+    callers = sorted({*_ABOUT, "alloc_large_system_hash"})
     entries = [
         evolve(
             entry(start + at * 0x400000, data.draw(st.sampled_from((0x2000, 0x200000, 0x201000)))),

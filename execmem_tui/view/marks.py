@@ -6,10 +6,11 @@ Where the map shows all of it, a mark stands beside the line that it is about.
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from execmem_tui.model.units import Address
-from execmem_tui.view.axis import Line
+from execmem_tui.view.axis import Kind, Line
 from execmem_tui.view.lane import LaneShape, lane_shape
 from execmem_tui.view.shown import Shown
 
@@ -36,7 +37,7 @@ _SEARCHED: Final = 20_000
 """Areas that are looked at one by one for what a filter asks for: every step does it again."""
 
 _LOOKS: Final = 8
-"""Parts of a line that are looked at one by one for what spilled."""
+"""Parts of a row that are looked at one by one for what spilled."""
 
 _RANK = {mark: rank for rank, mark in enumerate(Mark)}
 
@@ -54,6 +55,10 @@ class LineShape(NamedTuple):
 
 def _start(line: Line) -> Address:
     return line.start
+
+
+def _fold(line: Line) -> Kind | None:
+    return line.fold
 
 
 class Backdrop(NamedTuple):
@@ -78,8 +83,7 @@ def backdrop_of(shown: Shown, number: int, height: int, lines: Sequence[Line] = 
     shape: LaneShape | LineShape
     if lines:
         shape = LineShape(lines)
-        for at, line in enumerate(lines):
-            _put(found, at, _mark_of(shown, line))
+        _put_lines(found, shown, lines)
     else:
         image = shown.snapshot.layout.image
         shape = lane_shape(start, end, max(height, 1), shown.holes, image, words=False)
@@ -91,15 +95,32 @@ def backdrop_of(shown: Shown, number: int, height: int, lines: Sequence[Line] = 
     return Backdrop((start, end), shape, tuple(found))
 
 
-def _mark_of(shown: Shown, line: Line) -> Mark:
-    """Return what a line of the map is by itself."""
-    if line.fold is not None:
-        return Mark.FOLD
-    part = -(-(line.end - line.start) // _LOOKS)
-    cells = shown.kinds.cells(line.start, part, -(-(line.end - line.start) // part))
-    if any(cell.fallback for cell in cells):
-        return Mark.SPILL
-    return Mark.USED if any(cell.eighths for cell in cells) else Mark.NONE
+def _put_lines(found: list[Mark], shown: Shown, lines: Sequence[Line]) -> None:
+    """Mark what is used, folded and spilled, line by line; rows in one go are looked at in one."""
+    at = 0
+    for fold, group in groupby(lines, key=_fold):
+        rows = list(group)
+        if fold is not None:
+            for number in range(at, at + len(rows)):
+                _put(found, number, Mark.FOLD)
+        else:
+            _put_rows(found, at, shown, rows)
+        at += len(rows)
+
+
+def _put_rows(found: list[Mark], at: int, shown: Shown, rows: Sequence[Line]) -> None:
+    """Mark rows that follow each other, the first of them line `at`."""
+    low, high = rows[0].base, rows[-1].end
+    size = rows[1].base - low if len(rows) > 1 else high - low
+    part = -(-size // _LOOKS)
+    cells = shown.kinds.cells(low, part, -(-(high - low) // part))
+    for number, row in enumerate(rows):
+        first, stop = (row.start - low) // part, -(-(row.end - low) // part)
+        inside = cells[first:stop]
+        if any(cell.fallback for cell in inside):
+            _put(found, at + number, Mark.SPILL)
+        elif any(cell.eighths for cell in inside):
+            _put(found, at + number, Mark.USED)
 
 
 def _put_lane(found: list[Mark], shown: Shown, shape: LaneShape) -> None:

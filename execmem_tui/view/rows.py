@@ -71,11 +71,24 @@ class MapRows:
         if line.fold is not None:
             text = self.fold_text(axis, line, axis.columns)
             return fold_pieces(self._kind(line), text, axis.columns)
+        if self._is_free(axis, line):
+            cell = self.shown.index.cells(line.start, axis.row_bytes, 1, self.window)[0]
+            return [Run(cell, axis.columns)]
         favour = self.shown.pane(self.number).favour
         runs = self.shown.index.runs(line.base, axis.cell, axis.columns, self.window, favour)
         first = (line.start - line.base) // axis.cell
         last = -(-(line.end - line.base) // axis.cell)
         return [*self._cut(runs, axis, line, first, last)]
+
+    def _is_free(self, axis: Axis, line: Line) -> bool:
+        """Whether a whole row is free, and of one reach: all of its cells are the same."""
+        if line.end - line.start < axis.row_bytes:
+            return False
+        found = self.shown.space.stretch_at(line.start)
+        if found.kind is not Kind.FREE or found.end < line.end:
+            return False
+        edges = (*axis.cuts, *(border.address for border in self.borders))
+        return not any(line.start < edge < line.end for edge in edges)
 
     def _cut(
         self, runs: list[Run], axis: Axis, line: Line, first: int, last: int

@@ -53,13 +53,16 @@ def _filling(axis: Axis, start: Address, end: Address, rows: int) -> Axis:
 
     What is left of them draws whole areas, else free space behind what is used.
     """
-    whole = evolve(axis, keep=rows)
-    if whole.fits(start, end, rows):
-        axis = whole
-    lines, edges = axis.page(start, rows), {axis.start, *axis.cuts}
-    if not any(line.fold is Kind.FREE and line.start not in edges for line in lines):
+    lines = axis.page(start, rows)
+    if any(line.fold is Kind.AREA for line in lines):
+        whole = evolve(axis, keep=rows)
+        if whole.fits(start, end, rows):
+            axis, lines = whole, whole.page(start, rows)
+    edges = {axis.start, *axis.cuts}
+    holes = sum(line.fold is Kind.FREE and line.start not in edges for line in lines)
+    if not holes:
         return axis
-    least, most = 0, rows - len(lines)
+    least, most = (rows - len(lines)) // holes, rows - len(lines)
     while least < most:
         # small holes take less than their share, and leave more to the large ones
         air = (least + most + 1) // 2

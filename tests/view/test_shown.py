@@ -593,3 +593,22 @@ def test_behind_nothing_no_room_is_drawn() -> None:
     used = open_simulation("arm64", "6.1", "va48-4k", "off")
     used.allocate(ExecmemType.MODULE_TEXT, MIB)
     assert Shown(used.history.snapshot()).view(1, 80, 27).axis.air > 0
+
+
+@pytest.mark.parametrize("arch", ["arm64", "x86", "mips"])
+def test_a_row_of_free_space_is_drawn_in_one_go_as_its_cells_are(arch: str) -> None:
+    shown = Shown(open_booted(arch).history.snapshot())
+    window = shown.window(1, None)
+    drawn = MapRows(shown=shown, number=1, window=window)
+    free = 0
+    for extent in Extent:
+        view = shown.view(1, 64, 40, extent)
+        axis = view.axis
+        for line in view.lines():
+            pieces = drawn.pieces(axis, line)
+            if line.fold is not None or len(pieces) > 1 or isinstance(pieces[0], Word):
+                continue
+            cells = shown.index.cells(line.base, axis.cell, axis.columns, window)
+            assert [pieces[0].cell] * pieces[0].width == cells
+            free += cells[0].kind == FREE
+    assert free > 5

@@ -78,6 +78,9 @@ class Header(NamedTuple):
 TOLD_LATE: Final = "free_vmap_area_noflush"
 """Name of an Other: a free that was told when its area had been given back already."""
 
+PURGE_BEGINS: Final = "__purge_vmap_area_lazy"
+"""Name of an Other: a purge that a kprobe tells as it begins."""
+
 DOUBTED: Final = "events missing"
 """Name of an Other, as no trace has it: events may be missing behind this line."""
 RESUMED: Final = "snapshot taken up"
@@ -160,6 +163,16 @@ def event_of(line: TraceLine) -> Event:
 def told_late(free: Event) -> Event:
     """Return a free that changes nothing any more: what it tells was over before it was told."""
     return OTHER, free[1], free[2], free[3], 0, f"{TOLD_LATE}: {free[4]:x}"
+
+
+def purge_begins(purge: Event) -> Event:
+    """Return what a kprobe tells of a purge: it begins, and has given back nothing yet."""
+    return OTHER, purge[1], purge[2], purge[3], 0, f"{PURGE_BEGINS}: {purge[2][0]}"
+
+
+def purge_over(event: Event) -> Event:
+    """Return the end of such a purge, where an event tells of it."""
+    return PURGE, event[1], event[2], event[3], 0, (0, 0, EVERYTHING)
 
 
 def doubted_at(line: int) -> Event:

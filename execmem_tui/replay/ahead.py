@@ -101,11 +101,16 @@ class Ahead:
             self.events.extend(islice(source, missing))
 
     def next_purges(self) -> list[Event]:
-        """Return the next two purges of which something is still to be done."""
+        """Return the next two purges of which something is still to be done.
+
+        None of a kprobe, which tells of them as they begin.
+        """
         purges = (
             event
             for event in self.events
-            if event[0] == PURGE and self.purges.get(event[1]) is not Done.ALL
+            if event[0] == PURGE
+            and self.purges.get(event[1]) is not Done.ALL
+            and event[5][2] != EVERYTHING
         )
         return list(islice(purges, 2))
 
@@ -118,7 +123,7 @@ class Ahead:
         for after in self.events:
             task = after[2][0]
             if after[0] == PURGE:
-                done = self.purges.get(after[1]) is Done.ALL
+                done = self.purges.get(after[1]) is Done.ALL or after[5][2] == EVERYTHING
                 return None if done or task == event[2][0] or task in told else after
             told.add(task)
         return None

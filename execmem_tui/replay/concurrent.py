@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
-from execmem_tui.formats.trace_event import EVERYTHING, FREE, PURGE, Alloc, Event, full, seconds_of
+from execmem_tui.formats.trace_event import FREE, PURGE, Alloc, Event, full, seconds_of
 from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.intervals import Interval
@@ -27,7 +27,7 @@ _SECONDS: Final = 0.5
 """How long one may take: of 230 that others overtook, on four CPUs emulated by two, the longest
 took half of that."""
 
-_TRUST: Final = 6
+TRUST: Final = 6
 """How many purges outweigh what those before them told: a storm behind a quiet boot is other."""
 
 Answered = tuple[Event, RequestClass, int, int | None, bool, ClassCount]
@@ -131,23 +131,19 @@ class Concurrent:
             found.append(each)
         return found
 
-    def late(self, event: Event, purge: tuple[int, str]) -> bool:
+    def late(self, event: Event, line: int) -> bool:
         """Whether what an event tells may be from before the end of a purge that was told before.
 
-        It was where its task told nothing since. A kprobe tells of a purge when that begins, so
-        there also where the purge's task told nothing since.
+        It was where its task told nothing since.
 
         Args:
             event: told behind it.
-            purge: its line and task.
+            line: at which the purge was told, or was over.
         """
-        line, purging = purge
         since: set[str] = set()
         for before in reversed(self.told):
             if before[1] <= line:
-                probed = before[0] == PURGE and before[5][2] == EVERYTHING
-                late = event[2][0] not in since or (probed and purging not in since)
-                return late and may_last(before, event)
+                return event[2][0] not in since and may_last(before, event)
             if before[1] < event[1]:
                 since.add(before[2][0])
         return False
@@ -264,7 +260,7 @@ class Concurrent:
         return self._score > 0
 
     def _learn(self, step: int) -> None:
-        self._score = max(-_TRUST, min(self._score + step, _TRUST))
+        self._score = max(-TRUST, min(self._score + step, TRUST))
 
     def forget(self) -> None:
         """Forget which answers count as uncertain: the purge is over."""

@@ -7,7 +7,7 @@ what is left is unexplained.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
 
@@ -22,6 +22,8 @@ from execmem_tui.formats.trace_event import (
     Event,
     doubted_at,
     full,
+    purge_begins,
+    purge_over,
     resumed_at,
     told_late,
 )
@@ -144,7 +146,7 @@ class Replay(Trials):
         deque(self.follow(events), maxlen=0)
         return self.results
 
-    def follow(  # noqa: C901, PLR0912 - the hottest loop, a call costs
+    def follow(  # noqa: C901, PLR0912, PLR0915 - the hottest loop, a call costs
         self, events: Iterable[Event]
     ) -> Iterator[Event]:
         """Replay the events.
@@ -155,13 +157,17 @@ class Replay(Trials):
         self._source = source
         failed, results, watched = self._failed_tasks, self.results, self.moved is not None
         taken, freed = self._ahead.allocations, self._ahead.frees
-        tell, alloc, free = self._told.append, self._alloc, self._free
+        alloc, free = self._alloc, self._free
+        tell: Callable[[Event], object] = self._told.append
+        if not self.vmalloc.rules.vmalloc_events:
+            tell = self._tell
         more = True
         while more:
             more = bool(ahead)
             for event in self._seen_ahead() if more else source:
                 kind, number, place, _, start, said = event
-                tell(event)
+                if tell(event) and watched:
+                    yield purge_over(event)
                 if kind == PURGE:
                     if said == NOTHING and not failed and (self._idle or self._is_idle()):
                         self._idle = True
@@ -170,6 +176,8 @@ class Replay(Trials):
                         self._purge(event)
                         if failed:
                             failed.discard(place[0])
+                        if watched and self._begun is not None and not self.moved:
+                            event = purge_begins(event)  # noqa: PLW2901
                         if ahead and not more:
                             more = True
                             if watched:
@@ -197,6 +205,14 @@ class Replay(Trials):
                 if watched:
                     yield event
 
+    def _tell(self, event: Event) -> bool:
+        """Take an event of a kernel that kprobes watch, where purges are told as they begin.
+
+        Return whether it tells that one is over.
+        """
+        self._told.append(event)
+        return self._begun is not None and self.end_purge_if_over(event)
+
     def _seen_ahead(self) -> Iterator[Event]:
         events = self._ahead.events
         while events:
@@ -209,6 +225,7 @@ class Replay(Trials):
         request = asking.request
         owner = cpu % len(vmalloc.nodes) if request.owned else NO_OWNER
         exact, hole = False, None
+        beside = self._begun is not None and self._is_beside_purge(event, asking, owner)
         if asking.unclaimed:
             self.results.unclaimed[asking.unclaimed] += 1
         else:
@@ -219,10 +236,10 @@ class Replay(Trials):
             plain = hole is not None and asking.plain
             count = asking.page if plain else asking.count_of(vmalloc, answer)
             pooled = hole is None and predicted is not None
-            if (
+            if beside or (
                 number <= self._late_up_to
                 and task != self._purged_by[1]
-                and (self._probed or self._told[-2][2][0] != task)
+                and self._told[-2][2][0] != task
                 and self._depends(event, answer, asking)
             ):
                 count = self.results.uncertain(count)
@@ -253,20 +270,9 @@ class Replay(Trials):
         if taken.cause is None:
             taken.count.hit()
             return
-        request = full(event)
-        assert isinstance(request, Alloc)
         count = self.results.uncertain(taken.count)
         count.checked += 1
-        self.results.misses.append(
-            Miss(
-                line=request.line,
-                request=request,
-                predicted=taken.predicted,
-                kind=count.kind,
-                certain=False,
-                cause=taken.cause,
-            )
-        )
+        self._is_missed(event, count, taken.predicted, taken.cause)
 
     def _place_chunks(self, start: int) -> None:
         """Put percpu chunks where they are, behind the allocation that they go with."""
@@ -283,13 +289,57 @@ class Replay(Trials):
             raise InputError(self.name, line, what)
         return self.vmalloc.claim(request, owner, start)
 
+    def _is_beside_purge(self, event: Event, asking: RequestClass, owner: int) -> bool:
+        """Whether an answer depends on whether a purge that has begun is over.
+
+        That is expected of it which the trace showed of others before.
+        """
+        self.end_purge_if_over(event)
+        if self._begun is None or asking.unclaimed or asking.failed:
+            return False
+        now = self.vmalloc.answer(asking.request, owner)
+        restore = self._branch()
+        self._end_purge(0)
+        then = self.vmalloc.answer(asking.request, owner)[0]
+        restore()
+        actual, expected = event[4], self._ends_soon > 0
+        if now[0] == then:
+            return False
+        if actual == then:
+            self._learn_end(1)
+            if expected:
+                self._end_purge(event[1])
+        elif actual == now[0]:
+            self._learn_end(-1)
+            if expected:
+                count = self.results.uncertain(asking.count_of(self.vmalloc, now))
+                count.exact -= 1  # it is counted as one that was right
+                self._is_missed(event, count, then, Cause.NOT_OVER)
+        return True
+
+    def _is_missed(
+        self, event: Event, count: ClassCount, predicted: int | None, cause: Cause
+    ) -> None:
+        request = full(event)
+        assert isinstance(request, Alloc)
+        self.results.misses.append(
+            Miss(
+                line=request.line,
+                request=request,
+                predicted=predicted,
+                kind=count.kind,
+                certain=False,
+                cause=cause,
+            )
+        )
+
     def _depends(self, event: Event, answer: Answer, asking: RequestClass) -> bool:
         """Whether an answer would be another before the last purge, and may be from there."""
         start, hole = answer
         return (
             start is not None
             and came_before((asking, start, hole is None), self._gave)
-            and self._concurrent.late(event, self._purged_by)
+            and self._concurrent.late(event, self._purged_by[0])
         )
 
     def _differs(self, answered: Answered) -> None:

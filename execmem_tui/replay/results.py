@@ -26,6 +26,8 @@ class Cause(StrEnum):
     DECAY_AHEAD = "pools decayed by a purge under way"
     DECAY_LATE = "a purge under way had not decayed the pools yet"
     PURGE_AHEAD = "a purge took effect before its event"
+    OVER = "a purge that had begun was over"
+    NOT_OVER = "a purge that had begun was not over yet"
     OVERTAKEN = "another allocation came before it and was told after it"
     BEFORE_PURGE = "it came before a purge and was told after it"
     LATE_FREE = "a purge gave back an area whose free was told later"

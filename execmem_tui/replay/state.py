@@ -9,13 +9,13 @@ from typing import Final
 
 from attrs import field
 
-from execmem_tui.formats.trace_event import EVERYTHING, PURGE, Alloc, Event
+from execmem_tui.formats.trace_event import EVERYTHING, OTHER, PURGE, Alloc, Event
 from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.records import define
 from execmem_tui.replay.ahead import Ahead, Done, ShortPurge
-from execmem_tui.replay.concurrent import LATE, Answered, Concurrent, Weighing
+from execmem_tui.replay.concurrent import LATE, TRUST, Answered, Concurrent, Weighing, may_last
 from execmem_tui.replay.results import ReplayResults
 
 _PURGES: Final = 64
@@ -73,8 +73,10 @@ class State:
         self._concurrent = Concurrent()
         # by names of their own, for each event asks for them
         self._told, self._answered = self._concurrent.told, self._concurrent.answered
-        self._probed = False
-        """Purges are told by a kprobe, when they begin."""
+        self._begun: tuple[Event, set[int]] | None = None
+        """A purge that a kprobe told when it began, and starts of what it is to give back."""
+        self._ends_soon = 1
+        """Positive where such purges had mostly ended when answers told."""
         self._late_up_to = 0
         """Line up to which an answer may be from before the last purge, if that did something."""
         self._trying = False
@@ -110,7 +112,7 @@ class State:
         """
         before = self.vmalloc, self._freed_at, self.moved, self._newest, self._unsure
         last = self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge
-        late_up_to, probed, disordered = self._late_up_to, self._probed, self._disordered
+        late_up_to, begun, disordered = self._late_up_to, self._begun, self._disordered
         ahead, failed, results = self._ahead.copy(), set(self._failed_tasks), self.results
         counts = results.purges, results.purge_counts_differ, results.unknown_frees
         self.vmalloc, self._freed_at = self.vmalloc.clone(), dict(self._freed_at)
@@ -120,7 +122,7 @@ class State:
         def restore() -> None:
             self.vmalloc, self._freed_at, self.moved, self._newest, self._unsure = before
             self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge = last
-            self._late_up_to, self._probed, self._disordered = late_up_to, probed, disordered
+            self._late_up_to, self._begun, self._disordered = late_up_to, begun, disordered
             self._ahead.restore(ahead)
             # in place, for a loop holds it
             self._failed_tasks.clear()
@@ -151,6 +153,9 @@ class State:
         """Do what a purge did, but for what was done before its event came."""
         _, number, (task, _), _, _, purge = event
         self._idle = False
+        if purge[2] == EVERYTHING:
+            self._begin_purge(event)
+            return
         ahead = self._ahead.purges
         done = ahead.pop(number, None) if ahead else None
         if done is Done.ALL:
@@ -178,10 +183,76 @@ class State:
             self._concurrent.forget()
         if decayed or given_back or pooled:
             self._late_up_to = number + LATE
-            self._probed = purge[2] == EVERYTHING
             self._newest.append((number, decayed, pooled))
         self._last_purge = number
         self._gave = decayed, given_back, pooled
+
+    def _begin_purge(self, event: Event) -> None:
+        """Remember what a purge takes that a kprobe tells as it begins; the one before is over.
+
+        It detaches what is lazy at once, flushes TLBs, and gives all back at its end, with
+        vmap_purge_lock held (6.1, mm/vmalloc.c: __purge_vmap_area_lazy). Other CPUs go on.
+        """
+        self._end_purge(event[1])
+        self.results.purges += 1
+        starts = {area.start for area in self.vmalloc.lazy()}
+        self._begun = event, starts
+        if not starts and self._is_idle():
+            self._end_purge(event[1])
+
+    def end_purge_if_over(self, event: Event) -> bool:
+        """Let a purge that has begun be over if an event tells so: its task goes on, or time has.
+
+        Or anything, where somebody watches and the trace showed that they end soon.
+
+        Its CPU may go on before, for it may be scheduled away while it gives back. Return whether
+        it is over by that.
+        """
+        if self._begun is None:
+            return False
+        begun = self._begun[0]
+        task, line = event[2][0], event[1]
+        if line <= begun[1]:
+            return False
+        # a map shows what is likelier; allocations are told late themselves
+        soon = self.moved is not None and self._ends_soon == TRUST and event[0] == OTHER
+        if not soon and task != begun[2][0] and may_last(begun, event):
+            return False
+        self._end_purge(line)
+        return True
+
+    def _end_purge(self, line: int) -> None:
+        """Let a purge that has begun give back what it took; `line` tells that it is over."""
+        if self._begun is None:
+            return
+        event, starts = self._begun
+        self._begun = None
+        self._unseen_lazy = False
+        full = event[2][0] in self._failed_tasks
+        decayed = [] if self._is_idle() else self._decay(full=full)
+        given_back, pooled = self.vmalloc.give_back(starts, full=full)
+        self._gone(given_back, pooled)
+        self._purged_by = line, event[2][0]
+        self._last_purge = event[1]
+        self._gave = decayed, given_back, pooled
+        if decayed or given_back or pooled:
+            self._late_up_to = line + LATE
+            self._newest.append((line, decayed, pooled))
+
+    def _give_back_next(self, line: int) -> None:
+        """Let a purge that has begun give back the lowest area that it still has."""
+        assert self._begun is not None
+        event, starts = self._begun
+        lazy = [area.start for area in self.vmalloc.lazy() if area.start in starts]
+        if len(lazy) < 2:
+            self._end_purge(line)
+            return
+        given_back, pooled = self.vmalloc.give_back({min(lazy)}, full=False)
+        self._begun = event, starts - {min(lazy)}
+        self._gone(given_back, pooled)
+
+    def _learn_end(self, step: int) -> None:
+        self._ends_soon = max(-TRUST, min(self._ends_soon + step, TRUST))
 
     def _beside(self, purge: Event) -> list[Answered]:
         """Return what was answered since a purge may have begun, unless it is only tried."""
@@ -323,7 +394,7 @@ class State:
         if start >= end and not purged:
             return [], []
         chosen = None
-        if not self._is_all_lazy(purge) and purged != EVERYTHING:
+        if not self._is_all_lazy(purge):
             lazy = list(self.vmalloc.lazy())
             inside = [area for area in lazy if start <= area.start and area.end <= end]
             self.results.purge_counts_differ += len(inside) != purged

@@ -119,6 +119,8 @@ class Trials(State):
         nodes = len(self.vmalloc.nodes)
         if self._is_of_other_pool(request, asking):
             yield Cause.OTHER_POOL, lambda: None
+        if self._begun is not None:
+            yield Cause.OVER, lambda: self._go_on_with_purge(request, asking)
         if purges:
             if nodes > 1 and purges[0][1] not in self._ahead.purges:
                 yield Cause.DECAY_AHEAD, lambda: self._decay_ahead(purges[0])
@@ -148,6 +150,16 @@ class Trials(State):
         actual = None if request.failed else request.start
         others = (other for other in range(nodes) if other != request.cpu % nodes)
         return any(self.predict(asking, other) == actual for other in others)
+
+    def _go_on_with_purge(self, request: Alloc, asking: RequestClass) -> None:
+        """Let a purge that has begun give back, from the lowest on, until an answer is right.
+
+        It may be scheduled away after each area (6.1, mm/vmalloc.c: cond_resched_lock).
+        """
+        while self._begun is not None:
+            self._give_back_next(request.line)
+            if self.predict(asking, request.cpu) == request.start:
+                return
 
     def _shrinks(self, request: Alloc, asking: RequestClass) -> Iterator[Callable[[], object]]:
         """Yield what the shrinker may have emptied: it may have come before the newest purges."""
@@ -287,6 +299,8 @@ class Trials(State):
         checked = exact = 0
         for event in tuple(islice(ahead.events, _SCOUTED)):
             kind, number, (task, cpu), _, start, asked = event
+            if self._begun is not None:
+                self.end_purge_if_over(event)
             if kind == PURGE:
                 self._apply(partial(self._purge, event))
                 failed.discard(task)

@@ -20,6 +20,7 @@ from execmem_tui.formats.trace_event import (
     HEADER,
     LOST,
     PURGE,
+    PURGE_BEGINS,
     RESUMED,
     TOLD_LATE,
     seconds_of,
@@ -457,6 +458,9 @@ def _remark(line: TraceEvent, name: str, text: str) -> Noted | None:
         return Noted(message=f"events are missing from here on: {LOST_NOTE}", hidden=LOST_EVENTS)
     if name == TOLD_LATE:
         return Noted(time=seconds_of(line), message=f"free of {text}: a purge gave it back before")
+    if name == PURGE_BEGINS:
+        message = f"{printable(text, 60)} begins to purge what is lazy"
+        return Noted(time=seconds_of(line), message=message)
     if name == "module_free":
         return Noted(time=seconds_of(line), message=f"module_free {printable(text, 400)}")
     return None

@@ -1,0 +1,105 @@
+"""Purges that a kprobe tells as they begin (6.1): other CPUs go on before they give back."""
+
+from typing import Final
+
+import pytest
+
+from execmem_tui.formats.trace import parse_trace
+from execmem_tui.formats.trace_event import EVERYTHING, Purge, event_of
+from execmem_tui.model.rules import rules_of
+from execmem_tui.replay.model import Replay
+from execmem_tui.replay.results import Cause
+from tests.replay.test_bounds import END, PAGE, START, alloc
+from tests.replay.test_late_events import free
+
+SIZE: Final = 2 * PAGE
+PLACES: Final = [START + number * SIZE for number in range(5)]
+HIGH: Final = START + 5 * SIZE
+"""Behind all that is allocated."""
+TOLD: Final = "module_put: x call_site=y refcnt=1"
+BEGINS: Final = "purge begins"
+BUSY: Final = [f"a-1|{alloc(place, SIZE)}" for place in PLACES]
+BEGUN: Final = [*BUSY, f"a-1|{free(PLACES[1])}", f"c-3|{BEGINS}"]
+
+
+def replay_of(lines: list[str], ended: int = 0, wait: float = 0) -> Replay:
+    """Replay lines that are a millisecond apart, the last one `wait` seconds more."""
+    events = []
+    for number, line in enumerate(lines, 1):
+        task, _, rest = line.partition("|")
+        time = 1 + number / 1000 + wait * (number == len(lines))
+        if rest == BEGINS:
+            events.append(event_of(Purge(number, time, task, 0, 0, 0, EVERYTHING)))
+            continue
+        text = f"  {task} [000] .....  {time:.6f}: {rest}"
+        events += map(event_of, parse_trace("t", [(number, text)]))
+    replay = Replay(rules=rules_of("6.1.0"), page_size=PAGE, window=(START, END), cpus=1)
+    replay._ends_soon = ended
+    replay.run(events)
+    return replay
+
+
+def causes(replay: Replay) -> list[Cause | None]:
+    return [miss.cause for miss in replay.results.misses]
+
+
+def uncertain(replay: Replay) -> int:
+    results = replay.results
+    assert results.certain == results.certain_exact
+    return results.checked.total() - results.certain
+
+
+def lazy(replay: Replay) -> list[int]:
+    return [area.start for area in replay.vmalloc.lazy()]
+
+
+@pytest.mark.parametrize(
+    ("expects_end", "at", "cause"),
+    [
+        (False, HIGH, None),
+        (False, PLACES[1], Cause.OVER),
+        (True, HIGH, Cause.NOT_OVER),
+        (True, PLACES[1], None),
+    ],
+)
+def test_whether_it_is_over_is_not_certain(expects_end: bool, at: int, cause: Cause | None) -> None:
+    replay = replay_of([*BEGUN, f"b-2|{alloc(at, SIZE)}"], expects_end)
+    assert causes(replay) == [cause][: cause is not None]
+    assert uncertain(replay) == 1
+    # the next one that depends on it is expected to be as this one was
+    assert (replay._ends_soon > 0) == (at == PLACES[1])
+
+
+def test_what_it_cannot_change_is_certain() -> None:
+    assert uncertain(replay_of([*BEGUN, f"b-2|{alloc(HIGH, 2 * SIZE)}"])) == 0
+
+
+@pytest.mark.parametrize("over", [f"c-3|{TOLD}", f"d-4|{BEGINS}"], ids=["task", "purge"])
+def test_it_is_over_once_its_task_goes_on_or_the_next_begins(over: str) -> None:
+    """Purges take turns (vmap_purge_lock)."""
+    replay = replay_of(
+        [*BEGUN, over, f"d-4|{TOLD}", f"b-2|{TOLD}", f"b-2|{alloc(PLACES[1], SIZE)}"]
+    )
+    assert causes(replay) == []
+    assert uncertain(replay) == 0
+
+
+def test_it_does_not_last_for_ever() -> None:
+    """Nothing else may be told of its task: the map shows at last that it is over."""
+    lines = [*BEGUN, f"b-2|{TOLD}"]
+    assert lazy(replay_of(lines)) == [PLACES[1]]
+    assert lazy(replay_of(lines, wait=0.6)) == []
+
+
+def test_what_is_freed_after_it_began_is_not_of_it() -> None:
+    replay = replay_of([*BEGUN, f"a-1|{free(PLACES[3])}", f"c-3|{TOLD}"])
+    assert lazy(replay) == [PLACES[3]]
+
+
+def test_it_gives_back_one_after_the_other() -> None:
+    """From the lowest on, and may be scheduled away in between."""
+    lines = [*BUSY, *(f"a-1|{free(PLACES[number])}" for number in (3, 1)), f"c-3|{BEGINS}"]
+    lines += [f"b-2|{alloc(at, SIZE)}" for at in (PLACES[1], HIGH)]
+    replay = replay_of(lines, ended=-2)
+    assert causes(replay) == [Cause.OVER]
+    assert lazy(replay) == [PLACES[3]]

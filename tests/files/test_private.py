@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from execmem_tui.files.private import private_folder, remove_left
+from execmem_tui.files.private import named_as, private_folder, remove_left
+from execmem_tui.model.errors import InputError
 
 
 @pytest.fixture
@@ -143,3 +144,25 @@ def test_a_signal_while_one_is_made_or_removed_leaves_nothing(
     assert raised == [when]
     assert list(place.iterdir()) == []
     assert signal.SIGTERM not in real_mask(signal.SIG_BLOCK, ())
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/private/x", "bundle"),
+        ("/private/x/run/trace", "bundle/run/trace"),
+        ("/private/xy", "/private/xy"),
+        ("/elsewhere", "/elsewhere"),
+    ],
+)
+def test_nobody_is_told_a_private_path(path: str, shown: str) -> None:
+    with pytest.raises(InputError) as caught, named_as(Path("/private/x"), "bundle"):
+        raise InputError(path, 7, "wrong", column=3, hint="do this")
+    error = caught.value
+    assert (error.path, error.line, error.message, error.column, error.hint) == (
+        shown,
+        7,
+        "wrong",
+        3,
+        "do this",
+    )

@@ -101,3 +101,27 @@ def test_what_would_wait_for_more_is_refused(tmp_path: Path, size: int) -> None:
         os.write(writer, b"text")
         os.close(writer)
         assert waiting.read(4) == b"text"
+
+
+def test_a_descriptor_is_no_excuse_for_a_device() -> None:
+    handle = os.open(os.devnull, os.O_RDONLY)
+    try:
+        with pytest.raises(InputError, match="a device, where a file is wanted"):
+            open_file(Path(f"/dev/fd/{handle}"))
+    finally:
+        os.close(handle)
+
+
+def test_standard_input_is_a_descriptor_too() -> None:
+    reader, writer = os.pipe()
+    before = os.dup(0)
+    try:
+        os.write(writer, b"text")
+        os.close(writer)
+        os.dup2(reader, 0)
+        with open_file(Path("/dev/stdin")) as file:
+            assert file.read() == b"text"
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(reader)

@@ -19,6 +19,7 @@ from execmem_tui.model.events import (
     PermissionsChanged,
     Purged,
 )
+from execmem_tui.model.hidden import Hidden, HiddenArea
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
 from execmem_tui.model.snapshots import Counters, Snapshot
@@ -387,3 +388,73 @@ def test_room_counts_the_image_as_no_room_at_all() -> None:
     assert Room(size=10, free=4, holes=2, largest=3).shortage(4) is Shortage.FRAGMENTED
     assert Room(size=10, free=4, holes=2, largest=3).shortage(5) is Shortage.EXHAUSTED
     assert Room(size=10, free=4, holes=2, largest=3).short_by(5) == 2
+
+
+UNKNOWN = evolve(
+    ARM64, types={kind: evolve(each, start=0, end=0) for kind, each in ARM64.types.items()}
+)
+"""A layout as a foreign kernel's: where its types may lie is not known."""
+
+
+def test_hidden_areas_make_it_at_least() -> None:
+    """Neither the rest is free then, nor is anything left in one piece."""
+    state = evolve(
+        snap(filler(NEAR.start, 20 * MIB)),
+        hidden=Hidden(areas=[HiddenArea(size=PAGE, caller="f")]),
+    )
+    found = sentence(state)
+    assert found.text.endswith("at least 20M of 80M are taken; what is left is not known.")
+    assert found.short == "At least 20M of 80M are taken; what is left is not known."
+    assert "not known" not in sentence(evolve(state, hidden=Hidden())).text
+
+
+def test_an_area_of_no_type_has_no_window() -> None:
+    area = Area(start=0x1000, size=PAGE, owner="ioremap")
+    event = Allocated(area=area, requested=PAGE, added=(area,))
+    assert sentence(snap(), event).text == "ioremap 4K: other memory of the kernel, at 1000"
+
+
+@pytest.mark.parametrize("layout", [UNKNOWN, ARM64], ids=["range unknown", "window unknown"])
+def test_where_a_window_is_not_known_only_the_place_is_told(layout: Layout) -> None:
+    area = filler(NEAR.start, PAGE)
+    area = area if layout is ARM64 else evolve(area, window=Window.PREFERRED)
+    event = Allocated(area=area, requested=PAGE, added=(area,))
+    text = sentence(snap(layout=layout), event).text
+    assert text == f"filler 4K: placed at {NEAR.start:x}"
+
+
+def test_a_failure_where_nothing_is_known_says_its_reason() -> None:
+    event = Failed(type=ExecmemType.MODULE_TEXT, requested=PAGE, owner="m", reason="no room")
+    assert sentence(snap(layout=UNKNOWN), event).text.startswith("m 4K FAILED: no room")
+
+
+def test_an_attempt_without_a_second_window_looks_again() -> None:
+    event = Failed(
+        type=ExecmemType.MODULE_TEXT, requested=3 << 30, owner="m", reason="no", attempt=True
+    )
+    text = sentence(snap(layout=resolve("x86")), event).text
+    assert text.endswith(": purge and look again")
+
+
+def test_a_purge_that_finds_nothing_says_so_and_one_elsewhere_says_nothing_of_room() -> None:
+    nothing = Purged(kind="drain", purged=0)
+    assert sentence(snap(), nothing).text.endswith("finds nothing to purge: no freed area waited")
+    at_start, at_end = (Area(start=each, size=PAGE) for each in (NEAR.start, NEAR.end))
+    for lazy, told in ((at_start, True), (at_end, False)):
+        text = sentence(snap(), Purged(kind="drain", purged=1, removed=(lazy,))).text
+        assert text.endswith("usable again") is not told
+        assert ("left in one piece" in text) is told
+    inside = Purged(kind="drain", purged=1, removed=(at_start,))
+    assert sentence(snap(layout=UNKNOWN), inside).text.endswith("usable again")
+
+
+def test_windows_up_to_64_gib_say_what_is_left() -> None:
+    for size, told in ((64 << 30, True), ((64 << 30) + PAGE, False)):
+        entry = evolve(NEAR, start=0, end=size, fallback_start=0, fallback_end=0)
+        layout = evolve(
+            ARM64, types={**ARM64.types, ExecmemType.MODULE_TEXT: entry}, symbols={}, early_areas=()
+        )
+        assert ("may lie anywhere" in sentence(snap(layout=layout)).text) is not told
+        area = evolve(filler(0, PAGE), window=Window.PREFERRED)
+        event = Allocated(area=area, requested=PAGE, added=(area,))
+        assert ("left" in sentence(snap(area, layout=layout), event).text) is told

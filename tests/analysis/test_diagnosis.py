@@ -540,3 +540,68 @@ def test_a_log_of_failures_without_end_is_refused(
     with pytest.raises(InputError, match=said) as caught:
         read_log("log", enumerate(log, 1))
     assert (caught.value.path, caught.value.line) == ("log", 41 if name == "_MOST" else 42)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "evidence", "remedy", "collect"),
+    [
+        (
+            "foo: section 9 reloc 0 sym '': relocation 42 out of range (0xcbb54078 -> 0x0)",
+            Verdict.OUT_OF_REACH,
+            "2,343,911,544 bytes past the last that can be reached",
+            "keep the section beside the text",
+            "/sys/module/foo/sections/*",
+        ),
+        (
+            "foo: section 9 reloc 0 sym '': relocation 42 out of range (0xbf000000 -> 0xbf001000)",
+            Verdict.CANNOT_TELL,
+            "4,096 bytes lie between them, well in reach",
+            "",
+            "/sys/module/foo/sections/*",
+        ),
+        (
+            "foo: section 2 reloc 0 sym 'memset': relocation 28 out of range (0xbf0000bc ->"
+            " 0xc101c154)",
+            Verdict.OUT_OF_REACH,
+            "114,836 bytes past the last that can be reached, counted from 8 bytes ahead as the PC"
+            " is",
+            "CONFIG_ARM_MODULE_PLTS, or a smaller kernel image",
+            "/sys/module/foo/sections/*",
+        ),
+        (
+            "ld.lld: error: a.o:(.text): relocation R_AARCH64_CALL26 out of range: -134240376 is"
+            " not in [-134217728, 134217727]",
+            Verdict.OUT_OF_REACH,
+            "22,648 bytes past the last that can be reached",
+            "a smaller kernel image",
+            "/sys/module/NAME/sections/*",
+        ),
+        (
+            "module: overflow in relocation type 10 val ffffffffc04da000",
+            Verdict.CODE_MODEL,
+            "R_X86_64_32 holds an address in 32 bits, ffffffffc04da000 has more: code of the kernel"
+            " never has it",
+            "build the module with the kernel's own flags",
+            "",
+        ),
+        (
+            "module: overflow in relocation type 10 val 0",
+            Verdict.SYMBOL_ZERO,
+            "the symbol of this R_X86_64_32 resolved to address 0: it is undefined or weak and"
+            " absent",
+            "the module and the kernel it is loaded into are of different builds",
+            "",
+        ),
+    ],
+)
+def test_what_is_said_of_a_relocation(
+    text: str, verdict: Verdict, evidence: str, remedy: str, collect: str
+) -> None:
+    """Data has no PLT, so that no smaller image helps it; only arm counts from a PC ahead."""
+    found = finding(text).judgement
+    assert found.verdict is verdict
+    assert found.evidence[-1] == evidence
+    assert found.remedy.startswith(remedy)
+    assert bool(found.remedy) is bool(remedy)
+    assert "".join(found.collect[:1]).startswith(collect)
+    assert bool(found.collect) is bool(collect)

@@ -158,7 +158,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     (
         "arm64-thinlto",
         (
-            "ld.lld: error: a.o:(.text): relocation R_AARCH64_CALL26 out of range: -134240376 is"
+            "ld.lld: error: a.o:(.text): relocation R_AARCH64_CALL26 out of range: -134240376"
             " not in [-134217728, 134217727]; references foo"
         ),
         {"verdict": Verdict.OUT_OF_REACH, "past": 22648, "arch": "arm64"},
@@ -560,17 +560,23 @@ def test_a_log_of_failures_without_end_is_refused(
             "/sys/module/foo/sections/*",
         ),
         (
-            "foo: section 2 reloc 0 sym 'memset': relocation 28 out of range (0xbf0000bc ->"
-            " 0xc101c154)",
+            (
+                "foo: section 2 reloc 0 sym 'memset': relocation 28 out of range (0xbf0000bc ->"
+                " 0xc101c154)"
+            ),
             Verdict.OUT_OF_REACH,
-            "114,836 bytes past the last that can be reached, counted from 8 bytes ahead as the PC"
-            " is",
+            (
+                "114,836 bytes past the last that can be reached, counted from 8 bytes ahead as"
+                " the PC is"
+            ),
             "CONFIG_ARM_MODULE_PLTS, or a smaller kernel image",
             "/sys/module/foo/sections/*",
         ),
         (
-            "ld.lld: error: a.o:(.text): relocation R_AARCH64_CALL26 out of range: -134240376 is"
-            " not in [-134217728, 134217727]",
+            (
+                "ld.lld: error: a.o:(.text): relocation R_AARCH64_CALL26 out of range: -134240376"
+                " is not in [-134217728, 134217727]"
+            ),
             Verdict.OUT_OF_REACH,
             "22,648 bytes past the last that can be reached",
             "a smaller kernel image",
@@ -579,16 +585,20 @@ def test_a_log_of_failures_without_end_is_refused(
         (
             "module: overflow in relocation type 10 val ffffffffc04da000",
             Verdict.CODE_MODEL,
-            "R_X86_64_32 holds an address in 32 bits, ffffffffc04da000 has more: code of the kernel"
-            " never has it",
+            (
+                "R_X86_64_32 holds an address in 32 bits, ffffffffc04da000 has more: code of the"
+                " kernel never has it"
+            ),
             "build the module with the kernel's own flags",
             "",
         ),
         (
             "module: overflow in relocation type 10 val 0",
             Verdict.SYMBOL_ZERO,
-            "the symbol of this R_X86_64_32 resolved to address 0: it is undefined or weak and"
-            " absent",
+            (
+                "the symbol of this R_X86_64_32 resolved to address 0: it is undefined or weak and"
+                " absent"
+            ),
             "the module and the kernel it is loaded into are of different builds",
             "",
         ),

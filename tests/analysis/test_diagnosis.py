@@ -158,7 +158,7 @@ CASES: list[tuple[str, str, dict[str, Any]]] = [
     (
         "arm64-thinlto",
         (
-            "ld.lld: error: a.o:(.text): relocation R_AARCH64_CALL26 out of range: -134240376"
+            "ld.lld: error: a.o:(.text): relocation R_AARCH64_CALL26 out of range: -134240376 is"
             " not in [-134217728, 134217727]; references foo"
         ),
         {"verdict": Verdict.OUT_OF_REACH, "past": 22648, "arch": "arm64"},

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import chain
+from typing import Final
 
 from execmem_tui.bundles.trace_run import TraceRun
 from execmem_tui.formats.trace_event import (
@@ -41,6 +42,11 @@ from execmem_tui.replay.request_classes import (
 )
 from execmem_tui.replay.results import Cause, ClassCount, Miss, ReplayResults, around
 from execmem_tui.replay.trials import Trials
+
+_STRANGE: Final = (Cause.ORDER, Cause.OTHER_POOL)
+"""Behind these the kernel's state is another than the model's, and it is not known where."""
+_STRANGE_LINES: Final = 100
+"""How long that is thought of: purges take what lay wrong."""
 
 
 class Replay(Trials):
@@ -236,11 +242,15 @@ class Replay(Trials):
             plain = hole is not None and asking.plain
             count = asking.page if plain else asking.count_of(vmalloc, answer)
             pooled = hole is None and predicted is not None
-            if beside or (
-                number <= self._late_up_to
-                and task != self._purged_by[1]
-                and self._told[-2][2][0] != task
-                and self._depends(event, answer, asking)
+            if (
+                beside
+                or (request.owned and number <= self._strange_up_to)
+                or (
+                    number <= self._late_up_to
+                    and task != self._purged_by[1]
+                    and self._told[-2][2][0] != task
+                    and self._depends(event, answer, asking)
+                )
             ):
                 count = self.results.uncertain(count)
             answered = event, asking, owner, predicted, pooled, count
@@ -376,6 +386,8 @@ class Replay(Trials):
             cause = self._unordered(request, asking, predicted, certain=count.certain)
         if cause is None and self._doubted:
             cause = Cause.LOST
+        if cause in _STRANGE:
+            self._strange_up_to = request.line + _STRANGE_LINES
         self.results.misses.append(
             Miss(
                 line=request.line,

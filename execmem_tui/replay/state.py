@@ -93,6 +93,8 @@ class State:
         """Line of the newest purge that was made: what was told before it is gone with the next."""
         self._unsure: dict[int, int] = {}
         """Start and end of what a purge may or may not have taken, until it is allocated again."""
+        self._strange_up_to = 0
+        """Line up to which nothing is certain, for a miss told that the state is another."""
         self._disordered = False
         """There was such an area: the tree's shape may be another since."""
         self._idle = False

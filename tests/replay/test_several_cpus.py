@@ -234,6 +234,17 @@ HIGH: Final = PLACES[3] + SIZE
 """Behind all that is allocated."""
 
 
+def test_nothing_is_certain_for_a_while_behind_what_another_cpu_should_have_had() -> None:
+    """The state is another than the model's: an area is of another node, or was not parked."""
+    lines = [ALLOCATED[0].replace("a-1", "a-1 [001]"), *ALLOCATED[1:], *parked(PLACES[:1])]
+    taken = [f"b-2|{alloc(place, SIZE)}" for place in (PLACES[0], HIGH)]
+    behind = _on_cpus([*lines, *taken])
+    assert causes(behind) == [Cause.OTHER_POOL]
+    assert behind.results.certain == len(ALLOCATED) + 1  # the miss itself is a certain one
+    later = _on_cpus([*lines, taken[0], *[f"b-2|{TOLD[4:]}"] * 100, taken[1]])
+    assert later.results.certain == len(ALLOCATED) + 2
+
+
 def test_what_came_first_may_be_of_another_cpu() -> None:
     """Its CPU's pool should have answered; that of the other one was empty."""
     lines = [*ALLOCATED, *parked(PLACES[:1])]

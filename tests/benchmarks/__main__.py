@@ -89,8 +89,8 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     _paint(1.7, "a run of captures", f"{_CAPTURES}/amd64-7.2.13-kaslr"),
     _verify(6.5, ONE_CPU, "one CPU", cpu=False),
     _verify(7.0, TWO_CPUS, "two CPUs", cpu=False),
-    _verify(11.0, ONE_CPU, "one CPU", cpu=True),
-    _verify(11.5, TWO_CPUS, "two CPUs", cpu=True),
+    _verify(10.5, ONE_CPU, "one CPU", cpu=True),
+    _verify(11.0, TWO_CPUS, "two CPUs", cpu=True),
     (
         "a trace of 200,000 events as a map against a split loop, CPU of both processes",
         map_ratio,

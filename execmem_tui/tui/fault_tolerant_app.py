@@ -56,10 +56,14 @@ class FaultTolerantApp(App[int]):
             from execmem_tui.tui.served import ServedDriver
 
             return ServedDriver
-        if is_console() and found.__module__ == "textual.drivers.linux_driver":
-            from execmem_tui.tui.console import ConsoleDriver
+        if found.__module__ == "textual.drivers.linux_driver":
+            from execmem_tui.tui.odd_bytes import take_odd_bytes
 
-            return ConsoleDriver
+            take_odd_bytes()
+            if is_console():
+                from execmem_tui.tui.console import ConsoleDriver
+
+                return ConsoleDriver
         return found
 
     def export_screenshot(self, *, title: str | None = None, simplify: bool = False) -> str:

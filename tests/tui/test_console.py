@@ -1,10 +1,15 @@
 """A Linux console: eight colours of its own, and a font of few glyphs."""
 
+import codecs
+import os
 from pathlib import Path
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from rich.color import Color
 from rich.terminal_theme import SVG_EXPORT_THEME
+from textual.drivers import linux_driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from execmem_tui.sources.booted import open_booted
@@ -132,3 +137,33 @@ async def test_a_hall_with_a_console_reads_plain_letters(console: None) -> None:
         assert app.theme == "execmem-console"
         await press(pilot, "P")
         assert app.theme == "execmem-console"
+
+
+def test_bytes_that_are_no_text_do_not_end_the_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual's thread of keys ended at the first, and with it every way out of the application."""
+    monkeypatch.setattr(linux_driver, "getincrementaldecoder", codecs.getincrementaldecoder)
+    with pytest.raises(UnicodeDecodeError):
+        LinuxDriver.run_input_thread(typing(b"a\xffb"))
+    app = ExecmemApp(open_booted("arm64"))
+    assert app.get_driver_class() is LinuxDriver
+    driver = typing(b"a\xff\xc3", b"\xa4b")
+    LinuxDriver.run_input_thread(driver)
+    keys = [call.args[0].character for call in driver.process_message.call_args_list]
+    assert keys == ["a", "\ufffd", "ä", "b"], "a character may come in two pieces"
+
+
+def typing(*pieces: bytes) -> Any:
+    """Return a driver whose terminal gives these bytes, and is closed then."""
+    reader, writer = os.pipe()
+    driver = Mock(fileno=reader, _debug=False)
+    waiting = list(pieces)
+
+    def is_over() -> bool:
+        if waiting:
+            os.write(writer, waiting.pop(0))
+            return False
+        os.close(writer)
+        return True
+
+    driver.exit_event.is_set.side_effect = is_over
+    return driver

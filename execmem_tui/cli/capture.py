@@ -11,7 +11,7 @@ from execmem_tui.cli.output import talk, write_json, write_lines
 from execmem_tui.files.regular import user_path
 from execmem_tui.formats.manifest import Manifest, ManifestDocument
 from execmem_tui.model.documents import document
-from execmem_tui.model.errors import UsageError
+from execmem_tui.model.errors import UnknownLayoutError, UsageError
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
 
@@ -81,7 +81,11 @@ def _hidden_words(manifest: Manifest) -> str:
     kept = f"kept: {KEPT}; forgotten: {FORGOTTEN}"
     if manifest.layout is None:
         return kept
-    fixed = fixed_address(find(manifest.arch)[0].name, manifest.layout.kaslr)
+    try:
+        arch = find(manifest.arch)[0].name
+    except UnknownLayoutError:  # the bundle is written; nothing is known of where things are fixed
+        return kept
+    fixed = fixed_address(arch, manifest.layout.kaslr)
     if not fixed:
         return f"the constant is not known to follow from anything here; {kept}"
     return (

@@ -298,3 +298,19 @@ def test_looking_at_the_running_kernel_writes_no_bytecode(tmp_path: Path) -> Non
         subprocess.run([*DOOR, *arguments], env=env, capture_output=True, check=False, timeout=60)
         package = next(tmp_path.rglob("execmem_tui"))
         assert {file.name.partition(".")[0] for file in package.rglob("*.pyc")} == written
+
+
+def test_a_machine_that_nobody_knows_can_be_captured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The bundle was written, and the command ended with 2 for want of its architecture."""
+    proc = tmp_path / "proc"
+    (proc / "sys" / "kernel").mkdir(parents=True)
+    (proc / "sys" / "kernel" / "arch").write_text("xtensa\n")
+    (proc / "version").write_text("Linux version 6.12.107 (x@y) (gcc) #1\n")
+    (proc / "vmallocinfo").write_text("0xd0000000-0xd0002000    8192 f+0x1/0x2 pages=1 vmalloc\n")
+    (proc / "kallsyms").write_text("d0003000 T _text\nd0004000 B _end\n")
+    bundle = tmp_path / "b.tar"
+    assert main(["capture", "--anonymise", "--proc", str(proc), "-o", str(bundle)]) == 0
+    assert "no architecture" not in capsys.readouterr().err
+    assert bundle.exists()

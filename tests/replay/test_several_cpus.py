@@ -7,6 +7,7 @@ import pytest
 from execmem_tui.formats.trace import parse_trace
 from execmem_tui.formats.trace_event import event_of
 from execmem_tui.model.rules import rules_of
+from execmem_tui.replay import trials
 from execmem_tui.replay.model import Replay
 from execmem_tui.replay.results import Cause
 from tests.replay.test_bounds import END, PAGE, START, alloc, events
@@ -182,6 +183,13 @@ def test_what_follows_says_what_the_shrinker_spared(following: int, pooled: list
     replay = _emptied([], (f"b-2|{alloc(following, 7 * PAGE)}",))
     assert causes(replay) == [Cause.SHRINKER]
     assert _pooled(replay) == pooled
+
+
+def test_what_follows_is_not_asked_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of two reasons is taken; a trace full of misses would be followed for hours."""
+    monkeypatch.setattr(trials, "_SCOUTS", 0)
+    replay = _emptied([], (f"b-2|{alloc(PLACES[1], 7 * PAGE)}",))
+    assert causes(replay) == [Cause.SHRINKER, Cause.OTHER_POOL]
 
 
 TOLD: Final = "b-2|module_get: x call_site=y refcnt=1"

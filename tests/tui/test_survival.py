@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -422,3 +423,16 @@ async def test_a_signal_ends_it_even_where_the_terminal_takes_nothing_any_more(
     assert armed == [(2.0, os._exit, (129,))]
     assert app.return_code == 129
     assert signal.getsignal(signal.SIGHUP) == before
+
+
+async def test_a_size_that_the_terminal_has_no_more_is_passed_over() -> None:
+    """Two of them at the start, of a serial console without a size, were laid out by turns."""
+    app = make_app()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        for stale in (Size(80, 25), Size(80, 24), Size(80, 25)):
+            app.main.post_message(events.Resize(stale, stale))
+        await pilot.pause()
+        assert app.main.outer_size == app.size == Size(80, 24)
+        await pilot.resize_terminal(100, 30)
+        assert app.main.outer_size == app.size == Size(100, 30)

@@ -336,8 +336,13 @@ class MainScreen(CachedRender, Screen[None]):
         other.styles.width = split.other
 
     def _screen_resized(self, size: Size) -> None:
-        """Lay out for another size: of the one it has, Textual tells three times at the start."""
-        if size != self.outer_size:
+        """Lay out for another size: of the one it has, Textual tells three times at the start.
+
+        Of a terminal that tells no size (a serial console: 0 by 0), rich and the driver each think
+        of another one. Each layout would tell the screen of its size again, the two in turn without
+        end: what the application does not have any more is passed over.
+        """
+        if self.app.size == size != self.outer_size:
             super()._screen_resized(size)
 
     def _compositor_refresh(self) -> None:

@@ -36,6 +36,9 @@ class Mark(StrEnum):
 _SEARCHED: Final = 20_000
 """Areas that are looked at one by one for what a filter asks for: every step does it again."""
 
+_KEPT: Final = 32
+"""Backdrops of one step: there are as many zooms."""
+
 _LOOKS: Final = 8
 """Parts of a row that are looked at one by one for what spilled."""
 
@@ -93,6 +96,23 @@ def backdrop_of(shown: Shown, number: int, height: int, lines: Sequence[Line] = 
         for area in filter(wanted, areas):
             _put(found, shape.column_of(area.start), Mark.HIT)
     return Backdrop((start, end), shape, tuple(found))
+
+
+class Backdrops:
+    """Remembers backdrops of one step: back at a zoom, the map has the same one again."""
+
+    def __init__(self) -> None:
+        self._of: tuple[Shown, int, int] | None = None
+        self._found: dict[Sequence[Line], Backdrop] = {}
+
+    def find(self, shown: Shown, number: int, height: int, lines: tuple[Line, ...]) -> Backdrop:
+        """Return the backdrop for these. See `backdrop_of`."""
+        if self._of != (shown, number, height) or len(self._found) >= _KEPT:
+            self._of, self._found = (shown, number, height), {}
+        found = self._found.get(lines)
+        if found is None:
+            found = self._found[lines] = backdrop_of(shown, number, height, lines)
+        return found
 
 
 def _put_lines(found: list[Mark], shown: Shown, lines: Sequence[Line]) -> None:

@@ -24,7 +24,7 @@ from execmem_tui.view.kinds import FREE
 from execmem_tui.view.labels import TextStyle
 from execmem_tui.view.lane import lane_cells, lane_shape, lane_text
 from execmem_tui.view.legend import Sight, TimeSight, legend, sight_of
-from execmem_tui.view.marks import Mark, backdrop_of, marks
+from execmem_tui.view.marks import Backdrops, Mark, backdrop_of, marks
 from execmem_tui.view.paint import Paint
 from execmem_tui.view.pane_rows import pane_rows
 from execmem_tui.view.panes import FitLine
@@ -471,6 +471,24 @@ def test_where_the_map_shows_all_each_mark_stands_beside_its_line(rows: int) -> 
             spilt = any(area.window is Window.FALLBACK for area in areas)
             assert (space.marks[number] is Mark.SPILL) == spilt
     assert set(space.marks[len(lines) :]) <= {Mark.NONE}
+
+
+def test_marks_are_made_once_for_each_zoom_of_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Shown(spilled().history.snapshot())
+    lines, known = shown.view(1, 80, 20).lines(), Backdrops()
+    one, other = known.find(shown, 1, 20, lines), known.find(shown, 1, 20, ())
+    assert one == backdrop_of(shown, 1, 20, lines)
+    assert other == backdrop_of(shown, 1, 20)
+    assert known.find(shown, 1, 20, lines) is one
+    assert known.find(shown, 1, 20, ()) is other
+    assert len(known.find(shown, 1, 21, ()).marks) == 21
+    assert known.find(shown, 1, 20, ()) is not other, "another height was asked for in between"
+    step = Shown(spilled().history.snapshot())
+    assert known.find(step, 1, 20, ()) is not known.find(shown, 1, 20, ())
+    monkeypatch.setattr("execmem_tui.view.marks._KEPT", 1)
+    first = known.find(shown, 1, 20, lines)
+    known.find(shown, 1, 20, ())
+    assert known.find(shown, 1, 20, lines) is not first, "it keeps no more than that"
 
 
 def test_what_a_filter_asks_for_is_marked_wherever_it_lies(

@@ -25,7 +25,7 @@ from execmem_tui.view.changes import NO_CHANGES, Changes
 from execmem_tui.view.highlight import NO_HIGHLIGHT, Highlight
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.map_view import MapView
-from execmem_tui.view.marks import Backdrop, Mark, backdrop_of, marks
+from execmem_tui.view.marks import Backdrop, Backdrops, Mark, marks
 from execmem_tui.view.rows import MapColumns, MapRows, map_columns
 from execmem_tui.view.shown import Extent, Shown
 
@@ -103,7 +103,8 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         """The one under the cursor."""
         self._held: set[int] = set()
         """Its lines, or that of the cursor alone."""
-        self._backdrop: tuple[tuple[Shown, int, int, Sequence[Line]], Backdrop] | None = None
+        self._backdrops = Backdrops()
+        self._backdrop: Backdrop | None = None
         self._renderer: MapRenderer | None = None
         self._sight = Sight()
         self._extent = Extent.USED
@@ -297,9 +298,8 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         self._lines = view.lines()
         start, end = view.axis.start, view.axis.end
         all_seen = self._lines[0].start <= start and end <= self._lines[-1].end
-        key = (shown, self.pane, view.rows, self._lines if all_seen else ())
-        if self._backdrop is None or self._backdrop[0] != key:
-            self._backdrop = key, backdrop_of(*key)
+        lines = self._lines if all_seen else ()
+        self._backdrop = self._backdrops.find(shown, self.pane, view.rows, lines)
         self._mark()
         rows, renderer = self._rows, self._renderer
         if rows is not None and renderer is not None:
@@ -321,7 +321,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         if view is None or self._backdrop is None:
             return
         seen = (view.top, self._lines[-1].end)
-        self._marks = marks(self._backdrop[1], seen, view.cursor, self._pins)
+        self._marks = marks(self._backdrop, seen, view.cursor, self._pins)
         self._area = area = self._area_at(view)
         start, end = (view.cursor, view.cursor + 1) if area is None else (area.start, area.end)
         self._held = {

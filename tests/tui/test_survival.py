@@ -77,6 +77,7 @@ async def test_a_theme_is_chosen_once() -> None:
         await pilot.pause()
         themes = app.screen
         assert themes.query_one("#--input").border_title == "Choose a theme"
+        assert themes.query_one(Input).placeholder == "Search for themes…"
         await pilot.press(*"light")
         await app.workers.wait_for_complete()
         await pilot.pause()

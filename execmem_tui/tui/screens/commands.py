@@ -95,4 +95,4 @@ class ThemeChoice(Commands):
     about = "Choose a theme"
 
     def __init__(self) -> None:
-        super().__init__(providers=[ThemeProvider])
+        super().__init__(providers=[ThemeProvider], placeholder="Search for themes…")

@@ -28,9 +28,8 @@ from execmem_tui.formats.trace_event import (
     resumed_at,
     told_late,
 )
-from execmem_tui.mm.vmalloc import Answer, Vmalloc, VmapRequest
-from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
-from execmem_tui.model.errors import InputError
+from execmem_tui.mm.vmalloc import Answer, Vmalloc
+from execmem_tui.mm.vmap_node import NO_OWNER
 from execmem_tui.model.intervals import apart
 from execmem_tui.model.rules import Rules, rules_told
 from execmem_tui.replay.ahead import TakenAhead
@@ -90,7 +89,6 @@ class Replay(Trials):
         model: type[Vmalloc] = Vmalloc,
         name: str = "trace",
     ) -> None:
-        self.name = name
         self._model = partial(
             model,
             rules=rules,
@@ -105,6 +103,7 @@ class Replay(Trials):
             watched=watched,
             percpu=dict(percpu or {}),
             unknown=unknown,
+            name=name,
         )
         self.shaped = shaped
         self._unseen_lazy = unseen_lazy
@@ -290,14 +289,6 @@ class Replay(Trials):
             placed = self.vmalloc.occupy(low, high) is not None
             if placed and self.moved is not None:
                 self.moved.placed.append((low, high))
-
-    def _claimed(self, line: int, request: VmapRequest, owner: int, start: int) -> list[VmapArea]:
-        """Take the address that the kernel had; return what cannot be there any more."""
-        bits = self.vmalloc.word_bits
-        if start + request.size >= 1 << bits:
-            what = f"an area at {start:x}, on a machine of {bits} bits"
-            raise InputError(self.name, line, what)
-        return self.vmalloc.claim(request, owner, start)
 
     def _is_beside_purge(self, event: Event, asking: RequestClass, owner: int) -> bool:
         """Whether an answer depends on whether a purge that has begun is over.

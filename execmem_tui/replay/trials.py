@@ -11,8 +11,9 @@ from itertools import islice
 from typing import Final
 
 from execmem_tui.formats.trace_event import ALLOC, FREE, PURGE, Alloc, Event
-from execmem_tui.mm.vmalloc import Vmalloc
-from execmem_tui.mm.vmap_node import NO_OWNER
+from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
+from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
+from execmem_tui.model.errors import InputError
 from execmem_tui.replay.ahead import TakenAhead
 from execmem_tui.replay.concurrent import LATE
 from execmem_tui.replay.request_classes import Asked, RequestClass, Unknown, classify, in_bounds
@@ -51,6 +52,7 @@ class Trials(State):
         percpu: {address of an allocation: areas that appear right after it}: percpu chunks have no
             event.
         unknown: what is not known at the start.
+        name: of the trace, for errors.
     """
 
     def __init__(
@@ -60,8 +62,10 @@ class Trials(State):
         watched: bool,
         percpu: dict[int, list[tuple[int, int]]],
         unknown: Unknown,
+        name: str,
     ) -> None:
         super().__init__(vmalloc, watched=watched)
+        self.name = name
         self.percpu = percpu
         self.unknown = unknown
         self._doubted = False
@@ -269,8 +273,20 @@ class Trials(State):
         answer = self.vmalloc.answer(other.request, owner)
         count = other.count_of(self.vmalloc, answer)
         self._ahead.allocations[number] = TakenAhead(count, answer[0], cause)
-        for area in self.vmalloc.claim(other.request, owner, start):
+        for area in self._claimed(number, other.request, owner, start):
             self._freed_at.pop(area.start, None)
+
+    def _claimed(self, line: int, request: VmapRequest, owner: int, start: int) -> list[VmapArea]:
+        """Take the address that the kernel had; return what cannot be there any more.
+
+        Raises:
+            InputError: there is no such address.
+        """
+        bits = self.vmalloc.word_bits
+        if start + request.size >= 1 << bits:
+            what = f"an area at {start:x}, on a machine of {bits} bits"
+            raise InputError(self.name, line, what)
+        return self.vmalloc.claim(request, owner, start)
 
     def _apply(self, apply: Callable[[], object]) -> None:
         """Let something have happened unseen; what is known of concurrent events stays."""
@@ -306,7 +322,7 @@ class Trials(State):
         """Follow what comes behind a request; return how many answers are right, _ALL for all."""
         if not request.failed:
             owner = self.vmalloc.owner(asking.request, request.cpu)
-            self.vmalloc.claim(asking.request, owner, request.start)
+            self._claimed(request.line, asking.request, owner, request.start)
         ahead, failed = self._ahead, self._failed_tasks
         checked = exact = 0
         for event in tuple(islice(ahead.events, _SCOUTED)):
@@ -328,7 +344,7 @@ class Trials(State):
                 if other.failed:
                     failed.add(task)
                     continue
-                for area in self.vmalloc.claim(other.request, owner, start):
+                for area in self._claimed(number, other.request, owner, start):
                     self._freed_at.pop(area.start, None)
         return _ALL if exact == checked else exact
 

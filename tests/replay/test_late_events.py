@@ -12,6 +12,7 @@ from execmem_tui.analysis.trace_verify import verify_trace
 from execmem_tui.files.packed import read_lines
 from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.model.areas import AreaState
+from execmem_tui.model.errors import InputError
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.rules import rules_of
 from execmem_tui.replay import trials
@@ -55,6 +56,21 @@ def test_an_allocation_may_be_told_after_one_that_came_later() -> None:
     assert causes(replay) == [Cause.OVERTAKEN]
     assert replay.results.exact.total() == 1
     assert sorted(replay.vmalloc.busy) == [first, second]
+
+
+def test_an_address_that_no_machine_has_is_bad_input_ahead_of_a_miss_too() -> None:
+    """What explains a miss looks at what follows: it met the address before its own check did."""
+    low, high = 0xF080_0000, 0xFF80_0000
+    replay = Replay(
+        rules=rules_of("6.12.107"), page_size=PAGE, window=(low, high), cpus=1, word_bits=32
+    )
+    lines = [
+        f"a-1|{alloc(low + 2 * PAGE, 3 * PAGE, 0, low, high)}",
+        f"b-2|{alloc(low, 2 * PAGE, 0, low, high)}",
+        f"c-3|{alloc(1 << 32, PAGE, 0, low, high)}",
+    ]
+    with pytest.raises(InputError, match="trace:3: an area at 100000000, on a machine of 32 bits"):
+        replay.run(events(lines))
 
 
 TOLD: Final = "module_get: x call_site=y refcnt=1"

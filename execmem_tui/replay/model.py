@@ -39,7 +39,7 @@ from execmem_tui.replay.request_classes import (
     Unknown,
     in_bounds,
 )
-from execmem_tui.replay.results import Cause, ClassCount, Miss, ReplayResults, around
+from execmem_tui.replay.results import Cause, ClassCount, Miss, Place, ReplayResults, around
 from execmem_tui.replay.trials import Trials
 
 _STRANGE: Final = (Cause.ORDER, Cause.OTHER_POOL)
@@ -319,8 +319,16 @@ class Replay(Trials):
         return True
 
     def _is_missed(
-        self, event: Event, count: ClassCount, predicted: int | None, cause: Cause
+        self,
+        event: Event,
+        count: ClassCount,
+        predicted: int | None,
+        cause: Cause | None,
+        *,
+        robust: bool = False,
+        near: tuple[tuple[Place, ...], tuple[Place, ...]] = ((), ()),
     ) -> None:
+        """Note a miss; `near` is what lies about the real and the predicted address."""
         request = full(event)
         assert isinstance(request, Alloc)
         self.results.misses.append(
@@ -329,8 +337,11 @@ class Replay(Trials):
                 request=request,
                 predicted=predicted,
                 kind=count.kind,
-                certain=False,
+                certain=count.certain,
                 cause=cause,
+                robust=robust,
+                around_expected=near[0],
+                around_predicted=near[1],
             )
         )
 
@@ -364,7 +375,9 @@ class Replay(Trials):
             return
         looked_for, decayed = self._is_looked_for, False
         first = not self.results.misses
-        near = [around(self.vmalloc, address) if first else () for address in (actual, predicted)]
+        near = (
+            (around(self.vmalloc, actual), around(self.vmalloc, predicted)) if first else ((), ())
+        )
         if looked_for:
             count, decayed, foreseen = self._beside_purge(answered, actual)
             if decayed and foreseen:
@@ -379,19 +392,7 @@ class Replay(Trials):
             cause = Cause.LOST
         if cause in _STRANGE:
             self._strange_up_to = request.line + _STRANGE_LINES
-        self.results.misses.append(
-            Miss(
-                line=request.line,
-                request=request,
-                predicted=predicted,
-                kind=count.kind,
-                certain=count.certain,
-                cause=cause,
-                robust=robust,
-                around_expected=near[0],
-                around_predicted=near[1],
-            )
-        )
+        self._is_missed(event, count, predicted, cause, robust=robust, near=near)
 
     def _beside_purge(
         self, answered: Answered, actual: int | None

@@ -141,8 +141,10 @@ def _hole_words(snapshot: Snapshot, address: Address) -> list[str]:
     if hole is None:
         return ["nothing known here"]
     areas, at = snapshot.areas, snapshot.index_at(address)
-    around = [f"behind {areas[at - 1].name}"] if at > 0 else []
-    around += [f"before {areas[at].name}"] if at < len(areas) else []
+    # a window may begin or end before its neighbours do
+    around = [f"behind {areas[at - 1].name}"] if at > 0 and areas[at - 1].end == hole[0] else []
+    if at < len(areas) and areas[at].start == hole[1]:
+        around.append(f"before {areas[at].name}")
     layout = snapshot.layout
     # in the window that pools serve, what nobody has may be parked in one, and nothing shows it
     hidden = layout.pools_hidden and layout.vmalloc_start <= address < layout.vmalloc_end

@@ -395,6 +395,22 @@ def test_whatis_clips_a_hole_to_its_window(
     }
 
 
+def test_whatis_names_only_neighbours_that_touch_the_hole(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    far = "0xffff800003000000-0xffff800003005000   20480 load_module+0x1/0x2 pages=4 vmalloc"
+    near = "0xffff80007b200000-0xffff80007b205000   20480 load_module+0x1/0x2 pages=4 vmalloc"
+    path = tmp_path / "vmallocinfo"
+    path.write_text(f"{far}\n{near}\n")
+    options = ("--arch", "arm64", "--kaslr", "off")
+    main(["whatis", "ffff80007b100000", str(path), *options])
+    said = capsys.readouterr().out
+    assert "free: a hole of 2M, before " in said
+    assert "behind" not in said, "what is in the far window ends elsewhere"
+    main(["whatis", "ffff80007b300000", str(path), *options])
+    assert "behind " in capsys.readouterr().out
+
+
 def test_whatis_tells_who_ever_lay_there(capsys: pytest.CaptureFixture[str]) -> None:
     area = next(
         area for area in document(capsys, "map", CAPTURE)["areas"] if area["owner"] == "amdgpu"

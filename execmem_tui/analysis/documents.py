@@ -68,12 +68,13 @@ class CountersDocument:
 class MeterDocument:
     """One type's share of address space, in bytes; null where addresses are hidden.
 
-    ``largest_hole`` is the preferred window's; ``at_most`` is there, and true, where pools that no
-    file shows may cut it.
+    ``used`` is at least so much where the list of areas is refused, and null where nothing of the
+    type is seen then. ``largest_hole`` is the preferred window's; ``at_most`` is there, and true,
+    where pools that no file shows may cut it.
     """
 
-    used: Count
-    lazy: Count
+    used: Count | None
+    lazy: Count | None
     free: Count | None
     largest_hole: Count | None
     at_most: bool | Absent = ABSENT
@@ -134,8 +135,8 @@ def meter_documents(snapshot: Snapshot) -> dict[str, MeterDocument]:
     for kind, meter in meters(snapshot, holes).items():
         entry = snapshot.layout.range_of(kind)
         found[kind.name] = MeterDocument(
-            used=meter.used + snapshot.hidden.of_type([kind])[1],
-            lazy=meter.lazy,
+            used=snapshot.hidden.used(kind, meter.used),
+            lazy=None if hidden else meter.lazy,
             free=None if hidden else meter.free,
             largest_hole=None if hidden else holes.largest(entry.start, entry.end),
             at_most=True if snapshot.layout.cut_by_pools(kind) and not hidden else ABSENT,

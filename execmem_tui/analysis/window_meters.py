@@ -29,13 +29,15 @@ class WindowMeter:
 class TypeMeter:
     """One execmem type. Bytes, guards included."""
 
-    used: Bytes
-    lazy: Bytes
+    used: Bytes | None
+    """As `Hidden.used` tells it."""
+    lazy: Bytes | None
+    """Freed and not yet purged inside its windows; None where addresses are hidden."""
     pooled: Bytes | None
     """Parked in pools inside its windows; None where addresses are hidden."""
     windows: dict[Window, WindowMeter]
-    fallbacks: int
-    """Live areas of the type in its fallback window."""
+    fallbacks: int | None
+    """Live areas of the type in its fallback window; None where addresses are hidden."""
     failures: int
     """Requests that found no room, of all types, as far as the source tells events."""
 
@@ -45,11 +47,12 @@ class MachineMeters:
     """One source at one moment."""
 
     types: dict[ExecmemType, TypeMeter]
-    bpf_jit_used: Bytes
-    """Pages of BPF's executable memory, guards left out (kernel/bpf/core.c: bpf_jit_current)."""
+    bpf_jit_used: Bytes | None
+    """Pages of BPF's executable memory, guards left out (kernel/bpf/core.c: bpf_jit_current);
+    as `Hidden.used` tells it."""
     bpf_jit_limit: Bytes | None
-    hidden: int
-    """Areas whose place is not known."""
+    hidden: int | None
+    """Areas whose place is not known; None where the kernel refuses the list."""
 
 
 _NONE: Final = WindowMeter(
@@ -68,11 +71,11 @@ def measured(snapshot: Snapshot) -> MachineMeters:
     pooled = [area for area in snapshot.areas if area.state is AreaState.POOLED]
     types = {
         kind: TypeMeter(
-            used=told[kind].used + snapshot.hidden.of_type([kind])[1],
-            lazy=told[kind].lazy,
+            used=snapshot.hidden.used(kind, told[kind].used),
+            lazy=None if hidden else told[kind].lazy,
             pooled=None if hidden else _inside(snapshot, kind, pooled),
             windows=_windows(snapshot, kind, holes, hidden=hidden),
-            fallbacks=sum(area.type is kind and area.window is Window.FALLBACK for area in live),
+            fallbacks=None if hidden else _spilled(live, kind),
             failures=snapshot.counters.failures,
         )
         for kind in ExecmemType
@@ -80,10 +83,14 @@ def measured(snapshot: Snapshot) -> MachineMeters:
     jit = sum(area.size for area in live if area.type is ExecmemType.BPF)
     return MachineMeters(
         types=types,
-        bpf_jit_used=jit + snapshot.hidden.of_type([ExecmemType.BPF])[1],
+        bpf_jit_used=snapshot.hidden.used(ExecmemType.BPF, jit),
         bpf_jit_limit=snapshot.layout.bpf_jit_limit,
-        hidden=snapshot.hidden.count,
+        hidden=snapshot.hidden.count if snapshot.hidden.complete else None,
     )
+
+
+def _spilled(live: Sequence[Area], kind: ExecmemType) -> int:
+    return sum(area.type is kind and area.window is Window.FALLBACK for area in live)
 
 
 def _inside(snapshot: Snapshot, kind: ExecmemType, areas: Sequence[Area]) -> Bytes:

@@ -48,34 +48,38 @@ class WindowMeterDocument:
 
 @document
 class TypeMeterDocument:
-    """One execmem type, in bytes."""
+    """One execmem type, in bytes; null where addresses are hidden.
 
-    used: Count
-    lazy: Count
+    ``used`` is at least so much where the list of areas is refused, and null where nothing of the
+    type is seen then.
+    """
+
+    used: Count | None
+    lazy: Count | None
     pooled: Count | None
     windows: Mapping[str, WindowMeterDocument]
-    fallbacks: Count
+    fallbacks: Count | None
     failures: Count
 
 
 @document
 class JitDocument:
-    """What BPF programs take of what they may (net.core.bpf_jit_limit)."""
+    """What BPF programs take of what they may (net.core.bpf_jit_limit); null as in a type."""
 
-    used: Count
+    used: Count | None
     limit: Count | None
 
 
 @document
 class SourceMetersDocument:
-    """One source."""
+    """One source. ``hidden`` areas are not counted, null, where the list of areas is refused."""
 
     source: str
     arch: str
     kernel: str
     types: Mapping[TypeName, TypeMeterDocument]
     bpf_jit: JitDocument
-    hidden: Count
+    hidden: Count | None
     warnings: Sequence[str]
 
 
@@ -263,15 +267,22 @@ def _size(value: int | None) -> str:
     return "unknown" if value is None else format_size(value)
 
 
+def _used(value: int | None, *, refused: bool) -> str:
+    return f"at least {format_size(value)}" if refused and value is not None else _size(value)
+
+
 def _text(found: Sequence[SourceMetersDocument]) -> Iterator[str]:
     for number, each in enumerate(found):
         if number:
             yield ""
         yield f"{each.source} · {each.arch} · {each.kernel}"
+        refused = each.hidden is None
         for name, meter in each.types.items():
             for window, one in meter.windows.items():
                 cut = "" if not one.fragmentation else f"  cut up {one.fragmentation:.0%}"
-                used = f"used {format_size(meter.used)}" if window == Window.PREFERRED else ""
+                used = ""
+                if window == Window.PREFERRED:
+                    used = f"used {_used(meter.used, refused=refused)}"
                 yield (
                     f"  {name:<12} {window:<10} free {_size(one.free):<8} largest hole"
                     f" {_size(one.largest_hole):<8} {used}{cut}"
@@ -279,8 +290,10 @@ def _text(found: Sequence[SourceMetersDocument]) -> Iterator[str]:
             if meter.fallbacks:
                 yield f"  {name:<12} {meter.fallbacks} areas in the fallback window"
         limit = "" if each.bpf_jit.limit is None else f" of {format_size(each.bpf_jit.limit)}"
-        yield f"  BPF JIT      {format_size(each.bpf_jit.used)}{limit}"
-        if each.hidden:
+        yield f"  BPF JIT      {_used(each.bpf_jit.used, refused=refused)}{limit}"
+        if each.hidden is None:
+            yield "  the list of areas is refused: what is not seen is unknown, not free"
+        elif each.hidden:
             yield f"  {each.hidden} areas are hidden: what is free is not known"
         for warning in each.warnings:
             yield f"  WARNING {warning}"

@@ -64,6 +64,15 @@ class Hidden:
         found = [area.size for area in self.areas if area.type in wanted]
         return len(found), sum(found)
 
+    def used(self, kind: ExecmemType, seen: Bytes) -> Bytes | None:
+        """Return the bytes of a type: those `seen` in their place and those callers tell of.
+
+        At least so many where the kernel refuses the list, and then None for none: what nobody
+        shows may be there all the same.
+        """
+        told = seen + self.of_type([kind])[1]
+        return told if told or self.complete else None
+
     def by_caller(self) -> list[HiddenShare]:
         """Return the shares, most bytes first."""
         shares: dict[tuple[str, ExecmemType | None], list[int]] = {}

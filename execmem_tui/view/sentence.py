@@ -186,6 +186,9 @@ def _state(snapshot: Snapshot, holes: HoleIndex) -> Sentence:
     room = room_in(layout, holes, entry.start, entry.end)
     size = format_size(room.size)
     taken = _taken(room)
+    if not snapshot.hidden.complete and not room.taken:
+        text = f"how much of {size} is taken is not known"
+        return Sentence(f"{_must(layout, entry)}: {text}.", f"H{text[1:]}.")
     if snapshot.hidden:
         text = f"at least {taken} of {size} are taken; what is left is not known"
         return Sentence(f"{_must(layout, entry)}: {text}.", f"A{text[1:]}.")

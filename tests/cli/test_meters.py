@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import jsonschema
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execmem_tui.analysis.documents import meter_documents
 from execmem_tui.analysis.window_meters import measured, value_of
 from execmem_tui.cli.main import main
 from execmem_tui.cli.regions import misleading, module_regions
@@ -16,6 +18,7 @@ from execmem_tui.model.areas import Area
 from execmem_tui.model.hidden import Hidden, HiddenArea
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Counters, Snapshot
+from execmem_tui.sources import opening
 from tests.layouts import PAGE, make_area, make_layout
 
 LINES = """\
@@ -61,6 +64,54 @@ def test_where_areas_are_hidden_no_hole_is_known_but_what_is_used_is() -> None:
     assert meter.pooled is None
     assert meter.windows[Window.PREFERRED].largest_hole is None
     assert value_of(found, "bpf.largest_hole") is None
+
+
+def test_what_hides_a_place_hides_what_is_lazy_and_what_spilled() -> None:
+    hidden = Hidden((HiddenArea(PAGE, "unpurged vm_area"),))
+    for state, known in (
+        (snapshot(make_area(2)), 0),
+        (snapshot(make_area(2), hidden=hidden), None),
+    ):
+        meter = measured(state).types[ExecmemType.BPF]
+        assert (meter.lazy, meter.fallbacks, meter.pooled) == (known,) * 3
+        assert meter_documents(state)["BPF"].lazy == known
+
+
+def test_where_the_list_is_refused_nothing_seen_is_unknown_and_what_is_seen_the_least() -> None:
+    """/proc/modules may be read by all, /proc/vmallocinfo may not."""
+    seen = HiddenArea(3 * PAGE, "ext4", ExecmemType.MODULE_TEXT)
+    state = snapshot(hidden=Hidden((seen,), complete=False))
+    found = measured(state)
+    assert found.types[ExecmemType.MODULE_TEXT].used == 3 * PAGE
+    assert [found.types[ExecmemType.BPF].used, found.bpf_jit_used, found.hidden] == [None] * 3
+    assert value_of(found, "bpf.used") is value_of(found, "bpf_jit.used") is None
+    documents = meter_documents(state)
+    assert (documents["BPF"].used, documents["MODULE_TEXT"].used) == (None, 3 * PAGE)
+    counted = measured(snapshot(hidden=Hidden((seen,))))
+    assert (counted.types[ExecmemType.BPF].used, counted.bpf_jit_used, counted.hidden) == (0, 0, 1)
+
+
+def test_a_refused_list_is_told_in_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = HiddenArea(3 * PAGE, "ext4", ExecmemType.MODULE_TEXT)
+    state = snapshot(hidden=Hidden((seen,), complete=False))
+    history = SimpleNamespace(snapshot=lambda: state)
+    monkeypatch.setattr(opening, "open_path", lambda *_, **__: SimpleNamespace(history=history))
+
+    def told(*form: str) -> list[str]:
+        assert main(["meters", "live", *form]) == 0
+        return capsys.readouterr().out.splitlines()
+
+    _, text, *_, bpf, _, jit, why = told()
+    assert text.endswith("used at least 12K")
+    assert bpf.endswith("used unknown")
+    assert jit == "  BPF JIT      unknown"
+    assert why == "  the list of areas is refused: what is not seen is unknown, not free"
+    used = {line.split(",")[1]: line.split(",")[5] for line in told("--csv")[1:]}
+    assert (used["MODULE_TEXT"], used["BPF"]) == (str(3 * PAGE), "")
+    samples = [line for line in told("--prometheus") if line.startswith("execmem_used_bytes")]
+    assert samples == [f'execmem_used_bytes{{source="live",type="module_text"}} {3 * PAGE}']
 
 
 @pytest.fixture

@@ -406,6 +406,15 @@ def test_hidden_areas_make_it_at_least() -> None:
     assert found.text.endswith("at least 20M of 80M are taken; what is left is not known.")
     assert found.short == "At least 20M of 80M are taken; what is left is not known."
     assert "not known" not in sentence(evolve(state, hidden=Hidden())).text
+    refused = evolve(state, hidden=Hidden(complete=False))
+    assert sentence(refused).text.endswith(
+        "at least 20M of 80M are taken; what is left is not known."
+    )
+    nothing = sentence(evolve(refused, areas=()))
+    assert nothing.text.endswith(": how much of 80M is taken is not known.")
+    assert nothing.short == "How much of 80M is taken is not known."
+    least = sentence(evolve(state, areas=(), hidden=Hidden((HiddenArea(size=PAGE, caller="f"),))))
+    assert "at least 0B of 80M" in least.text
 
 
 def test_an_area_of_no_type_has_no_window() -> None:

@@ -306,10 +306,11 @@ class Replay(Trials):
         actual, expected = event[4], self._ends_soon > 0
         if now[0] == then:
             return False
+        self._disordered = True  # what it gives back before this one is not told
         if actual == then:
             self._learn_end(1)
             if expected:
-                self._end_purge(event[1])
+                self._go_on_with_purge(asking, event[1], event[4])
         elif actual == now[0]:
             self._learn_end(-1)
             if expected:

@@ -5,11 +5,12 @@ What is busy, lazy and pooled, as frees and purges tell it.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import pairwise, takewhile
 from typing import Final
 
 from attrs import field
 
-from execmem_tui.formats.trace_event import EVERYTHING, OTHER, PURGE, Alloc, Event
+from execmem_tui.formats.trace_event import EVERYTHING, FREE, OTHER, PURGE, Alloc, Event
 from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.intervals import Interval
@@ -22,6 +23,8 @@ _PURGES: Final = 64
 """How many purges back it is known what each decayed and pooled."""
 _SPARED: Final = 24
 """How many purges back what each pooled may have been spared by the shrinker."""
+_TAKEN_LATE: Final = 8
+"""How many areas freed behind the line of a purge it may have taken."""
 _FORGOTTEN: Final = 400
 """Lines behind a purge after which nothing is expected that it took."""
 
@@ -87,8 +90,9 @@ class State:
         """Line and task of the last purge that may have done something."""
         self._gave: tuple[list[Interval], list[VmapArea], list[VmapArea]] = ([], [], [])
         """What it did: decayed, free and pooled."""
-        self._newest: deque[tuple[int, list[Interval], list[VmapArea]]] = deque(maxlen=_PURGES)
-        """Of the newest that did something: the line, and what each decayed and pooled."""
+        self._newest: deque[tuple[int, list[Interval], list[VmapArea], list[VmapArea]]]
+        self._newest = deque(maxlen=_PURGES)
+        """Of the newest that did something: the line, what each decayed, what is free, pooled."""
         self._last_purge = 0
         """Line of the newest purge that was made: what was told before it is gone with the next."""
         self._unsure: dict[int, int] = {}
@@ -148,6 +152,9 @@ class State:
         else:
             self.vmalloc.release(area)
             self._freed_at[start] = number
+            if self._begun is not None and start in self._begun[1]:
+                # what lay there before is gone: it was allocated since
+                self._begun = self._begun[0], self._begun[1] - {start}
         if self._failed_tasks:
             self._failed_tasks.discard(task)
 
@@ -185,7 +192,7 @@ class State:
             self._concurrent.forget()
         if decayed or given_back or pooled:
             self._late_up_to = number + LATE
-            self._newest.append((number, decayed, pooled))
+            self._newest.append((number, decayed, given_back, pooled))
         self._last_purge = number
         self._gave = decayed, given_back, pooled
 
@@ -239,19 +246,47 @@ class State:
         self._gave = decayed, given_back, pooled
         if decayed or given_back or pooled:
             self._late_up_to = line + LATE
-            self._newest.append((line, decayed, pooled))
+            self._newest.append((line, decayed, given_back, pooled))
 
     def _give_back_next(self, line: int) -> None:
         """Let a purge that has begun give back the lowest area that it still has."""
         assert self._begun is not None
         event, starts = self._begun
-        lazy = [area.start for area in self.vmalloc.lazy() if area.start in starts]
-        if len(lazy) < 2:
+        lazy = sorted(
+            (area.start, area.end) for area in self.vmalloc.lazy() if area.start in starts
+        )
+        # neighbours are one area in the list (6.1, mm/vmalloc.c: merge_or_add_vmap_area)
+        first = {start for start, _ in lazy[:1]}
+        for (_, end), (start, _) in pairwise(lazy):
+            if start != end:
+                break
+            first.add(start)
+        if len(first) == len(lazy):
             self._end_purge(line)
             return
-        given_back, pooled = self.vmalloc.give_back({min(lazy)}, full=False)
-        self._begun = event, starts - {min(lazy)}
+        given_back, pooled = self.vmalloc.give_back(first, full=False)
+        self._begun = event, starts - first
         self._gone(given_back, pooled)
+
+    def _freed_behind_purge(self) -> list[int]:
+        """Return starts of what is lazy and was freed soon behind the newest purge of a kprobe.
+
+        That purge may have taken it: the kprobe sees the call, the list is taken a moment later. In
+        the order in which they were freed; not what its own task freed, or told something before.
+        """
+        line, task = self._last_purge, self._purged_by[1]
+        if self._begun is not None:
+            line, task = self._begun[0][1], self._begun[0][2][0]
+        behind = (event for event in self._told if event[1] > line)
+        freed = [
+            event[4]
+            for event in takewhile(lambda event: event[2][0] != task, behind)
+            if event[0] == FREE
+        ]
+        lazy = {
+            area.start for area in self.vmalloc.lazy() if self._freed_at.get(area.start, 0) > line
+        }
+        return [start for start in freed if start in lazy][:_TAKEN_LATE]
 
     def _learn_end(self, step: int) -> None:
         self._ends_soon = max(-TRUST, min(self._ends_soon + step, TRUST))
@@ -343,17 +378,17 @@ class State:
         And since something was pooled that lies in `places`, where nothing is pooled any more.
         """
         since = next((event[1] for event, *_, pooled, _ in reversed(self._answered) if pooled), 0)
-        for line, _, areas in self._newest:
+        for line, _, _, areas in self._newest:
             for area in areas:
                 if any(area.start < end and start < area.end for start, end in places):
                     since = max(since, line)
-        return {area.start for line, _, areas in self._newest if line > since for area in areas}
+        return {area.start for line, _, _, areas in self._newest if line > since for area in areas}
 
     def _pooled_lately(self) -> Iterator[set[int]]:
         """Yield starts of what was pooled by the last purge that did, by the last two and so on."""
         spared: set[int] = set()
         pooled = {start for start, _ in self.vmalloc.pooled()}
-        for _, _, areas in tuple(self._newest)[: -_SPARED - 1 : -1]:
+        for *_, areas in tuple(self._newest)[: -_SPARED - 1 : -1]:
             if added := pooled.intersection(area.start for area in areas) - spared:
                 spared |= added
                 yield set(spared)
@@ -365,7 +400,7 @@ class State:
         """
         since = self._concurrent.silent_since(request.line, request.task)
         newest = [
-            decayed for line, decayed, _ in reversed(self._newest) if decayed and line > since
+            decayed for line, decayed, *_ in reversed(self._newest) if decayed and line > since
         ]
         if not newest:
             return False
@@ -498,7 +533,12 @@ class State:
 
     def _without_purge(self) -> None:
         """Take back what the last purge gave, as far as nobody has it: the tree's shape stays."""
-        decayed, given_back, pooled = self._gave
+        self._take_back(*self._gave)
+
+    def _take_back(
+        self, decayed: list[Interval], given_back: list[VmapArea], pooled: list[VmapArea]
+    ) -> None:
+        """Take back what a purge gave, as far as nobody has it."""
         for start, end in (*decayed, *((area.start, area.end) for area in given_back)):
             self.vmalloc.occupy(start, end)
         for area in pooled:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from execmem_tui.formats.trace_event import ALLOC, FREE, PURGE, Alloc, Event
 from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
@@ -20,6 +20,8 @@ from execmem_tui.replay.request_classes import Asked, RequestClass, Unknown, cla
 from execmem_tui.replay.results import Cause
 from execmem_tui.replay.state import State
 
+_BEFORE: Final = 8
+"""How many purges back a request may have been answered."""
 _IN_VAIN: Final = 500
 """Misses that nothing explained, after which causes are not looked for: the trace is another
 kernel's, or lacks events, and each look copies the model."""
@@ -104,14 +106,9 @@ class Trials(State):
         if not self._is_looked_for:
             return None
         self._ahead.look(self._source)
-        best: Try | None = None
-        most = -1
-        for each in self._tries(request, asking):
-            right = self._right_after(each, request, asking)
-            if right is not None and right > most:
-                best, most = each, right
-            if right == _ALL:
-                break
+        best = self._best(self._tries(request, asking), request, asking)
+        if best is None:
+            best = self._best(self._rare_tries(request, asking), request, asking)
         if best is not None:
             cause, apply = best
             if cause not in _PASSING:
@@ -122,6 +119,32 @@ class Trials(State):
         self._in_vain += 1
         return None
 
+    def _best(self, tries: Iterator[Try], request: Alloc, asking: RequestClass) -> Try | None:
+        """Return the try that makes an answer and most of the next ones right, None for none."""
+        best: Try | None = None
+        most = -1
+        for each in tries:
+            right = self._right_after(each, request, asking)
+            if right is not None and right > most:
+                best, most = each, right
+            if right == _ALL:
+                break
+        return best
+
+    def _rare_tries(self, request: Alloc, asking: RequestClass) -> Iterator[Try]:
+        """Yield what is thought of where nothing else makes an answer right.
+
+        A kprobe that sees calls tells less of the order than an event where something is done.
+        """
+        if self.vmalloc.rules.vmalloc_events:
+            return
+        for apply in self._takes_late(asking, request):
+            yield Cause.LATE_FREE, apply
+        since = self._concurrent.silent_since(request.line, request.task)
+        behind = [given for line, *given in reversed(self._newest) if line > since]
+        for number in range(1, min(len(behind), _BEFORE) + 1):
+            yield Cause.BEFORE_PURGE, partial(self._without_purges, behind[:number])
+
     def _tries(self, request: Alloc, asking: RequestClass) -> Iterator[Try]:
         """Yield what may have happened unseen, the most likely first, and how to do it."""
         purges = self._ahead.next_purges()
@@ -129,7 +152,7 @@ class Trials(State):
         if self._is_of_other_pool(request, asking):
             yield Cause.OTHER_POOL, lambda: None
         if self._begun is not None:
-            yield Cause.OVER, lambda: self._go_on_with_purge(request, asking)
+            yield Cause.OVER, lambda: self._go_on_with_purge(asking, request.line, request.start)
         if purges:
             if nodes > 1 and purges[0][1] not in self._ahead.purges:
                 yield Cause.DECAY_AHEAD, lambda: self._decay_ahead(purges[0])
@@ -160,15 +183,34 @@ class Trials(State):
         others = (other for other in range(nodes) if other != request.cpu % nodes)
         return any(self.predict(asking, other) == actual for other in others)
 
-    def _go_on_with_purge(self, request: Alloc, asking: RequestClass) -> None:
+    def _go_on_with_purge(self, asking: RequestClass, line: int, start: int) -> None:
         """Let a purge that has begun give back, from the lowest on, until an answer is right.
 
         It may be scheduled away after each area (6.1, mm/vmalloc.c: cond_resched_lock).
         """
         while self._begun is not None:
-            self._give_back_next(request.line)
-            if self.predict(asking, request.cpu) == request.start:
+            self._give_back_next(line)
+            if self.predict(asking, 0) == start:  # these kernels have one node
                 return
+
+    def _without_purges(self, newest: list[list[Any]]) -> None:
+        for given in newest:
+            self._take_back(*given)
+
+    def _takes_late(self, asking: RequestClass, request: Alloc) -> Iterator[Callable[[], object]]:
+        """Yield what a purge may have taken that was freed behind the line of a kprobe on it."""
+        freed = self._freed_behind_purge()
+        for number in range(1, len(freed) + 1):
+            yield partial(self._take_late, set(freed[:number]), asking, request)
+
+    def _take_late(self, starts: set[int], asking: RequestClass, request: Alloc) -> None:
+        """Let the newest purge have these, too; give back until an answer is right."""
+        if self._begun is None:
+            self._gone(*self.vmalloc.give_back(starts, full=False))
+            return
+        event, before = self._begun
+        self._begun = event, before | starts
+        self._go_on_with_purge(asking, request.line, request.start)
 
     def _shrinks(self, request: Alloc, asking: RequestClass) -> Iterator[Callable[[], object]]:
         """Yield what the shrinker may have emptied: it may have come before the newest purges."""
@@ -372,9 +414,21 @@ class Trials(State):
         places = () if predicted is None else (predicted, actual)
         if any(low <= at < high for low, high in self._unsure.items() for at in places):
             return Cause.ORDER
-        if self._disordered and not certain and in_bounds(vmalloc.space, asked, actual):
+        if self._disordered and not certain and self._may_be_at(asked, actual):
             return Cause.ORDER
         return None
+
+    def _may_be_at(self, asked: VmapRequest, actual: int) -> bool:
+        """Whether an answer is in its bounds, as it is or once a purge that has begun is over."""
+        if in_bounds(self.vmalloc.space, asked, actual):
+            return True
+        if self._begun is None:
+            return False
+        restore = self._branch()
+        self._end_purge(0)
+        found = in_bounds(self.vmalloc.space, asked, actual)
+        restore()
+        return found
 
     def _turned(self, request: Alloc, asking: RequestClass) -> bool:
         """Turn the pool that should answer until its head is what the kernel gave.

@@ -103,3 +103,56 @@ def test_it_gives_back_one_after_the_other() -> None:
     replay = replay_of(lines, ended=-2)
     assert causes(replay) == [Cause.OVER]
     assert lazy(replay) == [PLACES[3]]
+
+
+def test_neighbours_are_given_back_in_one_go() -> None:
+    """They are one area in the list of what is lazy."""
+    lines = [*BUSY, *(f"a-1|{free(PLACES[number])}" for number in (1, 2, 4)), f"c-3|{BEGINS}"]
+    lines += [f"b-2|{alloc(at, SIZE)}" for at in PLACES[1:3]]
+    replay = replay_of(lines, ended=-2)
+    assert causes(replay) == [Cause.OVER]
+    assert lazy(replay) == [PLACES[4]]
+
+
+def test_only_so_much_is_over_as_an_answer_tells() -> None:
+    """It was expected to be over; the one after shows that only the lowest area was given back."""
+    lines = [*BUSY, *(f"a-1|{free(PLACES[number])}" for number in (1, 3)), f"c-3|{BEGINS}"]
+    lines += [f"b-2|{alloc(at, SIZE)}" for at in (PLACES[1], HIGH)]
+    replay = replay_of(lines, ended=2)
+    assert causes(replay) == [Cause.NOT_OVER]
+    assert uncertain(replay) == 2
+
+
+def test_what_was_allocated_since_is_not_of_it_any_more() -> None:
+    lines = [*BUSY, *(f"a-1|{free(PLACES[number])}" for number in (1, 3)), f"c-3|{BEGINS}"]
+    # the kernel had given it back, the model had not
+    lines += [f"b-2|{alloc(PLACES[3], SIZE)}", f"b-2|{free(PLACES[3])}", f"c-3|{TOLD}"]
+    replay = replay_of(lines, ended=-2)
+    assert lazy(replay) == [PLACES[3]]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_it_may_take_what_was_freed_behind_its_line(begun: bool) -> None:
+    """The kprobe sees the call, the list is taken a moment later."""
+    lines = [*BUSY, *[f"a-1|{free(PLACES[1])}"] * begun, f"c-3|{BEGINS}"]
+    lines += [f"a-1|{free(PLACES[number])}" for number in (2, 4)]
+    places = [PLACES[1], PLACES[2], HIGH] if begun else [PLACES[2], HIGH]
+    lines += [f"b-2|{alloc(at, SIZE)}" for at in places]
+    replay = replay_of(lines, ended=2)
+    assert causes(replay) == [Cause.LATE_FREE]
+    assert lazy(replay) == [PLACES[4]]
+
+
+def test_it_does_not_take_what_was_freed_once_its_task_went_on() -> None:
+    lines = [*BUSY, f"c-3|{BEGINS}", f"c-3|{TOLD}", f"a-1|{free(PLACES[2])}"]
+    assert causes(replay_of([*lines, f"b-2|{alloc(PLACES[2], SIZE)}"])) == [None]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_request_may_be_told_behind_several_purges(late: bool) -> None:
+    lines = [f"b-2|{TOLD}"] * late
+    for number in (1, 3):
+        lines += [f"a-1|{free(PLACES[number])}", f"c-3|{BEGINS}", f"c-3|{TOLD}"]
+    lines += [f"b-2|{TOLD}"] * (not late)
+    replay = replay_of([*BUSY, *lines, f"b-2|{alloc(HIGH, SIZE)}"])
+    assert causes(replay) == [Cause.BEFORE_PURGE if late else None]

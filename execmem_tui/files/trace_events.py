@@ -1,14 +1,18 @@
-"""Events of a trace; a long one is read by a second process where there is a CPU for it."""
+"""Events of a trace, and what is made of them.
+
+Of a long one by a second process where there is a CPU for it.
+"""
 
 import marshal
 import os
 import pickle
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol, TypeVar
 
 from execmem_tui.files.packed import read_texts
 from execmem_tui.formats.trace import TraceReader
@@ -22,7 +26,8 @@ _PACKED: Final = 10
 _PIPE: Final = 1 << 20
 """Bytes that the pipe between the processes holds: what any user may ask for."""
 _COUNT: Final = 4
-"""Bytes of the length before each batch."""
+"""Bytes of the length before each message."""
+_T = TypeVar("_T")
 
 
 class Watcher(Protocol):
@@ -57,11 +62,25 @@ def read_events(path: Path, watcher: Watcher | None = None) -> Iterator[Event]:
         OSError: it cannot be read.
     """
     watcher = watcher or _NoWatcher()
+    return chain.from_iterable(made_aside(path, partial(_seen_batches, path, watcher), watcher))
+
+
+def made_aside(
+    path: Path, make: Callable[[], Iterator[_T]], watcher: Watcher | None = None
+) -> Iterator[_T]:
+    """Yield what `make` makes of a trace: of a long one in a second process.
+
+    Args:
+        path: the trace.
+        make: gives what marshal can take, never None, and each time the same, errors too.
+        watcher: has its results when all was taken.
+    """
+    watcher = watcher or _NoWatcher()
     size = path.stat().st_size * (1 if path.suffix == ".txt" else _PACKED)
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
     if size > _LONG and cpus > 1 and threading.active_count() == 1:  # a fork with threads may hang
-        return chain.from_iterable(_piped_batches(path, watcher))
-    return _events(path, watcher)
+        return _piped(make, watcher)
+    return _made_here(make, watcher)
 
 
 def file_events(path: Path) -> Iterator[Event]:
@@ -83,22 +102,22 @@ def _batches(path: Path) -> Iterator[list[Event]]:
             yield events
 
 
-def _events(path: Path, watcher: Watcher) -> Iterator[Event]:
-    return chain.from_iterable(_seen_batches(path, watcher))
-
-
 def _seen_batches(path: Path, watcher: Watcher) -> Iterator[list[Event]]:
     for batch in _batches(path):
         watcher.see(batch)
         yield batch
+
+
+def _made_here(make: Callable[[], Iterator[_T]], watcher: Watcher) -> Iterator[_T]:
+    yield from make()
     watcher.adopt(watcher.results())
 
 
-def _piped_batches(path: Path, watcher: Watcher) -> Iterator[Iterable[Event]]:
-    """Yield the events that a second process reads, some at a time.
+def _piped(make: Callable[[], Iterator[_T]], watcher: Watcher) -> Iterator[_T]:
+    """Yield what a second process makes.
 
-    Wherever that one stops early, this one reads the trace from its beginning and yields what is
-    still missing. It never outlives this one: a write into a pipe that nobody reads kills it.
+    Wherever that one stops early, this one makes all from the beginning and yields what is still
+    missing. It never outlives this one: a write into a pipe that nobody reads kills it.
     """
     reader, writer = os.pipe()
     _widen(writer)
@@ -106,7 +125,7 @@ def _piped_batches(path: Path, watcher: Watcher) -> Iterator[Iterable[Event]]:
     if child == 0:
         try:
             os.close(reader)
-            _send(path, watcher, writer)
+            _send(make, watcher, writer)
         finally:
             os._exit(0)
     os.close(writer)
@@ -114,17 +133,18 @@ def _piped_batches(path: Path, watcher: Watcher) -> Iterator[Iterable[Event]]:
     try:
         with os.fdopen(reader, "rb") as pipe:
             while data := _receive(pipe):
-                batch = marshal.loads(data)  # noqa: S302 - the same program wrote it
-                got += len(batch)
-                yield batch
-                if not batch:
+                made = marshal.loads(data)  # noqa: S302 - the same program wrote it
+                if made is None:
                     results = _receive(pipe)
                     if results is not None:
                         watcher.adopt(pickle.loads(results))  # noqa: S301 - as above
                         return
+                    break
+                got += 1
+                yield made
     finally:
         os.waitpid(child, 0)
-    yield islice(_events(path, watcher), got, None)
+    yield from islice(_made_here(make, watcher), got, None)
 
 
 def _widen(pipe: int) -> None:
@@ -137,12 +157,11 @@ def _widen(pipe: int) -> None:
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
-def _send(path: Path, watcher: Watcher, writer: int) -> None:
-    """Write the events in batches, an empty one at last, then the results."""
+def _send(make: Callable[[], Iterator[Any]], watcher: Watcher, writer: int) -> None:
+    """Write all that is made, None at last, then the results."""
     with os.fdopen(writer, "wb") as pipe:
-        for batch in chain(_batches(path), ([],)):
-            watcher.see(batch)
-            data = marshal.dumps(batch)
+        for made in chain(make(), (None,)):
+            data = marshal.dumps(made)
             pipe.write(len(data).to_bytes(_COUNT, "little") + data)
         data = pickle.dumps(watcher.results())
         pipe.write(len(data).to_bytes(_COUNT, "little") + data)

@@ -64,7 +64,7 @@ class Replay(Trials):
         unknown: what is not known at the start.
         shaped: whether the tree's shape is known (from boot); else only the bounds of an uncertain
             answer are.
-        watched: somebody looks at `moved` after every event, and empties it.
+        watched: somebody looks at `moved` after every event, and takes it.
         unseen_lazy: up to the first purge there may be lazy areas that neither `lazy` nor an event
             tells: events came only some time after the snapshot.
         model: the allocator; another for rules that are wrong on purpose.

@@ -4,7 +4,7 @@ What is busy, lazy and pooled, as frees and purges tell it.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import pairwise, takewhile
 from typing import Final
 
@@ -29,6 +29,11 @@ _FORGOTTEN: Final = 400
 """Lines behind a purge after which nothing is expected that it took."""
 
 
+Besides = tuple[Sequence[Interval], Sequence[Interval], Sequence[Interval]]
+"""What `Moved` has of one event: freed, pooled, placed."""
+UNMOVED: Final[Besides] = ((), (), ())
+
+
 @define
 class Moved:
     """What an event did to areas that it does not name, as (start, end)."""
@@ -44,8 +49,14 @@ class Moved:
         """Return an equal one that shares nothing."""
         return Moved(list(self.freed), list(self.pooled), list(self.placed))
 
+    def taken(self) -> Besides:
+        """Return it for somebody who looks, and forget it."""
+        besides = self.freed, self.pooled, self.placed
+        self.freed, self.pooled, self.placed = [], [], []
+        return besides
+
     def clear(self) -> None:
-        """Forget it: somebody looked."""
+        """Forget it."""
         self.freed.clear()
         self.pooled.clear()
         self.placed.clear()
@@ -60,7 +71,7 @@ class State:
 
     Args:
         vmalloc: the allocator as it stands before the first event.
-        watched: somebody looks at `moved` after every event, and empties it.
+        watched: somebody looks at `moved` after every event, and takes it.
     """
 
     def __init__(self, vmalloc: Vmalloc, *, watched: bool) -> None:

@@ -4,6 +4,7 @@ import gc
 from bisect import bisect_left
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Final
@@ -13,8 +14,8 @@ from execmem_tui.bundles.phase import Phase, phases_layout, read_phase
 from execmem_tui.bundles.run_folder import phase_folders
 from execmem_tui.bundles.trace_run import TraceRun, reading_trace_run
 from execmem_tui.files.packed import find_file
-from execmem_tui.files.trace_events import file_events, read_events
-from execmem_tui.formats.trace_event import Alloc, Free, full
+from execmem_tui.files.trace_events import file_events, made_aside
+from execmem_tui.formats.trace_event import ALLOC, PURGE, Alloc, Free, full
 from execmem_tui.formats.trace_event import Event as TraceEvent
 from execmem_tui.formats.vmallocinfo import Pointers
 from execmem_tui.history import History
@@ -26,12 +27,15 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.owners.attribute import attribute, grouped
-from execmem_tui.replay.model import Replay, follow_run, make_replay
+from execmem_tui.replay.model import follow_run, make_replay
+from execmem_tui.replay.state import UNMOVED, Besides, Moved
 from execmem_tui.sources.base import Progress, Recording, SourceKind
 from execmem_tui.sources.trace_steps import FOREVER, Known, TraceEvents, moment_of
 
 _BATCH: Final = 2000
 """Events that are handed on at once: some hundredths of a second to read, a few to show."""
+Followed = tuple[list[TraceEvent], list[Besides]]
+"""Lines, and what each did to areas that it does not name."""
 _LOOKING: Final = 0.1
 """Part of the time that it takes to look through a trace before its first event is read."""
 
@@ -72,14 +76,12 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
     source = Recording(SourceKind.REPLAY, printable(f"{folder.name}/{run.path.name}", 80), history)
     yield Progress(fraction=_LOOKING, source=source)
     lines = max(run.lines, 1)
-    replay = make_replay(run, watched=True)
-    events = dropwhile(lambda event: event[1] <= begins.line, read_events(run.path))
-    followed = follow_run(run, replay, events)
+    followed = made_aside(run.path, partial(_followed, run))
     try:
         more = True
         while more:
             with _collecting_later():
-                found, line = _steps(followed, reader, replay)
+                found, line = _steps(next(followed, None), reader)
             more = line > 0
             if found:
                 fraction = _LOOKING + (1 - _LOOKING) * min(line / lines, 1.0)
@@ -107,21 +109,49 @@ def _layout(folder: Path, run: TraceRun, phases: list[Phase], arch: str | None) 
     return _bare(run.arch or arch, run.kernel, run.windows)
 
 
-def _steps(
-    followed: Iterator[TraceEvent], reader: TraceEvents, replay: Replay
-) -> tuple[list[Event], int]:
+def _followed(run: TraceRun) -> Iterator[Followed]:
+    """Yield some lines of a run at a time, and what each did besides, as a replay knows."""
+    replay = make_replay(run, watched=True)
+    moved = replay.moved
+    assert moved is not None
+    start = run.begins.line
+    events = dropwhile(lambda event: event[1] <= start, file_events(run.path))
+    followed = follow_run(run, replay, events)
+    while True:
+        lines: list[TraceEvent] = []
+        besides: list[Besides] = []
+        for line in islice(followed, _BATCH):
+            lines.append(line)
+            besides.append(_taken(line, moved))
+        if not lines:
+            return
+        yield lines, besides
+
+
+def _taken(line: TraceEvent, moved: Moved) -> Besides:
+    """Return what moved with a line: only areas that come and purges take others along."""
+    kind = line[0]
+    if kind == PURGE:
+        return moved.taken() if moved.freed or moved.pooled else UNMOVED
+    if kind == ALLOC and not line[5][4] and moved:
+        return moved.taken()
+    return UNMOVED
+
+
+def _steps(followed: Followed | None, reader: TraceEvents) -> tuple[list[Event], int]:
     """Return the next steps, and the last line that was read for them.
 
     0 where there are no more.
     """
+    if followed is None:
+        return [], 0
     found: list[Event] = []
-    take, last = reader.take, 0
-    for line in islice(followed, _BATCH):
-        event = take(line, replay.moved)
+    take = reader.take
+    for line, besides in zip(*followed, strict=True):
+        event = take(line, besides)
         if event is not None:
             found.append(event)
-        last = line[1]
-    return found, last
+    return found, followed[0][-1][1]
 
 
 @contextmanager

@@ -36,7 +36,7 @@ from execmem_tui.model.records import define, frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.replay.held_areas import HeldAreas
-from execmem_tui.replay.state import Moved
+from execmem_tui.replay.state import Besides
 
 _START = attrgetter("start")
 _REQUESTS: Final = 1 << 12
@@ -177,7 +177,9 @@ class TraceEvents:
             added=_ascending((now - before).elements()),
         )
 
-    def take(self, line: TraceEvent, moved: Moved | None = None) -> Event | None:
+    def take(  # noqa: PLR0911 - a kind of line after the other, as often as there are lines
+        self, line: TraceEvent, moved: Besides | None = None
+    ) -> Event | None:
         """Return what a line does to the map, None if that is nothing and nothing is to be said.
 
         Args:
@@ -189,7 +191,9 @@ class TraceEvents:
         if kind == PURGE:
             if moved is None:
                 return self._seen_purge(line)
-            return self._purge(line, moved)
+            if moved[0] or moved[1]:
+                return self._purge(line, moved)
+            return Purged(time=seconds_of(line), kind=UNSAID, purged=0)
         if kind == ALLOC:
             return self._alloc(line, moved)
         if kind == FREE:
@@ -199,7 +203,7 @@ class TraceEvents:
             return Noted(message=text, mark=True)
         return None if kind == HEADER else self._other(line)
 
-    def _moved(self, moved: Moved) -> tuple[list[Area], list[Area], int]:
+    def _moved(self, moved: Besides) -> tuple[list[Area], list[Area], int]:
         """Apply what a replay knows.
 
         Return the pieces that went and came, and how many were lazy.
@@ -207,12 +211,13 @@ class TraceEvents:
         removed: list[Area] = []
         added: list[Area] = []
         lazy = 0
-        for start, _ in moved.freed:
+        freed, pooled, _ = moved
+        for start, _ in freed:
             pieces = self._held.pop(start)
             removed += pieces
             lazy += bool(pieces) and pieces[0].state is _LAZY
             self._waiting.pop(start, None)
-        for start, _ in moved.pooled:
+        for start, _ in pooled:
             pieces = self._held.get(start)
             if pieces:
                 parked = tuple(piece.changed(state=_POOLED, detail=_PARKED) for piece in pieces)
@@ -221,10 +226,9 @@ class TraceEvents:
                 removed += pieces
                 added += parked
                 lazy += 1
-        moved.clear()
         return removed, added, lazy
 
-    def _alloc(self, line: TraceEvent, moved: Moved | None) -> Event:
+    def _alloc(self, line: TraceEvent, moved: Besides | None) -> Event:
         number, task, start, asked = line[1], line[2][0], line[4], line[5]
         request = self._requests.get(asked) or self._request(asked)
         if request.failed:
@@ -240,7 +244,7 @@ class TraceEvents:
             )
         pieces = self._pieces(start, request.size, number, self._lives.get(number, number), request)
         added = pieces
-        if moved is not None and (moved.freed or moved.pooled or moved.placed):
+        if moved is not None and any(moved):
             removed, added = self._alloc_and_more(pieces, number, moved)
         else:
             removed = self._held.put(pieces)
@@ -259,10 +263,10 @@ class TraceEvents:
         )
 
     def _alloc_and_more(
-        self, pieces: tuple[Area, ...], number: int, moved: Moved
+        self, pieces: tuple[Area, ...], number: int, moved: Besides
     ) -> tuple[tuple[Area, ...], tuple[Area, ...]]:
         """Put an area on the map for which other things moved; return what went and what came."""
-        chunks = [self._pieces(low, high - low, number) for low, high in moved.placed]
+        chunks = [self._pieces(low, high - low, number) for low, high in moved[2]]
         gone, came, _ = self._moved(moved)
         ended = [area for chunk in chunks for area in self._held.put(chunk)]
         ended += self._held.put(pieces)
@@ -346,9 +350,7 @@ class TraceEvents:
         self._waiting[start] = None
         return Freed(time=seconds_of(line), area=pieces[0], removed=pieces, added=(lazy,))
 
-    def _purge(self, line: TraceEvent, moved: Moved) -> Event:
-        if not (moved.freed or moved.pooled):
-            return Purged(time=seconds_of(line), kind=UNSAID, purged=0)
+    def _purge(self, line: TraceEvent, moved: Besides) -> Event:
         removed, added, lazy = self._moved(moved)
         return Purged(
             time=seconds_of(line),

@@ -100,7 +100,7 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     (
         "the same, CPU of the process that shows it",
         partial(map_ratio, both=False),
-        15.5,
+        10.5,
         "times",
     ),
     ("a trace of 1,000,000 events as a map, memory", map_mebibytes, 512.0, "MiB"),

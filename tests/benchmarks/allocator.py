@@ -82,8 +82,8 @@ def pair_ratio(areas: int) -> float:
 def map_ratio(events: int = 200_000, *, both: bool = True) -> float:
     """A long trace read as a map, every event kept, against a loop that splits each line.
 
-    With `both`, the time of the process that reads the lines counts as well as this one's; without,
-    only what this one takes, which is what one waits for where a second CPU is idle.
+    With `both`, the time of the process that reads and replays the lines counts as well as this
+    one's; without, only what this one takes: what one waits for where a second CPU is idle.
     """
     with TemporaryDirectory() as folder:
         trace = write_run(Path(folder) / "run", "amd64-7.2.13-kaslr", events)

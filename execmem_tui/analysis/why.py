@@ -13,7 +13,7 @@ from operator import attrgetter
 from attrs import evolve, field
 
 from execmem_tui.analysis.holes import HoleIndex
-from execmem_tui.analysis.in_the_way import InTheWay, in_the_way
+from execmem_tui.analysis.in_the_way import InTheWay, fewer_in_the_way, in_the_way
 from execmem_tui.analysis.room import Room, Shortage, room_in
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
@@ -77,8 +77,10 @@ class Why:
     shortage: Shortage
     """Of the preferred window, purged."""
     in_the_way: InTheWay | None
-    """In the preferred window; None where the request fits there,
+    """In the preferred window, what to let go; None where the request fits there,
     or nothing that could go would help."""
+    cheapest: InTheWay | None
+    """What costs the fewest bytes: more owners than `in_the_way` has, where it is another."""
     before: Snapshot = field(repr=False, eq=False)
     """The state before the request."""
     actual: Area | None = None
@@ -126,6 +128,8 @@ def ask(
     near = next(each for each in reversed(tries) if each.window is Window.PREFERRED)
     fits = near.found is not None
     align = max(entry.alignment, page)
+    window = entry.start, entry.end
+    cheapest = None if fits else in_the_way(purged, *window, need, align, needed)
     return Why(
         type=kind,
         requested=requested,
@@ -133,9 +137,10 @@ def ask(
         tries=tries,
         before=snapshot,
         shortage=Shortage.NONE if fits else near.room.shortage(need),
-        in_the_way=(
-            None if fits else in_the_way(purged, entry.start, entry.end, need, align, needed)
-        ),
+        cheapest=cheapest,
+        in_the_way=None
+        if cheapest is None
+        else fewer_in_the_way(purged, window, need, align, needed, cheapest),
     )
 
 

@@ -22,10 +22,13 @@ KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 TIB = 1 << 40
+PIB = 1 << 50
+EIB = 1 << 60
 
-_SUFFIXES = {"": 1, "b": 1, "k": KIB, "m": MIB, "g": GIB, "t": TIB}
+_SUFFIXES = {"": 1, "b": 1, "k": KIB, "m": MIB, "g": GIB, "t": TIB, "p": PIB, "e": EIB}
+_LETTERS: Final = (("K", KIB), ("M", MIB), ("G", GIB), ("T", TIB), ("P", PIB), ("E", EIB))
 # Compiled when somebody types one: `re` keeps them, and a start that reads no size does without.
-_SIZE: Final = r"(0x[0-9a-f]{1,16}|[0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([kmgt]?)(?:i?b)?"
+_SIZE: Final = r"(0x[0-9a-f]{1,16}|[0-9]{1,20}(?:\.[0-9]{1,20})?)\s*([kmgtpe]?)(?:i?b)?"
 _ADDRESS: Final = r"(?:0x)?([0-9a-f_]{1,20})"
 
 
@@ -95,8 +98,8 @@ def format_size(size: Bytes) -> str:
         return "-" + format_size(-size)
     if size < KIB:
         return f"{size}B"
-    for letter, unit in (("K", KIB), ("M", MIB), ("G", GIB), ("T", TIB)):
-        if size < unit * 1024 or letter == "T":
+    for letter, unit in _LETTERS:
+        if size < unit * 1024 or letter == "E":
             return f"{size / unit:.1f}".removesuffix(".0") + letter
     raise AssertionError(size)
 
@@ -106,7 +109,7 @@ def exact_size(size: Bytes) -> str:
 
     `size` is not negative.
     """
-    for letter, unit in (("T", TIB), ("G", GIB), ("M", MIB), ("K", KIB)):
+    for letter, unit in reversed(_LETTERS):
         if size >= unit and 10 * size % unit == 0:
             return f"{size / unit:.1f}".removesuffix(".0") + letter
     return f"{size}B"

@@ -25,6 +25,9 @@ _WORTH: Final = 0.15
 SMALLEST_CELL: Final = 1
 """Bytes: a kprobe slot of 8 or 15 bytes is then wide enough for a name."""
 
+_BETWEEN: Final = (5, 6, 7)
+"""Eighths of a power of two that a cell may have as well: row addresses stay short in hex."""
+
 _KEEP: Final = 3
 _KNOWN: Final = 4096
 """Lines that an axis remembers."""
@@ -235,15 +238,17 @@ class Axis:
         rows: int,
         finest: Bytes = SMALLEST_CELL,
         *,
-        thirds: Bytes = LARGEST_CELL,
+        unit: Bytes = LARGEST_CELL,
     ) -> "Axis":
         """Return the axis with the smallest cell that shows [start, end) in `rows` lines.
 
-        The cell is not below `finest`, and a power of two; from `thirds` on, or three times one.
+        The cell is not below `finest`, and a power of two; or five, six or seven eighths of one
+        where that is whole halves of `unit` bytes, two or more: powers alone may leave half of the
+        rows blank.
         """
         if not evolve(self, cell=LARGEST_CELL).fits(start, end, rows):
             # a row that begins inside what is to be seen can never hold all of it
-            return evolve(self, anchor=0).fitting(start, end, rows, finest, thirds=thirds)
+            return evolve(self, anchor=0).fitting(start, end, rows, finest, unit=unit)
         cell = finest
         while cell < LARGEST_CELL and cell * self.columns < end - start:
             cell *= 2
@@ -252,9 +257,10 @@ class Axis:
             cell *= 2
         while cell // 2 >= finest and evolve(self, cell=cell // 2).fits(start, end, rows):
             cell //= 2
-        between = cell // 4 * 3
-        if between >= max(thirds, finest) and evolve(self, cell=between).fits(start, end, rows):
-            cell = between
+        for between in (cell // 8 * eighths for eighths in _BETWEEN):
+            whole = between >= max(finest, unit) and 2 * between % unit == 0
+            if whole and evolve(self, cell=between).fits(start, end, rows):
+                return evolve(self, cell=between)
         return evolve(self, cell=cell)
 
     def _fold_at(self, address: Address) -> Line | None:

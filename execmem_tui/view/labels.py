@@ -111,12 +111,13 @@ _PROGRAM: Final = re.compile(r"bpf_prog_(?!pack$)(?:(?P<tag>[0-9a-f]{16})(?:_|$)
 """Of kallsyms: the tag, and the name that the program was loaded with (kernel/bpf/core.c:
 bpf_get_prog_name); the simulator numbers them instead."""
 _NUMBERED: Final = re.compile(r"(.+) (\d+)( \(.+\))?")
+"""What the simulator numbers: ``module 12``, ``bpf_prog_seccomp 3 (classic)``."""
 
 
 def _telling(owner: str) -> Iterator[str]:
     """Yield what tells one of many of a kind from others, the longer first; nothing of all else.
 
-    Of a BPF program that is its name and its tag, of what the simulator numbers its number.
+    Of a BPF program that is its name and its tag, of what the simulator numbers its number, too.
     """
     found, name = _PROGRAM.fullmatch(owner), owner
     if found is not None:
@@ -127,7 +128,7 @@ def _telling(owner: str) -> Iterator[str]:
         yield name
     numbered = _NUMBERED.fullmatch(name)
     if numbered is not None:
-        yield f"{numbered[2]} {numbered[1]}"
+        yield f"{numbered[1]} {numbered[2]}"
 
 
 def _padded(text: str, room: int) -> str:
@@ -142,4 +143,8 @@ def _cut(owner: str, room: int) -> str:
     for least in _telling(owner):
         if len(least) <= room:
             return least
+    numbered = _NUMBERED.fullmatch(least)
+    if numbered is not None and len(numbered[2]) < room:
+        # a number before the word it counts would read as a count of such
+        return f"{numbered[1][: room - 1 - len(numbered[2])]}…{numbered[2]}"
     return least[:room] if room <= LEAST else least[: room - 1] + "…"

@@ -158,7 +158,7 @@ class MapView(NamedTuple):
         end: Address,
         finest: Bytes = SMALLEST_CELL,
         *,
-        thirds: Bytes = LARGEST_CELL,
+        unit: Bytes = LARGEST_CELL,
     ) -> "MapView":
         """Zoom so that all of [start, end) is in sight, as near as can be.
 
@@ -167,7 +167,7 @@ class MapView(NamedTuple):
         tight = self.axis.tight()
         start = tight.clipped(start)
         end = min(max(end, start + 1), tight.end)
-        axis = tight.fitting(start, end, self.rows, finest, thirds=thirds)
+        axis = tight.fitting(start, end, self.rows, finest, unit=unit)
         return self._replace(
             axis=axis, cursor=start, top=axis.line_at(start).start, column=None
         ).settled()

@@ -169,7 +169,8 @@ def _bands(
         for edge in reach.window(origin.start):
             marks.setdefault(min(edge, top), mark)
     pairs = layout.range_of(ExecmemType.MODULE_TEXT).windows
-    edges = {edge for pair in pairs for edge in pair}
+    # MODULES_END of nios2 is one byte before the kernel: a band of that byte would say nothing
+    edges = {align_up(edge, layout.page_size) for pair in pairs for edge in pair}
     edges |= {origin.start, origin.end}
     low = max(0, min([*edges, *marks]))
     high = min(top, max([*edges, *marks]))

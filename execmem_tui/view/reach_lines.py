@@ -187,6 +187,9 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
         ("out", Verdict.UNREACHABLE, counts.unreachable, Tone.ALARM),
     )
     total = sum(count for _, _, count, _ in parts)
+    if total == 0 and model.hull is not None:
+        yield [Word("how far a call reaches is not known", Tone.MUTED)]
+        return
     if total == 0:
         yield [Word("no module text yet", Tone.MUTED)]
         return

@@ -12,7 +12,7 @@ from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.reach import Verdict
-from execmem_tui.model.units import Bytes, format_size, hex_address
+from execmem_tui.model.units import Bytes, exact_size, format_size, hex_address
 from execmem_tui.view.window_words import window_word
 
 _LABEL: Final = 11
@@ -42,6 +42,8 @@ def why_lines(layout: Layout, why: Why) -> list[str]:
         )
     if why.in_the_way is not None:
         lines.append(_line("in the way", in_the_way_text(why.in_the_way)))
+        if why.cheapest is not None and why.cheapest != why.in_the_way:
+            lines.append(_line("or", _cheaper(why.cheapest, why.in_the_way)))
     elif why.shortage is not Shortage.NONE:
         lines.append(_line("in the way", "no module whose going would make room"))
     return lines
@@ -181,6 +183,14 @@ def in_the_way_text(way: InTheWay) -> str:
     """Return ``bnxt_en data 76K · rodata 52K · ro_after_init 4K → would leave 324K``."""
     words = _by_area(way.areas) if len(way.areas) <= _NAMED else _by_owner(way)
     return f"{' · '.join(words)} → would leave {format_size(way.leaves)}"
+
+
+def _cheaper(cheapest: InTheWay, way: InTheWay) -> str:
+    """Return ``81 smaller ones from snd_sof on, 12K less in all``."""
+    less = way.cost - cheapest.cost
+    words = f"{exact_size(less)} less" if less else "the same"
+    owners = cheapest.owners
+    return f"{len(owners):,} smaller ones from {owners[0]} on, {words} in all"
 
 
 def _by_area(areas: Sequence[Area]) -> list[str]:

@@ -27,6 +27,8 @@ from execmem_tui.model.units import (
         ("0x1000", 4096),
         ("2g", 2 << 30),
         ("1T", 1 << 40),
+        ("7P", 7 << 50),
+        ("1.5E", 3 << 59),
     ],
 )
 def test_sizes_are_read_in_bytes(text: str, size: int) -> None:
@@ -73,6 +75,8 @@ def test_alignment_brackets_the_value(value: int, shift: int) -> None:
         (1153434, "1.1M"),
         (128 << 20, "128M"),
         (2**47 - 2**31, "128T"),
+        (512 << 40, "512T"),
+        (7339904 << 40, "7E"),
         (-4096, "-4K"),
     ],
 )
@@ -90,7 +94,7 @@ def test_sizes_are_printed_short(size: int, text: str) -> None:
         (1152 << 10, "1152K"),
         (2304 << 10, "2304K"),
         (3 << 19, "1.5M"),
-        (1 << 59, "524288T"),
+        (1 << 59, "512P"),
     ],
 )
 def test_a_scale_is_printed_to_the_byte(size: int, text: str) -> None:

@@ -159,15 +159,21 @@ def test_air_is_drawn_behind_what_is_used_and_nowhere_else() -> None:
     assert len(list(axis.tight().lines(0))) == 3
 
 
-def test_a_cell_is_three_times_a_power_of_two_where_it_may_and_that_is_nearer() -> None:
+def test_a_cell_lies_between_powers_of_two_where_it_may_and_that_is_nearer() -> None:
+    """Rows would be left blank: 11 of 20 were where one more than a power's would not fit."""
     axis = Axis(space=Plain(((0, 48 * 20, Kind.AREA),)), start=0, end=48 * 20, columns=32, keep=99)
     assert axis.fitting(0, 48 * 20, 20).cell == 2
-    assert axis.fitting(0, 48 * 20, 20, thirds=1).cell == 2, "1.5 bytes are no cell"
+    assert axis.fitting(0, 48 * 20, 20, unit=1).cell == 2, "1.5 bytes are no cell"
     coarse = evolve(axis, end=48 * 20 * 4, space=Plain(((0, 48 * 80, Kind.AREA),)))
     assert coarse.fitting(0, 48 * 80, 20).cell == 8
-    assert coarse.fitting(0, 48 * 80, 20, thirds=1).cell == 6
-    assert coarse.fitting(0, 48 * 80, 20, thirds=8).cell == 8
-    assert coarse.fitting(0, 48 * 80, 20, 6, thirds=1).cell == 6, "the finest is a cell, too"
+    assert coarse.fitting(0, 48 * 80, 20, unit=1).cell == 6
+    assert coarse.fitting(0, 48 * 80, 20, unit=4).cell == 6, "one and a half of it is round enough"
+    assert coarse.fitting(0, 32 * 5 * 20, 20, unit=4).cell == 6, "one and a quarter is not"
+    assert coarse.fitting(0, 48 * 80, 20, unit=8).cell == 8, "less than one is not"
+    assert coarse.fitting(0, 48 * 80, 20, 6, unit=1).cell == 6, "the finest is a cell, too"
+    assert coarse.fitting(0, 48 * 80, 20, 7, unit=1).cell == 7
+    assert coarse.fitting(0, 32 * 5 * 20, 20, unit=1).cell == 5
+    assert coarse.fitting(0, 32 * 5 * 20 + 1, 20, unit=1).cell == 6
 
 
 def test_a_fold_ends_at_a_cut_and_the_row_goes_on_there() -> None:

@@ -65,13 +65,14 @@ def test_a_program_is_called_by_what_tells_it_from_others() -> None:
     assert written(Named(0, 1, 24, named), width=24) == ".sd_fw de9c5836457ad4a5 "
     assert written(Named(0, 1, 8, named), width=8) == ".sd_fw …"
     assert written(Named(0, 1, 8, "bpf_prog_pack"), width=8) == ".bpf_pr…"
-    for room, shown in ((17, "bpf_prog_sd_fw 17"), (9, "sd_fw 17"), (7, "17 sd_…"), (4, "17 s")):
+    for room, shown in ((17, "bpf_prog_sd_fw 17"), (9, "sd_fw 17"), (7, "sd_f…17"), (4, "s…17")):
         simulated = Named(0, 1, room + 1, "bpf_prog_sd_fw 17")
         assert written(simulated, width=room + 1).strip(". ") == shown
-    assert written(Named(0, 1, 8, "module 104", TEXT), width=8) == ".104 mo…"
+    assert written(Named(0, 1, 8, "module 104", TEXT), width=8) == ".mod…104"
+    assert written(Named(0, 1, 5, "module 104", TEXT), width=5) == ".…104"
     assert written(Named(0, 1, 8, "nvme_core", TEXT), width=8) == ".nvme_c…"
     classic = Named(0, 1, 13, "bpf_prog_seccomp 3 (classic)")
-    assert written(classic, width=13) == ".3 seccomp .."
+    assert written(classic, width=13) == ".seccomp 3 .."
 
 
 def test_nothing_is_written_over_a_height() -> None:

@@ -114,6 +114,21 @@ def test_what_is_used_may_be_of_any_size(size: int) -> None:
     assert len(inside) == (2 if size > MIB else 0)
 
 
+def test_a_window_that_ends_a_byte_before_the_kernel_has_no_band_of_a_byte() -> None:
+    """nios2 had one that began at −1B."""
+    snapshot = open_booted("nios2").history.snapshot()
+    assert "−1B" not in "\n".join(panel(snapshot))
+    assert all(band.end - band.start >= 4096 for band in shown_bands(snapshot))
+
+
+def test_what_no_reach_is_known_of_has_module_text_nevertheless() -> None:
+    """The panel of generic said that there was none yet, with 600 areas on the map."""
+    text = "\n".join(panel(open_booted("generic").history.snapshot(), width=36))
+    assert "how far a call reaches is not known" in text
+    assert "no module text yet" not in text
+    assert "no module text yet" in "\n".join(panel(History(resolve("arm64", "7.1")).snapshot()))
+
+
 def shown_bands(snapshot: Snapshot) -> tuple[Band, ...]:
     model = Shown(snapshot).reach(None)
     assert model is not None

@@ -148,6 +148,16 @@ def test_no_line_of_the_first_map_stays_blank(arch: str, rows: int) -> None:
     assert view.axis.cell <= tight.axis.cell, "what is used has the nearest zoom that fits"
 
 
+@pytest.mark.parametrize("arch", ["loongarch", "nios2", "riscv", "sparc", "x86"])
+@pytest.mark.parametrize(("columns", "rows"), [(66, 16), (82, 27)])
+def test_hardly_a_line_of_a_full_window_stays_blank(arch: str, columns: int, rows: int) -> None:
+    """Nothing is left to unfold there: 10 of 27 lines were blank on x86 where cells were 2^k."""
+    simulation = open_booted(arch)
+    simulation.fill()
+    view = Shown(simulation.history.snapshot()).view(1, columns, rows)
+    assert len(view.lines()) >= rows * 4 // 5
+
+
 def test_lines_that_would_stay_blank_draw_long_areas_and_what_is_free() -> None:
     """At 300x80, after a spill, amdgpu was folded, and ten lines below were blank."""
     simulation = open_booted("arm64")

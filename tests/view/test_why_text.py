@@ -1,5 +1,7 @@
 """*Why* in words: each line names its number, its window and its reason."""
 
+import re
+
 import pytest
 from attrs import evolve
 
@@ -49,6 +51,17 @@ def test_the_spill_of_sctp(trace: History) -> None:
         "took       far ffff800002f00000: calls to the kernel through a PLT",
         "in the way bnxt_en.data 76K · rodata 52K · ro_after_init 4K → would leave 324K",
     ]
+
+
+def test_few_modules_are_named_and_what_many_small_ones_would_save() -> None:
+    """After `B` on x86 the line had ``snd_sof 180K · ... and 77 more, 8M in 144 areas``."""
+    simulation = open_booted("x86")
+    simulation.fill()
+    history = simulation.history
+    found = explained(history, history.step)
+    lines = why_lines(history.layout, found)
+    assert lines[-2] == "in the way module 1 8M → would leave 10.7M"
+    assert re.fullmatch(r"or +81 smaller ones from snd_sof on, [0-9.]+K less in all", lines[-1])
 
 
 def test_a_fragmented_window(trace: History) -> None:

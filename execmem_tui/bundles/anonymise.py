@@ -13,7 +13,7 @@ from typing import Final
 
 from attrs import evolve
 
-from execmem_tui.bundles.harmless import DROPPED, Job, Words, kept_files
+from execmem_tui.bundles.harmless import Job, Words, drop_others, kept_files
 from execmem_tui.bundles.shifting import UNIT, Seen, Shift, Shifter, draw_delta
 from execmem_tui.formats.manifest import StatedLayout, StatedRange
 from execmem_tui.model.layouts import Layout
@@ -21,7 +21,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import ReachKind
 from execmem_tui.model.records import frozen
 
-KEPT: Final = "modules, functions, sizes, times, and the kernel's release and compiler"
+KEPT: Final = "modules, functions, sizes, times, and the kernel's version but for its builder"
 FORGOTTEN: Final = "hosts, builders, files, and names of tasks that not every machine has"
 
 
@@ -72,9 +72,7 @@ def anonymise(
     delta = draw_delta({each for each in seen.addresses if each in home}, bits, unit, draw)
     shifter = Shifter(bits=bits, home=home, delta=delta)
     foreign = sum(_rewritten(file, rewrite, shifter, words) for file, rewrite in kept_files(run))
-    for name in DROPPED:
-        for file in run.rglob(name):
-            file.unlink()
+    drop_others(run)
     stated: StatedLayout | None = None
     ranges: dict[ExecmemType, StatedRange] = {}
     if layout is not None:

@@ -84,11 +84,17 @@ _INSIDE_WORDS: Final = 4
 """Letters of a host's name that is taken out of words too;
 a shorter one only where it stands alone."""
 _TASKS: Final = re.compile(
-    r"(?:swapper|kworker|kthreadd|ksoftirqd|migration|rcu\w*|modprobe|insmod|rmmod"
-    r"|\(?udev-worker\)?|systemd-udevd|bpftool|perf|execmem-tui)(?:/[\w:.+-]*)?",
+    r"(?:(?:swapper|ksoftirqd|migration|rcu(?:c|b|o[bcgps]))/\d+"
+    r"|kworker/u?\d+:\d+H?|kthreadd|rcu_(?:sched|preempt|bh|(?:par_)?gp|(?:tasks|exp)_\w+)"
+    r"|modprobe|insmod|rmmod|\(?udev-worker\)?|systemd-udevd|bpftool|perf|execmem-tui)",
     re.ASCII,
 )
-"""Names of tasks that every machine has; another one may be a program of somebody's own."""
+"""Names of tasks that every machine has; another one may be a program of somebody's own, and
+a worker with a name its rescuer: of a volume, of an interface."""
+_WORK: Final = re.compile(r"(kworker/u?\d+:\d+H?)[-+].*", re.ASCII | re.DOTALL)
+"""A worker, and what it works at: the queue may have somebody's name."""
+_INTERFACE: Final = re.compile(r"(netdev-)[^\s]+", re.ASCII)
+"""Interfaces are asked for as modules (net/core/dev_ioctl.c: dev_load); theirs are no modules'."""
 _MAX_LINE: Final = 4096
 """Characters of a line that is looked at: no line of these files is longer."""
 
@@ -111,6 +117,7 @@ class Words:
 
     def task(self, name: str) -> str:
         """Return a task's name, or a word for it where not every machine has such a task."""
+        name = _WORK.sub(r"\1", name)
         return name if _TASKS.fullmatch(name) else "task"
 
 
@@ -131,6 +138,16 @@ class Job:
         return f"{self.shift(int(digits, 16)):0{len(digits)}x}"
 
 
+def drop_others(run: Path) -> None:
+    """Remove what nothing here knows how to make harmless.
+
+    What `kept_files` yields stays, and ``meta.toml``: who collected the rest writes it anew.
+    """
+    for file in [each for each in run.rglob("*") if each.is_file()]:
+        if file.name not in _REWRITERS and file.name != "meta.toml":
+            file.unlink()
+
+
 def kept_files(run: Path) -> Iterator[tuple[Path, Callable[[Job], Iterator[str]]]]:
     """Yield the files of a run folder that may be shown, each with what rewrites its lines."""
     for file in sorted(each for each in run.rglob("*") if each.is_file()):
@@ -143,7 +160,7 @@ def _vmallocinfo(job: Job) -> Iterator[str]:
     for text in job.lines():
         if found := _AREA.fullmatch(text):
             start, end, size, rest = found.groups()
-            if not hidden:
+            if not hidden or _is_true(start, end, size):
                 start, end = f"0x{job.hex(start[2:])}", f"0x{job.hex(end[2:])}"
             yield f"{start}-{end}{size}{''.join(_AREA_REST.findall(rest))}"
 
@@ -158,9 +175,16 @@ def _is_hidden(job: Job) -> bool:
         if found := _AREA.fullmatch(text):
             if found[1].startswith("(") or found[2].startswith("("):
                 return True
-            fits = int(found[2], 16) - int(found[1], 16) == int(found[3])
+            fits = _is_true(found[1], found[2], found[3])
             good, bad = good + fits, bad + (not fits)
     return bad > good
+
+
+def _is_true(start: str, end: str, size: str) -> bool:
+    """Whether start and end belong together: of hashes they do not, so these are addresses."""
+    if start.startswith("(") or end.startswith("("):
+        return False
+    return int(end, 16) - int(start, 16) == int(size)
 
 
 def _kallsyms(job: Job) -> Iterator[str]:
@@ -211,7 +235,11 @@ def _event(job: Job, name: str, rest: str) -> str | None:
         if name.startswith("module_")
         else None
     )
-    return rest if known is not None and known.fullmatch(rest) else None
+    if known is None or not known.fullmatch(rest):
+        return None
+    if name == "module_request":  # of whatever name somebody asked for
+        return job.words.scrub(_INTERFACE.sub(r"\1name", rest))
+    return rest
 
 
 def _config(job: Job) -> Iterator[str]:

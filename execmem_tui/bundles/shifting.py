@@ -39,9 +39,9 @@ def fixed_address(arch: str, kaslr: str) -> str:
 
     Args:
         arch: as `Layout.arch` names it.
-        kaslr: as `Layout.kaslr` does.
+        kaslr: as `Layout.kaslr` does; one that is not known may be off.
     """
-    if arch in _DRAWN and kaslr not in ("off", "n/a"):
+    if arch in _DRAWN and kaslr not in ("off", "n/a", "unknown"):
         return ""
     return _FIXED.get(arch, f"the vmalloc or module area of {arch} lies at a fixed address")
 

@@ -53,8 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=(
             "shift every kernel address by one hidden constant that keeps distances and alignment;"
             f" forget {FORGOTTEN}; keep {KEPT}. It hides addresses from a glance only: where the"
-            " architecture fixes an address, the constant can be computed: modules on x86-64, the"
-            " vmalloc and module areas on arm64, arm and most others; on s390 without KASLR"
+            " architecture fixes an address, the constant can be computed, and KASLR's draw with"
+            " it: modules on x86-64, the vmalloc and module areas on arm64, arm and most others; on"
+            " s390 without KASLR"
         ),
     )
     parser.add_argument(
@@ -79,18 +80,17 @@ def _hidden_words(manifest: Manifest) -> str:
     from execmem_tui.arch import find
 
     kept = f"kept: {KEPT}; forgotten: {FORGOTTEN}"
-    if manifest.layout is None:
-        return kept
     try:
-        arch = find(manifest.arch)[0].name
-    except UnknownLayoutError:  # the bundle is written; nothing is known of where things are fixed
-        return kept
+        arch = find(manifest.arch)[0].name if manifest.layout else ""
+    except UnknownLayoutError:  # nothing is known of where things are fixed
+        arch = ""
+    glance = "addresses are hidden from a glance only"
+    if manifest.layout is None or not arch:
+        return f"{glance}: most architectures fix one, and the constant can be computed; {kept}"
     fixed = fixed_address(arch, manifest.layout.kaslr)
     if not fixed:
         return f"the constant is not known to follow from anything here; {kept}"
-    return (
-        f"addresses are hidden from a glance only: {fixed}, so the constant can be computed; {kept}"
-    )
+    return f"{glance}: {fixed}, so the constant can be computed, and KASLR's draw with it; {kept}"
 
 
 def run(args: argparse.Namespace) -> int:

@@ -21,7 +21,7 @@ from execmem_tui.files.archive import members
 from execmem_tui.model import documents
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.layouts import Layout
-from execmem_tui.model.ranges import Window
+from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.sources.opening import open_path
 from tests.bundles.machines import (
     CAPTURES,
@@ -280,11 +280,84 @@ def test_hosts_go_out_of_words_and_tasks_of_ones_own_are_forgotten() -> None:
         == "Linux 7.1-myhost2 on host host cab"
     )
     assert words.scrub("(me@somewhere) (gcc)") == "(user@host) (gcc)"
-    assert [words.task(each) for each in ("kworker/0:1-events", "modprobe", "payroll")] == [
-        "kworker/0:1-events",
-        "modprobe",
-        "task",
+    known = ("kworker/u8:3", "modprobe", "rcuop/0", "rcu_preempt", "(udev-worker)", "swapper/0")
+    assert [words.task(each) for each in known] == list(known)
+    assert words.task("kworker/0:1-wg-crypt-home") == "kworker/0:1"
+    own = ("payroll", "rcu_payroll", "perf/home", "kworker/R-wg-cr", "swapper/home", "modprobe2")
+    assert [words.task(each) for each in own] == ["task"] * len(own)
+
+
+def test_what_was_asked_for_as_a_module_may_be_an_interface_or_a_host(tmp_path: Path) -> None:
+    head = "  modprobe-7 [000] ..... 5.000001: "
+    (tmp_path / "trace.txt").write_text(
+        f"{head}module_request: netdev-wg-home wait=1 call_site=dev_load\n"
+        f"{head}module_request: fs-{HOST}fs wait=1 call_site=get_fs_type\n"
+        f"{head}module_load: ext4 E\n"
+        f"{head}sched_switch: {HOST}\n"
+    )
+    anonymise(tmp_path, None, "7.1", cpus=1, hosts=[HOST])
+    told = [
+        line.partition("0001: ")[2] for line in (tmp_path / "trace.txt").read_text().splitlines()
     ]
+    assert told == [
+        "module_request: netdev-name wait=1 call_site=dev_load",
+        "module_request: fs-hostfs wait=1 call_site=get_fs_type",
+        "module_load: ext4 E",
+    ]
+
+
+@pytest.mark.parametrize("name", ["iomem", "kprobe_events", "notes.txt", "event_formats"])
+def test_a_file_that_nothing_makes_harmless_is_left_out(tmp_path: Path, name: str) -> None:
+    (tmp_path / "0-boot").mkdir()
+    (tmp_path / "0-boot" / name).write_text("ffffffff81000000\n")
+    (tmp_path / "0-boot" / "meminfo").write_text("MemTotal: 5 kB\n")
+    anonymise(tmp_path, None, "7.1", cpus=1, hosts=())
+    assert [each.name for each in (tmp_path / "0-boot").iterdir()] == ["meminfo"]
+
+
+def test_a_true_address_among_hashed_ones_is_shifted(tmp_path: Path) -> None:
+    """Of hashes the end does not belong to the start."""
+    (tmp_path / "vmallocinfo").write_text(
+        "0x00000000d85f4a5c-0x0000000058d53eb3   20480 f+0x1/0x2 vmap\n"
+        "0x00000000aaaaaaaa-0x0000000055555555    8192 f+0x1/0x2 vmap\n"
+        "0xffffc90000000000-0xffffc90000005000   20480 f+0x1/0x2 vmap\n"
+        "(____ptrval____)-(____ptrval____)    8192 f+0x1/0x2 vmap\n"
+    )
+    anonymise(tmp_path, None, "7.1", cpus=1, hosts=())
+    first, second, true, hidden = (tmp_path / "vmallocinfo").read_text().splitlines()
+    assert first.startswith("0x00000000d85f4a5c-0x0000000058d53eb3   20480")
+    assert second.startswith("0x00000000aaaaaaaa-")
+    assert hidden.startswith("(____ptrval____)-(____ptrval____)    8192")
+    start, end = (int(each, 16) for each in true.split()[0].split("-"))
+    assert end - start == 20480
+    assert (start - 0xFFFFC900_00000000) % UNIT[64] == 0 != start - 0xFFFFC900_00000000
+
+
+@pytest.mark.parametrize(
+    ("run", "fixed"),
+    [
+        ("amd64-7.2.13-kaslr", 0xFFFF_FFFF_C000_0000),
+        ("arm64-7.2.13-nokaslr", 0xFFFF_8000_7B00_0000),
+        ("armhf-6.12.107", 0xBF00_0000),
+    ],
+)
+def test_an_expert_computes_the_constant_where_it_is_said_to_be_possible(
+    tmp_path: Path, run: str, fixed: int
+) -> None:
+    """The page that warns is true: what is fixed, less where it lies now, is the constant."""
+    proc = tree(tmp_path, run)
+    plain, hidden = tmp_path / "plain.tar", tmp_path / "hidden.tar"
+    capture(plain, proc=proc)
+    manifest = capture(hidden, proc=proc, hide=True)
+    assert manifest.layout is not None
+    assert fixed_address(
+        {"amd64": "x86", "arm64": "arm64", "armhf": "arm"}[run.split("-", maxsplit=1)[0]], "off"
+    )
+    true, shifted = areas(plain), areas(hidden)
+    delta = shifted[0].start - true[0].start
+    unit = UNIT[manifest.layout.word_bits]
+    modules = min(area.start for area in shifted if area.type is ExecmemType.MODULE_TEXT)
+    assert modules // unit * unit - fixed // unit * unit == delta
 
 
 def test_what_tells_the_constant() -> None:
@@ -293,3 +366,4 @@ def test_what_tells_the_constant() -> None:
     assert "riscv lies at a fixed address" in fixed_address("riscv", "off")
     assert fixed_address("s390", "seed-1") == ""
     assert fixed_address("s390", "off") != ""
+    assert fixed_address("s390", "unknown") != "", "it may be off"

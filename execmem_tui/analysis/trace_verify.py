@@ -3,7 +3,7 @@
 import gc
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from itertools import dropwhile
+from itertools import dropwhile, takewhile
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -147,16 +147,27 @@ class _Watched:
             setattr(self.check, name, value)
 
 
-def replay_run(run: TraceRun, replay: Replay, check: LoaderCheck | None = None) -> ReplayResults:
-    """Feed the trace to a replay, and all of it to a check of the loader."""
+def replay_run(
+    run: TraceRun, replay: Replay, check: LoaderCheck | None = None, most: int | None = None
+) -> ReplayResults:
+    """Feed the trace to a replay, and all of it to a check of the loader.
+
+    Args:
+        run: whose trace it is.
+        replay: it stands where the run begins.
+        check: sees all events, too.
+        most: give up after so many misses; None: never.
+    """
     events = read_events(run.path, None if check is None else _Watched(check))
     collecting = gc.isenabled()
     # nothing here makes garbage in circles, and looking for it takes a tenth of the time
     gc.disable()
     try:
         rest: Iterator[Event] = dropwhile(lambda event: event[1] <= run.begins.line, events)
-        deque(follow_run(run, replay, rest), maxlen=0)
         found = replay.results
+        if most is not None:
+            rest = takewhile(lambda _: len(found.misses) < most, rest)
+        deque(follow_run(run, replay, rest), maxlen=0)
     finally:
         if collecting:
             gc.enable()

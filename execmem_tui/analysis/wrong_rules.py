@@ -151,12 +151,17 @@ _MISTAKES: Final = (
 )
 
 
+_ENOUGH: Final = 100
+"""So many more misses than the model's tell a wrong rule."""
+
+
 @frozen(kw_only=True)
 class WrongRule:
     """How one wrong rule fared on a trace."""
 
     name: str
     wrong: int
+    """Wrong predictions, counted no further than what tells it."""
     model: int
     """Wrong predictions of the model itself."""
     classes: tuple[str, ...]
@@ -168,13 +173,18 @@ def _wrong(found: ReplayResults) -> Counter[str]:
 
 
 def self_test(path: Path) -> list[WrongRule]:
-    """Replay a trace with each wrong rule. Pools and their decay show only with several CPUs."""
+    """Replay a trace with each wrong rule. Pools and their decay show only with several CPUs.
+
+    A replay ends when it is `_ENOUGH` misses worse than the model's: what follows a miss is looked
+    into, so that misses are what a replay takes its time for.
+    """
     run = read_trace_run(path)
     model = _wrong(replay_run(run, make_replay(run)))
     rows = []
+    most = model.total() + _ENOUGH
     for mistake in _MISTAKES:
         rules = mistake.turned(rules_told(run.kernel))
-        wrong = _wrong(replay_run(run, make_replay(run, mistake.model, rules=rules)))
+        wrong = _wrong(replay_run(run, make_replay(run, mistake.model, rules=rules), most=most))
         rows.append(_row(mistake.name, wrong, model))
     for name, wrong, right in wrong_loads(run, map(full, file_events(run.path))):
         rows.append(_row(name, wrong, right))

@@ -72,13 +72,12 @@ def test_a_snapshot_that_is_not_there() -> None:
 
 def test_wrong_rules_are_told() -> None:
     rules = {rule.name: rule for rule in self_test(TRACES / "amd64-7.2.13-kaslr")}
-    assert {name: rule.wrong for name, rule in rules.items() if rule.wrong and ":" not in name} == {
-        "first fit alone": 566,
-        "padded areas only": 41,
-        "ascending give-back": 74,
-        "a split keeps the left part": 54,
-        "no guard page": 1966,
-    }
+    wrong = {name: rule.wrong for name, rule in rules.items() if rule.wrong and ":" not in name}
+    told = {"padded areas only": 41, "ascending give-back": 74, "a split keeps the left part": 54}
+    assert {name: wrong[name] for name in told} == told
+    # those that are wrong wherever one looks are given up once they are told
+    assert wrong.keys() - told.keys() == {"first fit alone", "no guard page"}
+    assert all(100 <= wrong[name] < 200 for name in wrong.keys() - told.keys())
     assert "module window" in rules["no guard page"].classes
 
 

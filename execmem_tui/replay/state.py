@@ -475,19 +475,36 @@ class State:
         if counted == EVERYTHING or low > high:  # then it tells nothing of what is left
             low, high = 0, 1 << 64
 
-        def order(area: VmapArea) -> tuple[int, int]:
+        def rank(area: VmapArea) -> int:
             first, last = area.start, area.end
             if first == start or last == end or first in again or first < low or last > high:
-                rank = 0
-            else:
-                rank = 2 if first == low or last == high else 1
-            return rank, self._freed_at.get(first, 0)
+                return 0
+            return 2 if first == low or last == high else 1
 
-        ranked = sorted(inside, key=order)
-        if order(ranked[purged - 1])[0] == order(ranked[purged])[0]:
-            self._unsure |= {area.start: area.end for area in inside if order(area)[0] == 1}
+        ranks = {area.start: rank(area) for area in inside}
+        self._follow_order(ranks)
+        ranked = sorted(
+            inside, key=lambda area: (ranks[area.start], self._freed_at.get(area.start, 0))
+        )
+        if ranks[ranked[purged - 1].start] == ranks[ranked[purged].start]:
+            self._unsure |= {area.start: area.end for area in inside if ranks[area.start] == 1}
             self._disordered = True
         return ranked[:purged]
+
+    def _follow_order(self, ranks: dict[int, int]) -> None:
+        """Rank what was freed to a node before something that was taken as that, and so on.
+
+        A purge takes all that is lazy of a node at one moment (__purge_vmap_area_lazy).
+        """
+        for node in self.vmalloc.nodes:
+            starts = [start for start in node.lazy if start in ranks]
+            starts.sort(key=lambda start: self._freed_at.get(start, 0))
+            for ordered, certain in ((reversed(starts), 0), (starts, 2)):
+                follows = False
+                for start in ordered:
+                    follows |= ranks[start] == certain
+                    if follows and ranks[start] == 1:
+                        ranks[start] = certain
 
     def _is_all_lazy(self, purge: tuple[int, int, int]) -> bool:
         """Whether a purge's span holds all that is lazy and its count says so: as nearly always."""

@@ -93,6 +93,8 @@ class State:
         """Positive where such purges had mostly ended when answers told."""
         self._late_up_to = 0
         """Line up to which an answer may be from before the last purge, if that did something."""
+        self._of_node: int | None = None
+        """Node of what is claimed next, where it is told with a CPU of another."""
         self._trying = False
         """What happens may be taken back."""
         self._source: Iterator[Event] = iter(())
@@ -140,6 +142,7 @@ class State:
             self.vmalloc, self._freed_at, self.moved, self._newest, self._unsure = before
             self._purged_by, self._gave, self._idle, self._unseen_lazy, self._last_purge = last
             self._late_up_to, self._begun, self._disordered = late_up_to, begun, disordered
+            self._of_node = None
             self._ahead.restore(ahead)
             # in place, for a loop holds it
             self._failed_tasks.clear()
@@ -285,6 +288,8 @@ class State:
         That purge may have taken it: the kprobe sees the call, the list is taken a moment later. In
         the order in which they were freed; not what its own task freed, or told something before.
         """
+        if self.vmalloc.rules.vmalloc_events:
+            return []
         line, task = self._last_purge, self._purged_by[1]
         if self._begun is not None:
             line, task = self._begun[0][1], self._begun[0][2][0]
@@ -423,6 +428,24 @@ class State:
                 return True
         return False
 
+    def _was_shorter(self, request: Alloc, asked: VmapRequest) -> bool:
+        """Whether a purge decayed an area only because another was taken of its pool too late.
+
+        It takes a quarter of a pool. A task may be scheduled away between node_alloc and its event.
+        """
+        place = (request.start, request.start + asked.size)
+        purges = (line for line, decayed, *_ in reversed(self._newest) if place in decayed)
+        line = next(purges, request.line)
+        silent, owner = self._concurrent.silent_since, self.vmalloc.owner(asked, request.cpu)
+        for event, asking, node, _, pooled, _ in reversed(self._answered):
+            number, (task, _) = event[1:3]
+            if number < line:
+                break
+            of_pool = pooled and node == owner and asking.request.pages == asked.pages
+            if of_pool and silent(number, task) < line:
+                return True
+        return False
+
     def _shrink(self, but: Collection[int] = ()) -> None:
         decayed = self.vmalloc.shrink(but)
         if self.moved is not None:
@@ -492,19 +515,24 @@ class State:
         return ranked[:purged]
 
     def _follow_order(self, ranks: dict[int, int]) -> None:
-        """Rank what was freed to a node before something that was taken as that, and so on.
+        """Rank what was freed to a node before what was taken of it as taken, and so on.
 
-        A purge takes all that is lazy of a node at one moment (__purge_vmap_area_lazy).
+        A purge takes all that is lazy of a node at one moment (__purge_vmap_area_lazy). A free came
+        before another one where it was told before that one's task told something else.
         """
+        if len(set(ranks.values())) == 1:
+            return
+        freed_at, told_before = self._freed_at, self._concurrent.told_before
         for node in self.vmalloc.nodes:
-            starts = [start for start in node.lazy if start in ranks]
-            starts.sort(key=lambda start: self._freed_at.get(start, 0))
-            for ordered, certain in ((reversed(starts), 0), (starts, 2)):
-                follows = False
-                for start in ordered:
-                    follows |= ranks[start] == certain
-                    if follows and ranks[start] == 1:
-                        ranks[start] = certain
+            lines = {start: freed_at.get(start, 0) for start in node.lazy if start in ranks}
+            tasks = {start: told_before(line) for start, line in lines.items()}
+            for start in [start for start in lines if ranks[start] != 1]:
+                for other in lines:
+                    if ranks[other] != 1:
+                        continue
+                    first, second = (other, start) if ranks[start] == 0 else (start, other)
+                    if lines[first] <= tasks[second]:
+                        ranks[other] = ranks[start]
 
     def _is_all_lazy(self, purge: tuple[int, int, int]) -> bool:
         """Whether a purge's span holds all that is lazy and its count says so: as nearly always."""

@@ -36,8 +36,10 @@ _SCOUTS: Final = 10_000
 misses. After that the first reason that makes an answer right is taken."""
 _ALL: Final = _SCOUTED + 1
 """All answers among them are right."""
-_PASSING: Final = (Cause.OTHER_POOL, Cause.BEFORE_PURGE)
-"""They say where one request was answered, and change nothing for the next."""
+_PASSING: Final = (Cause.BEFORE_PURGE,)
+"""They say when one request was answered, and change nothing for the next."""
+_ELSEWHERE: Final = (Cause.OTHER_POOL, Cause.DETACHED)
+"""They say that something else answered than what should have."""
 _CLASSES: Final = 1 << 12
 """How many different requests are remembered, so that memory does not grow with a trace."""
 
@@ -132,25 +134,35 @@ class Trials(State):
         return best
 
     def _rare_tries(self, request: Alloc, asking: RequestClass) -> Iterator[Try]:
-        """Yield what is thought of where nothing else makes an answer right.
-
-        A kprobe that sees calls tells less of the order than an event where something is done.
-        """
-        if self.vmalloc.rules.vmalloc_events:
-            return
-        for apply in self._takes_late(asking, request):
-            yield Cause.LATE_FREE, apply
+        """Yield what is thought of where nothing else makes an answer right."""
+        yield from ((Cause.LATE_FREE, apply) for apply in self._takes_late(asking, request))
         since = self._concurrent.silent_since(request.line, request.task)
+        since = max(since, request.line - LATE)
         behind = [given for line, *given in reversed(self._newest) if line > since]
         for number in range(1, min(len(behind), _BEFORE) + 1):
             yield Cause.BEFORE_PURGE, partial(self._without_purges, behind[:number])
+
+    def _without_pool(self, request: Alloc, asking: RequestClass) -> Iterator[int]:
+        """Yield nodes whose pool a purge may have had, or not filled yet, when the tree answered.
+
+        A purge that is told soon, or was told before.
+        """
+        asked = asking.request
+        if not asked.owned or request.failed:
+            return
+        nodes = len(self.vmalloc.nodes)
+        if self._ahead.next_purges() and self.vmalloc.answer(asked, NO_OWNER)[0] == request.start:
+            cpus = (request.cpu, *(event[2][1] for event in reversed(self._told)))
+            yield from dict.fromkeys(cpu % nodes for cpu in cpus)
+        elif self._was_detached(request, asked):
+            yield request.cpu % nodes
 
     def _tries(self, request: Alloc, asking: RequestClass) -> Iterator[Try]:
         """Yield what may have happened unseen, the most likely first, and how to do it."""
         purges = self._ahead.next_purges()
         nodes = len(self.vmalloc.nodes)
-        if self._is_of_other_pool(request, asking):
-            yield Cause.OTHER_POOL, lambda: None
+        others = self._other_nodes(request, asking)
+        yield from self._on_nodes(Cause.OTHER_POOL, request, others)
         if self._begun is not None:
             yield Cause.OVER, lambda: self._go_on_with_purge(asking, request.line, request.start)
         if purges:
@@ -171,17 +183,34 @@ class Trials(State):
         if late and purges:
             yield Cause.LATE_FREE, lambda: self._purge_ahead(purges[:1], late)
         yield from ((Cause.SHRINKER, apply) for apply in self._shrinks(request, asking))
+        without = self._without_pool(request, asking)
+        yield from self._on_nodes(Cause.DETACHED, request, without)
         if len(purges) > 1:
             yield Cause.PURGES_AHEAD, lambda: self._purge_ahead(purges)
         if self._unseen_lazy and not request.failed:
             yield Cause.UNSEEN, lambda: self._pass_over(request, asking)
 
-    def _is_of_other_pool(self, request: Alloc, asking: RequestClass) -> bool:
-        """Whether it is what the task would have got on another CPU."""
+    def _other_nodes(self, request: Alloc, asking: RequestClass) -> Iterator[int]:
+        """Yield nodes of other CPUs that would have answered so.
+
+        Which one it is decides whose the area is: a task may change its CPU before it is told
+        (mm/vmalloc.c: node_alloc has it from raw_smp_processor_id).
+        """
+        if not asking.request.owned:
+            return
         nodes = len(self.vmalloc.nodes)
         actual = None if request.failed else request.start
-        others = (other for other in range(nodes) if other != request.cpu % nodes)
-        return any(self.predict(asking, other) == actual for other in others)
+        for other in dict.fromkeys(event[2][1] % nodes for event in reversed(self._told)):
+            if other != request.cpu % nodes and self.predict(asking, other) == actual:
+                yield other
+
+    def _on_nodes(self, cause: Cause, request: Alloc, nodes: Iterator[int]) -> Iterator[Try]:
+        for node in nodes:
+            yield cause, partial(self._is_of_node, request, node)
+
+    def _is_of_node(self, request: Alloc, node: int) -> None:
+        """Let the area of a request belong to a node when it is claimed."""
+        self._of_node = None if request.failed else node
 
     def _go_on_with_purge(self, asking: RequestClass, line: int, start: int) -> None:
         """Let a purge that has begun give back, from the lowest on, until an answer is right.
@@ -296,7 +325,7 @@ class Trials(State):
             self._ahead.allocations[number] = TakenAhead(count)
             self.vmalloc.settle(other.request, owner, start, answer[1])
         else:
-            self._is_missed_ahead(event, Cause.OTHER_POOL)
+            self._is_missed_ahead(event, cpu, Cause.OTHER_POOL)
         return True
 
     def _may_be_from_before_purge(self, event: Event) -> bool:
@@ -304,15 +333,18 @@ class Trials(State):
         _, number, (task, _), *_ = event
         if self._concurrent.silent_since(number, task) >= self._purged_by[0]:
             return False
-        self._is_missed_ahead(event, Cause.BEFORE_PURGE)
+        self._is_missed_ahead(event, event[2][1], Cause.BEFORE_PURGE)
         return True
 
-    def _is_missed_ahead(self, event: Event, cause: Cause) -> None:
-        """Give somebody what an event behind this one tells, though the model says otherwise."""
-        _, number, (_, cpu), _, start, asked = event
+    def _is_missed_ahead(self, event: Event, cpu: int, cause: Cause) -> None:
+        """Give somebody what an event behind this one tells, though the model says otherwise.
+
+        `cpu` is where it was answered.
+        """
+        _, number, (_, told), _, start, asked = event
         other = self.class_of(asked)
         owner = self.vmalloc.owner(other.request, cpu)
-        answer = self.vmalloc.answer(other.request, owner)
+        answer = self.vmalloc.answer(other.request, self.vmalloc.owner(other.request, told))
         count = other.count_of(self.vmalloc, answer)
         self._ahead.allocations[number] = TakenAhead(count, answer[0], cause)
         for area in self._claimed(number, other.request, owner, start):
@@ -328,6 +360,8 @@ class Trials(State):
         if start + request.size >= 1 << bits:
             what = f"an area at {start:x}, on a machine of {bits} bits"
             raise InputError(self.name, line, what)
+        if self._of_node is not None:
+            owner, self._of_node = self._of_node, None
         return self.vmalloc.claim(request, owner, start)
 
     def _apply(self, apply: Callable[[], object]) -> None:
@@ -345,7 +379,7 @@ class Trials(State):
         actual = None if request.failed else request.start
         restore = self._branch()
         self._apply(apply)
-        right = cause is Cause.OTHER_POOL or self.predict(asking, request.cpu) == actual
+        right = cause in _ELSEWHERE or self.predict(asking, request.cpu) == actual
         if right and cause is Cause.BEFORE_PURGE:
             restore()
             restore = self._branch()
@@ -405,12 +439,9 @@ class Trials(State):
         (decay_va_pool_node). Which areas a purge counted decides whether a place was free, and the
         order in which places turned free decides the tree's shape.
         """
-        vmalloc, asked, actual = self.vmalloc, asking.request, request.start
-        if asked.owned and (
-            (self._ahead.next_purges() and vmalloc.answer(asked, NO_OWNER)[0] == actual)
-            or (self._is_looked_for and self._was_detached(request, asked))
-        ):
-            return Cause.DETACHED
+        asked, actual = asking.request, request.start
+        if asked.owned and self._was_shorter(request, asked):
+            return Cause.SHORTER
         places = () if predicted is None else (predicted, actual)
         if any(low <= at < high for low, high in self._unsure.items() for at in places):
             return Cause.ORDER

@@ -69,6 +69,15 @@ def test_an_edge_of_its_span_is_among_what_a_purge_took() -> None:
     assert lazy(replay_of([*TWO_LAZY, f"a-1|{purge(FIRST, END, 1)}"])) == [SECOND]
 
 
+def test_what_a_node_had_before_something_that_was_taken_was_taken() -> None:
+    """The second is allocated again, so it was; the first was queued before it."""
+    lines = [*TWO_LAZY[:3], f"b-2|{free(FIRST)}", f"b-2|{free(SECOND)}", f"b-2|{free(THIRD)}"]
+    counted, again = f"a-1|{purge(LOW, END, 2)}", f"a-1|{alloc(SECOND, 2 * PAGE)}"
+    assert lazy(replay_of([*lines, counted, again])) == [THIRD]
+    replay = replay_of([*lines[:3], lines[3].replace("b-2", "c-3"), *lines[4:], counted, again])
+    assert causes(replay) == [Cause.ORDER]  # another task may have queued it later
+
+
 def test_what_was_told_before_the_last_purge_is_gone_with_the_next() -> None:
     """They take turns, and each takes all that is lazy when it begins."""
     other = f"c-3|{free(THIRD)}", f"c-3|{purge(THIRD, THIRD + 2 * PAGE, 1)}"
@@ -129,8 +138,21 @@ def test_a_purge_under_way_leaves_no_pool() -> None:
     lines = [*ALLOCATED[:3], ALLOCATED[3].replace("a-1", "a-1 [001]"), *parked(PLACES)]
     tree = f"b-2|{alloc(PLACES[3] + SIZE, SIZE)}"
     coming = f"c-3|{purge((1 << 64) - 1, 0, 0)}"
+    lines += [TOLD]  # it was asked behind all that is told
     assert causes(_on_cpus([*lines, tree])) == [None]
     assert causes(_on_cpus([*lines, tree, coming])) == [Cause.DETACHED]
+
+
+def test_the_pool_of_the_cpu_that_was_left_may_have_been_detached() -> None:
+    """Then the area belongs to that CPU's node."""
+    lines = [*ALLOCATED[:2], ALLOCATED[2].replace("a-1", "a-1 [001]"), ALLOCATED[3]]
+    lines += [*parked(PLACES[:3]), TOLD]
+    lines += [f"b-2|{alloc(HIGH, SIZE)}", f"c-3|{purge((1 << 64) - 1, 0, 0)}"]
+    lines += [f"b-2|{free(HIGH)}", f"b-2|{purge(HIGH, HIGH + SIZE, 1)}"]
+    mine = [f"b-2|{alloc(place, SIZE)}" for place in (HIGH, PLACES[1])]
+    assert causes(_on_cpus([*lines, *mine])) == [Cause.DETACHED]
+    other = [f"b-2|{alloc(PLACES[1], SIZE)}", f"b-2 [001]|{alloc(HIGH, SIZE)}"]
+    assert causes(_on_cpus([*lines, *other])) == [Cause.DETACHED]
 
 
 def test_a_purge_told_before_may_have_been_under_way() -> None:
@@ -189,7 +211,7 @@ def test_what_follows_is_not_asked_without_end(monkeypatch: pytest.MonkeyPatch) 
     """The first of two reasons is taken; a trace full of misses would be followed for hours."""
     monkeypatch.setattr(trials, "_SCOUTS", 0)
     replay = _emptied([], (f"b-2|{alloc(PLACES[1], 7 * PAGE)}",))
-    assert causes(replay) == [Cause.SHRINKER, Cause.OTHER_POOL]
+    assert causes(replay) == [Cause.SHRINKER, Cause.BEFORE_PURGE]
 
 
 TOLD: Final = "b-2|module_get: x call_site=y refcnt=1"
@@ -240,6 +262,26 @@ def _on_cpus(lines: list[str]) -> Replay:
 
 HIGH: Final = PLACES[3] + SIZE
 """Behind all that is allocated."""
+
+
+def test_an_area_of_another_cpu_goes_back_to_its_pool() -> None:
+    """The task was told with the CPU that it had at last."""
+    lines = [ALLOCATED[0].replace("a-1", "a-1 [001]"), *ALLOCATED[1:], *parked(PLACES[:1])]
+    lines += [f"b-2|{alloc(PLACES[0], SIZE)}", *parked(PLACES[:1])]
+    lines += [f"b-2|{TOLD[4:]}"] * 2
+    replay = _on_cpus([*lines, f"b-2 [001]|{alloc(PLACES[0], SIZE)}"])
+    assert causes(replay) == [Cause.OTHER_POOL]
+
+
+def test_a_pool_may_have_been_shorter_for_a_purge() -> None:
+    """A quarter of four is one, of three is none: one was taken before, and told later."""
+    lines = [*ALLOCATED, *(f"a-1|{free(place)}" for place in PLACES)]
+    lines += [f"a-1|{purge(PLACES[0], HIGH, 4)}", f"c-3|{purge((1 << 64) - 1, 0, 0)}"]
+    # the fourth is decayed, and the kernel has it in the pool
+    lines += [f"b-2|{alloc(PLACES[2], SIZE)}", f"d-4|{TOLD[4:]}", f"d-4|{alloc(PLACES[3], SIZE)}"]
+    assert causes(_on_cpus(lines)) == [Cause.SHORTER]
+    asked = [f"b-2|{TOLD[4:]}"]
+    assert causes(_on_cpus([*lines[:-3], *asked, *lines[-3:]])) == [None]
 
 
 def test_nothing_is_certain_for_a_while_behind_what_another_cpu_should_have_had() -> None:

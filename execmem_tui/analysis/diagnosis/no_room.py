@@ -119,7 +119,7 @@ def duplicate_loads(case: Case) -> Judgement | None:
             remedy=_ONE_LOAD,
             collect=SNAPSHOT,
         )
-    if not case.wants_module_area or case.asker.kind is not AskerKind.MODULE_LOADER:
+    if case.asker.kind is not AskerKind.MODULE_LOADER:
         return None
     if incident.times < _MANY or (incident.tasks and tasks < _MANY):
         return None

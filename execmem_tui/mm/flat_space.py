@@ -17,11 +17,12 @@ from execmem_tui.mm.rbtree import FreeTree
 
 _LOAD: Final = 128
 """Holes of a block; one that has twice as many is cut in two."""
+_FULL: Final = 2 * _LOAD
 _ALONE: Final = 1 << 30
 """A hole of so many bytes, a gap between windows, has a block for itself: its size says nothing of
 those beside it."""
-_NOTED: Final = 1 << 18
-"""How many operations are noted before the tree takes them over, so that memory stays level."""
+_NOTED: Final = 1 << 19
+"""How many addresses are noted before the tree takes them over, so that memory stays level."""
 
 _NOWHERE: Final = HIGHEST + 1
 """Above every hole."""
@@ -29,7 +30,7 @@ _NOWHERE: Final = HIGHEST + 1
 Place = tuple[int, int]
 """A hole: its block and its index there; for no longer than until the next change."""
 
-UNSURE: Final[tuple[Place, int]] = ((-1, -1), -1)
+UNSURE: Final[tuple[int, Place]] = (-1, (-1, -1))
 """What `FlatSpace.search` says where only the tree's shape knows."""
 
 
@@ -62,7 +63,7 @@ class FlatSpace:
         self.tops: list[int] = []
         """At least the size of the largest hole of each block."""
         for start, end in space:
-            self._insert(len(self.firsts) - 1, _LOAD << 1, start, end - start)
+            self._insert(len(self.firsts) - 1, _FULL, start, end - start)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         """Yield free [start, end) ascending."""
@@ -101,10 +102,10 @@ class FlatSpace:
         """As `FreeSpace.padded`."""
         return padded(self.page_size, size, align, vstart, vend)
 
-    def search(
+    def search(  # noqa: C901 - as there
         self, size: int, align: int, vstart: int, need: int, *, least: int = 0
-    ) -> tuple[Place, int] | None:
-        """Return the hole that find_vmap_lowest_match() chooses and the address in it.
+    ) -> tuple[int, Place] | None:
+        """Return the address that find_vmap_lowest_match() chooses and the hole that it is in.
 
         None where there is none, `UNSURE` where that is not certain.
 
@@ -124,9 +125,11 @@ class FlatSpace:
             starts = self.starts[block]
             index = bisect_right(starts, vstart)  # of the first hole that lies behind it wholly
             room = self.sizes[block][index - 1]
-            at = (vstart + align - 1) & -align
-            if at + size <= starts[index - 1] + room and room >= least:
-                return UNSURE if room < need else ((block, index - 1), at)
+            end = starts[index - 1] + room
+            if room >= least and vstart + size <= end:
+                at = (vstart + align - 1) & -align
+                if at + size <= end:
+                    return UNSURE if room < need else (at, (block, index - 1))
             if index == len(starts):
                 block += 1
                 index = 0
@@ -140,8 +143,8 @@ class FlatSpace:
                     if room >= least:
                         start = self.starts[number][index]
                         at = start if aligned else (start + align - 1) & -align
-                        if at + size <= start + room:
-                            return UNSURE if room < need else ((number, index), at)
+                        if aligned or at + size <= start + room:
+                            return UNSURE if room < need else (at, (number, index))
                     index += 1
                 tops[number] = max(sizes)
             index = 0
@@ -161,7 +164,7 @@ class FlatSpace:
     def lowest_fit(self, size: int, align: int, vstart: int, at_least: int = 0) -> int | None:
         """As `FreeSpace.lowest_fit`."""
         found = self.search(size, align, vstart, 0, least=at_least)
-        return None if found is None else found[1]
+        return None if found is None else found[0]
 
     def clip(self, hole: Place, start: int, size: int) -> None:
         """Carve [start, start + size) out of a hole."""
@@ -183,7 +186,7 @@ class FlatSpace:
                 self.firsts[block] = end
         else:
             self._remove(block, index)
-        if len(noted) > _NOTED << 1:
+        if len(noted) > _NOTED:
             self._take_over()
 
     def take(self, start: int, end: int) -> bool:
@@ -209,7 +212,9 @@ class FlatSpace:
         firsts = self.firsts
         block = bisect_right(firsts, start) - 1
         if block < 0:
-            self._give_back_lowest(start, end)
+            after = firsts[0] if firsts else _NOWHERE
+            assert end <= after, f"{start:x}-{end:x} overlaps free space"
+            self._give_back_at_edge(block, (0, start, end, after))
             return
         starts, sizes = self.starts[block], self.sizes[block]
         index = bisect_right(starts, start)
@@ -226,34 +231,35 @@ class FlatSpace:
                 end += self.sizes[next_block][next_index]
                 self._remove(next_block, next_index)
             sizes[index - 1] = size = end - low
-            if size > self.tops[block]:  # noqa: PLR1730 - a hot line, a call costs
-                self.tops[block] = size
+        elif index == len(starts) or (after != end and len(starts) >= _FULL):
+            self._give_back_at_edge(block, (index, start, end, after))
+            return
         elif after == end:
-            self._grow_down(next_block, next_index, start, end)
-        elif index < len(starts) < _LOAD << 1:  # as nearly always: no block is cut or made
+            sizes[index] = size = sizes[index] + (end - start)
+            starts[index] = start
+        else:
             size = end - start
             starts.insert(index, start)
             sizes.insert(index, size)
-            if size > self.tops[block]:  # noqa: PLR1730 - a hot line, a call costs
-                self.tops[block] = size
-        else:
+        if size > self.tops[block]:  # noqa: PLR1730 - a hot line, a call costs
+            self.tops[block] = size
+
+    def _give_back_at_edge(self, block: int, place: tuple[int, int, int, int]) -> None:
+        """Return what lies behind all holes of a block, or has no room in it.
+
+        Args:
+            block: -1 for what lies before all blocks.
+            place: the index there, start, end, and where the next hole begins; the hole before it
+                ends before it.
+        """
+        index, start, end, after = place
+        if after != end:
             self._insert(block, index, start, end - start)
-
-    def _give_back_lowest(self, start: int, end: int) -> None:
-        after = self.firsts[0] if self.firsts else _NOWHERE
-        assert end <= after, f"{start:x}-{end:x} overlaps free space"
-        if after == end:
-            self._grow_down(0, 0, start, end)
-        else:
-            self._insert(-1, 0, start, end - start)
-
-    def _grow_down(self, block: int, index: int, start: int, end: int) -> None:
-        """Let the hole that begins at `end` begin at `start`."""
+            return
+        block += 1
         sizes = self.sizes[block]
-        sizes[index] = size = sizes[index] + end - start
-        self.starts[block][index] = start
-        if index == 0:
-            self.firsts[block] = start
+        sizes[0] = size = sizes[0] + (end - start)
+        self.starts[block][0] = self.firsts[block] = start
         if size > self.tops[block]:  # noqa: PLR1730 - a hot line, a call costs
             self.tops[block] = size
 
@@ -283,10 +289,11 @@ class FlatSpace:
         starts, sizes = self.starts[block], blocks[block]
         starts.insert(index, start)
         sizes.insert(index, size)
-        self.tops[block] = max(self.tops[block], size)
+        if size > self.tops[block]:  # noqa: PLR1730 - a hot line, a call costs
+            self.tops[block] = size
         if index == 0:
             self.firsts[block] = start
-        if len(starts) > _LOAD << 1:
+        if len(starts) > _FULL:
             self._insert_block(block + 1, starts[_LOAD:], sizes[_LOAD:])
             del starts[_LOAD:], sizes[_LOAD:]
             self.tops[block] = max(sizes)

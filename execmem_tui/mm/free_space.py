@@ -79,12 +79,12 @@ class FreeSpace:
         if found is not None and found.size < need:
             return False
         lowest = self.search(size, align, vstart, size)
-        return lowest is None or lowest[0].size >= need
+        return lowest is None or lowest[1].size >= need
 
     def search(  # noqa: C901, PLR0912 - the kernel's loop, with the usual request looked at first
         self, size: int, align: int, vstart: int, need: int
-    ) -> tuple[FreeArea, int] | None:
-        """Return the area that find_vmap_lowest_match() chooses and the address in it, or None.
+    ) -> tuple[int, FreeArea] | None:
+        """Return the address that find_vmap_lowest_match() chooses and the area it is in, or None.
 
         With `align` at most a page this is the lowest area that fits. Above that, an area smaller
         than `need` (the padded size) is taken only where the tree's shape makes the search pass it:
@@ -107,15 +107,15 @@ class FreeSpace:
                 if start >= vstart:
                     if aligned:
                         if node.size >= size:
-                            return node, start
+                            return start, node
                     else:
                         at = (start + align - 1) & mask
                         if at + size <= node.end:
-                            return node, at
+                            return at, node
                 elif node.end >= low:
                     at = (vstart + align - 1) & mask
                     if at + size <= node.end:
-                        return node, at
+                        return at, node
                 right = node.right
                 if right is not None and right.top >= need:
                     node = right

@@ -1,6 +1,6 @@
 """vmalloc address space: allocation, lazy free and purge (mm/vmalloc.c, 6.12 and 7.1)."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -262,9 +262,9 @@ class Vmalloc:
             self.space = self.space.shaped()
             found = self.space.search(request.size, request.align, request.vstart, request.need)
         # the search knows no upper end: what it finds may lie above the window
-        if found is None or found[1] + request.size > request.vend:
+        if found is None or found[0] + request.size > request.vend:
             return None, None
-        return found[1], found[0]
+        return found
 
     def settle(
         self,
@@ -427,7 +427,7 @@ class Vmalloc:
         if kind is _SHRINK:
             if self.skip_idle_purges and self._idle():
                 return 0
-            self._record_purge(kind, [], [], self.shrink())
+            self._record_purge(kind, (), (), self.shrink())
             return 0
         # released blocks are lazy before the purge looks (_vm_unmap_aliases,
         # reclaim_and_purge_vmap_areas)
@@ -436,8 +436,8 @@ class Vmalloc:
         if self.skip_idle_purges and not full and not self.nr_lazy and self._idle():
             return 0
         given_back: list[VmapArea]
-        pooled: list[VmapArea] = []
-        decayed: list[tuple[int, int]] = []
+        pooled: Sequence[VmapArea] = ()
+        decayed: Sequence[tuple[int, int]] = ()
         if len(self.nodes) == 1:
             given_back = self._give_back_all(self.nodes[0])
         else:
@@ -581,9 +581,9 @@ class Vmalloc:
     def _record_purge(
         self,
         kind: Purge,
-        given_back: list[VmapArea],
-        pooled: list[VmapArea],
-        decayed: list[tuple[int, int]],
+        given_back: Sequence[VmapArea],
+        pooled: Sequence[VmapArea],
+        decayed: Sequence[tuple[int, int]],
     ) -> None:
         if self.journal is None:
             return
@@ -629,7 +629,7 @@ def _overlapping(areas: dict[int, VmapArea], start: int, end: int) -> list[VmapA
     return [area for area in areas.values() if area.start < end and start < area.end]
 
 
-def _intervals(areas: list[VmapArea]) -> tuple[tuple[int, int], ...]:
+def _intervals(areas: Sequence[VmapArea]) -> tuple[tuple[int, int], ...]:
     """Return (start, end) ascending."""
     return tuple(sorted([(area.start, area.end) for area in areas])) if areas else ()
 

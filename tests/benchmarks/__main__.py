@@ -74,7 +74,7 @@ def _paint(
 
 def _pairs(areas: int) -> tuple[str, Callable[[], float], float, str]:
     name = f"alloc, free and purge among {areas:,} areas against SortedList add and remove, CPU"
-    return name, partial(pair_ratio, areas), 3.6, "times"
+    return name, partial(pair_ratio, areas), 3.4, "times"
 
 
 BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (

@@ -68,15 +68,15 @@ class Both:
         found = self.flat.search(size, align, vstart, need)
         assert found is not None
         assert (found is not UNSURE) == certain
-        hole, start = right
+        start, hole = right
         assert self.tree.is_certain(size, align, vstart, need, hole) == certain
         self.tree.clip(hole, start, size)
         if found is UNSURE:
             self.unsure += 1
             assert self.flat.take(start, start + size)
         else:
-            assert found[1] == start
-            self.flat.clip(found[0], start, size)
+            assert found[0] == start
+            self.flat.clip(found[1], start, size)
         self.live.append((start, start + size))
 
     def free(self, number: int) -> None:

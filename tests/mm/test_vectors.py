@@ -74,11 +74,11 @@ def _differing() -> int:
 def test_first_fit_alone_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     def first_fit(
         self: FreeSpace, size: int, align: int, vstart: int, need: int
-    ) -> tuple[FreeArea, int] | None:
+    ) -> tuple[int, FreeArea] | None:
         del need
         at = self.lowest_fit(size, align, vstart)
         area = None if at is None else self.area_at_or_below(at)
-        return None if at is None or area is None else (area, at)
+        return None if at is None or area is None else (at, area)
 
     monkeypatch.setattr(FreeSpace, "search", first_fit)
     assert _differing() > 0

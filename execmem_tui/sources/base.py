@@ -25,6 +25,8 @@ class SourceKind(StrEnum):
     CAPTURE = "capture"
     REPLAY = "replay"
     SCENARIO = "scenario"
+    OPENING = "opening"
+    """Nothing yet: what was named is being read."""
 
 
 class Source(Protocol):
@@ -32,7 +34,7 @@ class Source(Protocol):
 
     @property
     def kind(self) -> SourceKind:
-        """Which of the four ways feeds the map."""
+        """Which of the ways feeds the map."""
 
     @property
     def title(self) -> str:

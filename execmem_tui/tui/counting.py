@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 from execmem_tui.model.snapshots import Snapshot
-from execmem_tui.sources.base import Source
+from execmem_tui.sources.base import Source, SourceKind
 from execmem_tui.view.shown import Shown
 
 REST: Final = 0.4
@@ -67,6 +67,8 @@ class Counting:
         self.close()
         self._of = app.shown.snapshot
         app.show_findings(None)
+        if app.source.kind is SourceKind.OPENING:
+            return
         few = len(self._of.areas) <= _MOST_AREAS and app.source.history.steps <= _MOST_STEPS
         if few and app.rest is not None:
             self._handle = app.after(app.rest, self.count)

@@ -35,7 +35,7 @@ def nothing(name: str) -> Source:
         macros={},
         types=dict.fromkeys(ExecmemType, unknown),
     )
-    return Recording(SourceKind.CAPTURE, f"opening {name}", History(layout))
+    return Recording(SourceKind.OPENING, name, History(layout))
 
 
 Reader = Callable[[str, Iterator[Progress], Sequence[str]], None]

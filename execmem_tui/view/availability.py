@@ -11,6 +11,7 @@ _WHAT: Final = {
     SourceKind.LIVE: "a running kernel, which nobody commands from here",
     SourceKind.SCENARIO: "a scenario: its steps are played, not made",
     SourceKind.SIMULATE: "a simulation",
+    SourceKind.OPENING: "nothing yet: what was named is being read",
 }
 _ALWAYS: Final = frozenset({"undo", "redo", "play", "faster", "slower", "follow", "log"})
 """What belongs to time but says for itself what it cannot do."""

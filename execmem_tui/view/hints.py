@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from execmem_tui.sources.base import Commanded, Followed, Source
+from execmem_tui.sources.base import Commanded, Followed, Source, SourceKind
 from execmem_tui.view.actions import Action, spelled
 from execmem_tui.view.highlight import LETTERS
 from execmem_tui.view.shown import Shown
@@ -25,7 +25,8 @@ class Situation(NamedTuple):
     """What the choice hangs on."""
 
     focus: str = "map"
-    """What has the keys: map, list, events, help; on the map also guess, in a tour."""
+    """What has the keys: map, list, events, help; on the map also guess, in a tour. While nothing is
+    read yet it is opening."""
     places: int = 0
     """Of a guess."""
     commanded: bool = True
@@ -65,6 +66,8 @@ def situation(
         moving: time moves by itself.
     """
     counters = shown.snapshot.counters
+    if source.kind is SourceKind.OPENING:
+        focus = focus or "opening"
     return Situation(
         focus=focus or ("guess" if places else "map"),
         places=places,
@@ -148,6 +151,8 @@ def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
             Hint("Esc", "back to the map", "stop"),
             *_named(actions, ("quit",)),
         )
+    if now.focus == "opening":
+        return (Hint("Esc", "stop", "stop"), *_named(actions, ("quit",)))
     if now.focus == "guess":
         return (
             Hint(" ".join(LETTERS[: now.places].lower()), "that hole"),

@@ -72,6 +72,12 @@ class Sentence(NamedTuple):
         return cut_at_word(self.short, width)
 
 
+OPENING: Final = Sentence(
+    "Nothing is read yet: what there is will be drawn as soon as there is some.",
+    "Nothing is read yet.",
+)
+
+
 def sentence(
     snapshot: Snapshot, event: Event | None = None, holes: HoleIndex | None = None
 ) -> Sentence:

@@ -14,6 +14,7 @@ from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.view.paint import LensName
+from execmem_tui.view.sentence import OPENING
 from tests.tui.driving import history, make_app, press, settle, shown_text
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
@@ -38,6 +39,7 @@ async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
         theme="execmem-dark",
         opening=Opening("long.txt", reads(), ("long.txt",)),
     )
+    app.rest = 0.0
     async with app.run_test(size=(100, 30)) as pilot:
         for _ in range(100):
             await pilot.pause()
@@ -48,6 +50,11 @@ async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
         assert "25 %" in text
         assert "Esc stops" in text
         assert "MODULE" not in text
+        head, said, *_ = text.splitlines()
+        assert head.startswith(" execmem-tui  opening long.txt  "), "it is no capture"
+        assert said.strip() == OPENING.text
+        assert [hint.word for hint in app.main.hints] == ["stop", "quit"]
+        assert app.main.findings is None, "of nothing"
         go.set()
         await settle(app)
         await pilot.pause()

@@ -7,7 +7,7 @@ from textual.geometry import Size
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from execmem_tui.sources.base import Captioned, Source
+from execmem_tui.sources.base import Captioned, Source, SourceKind
 from execmem_tui.tui.line_cache import CachedRender
 from execmem_tui.tui.theme_registry import is_console
 from execmem_tui.view import sentence
@@ -59,6 +59,8 @@ class Sentence(CachedRender, Static):
         """
         if self.shown is None or self.source is None or isinstance(self.source, Captioned):
             return None
+        if self.source.kind is SourceKind.OPENING:
+            return sentence.OPENING
         if self._told is None or self._told[0] is not self.shown:
             step = self.shown.snapshot.step
             if step != self._begun:

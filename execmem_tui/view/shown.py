@@ -155,6 +155,11 @@ class Shown:
         """The models of the four panes."""
         return pane_models(self.snapshot, self.holes)
 
+    @property
+    def spilled(self) -> int:
+        """How many areas lie in a fallback range now."""
+        return sum(pane.spilled for pane in self.panes)
+
     def pane(self, number: int) -> PaneModel:
         """Return the model of pane 1 to 4."""
         return self.panes[number - 1]

@@ -110,16 +110,21 @@ _BACK: Final = 256
 """Events without a time in a row that are passed over: markers, lost events."""
 
 
-def where(record: TimeRecord, step: int, counters: Counters) -> str:
-    """Say at which moment one is: step and seconds, the phase, what happened so far."""
+def where(record: TimeRecord, step: int, counters: Counters, spilled: int) -> str:
+    """Say at which moment one is: step and seconds, the phase, what happened so far.
+
+    `spilled` areas lie in a fallback range now: in a capture without an event that tells of it.
+    """
     history = record.history
     time = step_time(history, step)
     at = f"step {step:,} of {history.steps:,}" + ("" if time is None else f" · {time:.3f} s")
     name = name_at(record, step)
     count = counters.fallbacks
-    spilled = f"△ {count:,} spilled so far" if count else "nothing spilled"
+    words = f"△ {count:,} spilled so far" if count else "nothing spilled"
+    if spilled and not count:
+        words = f"▲ {spilled:,} spilled"
     failed = f" · ✗ {counters.failures:,} failed" if counters.failures else ""
-    return f"{at}{f' · {name}' if name else ''} · {spilled}{failed}"
+    return f"{at}{f' · {name}' if name else ''} · {words}{failed}"
 
 
 def gutter(

@@ -65,10 +65,12 @@ def test_marks_fall_on_their_columns_the_more_telling_first(record: TimeRecord) 
 
 
 def test_where_one_is(record: TimeRecord) -> None:
-    words = where(record, 4681, Counters(fallbacks=1))
+    words = where(record, 4681, Counters(fallbacks=1), 1)
     assert words == "step 4,681 of 57,065 · 55.949 s · lab: insmod sctp begin · △ 1 spilled so far"
-    words = where(record, 0, Counters(failures=2))
+    words = where(record, 0, Counters(failures=2), 0)
     assert words == "step 0 of 57,065 · nothing spilled · ✗ 2 failed"
+    captured = where(record, 0, Counters(), 2310)
+    assert captured.endswith(" · ▲ 2,310 spilled"), "the title of a capture said so, the line not"
 
 
 def test_the_time_of_a_step_is_that_of_the_last_event_that_has_one() -> None:

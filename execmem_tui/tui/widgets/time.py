@@ -274,7 +274,7 @@ class TimeStrip(TimeView):
         if record is None or self.shown is None:
             return Strip.blank(width)
         snapshot = self.shown.snapshot
-        words = where(record, snapshot.step, snapshot.counters)
+        words = where(record, snapshot.step, snapshot.counters, self.shown.spilled)
         room = max(0, width - _GUTTER - 2)
         text = cut_at_end(words, room)
         rest = max(0, width - _GUTTER - len(text) - 1)

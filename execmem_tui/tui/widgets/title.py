@@ -52,7 +52,7 @@ class TitleLine(CachedRender, Static):
             moving=self.playing,
             notes=len(self.source.history.layout.notes),
             findings=self.findings or 0,
-            spilled=sum(pane.spilled for pane in self.shown.panes),
+            spilled=self.shown.spilled,
             view=self._view(),
         )
         right = Text()

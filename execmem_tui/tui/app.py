@@ -35,6 +35,7 @@ from execmem_tui.tui.startup import Startup
 from execmem_tui.tui.theme_registry import ThemeRegistry
 from execmem_tui.tui.widgets.events import EventsView
 from execmem_tui.tui.widgets.pane import Panes
+from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.tui.widgets.time import Sought
 from execmem_tui.view.actions import rebound
 from execmem_tui.view.changes import Changes
@@ -456,6 +457,10 @@ class ExecmemApp(FaultTolerantApp):
     def on_panes_chosen(self, message: Panes.Chosen) -> None:
         """Focus a pane that was clicked, and go there."""
         self.look.focus_pane(message.number, message.address)
+
+    def on_reach_panel_chosen(self, message: ReachPanel.Chosen) -> None:
+        """Go to a place that was clicked on the axis of reach."""
+        self.look_at(message.address)
 
     def on_sought(self, message: Sought) -> None:
         """Go to a moment that was chosen, and to the address where one was chosen with it."""

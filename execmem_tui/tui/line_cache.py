@@ -16,7 +16,31 @@ else:
     _Base = object
 
 
-class CachedRender(_Base):
+class _Refreshed(_Base):
+    """Forgets what was painted when a widget is refreshed or gets other styles."""
+
+    def _forget(self, regions: tuple[Region, ...]) -> None:
+        """Forget these regions, or all without any."""
+        raise NotImplementedError
+
+    def refresh(
+        self,
+        *regions: Region,
+        repaint: bool = True,
+        layout: bool = False,
+        recompose: bool = False,
+    ) -> Self:
+        """Paint anew, or some of it."""
+        self._forget(regions)
+        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        """Paint anew in other styles."""
+        self._forget(())
+        super().notify_style_update()
+
+
+class CachedRender(_Refreshed):
     """Goes before a widget's class.
 
     For every change on the screen, Textual asks all widgets for all of their lines, and each works
@@ -32,21 +56,9 @@ class CachedRender(_Base):
             self._painted = crop, super().render_lines(crop)
         return self._painted[1]
 
-    def refresh(
-        self,
-        *regions: Region,
-        repaint: bool = True,
-        layout: bool = False,
-        recompose: bool = False,
-    ) -> Self:
-        """Paint anew."""
+    def _forget(self, regions: tuple[Region, ...]) -> None:
+        del regions
         self._painted = None
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-
-    def notify_style_update(self) -> None:
-        """Paint anew in other styles."""
-        self._painted = None
-        super().notify_style_update()
 
 
 class Unpainted(_Base):
@@ -62,7 +74,7 @@ class Unpainted(_Base):
         return []
 
 
-class CachedLines(_Base):
+class CachedLines(_Refreshed):
     """Goes before the class of a widget of lines without border or opacity.
 
     It is padded at its sides at most. Each line is kept by its number until it is refreshed, and
@@ -97,23 +109,10 @@ class CachedLines(_Base):
             return strips
         return [strip.crop(first, stop) for strip in strips]
 
-    def refresh(
-        self,
-        *regions: Region,
-        repaint: bool = True,
-        layout: bool = False,
-        recompose: bool = False,
-    ) -> Self:
-        """Paint anew, or some lines of it."""
+    def _forget(self, regions: tuple[Region, ...]) -> None:
         if not regions:
             self._kept = None
         elif self._kept is not None:
             for region in regions:
                 for y in region.line_range:
                     self._kept[1].pop(y, None)
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
-
-    def notify_style_update(self) -> None:
-        """Paint anew in other styles."""
-        self._kept = None
-        super().notify_style_update()

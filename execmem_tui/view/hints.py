@@ -25,8 +25,10 @@ class Situation(NamedTuple):
     """What the choice hangs on."""
 
     focus: str = "map"
-    """What has the keys: map, list, events, help; on the map also guess, in a tour. While nothing is
-    read yet it is opening."""
+    """What has the keys: map, list, events, help; on the map also guess, in a tour.
+
+    While nothing is read yet it is opening.
+    """
     places: int = 0
     """Of a guess."""
     commanded: bool = True

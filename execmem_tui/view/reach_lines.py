@@ -127,11 +127,24 @@ def _shown_bands(model: ReachModel, holes: HoleIndex, rows: int) -> list[Band]:
     return bands
 
 
+def _columns(width: int) -> tuple[int, int]:
+    """Return how many columns the bar of a band has, and what is said beside it."""
+    note = 18 if width >= 44 else min(11, max(0, width - _LABEL - 11))
+    return max(4, width - _LABEL - 3 - note), note
+
+
+def address_in(band: Band, column: int, width: int) -> Address:
+    """Return the address that a column of a band's line stands for; beside the bar its start."""
+    bar, _ = _columns(width)
+    cell = max(1, -(-(band.end - band.start) // bar))
+    at = column - _LABEL - 2
+    return min(band.start + at * cell, band.end - 1) if 0 <= at < bar else band.start
+
+
 def _axis_line(
     model: ReachModel, index: CellIndex, holes: HoleIndex, width: int, band: Band, label: str
 ) -> list[Piece]:
-    note = 18 if width >= 44 else min(11, max(0, width - _LABEL - 11))
-    bar = max(4, width - _LABEL - 3 - note)
+    bar, note = _columns(width)
     size = band.end - band.start
     cell = max(1, -(-size // bar))
     whole, rest = divmod(size, cell)

@@ -1,7 +1,7 @@
 """What the title line says: the product, what is looked at, what went wrong, where in time."""
 
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Snapshot
@@ -11,6 +11,10 @@ from execmem_tui.view.panes import spills_in_short
 NAME = "execmem-tui"
 _HELP = "? help"
 _ALL = "ctrl+p all"
+PALETTE: Final = "command_palette"
+"""Textual's own action."""
+_GAP: Final = 3
+"""Columns before each part at the right end."""
 
 
 class Title(NamedTuple):
@@ -26,6 +30,24 @@ class Title(NamedTuple):
     notes: str
     moment: str
     help: str
+
+    def pressed(self, column: int, width: int) -> str | None:
+        """Return the action of what stands at a column of the line, None where there is none."""
+        doing = {
+            self.spilled: "next_fallback",
+            self.failed: "next_failure",
+            self.findings: "findings",
+            self.notes: "notes",
+        }
+        stop = width
+        for part in reversed(self.right):
+            start = stop - len(part)
+            if start <= column < stop:
+                if part == self.help:
+                    return "help" if column < start + len(_HELP) else PALETTE
+                return doing.get(part)
+            stop = start - _GAP
+        return None
 
     @property
     def right(self) -> tuple[str, ...]:
@@ -142,4 +164,4 @@ def _narrower(whole: Title, head: str, short: Mapping[str, str]) -> Iterator[Tit
 
 def _width(found: Title) -> int:
     left = len(found.name) + (2 + len(found.what) if found.what else 0)
-    return left + sum(len(part) + 3 for part in found.right)
+    return left + sum(len(part) + _GAP for part in found.right)

@@ -15,7 +15,7 @@ from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.view.actions import ACTIONS
 from execmem_tui.view.png import png
-from tests.tui.driving import make_app, press, shown_text
+from tests.tui.driving import history, make_app, press, shown_text
 from tests.tui.test_sources import CAPTURE
 
 MIB = 1 << 20
@@ -209,6 +209,46 @@ async def test_the_mouse_selects_pans_and_zooms() -> None:
         await pilot.click(detail, offset=(column + detail.margin, row + 1), times=2)
         await pilot.pause()
         assert detail.viewport.axis.cell < cell
+
+
+async def test_the_mouse_asks_what_the_title_counts() -> None:
+    """Nothing came of it: only the hints at the bottom did what they say."""
+    app = make_app(history())
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        app.look_at(app.shown.snapshot.layout.range_of(ExecmemType.MODULE_TEXT).start)
+        await pilot.pause()
+        line = shown_text(app).splitlines()[0]
+        await pilot.click(offset=(line.index("spilled"), 0))
+        await pilot.pause()
+        area = app.shown.snapshot.area_at(app.cursor)
+        assert area is not None
+        assert area.window is Window.FALLBACK
+        await pilot.click(offset=(line.index("? help"), 0))
+        await pilot.pause()
+        assert app.main.has_class("helping")
+        await press(pilot, "escape")
+        await pilot.click(offset=(line.index("ctrl+p"), 0))
+        await pilot.pause()
+        assert len(app.screen_stack) == 2
+
+
+@pytest.mark.parametrize("width", [120, 200])
+async def test_the_mouse_goes_to_a_place_on_the_axis_of_reach(width: int) -> None:
+    app = make_app(history())
+    async with app.run_test(size=(width, 40)) as pilot:
+        await pilot.pause()
+        text = shown_text(app).splitlines()
+        row = next(y for y, line in enumerate(text) if "−64M" in line and "┤" in line)
+        column = text[row].index("┤")
+        image = app.shown.snapshot.layout.image
+        assert image is not None
+        await pilot.click(offset=(column + 1, row))
+        await pilot.pause()
+        assert app.cursor == image[0] - 64 * MIB
+        await pilot.click(offset=(text[row].index("│", column) - 1, row))
+        await pilot.pause()
+        assert -20 * MIB < app.cursor - image[0] < -16 * MIB, "the band ends at 16M"
 
 
 async def test_reach_origin_and_side_sheet() -> None:

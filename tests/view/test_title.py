@@ -6,7 +6,7 @@ from attrs import evolve
 from execmem_tui.model.events import Noted
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.base import SourceKind
-from execmem_tui.view.title import Title, title
+from execmem_tui.view.title import PALETTE, Title, title
 from tests.layouts import make_layout
 
 BUSY = Snapshot(
@@ -29,6 +29,31 @@ def test_help_is_whole_and_all_fits(width: int) -> None:
     assert found.help.startswith("? help")
     used = len(found.name) + (2 + len(found.what) if found.what else 0)
     assert used + sum(len(part) + 3 for part in found.right) <= width
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_a_click_on_a_part_does_what_tells_more_of_it(width: int) -> None:
+    found = at(width)
+    line = "   " + "   ".join(found.right)
+    line = line.rjust(width)
+    wanted = {
+        "△ 59": "next_fallback",
+        "✗ 3": "next_failure",
+        "! 2": "notes",
+        "▶": None,
+        "? help": "help",
+        "ctrl+p": PALETTE,
+    }
+    shown = {part: action for part, action in wanted.items() if part in line}
+    assert "? help" in shown
+    for part, action in shown.items():
+        column = line.index(part)
+        assert found.pressed(column, width) == action, part
+        assert found.pressed(column - 1, width) == (PALETTE if part == "ctrl+p" else None)
+    counted = title(BUSY, SourceKind.REPLAY, "x", 120, moving=False, notes=0, findings=3)
+    head = ("   " + "   ".join(counted.right)).rjust(120)
+    assert counted.pressed(head.index("* 3 findings") + 3, 120) == "findings"
+    assert found.pressed(0, width) is None
 
 
 def test_a_filter_is_said_before_the_machine() -> None:

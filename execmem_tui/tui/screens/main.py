@@ -38,6 +38,7 @@ from execmem_tui.view.map_view import MapView
 from execmem_tui.view.paint import LensName
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.split import Halves, list_width, one_map, side_width, two_maps
+from execmem_tui.view.title import PALETTE
 
 if TYPE_CHECKING:  # most of these come when they are needed
     from execmem_tui.tui.widgets.other_map import OtherMap
@@ -416,6 +417,13 @@ class MainScreen(CachedRender, Screen[None]):
     async def on_hints_line_pressed(self, message: HintsLine.Pressed) -> None:
         """Do what a hint says."""
         await self.action_act(message.action)
+
+    async def on_title_line_pressed(self, message: TitleLine.Pressed) -> None:
+        """Do what a part of the title stands for."""
+        if message.action == PALETTE:
+            self.app.action_command_palette()
+        else:
+            await self.action_act(message.action)
 
     async def on_try_card_pressed(self, message: "TryCard.Pressed") -> None:
         """Do what a line of the card says."""

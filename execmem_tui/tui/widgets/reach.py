@@ -1,7 +1,11 @@
 """What calls from the origin reach, and where the kernel looks for room."""
 
+from typing import Final
+
 from rich.segment import Segment
+from textual import events
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
@@ -10,11 +14,13 @@ from execmem_tui.model.units import Address
 from execmem_tui.tui.line_cache import CachedLines
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.reach import Band
-from execmem_tui.view.reach_lines import banded_lines
+from execmem_tui.view.reach_lines import address_in, banded_lines
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import Piece, Word
 
 _UNKNOWN = "unknown: no kernel symbols"
+_LEAST: Final = 24
+"""Columns that the lines are made for at least."""
 
 
 class ReachPanel(CachedLines, Widget):
@@ -35,6 +41,13 @@ class ReachPanel(CachedLines, Widget):
     """The address under the cursor."""
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
+
+    class Chosen(Message):
+        """A place on the axis was clicked."""
+
+        def __init__(self, address: Address) -> None:
+            super().__init__()
+            self.address = address
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +89,7 @@ class ReachPanel(CachedLines, Widget):
             if model is not None:
                 second = None if self.second is None else shown.reach(shown.origin_at(self.second))
                 self._lines = banded_lines(
-                    model, shown.kinds, shown.holes, max(24, width), rows=rows, second=second
+                    model, shown.kinds, shown.holes, max(_LEAST, width), rows=rows, second=second
                 )
             self._for = wanted
         return self._lines
@@ -89,6 +102,14 @@ class ReachPanel(CachedLines, Widget):
             if band is not None and band.start <= address < band.end:
                 return number
         return None
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the place under the pointer."""
+        at, width = event.get_content_offset_capture(self), self.size.width
+        lines = self._at(width)
+        band = lines[at.y][1] if at.y < len(lines) else None
+        if band is not None:
+            self.post_message(self.Chosen(address_in(band, at.x, max(_LEAST, width))))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """As many lines as there are to say."""

@@ -1,6 +1,8 @@
 """The title line: the product, what is being looked at, the moment."""
 
 from rich.text import Text
+from textual import events
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
@@ -10,7 +12,7 @@ from execmem_tui.tui.line_cache import CachedRender
 from execmem_tui.tui.palette import Palette
 from execmem_tui.view.paint import LensName
 from execmem_tui.view.shown import Shown
-from execmem_tui.view.title import NAME, title
+from execmem_tui.view.title import NAME, Title, title
 
 
 class TitleLine(CachedRender, Static):
@@ -38,13 +40,17 @@ class TitleLine(CachedRender, Static):
     palette: reactive[Palette | None] = reactive(None)
     """The styles of the theme."""
 
-    def render(self) -> Text:
-        """Return the line."""
-        name = self.get_component_rich_style("title--name")
-        if self.shown is None or self.source is None or self.palette is None:
-            return Text(NAME, name)
-        aside = self.get_component_rich_style("title--aside")
-        found = title(
+    class Pressed(Message):
+        """Something was clicked that tells more."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    def _found(self) -> Title | None:
+        if self.shown is None or self.source is None:
+            return None
+        return title(
             self.shown.snapshot,
             self.source.kind,
             self.source.title,
@@ -55,6 +61,21 @@ class TitleLine(CachedRender, Static):
             spilled=self.shown.spilled,
             view=self._view(),
         )
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell what the number under the pointer counts."""
+        found, at = self._found(), event.get_content_offset_capture(self).x
+        action = None if found is None else found.pressed(at, self.size.width)
+        if action is not None:
+            self.post_message(self.Pressed(action))
+
+    def render(self) -> Text:
+        """Return the line."""
+        name = self.get_component_rich_style("title--name")
+        found = self._found()
+        if found is None or self.palette is None:
+            return Text(NAME, name)
+        aside = self.get_component_rich_style("title--aside")
         right = Text()
         for part in found.right:
             alarm = part in (found.spilled, found.failed, found.notes)

@@ -35,7 +35,7 @@ class Cause(StrEnum):
     PURGES_AHEAD = "two purges took effect before their events"
     TURNED = "its pool was turned by an aligned request of a task that changed its CPU"
     DETACHED = "its pool was detached by a purge under way"
-    SHORTER = "its pool was shorter for a purge: what another task took of it was told later"
+    SHORTER = "its pool was shorter for a purge than was told"
     ORDER = "which areas a purge took first is not told"
     UNSEEN = "areas freed before the first event, and after the snapshot, wait for a purge"
     LOST = "events were lost before it"

@@ -429,13 +429,16 @@ class State:
         return False
 
     def _was_shorter(self, request: Alloc, asked: VmapRequest) -> bool:
-        """Whether a purge decayed an area only because another was taken of its pool too late.
+        """Whether a purge decayed an area only because its pool had one too many in the model.
 
-        It takes a quarter of a pool. A task may be scheduled away between node_alloc and its event.
+        It takes a quarter of a pool. A task may be scheduled away between node_alloc and its event,
+        and an area may be of another node than was told.
         """
         place = (request.start, request.start + asked.size)
         purges = (line for line, decayed, *_ in reversed(self._newest) if place in decayed)
-        line = next(purges, request.line)
+        line = next(purges, 0)
+        if not line or request.line <= self._strange_up_to:
+            return line > 0
         silent, owner = self._concurrent.silent_since, self.vmalloc.owner(asked, request.cpu)
         for event, asking, node, _, pooled, _ in reversed(self._answered):
             number, (task, _) = event[1:3]

@@ -29,7 +29,7 @@ _PASSED: Final = 64
 """Holes that one request may have passed over for areas that nobody saw freed."""
 _FAR: Final = 32
 """How far to look for an allocation that has the very place."""
-_SCOUTED: Final = 100
+_SCOUTED: Final = 200
 """Events ahead that say which of several reasons it was."""
 _SCOUTS: Final = 10_000
 """How often events ahead are asked, a third of a millisecond each: 268 times of a storm with 284
@@ -187,6 +187,8 @@ class Trials(State):
         yield from self._on_nodes(Cause.DETACHED, request, without)
         if len(purges) > 1:
             yield Cause.PURGES_AHEAD, lambda: self._purge_ahead(purges)
+        if next(self._other_nodes(request, asking), None) is not None:
+            yield Cause.OTHER_POOL, partial(self._is_of_node, request, request.cpu % nodes)
         if self._unseen_lazy and not request.failed:
             yield Cause.UNSEEN, lambda: self._pass_over(request, asking)
 

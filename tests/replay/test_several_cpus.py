@@ -248,7 +248,7 @@ def test_what_a_task_is_yet_to_free_is_of_no_purge_before(
     assert causes(replay_of(lines, "7.1.8")) == [cause]
 
 
-def _on_cpus(lines: list[str]) -> Replay:
+def _on_cpus(lines: list[str], strange: int = 0) -> Replay:
     """Replay lines of which some name their CPU."""
     text = []
     for number, line in enumerate(lines):
@@ -256,6 +256,7 @@ def _on_cpus(lines: list[str]) -> Replay:
         task = task if "[" in task else f"{task} [000]"
         text.append(f"  {task} .....  {1 + number / 1000:.6f}: {rest}")
     replay = Replay(rules=rules_of("7.1.8"), page_size=PAGE, window=(START, END), cpus=2)
+    replay._strange_up_to = strange
     replay.run(event_of(line) for line in parse_trace("t", enumerate(text, 1)))
     return replay
 
@@ -264,12 +265,17 @@ HIGH: Final = PLACES[3] + SIZE
 """Behind all that is allocated."""
 
 
-def test_an_area_of_another_cpu_goes_back_to_its_pool() -> None:
-    """The task was told with the CPU that it had at last."""
-    lines = [ALLOCATED[0].replace("a-1", "a-1 [001]"), *ALLOCATED[1:], *parked(PLACES[:1])]
-    lines += [f"b-2|{alloc(PLACES[0], SIZE)}", *parked(PLACES[:1])]
+@pytest.mark.parametrize("cpu", ["000", "001"])
+def test_what_follows_says_whose_an_area_of_another_cpu_is(cpu: str) -> None:
+    """Either it was asked for there, or it was always of this one: a task is told late with a CPU
+    that it had at last."""
+    # of no node, and free again: it is lower than what the tree would give otherwise
+    lines = [f"a-1|{alloc(PLACES[0], SIZE, high=END - PAGE)}", *ALLOCATED[1:]]
+    lines[2] = lines[2].replace("a-1", "a-1 [001]")
+    lines += parked(PLACES[:1]) + parked(PLACES[2:3])
+    lines += [f"b-2|{alloc(PLACES[2], SIZE)}", *parked(PLACES[2:3])]
     lines += [f"b-2|{TOLD[4:]}"] * 2
-    replay = _on_cpus([*lines, f"b-2 [001]|{alloc(PLACES[0], SIZE)}"])
+    replay = _on_cpus([*lines, f"b-2 [{cpu}]|{alloc(PLACES[2], SIZE)}"])
     assert causes(replay) == [Cause.OTHER_POOL]
 
 
@@ -281,7 +287,17 @@ def test_a_pool_may_have_been_shorter_for_a_purge() -> None:
     lines += [f"b-2|{alloc(PLACES[2], SIZE)}", f"d-4|{TOLD[4:]}", f"d-4|{alloc(PLACES[3], SIZE)}"]
     assert causes(_on_cpus(lines)) == [Cause.SHORTER]
     asked = [f"b-2|{TOLD[4:]}"]
-    assert causes(_on_cpus([*lines[:-3], *asked, *lines[-3:]])) == [None]
+    lines = [*lines[:-3], *asked, *lines[-3:]]
+    assert causes(_on_cpus(lines)) == [None]
+
+
+def test_a_pool_may_have_been_shorter_where_another_area_was_of_another_node() -> None:
+    lines = [*ALLOCATED, *(f"a-1|{free(place)}" for place in PLACES)]
+    lines += [f"a-1|{purge(PLACES[0], HIGH, 4)}", f"a-1|{purge((1 << 64) - 1, 0, 0)}"]
+    late = [*lines, f"b-2|{TOLD[4:]}", f"b-2|{alloc(PLACES[3], SIZE)}"]
+    assert causes(_on_cpus(late)) == [None]
+    replay = _on_cpus(late, strange=len(late))  # a miss has told of such an area
+    assert causes(replay) == [Cause.SHORTER]
 
 
 def test_nothing_is_certain_for_a_while_behind_what_another_cpu_should_have_had() -> None:

@@ -160,8 +160,10 @@ class Concurrent:
 
         0 where the event is not known any more.
         """
-        event = next((event for event in reversed(self.told) if event[1] <= line), None)
-        if event is None or event[1] < line:
+        if not self.told or line < self.told[0][1]:
+            return 0
+        event = next(event for event in reversed(self.told) if event[1] <= line)
+        if event[1] < line:
             return 0
         return self.silent_since(line, event[2][0])
 

@@ -529,13 +529,14 @@ class State:
         for node in self.vmalloc.nodes:
             lines = {start: freed_at.get(start, 0) for start in node.lazy if start in ranks}
             tasks = {start: told_before(line) for start, line in lines.items()}
-            for start in [start for start in lines if ranks[start] != 1]:
-                for other in lines:
-                    if ranks[other] != 1:
-                        continue
-                    first, second = (other, start) if ranks[start] == 0 else (start, other)
-                    if lines[first] <= tasks[second]:
-                        ranks[other] = ranks[start]
+            taken = max((tasks[start] for start in lines if ranks[start] == 0), default=-1)
+            left = min((lines[start] for start in lines if ranks[start] == 2), default=None)
+            # two bounds, not pairs: a stranger's trace may have any number of lazy areas
+            for start in [start for start in lines if ranks[start] == 1]:
+                if lines[start] <= taken:
+                    ranks[start] = 0
+                elif left is not None and left <= tasks[start]:
+                    ranks[start] = 2
 
     def _is_all_lazy(self, purge: tuple[int, int, int]) -> bool:
         """Whether a purge's span holds all that is lazy and its count says so: as nearly always."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import partial
 
 from tests.benchmarks.allocator import (
+    half_purge_ratio,
     jump_milliseconds,
     map_ratio,
     pair_ratio,
@@ -107,6 +108,7 @@ BUDGETS: tuple[tuple[str, Callable[[], float], float, str], ...] = (
     ("the longest far jump among 200,000 events, CPU", jump_milliseconds, 100.0, "ms"),
     ("ROX cache, 100,000 free pieces against 1,000, CPU", rox_ratio, 4.0, "times"),
     *map(_pairs, (1_000, 10_000, 100_000, 1_000_000)),
+    ("purges of half of 16,000 lazy areas against 4,000, CPU", half_purge_ratio, 6.0, "times"),
     ("a seed of a sweep of laptop-arm64, CPU", sweep_milliseconds, 14.0, "ms"),
     (
         "address x time of 57,065 events, map and strip, against a loop over their areas, CPU",

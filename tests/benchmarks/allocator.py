@@ -3,6 +3,7 @@
 import io
 import resource
 import time
+from collections.abc import Iterator
 from contextlib import redirect_stdout
 from pathlib import Path
 from random import Random
@@ -103,6 +104,45 @@ def map_ratio(events: int = 200_000, *, both: bool = True) -> float:
         assert source.history.first_step == 0
         assert source.history.steps > events * 0.9  # module events may say nothing to a map
     return spent / bare
+
+
+def half_purge_ratio() -> float:
+    """Verifying two purges that count half of what is lazy, four times as many areas, CPU."""
+    return _half_purges(16_000) / _half_purges(4_000)
+
+
+def _half_purges(areas: int) -> float:
+    size, start = 2 * PAGE, _START
+
+    def texts() -> Iterator[str]:
+        yield "# entries-in-buffer/entries-written: 3/3   #P:1"
+        spans = [start + number * size for number in range(areas)]
+        window = f"size={size} align={PAGE} vstart={start:#x} vend={start + 2**40:#x} failed=0"
+        for at in spans:
+            yield f"alloc_vmap_area: va_start: {at} {window}"
+        for at in spans:
+            yield f"free_vmap_area_noflush: va_start={at:#x} nr_lazy=2 nr_lazy_max=32768"
+        half, end = start + areas * size // 2, start + areas * size
+        yield f"purge_vmap_area_lazy: start={start:#x} end={end:#x} num_purged={areas // 2}"
+        yield f"alloc_vmap_area: va_start: {start} {window}"
+        low = (start + half) // 2
+        yield f"purge_vmap_area_lazy: start={low:#x} end={half:#x} num_purged={areas // 4}"
+
+    with TemporaryDirectory() as folder:
+        trace = Path(folder) / "trace.txt"
+        head, *lines = texts()
+        told = (
+            f"  modprobe-{7 + n % 3} [000] ..... {n * 1e-6:.6f}: {t}" for n, t in enumerate(lines)
+        )
+        trace.write_text("\n".join((head, *told, "")))
+        found = io.StringIO()
+        begun = time.process_time()
+        with redirect_stdout(found):
+            code = main(["verify", str(trace)])
+        spent = time.process_time() - begun
+    assert code == 0
+    assert f"{areas + 1} checked" in found.getvalue()
+    return spent
 
 
 def _seconds_of_children() -> float:

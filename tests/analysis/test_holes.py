@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from execmem_tui.analysis.holes import HoleIndex, meters, tallies
 from execmem_tui.history import History
 from execmem_tui.model.areas import AreaState
+from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from tests.layouts import PAGE, make_area, make_layout
@@ -70,6 +71,27 @@ def test_free_and_largest_agree_with_a_set_of_pages(
         assert (hole is not None) == (page in pages)
 
 
+def test_the_largest_hole_of_a_block_is_not_its_first_nor_its_last() -> None:
+    """Gaps of 2, 9, 3, 1 pages and so on, many in each block; whole blocks, and parts of them."""
+    gaps = [2, 9, 3, 1, 4, 7, 1, 2, 5, 8, 1] * 9
+    areas, holes, page = [], [], 0
+    for pages in gaps:
+        areas.append(make_area(page))
+        behind = page + 2  # with its guard
+        holes.append((BASE + behind * PAGE, BASE + (behind + pages) * PAGE))
+        page = behind + pages
+    areas.append(make_area(page))
+    index = HoleIndex(History(make_layout(), areas).snapshot())
+    for first, last in ((0, len(gaps)), (3, 90), (12, 13), (40, 41), (5, 8)):
+        low, high = holes[first][0], holes[last - 1][1]
+        inside = holes[first:last]
+        sizes = [end - start for start, end in inside]
+        assert index.largest(low, high) == max(sizes)
+        assert index.count(low, high) == len(inside)
+        assert index.fits(low, high, 3 * PAGE) == sum(size // (3 * PAGE) for size in sizes)
+        assert index.free(low, high) == sum(sizes)
+
+
 @given(snapshots())
 def test_used_and_free_make_the_whole(snapshot: Snapshot) -> None:
     measured = meters(snapshot)
@@ -97,6 +119,15 @@ def test_tallies_are_the_sums(snapshot: Snapshot) -> None:
     spilled = make_area(3, 2, fallback=True)
     found = tallies(History(make_layout(), [spilled]).snapshot())[ExecmemType.BPF]
     assert (found.areas, found.used, found.spilled) == (1, 3 * PAGE, 1)
+    freed = evolve(spilled, state=AreaState.LAZY)
+    found = tallies(History(make_layout(), [freed]).snapshot())[ExecmemType.BPF]
+    assert (found.areas, found.used, found.spilled) == (0, 0, 0)
+
+
+def test_a_run_without_areas_is_free_where_nothing_is_hidden() -> None:
+    snapshot = History(make_layout()).snapshot()
+    assert HoleIndex(snapshot).word == "free"
+    assert HoleIndex(evolve(snapshot, hidden=Hidden(complete=False))).word == "not seen"
 
 
 def test_what_waits_for_a_purge_counts_with_its_guard() -> None:

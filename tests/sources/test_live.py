@@ -14,7 +14,7 @@ from attrs import evolve
 from execmem_tui.files.packed import find_file, read_lines
 from execmem_tui.kernel.tracefs import TraceInstance, remove_stale
 from execmem_tui.model.errors import UsageError
-from execmem_tui.model.events import Allocated, Freed, Noted
+from execmem_tui.model.events import Allocated, Freed, Noted, Purged
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.sources.base import Followed
 from execmem_tui.sources.live import Live
@@ -110,6 +110,44 @@ def test_a_change_in_proc_is_one_event_with_the_difference(proc: Path) -> None:
     assert event.reset
     assert [area.start for area in event.added] == [0xFFFFFFFFC9000000]
     assert len(event.removed) == 1
+    assert event.text == "read again: 1 area appeared, 1 went"
+    (proc / "vmallocinfo").write_text("".join(lines[:-1]) + "\n")
+    (event,) = live.read()
+    assert event.text == "read again: 0 areas appeared, 1 went"
+    (proc / "meminfo").write_text("")
+    (proc / "vmallocinfo").write_text("".join(lines[:-1]))
+    assert live.read() == [], "other bytes that say the same"
+
+
+def test_what_proc_does_not_confirm_goes_again_where_addresses_are_real(
+    proc: Path, tracing: Path
+) -> None:
+    """Its free was lost, or it was allocated and freed before /proc was read."""
+    live = Live(proc, tracing)
+    before = set(live.history.snapshot().areas)
+    pipe(tracing)(ALLOC.format(1, 0xFFFFFFFFC9000000))
+    events = live.read()
+    live.history.append(events)
+    assert [type(event) for event in events] == [Allocated, Noted]
+    assert [area.start for area in events[1].removed] == [0xFFFFFFFFC9000000]
+    assert set(live.history.snapshot().areas) == before
+    live.close()
+
+
+def test_notes_say_what_is_hidden_and_of_what_is_not_nothing(proc: Path) -> None:
+    def notes() -> str:
+        return "\n".join(Live(proc).history.layout.notes)
+
+    told = notes()
+    assert "ranges are not read from the kernel's memory" in told
+    assert not any(word in told for word in ("says /proc/modules", "equal hashes", "areas, "))
+    (proc / "vmallocinfo").write_text("0x0-0x0    8192 a+0x1/0x2\n0x0-0x0    4096 b+0x1/0x2\n")
+    zeroed = notes()
+    assert "says /proc/modules" in zeroed
+    assert "2 areas, 12K: a 1x 8K, b 1x 4K" in zeroed
+    assert "equal hashes" not in zeroed
+    (proc / "modules").write_text("")
+    assert "says /proc/modules" not in notes()
 
 
 def test_events_are_followed_and_lines_are_read_whole(proc: Path, tracing: Path) -> None:
@@ -204,6 +242,13 @@ def test_purges_that_find_nothing_are_not_told(
     lines = [f"a-1 [000] ..... 1.0: purge_vmap_area_lazy: {empty}"]
     monkeypatch.setattr(TraceInstance, "read", lambda _: lines)
     assert live.read() == []
+    at = 0xFFFFFFFFC9000000
+    found = f"start=0x{at:016x} end=0x{at + 0x3000:016x} num_purged=1"
+    lines[:] = [
+        *(line.format(number, at).rstrip("\n") for number, line in enumerate((ALLOC, FREE))),
+        f"a-1 [000] ..... 9.000003: purge_vmap_area_lazy: {found}",
+    ]
+    assert [type(event) for event in live.read()][:3] == [Allocated, Freed, Purged]
     live.close()
 
 

@@ -73,6 +73,8 @@ class Ahead:
     """By line."""
     frees: set[int] = field(factory=set)
     """Lines."""
+    parts: dict[int, tuple[int, int]] = field(factory=dict)
+    """By line of a purge: how many areas it had given back, and when: a line before."""
     short: deque[ShortPurge] = field(factory=lambda: deque(maxlen=_REMEMBERED))
 
     def copy(self) -> Self:
@@ -81,6 +83,7 @@ class Ahead:
             self,
             purges=dict(self.purges),
             allocations=dict(self.allocations),
+            parts=dict(self.parts),
             frees=set(self.frees),
             short=self.short.copy(),
         )
@@ -88,6 +91,7 @@ class Ahead:
     def restore(self, before: "Ahead") -> None:
         """Take back what was done since `before` was copied, in place: loops hold these."""
         self.purges = before.purges
+        self.parts = before.parts
         self.short = before.short
         self.allocations.clear()
         self.allocations.update(before.allocations)

@@ -5,7 +5,7 @@ What is busy, lazy and pooled, as frees and purges tell it.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import pairwise, takewhile
+from itertools import chain, pairwise, takewhile
 from typing import Final
 
 from attrs import field
@@ -428,17 +428,23 @@ class State:
                 return True
         return False
 
-    def _was_shorter(self, request: Alloc, asked: VmapRequest) -> bool:
-        """Whether a purge decayed an area only because its pool had one too many in the model.
+    def _was_shorter(self, request: Alloc, asked: VmapRequest, places: Collection[int]) -> bool:
+        """Whether a purge decayed an area only because a pool had one too many in the model.
 
         It takes a quarter of a pool. A task may be scheduled away between node_alloc and its event,
-        and an area may be of another node than was told.
+        and an area may be of another node than was told: where a miss told so lately, any that lies
+        in `places`.
         """
+        if request.line <= self._strange_up_to:
+            return any(
+                start <= place < end
+                for _, decayed, *_ in self._newest
+                for start, end in decayed
+                for place in places
+            )
         place = (request.start, request.start + asked.size)
         purges = (line for line, decayed, *_ in reversed(self._newest) if place in decayed)
-        line = next(purges, 0)
-        if not line or request.line <= self._strange_up_to:
-            return line > 0
+        line = next(purges, request.line)
         silent, owner = self._concurrent.silent_since, self.vmalloc.owner(asked, request.cpu)
         for event, asking, node, _, pooled, _ in reversed(self._answered):
             number, (task, _) = event[1:3]
@@ -468,23 +474,33 @@ class State:
         if start >= end and not purged:
             return [], []
         chosen = None
-        if not self._is_all_lazy(purge):
-            lazy = list(self.vmalloc.lazy())
-            inside = [area for area in lazy if start <= area.start and area.end <= end]
-            self.results.purge_counts_differ += len(inside) != purged
-            if len(inside) > purged:
-                inside = self._chosen(inside, line, purge)
-            elif len(inside) < purged:
-                missing = purged - len(inside)
-                self._ahead.short.append(ShortPurge(line, start, end, missing))
-            if len(inside) < len(lazy):
+        if self._ahead.parts or not self._is_all_lazy(purge):
+            inside = self._taken_by(line, purge)
+            if len(inside) < sum(len(node.lazy) for node in self.vmalloc.nodes):
                 chosen = {area.start for area in inside}
+        self._ahead.parts.pop(line, None)
         given_back, pooled = self.vmalloc.give_back(chosen, full=full)
         if chosen is None:
             self._freed_at.clear()
         if self._freed_at or self.moved is not None:
             self._gone(given_back, pooled)
         return given_back, pooled
+
+    def _taken_by(self, line: int, purge: tuple[int, int, int]) -> list[VmapArea]:
+        """Return what a purge takes of what is lazy; note where that is less than it counts."""
+        start, end, purged = purge
+        inside = [a for a in self.vmalloc.lazy() if start <= a.start and a.end <= end]
+        if line in self._ahead.parts:
+            # it had taken all of it when it gave back the first
+            done, since = self._ahead.parts[line]
+            inside = [area for area in inside if self._freed_at.get(area.start, 0) < since]
+            purged = max(0, purged - done)
+        self.results.purge_counts_differ += len(inside) != purged
+        if len(inside) > purged:
+            return self._chosen(inside, line, (start, end, purged)) if purged else []
+        if len(inside) < purged:
+            self._ahead.short.append(ShortPurge(line, start, end, purged - len(inside)))
+        return inside
 
     def _chosen(
         self, inside: list[VmapArea], line: int, purge: tuple[int, int, int]
@@ -505,10 +521,15 @@ class State:
             first, last = area.start, area.end
             if first == start or last == end or first in again or first < low or last > high:
                 return 0
+            if self._freed_at.get(first, 0) < self._last_purge:
+                return 0
             return 2 if first == low or last == high else 1
 
         ranks = {area.start: rank(area) for area in inside}
-        self._follow_order(ranks)
+        if not self._follow_order(ranks) or list(ranks.values()).count(0) > purged:
+            again = set()  # the next one had begun to give back
+            ranks = {area.start: rank(area) for area in inside}
+            self._follow_order(ranks)
         ranked = sorted(
             inside, key=lambda area: (ranks[area.start], self._freed_at.get(area.start, 0))
         )
@@ -517,26 +538,29 @@ class State:
             self._disordered = True
         return ranked[:purged]
 
-    def _follow_order(self, ranks: dict[int, int]) -> None:
+    def _follow_order(self, ranks: dict[int, int]) -> bool:
         """Rank what was freed to a node before what was taken of it as taken, and so on.
 
         A purge takes all that is lazy of a node at one moment (__purge_vmap_area_lazy). A free came
-        before another one where it was told before that one's task told something else.
+        before another one where it was told before that one's task told something else. Return
+        whether nothing speaks against the ranks.
         """
         if len(set(ranks.values())) == 1:
-            return
-        freed_at, told_before = self._freed_at, self._concurrent.told_before
+            return True
+        freed_at, told_before, agree = self._freed_at, self._concurrent.told_before, True
         for node in self.vmalloc.nodes:
             lines = {start: freed_at.get(start, 0) for start in node.lazy if start in ranks}
             tasks = {start: told_before(line) for start, line in lines.items()}
             taken = max((tasks[start] for start in lines if ranks[start] == 0), default=-1)
             left = min((lines[start] for start in lines if ranks[start] == 2), default=None)
+            agree &= left is None or left > taken
             # two bounds, not pairs: a stranger's trace may have any number of lazy areas
             for start in [start for start in lines if ranks[start] == 1]:
                 if lines[start] <= taken:
                     ranks[start] = 0
                 elif left is not None and left <= tasks[start]:
                     ranks[start] = 2
+        return agree
 
     def _is_all_lazy(self, purge: tuple[int, int, int]) -> bool:
         """Whether a purge's span holds all that is lazy and its count says so: as nearly always."""
@@ -560,6 +584,21 @@ class State:
         for purge in purges:
             self._purge(purge)
             self._ahead.purges[purge[1]] = Done.ALL
+
+    def _part_ahead(self, purge: Event, line: int, is_right: Callable[[], bool]) -> None:
+        """Give back so much of what a purge takes that an answer at a line is right.
+
+        It walks the nodes, and of each what it took of it (purge_vmap_node).
+        """
+        if purge[1] not in self._ahead.purges:
+            self._decay_ahead(purge)
+        taken = {area.start for area in self._taken_by(purge[1], purge[5])}
+        order = [sorted(taken.intersection(node.lazy)) for node in self.vmalloc.nodes]
+        for number, start in enumerate(chain.from_iterable(order), 1):
+            self._gone(*self.vmalloc.give_back({start}, full=False))
+            if is_right():
+                self._ahead.parts[purge[1]] = number, line
+                return
 
     def _free_ahead(self, free: Event) -> None:
         if free[4] in self.vmalloc.busy:

@@ -136,6 +136,10 @@ class Trials(State):
     def _rare_tries(self, request: Alloc, asking: RequestClass) -> Iterator[Try]:
         """Yield what is thought of where nothing else makes an answer right."""
         yield from ((Cause.LATE_FREE, apply) for apply in self._takes_late(asking, request))
+        purges = self._ahead.next_purges()
+        if purges and len(self.vmalloc.nodes) > 1 and not request.failed:
+            right = lambda: self.predict(asking, request.cpu) == request.start  # noqa: E731
+            yield Cause.PART, lambda: self._part_ahead(purges[0], request.line, right)
         since = self._concurrent.silent_since(request.line, request.task)
         since = max(since, request.line - LATE)
         behind = [given for line, *given in reversed(self._newest) if line > since]
@@ -442,9 +446,9 @@ class Trials(State):
         order in which places turned free decides the tree's shape.
         """
         asked, actual = asking.request, request.start
-        if asked.owned and self._was_shorter(request, asked):
-            return Cause.SHORTER
         places = () if predicted is None else (predicted, actual)
+        if asked.owned and self._was_shorter(request, asked, places):
+            return Cause.SHORTER
         if any(low <= at < high for low, high in self._unsure.items() for at in places):
             return Cause.ORDER
         if self._disordered and not certain and self._may_be_at(asked, actual):

@@ -78,6 +78,31 @@ def test_what_a_node_had_before_something_that_was_taken_was_taken() -> None:
     assert causes(replay) == [Cause.ORDER]  # another task may have queued it later
 
 
+def _lazy_behind(lines: list[str], number: int) -> list[int]:
+    """Return what is lazy once so many lines are replayed."""
+    replay = Replay(
+        rules=rules_of("6.1.0"), page_size=PAGE, window=(START, END), cpus=1, watched=True
+    )
+    told = replay.follow(events(lines))
+    next(event for event in told if event[1] == number)
+    return lazy(replay)
+
+
+def test_what_is_allocated_again_may_be_of_the_next_purge() -> None:
+    """It was freed behind what that one takes as its edge, by the same task."""
+    lines = [*TWO_LAZY[:3], f"c-3|{free(THIRD)}", f"b-2|{free(FIRST)}", f"b-2|{free(SECOND)}"]
+    following = [f"a-1|{alloc(SECOND, 2 * PAGE)}", f"d-4|{purge(FIRST, THIRD, 2)}"]
+    assert _lazy_behind([*lines, ONE_OF_TWO, *following], 7) == [FIRST, SECOND]
+    following[1] = f"d-4|{purge(LOW, END, 2)}"
+    assert _lazy_behind([*lines, ONE_OF_TWO, *following], 7) == [FIRST, SECOND]
+
+
+def test_a_purge_takes_what_was_told_before_the_last_one() -> None:
+    lines = [*TWO_LAZY, f"a-1|{purge(1 << 63, 1 << 63, 0)}", f"b-2|{free(THIRD)}"]
+    again = f"a-1|{alloc(THIRD, 2 * PAGE)}"
+    assert _lazy_behind([*lines, f"a-1|{purge(LOW, END, 2)}", again], 8) == [THIRD]
+
+
 def test_what_was_told_before_the_last_purge_is_gone_with_the_next() -> None:
     """They take turns, and each takes all that is lazy when it begins."""
     other = f"c-3|{free(THIRD)}", f"c-3|{purge(THIRD, THIRD + 2 * PAGE, 1)}"
@@ -298,6 +323,17 @@ def test_a_pool_may_have_been_shorter_where_another_area_was_of_another_node() -
     assert causes(_on_cpus(late)) == [None]
     replay = _on_cpus(late, strange=len(late))  # a miss has told of such an area
     assert causes(replay) == [Cause.SHORTER]
+
+
+def test_a_purge_under_way_may_have_given_back_a_part() -> None:
+    """The first of two was in the pool, the second was not yet its head."""
+    lines = [*ALLOCATED, *(f"a-1|{free(place)}" for place in PLACES[:2])]
+    lines += [f"b-2|{alloc(PLACES[0], SIZE)}", f"b-2|{free(PLACES[0])}"]
+    lines += [f"c-3|{purge(PLACES[0], PLACES[2], 2)}"]
+    replay = _on_cpus(lines)
+    assert causes(replay) == [Cause.PART]
+    assert lazy(replay) == [PLACES[0]]
+    assert _pooled(replay) == [PLACES[1]]
 
 
 def test_nothing_is_certain_for_a_while_behind_what_another_cpu_should_have_had() -> None:

@@ -160,9 +160,19 @@ def _vmallocinfo(job: Job) -> Iterator[str]:
     for text in job.lines():
         if found := _AREA.fullmatch(text):
             start, end, size, rest = found.groups()
-            if not hidden or _is_true(start, end, size):
-                start, end = f"0x{job.hex(start[2:])}", f"0x{job.hex(end[2:])}"
-            yield f"{start}-{end}{size}{''.join(_AREA_REST.findall(rest))}"
+            true = not hidden or _is_true(start, end, size)
+            places = "-".join(_place(job, each, true=true) for each in (start, end))
+            yield f"{places}{size}{''.join(_AREA_REST.findall(rest))}"
+
+
+def _place(job: Job, text: str, *, true: bool) -> str:
+    """Return a start or an end, shifted where it is true.
+
+    A hash has 32 bits (lib/vsprintf.c: __ptr_to_hashval): a longer number is true in any case.
+    """
+    if text.startswith("(") or not (true or int(text, 16) >> 32):
+        return text
+    return f"0x{job.hex(text[2:])}"
 
 
 def _is_hidden(job: Job) -> bool:

@@ -287,6 +287,73 @@ def test_hosts_go_out_of_words_and_tasks_of_ones_own_are_forgotten() -> None:
     assert [words.task(each) for each in own] == ["task"] * len(own)
 
 
+def test_a_host_of_four_letters_goes_out_of_words_a_shorter_one_where_it_stands_alone() -> None:
+    assert Words(("web1",)).scrub("6.1-myweb1x web1") == "6.1-myhostx host"
+    assert Words(("web",)).scrub("6.1-mywebx web cobweb web_1") == "6.1-mywebx host cobweb web_1"
+
+
+def test_only_the_events_that_are_known_are_kept_and_only_in_their_form(tmp_path: Path) -> None:
+    """Of an event the name says what its text may be; a marker's is anybody's."""
+    head = "  modprobe-7 [000] ..... 5.000001: "
+    free = "va_start=0xffffc90000000000 nr_lazy=1 nr_lazy_max=2"
+    purge = "start=0xffffc90000000000 end=0xffffc90000001000 num_purged=1"
+    got = (
+        "va_start: 18446683600570023936 size=4096 align=1 vstart=0xffffc90000000000"
+        " vend=0xffffe8ffffffffff failed=0"
+    )
+    kept = [
+        f"alloc_vmap_area: {got}", f"free_vmap_area_noflush: {free}",
+        f"purge_vmap_area_lazy: {purge}", "tracing_mark_write: snapshot 0-begin end",
+    ]  # fmt: skip
+    dropped = [
+        f"other: {got}", f"other: {free}", f"other: {purge}", f"alloc_vmap_area: {free}",
+        f"free_vmap_area_noflush: {free} of me", f"purge_vmap_area_lazy: {free}",
+        "tracing_mark_write: secret", "module_put: a b c", "other: snapshot 0-begin end",
+    ]  # fmt: skip
+    (tmp_path / "trace.txt").write_text("".join(f"{head}{each}\n" for each in (*kept, *dropped)))
+    anonymise(tmp_path, None, "7.1", cpus=1, hosts=())
+    lines = (tmp_path / "trace.txt").read_text().splitlines()
+    names = [line.partition("0001: ")[2].partition(":")[0] for line in lines]
+    assert names == [each.partition(":")[0] for each in kept]
+    assert "c900" not in "".join(lines)
+    assert str(0xFFFF_C900_0000_0000) not in "".join(lines)
+
+
+@pytest.mark.parametrize(("letters", "kept"), [(4096, 1), (4097, 0)])
+def test_a_line_that_no_kernel_prints_is_left_out(tmp_path: Path, letters: int, kept: int) -> None:
+    line = "MemTotal: 5 kB"
+    (tmp_path / "meminfo").write_text("M" * (letters - len(line)) + line + "\n")
+    anonymise(tmp_path, None, "7.1", cpus=1, hosts=())
+    assert len((tmp_path / "meminfo").read_text().splitlines()) == kept
+
+
+def test_a_list_is_hashed_where_most_of_it_is(tmp_path: Path) -> None:
+    """Half of it may be lines that another tool cut. A hash has 32 bits: what has more is true."""
+
+    def starts(*lines: str) -> list[bool]:
+        """Return of each line whether its start was left as it was."""
+        (tmp_path / "vmallocinfo").write_text("".join(f"{each}\n" for each in lines))
+        anonymise(tmp_path, None, "7.1", cpus=1, hosts=())
+        told = (tmp_path / "vmallocinfo").read_text().splitlines()
+        return [one[:20] == other[:20] for one, other in zip(lines, told, strict=True)]
+
+    true = "0x00000000c8000000-0x00000000c8005000   20480 f+0x1/0x2 vmap"
+    odd = "0x00000000c8010000-0x00000000c8020000    8192 f+0x1/0x2 vmap"
+    assert starts(true, odd) == [False, False]
+    assert starts(true, odd, odd.replace("20000 ", "30000 ")) == [False, True, True]
+    long = "0xffffc90000010000-0xffffc90000020000    8192 f+0x1/0x2 vmap"
+    hashed = "0x0000000012345678-0x0000000087654321    8192 f+0x1/0x2 vmap"
+    assert starts(hashed, long, hashed) == [True, False, True]
+    cut = long.replace("0xffffc90000010000", "(____ptrval____)")
+    (tmp_path / "vmallocinfo").write_text(f"{cut}\n")
+    anonymise(tmp_path, None, "7.1", cpus=1, hosts=())
+    text = (tmp_path / "vmallocinfo").read_text()
+    assert text.startswith("(____ptrval____)-0x")
+    assert "ffffc90000020000" not in text
+    other = "0x00000000c8010000-(____ptrval____)    8192 f+0x1/0x2 vmap"
+    assert starts(other) == [True]
+
+
 def test_what_was_asked_for_as_a_module_may_be_an_interface_or_a_host(tmp_path: Path) -> None:
     head = "  modprobe-7 [000] ..... 5.000001: "
     (tmp_path / "trace.txt").write_text(

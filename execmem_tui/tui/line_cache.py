@@ -96,7 +96,8 @@ class CachedLines(_Refreshed):
             content, blank = self.size.width, Style(bgcolor=background.rich_color)
             before = self.gutter.left
             for y in missing:
-                strip = self.render_line(y).adjust_cell_length(content)
+                # without a style Textual's filter for NO_COLOR breaks
+                strip = self.render_line(y).adjust_cell_length(content, blank)
                 if before:
                     strip = Strip([Segment(" " * before, blank), *strip], before + content)
                 strip = strip.adjust_cell_length(width, blank)

@@ -6,16 +6,19 @@ import pytest
 from textual.widgets import Input
 
 from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.simulation import open_simulation
 from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.screens.sheets import ErrorSheet
+from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.pane import Panes
 from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.view.actions import ACTIONS
 from execmem_tui.view.png import png
-from tests.tui.driving import history, make_app, press, shown_text
+from tests.tui.driving import history, make_app, press, settle, shown_text
 from tests.tui.test_sources import CAPTURE
 
 MIB = 1 << 20
@@ -341,6 +344,21 @@ async def test_no_color_shows_letters(monkeypatch: pytest.MonkeyPatch) -> None:
         assert "KKKK" in shown_text(app)
         title = app.main.query_one(TitleLine)
         assert title.display
+
+
+@pytest.mark.parametrize("keys", [("i", "x", "f", "s"), ("slash", "x"), ("F", "x"), ("s",), ("t",)])
+async def test_lists_are_drawn_without_colour(
+    keys: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With NO_COLOR a list with a bar was a fault: what filled its rows up had no style."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, *keys)
+        await settle(app)
+        await pilot.pause()
+        assert not isinstance(app.screen, ErrorSheet), shown_text(app)
+        assert app.screen.query(LineList)
 
 
 async def test_arm_spills_and_says_so() -> None:

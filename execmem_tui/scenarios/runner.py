@@ -206,9 +206,13 @@ class Runner:
         return self._machine.layout
 
     def do_all(self) -> None:
-        """Do every step, the events being left to whoever has the kernel."""
+        """Do every step, the events being left to whoever has the kernel.
+
+        What only checks leaves no note: it would be the last that is told of.
+        """
         for step in self.scenario.steps:
-            self._begin(step)
+            if not isinstance(step, steps.Expect):
+                self._begin(step)
             for _ in self._do(step):
                 pass
 

@@ -1,15 +1,18 @@
 """Every shipped tour, from its first stop to its last: guesses right and wrong, goals shown."""
 
+import re
+
 import pytest
 
 from execmem_tui.model.units import format_size
-from execmem_tui.scenarios.steps import Bpf
+from execmem_tui.scenarios.steps import Alloc, Bpf
 from execmem_tui.sources.simulation import Simulation
 from execmem_tui.tours.guess import SENTENCES
 from execmem_tui.tours.reader import library, open_tour, shipped_tours
 from execmem_tui.tours.run import TourRun
 from execmem_tui.tours.tour import Belief, StopKind
 from execmem_tui.view.actions import ACTIONS
+from execmem_tui.view.sentence import said
 from execmem_tui.view.tour_text import card, script
 
 NAMES = tuple(library())
@@ -72,11 +75,23 @@ def test_a_tour_keeps_what_is_promised(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_the_size_that_is_asked_about_is_the_one_that_comes(name: str) -> None:
+    """A text of 256K was asked about, and 200K came."""
+    for stop in open_tour(name).stops:
+        for step in stop.guess:
+            if isinstance(step, Alloc) and "same" not in stop.say:
+                assert step.size is not None
+                assert re.search(rf"\b{format_size(step.size)}\b", stop.say)
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_tour_runs_to_its_end_with_right_guesses(name: str) -> None:
     run = TourRun(open_tour(name))
     seen = 1
     while True:
         _check_look(run)
+        told = said(run.source.history).text
+        assert not told.startswith("expect"), "what the tour checks is not what one is told"
         if run.stop.kind is StopKind.GUESS:
             guessed = run.guess(run.question().answer.start)
             assert guessed.belief is Belief.RIGHT

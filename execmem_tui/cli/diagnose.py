@@ -97,8 +97,10 @@ def _read(names: list[str], arch: str | None) -> tuple[list[Log], Snapshot | Non
 
 def _is_log(path: Path) -> bool:
     """Whether a file holds a failure message; frames and notes alone are in any text."""
+    # areas have words of frames in every line
+    lines = (line for line in read_lines(path) if not line[1].startswith("0x"))
     try:
-        return any(each.form is not Form.NOTE for each in parse_failures(read_lines(path)))
+        return any(each.form is not Form.NOTE for each in parse_failures(lines))
     except InputError:
         return False  # an archive or another file that is no text: the opener says what it is
 

@@ -143,7 +143,7 @@ def _owned(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
     """Return a live area with its owner, or its pieces with theirs, and who else claims it."""
     image = layout.image
     if image is not None and image[0] <= area.start < image[1]:
-        return [evolve(area, owner=KERNEL_OWNER)]
+        return [area.changed(owner=KERNEL_OWNER)]
     questions = _ABOUT.get(area.called_by, ()) if found is NOTHING else QUESTIONS
     owned = next(filter(None, (ask(layout, area, found) for ask in questions)), None)
     if owned is None:
@@ -151,7 +151,7 @@ def _owned(layout: Layout, area: Area, found: AreaEvidence) -> list[Area]:
     others = "" if found is NOTHING else found.others(owned[0].owner)
     if others:
         return [
-            evolve(each, detail="; ".join(filter(None, (each.detail, others)))) for each in owned
+            each.changed(detail="; ".join(filter(None, (each.detail, others)))) for each in owned
         ]
     return owned
 
@@ -165,7 +165,7 @@ def _unknown(layout: Layout, area: Area) -> Area:
         if known
         else "module memory of an unknown owner: the module area is not known"
     )
-    return evolve(area, detail=f"{area.detail} {note}".strip())
+    return area.changed(detail=f"{area.detail} {note}".strip())
 
 
 def with_names(areas: Iterable[Area], symbols: Sequence[Symbol]) -> list[Area]:

@@ -481,6 +481,19 @@ def test_the_application_does_first_what_it_is_told(capsys: pytest.CaptureFixtur
     assert "--do is for the simulator" in capsys.readouterr().err
 
 
+def test_diagnose_finds_a_failure_behind_areas(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Areas have words of frames, and are passed over where a log is looked for."""
+    file = tmp_path / "text"
+    area = "0xffffffffc0000000-0xffffffffc0005000   20480 execmem_vmalloc+0x1/0x2 pages=4 vmalloc\n"
+    file.write_text(area)
+    assert main(["diagnose", str(file)]) == 0
+    file.write_text(area + "vmap allocation for size 8192 failed: use vmalloc=<size>\n")
+    assert main(["diagnose", str(file)]) == 1
+    assert "8192" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("arguments", [["keys"], ["map", "/nowhere"]])
 def test_the_collector_is_left_as_it_was(arguments: list[str]) -> None:
     """Many commands in one process would else keep what all of them left in circles."""

@@ -354,6 +354,29 @@ def test_a_list_is_hashed_where_most_of_it_is(tmp_path: Path) -> None:
     assert starts(other) == [True]
 
 
+@pytest.mark.parametrize(
+    ("name", "kept", "dropped"),
+    [
+        ("trace.txt", "# tracer: nop", "secret of mine"),
+        ("trace.txt", "CPU:3 [LOST 5 EVENTS]", "# secret@host's"),
+        ("config.txt", "CONFIG_MODULES=y", 'CONFIG_MODULE_SIG_KEY="/home/me/key.pem"'),
+        ("config.txt", "# CONFIG_KASAN is not set", "# of me"),
+        ("meminfo", "Hugepagesize:       2048 kB", "Owner: me and my 2 dogs!"),
+        ("sysctl", "/proc/sys/net/core/bpf_jit_limit: 528482304", "/proc/sys/kernel/x: a@b"),
+        ("cmdline", "nokaslr", "user=me"),
+        ("modules", "ext4 1 2 - Live 0x0", "ext4 1 2 - Live of me"),
+        ("sections", "ext4 .text 0x0", "ext4 .text of me"),
+        ("dmesg", "[    0.000000] Modules: 2 pages in range for PLT usage", "[    5.0] me at home"),
+    ],
+)
+def test_a_line_of_no_known_form_is_left_out(
+    tmp_path: Path, name: str, kept: str, dropped: str
+) -> None:
+    (tmp_path / name).write_text(f"{kept}\n{dropped}\n")
+    anonymise(tmp_path, None, "7.1", cpus=1, hosts=())
+    assert [line for line in (tmp_path / name).read_text().splitlines() if line] == [kept]
+
+
 def test_what_was_asked_for_as_a_module_may_be_an_interface_or_a_host(tmp_path: Path) -> None:
     head = "  modprobe-7 [000] ..... 5.000001: "
     (tmp_path / "trace.txt").write_text(

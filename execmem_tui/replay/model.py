@@ -299,14 +299,18 @@ class Replay(Trials):
         if self._begun is None or asking.unclaimed or asking.failed:
             return False
         now = self.vmalloc.answer(asking.request, owner)
+        lowest = None if asking.plain else self._lowest(asking)
         restore = self._branch()
         self._end_purge(0)
         then = self.vmalloc.answer(asking.request, owner)[0]
+        shaped = not asking.plain and self._lowest(asking) != lowest
         restore()
         actual, expected = event[4], self._ends_soon > 0
-        if now[0] == then:
+        if now[0] == then and not shaped:
             return False
         self._disordered = True  # what it gives back before this one is not told
+        if now[0] == then:
+            return True
         if actual == then:
             self._learn_end(1)
             if expected:
@@ -318,6 +322,11 @@ class Replay(Trials):
                 count.exact -= 1  # it is counted as one that was right
                 self._is_missed(event, count, then, Cause.NOT_OVER)
         return True
+
+    def _lowest(self, asking: RequestClass) -> int | None:
+        """Return the lowest place that a request fits in: with another shape it may get that."""
+        request = asking.request
+        return self.vmalloc.space.lowest_fit(request.size, request.align, request.vstart)
 
     def _is_missed(
         self,

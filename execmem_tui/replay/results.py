@@ -32,6 +32,7 @@ class Cause(StrEnum):
     OVERTAKEN = "another allocation came before it and was told after it"
     BEFORE_PURGE = "it came before a purge and was told after it"
     LATE_FREE = "a purge gave back an area whose free was told later"
+    MISSED = "a purge came before an area was lazy whose free was told before it"
     SHRINKER = "pools emptied by the shrinker"
     PURGES_AHEAD = "two purges took effect before their events"
     TURNED = "its pool was turned by an aligned request of a task that changed its CPU"

@@ -89,6 +89,8 @@ class State:
         self._told, self._answered = self._concurrent.told, self._concurrent.answered
         self._begun: tuple[Event, set[int]] | None = None
         """A purge that a kprobe told when it began, and starts of what it is to give back."""
+        self._probed = False
+        """The newest purge was told by a kprobe on its call."""
         self._ends_soon = 1
         """Positive where such purges had mostly ended when answers told."""
         self._late_up_to = 0
@@ -179,6 +181,7 @@ class State:
         if purge[2] == EVERYTHING:
             self._begin_purge(event)
             return
+        self._probed = False
         ahead = self._ahead.purges
         done = ahead.pop(number, None) if ahead else None
         if done is Done.ALL:
@@ -217,6 +220,7 @@ class State:
         vmap_purge_lock held (6.1, mm/vmalloc.c: __purge_vmap_area_lazy). Other CPUs go on.
         """
         self._end_purge(event[1])
+        self._probed = True
         self.results.purges += 1
         starts = {area.start for area in self.vmalloc.lazy()}
         self._begun = event, starts
@@ -280,6 +284,7 @@ class State:
             return
         given_back, pooled = self.vmalloc.give_back(first, full=False)
         self._begun = event, starts - first
+        self._newest.append((line, [], given_back, pooled))
         self._gone(given_back, pooled)
 
     def _freed_behind_purge(self) -> list[int]:
@@ -288,7 +293,7 @@ class State:
         That purge may have taken it: the kprobe sees the call, the list is taken a moment later. In
         the order in which they were freed; not what its own task freed, or told something before.
         """
-        if self.vmalloc.rules.vmalloc_events:
+        if not self._probed:
             return []
         line, task = self._last_purge, self._purged_by[1]
         if self._begun is not None:
@@ -303,6 +308,33 @@ class State:
             area.start for area in self.vmalloc.lazy() if self._freed_at.get(area.start, 0) > line
         }
         return [start for start in freed if start in lazy][:_TAKEN_LATE]
+
+    def _freed_before_purge(self) -> list[VmapArea]:
+        """Return what the newest purge of a kprobe may have missed, the newest first.
+
+        The kprobe on the free sees the call: the area is lazy a moment later, and until its task
+        tells something else it may not have been when the purge came.
+        """
+        if not self._probed or self._begun is not None:
+            return []
+        given = {area.start: area for *_, areas, _ in self._newest for area in areas}
+        tasks: set[str] = set()
+        found: list[VmapArea] = []
+        for event in reversed(self._told):
+            if event[1] >= self._last_purge or event[2][0] in tasks:
+                continue
+            tasks.add(event[2][0])
+            if event[0] == FREE and event[4] in given and len(found) < _TAKEN_LATE:
+                found.append(given[event[4]])
+        return found
+
+    def _leave_lazy(self, areas: list[VmapArea]) -> None:
+        """Take back that these were given back, as far as nobody has them: they are lazy still."""
+        for area in areas:
+            again = self.vmalloc.occupy(area.start, area.end)
+            if again is not None:
+                self.vmalloc.release(again)
+                self._freed_at[area.start] = self._last_purge
 
     def _learn_end(self, step: int) -> None:
         self._ends_soon = max(-TRUST, min(self._ends_soon + step, TRUST))

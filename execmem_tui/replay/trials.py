@@ -20,8 +20,10 @@ from execmem_tui.replay.request_classes import Asked, RequestClass, Unknown, cla
 from execmem_tui.replay.results import Cause
 from execmem_tui.replay.state import State
 
-_BEFORE: Final = 8
+_BEFORE: Final = 32
 """How many purges back a request may have been answered."""
+_RARE: Final = 50
+"""Misses that nothing explained, after which what is rare is not thought of."""
 _IN_VAIN: Final = 500
 """Misses that nothing explained, after which causes are not looked for: the trace is another
 kernel's, or lacks events, and each look copies the model."""
@@ -135,13 +137,20 @@ class Trials(State):
 
     def _rare_tries(self, request: Alloc, asking: RequestClass) -> Iterator[Try]:
         """Yield what is thought of where nothing else makes an answer right."""
+        if self._in_vain >= _RARE:
+            return
         yield from ((Cause.LATE_FREE, apply) for apply in self._takes_late(asking, request))
+        missed = self._freed_before_purge()
+        for number in range(1, len(missed) + 1):
+            yield Cause.MISSED, partial(self._leave_lazy, missed[number - 1 : number])
+            yield Cause.MISSED, partial(self._leave_lazy, missed[:number])
         purges = self._ahead.next_purges()
         if purges and len(self.vmalloc.nodes) > 1 and not request.failed:
             right = lambda: self.predict(asking, request.cpu) == request.start  # noqa: E731
             yield Cause.PART, lambda: self._part_ahead(purges[0], request.line, right)
         since = self._concurrent.silent_since(request.line, request.task)
-        since = max(since, request.line - LATE)
+        if self.vmalloc.rules.vmalloc_events:
+            since = max(since, request.line - LATE)
         behind = [given for line, *given in reversed(self._newest) if line > since]
         for number in range(1, min(len(behind), _BEFORE) + 1):
             yield Cause.BEFORE_PURGE, partial(self._without_purges, behind[:number])
@@ -177,8 +186,9 @@ class Trials(State):
         yield Cause.OVERTAKEN, partial(make_way, anywhere=False)
         yield Cause.OVERTAKEN, lambda: self._allocate_ahead(request, asking)
         yield Cause.OVERTAKEN, partial(make_way, anywhere=True)
-        line, task = self._purged_by
-        if 0 < request.line - line <= LATE and task != request.task:
+        line, _ = self._purged_by
+        silent = self._concurrent.silent_since(request.line, request.task)
+        if silent < line < request.line <= line + LATE:
             yield Cause.BEFORE_PURGE, self._without_purge
         end = purges[0][1] if purges else request.line + LATE
         late = self._ahead.next_frees(request.task, end)

@@ -156,3 +156,28 @@ def test_a_request_may_be_told_behind_several_purges(late: bool) -> None:
     lines += [f"b-2|{TOLD}"] * (not late)
     replay = replay_of([*BUSY, *lines, f"b-2|{alloc(HIGH, SIZE)}"])
     assert causes(replay) == [Cause.BEFORE_PURGE if late else None]
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_it_may_miss_what_was_told_to_be_freed_before_it(late: bool) -> None:
+    """The kprobe sees the call of the free, the area is lazy a moment later."""
+    lines = [*BUSY, f"a-1|{free(PLACES[1])}", *[f"a-1|{TOLD}"] * (not late)]
+    lines += [f"c-3|{BEGINS}", f"c-3|{TOLD}", f"a-1|{TOLD}"]
+    lines += [f"b-2|{TOLD}", f"b-2|{alloc(HIGH, SIZE)}"]
+    replay = replay_of(lines)
+    assert causes(replay) == [Cause.MISSED if late else None]
+    assert lazy(replay) == [PLACES[1]] * late
+    # the next purge takes it
+    lines += [f"c-3|{BEGINS}", f"c-3|{TOLD}"]
+    assert lazy(replay_of(lines)) == []
+
+
+@pytest.mark.parametrize(("freed", "unsure"), [(2, 1), (1, 0)])
+def test_the_shape_that_it_leaves_is_not_certain(freed: int, unsure: int) -> None:
+    """An aligned request passes over a hole that would do, or takes it, as the tree has it."""
+    at = START + 12 * PAGE  # the third place is aligned, the second is not
+    aligned = alloc(at, SIZE).replace("align=1", "align=16384")
+    lines = [*BUSY, f"a-1|{free(PLACES[freed])}", f"c-3|{BEGINS}", f"b-2|{aligned}"]
+    replay = replay_of(lines)
+    assert causes(replay) == []
+    assert uncertain(replay) == unsure

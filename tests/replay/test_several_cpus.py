@@ -236,7 +236,7 @@ def test_what_follows_is_not_asked_without_end(monkeypatch: pytest.MonkeyPatch) 
     """The first of two reasons is taken; a trace full of misses would be followed for hours."""
     monkeypatch.setattr(trials, "_SCOUTS", 0)
     replay = _emptied([], (f"b-2|{alloc(PLACES[1], 7 * PAGE)}",))
-    assert causes(replay) == [Cause.SHRINKER, Cause.BEFORE_PURGE]
+    assert causes(replay) == [Cause.SHRINKER, Cause.SHRINKER]
 
 
 TOLD: Final = "b-2|module_get: x call_site=y refcnt=1"

@@ -201,7 +201,8 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
     )
     total = sum(count for _, _, count, _ in parts)
     if total == 0 and model.hull is not None:
-        yield [Word("how far a call reaches is not known", Tone.MUTED)]
+        for line in wrap("how far a call reaches is not known", width):
+            yield [Word(line, Tone.MUTED)]
         return
     if total == 0:
         yield [Word("no module text yet", Tone.MUTED)]

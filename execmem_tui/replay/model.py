@@ -42,8 +42,9 @@ from execmem_tui.replay.request_classes import (
 from execmem_tui.replay.results import Cause, ClassCount, Miss, Place, ReplayResults, around
 from execmem_tui.replay.trials import Trials
 
-_STRANGE: Final = (Cause.ORDER, Cause.OTHER_POOL)
-"""Behind these the kernel's state is another than the model's, and it is not known where."""
+_STRANGE: Final = (Cause.ORDER, Cause.OTHER_POOL, Cause.SHRINKER)
+"""Behind these the kernel's state is another than the model's, and it is not known where: the
+shrinker comes some time before a miss tells of it, and what purges decayed since is another."""
 _STRANGE_LINES: Final = 100
 """How long that is thought of: purges take what lay wrong."""
 

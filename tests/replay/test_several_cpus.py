@@ -216,6 +216,14 @@ def test_the_shrinker_came_before_what_may_still_be_pooled() -> None:
     assert _pooled(replay) == [OTHERS[1]]
 
 
+def test_nothing_is_certain_for_a_while_behind_what_tells_of_the_shrinker() -> None:
+    """It came some time before, and purges decayed other areas since."""
+    behind = [f"b-2|{alloc(PLACES[1], 7 * PAGE)}"]
+    assert _emptied([], tuple(behind)).results.certain == _emptied([]).results.certain
+    later = _emptied([], tuple([TOLD] * 100 + behind))
+    assert later.results.certain == _emptied([]).results.certain + 1
+
+
 def test_a_pool_that_answered_was_not_emptied_before() -> None:
     replay = _emptied([f"b-2|{alloc(PLACES[2], SIZE)}"])
     assert causes(replay) == [Cause.SHRINKER]

@@ -299,6 +299,9 @@ class Replay(Trials):
         self.end_purge_if_over(event)
         if self._begun is None or asking.unclaimed or asking.failed:
             return False
+        if not self._may_copy(event[1]):
+            self._end_purge(event[1])
+            return False
         now = self.vmalloc.answer(asking.request, owner)
         lowest = None if asking.plain else self._lowest(asking)
         restore = self._branch()
@@ -384,7 +387,7 @@ class Replay(Trials):
                 failed=count.failed,
             ).hit()
             return
-        looked_for, decayed = self._is_looked_for, False
+        looked_for, decayed = self._is_looked_for(request.line), False
         first = not self.results.misses
         near = (
             (around(self.vmalloc, actual), around(self.vmalloc, predicted)) if first else ((), ())
@@ -421,7 +424,7 @@ class Replay(Trials):
         if purge is None or not may_last(event, purge):
             return count, False, False
         number, concurrent = event[1], self._concurrent
-        copy, empties = self.vmalloc.clone(), purge[2][0] in self._failed_tasks
+        copy, empties = self._copy(), purge[2][0] in self._failed_tasks
         lazy = self._lazy_in(purge[5])
         foreseen = concurrent.foresees_decay(purge, number, lazy)
         begun = purge[1] in self._ahead.purges

@@ -5,13 +5,14 @@ What is busy, lazy and pooled, as frees and purges tell it.
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from itertools import chain, pairwise, takewhile
+from itertools import chain, takewhile
 from typing import Final
 
 from attrs import field
 
 from execmem_tui.formats.trace_event import EVERYTHING, FREE, OTHER, PURGE, Alloc, Event
-from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest
+from execmem_tui.mm.free_space import FreeSpace
+from execmem_tui.mm.vmalloc import Vmalloc, VmapRequest, area_start
 from execmem_tui.mm.vmap_node import NO_OWNER, VmapArea
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.records import define
@@ -25,6 +26,11 @@ _SPARED: Final = 24
 """How many purges back what each pooled may have been spared by the shrinker."""
 _TAKEN_LATE: Final = 8
 """How many areas freed behind the line of a purge it may have taken."""
+_COPIES: Final = 3_000_000
+"""Holes and lazy areas that are copied to try what may have happened: some two seconds. The storm
+that asked most had 620,000 in 20,000 lines."""
+_COPIES_A_LINE: Final = 100
+"""How many more for each line of a trace: a long one has as much to explain as several."""
 _FORGOTTEN: Final = 400
 """Lines behind a purge after which nothing is expected that it took."""
 
@@ -76,6 +82,8 @@ class State:
 
     def __init__(self, vmalloc: Vmalloc, *, watched: bool) -> None:
         self.results = ReplayResults()
+        self._copied = 0
+        """Holes and lazy areas, of all copies that were made to try something."""
         self.moved = Moved() if watched else None
         """What happened to other areas since somebody looked."""
         self.begin_anew(vmalloc)
@@ -126,6 +134,20 @@ class State:
         if self.moved is not None:
             self.moved.clear()
 
+    def _may_copy(self, line: int) -> bool:
+        """Whether there is time to try something.
+
+        A stranger's trace may have any number of areas and of misses.
+        """
+        return self._copied < _COPIES + _COPIES_A_LINE * line
+
+    def _copy(self) -> Vmalloc:
+        """Return a copy of the allocator to try something on."""
+        space = self.vmalloc.space
+        holes = space.tree.count if isinstance(space, FreeSpace) else len(space.starts)
+        self._copied += holes + len(self._freed_at) + 1
+        return self.vmalloc.clone()
+
     def _branch(self) -> Callable[[], None]:
         """Go on with copies; return what brings back what was.
 
@@ -136,7 +158,7 @@ class State:
         late_up_to, begun, disordered = self._late_up_to, self._begun, self._disordered
         ahead, failed, results = self._ahead.copy(), set(self._failed_tasks), self.results
         counts = results.purges, results.purge_counts_differ, results.unknown_frees
-        self.vmalloc, self._freed_at = self.vmalloc.clone(), dict(self._freed_at)
+        self.vmalloc, self._freed_at = self._copy(), dict(self._freed_at)
         self.moved = None if self.moved is None else self.moved.copy()
         self._newest, self._unsure = self._newest.copy(), dict(self._unsure)
 
@@ -266,24 +288,32 @@ class State:
             self._late_up_to = line + LATE
             self._newest.append((line, decayed, given_back, pooled))
 
-    def _give_back_next(self, line: int) -> None:
-        """Let a purge that has begun give back the lowest area that it still has."""
+    def _still_taken(self) -> list[list[VmapArea]]:
+        """Return what a purge that has begun has still to give back, ascending.
+
+        Neighbours together: they are one area in its list (6.1, mm/vmalloc.c:
+        merge_or_add_vmap_area).
+        """
+        assert self._begun is not None
+        starts = self._begun[1]
+        runs: list[list[VmapArea]] = []
+        ended = None
+        for area in sorted(self.vmalloc.lazy(), key=area_start):
+            if area.start in starts:
+                if area.start == ended:
+                    runs[-1].append(area)
+                else:
+                    runs.append([area])
+                ended = area.end
+        return runs
+
+    def _give_back_some(self, areas: Iterable[VmapArea], line: int) -> None:
+        """Let a purge that has begun give back some of what it took."""
         assert self._begun is not None
         event, starts = self._begun
-        lazy = sorted(
-            (area.start, area.end) for area in self.vmalloc.lazy() if area.start in starts
-        )
-        # neighbours are one area in the list (6.1, mm/vmalloc.c: merge_or_add_vmap_area)
-        first = {start for start, _ in lazy[:1]}
-        for (_, end), (start, _) in pairwise(lazy):
-            if start != end:
-                break
-            first.add(start)
-        if len(first) == len(lazy):
-            self._end_purge(line)
-            return
-        given_back, pooled = self.vmalloc.give_back(first, full=False)
-        self._begun = event, starts - first
+        some = {area.start for area in areas}
+        given_back, pooled = self.vmalloc.give_back(some, full=False)
+        self._begun = event, starts - some
         self._newest.append((line, [], given_back, pooled))
         self._gone(given_back, pooled)
 
@@ -452,7 +482,7 @@ class State:
         ]
         if not newest:
             return False
-        before = self.vmalloc.clone()
+        before = self._copy()
         for decayed in newest:
             for start, end in decayed:
                 before.occupy(start, end)

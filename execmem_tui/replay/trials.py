@@ -7,7 +7,7 @@ reason leaves a wrong state behind, from which further misses follow.
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import islice
+from itertools import chain, islice, takewhile
 from typing import Any, Final
 
 from execmem_tui.formats.trace_event import ALLOC, FREE, PURGE, Alloc, Event
@@ -36,6 +36,8 @@ _SCOUTED: Final = 200
 _SCOUTS: Final = 10_000
 """How often events ahead are asked, a third of a millisecond each: 268 times of a storm with 284
 misses. After that the first reason that makes an answer right is taken."""
+_ONE_BY_ONE: Final = 64
+"""How many areas that lie where an answer is are given back one by one."""
 _ALL: Final = _SCOUTED + 1
 """All answers among them are right."""
 _PASSING: Final = (Cause.BEFORE_PURGE,)
@@ -96,10 +98,9 @@ class Trials(State):
         request = request_class.request
         return self.vmalloc.answer(request, self.vmalloc.owner(request, cpu))[0]
 
-    @property
-    def _is_looked_for(self) -> bool:
-        """Whether causes are still looked for."""
-        return self._in_vain < _IN_VAIN
+    def _is_looked_for(self, line: int) -> bool:
+        """Whether causes of a miss are still looked for."""
+        return self._in_vain < _IN_VAIN and self._may_copy(line)
 
     def _resolve(self, request: Alloc, asking: RequestClass) -> Cause | None:
         """Try the known reasons for a miss; the best that makes it right is applied and named.
@@ -107,7 +108,7 @@ class Trials(State):
         That is the first after which the next answers are all right, else the one with most of
         them.
         """
-        if not self._is_looked_for:
+        if not self._is_looked_for(request.line):
             return None
         self._ahead.look(self._source)
         best = self._best(self._tries(request, asking), request, asking)
@@ -231,12 +232,20 @@ class Trials(State):
     def _go_on_with_purge(self, asking: RequestClass, line: int, start: int) -> None:
         """Let a purge that has begun give back, from the lowest on, until an answer is right.
 
-        It may be scheduled away after each area (6.1, mm/vmalloc.c: cond_resched_lock).
+        It may be scheduled away after each area (6.1, mm/vmalloc.c: cond_resched_lock). What lies
+        below the answer goes at once: only what lies in it can make it right.
         """
-        while self._begun is not None:
-            self._give_back_next(line)
+        if self._begun is None:
+            return
+        *runs, _ = self._still_taken() or [[]]
+        below = sum(run[-1].end <= start for run in runs)
+        end = start + asking.request.size
+        inside = takewhile(lambda run: run[0].start < end, runs[below : below + _ONE_BY_ONE])
+        for areas in filter(None, ([*chain.from_iterable(runs[:below])], *inside)):
+            self._give_back_some(areas, line)
             if self.predict(asking, 0) == start:  # these kernels have one node
                 return
+        self._end_purge(line)
 
     def _without_purges(self, newest: list[list[Any]]) -> None:
         for given in newest:
@@ -441,7 +450,7 @@ class Trials(State):
         return _ALL if exact == checked else exact
 
     def _robust(self, asking: RequestClass, cpu: int, predicted: int | None) -> bool:
-        copy = self.vmalloc.clone()
+        copy = self._copy()
         copy.give_back(full=True)
         copy.decay(full=True)
         return copy.answer(asking.request, copy.owner(asking.request, cpu))[0] == predicted
@@ -461,15 +470,16 @@ class Trials(State):
             return Cause.SHORTER
         if any(low <= at < high for low, high in self._unsure.items() for at in places):
             return Cause.ORDER
-        if self._disordered and not certain and self._may_be_at(asked, actual):
+        if self._disordered and not certain and self._may_be_at(request, asked):
             return Cause.ORDER
         return None
 
-    def _may_be_at(self, asked: VmapRequest, actual: int) -> bool:
+    def _may_be_at(self, request: Alloc, asked: VmapRequest) -> bool:
         """Whether an answer is in its bounds, as it is or once a purge that has begun is over."""
+        actual = request.start
         if in_bounds(self.vmalloc.space, asked, actual):
             return True
-        if self._begun is None:
+        if self._begun is None or not self._may_copy(request.line):
             return False
         restore = self._branch()
         self._end_purge(0)

@@ -1,14 +1,18 @@
 """Purges that a kprobe tells as they begin (6.1): other CPUs go on before they give back."""
 
+from collections.abc import Iterable
 from typing import Final
 
 import pytest
 
 from execmem_tui.formats.trace import parse_trace
 from execmem_tui.formats.trace_event import EVERYTHING, Purge, event_of
+from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.rules import rules_of
+from execmem_tui.replay import state
 from execmem_tui.replay.model import Replay
 from execmem_tui.replay.results import Cause
+from execmem_tui.replay.state import State
 from tests.replay.test_bounds import END, PAGE, START, alloc
 from tests.replay.test_late_events import free
 
@@ -181,3 +185,47 @@ def test_the_shape_that_it_leaves_is_not_certain(freed: int, unsure: int) -> Non
     replay = replay_of(lines)
     assert causes(replay) == []
     assert uncertain(replay) == unsure
+
+
+def test_what_lies_below_an_answer_is_given_back_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stranger's trace may have any number of areas there: one step for all, one for the place
+    itself."""
+    steps: list[list[int]] = []
+    give = State._give_back_some
+
+    def counted(self: State, areas: Iterable[VmapArea], line: int) -> None:
+        areas = list(areas)
+        steps.append([area.start for area in areas])
+        give(self, areas, line)
+
+    monkeypatch.setattr(State, "_give_back_some", counted)
+    places = [START + number * SIZE for number in range(40)]
+    busy = [f"a-1|{alloc(place, SIZE)}" for place in places]
+    large = f"a-1|{alloc(places[-1] + SIZE, 2 * SIZE)}"
+    freed = [f"a-1|{free(place)}" for place in (*places[::2], places[-1] + SIZE)]
+    high = f"a-1|{alloc(places[-1] + 3 * SIZE, SIZE)}"
+    above = f"a-1|{free(places[-1] + 3 * SIZE)}"
+    asked = f"b-2|{alloc(places[-1] + SIZE, 2 * SIZE)}"
+    replay = replay_of([*busy, large, high, *freed, above, f"c-3|{BEGINS}", asked])
+    assert causes(replay)[:1] == [Cause.OVER]
+    assert steps[:1] == [places[::2]]
+
+
+@pytest.mark.parametrize(("spare", "cause"), [(0, None), (1000, Cause.OVER)])
+def test_no_more_is_tried_than_there_is_time_for(
+    monkeypatch: pytest.MonkeyPatch, spare: int, cause: Cause | None
+) -> None:
+    monkeypatch.setattr(state, "_COPIES", spare)
+    monkeypatch.setattr(state, "_COPIES_A_LINE", 0)
+    replay = replay_of([*BEGUN, f"b-2|{alloc(PLACES[1], SIZE)}"])
+    # without time the purge is taken as over, before it is asked whether that matters
+    assert causes(replay) == [cause][: cause is not None]
+    assert (replay._copied > 0) == (spare > 0)
+
+
+def test_a_long_trace_has_more_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "_COPIES", 0)
+    replay = replay_of(BEGUN)
+    replay._copied = 5 * state._COPIES_A_LINE
+    assert not replay._is_looked_for(5)
+    assert replay._is_looked_for(6)

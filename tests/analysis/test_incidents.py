@@ -248,3 +248,29 @@ def test_the_kernel_is_the_logs_the_traces_or_the_snapshots() -> None:
     assert finding(f"{HOLE}\n{comm}", machine()).kernel == "6.2.0"
     assert finding(HOLE, machine()).kernel == machine().layout.kernel
     assert finding(HOLE).kernel is None
+
+
+def test_messages_that_count_bytes_say_how_many() -> None:
+    wasted = finding("         Total virtual memory wasted bytes    14588526272").judgement
+    assert wasted.evidence[0].startswith("loads that came to nothing took 14,588,526,272 bytes")
+    text = "percpu: allocation failed, size=64 align=8 atomic=0, from reserved chunk failed"
+    percpu = finding(text).judgement
+    assert percpu.evidence[0].startswith("the percpu allocator had no 64 bytes left in its chunk")
+    assert told(text)[0].align == 8
+
+
+def test_a_hint_may_stand_before_the_first_message() -> None:
+    hint = "module: `hello' likely not compiled with -mcmodel=kernel"
+    text = "module: overflow in relocation type 10 val ffffffffc04da000"
+    assert finding(f"{hint}\n{text}").asker.name == "hello"
+    first, second = told(hint, text, f"other{text[6:]}")
+    assert (first.hint is None, second.hint is None) == (False, True)
+
+
+def test_the_first_release_and_the_last_byte_of_a_range_count() -> None:
+    comm = "CPU: 1 PID: 7 Comm: x Not tainted {} #1"
+    (one,) = told(HOLE, comm.format("6.1.0"), comm.format("6.2.0"))
+    assert one.release == "6.1.0"
+    text = "vmalloc_node_range for size 8192 failed: Address range restricted to 0x5000 - {:#x}"
+    ends = [told(text.format(each))[0].end for each in (0x8FFF, 0x9000, 0x8FFE, 0x8FF)]
+    assert ends == [0x9000, 0x9000, 0x8FFE, 0x8FF]

@@ -56,7 +56,7 @@ class Trials(State):
 
     Args:
         vmalloc: the allocator as it stands before the first event.
-        watched: somebody looks at `moved` after every event, and empties it.
+        watched: somebody looks at `moved` after every event, and takes it.
         percpu: {address of an allocation: areas that appear right after it}: percpu chunks have no
             event.
         unknown: what is not known at the start.

@@ -26,10 +26,10 @@ _SPARED: Final = 24
 """How many purges back what each pooled may have been spared by the shrinker."""
 _TAKEN_LATE: Final = 8
 """How many areas freed behind the line of a purge it may have taken."""
-_COPIES: Final = 3_000_000
-"""Holes and lazy areas that are copied to try what may have happened: some two seconds. The storm
+_COPIES: Final = 2_000_000
+"""Holes and lazy areas that are copied to try what may have happened: two seconds. The storm
 that asked most had 620,000 in 20,000 lines."""
-_COPIES_A_LINE: Final = 100
+_COPIES_A_LINE: Final = 50
 """How many more for each line of a trace: a long one has as much to explain as several."""
 _FORGOTTEN: Final = 400
 """Lines behind a purge after which nothing is expected that it took."""
@@ -113,7 +113,7 @@ class State:
         """Line and task of the last purge that may have done something."""
         self._gave: tuple[list[Interval], list[VmapArea], list[VmapArea]] = ([], [], [])
         """What it did: decayed, free and pooled."""
-        self._newest: deque[tuple[int, list[Interval], list[VmapArea], list[VmapArea]]]
+        self._newest: deque[tuple[int, dict[Interval, None], list[VmapArea], list[VmapArea]]]
         self._newest = deque(maxlen=_PURGES)
         """Of the newest that did something: the line, what each decayed, what is free, pooled."""
         self._last_purge = 0
@@ -231,7 +231,7 @@ class State:
             self._concurrent.forget()
         if decayed or given_back or pooled:
             self._late_up_to = number + LATE
-            self._newest.append((number, decayed, given_back, pooled))
+            self._newest.append((number, dict.fromkeys(decayed), given_back, pooled))
         self._last_purge = number
         self._gave = decayed, given_back, pooled
 
@@ -286,7 +286,7 @@ class State:
         self._gave = decayed, given_back, pooled
         if decayed or given_back or pooled:
             self._late_up_to = line + LATE
-            self._newest.append((line, decayed, given_back, pooled))
+            self._newest.append((line, dict.fromkeys(decayed), given_back, pooled))
 
     def _still_taken(self) -> list[list[VmapArea]]:
         """Return what a purge that has begun has still to give back, ascending.
@@ -314,7 +314,7 @@ class State:
         some = {area.start for area in areas}
         given_back, pooled = self.vmalloc.give_back(some, full=False)
         self._begun = event, starts - some
-        self._newest.append((line, [], given_back, pooled))
+        self._newest.append((line, {}, given_back, pooled))
         self._gone(given_back, pooled)
 
     def _freed_behind_purge(self) -> list[int]:
@@ -697,7 +697,7 @@ class State:
         self._take_back(*self._gave)
 
     def _take_back(
-        self, decayed: list[Interval], given_back: list[VmapArea], pooled: list[VmapArea]
+        self, decayed: Iterable[Interval], given_back: list[VmapArea], pooled: list[VmapArea]
     ) -> None:
         """Take back what a purge gave, as far as nobody has it."""
         for start, end in (*decayed, *((area.start, area.end) for area in given_back)):

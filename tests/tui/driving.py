@@ -64,6 +64,23 @@ async def press(pilot: Pilot[Any], *keys: str) -> None:
     await pilot.pause()
 
 
+async def still(pilot: Pilot[Any]) -> None:
+    """Wait until the screen stays as it is: a widget that is mounted late is laid out later still.
+
+    One pause ends when this process is idle, which it is as well while others have the processor.
+    """
+    before = ""
+    for _ in range(20):
+        await pilot.pause()
+        app = pilot.app
+        assert isinstance(app, ExecmemApp)
+        now = shown_text(app)
+        if now == before:
+            return
+        before = now
+    raise AssertionError("the screen never comes to rest")
+
+
 async def settle(app: ExecmemApp) -> None:
     """Wait for what is opened or read off the event loop, and show it."""
     for job in (app.jobs.opening, app.jobs.comparing, app.jobs.reading):

@@ -21,7 +21,7 @@ from execmem_tui.tui.screens.differences import DifferenceSheet
 from execmem_tui.tui.start import Start
 from execmem_tui.tui.widgets.other_map import OtherMap
 from execmem_tui.view.paint import LensName
-from tests.tui.driving import make_app, press, settle, shown_text
+from tests.tui.driving import make_app, press, settle, shown_text, still
 
 CAPTURES = Path(__file__).parents[1] / "data" / "captures"
 OFFSET = re.compile(r" *([+-][0-9a-f]{1,9})[ ▌]")
@@ -133,10 +133,11 @@ async def test_two_maps_share_rows_cursor_and_scale(size: tuple[int, int]) -> No
         await press(pilot, "equals_sign")
         booted.load("amdgpu")
         app.show_step()
-        await pilot.pause()
+        await still(pilot)
         assert app.main.has_class("beside") is (size[0] >= 240), "by itself where there is room"
         if size[0] < 240:
             await press(pilot, "vertical_line")
+            await still(pilot)
         assert app.main.has_class("beside")
         text = lines(app)
         head = next(line for line in text if "━ A step 2,976" in line)
@@ -151,12 +152,12 @@ async def test_two_maps_share_rows_cursor_and_scale(size: tuple[int, int]) -> No
         assert sum(line.count("amdgpu") for line in text[4:-8]) >= 1
         # the cursor is in the same row of both
         app.look_at(amdgpu)
-        await pilot.pause()
+        await still(pilot)
         marked = [line for line in lines(app) if line.count("▌") >= 2]
         assert marked
         # a click on the left one moves it
         await pilot.click(OtherMap, offset=(left.letters + 1, 2))
-        await pilot.pause()
+        await still(pilot)
         view = app.main.map.viewport
         assert view is not None
         assert app.cursor == view.lines()[1].start

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from execmem_tui.commands.preview import Preview
 
 TEXT: Final = ExecmemType.MODULE_TEXT
+_NO_COMMAND: Final = "nothing was commanded here: [ and { go back in time, ] and } on"
 _MOST_PREVIEWED: Final = 1000
 """Requests that a preview makes at most: it follows what is typed."""
 
@@ -188,14 +189,18 @@ class KernelActions:
         """Take back the last command; right after another source was shown, that."""
         if self._app.show_before():
             return
-        if self._app.source.history.undo():
+        if not isinstance(self._app.source, Commanded):
+            self._app.say(_NO_COMMAND)  # without what was read there is nothing to see
+        elif self._app.source.history.undo():
             self._app.show_step()
         else:
             self._app.say("nothing to take back")
 
     def action_redo(self) -> None:
         """Do it again."""
-        if self._app.source.history.redo():
+        if not isinstance(self._app.source, Commanded):
+            self._app.say(_NO_COMMAND)
+        elif self._app.source.history.redo():
             self._app.show_step()
         else:
             self._app.say("nothing to do again")

@@ -162,7 +162,12 @@ def hints(actions: Sequence[Action], now: Situation) -> tuple[Hint, ...]:
             *_named(actions, ("tour", "tour_skip", "find", "quit")),
         )
     words = {"play": "pause"} if now.moving else {}
-    none = {"next_fallback": not now.spilled, "next_failure": not now.failed}
+    none = {
+        "next_fallback": not now.spilled,
+        "next_failure": not now.failed,
+        "undo": not now.commanded,
+        "redo": not now.commanded,
+    }
     wanted = [name for name in _AFTER.get(now.last, ()) if not none.get(name)]
     if now.compared:
         wanted += ["next_difference", "differences", "beside", "pin"]

@@ -18,7 +18,7 @@ from execmem_tui.tui.widgets.side import SidePanel
 from execmem_tui.tui.widgets.title import TitleLine
 from execmem_tui.view.actions import ACTIONS
 from execmem_tui.view.png import png
-from tests.tui.driving import history, make_app, press, settle, shown_text
+from tests.tui.driving import history, make_app, press, settle, shown_text, still
 from tests.tui.test_sources import CAPTURE
 
 MIB = 1 << 20
@@ -91,6 +91,22 @@ async def test_undo_redo_and_steps() -> None:
         assert app.source.history.at_end
         await press(pilot, "u", "u", "u", "u", "u")
         assert app.shown.snapshot.counters.allocations == 0
+
+
+async def test_what_was_read_is_nothing_to_take_back() -> None:
+    """`u` left a capture with an empty map, and not a word."""
+    app = ExecmemApp(open_path(str(CAPTURE), phase="1-modules"), theme="execmem-dark")
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await pilot.pause()
+        step = app.source.history.step
+        assert step > 0
+        for key in ("u", "ctrl+r"):
+            await press(pilot, key)
+            await still(pilot)
+            assert app.source.history.step == step
+            assert "nothing was commanded here" in shown_text(app)
+            app.clear_notifications()
+            await still(pilot)
 
 
 async def test_free_what_is_under_the_cursor() -> None:

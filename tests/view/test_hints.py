@@ -41,6 +41,7 @@ def words(now: Situation) -> list[str]:
 
 def test_what_just_happened_puts_its_next_key_first() -> None:
     assert words(Situation(last="undo"))[0] == "redo"
+    assert "redo" not in words(Situation(last="undo", commanded=False))
     assert words(Situation(last="maximise"))[0] == "all panes"
     assert words(Situation(last="next_fallback", spilled=True))[0] == "next spill"
     assert words(Situation(commanded=False, timed=True, last="play"))[:2] == ["play", "faster"]

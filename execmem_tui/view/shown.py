@@ -18,7 +18,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_up, hex_address
 from execmem_tui.view.address_space import SnapshotSpace, divided
-from execmem_tui.view.axis import AddressSpace, Axis, Kind, row_width
+from execmem_tui.view.axis import LARGEST_CELL, AddressSpace, Axis, Kind, row_width
 from execmem_tui.view.cell_cache import CellCache
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import ReachWindow
@@ -317,12 +317,13 @@ class Shown:
             axis = evolve(axis, folded=False)
         divided = any(block.find(_has_pieces) for block in self.snapshot.areas.blocks)
         finest = _NEAREST_PIECES if divided else _NEAREST
-        view = MapView.at(axis, rows, start).fit(start, end, finest)
         layout = self.snapshot.layout
         # Where they can, blocks of a ROX cache stand in columns: their size is a power of two. So
         # is that of a page: one would be two cells wide and the next one three.
-        narrow = _COLUMN * view.axis.cell > layout.pmd_size
-        if fills and (not self.rox or axis.columns % 3 == 0 or narrow):
+        columns = bool(self.rox) and axis.columns % 3 != 0
+        unit = layout.page_size if fills and not columns else LARGEST_CELL
+        view = MapView.at(axis, rows, start).fit(start, end, finest, unit=unit)
+        if fills and columns and _COLUMN * view.axis.cell > layout.pmd_size:
             view = view.fit(start, end, finest, unit=layout.page_size)
         if fills and axis.folded and self._in_use(number) and view.axis.fits(start, end, rows):
             view = view.on(_filling(view.axis, start, end, rows))

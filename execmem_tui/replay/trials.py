@@ -18,7 +18,7 @@ from execmem_tui.replay.ahead import TakenAhead
 from execmem_tui.replay.concurrent import LATE
 from execmem_tui.replay.request_classes import Asked, RequestClass, Unknown, classify, in_bounds
 from execmem_tui.replay.results import Cause
-from execmem_tui.replay.state import State
+from execmem_tui.replay.unseen import Unseen
 
 _BEFORE: Final = 32
 """How many purges back a request may have been answered."""
@@ -51,7 +51,7 @@ Try = tuple[Cause, Callable[[], object]]
 """What may have happened unseen, and how to do it."""
 
 
-class Trials(State):
+class Trials(Unseen):
     """A state that is asked, and of which reasons for what it got wrong can be tried.
 
     Args:

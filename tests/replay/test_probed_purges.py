@@ -12,7 +12,7 @@ from execmem_tui.model.rules import rules_of
 from execmem_tui.replay import state
 from execmem_tui.replay.model import Replay
 from execmem_tui.replay.results import Cause
-from execmem_tui.replay.state import State
+from execmem_tui.replay.unseen import Unseen
 from tests.replay.test_bounds import END, PAGE, START, alloc
 from tests.replay.test_late_events import free
 
@@ -191,14 +191,14 @@ def test_what_lies_below_an_answer_is_given_back_at_once(monkeypatch: pytest.Mon
     """A stranger's trace may have any number of areas there: one step for all, one for the place
     itself."""
     steps: list[list[int]] = []
-    give = State._give_back_some
+    give = Unseen._give_back_some
 
-    def counted(self: State, areas: Iterable[VmapArea], line: int) -> None:
+    def counted(self: Unseen, areas: Iterable[VmapArea], line: int) -> None:
         areas = list(areas)
         steps.append([area.start for area in areas])
         give(self, areas, line)
 
-    monkeypatch.setattr(State, "_give_back_some", counted)
+    monkeypatch.setattr(Unseen, "_give_back_some", counted)
     places = [START + number * SIZE for number in range(40)]
     busy = [f"a-1|{alloc(place, SIZE)}" for place in places]
     large = f"a-1|{alloc(places[-1] + SIZE, 2 * SIZE)}"

@@ -7,7 +7,7 @@ import pytest
 from execmem_tui.formats.trace import parse_trace
 from execmem_tui.formats.trace_event import event_of
 from execmem_tui.model.rules import rules_of
-from execmem_tui.replay import trials
+from execmem_tui.replay import trials, unseen
 from execmem_tui.replay.model import Replay
 from execmem_tui.replay.results import Cause
 from tests.replay.test_bounds import END, PAGE, START, alloc, events
@@ -333,15 +333,20 @@ def test_a_pool_may_have_been_shorter_where_another_area_was_of_another_node() -
     assert causes(replay) == [Cause.SHORTER]
 
 
-def test_a_purge_under_way_may_have_given_back_a_part() -> None:
+@pytest.mark.parametrize(("most", "cause"), [(1, Cause.PART), (0, None)])
+def test_a_purge_under_way_may_have_given_back_a_part(
+    monkeypatch: pytest.MonkeyPatch, most: int, cause: Cause | None
+) -> None:
     """The first of two was in the pool, the second was not yet its head."""
+    monkeypatch.setattr(unseen, "_PARTLY", most)
     lines = [*ALLOCATED, *(f"a-1|{free(place)}" for place in PLACES[:2])]
     lines += [f"b-2|{alloc(PLACES[0], SIZE)}", f"b-2|{free(PLACES[0])}"]
     lines += [f"c-3|{purge(PLACES[0], PLACES[2], 2)}"]
     replay = _on_cpus(lines)
-    assert causes(replay) == [Cause.PART]
-    assert lazy(replay) == [PLACES[0]]
-    assert _pooled(replay) == [PLACES[1]]
+    assert causes(replay) == [cause]
+    if cause is not None:
+        assert lazy(replay) == [PLACES[0]]
+        assert _pooled(replay) == [PLACES[1]]
 
 
 def test_nothing_is_certain_for_a_while_behind_what_another_cpu_should_have_had() -> None:

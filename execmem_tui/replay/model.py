@@ -299,7 +299,7 @@ class Replay(Trials):
         self.end_purge_if_over(event)
         if self._begun is None or asking.unclaimed or asking.failed:
             return False
-        if not self._may_copy(event[1]):
+        if not self._may_try(event[1]):
             self._end_purge(event[1])
             return False
         now = self.vmalloc.answer(asking.request, owner)

@@ -21,10 +21,10 @@ from execmem_tui.replay.results import ReplayResults
 
 _PURGES: Final = 64
 """How many purges back it is known what each decayed and pooled."""
-_COPIES: Final = 2_000_000
+_TRIED: Final = 2_000_000
 """Holes and lazy areas that are copied to try what may have happened: two seconds. The storm
 that asked most had 620,000 in 20,000 lines."""
-_COPIES_A_LINE: Final = 50
+_TRIED_A_LINE: Final = 50
 """How many more for each line of a trace: a long one has as much to explain as several."""
 _FORGOTTEN: Final = 400
 """Lines behind a purge after which nothing is expected that it took."""
@@ -77,8 +77,8 @@ class State:
 
     def __init__(self, vmalloc: Vmalloc, *, watched: bool) -> None:
         self.results = ReplayResults()
-        self._copied = 0
-        """Holes and lazy areas, of all copies that were made to try something."""
+        self._tried = 0
+        """Work of all that was tried, counted in areas that were copied for it."""
         self.moved = Moved() if watched else None
         """What happened to other areas since somebody looked."""
         self.begin_anew(vmalloc)
@@ -129,18 +129,18 @@ class State:
         if self.moved is not None:
             self.moved.clear()
 
-    def _may_copy(self, line: int) -> bool:
+    def _may_try(self, line: int) -> bool:
         """Whether there is time to try something.
 
         A stranger's trace may have any number of areas and of misses.
         """
-        return self._copied < _COPIES + _COPIES_A_LINE * line
+        return self._tried < _TRIED + _TRIED_A_LINE * line
 
     def _copy(self) -> Vmalloc:
         """Return a copy of the allocator to try something on."""
         space = self.vmalloc.space
         holes = space.tree.count if isinstance(space, FreeSpace) else len(space.starts)
-        self._copied += holes + len(self._freed_at) + 1
+        self._tried += holes + len(self._freed_at) + 1
         return self.vmalloc.clone()
 
     def _branch(self) -> Callable[[], None]:

@@ -18,6 +18,8 @@ _SPARED: Final = 24
 """How many purges back what each pooled may have been spared by the shrinker."""
 _TAKEN_LATE: Final = 8
 """How many areas freed behind the line of a purge it may have taken."""
+_DEAR: Final = 8
+"""To find what an area is cut out of takes as long as so many copies."""
 _PARTLY: Final = 512
 """How many areas a purge may have given back of more, and not yet the next."""
 
@@ -238,9 +240,10 @@ class Unseen(State):
         self._take_back(*self._gave)
 
     def _take_back(
-        self, decayed: Iterable[Interval], given_back: list[VmapArea], pooled: list[VmapArea]
+        self, decayed: Collection[Interval], given_back: list[VmapArea], pooled: list[VmapArea]
     ) -> None:
         """Take back what a purge gave, as far as nobody has it."""
+        self._tried += _DEAR * (len(decayed) + len(given_back) + len(pooled))
         for start, end in (*decayed, *((area.start, area.end) for area in given_back)):
             self.vmalloc.occupy(start, end)
         for area in pooled:

@@ -215,17 +215,17 @@ def test_what_lies_below_an_answer_is_given_back_at_once(monkeypatch: pytest.Mon
 def test_no_more_is_tried_than_there_is_time_for(
     monkeypatch: pytest.MonkeyPatch, spare: int, cause: Cause | None
 ) -> None:
-    monkeypatch.setattr(state, "_COPIES", spare)
-    monkeypatch.setattr(state, "_COPIES_A_LINE", 0)
+    monkeypatch.setattr(state, "_TRIED", spare)
+    monkeypatch.setattr(state, "_TRIED_A_LINE", 0)
     replay = replay_of([*BEGUN, f"b-2|{alloc(PLACES[1], SIZE)}"])
     # without time the purge is taken as over, before it is asked whether that matters
     assert causes(replay) == [cause][: cause is not None]
-    assert (replay._copied > 0) == (spare > 0)
+    assert (replay._tried > 0) == (spare > 0)
 
 
 def test_a_long_trace_has_more_to_try(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(state, "_COPIES", 0)
+    monkeypatch.setattr(state, "_TRIED", 0)
     replay = replay_of(BEGUN)
-    replay._copied = 5 * state._COPIES_A_LINE
+    replay._tried = 5 * state._TRIED_A_LINE
     assert not replay._is_looked_for(5)
     assert replay._is_looked_for(6)

@@ -10,7 +10,9 @@ from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, Bytes, align_up
 
 _HARDLY: Final = 8
+"""A part in so many more bytes is hardly more."""
 _FEWER: Final = 2
+"""So many times fewer owners are worth them."""
 
 _Obstacle = tuple[Address, Address, Area | None]
 """Start, end, and the area if it could go; None for what has to stay."""

@@ -25,8 +25,11 @@ _WORTH: Final = 0.15
 SMALLEST_CELL: Final = 1
 """Bytes: a kprobe slot of 8 or 15 bytes is then wide enough for a name."""
 
-_BETWEEN: Final = (5, 6, 7)
-"""Eighths of a power of two that a cell may have as well: row addresses stay short in hex."""
+_BETWEEN: Final = (6, 5)
+"""Eighths of a power of two that a cell may have as well, the rounder first."""
+_BLANK: Final = 4
+"""One row of so many may stay blank before a rounder cell is given up: who reads addresses adds
+rows in the head."""
 
 _KEEP: Final = 3
 _KNOWN: Final = 4096
@@ -242,9 +245,9 @@ class Axis:
     ) -> "Axis":
         """Return the axis with the smallest cell that shows [start, end) in `rows` lines.
 
-        The cell is not below `finest`, and a power of two; or five, six or seven eighths of one
-        where that is whole halves of `unit` bytes, two or more: powers alone may leave half of the
-        rows blank.
+        The cell is not below `finest`, and a power of two; or six or five eighths of one where a
+        quarter of the rows would stay blank, and that is whole halves of `unit` bytes, two or more:
+        powers alone may leave half of the rows blank.
         """
         if not evolve(self, cell=LARGEST_CELL).fits(start, end, rows):
             # a row that begins inside what is to be seen can never hold all of it
@@ -257,11 +260,14 @@ class Axis:
             cell *= 2
         while cell // 2 >= finest and evolve(self, cell=cell // 2).fits(start, end, rows):
             cell //= 2
+        best = evolve(self, cell=cell)
         for between in (cell // 8 * eighths for eighths in _BETWEEN):
+            if not best.fits(start, end, rows - rows // _BLANK):
+                break
             whole = between >= max(finest, unit) and 2 * between % unit == 0
-            if whole and evolve(self, cell=between).fits(start, end, rows):
-                return evolve(self, cell=between)
-        return evolve(self, cell=cell)
+            if whole and (finer := evolve(self, cell=between)).fits(start, end, rows):
+                best = finer
+        return best
 
     def _fold_at(self, address: Address) -> Line | None:
         """Return the fold that hides `address`, or None."""

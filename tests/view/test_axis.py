@@ -168,12 +168,20 @@ def test_a_cell_lies_between_powers_of_two_where_it_may_and_that_is_nearer() -> 
     assert coarse.fitting(0, 48 * 80, 20).cell == 8
     assert coarse.fitting(0, 48 * 80, 20, unit=1).cell == 6
     assert coarse.fitting(0, 48 * 80, 20, unit=4).cell == 6, "one and a half of it is round enough"
-    assert coarse.fitting(0, 32 * 5 * 20, 20, unit=4).cell == 6, "one and a quarter is not"
+    assert coarse.fitting(0, 32 * 6 * 15, 20, unit=4).cell == 6, "one and a quarter is not"
     assert coarse.fitting(0, 48 * 80, 20, unit=8).cell == 8, "less than one is not"
     assert coarse.fitting(0, 48 * 80, 20, 6, unit=1).cell == 6, "the finest is a cell, too"
     assert coarse.fitting(0, 48 * 80, 20, 7, unit=1).cell == 7
-    assert coarse.fitting(0, 32 * 5 * 20, 20, unit=1).cell == 5
-    assert coarse.fitting(0, 32 * 5 * 20 + 1, 20, unit=1).cell == 6
+
+
+def test_a_rounder_cell_is_given_up_only_where_a_quarter_of_the_rows_stays_blank() -> None:
+    """Rows of 1M are read at a glance, rows of 896K are not."""
+    axis = Axis(space=Plain(((0, 4096, Kind.AREA),)), start=0, end=4096, columns=32, keep=99)
+    assert axis.fitting(0, 32 * 8 * 12, 16, unit=1).cell == 6
+    assert axis.fitting(0, 32 * 8 * 12 + 1, 16, unit=1).cell == 8
+    assert axis.fitting(0, 32 * 6 * 15, 20, unit=1).cell == 5
+    assert axis.fitting(0, 32 * 6 * 15 + 1, 20, unit=1).cell == 6
+    assert axis.fitting(0, 32 * 8 * 3, 4, unit=1).cell == 6, "of four rows one"
 
 
 def test_a_fold_ends_at_a_cut_and_the_row_goes_on_there() -> None:

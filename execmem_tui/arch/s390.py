@@ -240,7 +240,7 @@ class S390(Architecture):
                 layout, entry, "modules: the 2 GiB above the percpu chunks, which end vmalloc"
             )
             layout = evolve(
-                layout, vmalloc_start=start - total, vmalloc_end=start, modules_vaddr=start
+                layout, vmalloc_start=max(0, start - total), vmalloc_end=start, modules_vaddr=start
             )
         return offset_by_pages(layout, facts, _TEXT_AT_REST)
 

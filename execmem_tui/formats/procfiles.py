@@ -142,13 +142,18 @@ def parse_sections(path: str, lines: Lines) -> list[SectionLine]:
 
 
 def parse_meminfo(lines: Lines) -> dict[str, Bytes]:
-    """Read /proc/meminfo into bytes; lines without a size in kB are left out."""
+    """Read /proc/meminfo into bytes.
+
+    Lines without a size in kB are left out, and sizes that no machine of 64 bits has.
+    """
     found: dict[str, Bytes] = {}
     for _, text in lines:
         name, _, rest = text.partition(":")
         words = rest.split()
         if len(words) == 2 and words[0].isdecimal() and words[1] == "kB":
-            found[name.strip()] = int(words[0][:18]) << 10
+            size = int(words[0][:20]) << 10
+            if size < 1 << 64:
+                found[name.strip()] = size
     return found
 
 

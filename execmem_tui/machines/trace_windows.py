@@ -34,7 +34,8 @@ def vmalloc_window(layout: Layout, facts: Facts) -> Pair:
         return stated[0]
     if total is None:
         return _widest(facts.windows, old)
-    return architecture(layout.arch).measured_vmalloc(layout, facts, total)
+    found = architecture(layout.arch).measured_vmalloc(layout, facts, total)
+    return found if found[0] >= 0 else old  # a total of another machine, or of none
 
 
 def _widest(windows: Sequence[Pair], old: Pair) -> Pair:

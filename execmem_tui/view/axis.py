@@ -249,7 +249,7 @@ class Axis:
         quarter of the rows would stay blank, and that is whole halves of `unit` bytes, two or more:
         powers alone may leave half of the rows blank.
         """
-        if not evolve(self, cell=LARGEST_CELL).fits(start, end, rows):
+        if self.anchor and not evolve(self, cell=LARGEST_CELL).fits(start, end, rows):
             # a row that begins inside what is to be seen can never hold all of it
             return evolve(self, anchor=0).fitting(start, end, rows, finest, unit=unit)
         cell = finest

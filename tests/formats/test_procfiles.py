@@ -89,6 +89,11 @@ def test_config_and_meminfo() -> None:
     assert parse_meminfo(lines("VmallocTotal:   245760 kB\nHugePages_Total:       0\n")) == {
         "VmallocTotal": 245760 << 10
     }
+    assert parse_meminfo(lines(f"VmallocTotal: {(1 << 54) - 1} kB\n")) == {
+        "VmallocTotal": (1 << 64) - 1024
+    }
+    for size in (1 << 54, "9" * 3000):  # no machine has so much
+        assert parse_meminfo(lines(f"VmallocTotal: {size} kB\n")) == {}
 
 
 def test_vmallocinfo_of_old_kernels() -> None:

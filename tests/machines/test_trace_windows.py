@@ -30,3 +30,13 @@ def test_a_request_elsewhere_is_not_the_window_however_wide() -> None:
         layout.vmalloc_start,
         layout.vmalloc_end,
     )
+
+
+@pytest.mark.parametrize(("more", "taken"), [(0, True), (1024, False)])
+def test_no_window_begins_below_zero(more: int, *, taken: bool) -> None:
+    """VmallocTotal of a stranger's file may be any number."""
+    layout = resolve("arm", "6.12")
+    total = layout.vmalloc_end + more
+    start, end = vmalloc_window(layout, Facts(vmalloc_total=total))
+    assert end == layout.vmalloc_end
+    assert start == (0 if taken else layout.vmalloc_start)

@@ -184,6 +184,16 @@ def test_a_rounder_cell_is_given_up_only_where_a_quarter_of_the_rows_stays_blank
     assert axis.fitting(0, 32 * 8 * 3, 4, unit=1).cell == 6, "of four rows one"
 
 
+@pytest.mark.parametrize("anchor", [0, 330])
+def test_what_fits_in_no_cell_has_the_largest(anchor: int) -> None:
+    """A broken capture may tell of a window larger than any machine's."""
+    end = 10 * 32 * LARGEST_CELL
+    space = Plain(((0, end, Kind.AREA),))
+    axis = Axis(space=space, start=0, end=end, columns=32, keep=99, anchor=anchor)
+    assert not evolve(axis, cell=LARGEST_CELL).fits(0, end, 3)
+    assert axis.fitting(0, end, 3).cell == LARGEST_CELL
+
+
 def test_a_fold_ends_at_a_cut_and_the_row_goes_on_there() -> None:
     axis = Axis(
         space=Plain(((330, 340, Kind.AREA),)), start=0, end=640, columns=32, cuts=(200, 321)

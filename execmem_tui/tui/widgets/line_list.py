@@ -6,7 +6,7 @@ is made, however long the list is.
 """
 
 from collections.abc import Callable
-from typing import ClassVar, Final, Self
+from typing import ClassVar, Final
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
@@ -179,17 +179,10 @@ class LineList(CachedLines, ScrollView, can_focus=True):
         strip = Strip(row.render(self.app.console)).adjust_cell_length(width)
         return strip.crop(0, width).apply_style(style)
 
-    def refresh(
-        self,
-        *regions: Region,
-        repaint: bool = True,
-        layout: bool = False,
-        recompose: bool = False,
-    ) -> Self:
-        """Draw anew: some lines that are seen, or all there are."""
+    def _forget(self, regions: tuple[Region, ...]) -> None:
         if not regions:
             self._drawn.clear()
-        return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+        super()._forget(regions)
 
     def action_move(self, by: int) -> None:
         """Move by rows."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.arch import architecture, resolve
 from execmem_tui.arch.boot import Variant
@@ -231,6 +232,8 @@ def test_s390_before_6_10_is_told_by_its_percpu_chunks() -> None:
         Provenance.ASSUMED,
     )
     assert (found.vmalloc_start, found.vmalloc_end) == (end - 510 * GIB, end)
+    found = recognise(evolve(facts, vmalloc_total=end + GIB))  # of a stranger's file
+    assert (found.vmalloc_start, found.vmalloc_end) == (0, end)
 
 
 def test_areas_outside_take_the_certainty_back() -> None:

@@ -320,10 +320,10 @@ class Shown:
         layout = self.snapshot.layout
         # Where they can, blocks of a ROX cache stand in columns: their size is a power of two. So
         # is that of a page: one would be two cells wide and the next one three.
-        columns = bool(self.rox) and axis.columns % 3 != 0
-        unit = layout.page_size if fills and not columns else LARGEST_CELL
+        in_columns = bool(self.rox) and axis.columns % 3 != 0
+        unit = layout.page_size if fills and not in_columns else LARGEST_CELL
         view = MapView.at(axis, rows, start).fit(start, end, finest, unit=unit)
-        if fills and columns and _COLUMN * view.axis.cell > layout.pmd_size:
+        if fills and in_columns and _COLUMN * view.axis.cell > layout.pmd_size:
             view = view.fit(start, end, finest, unit=layout.page_size)
         if fills and axis.folded and self._in_use(number) and view.axis.fits(start, end, rows):
             view = view.on(_filling(view.axis, start, end, rows))

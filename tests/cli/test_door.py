@@ -264,6 +264,35 @@ def test_the_end_of_the_process_looks_through_nothing() -> None:
     assert done.stdout.splitlines()[-1] == "True"
 
 
+@pytest.mark.parametrize(("called", "last"), [("main", "forgotten"), ("program", "put off")])
+def test_the_program_ends_at_once(called: str, last: str) -> None:
+    """With its own code, after all that was put off, and without forgetting object by object."""
+    code = (
+        "import atexit, os, sys, execmem_tui.__main__ as door\n"
+        "import execmem_tui.cli.main as inner\n"
+        "class Thing:\n"
+        "    def __del__(self, write=os.write): write(1, b'forgotten')\n"
+        "def main():\n"
+        "    atexit.register(print, 'put off')\n"
+        "    return 1\n"
+        "inner.main, inner.thing = main, Thing()\n"
+        f"sys.exit(door.{called}())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "put off" in done.stdout
+    assert done.stdout.splitlines()[-1] == last
+
+
+def test_the_program_ends_as_python_does_after_a_usage_error() -> None:
+    code = (
+        "import sys, execmem_tui.__main__ as door;"
+        "sys.argv[1:] = ['keys', '--none']; sys.exit(door.program())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_a_short_command_looks_for_no_garbage() -> None:
     """Not while it runs, and not between its last line and the end of the process."""
     code = (

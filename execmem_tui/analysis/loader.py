@@ -8,6 +8,7 @@ an unload.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from operator import eq
 from typing import Final
 
 from execmem_tui.analysis.expected_loads import ExpectedLoad, ExpectedLoads
@@ -272,8 +273,9 @@ class LoaderCheck:
         module, labels, expected = plan.module, plan.labels, plan.sizes
         first = 0
         if not self.rules.separate:
+            # the file's image and stacks are in this window too: the last that is most like it
             starts = range(len(sizes) - len(expected), -1, -1)
-            first = next((at for at in starts if sizes[at : at + len(expected)] == expected), 0)
+            first = max(starts, key=lambda at: sum(map(eq, sizes[at:], expected)), default=0)
             sizes = sizes[first : first + len(expected)]
         good = sizes == expected
         if not good and not self._whole and sizes == expected[len(expected) - len(sizes) :]:

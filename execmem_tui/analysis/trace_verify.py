@@ -177,10 +177,10 @@ def replay_run(
 
 def _excused(run: TraceRun, miss: _Miss) -> _Miss:
     """Return a miss with its cause: where it has none, perhaps that events were lost."""
+    if run.lost_somewhere and miss.cause in ("", None, Cause.LOST):
+        return evolve(miss, cause=Cause.LOST_SOMEWHERE)
     if miss.cause:
         return miss
-    if run.lost_somewhere:
-        return evolve(miss, cause=Cause.LOST_SOMEWHERE)
     doubted = any(doubt.holds(miss.line) for doubt in run.doubts)
     return evolve(miss, cause=Cause.LOST) if doubted else miss
 

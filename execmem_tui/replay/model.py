@@ -501,6 +501,7 @@ def follow_run(run: TraceRun, replay: Replay, events: Iterator[Event]) -> Iterat
         events: all behind where the run begins.
     """
     if run.lost_somewhere:
+        replay.doubt()
         yield doubted_at(run.begins.line)
     for doubt in run.doubts:
         behind: list[Event] = []

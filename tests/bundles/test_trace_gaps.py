@@ -233,6 +233,9 @@ def test_where_the_counters_alone_tell_of_a_loss_a_miss_is_not_a_fault(tmp_path:
     assert verdict.unexplained == []
     assert verdict.wrong_loads == []
     assert "events were lost, and it is not known where" in verdict.document()["causes"]
+    # as they may have been lost anywhere, no answer is certain
+    assert verdict.found.checked.total() > 1000
+    assert _found(verdict) == (0, 0)
     history = open_path(str(run / "trace.txt")).history
     first = history.seek(history.first_step + 1)
     assert place_of(first, first.layout.vmalloc_end - 1) is Place.UNKNOWN

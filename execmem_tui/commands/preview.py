@@ -2,7 +2,7 @@
 
 from execmem_tui.commands.by_hand import Command
 from execmem_tui.consumers.kernel import Kernel
-from execmem_tui.model.areas import Area
+from execmem_tui.model.areas import Area, asked_for
 from execmem_tui.model.events import Allocated, Failed, Freed
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import Address, Bytes, format_size
@@ -28,8 +28,8 @@ class Preview:
 
     @property
     def size(self) -> Bytes:
-        """Address space that it would keep, guards included."""
-        return sum(area.footprint for area in self.areas)
+        """Bytes that it would keep, without guards: what the sentence says once it is done."""
+        return sum(area.size for area in asked_for(self.areas))
 
     @property
     def text(self) -> str:

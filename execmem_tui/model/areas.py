@@ -1,6 +1,7 @@
 """Areas: what occupies kernel address space, as a map shows it."""
 
 from bisect import bisect_right
+from collections.abc import Iterable
 from enum import StrEnum
 from operator import attrgetter, itemgetter
 
@@ -203,3 +204,12 @@ class Area:
         if self.region is None:
             return self.owner
         return f"{self.owner}.{self.region.removeprefix('MOD_').lower()}"
+
+
+def asked_for(areas: Iterable[Area]) -> list[Area]:
+    """Return what was asked of execmem, without what vmalloc took beside it; all where that is all.
+
+    A big area of vmalloc has a page array, which lies in the vmalloc window and is no module's.
+    """
+    every = list(areas)
+    return [area for area in every if area.type is not None] or every

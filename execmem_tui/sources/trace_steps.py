@@ -237,7 +237,7 @@ class TraceEvents:
             return Failed(
                 time=seconds_of(line),
                 type=request.type,
-                requested=request.size,
+                requested=request.size - request.guard,
                 owner=task,
                 reason=text,
                 attempt=True,

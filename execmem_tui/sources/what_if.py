@@ -4,6 +4,7 @@ from attrs import evolve
 
 from execmem_tui.model.areas import Area
 from execmem_tui.model.errors import UsageError
+from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.simulation import Simulation
@@ -11,11 +12,17 @@ from execmem_tui.sources.simulation import Simulation
 IMAGE = "kernel image"
 
 
-def why_not_what_if(layout: Layout) -> str:
+def why_not_what_if(layout: Layout, hidden: Hidden = NOTHING_HIDDEN) -> str:
     """Return "" if the simulator can go on from a snapshot of this layout.
 
     Else a sentence that says why not.
+
+    Args:
+        layout: of the snapshot.
+        hidden: the areas of the snapshot whose place is not known.
     """
+    if hidden:
+        return "what is taken is not known where addresses are hidden: no what-if here"
     if any(entry.rox_cached for entry in layout.types.values()):
         return "which pieces belong to which ROX block is not known from outside: no what-if here"
     unknown = all(entry.end <= entry.start for entry in layout.types.values())
@@ -30,10 +37,10 @@ def what_if(snapshot: Snapshot, title: str) -> Simulation:
         title: printable, of the source.
 
     Raises:
-        UsageError: this layout cannot be taken over, or areas overlap.
+        UsageError: this layout cannot be taken over, or areas overlap or are hidden.
     """
     layout = snapshot.layout
-    reason = why_not_what_if(layout)
+    reason = why_not_what_if(layout, snapshot.hidden)
     if reason:
         raise UsageError(reason)
     areas = list(snapshot.areas)

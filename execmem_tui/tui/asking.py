@@ -143,7 +143,7 @@ class Asking:
         way, app = found.in_the_way, self._app
         history = app.source.history
         placed = None if way is None else placed_at(history, way.areas[0])
-        refused = "" if isinstance(app.source, Commanded) else why_not_what_if(history.layout)
+        refused = "" if isinstance(app.source, Commanded) else self._why_not_what_if()
         return WhyCommands(
             look_at=app.look_at,
             ring=self._ring,
@@ -154,6 +154,10 @@ class Asking:
             attempt_words=attempt_words(() if way is None else way.owners, self._users(found)),
             take_back=self._take_back,
         )
+
+    def _why_not_what_if(self) -> str:
+        snapshot = self._app.shown.snapshot
+        return why_not_what_if(snapshot.layout, snapshot.hidden)
 
     def _go_to(self, step: int, area: Area) -> None:
         self._app.source.history.seek(step)

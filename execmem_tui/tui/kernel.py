@@ -89,10 +89,21 @@ class KernelActions:
         self.try_to(partial(self._source.allocate, pane_type(self._app.pane)))
 
     def action_allocate_as(self) -> None:
-        """Ask for type, size, count and name."""
+        """Ask for type, size, count and name.
+
+        Of what takes no commands a simulation goes on from here: `u` brings back what was shown.
+        """
         from execmem_tui.tui.screens.dialogs import AllocateDialog, AllocateRequest
 
-        source = self._source
+        source, branched = self._app.source, False
+        if not isinstance(source, Commanded):
+            from execmem_tui.sources.what_if import what_if
+
+            try:
+                source, branched = what_if(self._app.shown.snapshot, source.title), True
+            except ExecmemTuiError as error:
+                self._app.say(error.title, severity="warning")
+                return
         kinds = [kind for kind in ExecmemType if not source.why_not_allocate(kind)]
         if not kinds:
             self._app.say(source.why_not_allocate(ExecmemType.MODULE_TEXT), severity="warning")
@@ -100,7 +111,14 @@ class KernelActions:
         chosen = pane_type(self._app.pane)
 
         def go(request: AllocateRequest) -> None:
-            self.allocate(request.kind, request.size, request.count, request.owner)
+            if not branched:
+                self.allocate(request.kind, request.size, request.count, request.owner)
+                return
+            source.preview_allocate(request.kind, request.size, request.count)  # or it is wrong
+            self._app.show_source(source)
+            source.allocate(request.kind, request.size, count=request.count, owner=request.owner)
+            self._app.show_step()
+            self._look_at_result(0)
 
         sizes = {kind: source.usual_size(kind) for kind in kinds}
         chosen = chosen if chosen in kinds else kinds[0]
@@ -111,7 +129,8 @@ class KernelActions:
                 partial(source.preview_allocate, request.kind, request.size, count)
             )
 
-        self._app.ask(AllocateDialog(kinds, chosen, sizes, go, watch))
+        title = "What if this were allocated" if branched else "Allocate"
+        self._app.ask(AllocateDialog(kinds, chosen, sizes, go, watch, title=title))
 
     def action_insert(self) -> None:
         """Let the consumer of the focused pane ask for memory; for the loader, choose a module."""

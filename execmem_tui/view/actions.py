@@ -83,7 +83,11 @@ ACTIONS: Final = (
         commanded=True,
     ),
     _action(
-        "allocate_as", "A", "Allocate…", "allocate: type, size, count, name", KERNEL, commanded=True
+        "allocate_as",
+        "A",
+        "Allocate…",
+        "allocate: type, size, count, name; where nothing is simulated: what if",
+        KERNEL,
     ),
     _action(
         "insert",

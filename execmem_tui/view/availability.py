@@ -20,7 +20,9 @@ _ALWAYS: Final = frozenset({"undo", "redo", "play", "faster", "slower", "follow"
 def why_not(action: Action, source: Source) -> str:
     """Return "" if the key does something, else a sentence that says why not."""
     if action.commanded and not isinstance(source, Commanded):
-        return f"This is {_WHAT[source.kind]}. c simulates a machine."
+        return f"This is {_WHAT[source.kind]}. A asks what if, c simulates a machine."
+    if action.id == "allocate_as" and source.kind is SourceKind.OPENING:
+        return f"This is {_WHAT[source.kind]}."
     history = source.history
     if action.group == TIME and action.id not in _ALWAYS and not history.steps:
         return "Nothing has happened yet: there is no other moment."

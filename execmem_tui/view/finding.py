@@ -75,7 +75,7 @@ def ranking(query: str, entries: Sequence[Entry], score: Score) -> Ranking:
     Of what has the letters here and there only the first `_LOOSE` are told apart: more of that kind
     nobody reads, and each costs 30 microseconds.
     """
-    wanted = query.strip().lower()
+    wanted = _plain(query)
     if not wanted:
         return list(range(len(entries)))
     levels: list[list[int]] = [[] for _ in range(_LEVELS)]
@@ -100,7 +100,7 @@ def _loosely(wanted: str, entries: Sequence[Entry], rest: Sequence[int], score: 
     for at, index in enumerate(rest):
         if at and not at % _PIECE:
             yield (1 + at / len(rest)) / 2
-        name = entries[index].name.lower()
+        name = _plain(entries[index].name)
         if not in_order(name):
             continue
         scored += 1
@@ -123,8 +123,18 @@ def nearest(query: str, entries: Sequence[Entry]) -> str:
     return close[0] if close else ""
 
 
+def spelled(query: str, entry: Entry) -> bool:
+    """Whether `query` stands in the entry as it is typed, not its letters here and there."""
+    return _level(_plain(query), entry) is not None
+
+
+def _plain(text: str) -> str:
+    """Return `text` as it is compared: modprobe, too, takes a dash for an underscore."""
+    return text.strip().lower().replace("-", "_")
+
+
 def _level(wanted: str, entry: Entry) -> int | None:
-    name = entry.name.lower()
+    name = _plain(entry.name)
     if name == wanted:
         return 0
     if name.startswith(wanted):
@@ -132,7 +142,7 @@ def _level(wanted: str, entry: Entry) -> int | None:
     at = name.find(wanted)
     if at > 0:
         return 3 if name[at - 1].isalnum() else 2
-    return 4 if wanted in entry.detail.lower() else None
+    return 4 if wanted in _plain(entry.detail) else None
 
 
 def _scored(wanted: str, name: str, score: Score) -> float:

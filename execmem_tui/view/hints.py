@@ -125,6 +125,7 @@ _AFTER: Final[Mapping[str, tuple[str, ...]]] = {
     "next_failure": ("next_failure", "why"),
     "play": ("play", "faster"),
     "allocate": ("allocate", "undo"),
+    "allocate_as": ("why", "undo", "next_fallback"),
     "fill": ("why", "undo", "next_fallback"),
     "insert": ("undo",),
 }

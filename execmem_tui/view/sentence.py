@@ -12,7 +12,7 @@ from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.analysis.reach import area_verdict, call_reach
 from execmem_tui.analysis.room import Room, Shortage, room_in
 from execmem_tui.history import History
-from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.areas import Area, AreaState, asked_for
 from execmem_tui.model.events import (
     Allocated,
     CacheChanged,
@@ -158,8 +158,9 @@ def story(snapshot: Snapshot, events: Sequence[Event], holes: HoleIndex | None =
         holes: of `snapshot`, where they are at hand.
     """
     index = HoleIndex(snapshot) if holes is None else holes
-    kept = [event.area for event in events if isinstance(event, Allocated)]
-    freed = {event.area.start: event.area for event in events if isinstance(event, Freed)}
+    kept = asked_for([event.area for event in events if isinstance(event, Allocated)])
+    gave_back = asked_for([event.area for event in events if isinstance(event, Freed)])
+    freed = {area.start: area for area in gave_back}
     stayed = [area for area in kept if area.start not in freed or freed[area.start] != area]
     state = _state(snapshot, index)
     if not stayed:
@@ -263,7 +264,10 @@ def _allocated(
         why = lacking(layout, holes, area.type, event.requested, past=past)
         far = f"placed far away{_calls(layout, area)}"
         short = f"{what}: {why}: placed far away"
-        brief = f"{what}: placed far away, no room near the kernel"
+        room = room_in(layout, holes, entry.start, entry.end)
+        pieces = room.shortage(_padded(layout, event.requested)) is Shortage.FRAGMENTED
+        because = "the near window is fragmented" if pieces else "no room near the kernel"
+        brief = f"{what}: placed far away, {because}"
         return Sentence(f"{what}: {why}: {far}", short, brief, alarm=True)
     if entry.end <= entry.start or area.window is None:
         text = f"{what}: placed at {area.start:x}"
@@ -295,7 +299,7 @@ def lacking(
     """
     entry = layout.range_of(kind)
     name = "the near window" if entry.has_fallback else "its window"
-    need = align_up(requested, layout.page_size) + layout.page_size
+    need = _padded(layout, requested)
     room = room_in(layout, holes, entry.start, entry.end)
     shortage = room.shortage(need)
     if shortage is Shortage.NONE:
@@ -312,6 +316,11 @@ def lacking(
     if shortage is Shortage.FRAGMENTED:
         return f"{name} {has} {format_size(room.free)} left, but {pieces}, {short}: fragmented"
     return f"{name} {has} {format_size(room.free)} left {pieces}, {short}"
+
+
+def _padded(layout: Layout, requested: Bytes) -> Bytes:
+    """Return what a search looks for: whole pages and the guard page."""
+    return align_up(requested, layout.page_size) + layout.page_size
 
 
 def _calls(layout: Layout, area: Area) -> str:

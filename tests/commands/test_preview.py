@@ -12,11 +12,13 @@ from execmem_tui.consumers.modules import Modules
 from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.errors import UsageError
 from execmem_tui.model.events import Allocated
+from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import open_simulation
 from execmem_tui.sources.what_if import what_if, why_not_what_if
+from execmem_tui.view.sentence import said
 
 MIB = 1 << 20
 TEXT = ExecmemType.MODULE_TEXT
@@ -53,13 +55,23 @@ def test_a_preview_changes_nothing_and_says_what_would_be() -> None:
     before = booted.history.snapshot()
     found = booted.preview_load("btrfs")
     assert booted.history.snapshot() is before
-    assert found.text == "21 allocations, 2.2M stay"
+    assert found.text == "21 allocations, 2.1M stay"
     assert len(found.areas) == 13
     assert len(found.passing) == 8
     with pytest.raises(UsageError, match="loaded already"):
         booted.preview_load("drm")
     with pytest.raises(UsageError, match="no module"):
         booted.preview_load("nosuch")
+
+
+@pytest.mark.parametrize(
+    ("arch", "name"), [("arm64", "nouveau"), ("riscv", "xfs"), ("arm", "zram")]
+)
+def test_a_preview_foretells_the_size_that_the_sentence_then_says(arch: str, name: str) -> None:
+    booted = open_booted(arch)
+    foretold = booted.preview_load(name).text.rpartition(", ")[2].removesuffix(" stay")
+    booted.load(name)
+    assert f"areas, {foretold}, and " in said(booted.history).text
 
 
 def test_a_preview_of_sizes_counts_fallbacks_and_tells_failures() -> None:
@@ -117,6 +129,7 @@ def test_a_what_if_knows_lazy_and_pooled_space() -> None:
 def test_a_what_if_is_refused_where_it_would_guess() -> None:
     assert "ROX block" in why_not_what_if(resolve("x86", "7.1"))
     assert why_not_what_if(resolve("x86", "6.12")) == ""
+    assert "hidden" in why_not_what_if(resolve("arm64"), Hidden(complete=False))
     layout = resolve("arm64")
     start = layout.range_of(TEXT).start
     twice = (Area(start=start, size=8192), Area(start=start + 4096, size=8192))

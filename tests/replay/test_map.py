@@ -10,6 +10,7 @@ import pytest
 
 from execmem_tui.files.packed import read_lines
 from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.events import Allocated, Failed
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.opening import open_path
@@ -87,6 +88,23 @@ def test_an_allocation_ends_whatever_it_overlaps() -> None:
     for step in range(history.steps + 1):
         assert not overlaps(iter(history.seek(step).areas)), step
     assert at(history.seek(4), 0xFFFF800008008000).start == 0xFFFF800008005000
+
+
+def test_what_found_no_room_asked_for_what_it_then_got(tmp_path: Path) -> None:
+    """A trace tells sizes with the guard in them, of what failed as of what was placed."""
+    where = "insmod-7 [000] ..... {0}.0: alloc_vmap_area: va_start: {1} size=286720 align=1"
+    window = "vstart=0xffff80007af00000 vend=0xffff800082f00000"
+    text = (
+        f"# tracer: nop\n{where.format(1, (1 << 64) - 34)} {window} failed=1\n"
+        f"{where.format(2, 0xFFFF_8000_7B00_0000)} {window} failed=0\n"
+    )
+    path = tmp_path / "trace.txt"
+    path.write_text(text)
+    history = open_path(str(path)).history
+    failed, placed = history.events(0, history.steps)
+    assert isinstance(failed, Failed)
+    assert isinstance(placed, Allocated)
+    assert failed.requested == placed.requested == 276 << 10
 
 
 def test_percpu_chunks_and_pools_are_on_the_map_of_a_replay() -> None:

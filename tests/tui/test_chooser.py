@@ -167,4 +167,4 @@ async def test_a_list_that_foretells_leaves_the_map_of_a_small_terminal_in_sight
         async with app.run_test(size=size) as pilot:
             await press(pilot, "i", *"amdgpu")
             assert app.screen.query_one("#box").outer_size.height == rows
-            assert "18.4M stay" in shown_text(app)
+            assert "18.1M stay" in shown_text(app)

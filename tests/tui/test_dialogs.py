@@ -4,6 +4,7 @@ import pytest
 from textual.command import CommandList
 from textual.widgets import Input
 
+from execmem_tui.sources.booted import open_booted
 from tests.tui.driving import history, make_app, press, shown_text
 
 
@@ -37,6 +38,18 @@ async def test_where_nothing_matches_the_nearest_name_is_named() -> None:
         assert "nothing matches nouveauu; there is nouveau" in shown_text(app)
         await press(pilot, "enter")
         assert "did you mean nouveau?" in shown_text(app)
+
+
+async def test_a_name_that_is_not_there_is_said_to_be_not_there() -> None:
+    """Enter would load a module that only has the letters of what was typed."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "i", *"i915")
+        assert "no i915; these have its letters" in shown_text(app)
+        await press(pilot, "backspace", "backspace", "backspace")
+        assert "these have its letters" not in shown_text(app)
+        await press(pilot, "backspace", *"[b]snd")
+        assert "these have its letters" not in shown_text(app)
 
 
 @pytest.mark.fault(15, 16)

@@ -28,6 +28,28 @@ async def test_a_capture_cannot_be_commanded() -> None:
         assert "0-boot" in shown_text(app)
 
 
+async def test_no_what_if_of_a_capture_where_it_would_guess() -> None:
+    for name, reason in (("hashed", "addresses are hidden"), ("amd64-7.2.13-kaslr", "ROX block")):
+        app = ExecmemApp(open_path(str(CAPTURE.parent / name)), theme="execmem-dark")
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            source = app.source
+            await press(pilot, "A")
+            assert len(app.screen_stack) == 1
+            assert reason in shown_text(app)
+            assert app.source is source
+
+
+async def test_a_what_if_of_a_capture_is_taken_back_by_one_key() -> None:
+    app = ExecmemApp(open_path(str(CAPTURE)), theme="execmem-dark")
+    async with app.run_test(size=(80, 24)) as pilot:
+        source = app.source
+        await press(pilot, "A", "enter")
+        assert app.source.title.startswith("what if, from step ")
+        assert "placed near the kernel" in shown_text(app)
+        await press(pilot, "u")
+        assert app.source is source
+
+
 async def test_a_trace_is_replayed_with_speed_time_marks_and_failures(tmp_path: Path) -> None:
     text = "# tracer: nop\n"
     at = 0xFFFF_8000_0000_0000

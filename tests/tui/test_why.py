@@ -53,6 +53,27 @@ async def test_trying_without_it_succeeds_in_a_what_if_and_can_be_taken_back() -
         assert not isinstance(app.screen, WhySheet)
 
 
+async def test_what_if_a_trace_had_been_asked_for_so_much() -> None:
+    """A says where 20M would go at a moment of a trace; W then names the few that pin the room."""
+    app = trace_app(35_500)
+    source = app.source
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "A", *["backspace"] * 6, *"20M")
+        assert "What if this were allocated" in shown_text(app)
+        assert "1 allocation, 1 in the fallback" in shown_text(app)
+        await press(pilot, "enter")
+        assert app.source.title.startswith("what if, from step 35,500 of")
+        assert "placed far away, the near window is fragmented" in shown_text(app)
+        await press(pilot, "W")
+        assert "FRAGMENTED" in shown_text(app)
+        assert "20.9M" in shown_text(app)
+        await press(pilot, "f")
+        assert "placed near the kernel" in shown_text(app)
+        await press(pilot, "escape", "u")
+        assert app.source is source
+        assert source.history.step == 35_500
+
+
 async def test_in_the_simulator_the_attempt_is_a_command() -> None:
     booted = open_booted("arm64")
     booted.fill()

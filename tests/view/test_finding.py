@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from execmem_tui.view.finding import Entry, nearest, rank, ranking
+from execmem_tui.view.finding import Entry, nearest, rank, ranking, spelled
 
 NAMES = ["freevxfs", "ocfs2", "xfs", "xfs_scrub", "dm_xfs", "xtables_fuse_set", "ext4"]
 ENTRIES = [Entry(name) for name in NAMES]
@@ -39,6 +39,19 @@ def test_nothing_matches() -> None:
     assert names("zzz") == []
     assert nearest("ext5", ENTRIES) == "ext4"
     assert nearest("qqqq", ENTRIES) == ""
+
+
+def test_a_dash_is_an_underscore_as_for_modprobe() -> None:
+    entries = [Entry("snd_hda_intel"), Entry("laptop-arm64", "a dash-ed word")]
+    assert names("SND-HDA-intel", entries) == ["snd_hda_intel"]
+    assert names("laptop_arm64", entries) == ["laptop-arm64"]
+    assert names("dash_ed", entries) == ["laptop-arm64"]
+
+
+def test_letters_here_and_there_are_told_from_what_is_typed() -> None:
+    assert not spelled("i915", Entry("isl29125"))
+    assert spelled("xfs", Entry("dm_xfs"))
+    assert spelled("hda-in", Entry("snd_hda_intel"))
 
 
 def test_details_come_after_names() -> None:

@@ -324,6 +324,13 @@ def test_a_load_is_told_as_one() -> None:
     assert simulation.history.step < simulation.history.steps
 
 
+def test_a_page_array_of_vmalloc_is_no_owner_and_no_area_of_a_load() -> None:
+    """On riscv modules are so big that vmalloc keeps the pages of each in an array elsewhere."""
+    booted = open_booted("riscv")
+    booted.load("xfs")
+    assert said(booted.history).text.startswith("xfs: 4 areas, 13.3M, and 8.5M for its start that")
+
+
 def test_what_a_command_freed_is_told_as_one() -> None:
     simulation = open_booted("arm64")
     simulation.load("xfs")

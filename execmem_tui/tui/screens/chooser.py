@@ -10,11 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.fuzzy import FuzzySearch
 from textual.widgets import Input, Static
 
+from execmem_tui.model.text import printable
 from execmem_tui.tui.screens.dialog import Dialog
 from execmem_tui.tui.screens.overlay import LEAVE
 from execmem_tui.tui.theme_registry import dim_style
 from execmem_tui.tui.widgets.line_list import LineList
-from execmem_tui.view.finding import Entry, Ranking, finish, nearest, ranking
+from execmem_tui.view.finding import Entry, Ranking, finish, nearest, ranking, spelled
 
 _NAME: Final = 34
 """Columns that names take at most where something stands beside them."""
@@ -32,6 +33,8 @@ _TOLD: Final = 4
 """Rows below the list: all of what is highlighted, and a blank one above it."""
 _EDGES: Final = 5
 """Columns of the box that are no entries: its borders and their padding, the scroll bar."""
+_QUOTED: Final = 20
+"""Columns of what was typed where it is said that there is none."""
 _NARROW: Final = 72
 _WIDE: Final = 100
 """Columns of the box: what is beside a name is to be read whole, and the eye finds its line."""
@@ -158,7 +161,7 @@ class Chooser(Dialog[int]):
 
     def _list(self, query: str, found: list[int]) -> None:
         self._found = found
-        self.query_one("#box").border_title = self._title
+        self.query_one("#box").border_title = Text(self._title + self._doubt(query)).markup
         empty = "there is nothing to choose from"
         if query.strip() and not self._found:
             close = nearest(query, self._entries)
@@ -167,6 +170,12 @@ class Chooser(Dialog[int]):
         self._name_width = min(_NAME, max((len(entry.name) for entry in first), default=0))
         self._detail_width = max((len(entry.detail) for entry in first), default=0)
         self.lines.fill(len(self._found), self._line, empty=empty)
+
+    def _doubt(self, query: str) -> str:
+        """Say where Enter would take what only has the same letters: i915 is in isl29125."""
+        if not self._found or spelled(query, self._entries[self._found[0]]):
+            return ""
+        return f": no {printable(query.strip(), _QUOTED)}; these have its letters"
 
     def _line(self, index: int) -> Text:
         return self.line_of(self._entries[self._found[index]])

@@ -40,8 +40,10 @@ class AllocateDialog(Dialog[AllocateRequest]):
         sizes: dict[ExecmemType, Bytes],
         do: Callable[[AllocateRequest], None],
         watch: Callable[[AllocateRequest], str] | None = None,
+        *,
+        title: str = "Allocate",
     ) -> None:
-        super().__init__("Allocate", do, "Enter allocates · Tab next field · Esc leaves")
+        super().__init__(title, do, "Enter allocates · Tab next field · Esc leaves")
         self._watch = watch
         self.set_class(watch is not None, "previews")  # leaves the map in sight
         self._kinds = kinds

@@ -4,6 +4,7 @@ Regions, permission changes, what is freed when (kernel/module/main.c).
 """
 
 from collections.abc import Collection
+from functools import cache, lru_cache
 from typing import Final
 
 from execmem_tui.consumers.catalogue import REGIONS, Module
@@ -64,7 +65,7 @@ def free_order(regions: Collection[str]) -> list[str]:
     return [region for region in order if region in regions]
 
 
-def formation(regions: Collection[str], text_calls: int) -> list[tuple[str, str]]:
+def formation(regions: Collection[str], text_calls: int) -> tuple[tuple[str, str], ...]:
     """Return the permission changes of complete_formation() as (region, permission).
 
     First what becomes ro, then nx, then executable.
@@ -73,18 +74,24 @@ def formation(regions: Collection[str], text_calls: int) -> list[tuple[str, str]
         regions: those that the module has.
         text_calls: set_memory calls per text region.
     """
-    read_only = [
+    return _formation(tuple(regions), text_calls)
+
+
+@cache  # a handful of answers; a sweep asks half a million times
+def _formation(regions: tuple[str, ...], text_calls: int) -> tuple[tuple[str, str], ...]:
+    read_only = (
         (region, "ro") for region in ("MOD_RODATA", "MOD_INIT_RODATA") if region in regions
-    ]
-    data = [(region, "nx") for region in REGIONS if region in regions and region not in TEXTS]
+    )
+    data = ((region, "nx") for region in REGIONS if region in regions and region not in TEXTS)
     text = ("rox",) if text_calls == 1 else ("ro", "x")
-    return [
+    return (
         *read_only,
         *data,
         *((region, each) for region in TEXTS if region in regions for each in text),
-    ]
+    )
 
 
+@lru_cache(maxsize=1 << 12)
 def page_array(size: Bytes, page_size: Bytes, word_bits: int) -> Bytes:
     """Return the bytes of the array of page pointers that vmalloc takes from its own space.
 

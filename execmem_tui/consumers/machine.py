@@ -1,6 +1,6 @@
 """One simulated kernel: a layout, the exact allocator, and observers who are told what happens."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from execmem_tui.consumers.ledger import Ledger
@@ -221,19 +221,27 @@ class Machine:
         """
         for observer in self.observers:
             observer.begun(kind)
-        areas = self.execmem.areas
-        struck, before = self.fail_in == 1, areas.page_alloc_fails
-        areas.page_alloc_fails = before or struck
-        start = self.execmem.alloc_rw(kind, size) if rw else self.execmem.alloc(kind, size)
-        areas.page_alloc_fails = before
-        # a piece of the ROX cache needs no pages: the fault waits for a request that does
-        if self.fail_in and not (struck and start is not None):
-            self.fail_in -= 1
+        alloc = self.execmem.alloc_rw if rw else self.execmem.alloc
+        start = self._faulty(alloc, kind, size) if self.fail_in else alloc(kind, size)
         if start is not None:
             self.taken.add(start)
         request = Request(kind, size, owner, region, detail, start)
         for observer in self.observers:
             observer.ended(request)
+        return start
+
+    def _faulty(
+        self, alloc: Callable[[int, Bytes], Address | None], kind: ExecmemType, size: Bytes
+    ) -> Address | None:
+        """Allocate while a fault is on its way: pages that cannot be had."""
+        areas = self.execmem.areas
+        struck, before = self.fail_in == 1, areas.page_alloc_fails
+        areas.page_alloc_fails = before or struck
+        start = alloc(kind, size)
+        areas.page_alloc_fails = before
+        # a piece of the ROX cache needs no pages: the fault waits for a request that does
+        if not (struck and start is not None):
+            self.fail_in -= 1
         return start
 
     def exec_free(self, start: Address) -> None:

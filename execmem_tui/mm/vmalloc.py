@@ -433,7 +433,7 @@ class Vmalloc:
         # reclaim_and_purge_vmap_areas)
         if self.before_purge is not None and kind is not _DRAIN:
             self.before_purge(full)
-        if self.skip_idle_purges and not full and not self.nr_lazy and self._idle():
+        if not self.nr_lazy and self.skip_idle_purges and not full and self._idle():
             return 0
         given_back: list[VmapArea]
         pooled: Sequence[VmapArea] = ()

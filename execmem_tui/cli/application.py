@@ -1,11 +1,8 @@
 """The application itself, or the plain map where there is no terminal to draw on."""
 
 import argparse
-import gc
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
@@ -14,6 +11,7 @@ from execmem_tui.cli.commands import COMMANDS
 from execmem_tui.cli.config import Config
 from execmem_tui.cli.output import talk, write_lines
 from execmem_tui.cli.source_options import LENSES, add_source_arguments, open_source
+from execmem_tui.cli.starting import leave_out_tls, nothing_collected
 from execmem_tui.cli.user_config import user_config
 from execmem_tui.model.errors import InputError, UsageError
 from execmem_tui.model.text import printable
@@ -151,6 +149,7 @@ def run(args: argparse.Namespace) -> int:
         if args.against is not None:
             _print_differences(source, args.against)
         return 0
+    leave_out_tls()
     _check_driver()
     from execmem_tui.tui.themes import UnknownThemeError  # Textual: 250 ms, only now
 
@@ -203,21 +202,7 @@ def _print_differences(source: "Source", against_what: str) -> None:
     write_lines(["", *difference_lines(against(against_what, source), here)])
 
 
-@contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Look for no garbage until the first frame, when the application turns that on again.
-
-    The hundred thousand objects of a start stay, and going through them took a twentieth of its
-    time.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-@_nothing_collected()
+@nothing_collected()
 def _run_screen(args: argparse.Namespace, config: Config) -> int:
     """Paint first, then read what was named; a simulation is there at once."""
     from execmem_tui.tui.run import Opening, Start, run_app, run_opening
@@ -254,7 +239,7 @@ def _run_screen(args: argparse.Namespace, config: Config) -> int:
     return run_opening(opening, theme=theme, keymap=config.keys, start=start)
 
 
-@_nothing_collected()
+@nothing_collected()
 def take_tour(name: str, config: Config, theme: str | None = None) -> int:
     """Show a tour on the screen, beginning where it was left.
 
@@ -262,6 +247,7 @@ def take_tour(name: str, config: Config, theme: str | None = None) -> int:
         UsageError: there is none of that name.
         InputError: its file is broken.
     """
+    leave_out_tls()
     from execmem_tui.tours.reader import open_tour
     from execmem_tui.tours.run import TourRun
     from execmem_tui.tui.run import Start, run_app
@@ -294,6 +280,7 @@ def _demo(args: argparse.Namespace) -> int:
         raise UsageError(
             "--demo needs a terminal", hint="tour NAME --record FILE.cast writes one without"
         )
+    leave_out_tls()
     from execmem_tui.tui.demo import COLUMNS, ROWS, run_demo
 
     size = get_terminal_size()

@@ -62,6 +62,8 @@ def _provider() -> type[Provider]:
     return Everything
 
 
+_SENT = 0.05
+"""Seconds after which the first frame is on its way to the terminal."""
 _CARD = "try-card"
 """What is remembered of the card of things to try."""
 
@@ -147,6 +149,7 @@ class ExecmemApp(FaultTolerantApp):
         self._moving = Moving(self, self._tick, self.read)
         self._signals = Signals(lambda code: self.exit(return_code=code), lambda: self.is_headless)
         self._startup = Startup(self, opening, start)
+        self._painted = False
 
     def get_default_screen(self) -> MainScreen:
         """Return the main screen, bound to the application's attributes."""
@@ -176,12 +179,15 @@ class ExecmemApp(FaultTolerantApp):
     def on_main_screen_painted(self) -> None:
         """Do what the first frame did not wait for.
 
-        A thread that imports and computes would have held it up.
+        A thread that imports and computes would have held it up. What nobody waits for comes a
+        moment later still: the thread that writes to the terminal waits for whoever computes.
         """
         if not gc.isenabled():
             gc.freeze()  # what is there by now stays
             gc.enable()
-        self._read_themes()
+        self._painted = True
+        self.counting.follow()
+        self.set_timer(_SENT, self._read_themes)
         self._startup.begin()
 
     def _read_themes(self) -> None:
@@ -491,7 +497,8 @@ class ExecmemApp(FaultTolerantApp):
         """What is asked for may be other areas now; a tour looks whether its goal is reached."""
         if self.screen_stack:
             self.main.wanted = self.shown.paint.filter
-            self.counting.follow()
+            if self._painted:  # on a slow machine the count would come before the first frame
+                self.counting.follow()
         if self.touring is not None:
             self.touring.follow()
 

@@ -44,6 +44,24 @@ async def test_the_number_is_in_the_title_once_a_step_has_rested(
         assert f"Findings: {expected(app)}" in shown_text(app)
 
 
+async def test_nothing_is_counted_before_the_first_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine the time of rest was over before it."""
+    put = PutOff(monkeypatch)
+    painted = ExecmemApp.on_main_screen_painted
+    before: list[int] = []
+
+    def look(app: ExecmemApp) -> None:
+        before.append(len(put.waiting))
+        painted(app)
+
+    monkeypatch.setattr(ExecmemApp, "on_main_screen_painted", look)
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.pause()
+        assert before == [0]
+        assert [seconds for seconds, _ in put.waiting] == [counting.REST]
+
+
 async def test_a_step_in_between_ends_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
     put = PutOff(monkeypatch)
     app = make_app(open_booted("arm64"))

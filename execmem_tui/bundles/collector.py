@@ -9,6 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from attrs import field
 from execmem_tui.files.packed import MAX_UNPACKED, read_lines
 from execmem_tui.files.regular import open_file, read_bounded
 from execmem_tui.formats.manifest import Missing
+from execmem_tui.formats.procfiles import is_mapping_symbol, telling_symbols
 from execmem_tui.kernel.linux import PROC
 from execmem_tui.kernel.proc_tree import find_config
 from execmem_tui.kernel.reasons import why_refused
@@ -42,7 +44,7 @@ _SYMBOLS: Final = frozenset((
 ))  # fmt: skip
 _BUILT_IN: Final = ("[bpf]", "[__builtin__kprobes]", "[__builtin__ftrace]")
 _PER_MODULE: Final = 200
-"""Text symbols kept of a module: the lowest ones and the highest."""
+"""Text symbols kept of a module: the lowest that name something, and both ends."""
 _CONFIG: Final = re.compile(
     r"(?:# )?CONFIG_\w*(?:EXECMEM|MODULE|KPROBE|FTRACE|BPF|VMALLOC|VMAP|KASAN|RANDOMIZE"
     r"|RELOCATABLE|PAGE_SIZE|PAGE_SHIFT|_PAGES\b|VA_BITS|PGTABLE|PHYSICAL|SMP\b|NR_CPUS|NUMA\b"
@@ -198,7 +200,7 @@ def needed_symbols(kallsyms: Path) -> Iterator[str]:
         InputError: a line is too long.
     """
     modules: dict[str, list[str]] = defaultdict(list)
-    for _, line in read_lines(kallsyms):
+    for _, line in telling_symbols(read_lines(kallsyms)):
         words = line.split()
         if (len(words) == 3 and words[2] in _SYMBOLS) or (
             len(words) == 4 and words[3] in _BUILT_IN
@@ -208,7 +210,9 @@ def needed_symbols(kallsyms: Path) -> Iterator[str]:
             modules[words[3]].append(line)
     for lines in modules.values():
         lines.sort()
-        yield from lines if len(lines) <= _PER_MODULE else [*lines[: _PER_MODULE - 1], lines[-1]]
+        # where it begins and where it ends a mapping symbol may be all there is
+        inner = (each for each in lines[1:-1] if not is_mapping_symbol(each.split()[2]))
+        yield from (*lines[:1], *islice(inner, _PER_MODULE - 2), *lines[1:][-1:])
 
 
 def kernel_log(kmsg: Path) -> list[str]:

@@ -13,7 +13,9 @@ from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, Bytes
 
-_MAPPING = re.compile(r"\$[adtx](\..*)?")
+_MAPPING: Final = (".L", "L0", "$")
+_FINEST: Final = 12
+"""Bits of an address in the smallest page."""
 _SYMBOL: Final = re.compile(r"([0-9a-f]{8,16}) (\S) (\S+)(?:\s+\[(\S+)\])?")
 _MODULE: Final = re.compile(
     r"(\S+) (\d{1,18}) (\d+|-) (\S+) (Live|Loading|Unloading) 0x([0-9a-f]{1,16})(?: \(\S*\))?\s*"
@@ -88,7 +90,7 @@ def _matches(
 
 
 def parse_kallsyms(path: str, lines: Lines) -> list[Symbol]:
-    """Read /proc/kallsyms; foreign lines are skipped while they are few.
+    """Read /proc/kallsyms, see `telling_symbols`; foreign lines are skipped while they are few.
 
     Raises:
         InputError: this is no kallsyms.
@@ -100,7 +102,7 @@ def parse_kallsyms(path: str, lines: Lines) -> list[Symbol]:
             name=printable(match[3], 120),
             module=None if match[4] is None else printable(match[4], 80),
         )
-        for match in _matches(path, lines, _SYMBOL, "/proc/kallsyms", SYMBOLS)
+        for match in _matches(path, telling_symbols(lines), _SYMBOL, "/proc/kallsyms", SYMBOLS)
     ]
 
 
@@ -108,9 +110,28 @@ def is_mapping_symbol(name: str) -> bool:
     """Whether a name marks a change of code and data and is nobody's: ``$x``, ``$d.4``, ``.L12``.
 
     The kernel skips them as well (include/linux/module_symbol.h: is_mapping_symbol). arm64 and arm
-    have ``$x``, ``$a``, ``$t`` and ``$d``; riscv and loongarch ``.L`` and ``L0``.
+    have ``$x``, ``$a``, ``$t`` and ``$d``; riscv and loongarch ``.L`` and ``L0``; riscv puts the
+    instruction set behind ``$x``, so all that begins with ``$`` is one since 6.6.
     """
-    return name.startswith((".L", "L0")) or _MAPPING.fullmatch(name) is not None
+    return name.startswith(_MAPPING)
+
+
+def telling_symbols(lines: Lines) -> Lines:
+    """Yield the lines of kallsyms but those of mapping symbols that tell nothing more.
+
+    One tells whose the memory around it is, so the first in each page of a module stays. riscv's
+    modules keep all their labels: a hundred of them have a million, and 2 of 100 lines name more.
+    """
+    seen: set[tuple[str, str]] = set()
+    for line in lines:
+        text = line[1]
+        digits = text.find(" ")
+        if text.startswith(_MAPPING, digits + 3):
+            page = text[: digits - _FINEST // 4], text.partition("[")[2]
+            if page in seen:
+                continue
+            seen.add(page)
+        yield line
 
 
 def parse_modules(path: str, lines: Lines) -> list[ModuleLine]:

@@ -162,6 +162,18 @@ def test_of_a_module_with_many_symbols_the_lowest_and_the_highest_are_kept(tmp_p
     assert kept == [*addresses[:199], addresses[-1]]
 
 
+def test_labels_of_a_module_do_not_stand_for_its_functions(tmp_path: Path) -> None:
+    """riscv: hundreds of labels lie before the second function."""
+    kallsyms = tmp_path / "kallsyms"
+    start = 0xFFFFFFFF055E8000
+    names = ["$xrv64i2p1", *(f".L{at}" for at in range(4000)), "second", *[".LFE1"] * 1000]
+    kallsyms.write_text(
+        "".join(f"{start + 4 * at:x} t {name}\t[m]\n" for at, name in enumerate(names))
+    )
+    kept = [line.split()[2] for line in needed_symbols(kallsyms)]
+    assert kept == ["$xrv64i2p1", "second", ".LFE1"]
+
+
 def test_a_trace_lies_between_two_snapshots(tmp_path: Path) -> None:
     proc = tree(tmp_path, "armhf-6.12.107")
     instance: Any = Recorded(tmp_path / "instance")

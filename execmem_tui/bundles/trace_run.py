@@ -24,6 +24,7 @@ from execmem_tui.formats.vmallocinfo import Pointers, VmallocEntry, Vmallocinfo,
 from execmem_tui.machines.vmap_nodes import vmap_nodes
 from execmem_tui.model.errors import InputError, UnknownLayoutError
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
 
 _CHUNK: Final = ("pcpu_create_chunk", "pcpu_mem_zalloc", "pcpu_alloc_chunk")
@@ -94,6 +95,8 @@ class TraceRun:
     """Of the trace, about: the last one that says something, or all."""
     lost: int
     """Events that the trace, or the ring buffers' counters, say were lost."""
+    modules_apart: bool = True
+    """Modules have windows of their own; else what is not the vmalloc window is none of theirs."""
     doubts: tuple[Doubt, ...] = ()
     """Where events may be missing, ascending; only the last may be without end."""
     lost_somewhere: bool = False
@@ -163,6 +166,7 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
         marks=scan.marks,
         lines=scan.lines,
         lost=max(buffers.lost, scan.lost),
+        modules_apart=_modules_apart(_layout(arch, kernel)),
         doubts=tuple(_doubts(trace, scan, infos, begins, gaps.losses)),
         lost_somewhere=buffers.lost > 0 and not gaps.losses,
     )
@@ -311,6 +315,13 @@ def _layout(arch: str, kernel: str) -> Layout | None:
         return resolve(arch, kernel)
     except UnknownLayoutError:
         return None
+
+
+def _modules_apart(layout: Layout | None) -> bool:
+    if layout is None:
+        return True
+    text = layout.range_of(ExecmemType.MODULE_TEXT)
+    return (text.start, text.end) != (layout.vmalloc_start, layout.vmalloc_end)
 
 
 def _mended(

@@ -35,6 +35,8 @@ from execmem_tui.model.rules import Rules, rules_told
 from execmem_tui.replay.ahead import TakenAhead
 from execmem_tui.replay.concurrent import Answered, Weighing, came_before, may_last
 from execmem_tui.replay.request_classes import (
+    MODULE_WINDOW,
+    OTHER_WINDOW,
     RequestClass,
     Unknown,
     in_bounds,
@@ -70,6 +72,7 @@ class Replay(Trials):
             tells: events came only some time after the snapshot.
         model: the allocator; another for rules that are wrong on purpose.
         name: of the trace, for errors.
+        modules_apart: a window that is not the vmalloc window is one of modules.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Replay(Trials):
         unseen_lazy: bool = False,
         model: type[Vmalloc] = Vmalloc,
         name: str = "trace",
+        modules_apart: bool = True,
     ) -> None:
         self._model = partial(
             model,
@@ -105,6 +109,7 @@ class Replay(Trials):
             percpu=dict(percpu or {}),
             unknown=unknown,
             name=name,
+            elsewhere=MODULE_WINDOW if modules_apart else OTHER_WINDOW,
         )
         self.shaped = shaped
         self._unseen_lazy = unseen_lazy
@@ -487,6 +492,7 @@ def make_replay(
         unseen_lazy=run.begins.unwatched,
         model=model,
         name=str(run.path),
+        modules_apart=run.modules_apart,
     )
 
 

@@ -12,6 +12,9 @@ Asked = tuple[int, int, int, int, bool]
 """Size, align, vstart, vend and whether it failed, as in the event."""
 
 
+MODULE_WINDOW = "module window"
+OTHER_WINDOW = "other window"
+"""Where modules are in the vmalloc window: I/O space of powerpc."""
 DOUBTED = "in doubt: events lost"
 """Class of all that is asked behind them: what they told is not in the model."""
 
@@ -56,11 +59,23 @@ class RequestClass:
 
 
 def classify(
-    asked: Asked, vmalloc: Vmalloc, results: ReplayResults, unknown: Unknown, *, doubted: bool
+    asked: Asked,
+    vmalloc: Vmalloc,
+    results: ReplayResults,
+    unknown: Unknown,
+    elsewhere: str,
+    *,
+    doubted: bool,
 ) -> RequestClass:
     """Return what is common to all that ask the same.
 
-    Nothing is certain of it where it is doubted.
+    Args:
+        asked: what.
+        vmalloc: who answers.
+        results: where it is counted.
+        unknown: why nothing can be said of it.
+        elsewhere: class of what is not in the vmalloc window.
+        doubted: nothing is certain of it.
     """
     size, align, vstart, vend, failed = asked
     window = (vstart, vend)
@@ -78,9 +93,9 @@ def classify(
         # pools serve the vmalloc window alone; every other window can be told without them
         unclaimed=Unknown.NOTHING if unknown is Unknown.POOLS and not exact else unknown,
         pool=count(f"vmalloc {where} pool"),
-        page=count("vmalloc page tree" if exact else "module window"),
-        certain=count("vmalloc aligned certain" if exact else "module window"),
-        uncertain=count("vmalloc aligned uncertain" if exact else "module window", certain=False),
+        page=count("vmalloc page tree" if exact else elsewhere),
+        certain=count("vmalloc aligned certain" if exact else elsewhere),
+        uncertain=count("vmalloc aligned uncertain" if exact else elsewhere, certain=False),
         plain=align <= vmalloc.page_size,
     )
 

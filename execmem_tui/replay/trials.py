@@ -61,6 +61,7 @@ class Trials(Unseen):
             event.
         unknown: what is not known at the start.
         name: of the trace, for errors.
+        elsewhere: class of what is asked of another window than that of vmalloc.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class Trials(Unseen):
         percpu: dict[int, list[tuple[int, int]]],
         unknown: Unknown,
         name: str,
+        elsewhere: str,
     ) -> None:
         super().__init__(vmalloc, watched=watched)
+        self._elsewhere = elsewhere
         self.name = name
         self.percpu = percpu
         self.unknown = unknown
@@ -89,7 +92,14 @@ class Trials(Unseen):
             return self._classes[asked]
         if len(self._classes) >= _CLASSES:
             self._classes.clear()
-        found = classify(asked, self.vmalloc, self.results, self.unknown, doubted=self._doubted)
+        found = classify(
+            asked,
+            self.vmalloc,
+            self.results,
+            self.unknown,
+            self._elsewhere,
+            doubted=self._doubted,
+        )
         self._classes[asked] = found
         return found
 

@@ -60,3 +60,25 @@ def test_pools_may_have_decayed_before_anything_was_given_back() -> None:
     assert miss.cause is Cause.DECAY_AHEAD
     assert miss.request.start & 0xFFFFF == 0x0C000
     assert not miss.certain  # a purge of another CPU was under way
+
+
+# ppc64le with pages of 64K, 7.2.13, from boot: I/O space lies above the vmalloc window
+_IO_SPACE = """\
+# tracer: nop
+<idle>-0 [000] d..1. 0.000000: alloc_vmap_area: va_start: 13837872807196753920 size=131072 IO
+init-1 [000] ..... 0.247262: alloc_vmap_area: va_start: 13837872807196884992 size=131072 IO
+init-1 [000] ..... 0.366194: alloc_vmap_area: va_start: 13837309855095848960 size=131072 WIDE
+init-1 [000] ..... 0.716943: alloc_vmap_area: va_start: 13837309855095980032 size=131072 WIDE
+"""
+
+
+def test_a_window_of_io_space_is_none_of_modules(tmp_path: Path) -> None:
+    text = _IO_SPACE.replace(
+        "IO\n", "align=65536 vstart=0xc00a000080000000 vend=0xc00bfffffe000000 failed=0\n"
+    ).replace("WIDE", "align=1 vstart=0xc008000000000000 vend=0xc00a000000000000 failed=0")
+    (tmp_path / "trace.txt").write_text(text)
+    (tmp_path / "meta.toml").write_text(
+        'arch = "ppc64el"\nkernel = "7.2.13+deb14-powerpc64le-64k"\npage_size = 65536\nsmp = 2\n'
+    )
+    checked = verify_trace(tmp_path).found.checked
+    assert checked == {"other window": 2, "vmalloc page tree": 2}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from hashlib import sha256
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any, TypeVar
 
 from execmem_tui.files.opscript import OpHeader
@@ -11,6 +11,7 @@ from execmem_tui.mm.percpu import pcpu_get_vm_areas
 from execmem_tui.mm.vmalloc import Purge, Vmalloc
 from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.errors import InputError
+from execmem_tui.model.limits import most, too_many
 from execmem_tui.model.rules import rules_of
 
 _T = TypeVar("_T")
@@ -18,11 +19,15 @@ _T = TypeVar("_T")
 
 _MAX_INTERVALS_LISTED = 12
 _MAX_BUSY_LISTED = 6
+_MOST_LOOKS = 5_000_000
+"""Pieces of memory that all rows of a script may look at in vain, or to list them, under ten
+seconds. Most rows look at a few, but some at all that there are."""
 
 
 def digest(lines: list[tuple[int, int]]) -> str:
     """Return the first 16 hex digits of sha256 over ``start-end`` lines."""
-    return sha256("".join(f"{start:x}-{end:x}\n" for start, end in lines).encode()).hexdigest()[:16]
+    text = "%x-%x\n" * len(lines) % tuple(chain.from_iterable(lines))
+    return sha256(text.encode()).hexdigest()[:16]
 
 
 class DivergedError(Exception):
@@ -62,6 +67,7 @@ class OpReplay:
         self._addresses: dict[int, int] = {}
         self._mapped: dict[int, tuple[int, int]] = {}
         self._asked: set[int] = set()
+        self._looks = 0
         self.perform: dict[str, Callable[..., Any]] = {
             name.removeprefix("row_"): getattr(self, name)
             for name in dir(self)
@@ -87,6 +93,23 @@ class OpReplay:
             return None
         self._areas[name] = area
         return area.start
+
+    def _look(self, pieces: int) -> None:
+        """Count pieces of memory that a row looks at, one by one."""
+        self._looks += pieces
+        limit = most(_MOST_LOOKS)
+        if self._looks > limit:
+            raise too_many(self.path, self.line, limit, "pieces of memory to look at")
+
+    def count_passed(self) -> None:
+        """Count the holes that searches looked at in vain since the last time.
+
+        Raises:
+            InputError: all rows so far looked at too many.
+        """
+        space = self.vmalloc.space
+        self._look(space.passed)
+        space.passed = 0
 
     def row_cpu(self, cpu: int) -> None:
         """Calls from here on run on `cpu`."""
@@ -227,6 +250,7 @@ class OpReplay:
 
     def row_free_list(self) -> tuple[int, str]:
         """Count and digest of the free areas."""
+        self._look(self.vmalloc.space.count)
         areas = list(self.vmalloc.space)
         return len(areas), digest(areas)
 
@@ -236,14 +260,15 @@ class OpReplay:
         Listed while they are few, else their digest.
         """
         cache = self.execmem.cache
+        self._look(cache.pieces.count + len(cache.busy))
         pieces = [(start, end - 1) for start, end in cache.free()]
-        free: Any = [[f"{start:x}", f"{last:x}"] for start, last in pieces]
-        if len(free) >= _MAX_INTERVALS_LISTED:
-            free = digest(pieces)
+        free: Any = digest(pieces)
+        if len(pieces) < _MAX_INTERVALS_LISTED:
+            free = [[f"{start:x}", f"{last:x}"] for start, last in pieces]
         pieces = [(start, end - 1) for start, end in sorted(cache.busy.items())]
-        busy: list[Any] = [
-            [f"{start:x}", f"{last:x}", int(start in cache.pending)] for start, last in pieces
-        ]
-        if len(busy) >= _MAX_BUSY_LISTED:
-            busy = [len(busy), digest(pieces)]
+        busy: list[Any] = [len(pieces), digest(pieces)]
+        if len(pieces) < _MAX_BUSY_LISTED:
+            busy = [
+                [f"{start:x}", f"{last:x}", int(start in cache.pending)] for start, last in pieces
+            ]
         return free, busy

@@ -139,6 +139,7 @@ class _Score:
         if kind in _UNCHECKED:
             replay.perform[kind](*row[1:])
             return
+        replay.count_passed()
         results = _RESULTS.get(kind, 1)
         name = _window_name(replay, row)
         try:

@@ -62,11 +62,12 @@ _COMMENT: Final = re.compile(r"#[ \w:/,#|>_=.-]*|CPU:\d+ \[LOST \d+ EVENTS\]", r
 _CONFIG: Final = re.compile(
     r"CONFIG_\w+=(?:[ymn]|\d+|0x[0-9a-f]{1,8})|# CONFIG_\w+ is not set", re.ASCII
 )
-_NUMBER: Final = re.compile(r"#? ?[\w/().-]+(?: [\w/().-]+)*:?[ \t]*[\d.-]*(?: kB)?", re.ASCII)
+_NUMBER: Final = re.compile(r"#? ?[\w/().-]++(?: [\w/().-]++)*+:?[ \t]*[\d.-]*+(?: kB)?", re.ASCII)
+"""What words took they keep: digits at their end could be tried as the number in as many ways."""
 _BUILDER: Final = re.compile(r"\([^()\s]*@[^()\s]*\)", re.ASCII)
 _PLAIN: Final = re.compile(r"[\w.,:*+-]*", re.ASCII)
 _PLT: Final = re.compile(
-    r"\d+ pages in range for (?:non-)?PLT usage|2G module region forced by"
+    r"(?<!\d)\d+ pages in range for (?:non-)?PLT usage|2G module region forced by"
     r" RANDOMIZE_MODULE_REGION_FULL",
     re.ASCII,
 )

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
-from execmem_tui.files.packed import MAX_UNPACKED, read_blocks
+from execmem_tui.files.packed import MAX_LINE, MAX_UNPACKED, read_blocks
 from execmem_tui.files.private import named_as, private_folder
 from execmem_tui.files.regular import open_file
 from execmem_tui.model.errors import InputError
@@ -121,6 +121,7 @@ def decoded_lines(path: Path) -> Iterator[tuple[int, str]]:
             rest = lines.pop()
             yield from enumerate(lines, number + 1)
             number += len(lines)
+            _check_rest(path, number + 1, rest)
     except InputError as error:
         if error.line is not None:
             raise
@@ -129,6 +130,12 @@ def decoded_lines(path: Path) -> Iterator[tuple[int, str]]:
         rest += decoder.decode(b"", final=True)
     if rest:
         yield number + 1, rest
+
+
+def _check_rest(path: Path, number: int, rest: str) -> None:
+    """Refuse a line whose end does not come: in UTF-16 half of a letter may look like one."""
+    if len(rest) > MAX_LINE:
+        raise InputError(str(path), number, "line too long")
 
 
 def _kind_of(path: Path) -> str | None:

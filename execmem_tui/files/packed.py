@@ -17,7 +17,8 @@ from execmem_tui.model.errors import InputError
 
 MAX_UNPACKED: Final = 1 << 30
 """Bytes that one packed file may unpack to."""
-_MAX_LINE: Final = 1 << 16
+MAX_LINE: Final = 1 << 16
+"""Bytes of a line: no kernel prints as long a one."""
 _SPARSE: Final = 1 << 20
 """Bytes of a file that may be nothing but empty lines."""
 _SHORTEST: Final = 8
@@ -62,7 +63,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
         while True:
             try:
                 # one read each, so that what was unpacked before an error is not lost
-                data = cast("io.BufferedReader", file).read1(_MAX_LINE)
+                data = cast("io.BufferedReader", file).read1(MAX_LINE)
             except UnpackError as error:
                 raise InputError(name, lines + 1, error.title) from error
             except OSError as error:
@@ -75,7 +76,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 said = "far more lines than text, which no kernel prints"
                 raise InputError(name, lines + 1, said)
             end = data.rfind(b"\n") + 1
-            if len(cut) + (data.find(b"\n") + 1 if end else len(data)) > _MAX_LINE:
+            if len(cut) + (data.find(b"\n") + 1 if end else len(data)) > MAX_LINE:
                 raise InputError(name, lines + 1, "line too long")
             lines += ends
             if end:

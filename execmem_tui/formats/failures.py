@@ -253,7 +253,7 @@ FORMS: Final = tuple(
         (
             "relocation",
             (
-                r"(?:([\w-]{1,60}): section \d+ reloc \d+ sym '[^']{0,300}': )?"
+                r"(?:([\w-]{1,60}): section \d{1,10} reloc \d{1,10} sym '[^']{0,300}': )?"
                 rf"\brelocation (\d{{1,6}}) out of range \({_HEX} -> {_HEX}\)"
             ),
             _arm,
@@ -287,7 +287,7 @@ FORMS: Final = tuple(
             "jump offset",
             (
                 r"(?:module ([\w-]{1,60}): )?\bjump offset = (?:0x)?([0-9a-f]{1,16}) overflow"
-                r".{0,40}?(R_\w{1,40}|\(\d+\))"
+                r".{0,40}?(R_\w{1,40}|\(\d{1,20}\))"
             ),
             _jump,
         ),
@@ -299,7 +299,7 @@ FORMS: Final = tuple(
         (
             "mm/vmalloc.c",
             # WARN_ON_ONCE(!size) is the only warning of that function
-            r"WARNING: .{0,80}\bat mm/vmalloc\.c:\d+ __vmalloc_node_range",
+            r"WARNING: .{0,80}\bat mm/vmalloc\.c:\d{1,6} __vmalloc_node_range",
             _zero,
         ),
         (
@@ -345,7 +345,7 @@ FORMS: Final = tuple(
         (
             "module_64",
             (
-                r"kernel/module_64\.c:\d+.{0,200}stub|\bstub index \d+ > \d+"
+                r"kernel/module_64\.c:\d{1,6}.{0,200}stub|\bstub index \d{1,10} > \d"
                 r"|kernel BUG at arch/powerpc/kernel/module_64\.c"
             ),
             _not_space("the module's own stub table was counted too small"),
@@ -362,7 +362,7 @@ FORMS: Final = tuple(
         ),
         (
             "comm:",
-            r"\bPID: (\d{1,10}) Comm: (\S{1,16}) .{0,60}?(\d+\.\d+[.\w+~-]{0,60})",
+            r"\bPID: (\d{1,10}) Comm: (\S{1,16}) .{0,60}?(\d{1,9}\.\d[.\w+~-]{0,60})",
             _task,
         ),
         (

@@ -94,8 +94,9 @@ _HEAD: Final = re.compile(
 _HEADER: Final = re.compile(r"^==> (?:.*/)?([\w.-]+) <==$")
 _PROMPT: Final = re.compile(
     r"^(?:\S{0,80}[#$%>]\s*)(?:sudo )?(?:cat|tail|head|zcat|grep|more|less|kmem|crash)\b"
-    r".*?(?:/(\w+))?\s*$"
+    r".*?(?:/(\w+))?$"
 )
+"""Of a line without blanks at its end: looked for here, they would be looked for at every place."""
 _MODULE: Final = re.compile(
     r"^\S+ \d{1,18} (?:\d+|-) \S+ (?:Live|Loading|Unloading) 0x[0-9a-f(]\S*(?: \(\S*\))?$"
 )

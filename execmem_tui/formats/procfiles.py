@@ -23,6 +23,7 @@ _MODULE: Final = re.compile(
 _SECTION: Final = re.compile(r"(\S+) (\S+) 0x([0-9a-f]{1,16})")
 _VERSION: Final = re.compile(r"Linux version (\S+) (.*)")
 _UNAME: Final = re.compile(r"Linux (\S+) (\d\S*) (#.*)")
+_MACHINE: Final = re.compile(r"[a-z][a-z_]*\d[a-z0-9_]*")
 _MAX_BAD: Final = 50
 Lines = Iterable[tuple[int, str]]
 
@@ -212,9 +213,7 @@ def parse_uname(lines: Lines) -> tuple[str, str] | None:
         match = _UNAME.match(text.strip())
         if match is not None:
             words = match[3].split()
-            machines = [
-                word for word in words[1:] if re.fullmatch(r"[a-z][a-z0-9_]*\d[a-z0-9_]*", word)
-            ]
+            machines = [word for word in words[1:] if _MACHINE.fullmatch(word)]
             return printable(match[2], 80), printable(machines[0], 20) if machines else ""
     return None
 

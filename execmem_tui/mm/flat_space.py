@@ -42,6 +42,7 @@ class FlatSpace:
         "firsts",
         "noted",
         "page_size",
+        "passed",
         "sizes",
         "starts",
         "tops",
@@ -55,6 +56,8 @@ class FlatSpace:
         self.noted: list[int] = []
         """Two addresses for each: ascending of what was given back, descending of what was
         taken."""
+        self.passed = 0
+        """Holes that searches looked at in vain, since somebody who counts them put 0 here."""
         self.starts: list[list[int]] = []
         """Of the holes of each block, ascending."""
         self.sizes: list[list[int]] = []
@@ -71,6 +74,11 @@ class FlatSpace:
         return ((start, start + size) for start, size in zip(starts, sizes, strict=True))
 
     @property
+    def count(self) -> int:
+        """How many holes there are."""
+        return sum(map(len, self.starts))
+
+    @property
     def tree(self) -> FreeTree:
         """The kernel's tree, made for this look."""
         return self.shaped().tree
@@ -79,6 +87,7 @@ class FlatSpace:
         """Return an equal free space that shares nothing that changes."""
         copy = self.__class__.__new__(self.__class__)
         copy.page_size = self.page_size
+        copy.passed = 0
         copy.base = self.base
         copy.noted = self.noted[:]
         copy.starts = [starts[:] for starts in self.starts]
@@ -147,6 +156,7 @@ class FlatSpace:
                             return UNSURE if room < need else (at, (number, index))
                     index += 1
                 tops[number] = max(sizes)
+                self.passed += len(sizes)
             index = 0
         return None
 

@@ -19,7 +19,7 @@ def padded(page_size: int, size: int, align: int, vstart: int, vend: int) -> int
 class FreeSpace:
     """What is neither busy nor lazy nor pooled."""
 
-    __slots__ = ("page_size", "tree")
+    __slots__ = ("page_size", "passed", "tree")
 
     def __init__(
         self, page_size: int, taken: Iterable[tuple[int, int]] = (), highest: int = HIGHEST
@@ -29,6 +29,8 @@ class FreeSpace:
         They are (start, end), ascending; it is built ascending, as at boot.
         """
         self.page_size = page_size
+        self.passed = 0
+        """Holes that were looked at in vain, since somebody who counts them put 0 here."""
         self.tree = FreeTree()
         at = LOWEST
         for start, end in sorted(taken):
@@ -42,6 +44,11 @@ class FreeSpace:
         """Yield free [start, end) ascending."""
         return ((node.start, node.end) for node in self.tree)
 
+    @property
+    def count(self) -> int:
+        """How many areas are free."""
+        return self.tree.count
+
     def shaped(self) -> "FreeSpace":
         """Return this, which has the kernel's tree; see `FlatSpace.shaped`."""
         return self
@@ -50,6 +57,7 @@ class FreeSpace:
         """Return an equal free space with the same tree shape."""
         copy = self.__class__.__new__(self.__class__)
         copy.page_size = self.page_size
+        copy.passed = 0
         copy.tree = self.tree.clone()
         return copy
 

@@ -68,6 +68,7 @@ def _base(vmalloc: Vmalloc, align: int, offsets: Sequence[int], sizes: Sequence[
     while True:
         if base < lowest or node is None:
             return None
+        space.passed += 1
         if base + end > node.end:
             node, room = room_end(node)
             base = room - end

@@ -62,6 +62,9 @@ _ABOUT: Final[dict[str, tuple[Question, ...]]] = {
 }
 """Where another asked for an area, and nothing points into it, every answer is no."""
 
+_MOST_SHARED: Final = 2
+"""Areas that one address may lie in, on average. In a kernel it lies in one; a file that says
+otherwise is not asked for every address of every area."""
 _START = attrgetter("start")
 _SYMBOLS_OF: Final = {
     ExecmemType.BPF: BPF,
@@ -76,7 +79,8 @@ def attribute(layout: Layout, entries: Sequence[VmallocEntry], evidence: Evidenc
     image = layout.image or (0, 0)
     areas: list[Area] = []
     blocks: list[tuple[Area, AreaEvidence]] = []
-    is_silent = evidence.is_silent
+    pointing = evidence.pointing
+    left = _MOST_SHARED * evidence.places
     for entry in sorted(entries, key=_START):
         area = _plain(layout, entry)
         if area.state is not AreaState.LIVE:
@@ -84,14 +88,17 @@ def attribute(layout: Layout, entries: Sequence[VmallocEntry], evidence: Evidenc
             continue
         start = entry.start
         # nearly all areas end here: what follows takes ten times as long and says the same of them
-        silent = not image[0] <= start < image[1] and is_silent(start, area.end)
+        inside = pointing(start, area.end)
+        left -= inside
+        silent = left < 0 or (not inside and not image[0] <= start < image[1])
         if silent and (entry.caller or "").partition("+")[0] not in _ABOUT:
             areas.append(area)
             continue
         found = NOTHING if silent else evidence.of(area, init_kept=kept)
         if is_block(layout, area, found):
             # how much is known of a block's rest, all modules tell
-            known = evidence.of(area, init_kept=kept) if found is NOTHING else found
+            asked = found is NOTHING and left >= 0
+            known = evidence.of(area, init_kept=kept) if asked else found
             blocks.append((area, known))
         else:
             areas += _owned(layout, area, found)
@@ -176,13 +183,16 @@ def with_names(areas: Iterable[Area], symbols: Sequence[Symbol]) -> list[Area]:
         if each.module is not None and not is_mapping_symbol(each.name)
     )
     addresses = [address for address, _, _ in known]
+    left = _MOST_SHARED * len(known)
     named: list[Area] = []
     for area in areas:
         if area.type is None or area.state is not AreaState.LIVE:
             named.append(area)
             continue
         wanted = _SYMBOLS_OF.get(area.type, area.owner)
-        window = known[bisect_left(addresses, area.start) : bisect_left(addresses, area.end)]
+        low, high = bisect_left(addresses, area.start), bisect_left(addresses, area.end)
+        left -= high - low
+        window = known[low:high] if left >= 0 else ()
         inside = tuple((address, name) for address, name, module in window if module == wanted)
         named.append(evolve(area, inside=inside) if inside else area)
     return named

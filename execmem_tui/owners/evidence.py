@@ -60,10 +60,17 @@ class Evidence:
             code=[each for each in symbols if each.module not in (KPROBES, FTRACE, BPF)],
         )
 
-    def is_silent(self, start: Address, end: Address) -> bool:
-        """Whether nothing points into [start, end), as of most areas of a machine."""
-        at = bisect_left(self._places, start)
-        return at == len(self._places) or self._places[at] >= end
+    def pointing(self, start: Address, end: Address) -> int:
+        """Return how many addresses lie in [start, end): of most areas of a machine none."""
+        low = bisect_left(self._places, start)
+        if low == len(self._places) or self._places[low] >= end:
+            return 0
+        return bisect_left(self._places, end, low) - low
+
+    @property
+    def places(self) -> int:
+        """How many addresses there are."""
+        return len(self._places)
 
     @cached_property
     def _places(self) -> list[Address]:

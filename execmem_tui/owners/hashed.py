@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final
 
 from attrs import evolve
@@ -42,7 +42,8 @@ _MAY_MISS: Final = 4
 _ENOUGH: Final = 3
 """Places in which a chain must fit before its addresses are believed."""
 _MOST_PAIRS: Final = 4 << 20
-"""Areas of the loader times modules: two thousand of each, ten times what machines have."""
+"""Areas that are held against open addresses, in all: two thousand against as many, ten times what
+machines have."""
 _MOVED: Final = (".static_call_sites", "__param")
 """They tell no region: the one is MOD_RO_AFTER_INIT in 7.x, elsewhere before, the other MOD_DATA on
 64-bit powerpc, MOD_RODATA elsewhere."""
@@ -135,8 +136,13 @@ def revealed(
     trampoline = _trampoline(entries, evidence, page_size)
     placed = []
     chains = list(_chains(entries))
+    left = _MOST_PAIRS
     for chain in chains:
-        votes = _votes(chain, neighbours, trampoline)
+        votes = _by_trampoline(chain, trampoline)
+        if not votes and len(chain.entries) >= _ENOUGH:  # else no place can have as many votes
+            left -= sum(len(neighbours.get(entry.size, ())) for entry in chain.entries)
+            # unknown rather than each of them held against each other
+            votes = _votes(chain, neighbours) if left >= 0 else votes
         if not votes:  # as of most areas, which are no module's
             continue
         (start, count), (_, second) = [*votes.most_common(2), (0, 0)][:2]
@@ -149,9 +155,11 @@ def revealed(
     taken: list[tuple[Address, Address]] = []
     for start, chain in settled:
         span = (start, start + chain.length)
-        if any(low < span[1] and span[0] < high for low, high in taken):
+        at = bisect_left(taken, span)
+        before, after = taken[max(at - 1, 0) : at], taken[at : at + 1]
+        if any(low < span[1] and span[0] < high for low, high in (*before, *after)):
             continue
-        taken.append(span)
+        taken.insert(at, span)
         for entry, offset in zip(chain.entries, chain.offsets, strict=True):
             found.append(evolve(entry, start=start + offset, end=start + offset + entry.size))
     return found
@@ -217,13 +225,22 @@ def _eliminated(
     """
     settled: list[tuple[Address, _Chain]] = []
     free = dict(size_at)
+    bases = sorted(size_at)
+    left = _MOST_PAIRS
     while True:
-        told = [(chain, _places(chain, free, size_at)) for chain in chains]
+        by_size: dict[Bytes, list[Address]] = defaultdict(list)
+        for base, size in free.items():
+            by_size[size].append(base)
+        left -= sum(len(by_size.get(each.size, ())) for chain in chains for each in chain.entries)
+        if left < 0:
+            return settled
+        told = [(chain, _places(chain, by_size, bases)) for chain in chains]
         sure = [(places[0], chain) for chain, places in told if len(places) == 1]
         if not sure:
             return settled
+        done = {id(chain) for _, chain in sure}
+        chains = [chain for chain in chains if id(chain) not in done]
         for start, chain in sure:
-            chains.remove(chain)
             starts = {start + offset for offset in chain.offsets}
             if starts & free.keys() or not starts & size_at.keys():
                 settled.append((start, chain))
@@ -232,27 +249,35 @@ def _eliminated(
 
 
 def _places(
-    chain: _Chain, free: Mapping[Address, Bytes], size_at: Mapping[Address, Bytes]
+    chain: _Chain, free: Mapping[Bytes, Sequence[Address]], bases: Sequence[Address]
 ) -> list[Address]:
-    """Return where a chain can begin: each of the loader's areas on a base of its size.
+    """Return where a chain can begin, two places of several: each area on a base of its size.
 
-    One in four may have none: the init memory of a module that is just being loaded. No base may
-    fall inside the chain without beginning an area of it.
+    Only the loader's areas have one. One in four may have none: the init memory of a module that is
+    just being loaded. No base may fall inside the chain without beginning an area of it.
+
+    Args:
+        chain: the areas.
+        free: the bases that no other chain has, by size.
+        bases: all of them, ascending.
     """
     votes: Counter[Address] = Counter()
     asked = 0
     for entry, offset in zip(chain.entries, chain.offsets, strict=True):
         if called_by(entry) in _LOADER:
             asked += 1
-            votes.update(base - offset for base, size in free.items() if size == entry.size)
+            votes.update(base - offset for base in free.get(entry.size, ()))
     enough = asked - asked // _MAY_MISS
     offsets = set(chain.offsets)
-    return [
-        start
-        for start, count in votes.items()
-        if count >= enough
-        and all(base - start in offsets for base in size_at if start <= base < start + chain.length)
-    ]
+
+    def begins_all(start: Address) -> bool:
+        low, high = bisect_left(bases, start), bisect_left(bases, start + chain.length)
+        return high - low <= len(offsets) and all(
+            bases[at] - start in offsets for at in range(low, high)
+        )
+
+    good = (start for start, count in votes.items() if count >= enough and begins_all(start))
+    return list(islice(good, 2))
 
 
 def _chains(entries: Sequence[VmallocEntry]) -> Iterator[_Chain]:
@@ -314,19 +339,21 @@ def _neighbours(bases: Sequence[Address]) -> dict[Bytes, list[Address]]:
     return found
 
 
-def _votes(
-    chain: _Chain,
-    neighbours: Mapping[Bytes, Sequence[Address]],
-    trampoline: tuple[int, Address] | None,
-) -> Counter[Address]:
+def _by_trampoline(chain: _Chain, trampoline: tuple[int, Address] | None) -> Counter[Address]:
+    """Return enough votes for the start of the chain that the trampoline is in, none of others."""
+    for entry, offset in zip(chain.entries, chain.offsets, strict=True):
+        if trampoline is not None and entry.start == trampoline[0]:
+            return Counter({trampoline[1] - offset: _ENOUGH})
+    return Counter()
+
+
+def _votes(chain: _Chain, neighbours: Mapping[Bytes, Sequence[Address]]) -> Counter[Address]:
     """Return how many neighbours speak for each start of the chain.
 
     Neighbours are two bases, one behind the other, as far apart as an area of the chain is long.
     """
     votes: Counter[Address] = Counter()
     for entry, offset in zip(chain.entries, chain.offsets, strict=True):
-        if trampoline is not None and entry.start == trampoline[0]:
-            return Counter({trampoline[1] - offset: _ENOUGH})
         lows = neighbours.get(entry.size)
         if lows is not None:
             votes.update(low - offset for low in lows)
@@ -335,10 +362,12 @@ def _votes(
 
 def _fits(chain: _Chain, start: Address, bases: Sequence[Address]) -> bool:
     """Whether most bases inside the chain begin one of its areas; stale init sections do not."""
-    inside = bases[bisect_left(bases, start) : bisect_left(bases, start + chain.length)]
+    low, high = bisect_left(bases, start), bisect_left(bases, start + chain.length)
+    if len(chain.offsets) * 4 < (high - low) * 3:  # more than could begin one
+        return False
     offsets = set(chain.offsets)
-    good = sum(base - start in offsets for base in inside)
-    return good * 4 >= len(inside) * 3
+    good = sum(bases[at] - start in offsets for at in range(low, high))
+    return good * 4 >= (high - low) * 3
 
 
 def _from_sections(layout: Layout, evidence: Evidence) -> list[Area]:

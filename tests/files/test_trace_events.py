@@ -47,7 +47,7 @@ class Counting:
 @pytest.fixture
 def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(trace_events, "_LONG", 0)
-    monkeypatch.setattr(packed, "_MAX_LINE", 700)  # some lines at a time
+    monkeypatch.setattr(packed, "MAX_LINE", 700)  # some lines at a time
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
     monkeypatch.setattr(threading, "active_count", lambda: 1)
     fork = os.fork

@@ -41,7 +41,12 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def _limited() -> Iterator[None]:
+def limited() -> Iterator[None]:
+    """Let what is inside take `CPU` seconds of this process and no more.
+
+    Raises:
+        HangError: it took more.
+    """
     before = signal.signal(signal.SIGPROF, _stop)
     signal.setitimer(signal.ITIMER_PROF, CPU)
     try:
@@ -89,7 +94,7 @@ def run_case(seed: int, number: int, only: str | None = None) -> tuple[str, str]
     kind = random.choices(names, [CASES[name][0] for name in names])[0]
     with _place() as place:
         try:
-            with _limited():
+            with limited():
                 CASES[kind][1](random, place)
         except HangError:
             return kind, "more than 10 s of CPU\n" + traceback.format_exc()

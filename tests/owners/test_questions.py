@@ -307,5 +307,6 @@ def test_where_nothing_points_only_the_caller_tells(layout: Layout, data: st.Dat
     evidence = Evidence(modules=[line("m", 0x2000, BASE + 0x1000)])
     quickly = attribute(layout, entries, evidence)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Evidence, "is_silent", lambda *_: False)
+        patch.setattr(Evidence, "pointing", lambda *_: 1)
+        patch.setattr(Evidence, "places", len(entries))
         assert attribute(layout, entries, evidence) == quickly

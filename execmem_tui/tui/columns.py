@@ -46,7 +46,14 @@ class Columns:
         ]
         return Columns(grounded, self._stops)
 
-    def styled(self, first: int, stop: int, style: Style, bold: Style | None = None) -> "Columns":
+    def styled(
+        self,
+        first: int,
+        stop: int,
+        style: Style,
+        bold: Style | None = None,
+        letters: Style | None = None,
+    ) -> "Columns":
         """Return the line with a style added to the columns [first, stop).
 
         Args:
@@ -54,15 +61,20 @@ class Columns:
             stop: the one after the last.
             style: what is added.
             bold: what is added in its place to letters that are bold.
+            letters: what is added in its place to letters, bold or not.
         """
+
+        def added(text: str, under: Style) -> Style:
+            if letters is not None and any(map(str.isalnum, text)):
+                return letters
+            return bold if bold and under.bold and text.strip() else style
+
         segments, stops = self.segments.copy(), self._stops.copy()
         low, high = _cut(segments, stops, first), _cut(segments, stops, stop)
         segments[low:high] = [
             Segment(
                 text,
-                style
-                if under is None
-                else under + (bold if bold and under.bold and text.strip() else style),
+                style if under is None else under + added(text, under),
             )
             for text, under, _ in segments[low:high]
         ]

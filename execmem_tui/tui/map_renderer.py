@@ -243,9 +243,11 @@ class MapRenderer:
                 dimmed = [Segment(text, palette.unlit(old or Style())) for text, old, _ in inside]
                 strip = Strip.join([strip.crop(0, first), Strip(dimmed), strip.crop(stop)])
             else:
-                strip = Strip(
-                    Columns(strip).styled(first, stop, palette.emphasis(emphasis)).segments
-                )
+                style = palette.emphasis(emphasis)
+                # a name keeps its colour: the accent cannot be read on every kind of cell
+                names = style if emphasis is Emphasis.CAME else style.without_color
+                columns = Columns(strip).styled(first, stop, style, letters=names)
+                strip = Strip(columns.segments)
         for column, letter in signs:
             sign = Strip([Segment(letter, palette.sign)])
             strip = Strip.join([strip.crop(0, column), sign, strip.crop(column + 1)])

@@ -182,6 +182,11 @@ class MapView(NamedTuple):
             view = view.zoomed(1)
         return view
 
+    @property
+    def folds(self) -> bool:
+        """Whether there is a fold under the cursor to open, or an opened one to close."""
+        return self.axis.opened is not None or self.axis.line_at(self.cursor).fold is not None
+
     def entered(self) -> "MapView":
         """Open the fold under the cursor; on a row, close what was opened."""
         line = self.axis.line_at(self.cursor)

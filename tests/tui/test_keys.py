@@ -414,3 +414,27 @@ async def test_a_pane_without_requests_says_why_in_whole_words() -> None:
         await press(pilot, "3")
         line = next(line for line in shown_text(app).split("\n") if "call ops" in line)
         assert line.rstrip().endswith("…")
+
+
+async def test_a_key_of_the_map_that_finds_nothing_more_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = make_app()  # an empty machine
+    async with app.run_test(size=(100, 30)) as pilot:
+        texts: list[str] = []
+        monkeypatch.setattr(app.main.map, "notify", lambda text, **_: texts.append(text))
+        await press(pilot, "a", "a")
+        texts.clear()
+        await press(pilot, "z", "enter")
+        assert texts == ["Enter opens a fold, and under the cursor is none"]
+        await press(pilot, *["plus"] * 40)
+        assert set(texts[1:]) == {"the map goes no nearer"}
+        texts.clear()
+        await press(pilot, *["minus"] * 60)
+        assert set(texts) == {"the map goes no farther: 0 shows it to scale"}
+        texts.clear()
+        await press(pilot, *["w"] * 6)
+        assert set(texts) == {"no area lies after this in the pane"}
+        texts.clear()
+        await press(pilot, *["b"] * 6)
+        assert set(texts) == {"no area lies before this in the pane"}

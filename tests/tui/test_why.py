@@ -1,11 +1,14 @@
 """`W` and `H` on the screen."""
 
+from textual.color import Color
+
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.scenario_play import play_scenario
 from execmem_tui.tui.screens.why_sheet import WhySheet
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.tui.widgets.time_map import TimeMapView
 from execmem_tui.view.timemap import Scale
+from tests.themes.test_themes import contrast
 from tests.tui.driving import make_app, press, shown_text
 from tests.tui.test_time import trace_app
 
@@ -269,3 +272,22 @@ async def test_what_failed_is_ringed_to_scale_where_the_largest_hole_begins() ->
         assert app.cursor == SCTP, "what was asked about"
         await press(pilot, "W", "f")
         assert app.main.map.highlight.ring is None, "it fits now"
+
+
+async def test_what_is_ringed_keeps_names_that_can_be_read() -> None:
+    """The name under the cursor is turned round: in the accent it was pale on amber."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(200, 50)) as pilot:
+        await press(pilot, "B", "W")
+        named = [
+            segment
+            for y in range(app.main.map.size.height)
+            for segment in app.main.map.render_line(y)
+            if segment.style and segment.style.overline and any(map(str.isalpha, segment.text))
+        ]
+        assert any("ath12k" in segment.text for segment in named)
+        for text, style, _ in named:
+            assert style is not None
+            if style.bold and style.bgcolor is not None and style.color is not None:
+                one, other = (Color.from_rich_color(each) for each in (style.color, style.bgcolor))
+                assert contrast(one, other) >= 3, text

@@ -440,10 +440,12 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             self.action_open_fold()
             return
         area = self._area_at(view)
-        if area is not None:
-            self._fitted = False
-            start, end = max(area.start, view.axis.start), min(area.end, view.axis.end)
-            self.viewport = view.around(start, end)
+        if area is None:
+            self._say("there is no area under the cursor: w goes to the next one")
+            return
+        self._fitted = False
+        start, end = max(area.start, view.axis.start), min(area.end, view.axis.end)
+        self.viewport = view.around(start, end)
 
     def look_at(self, address: Address) -> None:
         """Put the cursor on `address`."""
@@ -481,15 +483,24 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         """One screen down."""
         self._go(lambda view: view.paged(1))
 
+    def _say(self, text: str) -> None:
+        """Say why a key of the map did nothing."""
+        self.notify(text, markup=False, timeout=2)
+
     def action_zoom_in(self) -> None:
         """Zoom in about the cursor."""
-        self._fitted = False
-        self._go(lambda view: view.zoomed(1))
+        self._zoom(1, "the map goes no nearer")
 
     def action_zoom_out(self) -> None:
         """Zoom out about the cursor."""
+        self._zoom(-1, "the map goes no farther: 0 shows it to scale")
+
+    def _zoom(self, steps: int, end: str) -> None:
+        before = self.viewport
         self._fitted = False
-        self._go(lambda view: view.zoomed(-1))
+        self._go(lambda view: view.zoomed(steps))
+        if before is not None and self.viewport == before:
+            self._say(end)
 
     def action_whole(self) -> None:
         """Show what is used; again, the window to scale; again, everything to scale."""
@@ -520,6 +531,10 @@ after `r`, `◇` after `O`; the two stand on the map as well.
 
     def action_open_fold(self) -> None:
         """Show the rows of the fold under the cursor; on a row, fold again what was opened."""
+        view = self.viewport
+        if view is not None and not view.folds:
+            self._say("Enter opens a fold, and under the cursor is none")
+            return
         self._fitted = False
         self._go(MapView.entered)
 
@@ -527,8 +542,11 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         if self.viewport is not None and self.shown is not None:
             types = self.shown.pane(self.pane).types
             area = self.shown.neighbour(self.viewport.cursor, step, types)
-            if area is not None:
+            axis = self.viewport.axis
+            if area is not None and axis.start <= area.start < axis.end:
                 self.look_at(area.start)
+            else:
+                self._say(f"no area lies {'after' if step > 0 else 'before'} this in the pane")
 
     def action_next_area(self) -> None:
         """Go to the next area."""

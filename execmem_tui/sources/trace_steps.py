@@ -5,13 +5,14 @@ For a trace that is whole, and for one that still grows.
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Final
 
 from attrs import evolve, field
 
+from execmem_tui.consumers.load_sequence import TEXTS
 from execmem_tui.formats.trace_event import (
     ALLOC,
     DOUBTED,
@@ -26,7 +27,7 @@ from execmem_tui.formats.trace_event import (
     seconds_of,
 )
 from execmem_tui.formats.trace_event import Event as TraceEvent
-from execmem_tui.model.areas import Area, AreaState
+from execmem_tui.model.areas import ROX_OWNER, Area, AreaState
 from execmem_tui.model.events import UNSAID, Allocated, Event, Failed, Freed, Noted, Purged
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.intervals import Interval
@@ -44,6 +45,7 @@ _REQUESTS: Final = 1 << 12
 _PERCPU: Final = "pcpu_get_vm_areas"
 _UNKNOWN: Final = "execmem of an unknown consumer, text or data"
 _UNCACHED: Final = "execmem of an unknown consumer: data, or a small block of the ROX cache"
+_CACHED: Final = "free, or an unknown owner, for no event tells who takes from the ROX cache"
 _PARKED: Final = "unless memory pressure emptied the pool: no event tells"
 """vmap_node_shrink_scan() decays all pools in full and has no trace event (mm/vmalloc.c)."""
 _LIVE, _LAZY, _POOLED = AreaState.LIVE, AreaState.LAZY, AreaState.POOLED
@@ -119,7 +121,8 @@ class TraceEvents:
         is_told: bool = True,
     ) -> None:
         self.layout = layout
-        self._cached = is_told and layout.range_of(ExecmemType.MODULE_TEXT).rox_cached
+        self._caches_text = layout.range_of(ExecmemType.MODULE_TEXT).rox_cached
+        self._cached = is_told and self._caches_text
         self._known = Known() if known is None else known
         self._lives = {} if lives is None else lives
         self._held = HeldAreas()
@@ -337,7 +340,7 @@ class TraceEvents:
     def _free(self, line: TraceEvent) -> Event:
         start = line[4]
         pieces = self._held.get(start)
-        if not pieces or pieces[0].state is not _LIVE:
+        if not _is_held(pieces):
             text = f"free of {start:x}, allocated before this trace began"
             return Noted(time=seconds_of(line), message=text)
         lazy = Area(
@@ -386,6 +389,14 @@ class TraceEvents:
         if name == "module_load":
             module = printable(text, 400).split(" ")[0]
             return self._name(line, printable(module, 60))
+        if name == "module_free" and self._caches_text:
+            removed, added = self._text_given_back(printable(text.split(" ")[0], 60))
+            return Noted(
+                time=seconds_of(line),
+                message=f"module_free {printable(text, 400)}",
+                removed=removed,
+                added=added,
+            )
         if name in ("tracing_mark_write", "print"):
             removed, added = self._told_anew(line[1])
             return Noted(
@@ -409,7 +420,7 @@ class TraceEvents:
         while self._phase < len(phases) and moment_of(phases[self._phase]) <= line:
             for start, areas in phases[self._phase][2].items():
                 pieces, told = self._held.get(start), tuple(areas)
-                if told[0].state is not _LIVE or told[0].start != start:
+                if not _is_held(told) or told[0].start != start:
                     continue
                 if not pieces and told[0].called_by == _PERCPU:
                     removed += self._held.put(told)
@@ -425,11 +436,38 @@ class TraceEvents:
     @staticmethod
     def _says_more(pieces: tuple[Area, ...], told: tuple[Area, ...]) -> bool:
         """Whether a snapshot says other things of an area than the map does."""
-        if not pieces or pieces == told or pieces[0].state is not _LIVE:
+        if not _is_held(pieces) or pieces == told:
             return False
         # of an area that it cannot name, the trace knows more: who asked for which window
         named = len(told) > 1 or told[0].type is not None or told[0].owner is not None
         return named and pieces[-1].end == told[-1].end
+
+    def _text_given_back(self, module: str) -> tuple[tuple[Area, ...], tuple[Area, ...]]:
+        """Take from an unloaded module what of the ROX cache was its text.
+
+        execmem_free() gives it back to the cache; no event tells who gets it next.
+        """
+        removed: list[Area] = []
+        added: list[Area] = []
+        for pieces in self._held.groups():
+            if any(_is_text_of(module, piece) for piece in pieces):
+                without = tuple(
+                    evolve(
+                        piece,
+                        type=None,
+                        owner=ROX_OWNER,
+                        region=None,
+                        state=AreaState.CACHE_FREE,
+                        detail=f"text of {module}, which was unloaded: {_CACHED}",
+                    )
+                    if _is_text_of(module, piece)
+                    else piece
+                    for piece in pieces
+                )
+                removed += (each for each in pieces if _is_text_of(module, each))
+                added += (each for each in without if each not in pieces)
+                self._held.change(without)
+        return tuple(removed), tuple(added)
 
     def _name(self, line: TraceEvent, module: str) -> Event:
         """Give a loaded module's name to what no snapshot names.
@@ -452,6 +490,15 @@ class TraceEvents:
             removed=tuple(before[number] for number in order),
             added=tuple(after[number] for number in order),
         )
+
+
+def _is_held(pieces: Sequence[Area]) -> bool:
+    """Whether a vmap area is neither lazy nor pooled; the first piece of a block may be free."""
+    return bool(pieces) and pieces[0].state not in (_LAZY, _POOLED)
+
+
+def _is_text_of(module: str, piece: Area) -> bool:
+    return piece.owner == module and piece.region in TEXTS and piece.state is _LIVE
 
 
 def _remark(line: TraceEvent, name: str, text: str) -> Noted | None:

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import copytree
 from typing import Final
 
 import pytest
@@ -133,3 +134,38 @@ def test_a_rox_block_is_cut_anew_at_every_snapshot() -> None:
     assert at(history.seek(step), 0xFFFFFFFFC0400010).owner == "two"
     assert history.undo()
     assert at(history.snapshot(), 0xFFFFFFFFC0400010).owner == "one"
+
+
+def test_text_of_an_unloaded_module_is_given_back_to_the_rox_cache(tmp_path: Path) -> None:
+    """Its block lives on, and what begins with a free piece is a block like any other."""
+    run = tmp_path / "run"
+    copytree(CASES / "7-rox-block-on-the-replay-map", run)
+    modules = run / "2-two" / "modules"
+    modules.write_text("two 12288 0 - Live 0xffffffffc0402000\n")
+    # with its data known, where its text ends is known, and that the rest is free
+    (run / "2-two" / "sections").write_text("two .data 0xffffffffc0300000\n")
+    with (run / "2-two" / "vmallocinfo").open("a") as info:
+        info.write("0xffffffffc0300000-0xffffffffc0302000    8192 execmem_alloc+0x1/0x2 vmalloc\n")
+    trace = run / "trace.txt"
+    lines = trace.read_text().splitlines()
+    line = next(number for number, text in enumerate(lines) if "snapshot 2-two begin" in text)
+    lines.insert(line, " rmmod-9 [000] ..... 1.500000: module_free: one")
+    block = "va_start=0xffffffffc0400000 nr_lazy=512 nr_lazy_max=16384"
+    lines.append(f" kworker/0:1-9 [000] ..... 3.000000: free_vmap_area_noflush: {block}")
+    trace.write_text("\n".join(lines) + "\n")
+    history = open_path(str(trace)).history
+    texts = [event.text for event in history.events(0, history.steps)]
+    unloaded = texts.index("module_free one") + 1
+    assert at_one(history.seek(unloaded - 1)) == (AreaState.LIVE, "one")
+    assert at_one(history.seek(unloaded)) == (AreaState.CACHE_FREE, "ROX cache")
+    assert "text of one" in at(history.snapshot(), 0xFFFFFFFFC0400010).detail
+    told = next(step for step, text in enumerate(texts, 1) if text.endswith("snapshot 2-two end"))
+    assert at_one(history.seek(told)) == (AreaState.CACHE_FREE, "ROX cache")
+    assert at(history.snapshot(), 0xFFFFFFFFC0402010).owner == "two"
+    last = at(history.seek(history.steps), 0xFFFFFFFFC0402010)
+    assert (last.state, last.start) == (AreaState.LAZY, 0xFFFFFFFFC0400000)
+
+
+def at_one(snapshot: Snapshot) -> tuple[AreaState, str | None]:
+    area = at(snapshot, 0xFFFFFFFFC0400010)
+    return area.state, area.owner

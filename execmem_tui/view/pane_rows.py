@@ -6,8 +6,9 @@ The focused one with its lanes, the others in a row each, the quiet ones joined.
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.model.ranges import Window
-from execmem_tui.model.units import Address, format_size
+from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cells import runs_of
 from execmem_tui.view.lane import LaneShape, lane_cells, lane_shape
@@ -116,13 +117,23 @@ def _full(shown: Shown, model: PaneModel, width: int) -> Iterator[PaneRow]:
     yield from _lanes(shown, model, width, whole)
 
 
+def _beside(holes: HoleIndex, far: Lane, near: Lane) -> Bytes:
+    """Return what is free of a window outside of another.
+
+    On arm64 the far one begins below the near one and holds it, on arm it lies above it.
+    """
+    below, above = min(far.end, near.start), max(far.start, near.end)
+    outside = ((far.start, below), (above, far.end))
+    return sum(holes.free(start, end) for start, end in outside if start < end)
+
+
 def _lanes(
     shown: Shown, model: PaneModel, width: int, whole: tuple[Place, ...]
 ) -> Iterator[PaneRow]:
     lanes = list(model.lanes)
     tail: list[Piece] = []
     if len(lanes) > 1 and lanes[1].empty:
-        free = format_size(shown.holes.free(lanes[1].start, lanes[0].start))
+        free = format_size(_beside(shown.holes, lanes[1], lanes[0]))
         tail = [Word(f"  {lanes[1].name} ⋯ {free}, nobody ⋯", Tone.MUTED)]
         lanes = lanes[:1]
     for lane in lanes:

@@ -206,10 +206,13 @@ def _state(snapshot: Snapshot, holes: HoleIndex) -> Sentence:
         )
     near = "near the kernel" if entry.has_fallback else "for modules"
     begins = f"{taken[0].upper()}{taken[1:]} of {size} {near} are taken"
+    left = _left(room)
+    if room.taken and format_size(room.free) == size:  # 2G of 2G would be left
+        left = left.replace(f"{size} are left", "the rest is left", 1)
     largest = f"{format_size(room.largest)} are free in one piece"
     return Sentence(
-        f"{_must(layout, entry)}: {taken} of {size} are taken, {_left(room)}.",
-        f"{begins}, {_left(room)}.",
+        f"{_must(layout, entry)}: {taken} of {size} are taken, {left}.",
+        f"{begins}, {left}.",
         f"{begins}; {largest}." if room.holes else "",
     )
 

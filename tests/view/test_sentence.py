@@ -324,6 +324,12 @@ def test_a_load_is_told_as_one() -> None:
     assert simulation.history.step < simulation.history.steps
 
 
+def test_what_is_left_of_a_large_window_is_not_all_of_it() -> None:
+    """2G are 2,034.7M, too: 13.3M of 2G were taken and 2G were left."""
+    text = sentence(open_booted("s390").history.snapshot()).text
+    assert text.endswith("of 2G are taken, the rest is left, almost all in one piece.")
+
+
 def test_a_page_array_of_vmalloc_is_no_owner_and_no_area_of_a_load() -> None:
     """On riscv modules are so big that vmalloc keeps the pages of each in an array elsewhere."""
     booted = open_booted("riscv")

@@ -341,6 +341,17 @@ def test_the_alarm_of_a_lane_is_its_name_without_the_blanks_behind() -> None:
     assert alarms == ["▲far"]
 
 
+@pytest.mark.parametrize(
+    ("arch", "told"), [("arm64", "far ⋯ 1.9G, nobody ⋯"), ("arm", "far ⋯ 240M, nobody ⋯")]
+)
+def test_a_far_window_that_nobody_uses_tells_what_is_free_beside_the_near_one(
+    arch: str, told: str
+) -> None:
+    """On arm it lies above the near one: 0B were free of it."""
+    rows = pane_rows(Shown(open_booted(arch).history.snapshot()), 1, 120, compact=False)
+    assert told in plain_text(rows[1].pieces)
+
+
 def test_only_what_used_the_fallback_is_in_colour_in_its_lane() -> None:
     shown = Shown(spilled().history.snapshot())
     far = shown.pane(1).lanes[1]

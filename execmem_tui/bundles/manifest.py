@@ -39,8 +39,12 @@ def check_manifest(folder: Path) -> None:
         return
     from hashlib import sha256
 
+    checked: set[Path] = set()
     for entry in manifest.files:
         file = folder / entry.name
+        if file in checked:
+            raise InputError(str(folder / MANIFEST), None, f"names a file twice: {entry.name}")
+        checked.add(file)
         if ".." in file.parts or not file.is_relative_to(folder):
             raise InputError(
                 str(folder / MANIFEST), None, f"names a file outside itself: {entry.name}"

@@ -1,5 +1,6 @@
 """Themes as TOML files: shipped ones, then the user's. Colours live there and nowhere in Python."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -27,6 +28,9 @@ KIND_NAMES: Final = (
     "reach-direct",
     "reach-plt",
 )
+
+
+_PLAIN: Final = re.compile(r"#[0-9a-fA-F]{3,8}|[a-z_]{1,40}")
 
 
 class UnknownThemeError(UsageError):
@@ -82,10 +86,11 @@ def _colour(path: Path, table: dict[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise InputError(str(path), None, f"colour {name!r} is missing")
     try:
-        Color.parse(value)
-    except ColorParseError as error:
+        # numbers of any length, and of any script, are colours to it, but not to what reads styles
+        shown = Color.parse(value).hex
+    except (ColorParseError, ValueError, OverflowError) as error:
         raise InputError(str(path), None, f"{name}: {printable(str(error))}") from error
-    return value
+    return value if _PLAIN.fullmatch(value) else shown
 
 
 def shipped(name: str | None = None) -> Iterator[MapTheme]:

@@ -8,6 +8,7 @@ import shutil
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from execmem_tui.model.errors import InputError
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.sources.opening import open_path
 from tests.packing import packed, tar_of
+from tests.test_hostile import MANIFEST
 
 DATA = Path(__file__).parents[1] / "data"
 ARMHF = DATA / "captures" / "armhf-6.12.107"
@@ -325,3 +327,21 @@ def test_a_folder_of_very_many_is_not_gone_into(
     monkeypatch.setattr("execmem_tui.bundles.reader._MAX_FOLDERS", 4)
     with pytest.raises(InputError, match="not a capture"):
         locate(tmp_path)
+
+
+def test_a_manifest_that_names_a_file_twice_is_refused(tmp_path: Path) -> None:
+    """Each time it would be read from end to end again."""
+    data = b"x" * 100
+    entry = f'[[files]]\nname = "p/{{}}"\nsize = 100\nsha256 = "{sha256(data).hexdigest()}"\n'
+    head = MANIFEST.partition(b"[ranges")[0].decode()
+    bundle = tmp_path / "b.tar"
+
+    def entered(*names: str) -> Iterator[Path]:
+        text = head + "".join(entry.format(name) for name in names)
+        bundle.write_bytes(tar(("b/manifest.toml", text.encode()), ("b/p/vmallocinfo", data)))
+        with on_disk(bundle) as folder:
+            yield folder
+
+    assert next(entered("vmallocinfo", "other")).is_dir()
+    with pytest.raises(InputError, match=r"names a file twice: p/\./vmallocinfo"):
+        next(entered("vmallocinfo", "./vmallocinfo"))

@@ -173,6 +173,35 @@ def test_broken_themes_are_named(
     assert "mine.toml" in bad
 
 
+def _with_primary(folder: Path, colour: str) -> Path:
+    lines = (theme_root() / f"{DEFAULT}.toml").read_text().splitlines()
+    changed = [f'primary = "{colour}"' if line.startswith("primary") else line for line in lines]
+    file = folder / "mine.toml"
+    file.write_text("\n".join(changed))
+    return file
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_colour_of_endless_digits_is_named(tmp_path: Path, digits: int) -> None:
+    """Textual reads a number of any length, and meets infinity."""
+    file = _with_primary(tmp_path, f"rgb({'9' * digits},0,0)")
+    with pytest.raises(InputError, match="primary: "):
+        read_theme(file)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("rgb(٣,٣,٣)", "#030303"),
+        (f"rgba(0,0,0,{'9' * 400})", "#000000"),
+        ("#A0b1C2", "#A0b1C2"),
+        ("red", "red"),
+    ],
+)
+def test_a_colour_is_kept_as_styles_can_read_it(tmp_path: Path, written: str, shown: str) -> None:
+    assert read_theme(_with_primary(tmp_path, written)).theme.primary == shown
+
+
 def test_themes_are_read_one_at_a_time_and_what_is_wrong_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

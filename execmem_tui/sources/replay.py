@@ -15,7 +15,7 @@ from execmem_tui.bundles.run_folder import phase_folders
 from execmem_tui.bundles.trace_run import TraceRun, reading_trace_run
 from execmem_tui.files.packed import find_file
 from execmem_tui.files.trace_events import file_events, made_aside
-from execmem_tui.formats.trace_event import ALLOC, PURGE, Alloc, Free, full
+from execmem_tui.formats.trace_event import ALLOC, PURGE, Alloc, Free, Other, full
 from execmem_tui.formats.trace_event import Event as TraceEvent
 from execmem_tui.formats.vmallocinfo import Pointers
 from execmem_tui.history import History
@@ -24,6 +24,7 @@ from execmem_tui.machines.recognise import recognise
 from execmem_tui.model.events import Event
 from execmem_tui.model.facts import Facts
 from execmem_tui.model.layouts import Layout
+from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.owners.attribute import attribute, grouped
@@ -65,7 +66,11 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
     layout = _layout(folder, run, phases, arch)
     known = _known(layout, phases, run.marks)
     begins = run.begins
-    lives = _lives(run.path, [line for _, line, _ in known.phases]) if known.phases else {}
+    lives: dict[int, int] = {}
+    if known.phases:
+        lives, loads = _lives(run.path, [line for _, line, _ in known.phases])
+        if layout.range_of(ExecmemType.MODULE_TEXT).rox_cached:
+            known.loads = loads
     reader = TraceEvents(layout, known, lives, is_told=run.is_told)
     known.owners_untold = {
         doubt.ends.name: reader.plain(doubt.ends.busy, doubt.ends.lazy)
@@ -177,8 +182,10 @@ def _bare(arch: str | None, kernel: str, windows: tuple[tuple[int, int], ...]) -
     return recognise(Facts(arch=arch or None, release=kernel, addresses=addresses, windows=windows))
 
 
-def _lives(path: Path, moments: list[int]) -> dict[int, int]:
+def _lives(path: Path, moments: list[int]) -> tuple[dict[int, int], list[dict[str, int]]]:
     """Return the line of the free by the line of the allocation, of all that lived at a moment.
+
+    And at each moment the lines of the last load of each module.
 
     Args:
         path: the trace.
@@ -186,7 +193,11 @@ def _lives(path: Path, moments: list[int]) -> dict[int, int]:
     """
     lives: dict[int, int] = {}
     open_at: dict[Address, int] = {}
+    loads: list[dict[str, int]] = []
+    loaded: dict[str, int] = {}
     for line in map(full, file_events(path)):
+        while len(loads) < len(moments) and line.line > moments[len(loads)]:
+            loads.append(dict(loaded))
         if line.line > moments[-1] and not open_at:
             break
         if isinstance(line, Alloc) and not line.failed and line.line <= moments[-1]:
@@ -197,7 +208,10 @@ def _lives(path: Path, moments: list[int]) -> dict[int, int]:
             begun = open_at.pop(line.start, None)
             if begun is not None and moments[bisect_left(moments, begun)] < line.line:
                 lives[begun] = line.line
-    return lives | dict.fromkeys(open_at.values(), FOREVER)
+        elif isinstance(line, Other) and line.name == "module_load":
+            loaded[printable(line.text.split(" ")[0], 60)] = line.line
+    loads += [dict(loaded)] * (len(moments) - len(loads))
+    return lives | dict.fromkeys(open_at.values(), FOREVER), loads
 
 
 def _known(layout: Layout, phases: list[Phase], marks: dict[str, dict[str, int]]) -> Known:

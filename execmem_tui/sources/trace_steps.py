@@ -63,14 +63,52 @@ class Known:
     owners_untold: dict[str, dict[Address, list[Area]]] = field(factory=dict)
     """Snapshots of which no more is known than what is busy and what is lazy."""
 
+    loads: list[dict[str, int]] = field(factory=list)
+    """Of each snapshot the line of the last load of each module before it; where texts come from
+    the ROX cache, else empty."""
+    _texts: dict[int, dict[str, list[tuple[Address, Area]]]] = field(factory=dict, init=False)
+
     def label(self, start: Address, line: int, until: int) -> list[Area]:
-        """Return what the first snapshot in the area's life (`line` to `until`) says of it."""
-        for _, moment, areas in self.phases[bisect_left(self.phases, line, key=moment_of) :]:
+        """Return what the first snapshot in the area's life (`line` to `until`) says of it.
+
+        What of a ROX block is the text of a module that is loaded later is nobody's yet.
+        """
+        first = bisect_left(self.phases, line, key=moment_of)
+        for index, (_, moment, areas) in enumerate(self.phases[first:], first):
             if moment >= until:
                 break
             if start in areas:
-                return areas[start]
+                if not self.loads:
+                    return areas[start]
+                loads = self.loads[index]
+                return [
+                    _nobodys(area, _CACHED)
+                    if area.region in TEXTS and loads.get(area.owner or "", 0) > line
+                    else area
+                    for area in areas[start]
+                ]
         return []
+
+    def texts_of(self, module: str, index: int, line: int) -> list[tuple[Address, Area]]:
+        """Return what a snapshot says of the text of a module whose last load is at this line.
+
+        Args:
+            module: its name.
+            index: of the snapshot.
+            line: of its ``module_load``.
+
+        Returns:
+            (start of the block, text); [] where it is loaded again before the snapshot.
+        """
+        if index >= len(self.loads) or self.loads[index].get(module) != line:
+            return []
+        if index not in self._texts:
+            found = self._texts[index] = {}
+            for start, areas in self.phases[index][2].items():
+                for area in areas:
+                    if area.region in TEXTS and area.owner is not None:
+                        found.setdefault(area.owner, []).append((start, area))
+        return self._texts[index].get(module, [])
 
     def named(self, name: str) -> dict[Address, list[Area]]:
         """Return the areas of a snapshot; {} where there is no such one."""
@@ -451,17 +489,9 @@ class TraceEvents:
         added: list[Area] = []
         for pieces in self._held.groups():
             if any(_is_text_of(module, piece) for piece in pieces):
+                detail = f"text of {module}, which was unloaded: {_CACHED}"
                 without = tuple(
-                    evolve(
-                        piece,
-                        type=None,
-                        owner=ROX_OWNER,
-                        region=None,
-                        state=AreaState.CACHE_FREE,
-                        detail=f"text of {module}, which was unloaded: {_CACHED}",
-                    )
-                    if _is_text_of(module, piece)
-                    else piece
+                    _nobodys(piece, detail) if _is_text_of(module, piece) else piece
                     for piece in pieces
                 )
                 removed += (each for each in pieces if _is_text_of(module, each))
@@ -483,18 +513,56 @@ class TraceEvents:
                 before.append(pieces[0])
                 after.append(named)
                 self._held.change((named,))
-        order = sorted(range(len(before)), key=lambda number: before[number].start)
+        for start, text in self._known.texts_of(module, self._phase, line[1]):
+            old = self._held.get(start)
+            new = _with_text(old, text)
+            if new:
+                before += (each for each in old if each not in new)
+                after += (each for each in new if each not in old)
+                self._held.change(new)
         return Noted(
             time=seconds_of(line),
             message=f"module_load {module}",
-            removed=tuple(before[number] for number in order),
-            added=tuple(after[number] for number in order),
+            removed=_ascending(before),
+            added=_ascending(after),
         )
 
 
 def _is_held(pieces: Sequence[Area]) -> bool:
     """Whether a vmap area is neither lazy nor pooled; the first piece of a block may be free."""
     return bool(pieces) and pieces[0].state not in (_LAZY, _POOLED)
+
+
+def _nobodys(piece: Area, detail: str) -> Area:
+    """Return what of a ROX block belongs to nobody that is known."""
+    return evolve(
+        piece,
+        type=None,
+        owner=ROX_OWNER,
+        region=None,
+        state=AreaState.CACHE_FREE,
+        detail=detail,
+    )
+
+
+def _with_text(pieces: Sequence[Area], text: Area) -> tuple[Area, ...]:
+    """Return the pieces of a ROX block with a text in it; () where that place is taken."""
+    found: list[Area] = []
+    for piece in pieces:
+        if piece.end <= text.start or piece.start >= text.end:
+            found.append(piece)
+            continue
+        if piece.owner != ROX_OWNER:
+            return ()
+        left, right = text.start - piece.start, piece.end - piece.guard - text.end
+        if left > 0:
+            found.append(evolve(piece, size=left, guard=0))
+        if right > 0:
+            found.append(evolve(piece, start=text.end, size=right))
+        found.append(text)
+    unique = tuple(sorted(set(found), key=_START))
+    same = unique and pieces and unique[0].start == pieces[0].start
+    return unique if same and unique[-1].end == pieces[-1].end else ()
 
 
 def _is_text_of(module: str, piece: Area) -> bool:

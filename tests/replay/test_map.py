@@ -166,6 +166,34 @@ def test_text_of_an_unloaded_module_is_given_back_to_the_rox_cache(tmp_path: Pat
     assert (last.state, last.start) == (AreaState.LAZY, 0xFFFFFFFFC0400000)
 
 
+def test_text_is_in_the_rox_cache_from_the_load_of_its_module_on(tmp_path: Path) -> None:
+    """The block is older, and a snapshot names all that was loaded into it up to then."""
+    run = tmp_path / "run"
+    copytree(CASES / "7-rox-block-on-the-replay-map", run)
+    trace = run / "trace.txt"
+    lines: list[str] = []
+    for text in trace.read_text().splitlines():
+        if text.endswith("begin"):
+            name = "two" if "2-two" in text else "one"
+            if name == "two":  # one is loaded again, and nothing tells where
+                lines.append(" rmmod-9 [000] ..... 1.500000: module_free: one")
+                lines.append(" insmod-9 [000] ..... 1.600000: module_load: one ")
+            lines.append(f" insmod-9 [000] ..... 1.700000: module_load: {name} ")
+        lines.append(text)
+    trace.write_text("\n".join(lines) + "\n")
+    history = open_path(str(trace)).history
+    texts = [event.text for event in history.events(0, history.steps)]
+    first, again = (n for n, text in enumerate(texts, 1) if text == "module_load one")
+    two = texts.index("module_load two") + 1
+    assert at_one(history.seek(first - 1)) == (AreaState.CACHE_FREE, "ROX cache")
+    assert at_one(history.seek(first)) == (AreaState.LIVE, "one")
+    assert at_one(history.seek(again)) == (AreaState.CACHE_FREE, "ROX cache")
+    assert at_one(history.seek(two - 1)) == (AreaState.CACHE_FREE, "ROX cache")
+    assert at_one(history.seek(two)) == (AreaState.LIVE, "two")
+    for step in range(history.steps + 1):
+        assert not overlaps(iter(history.seek(step).areas)), step
+
+
 def at_one(snapshot: Snapshot) -> tuple[AreaState, str | None]:
     area = at(snapshot, 0xFFFFFFFFC0400010)
     return area.state, area.owner

@@ -167,13 +167,25 @@ class MapRows:
         if self.shown.snapshot.hidden:
             return [f"{size} not seen{reach}"]
         if lane is None:
-            return [f"{size} free{reach}"]
+            whose = self._whose(low)
+            return [f"{size} free{whose or reach}", f"{size} free"]
         request = min(hole.end, lane.end) - max(hole.start, lane.start) - page
         largest = f" · largest request {format_size(max(request, 0))}"
         where = f"{size} of the far window, unused" if lane.name == "far" else f"{size} free"
         if lane.name == "far" and not lane.empty:
             where = f"{size} free in the far window"
         return [f"{where}{reach}{largest}", f"{where}{reach}", where]
+
+    def _whose(self, address: Address) -> str:
+        """Say what may lie where the window of the pane does not reach: data, which nobody calls.
+
+        "" where no type of the pane has a window of its own there.
+        """
+        layout = self.shown.snapshot.layout
+        for kind in self.shown.pane(self.number).types[1:]:
+            if any(start <= address < end for start, end in layout.range_of(kind).windows):
+                return f" for {kind.name.lower().replace('_', ' ')}"
+        return ""
 
 
 def snapshot_page(shown: Shown) -> int:

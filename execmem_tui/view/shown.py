@@ -6,6 +6,7 @@ have, so a model made after an event is the model made from scratch, for the pri
 
 from enum import Enum
 from functools import cached_property
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from attrs import evolve
@@ -260,8 +261,10 @@ class Shown:
         layout = self.snapshot.layout
         start = self.start if origin is None else origin
         found = kernel_window(layout, start) or ReachWindow(None, None)
-        entry = layout.range_of(pane_type(number))
-        return found._replace(allowed=entry.windows or None)
+        # since 7.2 data of loongarch's modules has a window of its own
+        windows = [layout.range_of(kind).windows for kind in self.pane(number).types]
+        allowed = tuple(dict.fromkeys(chain.from_iterable(windows)))
+        return found._replace(allowed=allowed if windows[0] else None)
 
     def axis(self, number: int, columns: int, origin: Origin | None = None) -> Axis:
         """Return the folded axis of a pane for so many terminal columns, at the nearest zoom."""

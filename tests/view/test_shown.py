@@ -352,6 +352,22 @@ def test_a_far_window_that_nobody_uses_tells_what_is_free_beside_the_near_one(
     assert told in plain_text(rows[1].pieces)
 
 
+def test_where_module_data_has_a_window_of_its_own_it_is_not_forbidden() -> None:
+    """The map of loongarch 7.2 said of the room between modules' data that none may lie there."""
+    layout = resolve("loongarch", "7.2")
+    data = layout.range_of(ExecmemType.MODULE_DATA)
+    areas = [
+        evolve(make_area(0, 1), start=data.start + at * MIB, type=ExecmemType.MODULE_DATA)
+        for at in (1, 40)
+    ]
+    shown = Shown(History(layout, areas).snapshot())
+    assert not shown.window(1, None).forbidden(data.start + 20 * MIB)
+    assert shown.window(1, None).forbidden(data.end + MIB)
+    assert shown.window(4, None).forbidden(data.start + 20 * MIB), "BPF programs are text"
+    assert any("M free for module data" in line for line in drawn(shown)[2])
+    assert not any("no module memory" in line for line in drawn(shown)[2])
+
+
 def test_only_what_used_the_fallback_is_in_colour_in_its_lane() -> None:
     shown = Shown(spilled().history.snapshot())
     far = shown.pane(1).lanes[1]

@@ -3,6 +3,7 @@
 Also finds what in a folder is meant: one of a report's thousands of files.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -115,6 +116,10 @@ def _unpack(archive: Path, root: Path) -> None:
             raise InputError(
                 str(archive), None, f"member {'/'.join(parts)}: a file and a folder at once"
             ) from error
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            raise InputError(str(archive), None, "a name longer than any file has") from error
 
 
 def locate(folder: Path) -> Path:

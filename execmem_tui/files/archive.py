@@ -35,6 +35,7 @@ _MAX_PIECE: Final = 8 << 20
 """Bytes that may be read at once: no directory of a zip is bigger."""
 _MAX_DEPTH: Final = 16
 _MAX_NAME: Final = 200
+_MAX_BYTES: Final = 255
 _CHUNK: Final = 1 << 16
 _ZIP: Final = (b"PK\x03\x04", b"PK\x05\x06")
 _READABLE: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -121,6 +122,13 @@ def members(path: Path, wanted: Wanted) -> Iterator[tuple[Parts, Iterator[bytes]
                 yield from _tar_members(place, file, wanted)
 
 
+def _safe(part: str) -> str:
+    """Return a part of a name so that every file system takes it: 255 bytes are NAME_MAX."""
+    shown = printable(part, _MAX_NAME)
+    data = shown.encode()
+    return shown if len(data) <= _MAX_BYTES else f"{data[:_MAX_NAME].decode(errors='ignore')}…"
+
+
 class _Place:
     """Where in an archive reading is, and what was taken of it."""
 
@@ -158,9 +166,7 @@ class _Place:
             raise self.error(f"more than {MAX_MEMBERS} members")
         if name.startswith("/"):
             raise self.error("an absolute name")
-        parts = tuple(
-            printable(part, _MAX_NAME) for part in name.split("/") if part not in ("", ".")
-        )
+        parts = tuple(_safe(part) for part in name.split("/") if part not in ("", "."))
         if ".." in parts:
             raise self.error("a name that leads outside")
         if len(parts) > _MAX_DEPTH:

@@ -329,6 +329,27 @@ def test_a_folder_of_very_many_is_not_gone_into(
         locate(tmp_path)
 
 
+def test_a_name_of_more_bytes_than_a_file_may_have_is_cut(tmp_path: Path) -> None:
+    """Two hundred letters that take two bytes each."""
+    line = b"0xffffc90000000000-0xffffc90000002000    8192 f+0x1/0x2 pages=1 vmalloc\n"
+    bundle = tmp_path / "a.tar"
+    bundle.write_bytes(tar(("é" * 190, b"x"), ("x/vmallocinfo", line)))
+    assert len(areas(bundle)) == 1
+
+
+def test_a_path_longer_than_any_is_refused_without_a_private_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "a.tar"
+    bundle.write_bytes(tar((("é" * 127 + "/") * 15 + "trace.txt", b"x")))
+    place = tmp_path / ("t" * 200) / ("t" * 200) / ("t" * 200)
+    place.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(place))
+    with pytest.raises(InputError, match="longer than any") as refused:
+        areas(bundle)
+    assert refused.value.path == str(bundle)
+
+
 def test_a_manifest_that_names_a_file_twice_is_refused(tmp_path: Path) -> None:
     """Each time it would be read from end to end again."""
     data = b"x" * 100

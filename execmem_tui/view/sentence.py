@@ -24,6 +24,7 @@ from execmem_tui.model.events import (
     PermissionsChanged,
     Purged,
 )
+from execmem_tui.model.hidden import Hidden
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
 from execmem_tui.model.reach import ReachKind, Verdict
@@ -185,6 +186,8 @@ def _state(snapshot: Snapshot, holes: HoleIndex) -> Sentence:
     entry = layout.range_of(ExecmemType.MODULE_TEXT)
     if entry.end <= entry.start:
         live = [area for area in snapshot.areas if area.type is not None]
+        if snapshot.hidden and not live:
+            return _unseen(snapshot.hidden)
         text = (
             f"{_count(len(live), 'area')} of executable memory,"
             f" {format_size(sum(area.size for area in live))}; where modules may lie is not known"
@@ -215,6 +218,22 @@ def _state(snapshot: Snapshot, holes: HoleIndex) -> Sentence:
         f"{begins}, {left}.",
         f"{begins}; {largest}." if room.holes else "",
     )
+
+
+def _unseen(hidden: Hidden) -> Sentence:
+    """Say that areas are there, not none: only their places are hidden."""
+    if not hidden.count:
+        text = "No area is shown"
+        return Sentence(f"{text}: where executable memory lies is not known.", f"{text}.")
+    count, size = hidden.of_type(ExecmemType)
+    unknown = "where they lie is not known"
+    of = " of executable memory"
+    if not count:
+        count, size, of = hidden.count, hidden.size, ""
+        unknown = "whether they are executable memory is not known"
+    known = f"{_count(count, 'area')}{of}, {format_size(size)}, without their addresses"
+    text = known if hidden.complete else f"At least {known}"
+    return Sentence(f"{text}: {unknown}.", f"{text}.")
 
 
 def _taken(room: Room) -> str:

@@ -409,6 +409,32 @@ UNKNOWN = evolve(
 """A layout as a foreign kernel's: where its types may lie is not known."""
 
 
+def test_areas_without_addresses_are_not_none() -> None:
+    """A hashed list of an unknown kernel had 616 areas, and 0 areas of 0B were told."""
+    layout = resolve("generic", "7.1")
+    unknown = evolve(
+        layout,
+        types={
+            kind: evolve(entry, start=0, end=0, fallback_start=0, fallback_end=0)
+            for kind, entry in layout.types.items()
+        },
+    )
+    blank = Snapshot(layout=unknown, step=1, steps=1, areas=(), counters=Counters())
+    module = HiddenArea(size=MIB, caller="load_module", type=ExecmemType.MODULE_TEXT)
+    other = HiddenArea(size=PAGE, caller="f")
+    both = sentence(evolve(blank, hidden=Hidden(areas=[module, other]))).text
+    where = "of executable memory, 1M, without their addresses: where they lie is not known."
+    assert both == f"1 area {where}"
+    assert sentence(evolve(blank, hidden=Hidden(areas=[other, other]))).text == (
+        "2 areas, 8K, without their addresses: whether they are executable memory is not known."
+    )
+    least = evolve(blank, hidden=Hidden(areas=[module], complete=False))
+    assert sentence(least).text == f"At least 1 area {where}"
+    refused = sentence(evolve(blank, hidden=Hidden(complete=False))).text
+    assert refused == "No area is shown: where executable memory lies is not known."
+    assert sentence(blank).text.startswith("0 areas of executable memory, 0B;")
+
+
 def test_hidden_areas_make_it_at_least() -> None:
     """Neither the rest is free then, nor is anything left in one piece."""
     state = evolve(

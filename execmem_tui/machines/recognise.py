@@ -14,7 +14,11 @@ from execmem_tui.arch import architecture, architectures, find, resolve
 from execmem_tui.arch.base import Architecture
 from execmem_tui.arch.boot import Variant
 from execmem_tui.arch.estimates import with_module_range
-from execmem_tui.machines.trace_windows import read_from_requests, vmalloc_window
+from execmem_tui.machines.trace_windows import (
+    all_requested,
+    read_from_requests,
+    vmalloc_window,
+)
 from execmem_tui.model.errors import UnknownLayoutError, UsageError
 from execmem_tui.model.facts import SYMBOLS, Facts
 from execmem_tui.model.intervals import union
@@ -62,8 +66,12 @@ def recognise(facts: Facts) -> Layout:
         bpf_jit_limit=facts.bpf_jit_limit,
     )
     arch = architecture(layout.arch)
-    layout = arch.estimate_draws(_labelled(layout, _certainty(layout, facts)), facts)
-    layout = read_from_requests(_stated(layout, facts), facts.windows)
+    labelled = _labelled(layout, _certainty(layout, facts))
+    estimated = arch.estimate_draws(labelled, facts)
+    layout = read_from_requests(_stated(estimated, facts), facts.windows)
+    guesses = [note for note in estimated.notes if note not in labelled.notes]
+    if guesses and all_requested(layout.range_of(ExecmemType.MODULE_TEXT), facts.windows):
+        layout = evolve(layout, notes=tuple(note for note in layout.notes if note not in guesses))
     return _checked(_read(layout, facts), facts)
 
 

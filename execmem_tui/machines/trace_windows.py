@@ -73,6 +73,11 @@ def read_from_requests(layout: Layout, windows: Sequence[Pair]) -> Layout:
     return evolve(layout, types=types, notes=(*layout.notes, *notes))
 
 
+def all_requested(entry: ExecmemRange, windows: Sequence[Pair]) -> bool:
+    """Whether requests of a trace state every end of a range, so that none of it is a guess."""
+    return _pair(entry) in windows and (not entry.has_fallback or _fallback(entry) in windows)
+
+
 def _pair(entry: ExecmemRange) -> Pair:
     return entry.start, entry.end
 

@@ -1,10 +1,13 @@
 """The vmalloc window as the requests of a trace state it."""
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.arch import resolve
+from execmem_tui.machines.recognise import recognise
 from execmem_tui.machines.trace_windows import vmalloc_window
 from execmem_tui.model.facts import Facts
+from execmem_tui.model.ranges import ExecmemType, Provenance
 
 
 @pytest.mark.parametrize(("numerator", "taken"), [(4, True), (3, False)])
@@ -40,3 +43,23 @@ def test_no_window_begins_below_zero(more: int, *, taken: bool) -> None:
     start, end = vmalloc_window(layout, Facts(vmalloc_total=total))
     assert end == layout.vmalloc_end
     assert start == (0 if taken else layout.vmalloc_start)
+
+
+def test_what_requests_state_is_no_guess() -> None:
+    """x86-64 7.3.4 with KASLR: the lowest area lies where the requests of the trace begin."""
+    areas = (0xFF6CC12BC0000000, 0xFFFFFFFFC03CD000)
+    facts = Facts(
+        arch="amd64",
+        release="7.3.4+deb13-amd64",
+        symbols={"_text": 0xFFFFFFFF9C800000},
+        addresses=areas,
+        executable={areas[1]: "module"},
+    )
+    asked = (0xFFFFFFFFC03CD000, 0xFFFFFFFFFF000000)
+    seen, told = recognise(facts), recognise(evolve(facts, windows=(asked,)))
+    text = ExecmemType.MODULE_TEXT
+    assert seen.range_of(text).provenance is Provenance.ASSUMED
+    assert "is the lowest area seen" in " ".join(seen.notes)
+    assert (told.range_of(text).start, told.range_of(text).end) == asked
+    assert told.range_of(text).provenance is Provenance.READ
+    assert "lowest" not in " ".join(told.notes)

@@ -82,7 +82,7 @@ def look(app: "ExecmemApp") -> "LookActions":
     """Return what looks elsewhere."""
     from execmem_tui.tui.looking import LookActions
 
-    return LookActions(app, app.time.goto_time, app.whys.tenant, app.time.seek)
+    return LookActions(app, app.time.goto_time, app.whys.tenant, app.time.goto_step)
 
 
 def opens(app: "ExecmemApp") -> "OpenActions":

@@ -102,7 +102,7 @@ class LookActions:
         """Ask for a place and go there."""
         from execmem_tui.tui.screens.dialogs import AskLine
 
-        what = "address, symbol, module, +1M, -4K, @12.5 seconds, #2 tenant"
+        what = "address, symbol, module, +1M, -4K, @12.5 seconds, step 9, #2 tenant"
         self._app.ask(AskLine("Go to", self.goto, what=what))
 
     def goto(self, line: str) -> None:
@@ -117,6 +117,8 @@ class LookActions:
         place = parse_place(line, shown.snapshot, self._app.cursor)
         if place.seconds is not None:
             self._seek_time(place.seconds)
+        if place.step is not None:
+            self._seek(place.step)
         if place.tenant is not None:
             self._seek_tenant(place.tenant)
         if place.address is None:

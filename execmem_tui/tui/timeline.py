@@ -118,6 +118,18 @@ class TimeActions:
             raise UsageError("nothing here has a time", hint="@12.5 is for traces")
         self.seek(step)
 
+    def goto_step(self, step: int) -> None:
+        """Go to a step by its number.
+
+        Raises:
+            UsageError: there is none, or it is no longer kept.
+        """
+        history = self._app.source.history
+        first, last = history.first_step, history.steps
+        if not first <= step <= last:
+            raise UsageError(f"there is no step {step:,}", hint=f"{first:,} to {last:,}")
+        self.seek(step)
+
     def _mark(self, *, forward: bool) -> None:
         """Go to the nearest mark.
 

@@ -201,7 +201,7 @@ ACTIONS: Final = (
         "goto",
         "g",
         "Go to",
-        "go to an address, a symbol, a module, +1M, -4K, @12.5 (seconds), #2 (a tenant)",
+        "go to an address, a symbol, a module, +1M, -4K, @12.5 (seconds), step 9, #2 (a tenant)",
         LOOK,
     ),
     _action("list", "L", "List", "the areas as a list beside the map, or close it", LOOK),

@@ -19,14 +19,15 @@ class Place:
     seconds: float | None = None
     tenant: int | None = None
     """From 1, in order of time."""
+    step: int | None = None
 
 
 def parse_place(text: str, snapshot: Snapshot, cursor: Address) -> Place:
     """Read a place: an address, a symbol, a module, ``+1M`` or ``-4K`` from the cursor.
 
-    Or a moment: ``@12.5`` seconds, ``#2`` a tenant. A name is looked for among the symbols of the
-    kernel, the macros of the layout and the owners of areas; one that is all hexadecimal digits is
-    an address.
+    Or a moment: ``@12.5`` seconds, ``step 4680``, ``#2`` a tenant. A name is looked for among the
+    symbols of the kernel, the macros of the layout and the owners of areas; one that is all
+    hexadecimal digits is an address.
 
     Raises:
         UsageError: it is none of these, or no address of this machine.
@@ -41,6 +42,11 @@ def parse_place(text: str, snapshot: Snapshot, cursor: Address) -> Place:
                 f"no tenant: {printable(word, 40)}", hint="#1 is the first that lay here"
             )
         return Place(tenant=number)
+    if word.lower().startswith("step "):  # as the title says it
+        number = decimal(word[5:].strip().replace(",", ""))
+        if number is None:
+            raise UsageError(f"no step: {printable(word[5:], 40)}", hint="for example step 4,680")
+        return Place(step=number)
     if word[:1] in ("+", "-") and word[1:]:
         distance = parse_size(word[1:])
         address = cursor + (distance if word[0] == "+" else -distance)
@@ -55,7 +61,9 @@ def parse_place(text: str, snapshot: Snapshot, cursor: Address) -> Place:
             raise
         close = nearest(word, [Entry(name) for name in _names(snapshot)])
         hint = (
-            f"did you mean {close}?" if close else "an address, a symbol, a module, +1M, @12.5, #2"
+            f"did you mean {close}?"
+            if close
+            else "an address, a symbol, a module, +1M, @12.5, step 9, #2"
         )
         raise UsageError(f"no place is called {printable(word, 40)}", hint=hint) from None
     return Place(_checked(address, snapshot))

@@ -90,6 +90,12 @@ async def test_a_trace_is_replayed_with_speed_time_marks_and_failures(tmp_path: 
         app.screen.query_one(Input).value = "@3.5"
         await press(pilot, "enter")
         assert history.step == 4
+        await press(pilot, "g", *"step 12", "enter")
+        assert "there is no step 12" in shown_text(app)
+        await press(pilot, "backspace", "enter")
+        assert history.step == 1
+        await press(pilot, "g", *"step 4", "enter")
+        assert history.step == 4
         await press(pilot, "greater_than_sign", "greater_than_sign", "space")
         app.time.tick()
         assert history.step == 8

@@ -27,6 +27,8 @@ TEXT = next(
         ("-4K", Place(HERE - 4096)),
         ("@12.5", Place(seconds=12.5)),
         ("#2", Place(tenant=2)),
+        ("step 4,680", Place(step=4680)),
+        (" Step 0", Place(step=0)),
         ("0", Place(0)),
         ("ffffffffffffffff", Place((1 << 64) - 1)),
     ],
@@ -52,6 +54,8 @@ def test_a_program_inside_its_pack() -> None:
         ("+", "no place is called +"),
         ("#0", "no tenant: #0"),
         ("#two", "no tenant: #two"),
+        ("step two", "no step: two"),
+        ("step -1", "no step: -1"),
     ],
 )
 def test_what_is_no_place_is_said(text: str, said: str) -> None:

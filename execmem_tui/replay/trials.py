@@ -79,6 +79,8 @@ class Trials(Unseen):
         self.name = name
         self.percpu = percpu
         self.unknown = unknown
+        self.shaped = True
+        """The tree's shape is known; else only the bounds of an uncertain answer are."""
         self._doubted = False
         self._in_vain = 0
         """How often nothing explained a miss."""
@@ -414,13 +416,27 @@ class Trials(Unseen):
         actual = None if request.failed else request.start
         restore = self._branch()
         self._apply(apply)
-        right = cause in _ELSEWHERE or self.predict(asking, request.cpu) == actual
+        right = (
+            cause in _ELSEWHERE
+            or self.predict(asking, request.cpu) == actual
+            or (not self.shaped and self._is_bounded(request, asking))
+        )
         if right and cause is Cause.BEFORE_PURGE:
             restore()
             restore = self._branch()
         count = self._what_follows(request, asking) if right else None
         restore()
         return count
+
+    def _is_bounded(self, request: Alloc, asking: RequestClass) -> bool:
+        """Whether what was given is one of the answers of which only the shape tells which."""
+        if request.failed or asking.plain:
+            return False
+        answer = self.vmalloc.answer(
+            asking.request, self.vmalloc.owner(asking.request, request.cpu)
+        )
+        count = asking.count_of(self.vmalloc, answer)
+        return not count.certain and in_bounds(self.vmalloc.space, asking.request, request.start)
 
     def _what_follows(self, request: Alloc, asking: RequestClass) -> int:
         """Return how many of the next answers are right; _ALL, too, where that was asked enough."""

@@ -9,6 +9,7 @@ from execmem_tui.mm.vmalloc import Vmalloc
 from execmem_tui.model.rules import rules_of
 from execmem_tui.replay.model import Replay
 from execmem_tui.replay.request_classes import in_bounds
+from execmem_tui.replay.results import Cause
 
 PAGE = 4096
 START = 0xFFFF_8000_8000_0000
@@ -80,3 +81,28 @@ def test_areas_of_a_garbled_snapshot_may_overlap() -> None:
     assert [(area.start, area.end) for area in replay.vmalloc.lazy()] == [(at[8], at[12])]
     replay.vmalloc.give_back(full=True)
     assert replay.vmalloc.space.take(at[8], at[12])
+
+
+def test_without_the_shape_an_allocation_may_be_overtaken_within_bounds() -> None:
+    """armhf, a storm of four CPUs: two stacks are told in the other order.
+
+    The first has one of two places of which only the tree's shape tells which; both are above the
+    place that the second had before it.
+    """
+    at = [START + number * PAGE for number in range(40)]
+    replay = Replay(
+        rules=rules_of("7.1.8"),
+        page_size=PAGE,
+        window=(START, END),
+        cpus=1,
+        busy=[(at[0], at[8]), (at[15], at[20]), (at[23], at[28])],
+        shaped=False,
+    )
+    stack = [
+        alloc(place, 3 * PAGE).replace("align=1 ", f"align={4 * PAGE} ")
+        for place in (at[20], at[8])
+    ]
+    found = replay.run(events([f"a-1|{stack[0]}", f"b-2|{stack[1]}"]))
+    (miss,) = found.misses
+    assert (miss.predicted, miss.request.start) == (at[8], at[20])
+    assert miss.cause is Cause.OVERTAKEN

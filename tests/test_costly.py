@@ -13,6 +13,8 @@ from execmem_tui.bundles.harmless import _NUMBER, _PLT
 from execmem_tui.files.packed import MAX_LINE
 from execmem_tui.formats.failure_log import parse_failures
 from execmem_tui.formats.procfiles import parse_uname
+from execmem_tui.formats.trace_parser import _LOST
+from execmem_tui.scenarios.lines import Lines
 from tests.fuzz.__main__ import limited
 from tests.fuzz.cases import check, run
 
@@ -65,6 +67,22 @@ def test_digits_in_a_log(text: str) -> None:
     line = text.format("1" * (MAX_LINE - 100))
     with limited():
         assert list(parse_failures([(number, line) for number in range(1, 101)])) == []
+
+
+def test_blanks_in_the_head_of_a_table() -> None:
+    """A scenario or a tour of one line may have a megabyte."""
+    with limited():
+        lines = Lines(f"[a{' ' * 400_000}\n[[ steps ]] # x\nsize = 1")
+    assert lines.find(("steps", 0, "size")) == 3
+
+
+def test_losses_without_a_number() -> None:
+    text = "PERF_RECORD_LOST) " * 450
+    found = _LOST.search(f"{text}lost 7")
+    assert found is not None
+    assert found[2] == "7"
+    with limited():
+        assert not any(_LOST.search(text) for _ in range(500))
 
 
 def test_digits_where_a_bundle_is_anonymised() -> None:

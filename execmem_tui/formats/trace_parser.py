@@ -47,7 +47,7 @@ _SIMPLE: Final = re.compile(r"[^(\s]|\Z").match
 """Whether an event's text cannot be a probe's and has no blank that a full look would take off."""
 _LOST: Final = re.compile(
     r"CPU:\d{1,6} \[(?:LOST )?(?:(\d+) )?EVENTS(?:"
-    r" DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b.*?\blost[: ]+(\d+)"
+    r" DROPPED)?\]|\bPERF_RECORD_LOST(?:_SAMPLES)?\b(?:(?!\bPERF_RECORD_LOST).)*?\blost[: ]+(\d+)"
 )
 """Where the kernel does not know how many, at least one."""
 _ENTRIES: Final = re.compile(r"# entries-in-buffer/entries-written: (\d+)/(\d+)\s+#P:(\d+)")

@@ -9,7 +9,7 @@ from typing import Final
 Path = tuple[str | int, ...]
 """Keys, and indexes of arrays: ``("steps", 3, "size")``."""
 
-_HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([^\]]+?)\s*\]\]?\s*(?:#.*)?$")
+_HEADER: Final = re.compile(r"^\s*(\[\[?)\s*([^\]\s](?:[^\]]*[^\]\s])?)\s*\]\]?\s*(?:#.*)?$")
 _KEY: Final = re.compile(r"""^\s*("[^"]*"|'[^']*'|[A-Za-z0-9_-]+)\s*[=.]""")
 _BRACE: Final = re.compile("[{}]")
 _NEAR: Final = 200

@@ -2,9 +2,11 @@
 
 import io
 import json
+import re
 import sys
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +20,7 @@ from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.records import frozen
 from execmem_tui.scenarios.reader import library, read_scenario
 from execmem_tui.tui.themes import read_theme
-from tests.fuzz.mutate import TOKENS, change
+from tests.fuzz.mutate import TOKENS, amplified, change, pumped
 from tests.fuzz.parsers import bytes_case, files_case, lines_case, owners_case
 from tests.fuzz.samples import TEXTS
 from tests.packing import packed, tar_of
@@ -174,6 +176,37 @@ def _folder(random: Random, place: Path) -> None:
         check([], Ended(0, made.read_text("utf-8"), ""))
 
 
+def _amplified(random: Random, place: Path) -> None:
+    """A capture of which one or two files are one line very often: all against all costs."""
+    long = random.sample((*_IN_PHASE[:4], "dmesg", "trace.txt"), random.randint(1, 2))
+    root = place / "run"
+    for name, data in SAMPLES.items():
+        content = amplified(data, random) if name in long else data
+        if name in long and random.random() < 0.5:
+            content += data
+        if name == "vmallocinfo" and random.random() < 0.25:
+            content = _hidden(content)
+        if name != "manifest.toml" and (name in long or random.random() < 0.8):
+            folder = root / "0-boot" if name in _IN_PHASE else root
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
+    _command(_opening(random, str(root)))
+
+
+def _hidden(data: bytes) -> bytes:
+    """Return areas with hashes for addresses, equal ones for equal ones."""
+    return re.sub(
+        rb"0x[0-9a-f]{8,16}(?=[- ])", lambda found: b"0x%016x" % zlib.crc32(found[0]), data
+    )
+
+
+def _pumped(random: Random, place: Path) -> None:
+    """A line with one character as often as fits, to a command that opens anything."""
+    file = place / random.choice(("vmallocinfo", "trace.txt", "x", "log"))
+    file.write_bytes(pumped(_any_sample(random), random))
+    _command(_opening(random, str(file)))
+
+
 def _archive(random: Random, place: Path) -> None:
     root = _run_folder(random, place)
     kind = random.choice((*_KINDS, ".zip"))
@@ -310,6 +343,8 @@ CASES: Final[dict[str, tuple[int, Callable[[Random, Path], None]]]] = {
     "mixed": (6, _mixed),
     "folder": (4, _folder),
     "archive": (4, _archive),
+    "amplified": (1, _amplified),
+    "pumped": (3, _pumped),
     "scenario": (6, _scenario),
     "opscript": (6, _opscript),
     "tree": (1, _tree),

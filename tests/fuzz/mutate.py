@@ -7,7 +7,7 @@ import lzma
 import re
 from collections.abc import Callable
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import zstandard
 
@@ -35,6 +35,8 @@ _PACKERS: Final[tuple[Callable[[bytes], bytes], ...]] = (
 )
 _MOST: Final = 1 << 20
 """Bytes of an input before it is packed; tests of the bounds have larger ones."""
+_LONGEST: Final = (1 << 16) - 100
+"""Bytes of a line that is still read."""
 
 
 def _numbers(data: bytes, random: Random) -> bytes:
@@ -118,6 +120,42 @@ def _encoded(data: bytes, random: Random) -> bytes:
     return text.encode(
         random.choice(("utf-16", "utf-16-le", "utf-32", "utf-7", "latin-1")), "replace"
     )
+
+
+def pumped(data: bytes, random: Random) -> bytes:
+    """Make one character of a line, or a blank in it, as long as a line may be."""
+    lines = data.split(b"\n")
+    at = random.randrange(len(lines))
+    line = lines[at][:2000]
+    place = random.randrange(len(line) + 1)
+    char = random.choice((line[place : place + 1] or b"0", b" ", b"0", b"f", b"("))
+    lines[at] = line[:place] + char * (_LONGEST - len(line)) + random.choice((line[place:], b"!"))
+    return b"\n".join(lines)
+
+
+def amplified(data: bytes, random: Random) -> bytes:
+    """Make very many lines of one or two, whose numbers step in time."""
+    lines = [line for line in data.split(b"\n") if line] or [b"0"]
+    chosen = [random.choice(lines)[:300] for _ in range(random.randint(1, 2))]
+    steps = [random.choice((0, 0, 1, 4096, 8192, 1 << 21)) for _ in range(8)]
+    if random.random() < 0.5:
+        steps = [random.choice((0, 4096, 8192))] * 8
+    made = []
+    for number in range(random.choice((300, 3000, 12_000))):
+        line, round_ = chosen[number % len(chosen)], number // len(chosen)
+        numbers = iter(range(1 << 30))
+
+        def stepped(found: re.Match[bytes], times: int = round_, each: Any = numbers) -> bytes:
+            digits = found[0].removeprefix(b"0x")
+            base = 16 if digits != found[0] or len(digits) >= 8 else 10
+            head = found[0][: len(found[0]) - len(digits)]
+            value = (int(digits, base) + steps[next(each) % 8] * times) % (1 << 64)
+            return head + (b"%0*x" % (len(digits), value) if base == 16 else b"%d" % value)
+
+        made.append(_NUMBER.sub(stepped, line))
+    if random.random() < 0.2:
+        random.shuffle(made)
+    return b"\n".join(made)[:_MOST] + b"\n"
 
 
 _WAYS: Final = (

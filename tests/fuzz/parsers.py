@@ -48,7 +48,7 @@ from execmem_tui.scenarios.settings import Settings
 from execmem_tui.scenarios.sweep import parse_seeds
 from execmem_tui.tours.reader import library as tour_library
 from execmem_tui.tours.reader import read_tour
-from tests.fuzz.mutate import change
+from tests.fuzz.mutate import change, pumped
 from tests.fuzz.samples import CONFIG, EXPRESSIONS, SIZES, TEXTS
 from tests.test_hostile import lines_of
 
@@ -152,7 +152,9 @@ def lines_case(random: Random, _: Path) -> None:
     sample, parse_lines = OF_LINES[random.choice(tuple(OF_LINES))]
     kind = sample if random.random() < 0.85 else random.choice(tuple(TEXTS))
     with suppress(ExecmemTuiError):
-        parse_lines(lines_of(change(_part(random.choice(TEXTS[kind]), random), random)))
+        part = _part(random.choice(TEXTS[kind]), random)
+        changed = pumped(part, random) if random.random() < 0.03 else change(part, random)
+        parse_lines(lines_of(changed))
 
 
 def bytes_case(random: Random, _: Path) -> None:

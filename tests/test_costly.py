@@ -14,6 +14,8 @@ from execmem_tui.files.packed import MAX_LINE
 from execmem_tui.formats.failure_log import parse_failures
 from execmem_tui.formats.procfiles import parse_uname
 from execmem_tui.formats.trace_parser import _LOST
+from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
+from execmem_tui.machines.vmap_nodes import vmap_nodes
 from execmem_tui.scenarios.lines import Lines
 from tests.fuzz.__main__ import limited
 from tests.fuzz.cases import check, run
@@ -83,6 +85,13 @@ def test_losses_without_a_number() -> None:
     assert found[2] == "7"
     with limited():
         assert not any(_LOST.search(text) for _ in range(500))
+
+
+def test_a_list_of_one_area_fits_any_count_of_nodes() -> None:
+    line = (1, AREA.strip())
+    [entry] = parse_vmallocinfo("f", [line]).entries
+    with limited():
+        assert vmap_nodes([[entry] * 600_000], 4096) is None
 
 
 def test_digits_where_a_bundle_is_anonymised() -> None:

@@ -28,11 +28,16 @@ def vmap_nodes(files: Iterable[Iterable[VmallocEntry]], page_size: Bytes) -> int
     zone = _ZONE_PAGES * page_size
     possible = list(range(1, MAX_NODES + 1))
     for entries in files:
-        starts = [entry.start for entry in entries if not entry.lazy]
-        possible = [nodes for nodes in possible if _fits(starts, zone, nodes)]
+        steps: dict[tuple[int, int], None] = {}
+        for before, after in pairwise(entry.start for entry in entries if not entry.lazy):
+            if before // zone != after // zone:
+                steps[before // zone, after // zone] = None
+            elif after < before:  # of one node, however many there are
+                return None
+        possible = [nodes for nodes in possible if _fits(steps, nodes)]
     return possible[0] if len(possible) == 1 else None
 
 
-def _fits(starts: list[int], zone: Bytes, nodes: int) -> bool:
-    places = (((start // zone) % nodes, start) for start in starts)
-    return all(before <= after for before, after in pairwise(places))
+def _fits(steps: Iterable[tuple[int, int]], nodes: int) -> bool:
+    """Whether the areas of each node ascend, and the nodes, where zones follow one another so."""
+    return all((low % nodes, low) <= (high % nodes, high) for low, high in steps)

@@ -21,10 +21,6 @@ class HeldAreas:
         """Yield all pieces ascending."""
         return (piece for start in self._starts for piece in self._pieces[start])
 
-    def groups(self) -> tuple[Pieces, ...]:
-        """Return the pieces of every vmap area, in no order."""
-        return tuple(self._pieces.values())
-
     def replace(self, inside: Iterable[tuple[Address, Pieces]]) -> None:
         """Hold these and nothing else."""
         self._pieces = dict(inside)

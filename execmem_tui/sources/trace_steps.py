@@ -3,7 +3,7 @@
 For a trace that is whole, and for one that still grows.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import chain
@@ -39,7 +39,7 @@ from execmem_tui.model.units import Address, format_size
 from execmem_tui.replay.held_areas import HeldAreas
 from execmem_tui.replay.state import Besides
 
-_START = attrgetter("start")
+_START, _END = attrgetter("start"), attrgetter("end")
 _REQUESTS: Final = 1 << 12
 """How many different requests are remembered."""
 _PERCPU: Final = "pcpu_get_vm_areas"
@@ -164,6 +164,8 @@ class TraceEvents:
         self._known = Known() if known is None else known
         self._lives = {} if lives is None else lives
         self._held = HeldAreas()
+        self._texts: dict[str, set[tuple[Address, Address]]] = defaultdict(set)
+        """Starts of a vmap area and of the text of a module in it, by module."""
         self._phase = 0
         """The next snapshot that the trace comes to."""
         self._waiting: dict[Address, None] = {}
@@ -196,6 +198,9 @@ class TraceEvents:
     def sync(self, inside: dict[Address, list[Area]]) -> None:
         """Take the state of a snapshot: areas by the start of the vmap area that they lie in."""
         self._held.replace((start, tuple(areas)) for start, areas in inside.items())
+        self._texts.clear()
+        for areas in inside.values():
+            self._note_texts(areas)
         lazy = (at for at, areas in inside.items() if areas[0].state is _LAZY)
         self._waiting = dict.fromkeys(lazy)
 
@@ -363,6 +368,7 @@ class TraceEvents:
         if known and known[0].start == start and sum(area.footprint for area in known) == size:
             if len(known) == 1 and known[0].type is None and request.type is not None:
                 return (evolve(known[0], type=request.type, window=request.window),)
+            self._note_texts(known)
             return tuple(known)
         return (
             Area(
@@ -467,6 +473,7 @@ class TraceEvents:
                     removed += pieces
                 else:
                     continue
+                self._note_texts(told)
                 added += told
             self._phase += 1
         return _ascending(removed), _ascending(added)
@@ -487,17 +494,22 @@ class TraceEvents:
         """
         removed: list[Area] = []
         added: list[Area] = []
-        for pieces in self._held.groups():
-            if any(_is_text_of(module, piece) for piece in pieces):
-                detail = f"text of {module}, which was unloaded: {_CACHED}"
-                without = tuple(
-                    _nobodys(piece, detail) if _is_text_of(module, piece) else piece
-                    for piece in pieces
-                )
-                removed += (each for each in pieces if _is_text_of(module, each))
-                added += (each for each in without if each not in pieces)
-                self._held.change(without)
+        detail = f"text of {module}, which was unloaded: {_CACHED}"
+        for start, at in sorted(self._texts.pop(module, ())):
+            pieces = self._held.get(start)
+            index = bisect_left(pieces, at, key=_START)
+            if index < len(pieces) and _is_text_of(module, pieces[index]):
+                removed.append(pieces[index])
+                added.append(_nobodys(pieces[index], detail))
+                self._held.change((*pieces[:index], added[-1], *pieces[index + 1 :]))
         return tuple(removed), tuple(added)
+
+    def _note_texts(self, pieces: Sequence[Area]) -> None:
+        """Remember where text of modules lies: unloads are many, and areas too."""
+        if self._caches_text:
+            for piece in pieces:
+                if piece.region in TEXTS and piece.owner is not None:
+                    self._texts[piece.owner].add((pieces[0].start, piece.start))
 
     def _name(self, line: TraceEvent, module: str) -> Event:
         """Give a loaded module's name to what no snapshot names.
@@ -514,12 +526,15 @@ class TraceEvents:
                 after.append(named)
                 self._held.change((named,))
         for start, text in self._known.texts_of(module, self._phase, line[1]):
-            old = self._held.get(start)
-            new = _with_text(old, text)
-            if new:
-                before += (each for each in old if each not in new)
-                after += (each for each in new if each not in old)
-                self._held.change(new)
+            pieces = self._held.get(start)
+            first = bisect_right(pieces, text.start, key=_END)
+            stop = bisect_left(pieces, text.end, first, key=_START)
+            cut = _cut_for(text, pieces[first:stop])
+            if cut:
+                before += pieces[first:stop]
+                after += cut
+                self._held.change((*pieces[:first], *cut, *pieces[stop:]))
+                self._texts[module].add((start, text.start))
         return Noted(
             time=seconds_of(line),
             message=f"module_load {module}",
@@ -545,24 +560,19 @@ def _nobodys(piece: Area, detail: str) -> Area:
     )
 
 
-def _with_text(pieces: Sequence[Area], text: Area) -> tuple[Area, ...]:
-    """Return the pieces of a ROX block with a text in it; () where that place is taken."""
-    found: list[Area] = []
-    for piece in pieces:
-        if piece.end <= text.start or piece.start >= text.end:
-            found.append(piece)
-            continue
-        if piece.owner != ROX_OWNER:
-            return ()
-        left, right = text.start - piece.start, piece.end - piece.guard - text.end
-        if left > 0:
-            found.append(evolve(piece, size=left, guard=0))
-        if right > 0:
-            found.append(evolve(piece, start=text.end, size=right))
-        found.append(text)
-    unique = tuple(sorted(set(found), key=_START))
-    same = unique and pieces and unique[0].start == pieces[0].start
-    return unique if same and unique[-1].end == pieces[-1].end else ()
+def _cut_for(text: Area, under: Sequence[Area]) -> tuple[Area, ...]:
+    """Return the pieces of a ROX block under a text with it in them; () where that is taken."""
+    if not under or any(piece.owner != ROX_OWNER for piece in under):
+        return ()
+    first, last = under[0], under[-1]
+    left, right = text.start - first.start, last.end - last.guard - text.end
+    if left < 0 or (right <= 0 and text.end != last.end):
+        return ()
+    found = [evolve(first, size=left, guard=0)] if left else []
+    found.append(text)
+    if right > 0:
+        found.append(evolve(last, start=text.end, size=right))
+    return tuple(found)
 
 
 def _is_text_of(module: str, piece: Area) -> bool:

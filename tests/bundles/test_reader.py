@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from execmem_tui.analysis.trace_verify import verify_trace
+from execmem_tui.bundles.manifest import check_manifest
 from execmem_tui.bundles.reader import locate, on_disk
 from execmem_tui.cli.main import main
 from execmem_tui.files import archive
@@ -366,3 +367,29 @@ def test_a_manifest_that_names_a_file_twice_is_refused(tmp_path: Path) -> None:
     assert next(entered("vmallocinfo", "other")).is_dir()
     with pytest.raises(InputError, match=r"names a file twice: p/\./vmallocinfo"):
         next(entered("vmallocinfo", "./vmallocinfo"))
+
+
+@pytest.mark.parametrize("name", ["../x", "p/../../x", "/etc/passwd"])
+def test_a_manifest_cannot_name_a_file_outside(tmp_path: Path, name: str) -> None:
+    entry = f'[[files]]\nname = "{name}"\nsize = 1\nsha256 = "x"\n'
+    head = MANIFEST.partition(b"[ranges")[0].decode()
+    (tmp_path / "manifest.toml").write_text(head + entry)
+    with pytest.raises(InputError, match="names a file outside itself"):
+        check_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(("size", "data"), [(3, b"abd"), (4, b"abc"), (3, b"abc")])
+def test_a_file_is_what_the_manifest_says_or_refused(
+    tmp_path: Path, size: int, data: bytes
+) -> None:
+    """Its bytes, and as many: either tells."""
+    entry = f'[[files]]\nname = "p"\nsize = {size}\nsha256 = "{sha256(data).hexdigest()}"\n'
+    head = MANIFEST.partition(b"[ranges")[0].decode()
+    (tmp_path / "manifest.toml").write_text(head + entry)
+    (tmp_path / "p").write_bytes(b"abc")
+    if (size, data) == (3, b"abc"):
+        check_manifest(tmp_path)
+        return
+    with pytest.raises(InputError, match="not the file that the manifest speaks of") as refused:
+        check_manifest(tmp_path)
+    assert refused.value.path == str(tmp_path / "p")

@@ -16,6 +16,7 @@ from execmem_tui.mm.free_space import FreeSpace
 from execmem_tui.mm.rbtree import FreeArea, refresh
 from execmem_tui.mm.vmalloc import Answer, Hole, Vmalloc, VmapRequest
 from execmem_tui.mm.vmap_node import VmapArea, VmapNode
+from execmem_tui.model.errors import InputError
 from execmem_tui.model.records import frozen
 from execmem_tui.model.rules import PurgeOrder, Rules, rules_told
 from execmem_tui.replay.model import make_replay
@@ -177,9 +178,16 @@ def self_test(path: Path) -> list[WrongRule]:
 
     A replay ends when it is `_ENOUGH` misses worse than the model's: what follows a miss is looked
     into, so that misses are what a replay takes its time for.
+
+    Raises:
+        InputError: nothing in the trace is checked, or the model itself misses half of it.
     """
     run = read_trace_run(path)
-    model = _wrong(replay_run(run, make_replay(run)))
+    found = replay_run(run, make_replay(run))
+    checked, model = found.checked.total(), _wrong(found)
+    if 2 * model.total() >= checked:
+        missed = f"the right rules miss {model.total()} of {checked}: no wrong one could be told"
+        raise InputError(str(run.path), None, missed if checked else "nothing in it is checked")
     rows = []
     most = model.total() + _ENOUGH
     for mistake in _MISTAKES:

@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Final
 from execmem_tui.files.packed import MAX_LINE, MAX_UNPACKED, read_blocks
 from execmem_tui.files.private import named_as, private_folder
 from execmem_tui.files.regular import open_file
-from execmem_tui.model.errors import InputError
+from execmem_tui.model.errors import InputError, KernelLogError
 from execmem_tui.model.records import frozen
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _refuse(path: Path, name: str, pasted: "Pasted") -> InputError:
     seems = _kind_of(path)
     found = [kind.value for kind in pasted.files]
     if seems is None and Kind.LOG in pasted.files:
-        return InputError(
+        return KernelLogError(
             name,
             pasted.first,
             "holds no line of /proc/vmallocinfo: it is a kernel log",

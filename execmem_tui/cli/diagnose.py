@@ -17,7 +17,7 @@ from execmem_tui.cli.output import write_json, write_lines
 from execmem_tui.files.packed import read_lines
 from execmem_tui.formats.failure_log import parse_failures
 from execmem_tui.formats.failures import Form
-from execmem_tui.model.errors import InputError
+from execmem_tui.model.errors import InputError, KernelLogError
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import format_size
@@ -89,7 +89,11 @@ def _read(names: list[str], arch: str | None) -> tuple[list[Log], Snapshot | Non
         if name != _LIVE and path.is_file() and _is_log(path):
             logs.append(read_log(name, read_lines(path)))
             continue
-        source = _opened(name, arch)
+        try:
+            source = _opened(name, arch)
+        except KernelLogError:  # one that tells of no failure
+            logs.append(read_log(name, read_lines(path)))
+            continue
         snapshot = source.history.snapshot()
         logs.extend(_logs_of(name, path))
     return logs, snapshot

@@ -72,3 +72,7 @@ class InputError(ExecmemTuiError):
         self.line = line
         self.column = column
         self.message = message
+
+
+class KernelLogError(InputError):
+    """A text that should hold areas is a kernel log."""

@@ -7,6 +7,7 @@ from typing import IO
 
 import pytest
 
+from execmem_tui.analysis import wrong_rules
 from execmem_tui.analysis.trace_verify import TraceVerdict, replay_run, verify_trace
 from execmem_tui.analysis.wrong_rules import self_test
 from execmem_tui.bundles.trace_run import read_trace_run
@@ -79,6 +80,31 @@ def test_wrong_rules_are_told() -> None:
     assert wrong.keys() - told.keys() == {"first fit alone", "no guard page"}
     assert all(100 <= wrong[name] < 200 for name in wrong.keys() - told.keys())
     assert "module window" in rules["no guard page"].classes
+
+
+@pytest.mark.parametrize(
+    ("checked", "missed", "said"),
+    [(10, 5, "right rules miss 5 of 10"), (11, 5, ""), (0, 0, "nothing in it is checked")],
+)
+def test_no_wrong_rule_is_told_where_the_right_ones_miss_half(
+    monkeypatch: pytest.MonkeyPatch, checked: int, missed: int, said: str
+) -> None:
+    """Nine replays of a trace that is all misses took a quarter of a minute."""
+
+    class Found:
+        def __init__(self) -> None:
+            self.checked = Counter({"module window": checked})
+            self.misses = [Missed()] * missed
+
+    class Missed:
+        kind = "module window"
+
+    monkeypatch.setattr(wrong_rules, "replay_run", lambda *_, **__: Found())
+    if said:
+        with pytest.raises(InputError, match=said):
+            self_test(TRACES / "armhf-6.12.107")
+    else:
+        assert len(self_test(TRACES / "armhf-6.12.107")) > 5
 
 
 def test_the_first_difference_shows_both_states_around_it(

@@ -494,6 +494,20 @@ def test_diagnose_finds_a_failure_behind_areas(
     assert "8192" in capsys.readouterr().out
 
 
+def test_diagnose_finds_nothing_in_a_log_without_failures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was refused as no capture, with the advice to use `diagnose`."""
+    file = tmp_path / "dmesg"
+    file.write_text("[    0.000000] Linux version 6.12.0\n[    2.500000] usb 1-1: new device\n")
+    assert main(["diagnose", str(file)]) == 0
+    assert "no message about executable memory" in capsys.readouterr().out
+    assert main(["map", str(file)]) == 2
+    assert "`execmem-tui diagnose` reads logs" in capsys.readouterr().err
+    file.write_text("no capture either\n")
+    assert main(["diagnose", str(file)]) == 2
+
+
 @pytest.mark.parametrize("arguments", [["keys"], ["map", "/nowhere"]])
 def test_the_collector_is_left_as_it_was(arguments: list[str]) -> None:
     """Many commands in one process would else keep what all of them left in circles."""

@@ -29,13 +29,16 @@ class Block:
     Equal only to itself.
     """
 
-    __slots__ = ("_found", "areas", "end", "starts")
+    __slots__ = ("_found", "areas", "end", "starts", "token")
 
     def __init__(self, areas: tuple[Area, ...]) -> None:
         self.areas = areas
         self.starts = [area.start for area in areas]
         self.end = max(area.end for area in areas)
         """First address after all of them. Of a capture, areas may overlap."""
+        self.token = object()
+        """Stands for the block where it is only compared: in a cache the block would live on, with
+        all that was ever found of it, after the last step that has it was left."""
         self._found: dict[Callable[[Block], Any], Any] = {}
 
     @property

@@ -1,6 +1,7 @@
 """Cells that were found once, for as long as the same blocks of areas lie under them."""
 
 from collections.abc import Callable, Hashable
+from operator import attrgetter
 from typing import Final
 
 from execmem_tui.model.blocks import Block
@@ -10,15 +11,16 @@ _MOST: Final = 192
 """Rows kept: two times what lanes, the axis of reach and the marks of one screen ask for."""
 
 Blocks = tuple[Block, ...]
+_token_of = attrgetter("token")
 
 
 class CachedRow:
-    """The parts of one row, each with the blocks that it was found from."""
+    """The parts of one row, each with the tokens of the blocks that it was found from."""
 
     __slots__ = ("_parts",)
 
     def __init__(self) -> None:
-        self._parts: dict[tuple[int, int], tuple[Blocks, list[Cell]]] = {}
+        self._parts: dict[tuple[int, int], tuple[list[object], list[Cell]]] = {}
 
     def part(
         self, first: int, stop: int, blocks: Blocks, find: Callable[[int, int], list[Cell]]
@@ -31,9 +33,9 @@ class CachedRow:
             blocks: all that lies there; of two snapshots they are compared by identity.
             find: finds the cells, where other blocks lie there than the last time.
         """
-        known = self._parts.get((first, stop))
-        if known is None or known[0] != blocks:
-            known = self._parts[first, stop] = blocks, find(first, stop)
+        known, tokens = self._parts.get((first, stop)), [*map(_token_of, blocks)]
+        if known is None or known[0] != tokens:
+            known = self._parts[first, stop] = tokens, find(first, stop)
         return known[1]
 
 

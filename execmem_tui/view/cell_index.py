@@ -55,9 +55,12 @@ class CellIndex:
         self._image = None if drawn else image
 
     def seen(self, start: Address, end: Address) -> tuple[object, ...]:
-        """Return what a row of [start, end) is drawn from: equal blocks and ghosts, equal row."""
-        blocks = self._areas.blocks_between(start, end)
-        return (*blocks, *self.paint.ghosts(start, end)) if self._has_ghosts else blocks
+        """Return what a row of [start, end) is drawn from: equal blocks and ghosts, equal row.
+
+        Of the blocks their tokens, which keep nothing alive.
+        """
+        tokens = [block.token for block in self._areas.blocks_between(start, end)]
+        return (*tokens, *self.paint.ghosts(start, end)) if self._has_ghosts else tuple(tokens)
 
     @cached_property
     def _apart(self) -> bool:

@@ -9,7 +9,6 @@ from attrs import field
 
 from execmem_tui.analysis.superpose import Difference, Superposition
 from execmem_tui.model.areas import Area
-from execmem_tui.model.blocks import Block
 from execmem_tui.model.records import define
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address
@@ -66,8 +65,9 @@ class DifferenceLens:
     name: LensName = field(default=LensName.DIFFERENCE, init=False)
     echo: BeforeLens = field(init=False)
     """The lens of the pinned snapshot's own map."""
-    _retired: set[Block] = field(factory=set, init=False, repr=False)
-    """What it painted and is gone: should it come back, what it remembers may be out of date."""
+    _retired: set[object] = field(factory=set, init=False, repr=False)
+    """Tokens of the blocks that it painted and that are gone: should one come back, what it
+    remembers may be out of date."""
 
     def __attrs_post_init__(self) -> None:
         self.echo = BeforeLens(self.found)
@@ -93,12 +93,12 @@ class DifferenceLens:
         if found.after.layout is not self.found.after.layout:
             return DifferenceLens(found)
         echo = self.echo.then(found)
-        back = not self._retired.isdisjoint(found.added)
+        back = not self._retired.isdisjoint(block.token for block in found.added)
         if found.stirred or back or len(self._retired) > _RETIRED:
             fresh = DifferenceLens(found)
             fresh.echo = echo
             return fresh
         self.echo = echo
-        self._retired.update(found.retired)
+        self._retired.update(block.token for block in found.retired)
         self.found = found
         return self

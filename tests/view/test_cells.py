@@ -1,7 +1,9 @@
 """Cells against an obvious model that looks at every byte's owner, 64 bytes at a time."""
 
+import gc
 from itertools import accumulate
 from operator import attrgetter
+from sys import getrefcount
 
 import pytest
 from attrs import evolve
@@ -372,3 +374,16 @@ def test_cells_are_kept_for_some_screens_only() -> None:
     second = kept.row(1)
     assert kept.row(1) is second
     assert len(kept._rows) < 200
+
+
+def test_what_is_kept_of_rows_keeps_no_block() -> None:
+    """It would live on with all that was found of it: 10,000 keys took a hundred MiB."""
+    snapshot, kept = History(make_layout(), [make_area(0), make_area(4)]).snapshot(), CellCache()
+    (block,) = snapshot.areas.blocks
+    held = getrefcount(block)
+    assert CellIndex(snapshot, kept=kept).cells(BASE, PAGE, 8)
+    seen = CellIndex(snapshot, kept=kept).seen(BASE, BASE + 8 * PAGE)
+    gc.collect()
+    assert getrefcount(block) == held
+    assert seen == CellIndex(snapshot).seen(BASE, BASE + 8 * PAGE) == (block.token,)
+    assert kept._rows

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from execmem_tui.arch import resolve
 from execmem_tui.bundles.harmless import _NUMBER, _PLT
 from execmem_tui.files.packed import MAX_LINE
 from execmem_tui.formats.failure_log import parse_failures
 from execmem_tui.formats.procfiles import parse_uname
 from execmem_tui.formats.trace_parser import _LOST
 from execmem_tui.formats.vmallocinfo import parse_vmallocinfo
+from execmem_tui.machines.log import standard_layouts, usual_layout
 from execmem_tui.machines.vmap_nodes import vmap_nodes
+from execmem_tui.model.layouts import Layout
 from execmem_tui.scenarios.lines import Lines
 from tests.fuzz.__main__ import limited
 from tests.fuzz.cases import check, run
@@ -216,3 +219,27 @@ def test_an_op_script_whose_alignments_no_hole_has(tmp_path: Path) -> None:
     rows = [["area", at, 4096, 8192, 0, None] for at in range(1000, 1300)]
     assert TOO_MANY in _script(tmp_path, *rows, purge, *rows)
     assert TOO_MANY not in _script(tmp_path, *rows[:150], purge)
+
+
+def test_a_log_of_many_failures_with_a_range_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For each of them the layouts of all architectures were computed."""
+    computed: list[tuple[object, ...]] = []
+
+    def counted(*words: object) -> Layout:
+        computed.append(words)
+        return resolve(*words)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("execmem_tui.machines.log.resolve", counted)
+    standard_layouts.cache_clear()
+    usual_layout.cache_clear()
+    lines = [
+        f"vmalloc_node_range for size 8192 failed: Address range restricted to"
+        f" {BASE + at * 4096:#x} - {BASE + 0x800_0000:#x}\n"
+        for at in range(300)
+    ]
+    (tmp_path / "dmesg").write_text("".join(lines))
+    found = run(["diagnose", str(tmp_path / "dmesg"), "--json"])
+    assert len(json.loads(found.out)["findings"]) == 300
+    assert 12 < len(computed) == len(set(computed)) < 100

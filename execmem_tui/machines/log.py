@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import cache
 from typing import Final
 
 from execmem_tui.arch import architecture, architectures, find, resolve
@@ -76,11 +78,7 @@ def layouts_with(
     exact: list[Layout] = []
     around: list[Layout] = []
     for name in (arch,) if arch is not None else architectures():
-        for variant in architecture(name).variants:
-            try:
-                layout = resolve(name, variant.kernels[-1], variant.name, "off")
-            except UnknownLayoutError:
-                continue  # a variant without a layout of its own for that draw
+        for layout in standard_layouts(name):
             if name_of(layout, start, end) is not None:
                 exact.append(layout)
             elif (
@@ -90,6 +88,22 @@ def layouts_with(
             ):
                 around.append(layout)
     return exact or around
+
+
+@cache  # a log may tell of thousands of failures
+def standard_layouts(arch: str) -> tuple[Layout, ...]:
+    """Return the layouts of all variants of an architecture, without KASLR."""
+    found: list[Layout] = []
+    for variant in architecture(arch).variants:
+        with suppress(UnknownLayoutError):  # a variant without a layout of its own for that draw
+            found.append(resolve(arch, variant.kernels[-1], variant.name, "off"))
+    return tuple(found)
+
+
+@cache
+def usual_layout(arch: str) -> Layout:
+    """Return the layout of an architecture's usual variant and newest kernel, without KASLR."""
+    return resolve(arch)
 
 
 def name_of(layout: Layout, start: Address, end: Address) -> str | None:

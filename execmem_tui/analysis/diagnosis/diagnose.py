@@ -12,10 +12,16 @@ from execmem_tui.analysis.diagnosis.incidents import Incident, incidents
 from execmem_tui.analysis.diagnosis.relocations import measured
 from execmem_tui.analysis.diagnosis.space import Space, space_of
 from execmem_tui.analysis.diagnosis.verdicts import judge
-from execmem_tui.arch import architecture, resolve
 from execmem_tui.formats.failure_log import parse_failures
 from execmem_tui.formats.failures import Form
-from execmem_tui.machines.log import LogMachine, LogWitness, layouts_with, name_of
+from execmem_tui.machines.log import (
+    LogMachine,
+    LogWitness,
+    layouts_with,
+    name_of,
+    standard_layouts,
+    usual_layout,
+)
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.records import frozen
@@ -198,7 +204,7 @@ class Diagnosis:
             names = {each.arch for each in found}
             if len(names) == 1:
                 return found[0]
-        return None if arch is None else resolve(arch)
+        return None if arch is None else usual_layout(arch)
 
     def _kernel(self, log: Log, incident: Incident) -> str | None:
         if log.machine.kernel is not None:
@@ -235,15 +241,11 @@ class Diagnosis:
         return space_of(self._snapshot, *span, padded, incident.align or 1)
 
     def _module_areas(self, arch: str | None) -> tuple[Bytes, ...]:
+        layouts: tuple[Layout, ...] = ()
         if self._arch is not None and self._layout is not None:
-            layouts = [self._layout]
+            layouts = (self._layout,)
         elif arch is not None:
-            layouts = [
-                resolve(arch, variant.kernels[-1], variant.name)
-                for variant in architecture(arch).variants
-            ]
-        else:
-            layouts = []
+            layouts = standard_layouts(arch)
         entries = [layout.range_of(ExecmemType.MODULE_TEXT) for layout in layouts]
         return tuple(sorted({each.end - each.start for each in entries} - {0}))
 

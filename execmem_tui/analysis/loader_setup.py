@@ -62,7 +62,7 @@ def loader_check(
         page_size=run.page_size,
         word_bits=run.word_bits,
         window=run.window,
-        separate=(text.start, text.end) != (layout.vmalloc_start, layout.vmalloc_end),
+        separate=run.modules_apart,
         purges=layout.set_memory_purges,
         cached=text.rox_cached,
         text_calls=layout.capability.rox_calls,

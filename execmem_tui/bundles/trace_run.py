@@ -143,8 +143,9 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
     told = meta.get("kernel") or _release(folder)
     kernel = str(told or "7.1")
     arch = str(meta.get("arch", ""))
+    layout = _layout(arch, kernel)
     if begins.name and not begins.from_boot:
-        begins = _mended(trace, scan, infos, begins, _layout(arch, kernel))
+        begins = _mended(trace, scan, infos, begins, layout)
     early, percpu = _unseen(infos, scan.order, begins)
     if begins.from_boot:
         begins = evolve(begins, busy=early)
@@ -166,7 +167,7 @@ def reading_trace_run(path: Path, phase: str | None = None) -> Generator[float, 
         marks=scan.marks,
         lines=scan.lines,
         lost=max(buffers.lost, scan.lost),
-        modules_apart=_modules_apart(_layout(arch, kernel)),
+        modules_apart=_modules_apart(layout),
         doubts=tuple(_doubts(trace, scan, infos, begins, gaps.losses)),
         lost_somewhere=buffers.lost > 0 and not gaps.losses,
     )

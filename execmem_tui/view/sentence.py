@@ -209,9 +209,7 @@ def _state(snapshot: Snapshot, holes: HoleIndex) -> Sentence:
         )
     near = "near the kernel" if entry.has_fallback else "for modules"
     begins = f"{taken[0].upper()}{taken[1:]} of {size} {near} are taken"
-    left = _left(room)
-    if room.taken and format_size(room.free) == size:  # 2G of 2G would be left
-        left = left.replace(f"{size} are left", "the rest is left", 1)
+    left = _left(room, size)
     largest = f"{format_size(room.largest)} are free in one piece"
     return Sentence(
         f"{_must(layout, entry)}: {taken} of {size} are taken, {left}.",
@@ -261,16 +259,20 @@ def _must(layout: Layout, entry: ExecmemRange) -> str:
     return f"Modules lie far from the kernel and call it through {_article(word)} {word}"
 
 
-def _left(room: Room) -> str:
-    """``61.4M are left in one piece``, ``20.9M are left in 11 pieces, the largest 2M``."""
+def _left(room: Room, size: str = "") -> str:
+    """``61.4M are left in one piece``, ``20.9M are left in 11 pieces, the largest 2M``.
+
+    ``the rest is left`` where something is taken and what is left rounds to the window's `size`.
+    """
     free = format_size(room.free)
+    left = "the rest is left" if room.taken and free == size else f"{free} are left"
     if room.holes == 0:
         return "nothing is left"
     if room.holes == 1:
-        return f"{free} are left in one piece"
+        return f"{left} in one piece"
     if room.largest >= room.free * _NEARLY:
-        return f"{free} are left, almost all in one piece"
-    return f"{free} are left in {room.holes:,} pieces, the largest {format_size(room.largest)}"
+        return f"{left}, almost all in one piece"
+    return f"{left} in {room.holes:,} pieces, the largest {format_size(room.largest)}"
 
 
 def _allocated(

@@ -341,9 +341,10 @@ def _neighbours(bases: Sequence[Address]) -> dict[Bytes, list[Address]]:
 
 def _by_trampoline(chain: _Chain, trampoline: tuple[int, Address] | None) -> Counter[Address]:
     """Return enough votes for the start of the chain that the trampoline is in, none of others."""
-    for entry, offset in zip(chain.entries, chain.offsets, strict=True):
-        if trampoline is not None and entry.start == trampoline[0]:
-            return Counter({trampoline[1] - offset: _ENOUGH})
+    if trampoline is not None:
+        for entry, offset in zip(chain.entries, chain.offsets, strict=True):
+            if entry.start == trampoline[0]:
+                return Counter({trampoline[1] - offset: _ENOUGH})
     return Counter()
 
 

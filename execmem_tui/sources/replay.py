@@ -68,7 +68,7 @@ def read_replay(path: Path, arch: str | None = None) -> Generator[Progress, None
     begins = run.begins
     lives: dict[int, int] = {}
     if known.phases:
-        lives, loads = _lives(run.path, [line for _, line, _ in known.phases])
+        lives, loads = _lives_and_loads(run.path, [line for _, line, _ in known.phases])
         if layout.range_of(ExecmemType.MODULE_TEXT).rox_cached:
             known.loads = loads
     reader = TraceEvents(layout, known, lives, is_told=run.is_told)
@@ -182,7 +182,7 @@ def _bare(arch: str | None, kernel: str, windows: tuple[tuple[int, int], ...]) -
     return recognise(Facts(arch=arch or None, release=kernel, addresses=addresses, windows=windows))
 
 
-def _lives(path: Path, moments: list[int]) -> tuple[dict[int, int], list[dict[str, int]]]:
+def _lives_and_loads(path: Path, moments: list[int]) -> tuple[dict[int, int], list[dict[str, int]]]:
     """Return the line of the free by the line of the allocation, of all that lived at a moment.
 
     And at each moment the lines of the last load of each module.

@@ -31,7 +31,8 @@ from execmem_tui.owners.attribute import attribute, grouped
 from execmem_tui.replay.model import follow_run, make_replay
 from execmem_tui.replay.state import UNMOVED, Besides, Moved
 from execmem_tui.sources.base import Progress, Recording, SourceKind
-from execmem_tui.sources.trace_steps import FOREVER, Known, TraceEvents, moment_of
+from execmem_tui.sources.known import FOREVER, Known, moment_of
+from execmem_tui.sources.trace_steps import TraceEvents
 
 _BATCH: Final = 2000
 """Events that are handed on at once: some hundredths of a second to read, a few to show."""

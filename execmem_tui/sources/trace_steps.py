@@ -10,7 +10,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Final
 
-from attrs import evolve, field
+from attrs import evolve
 
 from execmem_tui.consumers.load_sequence import TEXTS
 from execmem_tui.formats.trace_event import (
@@ -27,17 +27,18 @@ from execmem_tui.formats.trace_event import (
     seconds_of,
 )
 from execmem_tui.formats.trace_event import Event as TraceEvent
-from execmem_tui.model.areas import ROX_OWNER, Area, AreaState
+from execmem_tui.model.areas import Area, AreaState
 from execmem_tui.model.events import UNSAID, Allocated, Event, Failed, Freed, Noted, Purged
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.intervals import Interval
 from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
-from execmem_tui.model.records import define, frozen
+from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.replay.held_areas import HeldAreas
 from execmem_tui.replay.state import Besides
+from execmem_tui.sources.known import CACHED, FOREVER, Known, cut_for, moment_of, nobodys
 
 _START, _END = attrgetter("start"), attrgetter("end")
 _REQUESTS: Final = 1 << 12
@@ -45,85 +46,13 @@ _REQUESTS: Final = 1 << 12
 _PERCPU: Final = "pcpu_get_vm_areas"
 _UNKNOWN: Final = "execmem of an unknown consumer, text or data"
 _UNCACHED: Final = "execmem of an unknown consumer: data, or a small block of the ROX cache"
-_CACHED: Final = "free, or an unknown owner, for no event tells who takes from the ROX cache"
 _PARKED: Final = "unless memory pressure emptied the pool: no event tells"
 """vmap_node_shrink_scan() decays all pools in full and has no trace event (mm/vmalloc.c)."""
 _LIVE, _LAZY, _POOLED = AreaState.LIVE, AreaState.LAZY, AreaState.POOLED
 """By names of their own: to look a member up in its class takes as long as ten comparisons."""
-FOREVER: Final = 1 << 62
-"""The line at which an area is freed that no trace frees."""
-
-
-@define
-class Known:
-    """What snapshots beside the trace say of areas that the trace allocates."""
-
-    phases: list[tuple[str, int, dict[Address, list[Area]]]] = field(factory=list)
-    """(name, line of the trace, areas by the start of the vmap area they lie in)."""
-    owners_untold: dict[str, dict[Address, list[Area]]] = field(factory=dict)
-    """Snapshots of which no more is known than what is busy and what is lazy."""
-
-    loads: list[dict[str, int]] = field(factory=list)
-    """Of each snapshot the line of the last load of each module before it; where texts come from
-    the ROX cache, else empty."""
-    _texts: dict[int, dict[str, list[tuple[Address, Area]]]] = field(factory=dict, init=False)
-
-    def label(self, start: Address, line: int, until: int) -> list[Area]:
-        """Return what the first snapshot in the area's life (`line` to `until`) says of it.
-
-        What of a ROX block is the text of a module that is loaded later is nobody's yet.
-        """
-        first = bisect_left(self.phases, line, key=moment_of)
-        for index, (_, moment, areas) in enumerate(self.phases[first:], first):
-            if moment >= until:
-                break
-            if start in areas:
-                if not self.loads:
-                    return areas[start]
-                loads = self.loads[index]
-                return [
-                    _nobodys(area, _CACHED)
-                    if area.region in TEXTS and loads.get(area.owner or "", 0) > line
-                    else area
-                    for area in areas[start]
-                ]
-        return []
-
-    def texts_of(self, module: str, index: int, line: int) -> list[tuple[Address, Area]]:
-        """Return what a snapshot says of the text of a module whose last load is at this line.
-
-        Args:
-            module: its name.
-            index: of the snapshot.
-            line: of its ``module_load``.
-
-        Returns:
-            (start of the block, text); [] where it is loaded again before the snapshot.
-        """
-        if index >= len(self.loads) or self.loads[index].get(module) != line:
-            return []
-        if index not in self._texts:
-            found = self._texts[index] = {}
-            for start, areas in self.phases[index][2].items():
-                for area in areas:
-                    if area.region in TEXTS and area.owner is not None:
-                        found.setdefault(area.owner, []).append((start, area))
-        return self._texts[index].get(module, [])
-
-    def named(self, name: str) -> dict[Address, list[Area]]:
-        """Return the areas of a snapshot; {} where there is no such one."""
-        found = (areas for phase, _, areas in self.phases if phase == name)
-        return next(found, self.owners_untold.get(name, {}))
-
-
 LOST_NOTE: Final = "what is drawn may be gone, and what is not drawn is unknown"
 """Said where events may be missing."""
 LOST_EVENTS: Final = Hidden(complete=False, why="events were lost before")
-
-
-def moment_of(phase: tuple[str, int, dict[Address, list[Area]]]) -> int:
-    """Return the line of the trace at which a snapshot was complete."""
-    return phase[1]
 
 
 @frozen
@@ -494,13 +423,13 @@ class TraceEvents:
         """
         removed: list[Area] = []
         added: list[Area] = []
-        detail = f"text of {module}, which was unloaded: {_CACHED}"
+        detail = f"text of {module}, which was unloaded: {CACHED}"
         for start, at in sorted(self._texts.pop(module, ())):
             pieces = self._held.get(start)
             index = bisect_left(pieces, at, key=_START)
             if index < len(pieces) and _is_text_of(module, pieces[index]):
                 removed.append(pieces[index])
-                added.append(_nobodys(pieces[index], detail))
+                added.append(nobodys(pieces[index], detail))
                 self._held.change((*pieces[:index], added[-1], *pieces[index + 1 :]))
         return tuple(removed), tuple(added)
 
@@ -529,7 +458,7 @@ class TraceEvents:
             pieces = self._held.get(start)
             first = bisect_right(pieces, text.start, key=_END)
             stop = bisect_left(pieces, text.end, first, key=_START)
-            cut = _cut_for(text, pieces[first:stop])
+            cut = cut_for(text, pieces[first:stop])
             if cut:
                 before += pieces[first:stop]
                 after += cut
@@ -546,33 +475,6 @@ class TraceEvents:
 def _is_held(pieces: Sequence[Area]) -> bool:
     """Whether a vmap area is neither lazy nor pooled; the first piece of a block may be free."""
     return bool(pieces) and pieces[0].state not in (_LAZY, _POOLED)
-
-
-def _nobodys(piece: Area, detail: str) -> Area:
-    """Return what of a ROX block belongs to nobody that is known."""
-    return evolve(
-        piece,
-        type=None,
-        owner=ROX_OWNER,
-        region=None,
-        state=AreaState.CACHE_FREE,
-        detail=detail,
-    )
-
-
-def _cut_for(text: Area, under: Sequence[Area]) -> tuple[Area, ...]:
-    """Return the pieces of a ROX block under a text with it in them; () where that is taken."""
-    if not under or any(piece.owner != ROX_OWNER for piece in under):
-        return ()
-    first, last = under[0], under[-1]
-    left, right = text.start - first.start, last.end - last.guard - text.end
-    if left < 0 or (right <= 0 and text.end != last.end):
-        return ()
-    found = [evolve(first, size=left, guard=0)] if left else []
-    found.append(text)
-    if right > 0:
-        found.append(evolve(last, start=text.end, size=right))
-    return tuple(found)
 
 
 def _is_text_of(module: str, piece: Area) -> bool:

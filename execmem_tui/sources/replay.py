@@ -28,10 +28,10 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address
 from execmem_tui.owners.attribute import attribute, grouped
+from execmem_tui.replay.known import FOREVER, Known, moment_of
 from execmem_tui.replay.model import follow_run, make_replay
 from execmem_tui.replay.state import UNMOVED, Besides, Moved
 from execmem_tui.sources.base import Progress, Recording, SourceKind
-from execmem_tui.sources.known import FOREVER, Known, moment_of
 from execmem_tui.sources.trace_steps import TraceEvents
 
 _BATCH: Final = 2000

@@ -37,8 +37,8 @@ from execmem_tui.model.records import frozen
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import Address, format_size
 from execmem_tui.replay.held_areas import HeldAreas
+from execmem_tui.replay.known import CACHED, FOREVER, Known, cut_for, moment_of, nobodys
 from execmem_tui.replay.state import Besides
-from execmem_tui.sources.known import CACHED, FOREVER, Known, cut_for, moment_of, nobodys
 
 _START, _END = attrgetter("start"), attrgetter("end")
 _REQUESTS: Final = 1 << 12

@@ -155,7 +155,20 @@ class FaultTolerantApp(App[int]):
         for each in list(self._notifications):
             if (each.severity, each.title) == (severity, title):
                 self._unnotify(each, refresh=False)
+        self._clear_holders()
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+
+    def _clear_holders(self) -> None:
+        """Remove the boxes whose message is gone.
+
+        Of one that another took the place of, Textual removes the toast and leaves the box around
+        it on the screen for good (textual/widgets/_toast.py: ToastRack.show). One that is not
+        mounted yet has no toast yet either.
+        """
+        for screen in self.screen_stack:
+            for holder in screen.query("ToastHolder"):
+                if holder.is_mounted and not holder.children:
+                    holder.remove()
 
     def copy(self, text: str) -> None:
         """Put a text on the clipboard, and say so."""

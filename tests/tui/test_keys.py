@@ -13,7 +13,7 @@ from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.actions import ACTIONS, rebound
 from execmem_tui.view.keymaps import KEYMAPS
 from execmem_tui.view.paint import LensName
-from tests.tui.driving import history, make_app, press, shown_text
+from tests.tui.driving import history, make_app, press, shown_text, still
 
 MIB = 1 << 20
 Check = Callable[[ExecmemApp], bool]
@@ -368,6 +368,22 @@ async def test_the_newest_notice_of_a_kind_takes_the_place_of_the_one_before() -
         at = next(y for y, line in enumerate(lines) if "a warning" in line)
         assert "the newest" in lines[at - 1], "a line each"
         assert at == app.main.query_one(Legend).region.y - 1
+
+
+async def test_a_notice_that_is_gone_leaves_nothing_on_the_screen() -> None:
+    """Seen in a terminal: 570 empty boxes after 10,000 keys, each with styles and a layout."""
+    app = make_app()
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        for _ in range(2):  # on the map, then in a sheet over it
+            for number in range(20):
+                app.notify(f"number {number}", timeout=600)
+                app.notify(f"warning {number}", severity="warning", timeout=600)
+                await still(pilot)
+            assert "number 19" in shown_text(app)
+            assert "warning 19" in shown_text(app)
+            # what the last two took the place of goes with the next
+            assert all(len(each.query("ToastHolder")) <= 4 for each in app.screen_stack)
+            await press(pilot, "question_mark")
 
 
 def said_by(app: ExecmemApp, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -18,11 +18,18 @@ FREED = (
 )
 
 
-@pytest.mark.parametrize("line", ["", "\r", " ", "#", "x", "\0", "[", "0x", "\ufeff"])
+_LINES = ("", "\r", " ", "#", "x", "\0", "[", "0x", "\ufeff")
+_OTHERS = ("", "x", "[")
+"""For the commands that read with what `map` reads with: a million lines take a second or two."""
+
+
 @pytest.mark.parametrize(
-    "command",
-    [["map"], ["verify"], ["diagnose"], ["meters"], ["ranges", "--dmesg"], []],
-    ids=lambda words: " ".join(words) or "application",
+    ("command", "line"),
+    [
+        *(([word], line) for word in ("map", "verify", "diagnose") for line in _LINES),
+        *((words, line) for words in (["meters"], ["ranges", "--dmesg"], []) for line in _OTHERS),
+    ],
+    ids=lambda words: " ".join(words) or "application" if isinstance(words, list) else repr(words),
 )
 def test_more_lines_than_text_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], line: str, command: list[str]

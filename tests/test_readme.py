@@ -48,7 +48,7 @@ def test_there_are_two_set_up_commands() -> None:
     commands = re.findall(r"^    (python3 -m venv .*)$", README, re.MULTILINE)
     assert len(commands) == 2
     assert commands[0].endswith(".venv/bin/execmem-tui")
-    assert commands[1].endswith("pytest")
+    assert commands[1].endswith("pytest -n auto")
 
 
 def test_pictures_and_files_that_are_linked_exist() -> None:

@@ -11,6 +11,7 @@ from execmem_tui.sources.opening import open_path
 from execmem_tui.sources.simulation import open_simulation
 from execmem_tui.tui.app import ExecmemApp
 from execmem_tui.tui.screens.sheets import ErrorSheet
+from execmem_tui.tui.widgets.inspector import Inspector
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.tui.widgets.map import DetailMap
 from execmem_tui.tui.widgets.pane import Panes
@@ -282,6 +283,26 @@ async def test_reach_origin_and_side_sheet() -> None:
         assert "from module 1" in shown_text(app)
         await press(pilot, "r")
         assert app.origin is None
+
+
+@pytest.mark.parametrize("size", [(120, 40), (120, 70)])
+async def test_a_side_panel_that_comes_back_tells_of_where_the_cursor_went(
+    size: tuple[int, int],
+) -> None:
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=size) as pilot:
+        await still(pilot)
+        inspector = app.main.query_one(Inspector)
+        before = inspector.render_line(0).text
+        await press(pilot, "v", "w", "w", "w", "v")
+        await still(pilot)
+        assert inspector.render_line(0).text.strip() == f"{app.cursor:x}"
+        assert inspector.render_line(0).text != before
+        app.main.panels.action_side()
+        await press(pilot, "g", *"ffff800080000000", "enter", "v")
+        await still(pilot)
+        told = inspector.said(inspector.size.width)
+        assert inspector.size.height == len(told), "another area has more, or less, to say"
 
 
 async def test_help_log_and_ranges_open_and_close() -> None:

@@ -44,7 +44,8 @@ class TextLines(CachedLines, Widget):
             shrink: whether what lies below moves up where there is less to say.
         """
         width, before = self.size.width, self._lines
-        if not width:
+        if not width:  # hidden: what it said then is no longer true when it comes back
+            self._width = 0
             self.refresh(layout=True)
             return
         self._take(width, shrink=shrink)

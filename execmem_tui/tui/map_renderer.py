@@ -125,15 +125,26 @@ class MapRenderer:
         ]
         return Strip(segments).adjust_cell_length(width)
 
-    def title(self, axis: Axis, extent: Extent, width: int, *, fitted: bool) -> Strip:
+    def title(
+        self, axis: Axis, extent: Extent, width: int, *, fitted: bool, place: str = ""
+    ) -> Strip:
         """Return the line above the map: its scale, what is shown, and what `0` shows instead.
 
-        Not `fitted`, a part is shown, and `0` shows the `extent`.
+        Args:
+            axis: of the map.
+            extent: what is shown; not `fitted`, a part is, and `0` shows the extent.
+            width: columns.
+            fitted: all of the extent is shown.
+            place: what is under the cursor, where nothing beside the map says so.
         """
         words = f"{exact_size(axis.cell)} a cell · {exact_size(axis.row_bytes)} a row"
         left, here = f"── {words} ", _EXTENT_WORDS[extent]
         key = f"0: {_EXTENT_WORDS[extent.next] if fitted else here} ─"
-        for right in (f"{here} · {key}" if fitted else key, f"{here} ─" if fitted else key):
+        if place:
+            choice = [f"{place} · {key}", f"{cut_at_end(place, width - len(left) - 4)} ─"]
+        else:
+            choice = [f"{here} · {key}", f"{here} ─"] if fitted else [key]
+        for right in choice:
             room = width - len(left) - len(right) - 1
             if room > 0:
                 text = f"{left}{'─' * room} {right}"

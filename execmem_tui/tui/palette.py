@@ -27,6 +27,7 @@ from execmem_tui.view.kinds import (
     PREVIEWED,
     PREVIEWED_FAR,
     SAME,
+    UNSEEN,
     WRITABLE_CODE,
     look,
 )
@@ -39,6 +40,7 @@ _KERNEL: Final = AreaKind.KERNEL.value
 _GLYPHS: Final = {
     _KERNEL: "░",
     FORBIDDEN: "╱",
+    UNSEEN: "·",
     GUARD: "│",
     AreaKind.LAZY.value: "╌",
     AreaKind.POOLED.value: "╍",
@@ -266,7 +268,7 @@ class Palette:
             return "|", self.faint
         name = FALLBACK if cell.fallback else cell.kind
         char = LOOKS[FORBIDDEN].letter if cell.kind == FORBIDDEN else cell_letter(cell)
-        if cell.kind in (FREE, FORBIDDEN) or cell.dim or self._plain:
+        if cell.kind in (FREE, FORBIDDEN, UNSEEN) or cell.dim or self._plain:
             alarming = (cell.fallback or name == WRITABLE_CODE) and self._plain
             return char, self.alarm if alarming else self.faint
         return char, self._sign(name, FREE)

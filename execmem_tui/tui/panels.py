@@ -84,6 +84,7 @@ class PanelActions:
             self._leave_events()
             return
         screen.remove_class("no-side", "listing", "helping")
+        screen.tell_place()
         screen.set_class(screen.has_class("-narrow"), "side-sheet")
         # a panel that comes with this key has no place yet, and what has none takes no focus
         screen.call_after_refresh(screen.query_one(EventsView).focus)
@@ -192,6 +193,7 @@ class PanelActions:
         self._require_panel()
         narrow = self._screen.has_class("-narrow")
         self._screen.toggle_class("side-sheet" if narrow else "no-side")
+        self._screen.tell_place()
 
     def _require_panel(self) -> None:
         """Refuse what would be seen only later."""

@@ -45,10 +45,17 @@ class TimeActions:
 
     def action_step_back(self) -> None:
         """One event back."""
+        history = self._app.source.history
+        if history.step <= history.first_step:
+            self._app.say("nothing lies before this: ] steps on")
+            return
         self.seek(self._app.source.history.step - 1)
 
     def action_step_on(self) -> None:
         """One event forward."""
+        if self._app.source.history.at_end:
+            self._app.say("that is the last event: [ steps back, ctrl+home goes to the first")
+            return
         self.seek(self._app.source.history.step + 1)
 
     def action_first_step(self) -> None:
@@ -189,7 +196,8 @@ class TimeActions:
         step = self._around(wanted, what, forward=forward)
         if step is None:
             steps = self._app.source.history.steps
-            self._app.say(f"no {what} in all {steps:,} events")
+            of = f"all {steps:,} events" if steps > 1 else "what there is"
+            self._app.say(f"no {what} in {of}")
             return
         self.seek(step)
         event = self._app.shown.snapshot.event

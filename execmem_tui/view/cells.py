@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.units import Address
-from execmem_tui.view.kinds import FORBIDDEN, FREE
+from execmem_tui.view.kinds import FORBIDDEN, FREE, UNSEEN
 from execmem_tui.view.labels import Label, TextStyle
 
 
@@ -47,6 +47,8 @@ class ReachWindow(NamedTuple):
     plt: tuple[Address, Address] | None
     allowed: tuple[tuple[Address, Address], ...] | None = None
     """The windows of the types that are looked at; None says nothing about them."""
+    unseen: bool = False
+    """Areas lie where nobody tells: what is empty is not known to be free."""
 
     def verdict(self, address: Address) -> Verdict | None:
         """Return how a call reaches `address`."""
@@ -77,11 +79,14 @@ def free_cell(address: Address, reach: ReachWindow | None) -> Cell:
         return _FREE
     if reach.forbidden(address):
         return _FORBIDDEN
+    if reach.unseen:
+        return _UNSEEN
     return _FREE_BY_REACH[reach.verdict(address)]
 
 
 _FREE: Final = Cell(FREE, 0)
 _FORBIDDEN: Final = Cell(FORBIDDEN, 0)
+_UNSEEN: Final = Cell(UNSEEN, 0)
 _FREE_BY_REACH: Final = {found: Cell(FREE, 0, reach=found) for found in (None, *Verdict)}
 
 

@@ -10,7 +10,7 @@ from execmem_tui.model.units import Address
 from execmem_tui.view.axis import AddressSpace, Kind, Stretch
 from execmem_tui.view.cells import Cell
 from execmem_tui.view.ghost import Ghost
-from execmem_tui.view.kinds import FORBIDDEN, FREE
+from execmem_tui.view.kinds import FORBIDDEN, FREE, UNSEEN
 from execmem_tui.view.labels import Named
 from execmem_tui.view.named import columns_of, named_above
 from execmem_tui.view.occupancy import RowSums
@@ -29,7 +29,7 @@ def overlaid(cells: list[Cell], row: RowSums, ghosts: Sequence[Ghost]) -> list[C
     for ghost in ghosts:
         low, high = max(ghost.start, row.start), min(ghost.end, row.end)
         for column in range((low - row.start) // row.cell, -(-(high - row.start) // row.cell)):
-            if cells[column].kind not in (FREE, FORBIDDEN):
+            if cells[column].kind not in (FREE, FORBIDDEN, UNSEEN):
                 continue
             begin = row.start + column * row.cell
             taken[column] += min(high, begin + row.cell) - max(low, begin)

@@ -11,6 +11,7 @@ from execmem_tui.model.ranges import ExecmemType
 from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import Address, format_size, hex_address
+from execmem_tui.view.address_space import divided, piece_at
 
 _MARKS = {Verdict.DIRECT: "√", Verdict.PLT: "~", Verdict.UNREACHABLE: "✗"}
 _WORDS = {Verdict.DIRECT: "", Verdict.PLT: " through a PLT", Verdict.UNREACHABLE: " out of reach"}
@@ -63,7 +64,9 @@ def inspect_lines(
     area = snapshot.area_at(address)
     lines = [hex_address(address, layout.word_bits)]
     lines += (
-        _hole_lines(layout, holes, address) if area is None else _area_lines(layout, area, address)
+        _hole_lines(snapshot, holes, address)
+        if area is None
+        else _area_lines(layout, area, address)
     )
     inside = inside_at(snapshot, address)
     if inside is not None and (area is None or (inside[1] != area.owner and area.parts is None)):
@@ -81,6 +84,16 @@ def inspect_lines(
             for reach, verdict in verdicts(layout, address, origin)
         ]
     return lines
+
+
+def place_text(snapshot: Snapshot, address: Address) -> str:
+    """Return what lies at `address`, in a few words; "" for what is free and for the image."""
+    area = snapshot.area_at(address)
+    if area is None:
+        return ""
+    if divided(area):
+        return f"{area.owner or area.name}: {piece_at(area, address)[2] or 'unused'}"
+    return f"{area.name} {format_size(area.size)}"
 
 
 def _area_lines(layout: Layout, area: Area, address: Address) -> list[str]:
@@ -126,16 +139,23 @@ def _part_lines(bits: int, part: Part | None) -> list[str]:
     ]
 
 
-def _hole_lines(layout: Layout, holes: HoleIndex, address: Address) -> list[str]:
+def _hole_lines(snapshot: Snapshot, holes: HoleIndex, address: Address) -> list[str]:
+    layout = snapshot.layout
     image = layout.image
     if image is not None and image[0] <= address < image[1]:
         return ["kernel image"]
     hole = hole_at(layout, holes, address)
     if hole is None:
-        return ["free"]
+        return ["not seen" if snapshot.hidden else "free"]
     bits = layout.word_bits
     start, end = hole
     where = _window_name(layout, address)
+    if snapshot.hidden:  # areas whose place nobody tells may lie there
+        return [
+            f"not seen in {where}: {format_size(end - start)}" if where else "not seen",
+            _span(start, min(end, (1 << bits) - 1), bits),
+            "used or free: addresses are hidden",
+        ]
     fits = max(0, end - start - layout.page_size)
     return [
         f"free in {where}: {format_size(end - start)}" if where else "free",

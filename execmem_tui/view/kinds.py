@@ -47,6 +47,7 @@ LOOKS: dict[str, Look] = {
         Look("guard", "|", "guard", "guard"),
         Look("fallback", "X", "fallback", "fallback"),
         Look("free", ".", "free", "free"),
+        Look("unseen", "?", "not seen: used or free", "not seen", like="guard"),
         Look("forbidden", "/", "not for this type", "forbidden", like="guard"),
     )
 }
@@ -92,6 +93,8 @@ LENS_LOOKS: dict[str, Look] = {
 
 FREE = "free"
 FORBIDDEN = "forbidden"
+UNSEEN = "unseen"
+"""What may be free, or an area whose address is hidden."""
 GUARD = "guard"
 FALLBACK = "fallback"
 LEGEND = tuple(

@@ -16,6 +16,7 @@ from execmem_tui.view.kinds import (
     GUARD,
     LENS_LOOKS,
     LOOKS,
+    UNSEEN,
     Look,
     look,
 )
@@ -125,7 +126,9 @@ def _entries(looks: list[Look], *, short: bool) -> list[list[Piece]]:
                 continue
         cell = Cell(each.name, 8)
         sign: Piece = (
-            Run(cell, 1) if each.name in (FORBIDDEN, GONE, GUARD) else Run(cell, 1, each.letter)
+            Run(cell, 1)
+            if each.name in (FORBIDDEN, GONE, GUARD, UNSEEN)
+            else Run(cell, 1, each.letter)
         )
         words = each.short if short else each.label
         if owners and each.name.startswith("owner-"):

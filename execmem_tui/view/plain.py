@@ -10,7 +10,7 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.model.text import printable
 from execmem_tui.model.units import exact_size, format_size, hex_address
-from execmem_tui.view.kinds import LEGEND, LENS_LOOKS, LOOKS, Look
+from execmem_tui.view.kinds import LEGEND, LENS_LOOKS, LOOKS, UNSEEN, Look
 from execmem_tui.view.lane import lane_shape, lane_text
 from execmem_tui.view.paint import KINDS, Lens, LensName, Paint
 from execmem_tui.view.panes import PaneModel
@@ -70,14 +70,23 @@ def detail_lines(shown: Shown, models: Sequence[PaneModel], width: int) -> Itera
         yield f"{hex_address(line.start, bits)} {text}".rstrip()
 
 
-def legend_text(lens: Lens | None = None, areas: Iterable[Area] = ()) -> str:
-    """Return the legend of all letters, or of what a lens shows of some areas."""
+def legend_text(
+    lens: Lens | None = None, areas: Iterable[Area] = (), *, unseen: bool = False
+) -> str:
+    """Return the legend of all letters, or of what a lens shows of some areas.
+
+    Args:
+        lens: what the letters tell; None for kinds.
+        areas: that are drawn.
+        unseen: whether others lie where nobody tells.
+    """
+    more = [LOOKS[UNSEEN]] if unseen else []
     if lens is None or lens.name is LensName.KIND:
-        return _looks(LEGEND)
+        return _looks([*LEGEND, *more])
     if lens.name is LensName.OWNER:
-        return f"1 to 8 owners, neighbours never the same  {_looks(_STATES)}"
+        return f"1 to 8 owners, neighbours never the same  {_looks([*_STATES, *more])}"
     told = {lens(area) for area in areas}
-    return _looks([*(each for each in LENS_LOOKS.values() if each.name in told), *_STATES])
+    return _looks([*(each for each in LENS_LOOKS.values() if each.name in told), *_STATES, *more])
 
 
 def _looks(looks: Iterable[Look]) -> str:
@@ -151,7 +160,7 @@ def plain_map(
     lines += [
         *_details(shown, panes, width),
         "",
-        legend_text(paint.lens, snapshot.areas),
+        legend_text(paint.lens, snapshot.areas, unseen=bool(snapshot.hidden)),
         *(f"note: {note}" for note in layout.notes),
     ]
     return lines

@@ -126,7 +126,9 @@ def reach_model(
     if origin is None:
         return None
     window = kernel_window(layout, origin) or ReachWindow(None, None)
-    window = window._replace(allowed=layout.range_of(ExecmemType.MODULE_TEXT).windows)
+    window = window._replace(
+        allowed=layout.range_of(ExecmemType.MODULE_TEXT).windows, unseen=bool(snapshot.hidden)
+    )
     limits, used = tuple(_limits(layout)), used_hulls(snapshot)
     return ReachModel(
         snapshot=snapshot,

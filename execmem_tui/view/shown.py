@@ -264,7 +264,9 @@ class Shown:
         # since 7.2 data of loongarch's modules has a window of its own
         windows = [layout.range_of(kind).windows for kind in self.pane(number).types]
         allowed = tuple(dict.fromkeys(chain.from_iterable(windows)))
-        return found._replace(allowed=allowed if windows[0] else None)
+        return found._replace(
+            allowed=allowed if windows[0] else None, unseen=bool(self.snapshot.hidden)
+        )
 
     def axis(self, number: int, columns: int, origin: Origin | None = None) -> Axis:
         """Return the folded axis of a pane for so many terminal columns, at the nearest zoom."""

@@ -15,7 +15,7 @@ from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.paint import LensName
-from tests.tui.driving import make_app, press, shown_text
+from tests.tui.driving import make_app, press, shown_text, still
 
 CAPTURE = Path(__file__).parents[1] / "data" / "captures" / "amd64-7.2.13-kaslr"
 MIB = 1 << 20
@@ -317,6 +317,28 @@ async def test_the_line_above_the_map_tells_what_is_shown_and_what_0_shows() -> 
         assert "the window to scale · 0: everything to scale ─" in shown_text(app)
         await press(pilot, "0")
         assert "everything to scale · 0: what is used, rest folded ─" in shown_text(app)
+
+
+async def test_without_a_side_panel_the_line_above_the_map_names_what_is_under_the_cursor() -> None:
+    """At 80 columns `w` went to the next area of the same cell, and nothing was to be seen."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await still(pilot)
+        assert "what is used, rest folded · 0: the window to scale ─" in shown_text(app)
+        await press(pilot, "w")
+        assert "─ nvme_auth.data 12K · 0: the window to scale ─" in shown_text(app)
+        await press(pilot, "w")
+        assert "─ nvme_auth.rodata 4K · 0: the window to scale ─" in shown_text(app)
+        await press(pilot, "0")
+        assert "the window to scale · 0: everything to scale ─" in shown_text(app)
+        await press(pilot, "4", "right")
+        assert "─ bpf prog pack: bpf_prog_sd_fw 0 ─" in shown_text(app)
+        await pilot.resize_terminal(120, 40)
+        await press(pilot, "1", "w")
+        rule = next(line for line in shown_text(app).splitlines() if "a cell" in line)
+        assert "nvme" not in rule, "the side panel says so"
+        await press(pilot, "v", "w")
+        assert "─ nvme_auth.rodata 4K · 0:" in shown_text(app)
 
 
 async def test_a_pane_is_entered_where_its_map_begins() -> None:

@@ -194,3 +194,25 @@ def test_the_map_follows_the_events_when_told_to() -> None:
     actions.seek(1)
     assert app.looked == [NEAR.start + MIB]
     assert app.said == ["the map follows the events", "the map stays where it is"]
+
+
+def test_a_step_past_either_end_says_so() -> None:
+    """Nothing happened, and nobody said why."""
+    app, actions = told(allocated(0), allocated(1))
+    actions.action_first()
+    assert not app.said
+    actions.action_step_back()
+    assert app.said.pop() == "nothing lies before this: ] steps on"
+    actions.action_step_on()
+    actions.action_step_on()
+    assert not app.said
+    assert app.source.history.at_end
+    actions.action_step_on()
+    assert app.said.pop().startswith("that is the last event")
+    assert app.source.history.at_end
+
+
+def test_of_one_event_nobody_says_all() -> None:
+    app, actions = told(allocated(0))
+    actions.action_next_failure()
+    assert app.said == ["no failure in what there is"]

@@ -18,12 +18,14 @@ from execmem_tui.model.reach import Verdict
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.view.cell_cache import CellCache
 from execmem_tui.view.cell_index import CellIndex
-from execmem_tui.view.cells import ReachWindow, cells_full
+from execmem_tui.view.cells import ReachWindow, Run, cells_full
 from execmem_tui.view.filter import parse_filter
-from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD, LENS_LOOKS, LOOKS, letter
+from execmem_tui.view.kinds import FORBIDDEN, FREE, GUARD, LENS_LOOKS, LOOKS, UNSEEN, letter
 from execmem_tui.view.labels import Label, labels
+from execmem_tui.view.legend import legend, sight_of
 from execmem_tui.view.named import named, thinned
 from execmem_tui.view.paint import Paint
+from execmem_tui.view.words import plain_text
 from tests.layouts import PAGE, make_area, make_layout
 
 BASE = 0x1000_0000
@@ -220,6 +222,16 @@ def test_free_space_outside_every_window_is_forbidden() -> None:
     reach = ReachWindow(None, None, ((BASE, BASE + 4 * PAGE),))
     assert [cell.kind for cell in index.cells(BASE, 4 * PAGE, 2, reach)] == [FREE, FORBIDDEN]
     assert reach.borders == (BASE, BASE + 4 * PAGE)
+
+
+def test_what_is_empty_is_not_free_where_addresses_are_hidden() -> None:
+    index = CellIndex(History(make_layout(), [make_area(0, 3)]).snapshot())
+    reach = ReachWindow(None, None, ((BASE, BASE + 8 * PAGE),), unseen=True)
+    cells = index.cells(BASE, 4 * PAGE, 3, reach)
+    assert [cell.kind for cell in cells[1:]] == [UNSEEN, FORBIDDEN]
+    assert plain_text([Run(cells[1], 2)]) == "??"
+    sight = sight_of([Run(cells[1], 2)])
+    assert plain_text(legend(sight, 80)).split() == ["?", "not", "seen:", "used", "or", "free"]
 
 
 @pytest.mark.fault(6)

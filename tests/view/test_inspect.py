@@ -1,11 +1,15 @@
 """The inspector: what is used inside an area, and the part under the cursor."""
 
 import pytest
+from attrs import evolve
 
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.arch import resolve
+from execmem_tui.model.hidden import Hidden
 from execmem_tui.sources.simulation import Simulation
 from execmem_tui.view.inspect import inspect_lines
+from execmem_tui.view.plain import plain_map
+from execmem_tui.view.shown import Shown
 
 
 def test_slots_used_and_the_probe_under_the_cursor() -> None:
@@ -50,3 +54,22 @@ def test_free_space_outside_every_window_is_only_free() -> None:
     snapshot = Simulation(resolve("arm64")).history.snapshot()
     lines = inspect_lines(snapshot, HoleIndex(snapshot), 0x1000, None)
     assert "free" in lines
+
+
+def test_where_addresses_are_hidden_nothing_is_called_free_and_no_request_fits() -> None:
+    snapshot = evolve(
+        Simulation(resolve("x86", "7.1")).history.snapshot(), hidden=Hidden(complete=False)
+    )
+    lines = inspect_lines(snapshot, HoleIndex(snapshot), 0xFFFFFFFFC0000000, None)
+    assert lines[1] == "not seen in the module area: 1008M"
+    assert lines[3] == "used or free: addresses are hidden"
+    assert not any("request" in line for line in lines)
+    assert inspect_lines(snapshot, HoleIndex(snapshot), 0x1000, None)[1] == "not seen"
+    shown = Shown(snapshot)
+    reach = shown.reach(None)
+    assert reach is not None
+    assert shown.window(1, None).unseen
+    assert reach.window.unseen
+    text = plain_map(snapshot, "x")
+    assert text[-1].endswith("? not seen: used or free")
+    assert "?" * 8 in "".join(text), "the axis of reach"

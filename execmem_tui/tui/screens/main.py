@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from inspect import isawaitable
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events
 from textual._styles_cache import StylesCache
@@ -47,6 +47,8 @@ if TYPE_CHECKING:  # most of these come when they are needed
     from execmem_tui.view.filter import Filter
     from execmem_tui.view.tour_card import Card
 
+_WIDE: Final = 110
+"""Columns from which on the side panel stands beside the map."""
 _BY_ID = {action.id: action for action in ACTIONS}
 
 
@@ -128,7 +130,7 @@ class MainScreen(CachedRender, Screen[None]):
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own form
         (0, "-narrow"),
-        (110, "-wide"),
+        (_WIDE, "-wide"),
         (160, "-very-wide"),
         (240, "-huge"),
     ]
@@ -322,10 +324,16 @@ class MainScreen(CachedRender, Screen[None]):
         else:
             panel.styles.clear_rule("width")
         self.map.bare = shares.bare
+        self.tell_place()
         if split is None:
             self.map.styles.clear_rule("width")
         else:
             self.map.styles.width = split.own
+
+    def tell_place(self) -> None:
+        """Let the map say what is under the cursor where no side panel does."""
+        hidden = self.has_class("no-side") or self.has_class("no-room")
+        self.map.alone = hidden or self.size.width < _WIDE
 
     def _share_with_other(self, split: Halves, letters: int) -> None:
         """Give the map beside its columns, `letters` of them for offsets."""

@@ -23,6 +23,7 @@ from execmem_tui.tui.palette import Palette
 from execmem_tui.view.axis import Line
 from execmem_tui.view.changes import NO_CHANGES, Changes
 from execmem_tui.view.highlight import NO_HIGHLIGHT, Highlight
+from execmem_tui.view.inspect import place_text
 from execmem_tui.view.legend import Sight
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.marks import Backdrop, Backdrops, Mark, marks
@@ -73,6 +74,8 @@ after `r`, `◇` after `O`; the two stand on the map as well.
     """The styles of the theme."""
     bare: var[bool] = var(False)
     """Without addresses: a map beside has the offsets."""
+    alone: var[bool] = var(False)
+    """Nothing beside the map says what is under the cursor."""
     highlight: var[Highlight] = var(NO_HIGHLIGHT)
     """Where a tour points."""
     changes: var[Changes] = var(NO_CHANGES)
@@ -110,6 +113,8 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         self._extent = Extent.USED
         self._is_fitted = True
         """The zoom is the map's own choice: it is chosen anew when what is used outgrows it."""
+        self._moved = False
+        """The cursor was moved since all of an extent was asked for."""
         self._mouse: tuple[int, int] | None = None
         """Column and line that the mouse points at, while it moved last."""
 
@@ -150,6 +155,10 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         self._renderer = None if self.palette is None else MapRenderer(self.palette)
         self._look()
         self.refresh()
+
+    def watch_alone(self) -> None:
+        """Say what is under the cursor, or leave it to the side panel."""
+        self.refresh(Region(0, 0, self.size.width, 1))
 
     def watch_highlight(self) -> None:
         """Other things are lit."""
@@ -267,6 +276,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
         """Redraw the rows of two areas where only the cursor moved, else all."""
         if after is None or before == after:
             return
+        self._moved = before is not None and (self._moved or before.cursor != after.cursor)
         still = before is not None and (before.axis, before.top, before.rows) == (
             after.axis,
             after.top,
@@ -289,6 +299,8 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             return
         width = self.size.width
         self.refresh(*(Region(0, at + 1, width, 1) for at in held | self._held | moved))
+        if self.alone:
+            self.refresh(Region(0, 0, width, 1))
 
     def _look(self) -> None:
         """Find the lines in sight, and the marks beside them."""
@@ -352,9 +364,11 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             if compared is not None and rows.shown.beside is not None:
                 scale = f"{exact_size(view.axis.cell)} a cell"
                 return renderer.heading("B", compared.b, scale, width).apply_style(background)
-            return renderer.title(view.axis, self._extent, width, fitted=self._fitted).apply_style(
-                background
-            )
+            place = ""
+            if self.alone and self._moved:
+                place = place_text(rows.shown.snapshot, view.cursor)
+            title = renderer.title(view.axis, self._extent, width, fitted=self._fitted, place=place)
+            return title.apply_style(background)
         line = self._lines[at]
         frame = Frame(
             room,
@@ -514,6 +528,7 @@ after `r`, `◇` after `O`; the two stand on the map as well.
             fresh = self._whole(shown, view)
         self._fitted = True
         self.viewport = fresh
+        self._moved = False
         self.refresh()
 
     def _whole(self, shown: Shown, view: MapView) -> MapView:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from attrs import evolve
 
 from execmem_tui.model.areas import Area
-from execmem_tui.model.blocks import Areas, MutableAreas
+from execmem_tui.model.blocks import Areas, Block, MutableAreas
 from execmem_tui.model.events import Event, Noted
 from execmem_tui.model.hidden import NOTHING_HIDDEN, Hidden
 from execmem_tui.model.layouts import Layout
@@ -31,7 +31,9 @@ class _Checkpoint(NamedTuple):
     """All areas of one step, so that a far jump needs no walk through what lies between."""
 
     step: int
-    areas: Areas
+    parts: tuple[tuple[Area, ...], ...]
+    """The areas of each block. The blocks themselves would keep all that was ever found of them,
+    a multiple of the areas, in each checkpoint that one came by."""
     counters: Counters
 
 
@@ -65,9 +67,7 @@ class History:
         self._cursor = 0
         # an array: a trace has as many groups as events
         self._boundaries = array("q", [0])
-        self._checkpoints: list[_Checkpoint] = [
-            _Checkpoint(0, self._mutable.areas(), self._counters)
-        ]
+        self._checkpoints = [self._checkpoint()]
         self._limit = limit
         self._spacing = spacing
         self._snapshot: Snapshot | None = None
@@ -283,15 +283,18 @@ class History:
             key=lambda checkpoint: abs(checkpoint.step - step),
         )
         if abs(near.step - step) < abs(cursor - self._cursor):
-            self._mutable = MutableAreas(near.areas)
+            self._mutable = MutableAreas(Areas(map(Block, near.parts)))
             self._counters = near.counters
             self._cursor = near.step - self._dropped
 
     def _keep_checkpoint(self) -> None:
         """Keep the state here, where the newest checkpoint lies far enough behind."""
         if self.step - self._checkpoints[-1].step >= self._spacing:
-            checkpoint = _Checkpoint(self.step, self._mutable.areas(), self._counters)
-            self._checkpoints.append(checkpoint)
+            self._checkpoints.append(self._checkpoint())
+
+    def _checkpoint(self) -> _Checkpoint:
+        parts = tuple(block.areas for block in self._mutable.areas().blocks)
+        return _Checkpoint(self.step, parts, self._counters)
 
     def _move_in_bulk(self, cursor: int) -> None:
         """Find what many events change together, and change that.
@@ -352,6 +355,6 @@ class History:
         first = bisect_left(self._checkpoints, self._dropped, key=_STEP)
         if first == len(self._checkpoints):
             # one is always there, to begin from
-            self._checkpoints = [_Checkpoint(self.step, self._mutable.areas(), self._counters)]
+            self._checkpoints = [self._checkpoint()]
         else:
             del self._checkpoints[:first]

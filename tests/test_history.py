@@ -1,5 +1,6 @@
 """A history gives the same snapshot however one arrives at a step."""
 
+from sys import getrefcount
 from typing import Any
 
 import pytest
@@ -169,6 +170,20 @@ def test_a_jump_applies_no_more_than_half_the_way_between_two_checkpoints() -> N
     assert history.truncate() == 0
     history.extend([allocated(make_area(7))])
     assert len(history.seek(1).areas) == 1  # no checkpoint of what was forgotten is left
+
+
+def test_a_checkpoint_keeps_no_block() -> None:
+    """It would keep all that was ever found of it: lists of pieces, by lens and filter."""
+    history = History(make_layout(), [make_area(0)], spacing=100)
+    seen = list(history.snapshot().areas.blocks)
+    for step in (100, 200, 100, 0):
+        if step > history.steps:
+            numbers = range(history.steps + 1, step + 1)
+            history.extend([allocated(make_area(number)) for number in numbers])
+        assert len(history.seek(step).areas) == step + 1
+        assert {*map(getrefcount, seen)} == {2}, "the list above and the call, no checkpoint"
+        seen = list(history.snapshot().areas.blocks)
+    assert [each.step for each in history._checkpoints] == [0, 100, 200]
 
 
 def test_new_events_after_an_undo_forget_what_was_undone() -> None:

@@ -6,7 +6,7 @@ event changed, however one came from one step to another.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any, Final, TypeVar, cast, overload
@@ -20,7 +20,11 @@ _MOST: Final = 512
 """Areas in a block: an event recomputes so many, a frame adds up (all areas) / (so many) blocks."""
 
 _REMEMBERED: Final = 32
-"""Findings kept of one block: several kinds, lenses and origins."""
+"""Findings kept of one block: several kinds and origins."""
+
+_LISTED: Final = 12
+"""Lists kept of one block: pieces for a map, for one beside it and for the lanes, each with totals
+with guards and without, and some to spare. A list takes several times what its areas do."""
 
 
 class Block:
@@ -29,7 +33,7 @@ class Block:
     Equal only to itself.
     """
 
-    __slots__ = ("_found", "areas", "end", "starts", "token")
+    __slots__ = ("_found", "_listed", "areas", "end", "starts", "token")
 
     def __init__(self, areas: tuple[Area, ...]) -> None:
         self.areas = areas
@@ -40,6 +44,7 @@ class Block:
         """Stands for the block where it is only compared: in a cache the block would live on, with
         all that was ever found of it, after the last step that has it was left."""
         self._found: dict[Callable[[Block], Any], Any] = {}
+        self._listed: dict[Hashable, Any] = {}
 
     @property
     def start(self) -> Address:
@@ -54,6 +59,22 @@ class Block:
                 found.clear()
             found[what] = what(self)
         return cast("_T", found[what])
+
+    def listed(self, token: Hashable, what: Callable[["Block"], _T]) -> _T:
+        """Return ``what(self)``, which has an entry for each area: the newest few are kept.
+
+        Args:
+            token: stands for `what`, which the block would keep alive with all that it knows: a
+                lens knows two snapshots, and these their blocks. Of equal tokens one answer holds.
+            what: pure.
+        """
+        listed = self._listed
+        if token not in listed:
+            made = what(self)  # may itself ask for a list
+            if len(listed) >= _LISTED:
+                del listed[next(iter(listed))]
+            listed[token] = made
+        return cast("_T", listed[token])
 
 
 class Areas(Sequence[Area]):

@@ -210,7 +210,7 @@ class MapRenderer:
             axis.columns,
             rows.number,
             rows.window,
-            rows.shown.paint,
+            rows.shown.paint.token,
         )
         found = self._rows.get(key)
         if found is None:

@@ -96,7 +96,7 @@ class CellIndex:
             else:
                 if part is not None:
                     first, stop = _between(block, row.start, row.end)
-                pieces = block.find(self.paint)[first:stop]
+                pieces = self.paint.pieces(block)[first:stop]
                 row.add_pieces(pieces, fine)
                 walked += pieces
             reached = max(reached, block.end)
@@ -127,7 +127,8 @@ class CellIndex:
             return self._cells(row, reach, favour)
 
         blocks = self._areas.blocks_between(start, start + cell * columns)
-        kept = self._kept.row((start, cell, columns, reach, favour, self.paint, self._image))
+        place = (start, cell, columns, reach, favour, self.paint.token, self._image)
+        kept = self._kept.row(place)
         if len(blocks) < _MANY or not self._apart:
             return [*kept.part(0, columns, blocks, find)]
         # a power of two: a block more or less does not divide the row anew

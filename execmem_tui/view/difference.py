@@ -35,6 +35,7 @@ class BeforeLens:
 
     found: Superposition
     name: LensName = field(default=LensName.DIFFERENCE, init=False)
+    token: object = field(factory=object, init=False, repr=False)
 
     def __call__(self, area: Area) -> str:
         """Return ``same``, ``moved``, ``grown`` or ``only-a``.
@@ -63,6 +64,7 @@ class DifferenceLens:
     found: Superposition
     """Of the pinned snapshot and the one that is shown."""
     name: LensName = field(default=LensName.DIFFERENCE, init=False)
+    token: object = field(factory=object, init=False, repr=False)
     echo: BeforeLens = field(init=False)
     """The lens of the pinned snapshot's own map."""
     _retired: set[object] = field(factory=set, init=False, repr=False)

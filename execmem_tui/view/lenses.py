@@ -20,6 +20,7 @@ class ReachLens:
     layout: Layout
     origin: Origin
     name: LensName = field(default=LensName.REACH, init=False)
+    token: object = field(factory=object, init=False, repr=False)
 
     def __call__(self, area: Area) -> str:
         """Return ``reaches-direct``, ``reaches-plt`` or ``reaches-unreachable``.
@@ -37,6 +38,7 @@ class OwnerLens:
     """Who has it: four hues of two shades by name, so that an owner keeps its hue for ever."""
 
     name: LensName = field(default=LensName.OWNER, init=False)
+    token: str = field(default="owner", init=False)
 
     def __call__(self, area: Area) -> str:
         """Return ``owner-0`` … ``owner-3``.
@@ -58,6 +60,7 @@ class TableLens:
     """What the table does not tell of."""
     typed: bool
     """Only execmem areas have a word."""
+    token: object = field(factory=object, init=False, repr=False)
 
     def __call__(self, area: Area) -> str:
         """Return the word of a live area; the kernel image, and what nobody has, keeps its kind."""

@@ -47,11 +47,15 @@ class Covered:
     fine: bool
     """Guards are looks of their own."""
 
+    def totals(self, block: Block) -> tuple[dict[str, Coverage], Coverage]:
+        """Return the totals of every look, and those of what spilled; the block remembers them."""
+        return block.listed((self.paint.token, self.fine), self)
+
     def __call__(self, block: Block) -> tuple[dict[str, Coverage], Coverage]:
         """Return the totals of every look, and those of what spilled."""
         found: dict[str, list[tuple[Address, Address]]] = {}
         spilled: list[tuple[Address, Address]] = []
-        for piece in block.find(self.paint):
+        for piece in self.paint.pieces(block):
             stop = piece.stop if self.fine else piece.end
             found.setdefault(piece.look, []).append((piece.start, stop))
             if self.fine and piece.end > piece.stop:
@@ -176,7 +180,7 @@ class RowSums:
 
     def add_block(self, block: Block, covered: Covered) -> None:
         """Count a whole block from its running totals."""
-        looks, spilled = block.find(covered)
+        looks, spilled = covered.totals(block)
         first = max(0, (block.start - self.start) // self.cell)
         last = min(self.columns - 1, (block.end - 1 - self.start) // self.cell)
         edges = range(self.start + first * self.cell, self.end + 1, self.cell)

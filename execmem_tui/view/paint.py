@@ -3,6 +3,7 @@
 Other lenses than that of kinds, and filters, have modules of their own: a first frame needs none.
 """
 
+from collections.abc import Hashable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
@@ -44,14 +45,19 @@ LENSES: Final = (
 
 
 class Lens(Protocol):
-    """Gives each area the word that its cells show.
-
-    Hashable and pure, so that blocks remember it.
-    """
+    """Gives each area the word that its cells show. Pure, so that blocks remember the words."""
 
     @property
     def name(self) -> LensName:
         """Which lens it is."""
+
+    @property
+    def token(self) -> Hashable:
+        """Stands for the lens in what is kept: equal lenses have equal ones, no others have.
+
+        Of a lens that knows more than its name it holds nothing: what is kept of a row or a block
+        would keep tables, snapshots and their blocks for as long.
+        """
 
     def __call__(self, area: Area) -> str:
         """Return the name of a look."""
@@ -70,6 +76,7 @@ class KindLens:
     """The consumer, or the state of what nobody uses."""
 
     name: LensName = field(default=LensName.KIND, init=False)
+    token: str = field(default="kind", init=False)
 
     def __call__(self, area: Area) -> str:
         """Return the area's kind."""
@@ -97,6 +104,16 @@ class Paint:
 
     lens: Lens = field(factory=KindLens)
     filter: "Filter | None" = None
+    token: Hashable = field(init=False, eq=False, repr=False)
+    """Stands for it in what is kept, as that of its lens does."""
+
+    @token.default
+    def _token(self) -> Hashable:
+        return self.lens.token, self.filter
+
+    def pieces(self, block: Block) -> list[Piece]:
+        """Return the areas of a block as they are shown, ascending, which the block remembers."""
+        return block.listed(self.token, self)
 
     def __call__(self, block: Block) -> list[Piece]:
         """Return the areas of a block as they are shown, ascending."""

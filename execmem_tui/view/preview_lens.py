@@ -22,6 +22,7 @@ class PreviewLens:
     """The kinds, but for what is not there yet."""
 
     name: LensName = field(default=LensName.KIND, init=False)
+    token: str = field(default="preview", init=False)
 
     def __call__(self, area: Area) -> str:
         """Return the kind, ``previewed``, or ``previewed-far`` for the fallback window."""

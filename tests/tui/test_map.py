@@ -14,7 +14,7 @@ from execmem_tui.tui.widgets.reach import ReachPanel
 from execmem_tui.tui.widgets.sentence import Sentence
 from execmem_tui.tui.widgets.time import TimeStrip
 from execmem_tui.view.axis import Kind
-from execmem_tui.view.paint import LensName
+from execmem_tui.view.paint import LensName, Paint
 from tests.tui.driving import make_app, press, shown_text, still
 
 CAPTURE = Path(__file__).parents[1] / "data" / "captures" / "amd64-7.2.13-kaslr"
@@ -192,6 +192,11 @@ async def test_a_lens_has_rows_of_its_own() -> None:
         app.look_at(NEAR)
         await press(pilot, "V")
         assert [detail.render_line(y) for y in range(8)] != before
+        # a thousand rows are kept: by what stands for a lens, which knows tables and snapshots
+        assert detail._renderer is not None
+        kept = [part for key in detail._renderer._rows for part in key]
+        assert app.shown.paint.token in kept
+        assert not [part for part in kept if isinstance(part, Paint)]
 
 
 @pytest.mark.parametrize("theme", ["execmem-dark", "execmem-light"])

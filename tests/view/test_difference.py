@@ -1,5 +1,8 @@
 """The lens *difference*, and what it says in one line."""
 
+import gc
+from sys import getrefcount
+
 from attrs import evolve
 
 from execmem_tui.analysis.superpose import Superposition
@@ -10,9 +13,11 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.view.axis import Kind
+from execmem_tui.view.cell_cache import CellCache
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.difference import DifferenceLens
 from execmem_tui.view.kinds import LENS_LOOKS
+from execmem_tui.view.occupancy import Covered
 from execmem_tui.view.paint import Paint
 from execmem_tui.view.shown import Shown
 from execmem_tui.view.words import cell_letter
@@ -137,3 +142,20 @@ def test_the_pinned_moments_own_map_has_the_same_looks() -> None:
     lens.then(snap(area(0, "a"), area(8, "new"), area(9, "newer")))
     assert lens.echo is echo
     assert echo(area(30, "stranger")) == "module"
+
+
+def test_what_is_kept_of_blocks_and_rows_keeps_no_lens() -> None:
+    """It would keep two snapshots, and their blocks the lens before, and so on without an end."""
+    before, after = snap(area(0, "a"), area(9, "b")), snap(area(0, "a"), area(4, "c"))
+    lens = DifferenceLens(Superposition(before, after))
+    (block,), kept = after.areas.blocks, CellCache()
+    held = getrefcount(lens)
+    start = block.start
+    for cell in (PAGE, 64 * PAGE):  # one by one, and from running totals
+        assert CellIndex(after, Paint(lens=lens), kept).cells(start, cell, 8)
+    assert Covered(Paint(lens=lens), fine=True).totals(block)
+    gc.collect()
+    assert getrefcount(lens) == held
+    assert Paint(lens=lens).pieces(block) is Paint(lens=lens).pieces(block), "by its token"
+    fresh = Paint(lens=DifferenceLens(Superposition(before, after)))
+    assert fresh.pieces(block) is not Paint(lens=lens).pieces(block)

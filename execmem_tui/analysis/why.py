@@ -17,7 +17,7 @@ from execmem_tui.analysis.in_the_way import InTheWay, fewer_in_the_way, in_the_w
 from execmem_tui.analysis.room import Room, Shortage, room_in
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
-from execmem_tui.model.events import Allocated, Event, Failed, Purged
+from execmem_tui.model.events import Allocated, Failed, Purged
 from execmem_tui.model.ranges import ExecmemRange, ExecmemType, Window
 from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
@@ -59,7 +59,6 @@ class Try:
     after_purge: bool
     looks: tuple[Look, ...]
     """Ascending, as a search for the lowest match passes them; the last is the taken one."""
-    room: Room
     found: Address | None
     cache: bool = False
     """It was a search of the free pieces of ROX blocks (mm/execmem.c: __execmem_cache_alloc)."""
@@ -74,6 +73,8 @@ class Why:
     need: Bytes
     """The padded request: whole pages and the guard page."""
     tries: tuple[Try, ...]
+    room: Room
+    """Of the preferred window, as its last search met it."""
     shortage: Shortage
     """Of the preferred window, purged."""
     in_the_way: InTheWay | None
@@ -127,8 +128,8 @@ def ask(
     tries = tuple(_tries(snapshot, purged, entry, need))
     near = next(each for each in reversed(tries) if each.window is Window.PREFERRED)
     fits = near.found is not None
-    align = max(entry.alignment, page)
-    window = entry.start, entry.end
+    align, window = entry.alignment, (entry.start, entry.end)
+    room = room_in(layout, HoleIndex(purged if near.after_purge else snapshot), *window)
     cheapest = None if fits else in_the_way(purged, *window, need, align, needed)
     return Why(
         type=kind,
@@ -136,7 +137,8 @@ def ask(
         need=need,
         tries=tries,
         before=snapshot,
-        shortage=Shortage.NONE if fits else near.room.shortage(need),
+        room=room,
+        shortage=Shortage.NONE if fits else room.shortage(need),
         cheapest=cheapest,
         in_the_way=None
         if cheapest is None
@@ -178,31 +180,27 @@ def _search_cache(snapshot: Snapshot, entry: ExecmemRange, size: Bytes) -> Try:
     """Look for the lowest free piece of a ROX block, long enough and starting in the window."""
     looks: list[Look] = []
     found: Address | None = None
-    free = 0
     for area in snapshot.between(entry.start, entry.end):
         if area.state is not AreaState.CACHE_FREE or area.start < entry.start:
             continue
-        free += area.size
         fits = area.size >= size and area.start + size < entry.end
-        if found is None:
-            looks.append(
-                Look(
-                    start=area.start,
-                    end=area.start + area.size,
-                    passed=Passed.TAKEN if fits else Passed.TOO_SMALL,
-                    short_by=max(0, size - area.size),
-                )
+        looks.append(
+            Look(
+                start=area.start,
+                end=area.start + area.size,
+                passed=Passed.TAKEN if fits else Passed.TOO_SMALL,
+                short_by=max(0, size - area.size),
             )
-            found = area.start if fits else None
-    sizes = [look.end - look.start for look in looks]
-    room = Room(size=free, free=free, holes=len(looks), largest=max(sizes, default=0))
+        )
+        if fits:
+            found = area.start
+            break
     return Try(
         window=Window.PREFERRED,
         start=entry.start,
         end=entry.end,
         after_purge=False,
         looks=tuple(looks),
-        room=room,
         found=found,
         cache=True,
     )
@@ -222,10 +220,9 @@ def _search(
     *,
     after_purge: bool,
 ) -> Try:
-    holes = HoleIndex(snapshot)
     looks: list[Look] = []
     found: Address | None = None
-    for low, high in holes.within(start, end):
+    for low, high in HoleIndex(snapshot).within(start, end):
         at = align_up(low, align)
         if at + need <= high:
             found = at
@@ -257,7 +254,6 @@ def _search(
         end=end,
         after_purge=after_purge,
         looks=tuple(looks),
-        room=room_in(snapshot.layout, holes, start, end),
         found=found,
     )
 
@@ -282,7 +278,7 @@ def why(history: History, step: int, needed: Collection[str] = ()) -> Why | None
         return None
     if kind is None or history.layout.range_of(kind).end <= history.layout.range_of(kind).start:
         return None
-    first, purged = _beginning(history, step)
+    first, purged = _beginning(history, step, requested)
     return evolve(
         ask(history.peek(first), kind, requested, needed),
         actual=event.area if isinstance(event, Allocated) else None,
@@ -292,33 +288,27 @@ def why(history: History, step: int, needed: Collection[str] = ()) -> Why | None
     )
 
 
-def _beginning(history: History, step: int) -> tuple[int, Purged | None]:
+def _beginning(history: History, step: int, requested: Bytes) -> tuple[int, Purged | None]:
     """Return the step before the first attempt of the request that led to `step`, and its purge.
 
     An attempt that fails is followed by a purge, a second attempt and the other window
     (alloc_vmap_area: retry): all of these are one request.
     """
     events = history.events(history.first_step, step)
-    wanted = _padded(events[-1], history.layout.page_size)
-    purged: Purged | None = None
+    page = history.layout.page_size
+    wanted = align_up(requested, page)
     begin = at = len(events) - 1
     while at > 0:
         event = events[at - 1]
         if isinstance(event, Failed) and event.attempt:
-            if _padded(event, history.layout.page_size) != wanted:
+            if align_up(event.requested, page) != wanted:
                 break
             begin = at - 1
         elif not isinstance(event, Purged):
             break
         at -= 1
-    for event in events[begin:-1]:
-        if isinstance(event, Purged) and purged is None:
-            purged = event
+    purged = next((event for event in events[begin:] if isinstance(event, Purged)), None)
     return history.first_step + begin, purged
-
-
-def _padded(event: Event, page: Bytes) -> Bytes:
-    return align_up(event.requested, page) if isinstance(event, Allocated | Failed) else 0
 
 
 def placed_at(history: History, area: Area) -> int | None:

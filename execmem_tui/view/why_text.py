@@ -114,7 +114,7 @@ def _line(word: str, text: str) -> str:
 
 
 def _preferred(layout: Layout, why: Why) -> str:
-    room = why.preferred.room
+    room = why.room
     if why.preferred.found is None:
         short = f"{format_size(room.short_by(why.need))} short"
         other = {

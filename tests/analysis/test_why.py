@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from execmem_tui.analysis.in_the_way import fewer_in_the_way, in_the_way
 from execmem_tui.analysis.room import Shortage
-from execmem_tui.analysis.why import Passed, ask, placed_at, why
+from execmem_tui.analysis.why import Passed, Why, ask, placed_at, why
 from execmem_tui.arch import resolve
 from execmem_tui.commands.by_hand import Again
 from execmem_tui.history import History
 from execmem_tui.model.areas import Area, AreaState
-from execmem_tui.model.events import Allocated, Failed
-from execmem_tui.model.ranges import ExecmemType, Window
+from execmem_tui.model.events import Allocated, Event, Failed, Purged
+from execmem_tui.model.ranges import EXECMEM_ROX_CACHE, ExecmemType, Provenance, Window
 from execmem_tui.model.snapshots import Counters, Snapshot
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.sources.simulation import Simulation, open_simulation
@@ -49,8 +49,8 @@ def test_the_spill_of_sctp_on_the_exhausted_arm64(trace: History, step: int) -> 
     found = why(trace, step)
     assert found is not None
     assert found.shortage is Shortage.EXHAUSTED
-    assert found.preferred.room.free == found.preferred.room.largest == 180 * KIB
-    assert found.preferred.room.short_by(found.need) == 100 * KIB
+    assert found.room.free == found.room.largest == 180 * KIB
+    assert found.room.short_by(found.need) == 100 * KIB
     assert found.in_the_way is not None
     assert found.in_the_way.owners == ("bnxt_en",)
     assert found.in_the_way.cost == 144 * KIB
@@ -69,7 +69,7 @@ def test_the_spill_of_sctp_on_the_exhausted_arm64(trace: History, step: int) -> 
 def test_a_fragmented_window_names_the_few_that_pin_it(trace: History) -> None:
     found = ask(trace.peek(35_500), TEXT, 20 * MIB)
     assert found.shortage is Shortage.FRAGMENTED
-    assert found.preferred.room.free > 20 * MIB > found.preferred.room.largest
+    assert found.room.free > 20 * MIB > found.room.largest
     assert found.in_the_way is not None
     assert len(found.in_the_way.areas) == 11
     assert found.in_the_way.cost == 200 * KIB
@@ -165,17 +165,144 @@ def test_what_is_lazy_counts_only_after_the_purge() -> None:
 
 
 def test_alignment_passes_a_hole_that_is_large_enough() -> None:
-    layout = make_layout(pages=32)
-    entry = evolve(layout.range_of(TEXT), alignment=8 * PAGE)
-    snapshot = evolve(
-        snap(make_area(0, 1, guard=False), make_area(7, 1, guard=False)),
-        layout=evolve(layout, types={**layout.types, TEXT: entry}),
-    )
-    found = ask(snapshot, TEXT, 3 * PAGE)
+    found = ask(aligned(make_area(0, 1, guard=False), make_area(7, 1, guard=False)), TEXT, 3 * PAGE)
     first = found.tries[0].looks[0]
     assert first.passed is Passed.MISALIGNED
     assert first.short_by == (8 + 4 - 7) * PAGE
     assert found.found == BASE + 8 * PAGE
+
+
+def test_a_hole_just_as_large_may_be_misaligned() -> None:
+    looks = ask(aligned(make_area(0, 1, guard=False), make_area(5, 3, guard=False)), TEXT, 3 * PAGE)
+    first = looks.tries[0].looks[0]
+    assert (first.start, first.end) == (BASE + PAGE, BASE + 5 * PAGE)
+    assert first.passed is Passed.MISALIGNED
+    assert first.short_by == 7 * PAGE, "the next place that is aligned is its end and more"
+
+
+def test_what_is_in_the_way_makes_room_where_the_request_may_begin() -> None:
+    """Page 8 is the only place that is aligned: what lies there is in the way, dear as it is."""
+    dear = make_area(8, 3, guard=False)
+    cheap = make_area(4, 1, guard=False)
+    end = make_area(16, 16, kind=None, guard=False)
+    found = ask(aligned(make_area(0, 1, kind=None, guard=False), cheap, dear, end), TEXT, 6 * PAGE)
+    assert found.in_the_way is not None
+    assert found.in_the_way.areas == (dear,)
+
+
+def test_a_request_begins_at_a_whole_page_behind_an_image_that_ends_within_one() -> None:
+    snapshot = snap()
+    symbols = {"_text": BASE, "_end": BASE + PAGE + 16}
+    snapshot = evolve(snapshot, layout=evolve(snapshot.layout, symbols=symbols))
+    assert ask(snapshot, TEXT, PAGE).found == BASE + 2 * PAGE
+
+
+def test_what_is_given_back_above_the_taken_hole_is_not_looked_at() -> None:
+    lazy = evolve(make_area(20, 2, guard=False), state=AreaState.LAZY)
+    found = ask(snap(make_area(0, 2, guard=False), lazy), TEXT, PAGE)
+    assert [look.passed for look in found.tries[0].looks] == [Passed.TAKEN]
+
+
+def aligned(*areas: Area) -> Snapshot:
+    """Areas in a window of 32 pages where a request begins at each eighth page only."""
+    snapshot = snap(*areas)
+    layout = snapshot.layout
+    entry = evolve(layout.range_of(TEXT), alignment=8 * PAGE)
+    return evolve(snapshot, layout=evolve(layout, types={**layout.types, TEXT: entry}))
+
+
+def told(*events: Event) -> Why:
+    """Why the last of some events is: a window of 32 pages, in which page 0 to 9 are lazy."""
+    lazy = evolve(make_area(0, 10, guard=False), state=AreaState.LAZY)
+    history = History(make_layout(pages=32), [lazy])
+    history.append(events)
+    found = why(history, history.steps)
+    assert found is not None
+    return found
+
+
+def attempt(pages: int, *, failed: bool = False) -> Failed:
+    size = pages * PAGE
+    return Failed(type=TEXT, requested=size, owner=None, reason="", attempt=not failed)
+
+
+def purge(*removed: Area) -> Purged:
+    return Purged(kind="purge", purged=len(removed), removed=removed)
+
+
+def placed(page: int, pages: int) -> Allocated:
+    area = make_area(page, pages, kind=TEXT)
+    return Allocated(area=area, requested=area.size, added=(area,))
+
+
+GIVEN_BACK = purge(evolve(make_area(0, 10, guard=False), state=AreaState.LAZY))
+
+
+@pytest.mark.parametrize(
+    ("before", "begins", "purged"),
+    [
+        pytest.param([attempt(3)], 0, None, id="an attempt"),
+        pytest.param([attempt(3), GIVEN_BACK], 0, GIVEN_BACK, id="a purge in between"),
+        pytest.param([attempt(3), GIVEN_BACK, attempt(3)], 0, GIVEN_BACK, id="two attempts"),
+        pytest.param([attempt(3), GIVEN_BACK, purge()], 0, GIVEN_BACK, id="the first purge counts"),
+        pytest.param([placed(20, 1), attempt(3), attempt(3)], 1, None, id="not what was before"),
+        pytest.param([attempt(3, failed=True)], 1, None, id="one that failed was another"),
+        pytest.param([attempt(4), attempt(3)], 1, None, id="one of another size was another"),
+        pytest.param([GIVEN_BACK], 1, None, id="a purge that no attempt waited for"),
+        pytest.param([], 0, None, id="none"),
+    ],
+)
+def test_a_request_began_with_its_first_attempt(
+    before: list[Event], begins: int, purged: Purged | None
+) -> None:
+    found = told(*before, placed(12, 3))
+    assert (found.before.step, found.purged) == (begins, purged)
+
+
+def test_what_asked_for_no_execmem_or_has_no_window_has_no_reason() -> None:
+    areas = [make_area(1, kind=None), make_area(3, kind=TEXT)]
+    layout = make_layout()
+    unknown = evolve(layout.range_of(TEXT), start=0, end=0, provenance=Provenance.UNKNOWN)
+    history = History(evolve(layout, types={**layout.types, TEXT: unknown}))
+    history.append(Allocated(area=area, requested=PAGE, added=(area,)) for area in areas)
+    assert why(history, 1) is None
+    assert why(history, 2) is None
+
+
+@pytest.mark.parametrize(
+    ("pieces", "looks", "found"),
+    [
+        pytest.param([(2, 3)], [3], 2, id="taken"),
+        pytest.param([(2, 2), (8, 3), (20, 9)], [2, 3], 8, id="the lowest that is long enough"),
+        pytest.param([(-2, 8), (8, 3)], [3], 8, id="one that begins below is none of the window's"),
+        pytest.param([(28, 4)], [4], 28, id="it ends below the window's end"),
+        # mm/execmem.c: within_range wants it strictly below
+        pytest.param([(29, 3)], [3], None, id="it would end with the window"),
+    ],
+)
+def test_which_piece_of_a_rox_block_answers(
+    pieces: list[tuple[int, int]], looks: list[int], found: int | None
+) -> None:
+    areas = [
+        evolve(make_area(at, pages, guard=False), state=AreaState.CACHE_FREE)
+        for at, pages in pieces
+    ]
+    searched = ask(rox(snap(*areas)), TEXT, 3 * PAGE).tries[0]
+    assert searched.cache
+    assert [(look.end - look.start) // PAGE for look in searched.looks] == looks
+    assert searched.found == (None if found is None else BASE + found * PAGE)
+
+
+def test_a_rox_block_is_taken_with_its_guard_page() -> None:
+    """A huge page fills the 512 pages below, but has no room for its guard page there."""
+    snapshot = rox(snap(make_area(512, 512, guard=False), pages=2048))
+    assert ask(snapshot, TEXT, PAGE).found == BASE + 1024 * PAGE
+
+
+def rox(snapshot: Snapshot) -> Snapshot:
+    layout = snapshot.layout
+    entry = evolve(layout.range_of(TEXT), flags=(EXECMEM_ROX_CACHE,))
+    return evolve(snapshot, layout=evolve(layout, types={**layout.types, TEXT: entry}))
 
 
 @st.composite

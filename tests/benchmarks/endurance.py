@@ -1,7 +1,7 @@
 """Memory and file descriptors of one application: ten thousand keys, two thousand live ticks.
 
-``python -m tests.benchmarks.endurance [capture|simulation|live] [count] [--grown]`` prints both as
-it goes and exits 1 unless they level off: nothing is kept but the events of the history.
+``python -m tests.benchmarks.endurance [capture|trace|simulation|live] [count] [--grown]`` prints
+both as it goes and exits 1 unless they level off: nothing is kept but the events of the history.
 ``--grown`` tells where what is new was made.
 """
 
@@ -26,7 +26,11 @@ from execmem_tui.sources.live import Live
 from execmem_tui.sources.opening import open_path
 from execmem_tui.tui.app import ExecmemApp
 
-CAPTURE = Path(__file__).parents[1] / "data/captures/arm64-7.2.13-nokaslr"
+DATA = Path(__file__).parents[1] / "data"
+CAPTURE = DATA / "captures/arm64-7.2.13-nokaslr"
+TRACE = DATA / "traces/arm64-7.2.13-nokaslr/trace.txt.xz"
+"""Long enough for checkpoints."""
+NAMES = ("capture", "trace", "simulation", "live")
 KEYS = 10_000
 TICKS = 2_000
 WARM = 3_000
@@ -42,7 +46,9 @@ _LOOK = (
     *("up", "down", "left", "right", "plus", "minus", "pageup", "pagedown", "w", "b", "z", "0"),
     *("1", "2", "3", "4", "V", "n", "p", "L", "escape", "question_mark", "escape", "H", "escape"),
     *("U", "escape", "W", "escape", "r", "M", "S", "i", "escape", "slash", "escape", "asterisk"),
-    *("escape", "g", "escape", "T", "t", "escape"),
+    *("escape", "g", "escape", "T", "t", "escape", "equals_sign", "vertical_line", "escape"),
+    *("left_square_bracket", "right_square_bracket", "left_curly_bracket", "right_curly_bracket"),
+    *("backslash", "x", "enter", "backslash", "escape"),
 )
 _DO = ("a", "u", "f", "u", "B", "u", "less_than_sign", "greater_than_sign")
 
@@ -104,7 +110,8 @@ async def pressed(source: Source, keys: Iterator[str], meter: Meter, count: int)
     """Press keys, whole thousands of them."""
     app = ExecmemApp(source, theme="execmem-dark")
     begun = source.history.steps
-    async with app.run_test(size=(160, 45)) as pilot:
+    # with notices, as in a terminal: what they leave behind counts
+    async with app.run_test(size=(160, 45), notifications=True) as pilot:
         await pilot.pause()
         for number in range(count + 1):
             if number % 1000 == 0:
@@ -147,7 +154,7 @@ async def ticked(meter: Meter, count: int) -> bool:
         gone = [line for line in whole.splitlines(keepends=True) if "execmem_alloc" in line][-1]
         app = ExecmemApp(live, theme="execmem-dark")
         app.set_reactive(ExecmemApp.interval, 1e6)  # ticks come from here
-        async with app.run_test(size=(160, 45)) as pilot:
+        async with app.run_test(size=(160, 45), notifications=True) as pilot:
             await pilot.pause()
             for number in range(count + 1):
                 if number % 200 == 0:
@@ -165,14 +172,15 @@ def main(arguments: list[str]) -> int:
     """Run what is asked for, or all."""
     grown = "--grown" in arguments
     count = next((int(each) for each in arguments if each.isdigit()), 0)
-    names = [each for each in ("capture", "simulation", "live") if each in arguments]
+    names = [each for each in NAMES if each in arguments]
     good = True
-    for name in names or ["capture", "simulation", "live"]:
+    for name in names or NAMES:
         meter = Meter(name, grown=grown)
         if name == "live":
             run = ticked(meter, count or TICKS)
-        elif name == "capture":
-            run = pressed(open_path(str(CAPTURE)), of(_LOOK), meter, count or KEYS)
+        elif name in ("capture", "trace"):
+            source = open_path(str(CAPTURE if name == "capture" else TRACE))
+            run = pressed(source, of(_LOOK), meter, count or KEYS)
         else:
             run = pressed(open_booted("arm64"), of(_LOOK + _DO), meter, count or KEYS)
         level = asyncio.run(run)

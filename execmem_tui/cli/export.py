@@ -9,7 +9,7 @@ from execmem_tui.model.errors import UsageError
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.text import printable
 
-WHAT: Final = ".txt: the map; .svg, .png: a picture; .html: both; .json: everything on it"
+WHAT: Final = ".txt: the map; .svg, .png: a picture; .html: both; .json: everything"
 """The suffixes, for those who are asked for a name."""
 PNG: Final = ".png"
 _WIDTH: Final = 120

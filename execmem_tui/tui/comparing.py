@@ -63,7 +63,7 @@ class CompareActions:
         """Ask with what to compare."""
         from execmem_tui.tui.screens.dialogs import AskLine
 
-        what = "kernel=6.12, arch=x86, kaslr=7, rox_cache=off, step=0, a path, RUN:PHASE"
+        what = "kernel=6.12, arch=x86, kaslr=7, step=0, a path, RUN:PHASE"
         self._app.ask(AskLine("Compare with", self.compare, what=what))
 
     def compare(self, line: str) -> None:

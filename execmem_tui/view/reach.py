@@ -25,6 +25,7 @@ from execmem_tui.model.records import frozen
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.model.units import MIB, Address, Bytes, align_down, align_up
 from execmem_tui.view.cells import ReachWindow
+from execmem_tui.view.words import percent
 
 _NEAREST: Final[Bytes] = MIB
 """Distances below are one band: nearer than the smallest image."""
@@ -82,7 +83,7 @@ class RoxBlock(NamedTuple):
     @property
     def text(self) -> str:
         """``c0400000  48 %  nf_tables tls``, or who alone holds it."""
-        share = f"{self.used * 100 // self.size:3} %"
+        share = f"{percent(self.used, self.size):>5}"
         if not self.owners:
             return f"{share}  empty: the cleaner may give it back"
         if len(self.owners) == 1:

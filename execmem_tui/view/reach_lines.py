@@ -12,7 +12,7 @@ from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import Cell, Run, runs_of
 from execmem_tui.view.reach import Band, ReachModel
-from execmem_tui.view.words import Piece, Tone, Word, cut_at_end
+from execmem_tui.view.words import Piece, Tone, Word, cut_at_end, percent
 
 _LABEL: Final = 6
 _ROWS: Final = 14
@@ -285,11 +285,11 @@ def _rox_lines(model: ReachModel, width: int, most: int = 5) -> Iterator[list[Pi
     """Yield the ROX cache's blocks, the emptiest first: they are what may be won back."""
     blocks = model.rox
     whole = sum(block.size for block in blocks)
-    share = sum(block.used for block in blocks) * 100 // whole
+    share = percent(sum(block.used for block in blocks), whole)
     size = format_size(blocks[0].size)
     yield [
         Word("ROX BLOCKS ", Tone.ACCENT),
-        Word(f"{len(blocks)} of {size}, {share} % used"[: width - 11], Tone.MUTED),
+        Word(f"{len(blocks)} of {size}, {share} used"[: width - 11], Tone.MUTED),
     ]
     for block in sorted(blocks, key=lambda each: (each.used, each.start))[:most]:
         low = f"{block.start & 0xFFFFFFFF:08x} "

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from execmem_tui.model.units import Address
 from execmem_tui.view.axis import Line
 from execmem_tui.view.reach import RoxBlock
+from execmem_tui.view.words import percent
 
 
 class Stroke(NamedTuple):
@@ -39,7 +40,7 @@ def shares(blocks: Sequence[RoxBlock], line: Line, cell: int, columns: int) -> I
         if not line.start <= low < line.end:
             continue
         first, stop = _columns(low, min(low + size, line.end), line, cell)
-        share = f"{block.used * 100 // block.size} %"
+        share = percent(block.used, block.size)
         for text in (f" ROX cache, {share} used", f" {share} used", f" {share}"):
             if len(text) + 1 <= min(stop, columns) - first:
                 yield Stroke(first, text)

@@ -294,7 +294,11 @@ class Shown:
         Borders of windows and of reach, edges of the image.
         """
         page = self.snapshot.layout.page_size
-        borders = self.window(number, origin).borders
+        window = self.window(number, origin)
+        # where nothing may lie, it is all one how a call would reach it
+        borders = [
+            at for at in window.borders if not (window.forbidden(at - 1) and window.forbidden(at))
+        ]
         # a reach ends some bytes beside a page: a line of its own for those would say nothing
         found = {align_up(at, page) for at in (*borders, *(self.snapshot.layout.image or ()))}
         if self.beside is not None:

@@ -110,6 +110,12 @@ _BACK: Final = 256
 """Events without a time in a row that are passed over: markers, lost events."""
 
 
+def moment(history: History, step: int) -> str:
+    """Return the time of a step in few columns, or its number where events have no times."""
+    time = step_time(history, step)
+    return f"step {step:,}" if time is None else f"{time:.3f} s"
+
+
 def where(record: TimeRecord, step: int, counters: Counters, spilled: int) -> str:
     """Say at which moment one is: step and seconds, the phase, what happened so far.
 

@@ -7,12 +7,15 @@ from execmem_tui.model.layouts import Layout
 from execmem_tui.model.snapshots import Snapshot
 from execmem_tui.sources.base import SourceKind
 from execmem_tui.view.panes import spills_in_short
+from execmem_tui.view.words import cut_at_end
 
 NAME = "execmem-tui"
 _HELP = "? help"
 _ALL = "ctrl+p all"
 PALETTE: Final = "command_palette"
 """Textual's own action."""
+_LEAST: Final = 20
+"""Columns of a name that was cut: fewer tell nothing."""
 _GAP: Final = 3
 """Columns before each part at the right end."""
 
@@ -108,7 +111,7 @@ def title(
         "notes": f"! {notes}" if notes else "",
         "moment": _moment(snapshot, play),
     }
-    for fitted in _narrower(whole, head, short):
+    for fitted in _narrower(whole, head, short, width):
         if _width(fitted) <= width:
             break
     return fitted
@@ -130,13 +133,14 @@ def _moment(snapshot: Snapshot, before: str, otherwise: str = "") -> str:
     return f"{before}{snapshot.step:,}/{snapshot.steps:,}{time}"
 
 
-def _narrower(whole: Title, head: str, short: Mapping[str, str]) -> Iterator[Title]:
+def _narrower(whole: Title, head: str, short: Mapping[str, str], width: int) -> Iterator[Title]:
     """Yield the line, then shorter and shorter ones.
 
     Args:
         whole: all of it.
         head: what is looked at, without the machine.
         short: shorter words for findings, notes and moment.
+        width: columns; a name that is longer is cut where enough of it remains to be known by.
     """
     brief = head.partition(" · ")[0]
     few = {"findings": short["findings"], "notes": short["notes"]}
@@ -155,6 +159,14 @@ def _narrower(whole: Title, head: str, short: Mapping[str, str]) -> Iterator[Tit
         (brief, least),  # a map is dimmed: it must say why
         (brief, {**least, "view": ""}),
         (brief.partition(": ")[0], {**least, "view": ""}),
+    ):
+        yield whole._replace(what=what, **change)
+    for change in ({**helped, **few}, {**helped, **few, "notes": ""}, {**least, "view": ""}):
+        bare = whole._replace(what="", **change)
+        room = width - _width(bare) - 2
+        if room >= _LEAST:
+            yield bare._replace(what=cut_at_end(brief, room))
+    for what, change in (
         ("", {**helped, **few}),
         ("", {**helped, **few, "findings": ""}),
         ("", {**least, "view": "", "spilled": "", "failed": ""}),

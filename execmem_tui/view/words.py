@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
+from execmem_tui.model.units import Bytes
 from execmem_tui.view.cells import Cell, Run
 from execmem_tui.view.kinds import FALLBACK, FREE, LOOKS, letter
 
@@ -32,6 +33,12 @@ class Word(NamedTuple):
 
 Piece: TypeAlias = Word | Run
 """What a line is made of."""
+
+
+def percent(part: Bytes, whole: Bytes) -> str:
+    """Return ``48 %``, rounded down: what holds a block is never 0 % of it, nor is it full."""
+    share = part * 100 // whole
+    return "<1 %" if part and not share else f"{share} %"
 
 
 def cut_at_end(text: str, width: int) -> str:

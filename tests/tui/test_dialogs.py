@@ -2,7 +2,7 @@
 
 import pytest
 from textual.command import CommandList
-from textual.widgets import Input
+from textual.widgets import Input, Label
 
 from execmem_tui.sources.booted import open_booted
 from tests.tui.driving import history, make_app, press, shown_text
@@ -17,6 +17,17 @@ async def test_a_module_of_exactly_that_name(tmp_path: object) -> None:
         owners = {area.owner for area in app.shown.snapshot.areas}
         assert "xfs" in owners
         assert "freevxfs" not in owners
+
+
+@pytest.mark.parametrize("key", ["A", "C", "c", "o", "e", "g", "m", "backslash"])
+async def test_no_question_is_cut_at_80_columns(key: str) -> None:
+    """`C` ended with "RUN:P"."""
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, key)
+        assert len(app.screen_stack) == 2
+        for label in app.screen.query(Label):
+            assert str(label.render()) in shown_text(app)
 
 
 @pytest.mark.fault(14)

@@ -38,6 +38,25 @@ async def test_one_line_at_80x24_with_the_use_over_time() -> None:
         assert line.rstrip().endswith("┃")
 
 
+async def test_a_single_line_tells_the_moment_and_a_click_finds_its_columns() -> None:
+    """At 80 columns the title had no room for it: a replay showed no time at all."""
+    app = trace_app(4681)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        [line] = strip_lines(app)
+        assert line.startswith("TIME 55.949 s  ")
+        strip = app.main.query_one(TimeStrip)
+        assert strip.margin == len("TIME 762.308 s ")
+        await pilot.click(TimeStrip, offset=(strip.size.width, 0))
+        assert app.source.history.step > 56_000
+        await pilot.click(TimeStrip, offset=(strip.margin + 1, 0))
+        assert app.source.history.step == 0
+    app = make_app(open_booted("arm64"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await press(pilot, "left_square_bracket")
+        assert strip_lines(app)[0].startswith("TIME step 2,975 ")
+
+
 async def test_five_lines_at_120x40_eight_at_most() -> None:
     app = trace_app(4681)
     async with app.run_test(size=(120, 40)) as pilot:

@@ -73,3 +73,12 @@ def test_the_largest_free_piece_of_a_block_is_found_in_a_capture() -> None:
 
 def test_a_kernel_without_such_a_cache_has_no_blocks() -> None:
     assert not rox_blocks(open_booted("arm64").history.snapshot())
+
+
+def test_a_page_of_a_block_is_not_nothing() -> None:
+    """Two blocks were "0 % used", each held by somebody."""
+    held = RoxBlock(start=0, size=2 * MIB, used=4096, owners=("one",))
+    assert held.text == " <1 %  held by one alone"
+    assert RoxBlock(0, 2 * MIB, 0, ()).text == "  0 %  empty: the cleaner may give it back"
+    almost = RoxBlock(0, 2 * MIB, 2 * MIB - 1, ("one",))
+    assert almost.text == " 99 %  held by one alone"

@@ -28,6 +28,7 @@ from execmem_tui.view.marks import Backdrops, Mark, backdrop_of, marks
 from execmem_tui.view.paint import Paint
 from execmem_tui.view.pane_rows import pane_rows
 from execmem_tui.view.panes import FitLine
+from execmem_tui.view.plain import detail_lines
 from execmem_tui.view.reach import rox_blocks
 from execmem_tui.view.reach_lines import _apart, reach_lines, signed
 from execmem_tui.view.rows import MapRows, gutter
@@ -667,3 +668,12 @@ def test_a_row_of_free_space_is_drawn_in_one_go_as_its_cells_are(arch: str) -> N
             assert [pieces[0].cell] * pieces[0].width == cells
             free += cells[0].kind == FREE
     assert free > 5
+
+
+def test_a_border_of_reach_cuts_no_fold_where_nothing_may_lie() -> None:
+    """Behind the image of arm stood two folds, 16M and 744M "where no module memory may lie"."""
+    shown = Shown(open_booted("arm").history.snapshot())
+    text = "\n".join(detail_lines(shown, [shown.pane(1)], 120))
+    behind = text[text.index("kernel image") :]
+    assert behind.count("where no module memory may lie") == 1
+    assert "760M where no module memory may lie" in behind

@@ -101,6 +101,18 @@ def test_a_long_machine_leaves_the_name_of_the_tour() -> None:
     assert found.failed
 
 
+def test_a_long_name_is_cut_before_it_goes() -> None:
+    """Seen at 80 columns: nothing said what was looked at, half the line empty."""
+    text = "arm64-7.2.13-nokaslr-exhaust/trace.txt.gz"
+    found = title(
+        BUSY, SourceKind.REPLAY, text, 80, moving=False, notes=0, findings=2, spilled=2
+    )  # fmt: skip
+    assert found.what.startswith("replay arm64-7.2.13")
+    assert found.what.endswith("…")
+    assert "? help" in found.help
+    assert found.spilled
+
+
 def test_findings_give_way_before_what_is_looked_at() -> None:
     def told(width: int, findings: int) -> Title:
         return title(

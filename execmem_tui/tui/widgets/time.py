@@ -29,6 +29,7 @@ from execmem_tui.view.timeline import (
     gutter,
     mark_columns,
     mark_words,
+    moment,
     strip_height,
     where,
 )
@@ -38,6 +39,7 @@ from execmem_tui.view.words import cut_at_end
 
 _GUTTER: Final = 7
 """Columns before time: the word of a window, or how far behind its start a line begins."""
+_TIME: Final = "TIME"
 _ALARMS: Final = (MarkKind.SPILL_BEGINS, MarkKind.SPILL_ENDS, MarkKind.FAILURE)
 
 
@@ -84,9 +86,6 @@ class TimeView(CachedLines, Widget):
     scale: reactive[Scale] = reactive(Scale.EVENTS)
     """What the columns divide evenly."""
 
-    GUTTER = _GUTTER
-    """Columns before the first column of time."""
-
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own word
         super().__init__(id=id)
         self._times: Times | None = None
@@ -121,6 +120,11 @@ class TimeView(CachedLines, Widget):
             self._renderer = TimeRenderer(self.palette)
         return self._renderer
 
+    @property
+    def margin(self) -> int:
+        """Columns before the first column of time."""
+        return _GUTTER
+
     def map_lines(self) -> int:
         """Return how many lines of the widget show addresses."""
         raise NotImplementedError
@@ -133,7 +137,7 @@ class TimeView(CachedLines, Widget):
         record = self.record
         if record is None or not self.size.width:
             return None
-        columns = max(1, self.size.width - self.GUTTER)
+        columns = max(1, self.size.width - self.margin)
         lines = max(1, self.map_lines())
         key = (record, record.version, lines, columns, self.scale)
         if self._map is None or key != self._key:
@@ -236,6 +240,20 @@ class TimeStrip(TimeView):
         history = None if self.source is None else self.source.history
         self.steps = 0 if history is None else min(2, history.steps - history.first_step)
 
+    @property
+    def single(self) -> bool:
+        """Whether one line has to do: bars, and the moment before them."""
+        return self.size.height == 1 and self.alone and self.steps >= 2
+
+    @property
+    def margin(self) -> int:
+        """Columns before time; on a single line the moment has its longest word's."""
+        if not self.single or self.source is None or self.shown is None:
+            return _GUTTER
+        history, step = self.source.history, self.shown.snapshot.step
+        longest = max(len(moment(history, each)) for each in (step, history.steps))
+        return len(_TIME) + longest + 2
+
     def map_lines(self) -> int:
         """All but the rule and the marks."""
         return max(1, self.size.height - 2)
@@ -245,9 +263,8 @@ class TimeStrip(TimeView):
         width, palette, shown = self.size.width, self.palette, self.time_map()
         if palette is None or shown is None or self.shown is None:
             return Strip.blank(width)
-        if self.size.height == 1:
-            bars = self.alone and self.steps >= 2
-            return self._bars(shown, palette) if bars else self._rule(palette)
+        if self.single:
+            return self._bars(shown, palette)
         if y == 0:
             return self._rule(palette)
         if y == self.size.height - 1:
@@ -289,7 +306,11 @@ class TimeStrip(TimeView):
     def _bars(self, shown: TimeMap, palette: Palette) -> Strip:
         """Return the single line of a small terminal."""
         bars, head = fill_bars(shown), self.playhead(shown)
-        segments = [Segment(f"{'TIME':<{_GUTTER}}", palette.strong)]
+        assert self.source is not None
+        assert self.shown is not None
+        at = moment(self.source.history, self.shown.snapshot.step)
+        at = at.ljust(self.margin - len(_TIME) - 1)
+        segments = [Segment(f"{_TIME} ", palette.strong), Segment(at)]
         for column, bar in enumerate(bars):
             mark = self._marks.get(column)
             if column == head:
@@ -318,4 +339,4 @@ class TimeStrip(TimeView):
     def _seek_to(self, event: events.MouseEvent) -> None:
         at = event.get_content_offset_capture(self)
         line = at.y - 1 if self.size.height > 1 else None
-        self.seek_at(at.x - _GUTTER, line)
+        self.seek_at(at.x - self.margin, line)

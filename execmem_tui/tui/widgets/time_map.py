@@ -49,7 +49,11 @@ seconds, `H` or Escape leaves.
         Binding("pagedown", "move(10, 0)", "much later"),
         Binding("enter", "choose", "go there"),
     ]
-    GUTTER = _GUTTER
+
+    @property
+    def margin(self) -> int:
+        """Columns before the first column of time: whole addresses."""
+        return _GUTTER
 
     at: reactive[tuple[int, int]] = reactive((0, 0), repaint=False)
     """Column and line of the cursor."""

@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from attrs import evolve, field
 
-from execmem_tui.formats.trace_event import ALLOC, EVERYTHING, FREE, PURGE, Event
+from execmem_tui.formats.trace_event import ALLOC, EVERYTHING, FREE, PURGE, Event, seconds_of
 from execmem_tui.mm.vmap_node import VmapArea
 from execmem_tui.model.records import define, frozen
 from execmem_tui.replay.results import Cause, ClassCount
@@ -136,7 +136,7 @@ class Ahead:
         """Whether another task is soon told to have been given what an event should have been."""
         return start is not None and any(
             other[4] < start + size and start < other[4] + other[5][0]
-            for other in self.next_allocations(event[2][0])
+            for other in self.next_allocations(event[2][0], seconds_of(event))
         )
 
     def up_to_purge(self, line: int) -> tuple[tuple[int, int, int], set[int]]:
@@ -152,14 +152,27 @@ class Ahead:
                 allocated.add(event[4])
         return (0, 0, EVERYTHING), allocated
 
-    def next_allocations(self, task: str, far: int = _OVERTAKEN) -> Iterator[Event]:
-        """Yield what other tasks were given and are told of soon, before all else of theirs."""
+    def next_allocations(
+        self, task: str, seconds: float | None, far: int = _OVERTAKEN
+    ) -> Iterator[Event]:
+        """Yield what other tasks were given and are told of soon, before all else of theirs.
+
+        All else but what has the very time of the request. A CPU whose clock lags behind prints the
+        newest time of all (kernel/trace/trace_clock.c: trace_clock_global), and what has one time
+        stands in the order of the CPUs, not in that in which it came.
+
+        Args:
+            task: whose request it is.
+            seconds: when it was told.
+            far: how many events to look at.
+        """
         told = {task}
         for event in islice(self.events, far):
             kind, number, (other, _), _, _, asked = event
             if other in told:
                 continue
-            told.add(other)
+            if seconds is None or seconds_of(event) != seconds:
+                told.add(other)
             if kind == ALLOC and not asked[4] and number not in self.allocations:
                 yield event
 

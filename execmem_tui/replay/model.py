@@ -8,6 +8,7 @@ what is left is unexplained.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from enum import Enum
 from functools import partial
 from itertools import chain
 from typing import Final
@@ -49,6 +50,13 @@ _STRANGE: Final = (Cause.ORDER, Cause.OTHER_POOL, Cause.SHRINKER)
 shrinker comes some time before a miss tells of it, and what purges decayed since is another."""
 _STRANGE_LINES: Final = 100
 """How long that is thought of: purges take what lay wrong."""
+
+
+class _Beside(Enum):
+    """What an answer has to do with a purge that has begun, where it has."""
+
+    DEPENDS = "depends on whether that is over"
+    EITHER = "one of two"
 
 
 class Replay(Trials):
@@ -236,7 +244,7 @@ class Replay(Trials):
         request = asking.request
         owner = cpu % len(vmalloc.nodes) if request.owned else NO_OWNER
         exact, hole = False, None
-        beside = self._begun is not None and self._is_beside_purge(event, asking, owner)
+        beside = None if self._begun is None else self._beside_begun(event, asking, owner)
         if asking.unclaimed:
             self.results.unclaimed[asking.unclaimed] += 1
         else:
@@ -257,7 +265,7 @@ class Replay(Trials):
                     and self._depends(event, answer, asking)
                 )
             ):
-                count = self.results.uncertain(count)
+                count = self._less_certain(count, asking, beside)
             answered = event, asking, owner, predicted, pooled, count
             if exact:
                 count.checked += 1
@@ -296,41 +304,44 @@ class Replay(Trials):
             if placed and self.moved is not None:
                 self.moved.placed.append((low, high))
 
-    def _is_beside_purge(self, event: Event, asking: RequestClass, owner: int) -> bool:
-        """Whether an answer depends on whether a purge that has begun is over.
+    def _less_certain(
+        self, count: ClassCount, asking: RequestClass, beside: _Beside | None
+    ) -> ClassCount:
+        """Return where an answer counts that depends on the order of events."""
+        return asking.either if beside is _Beside.EITHER else self.results.uncertain(count)
 
-        That is expected of it which the trace showed of others before.
+    def _beside_begun(self, event: Event, asking: RequestClass, owner: int) -> _Beside | None:
+        """Return what an answer has to do with a purge that has begun.
+
+        Nothing in the trace tells whether it is over. So there are two answers, as there are bounds
+        for one that depends on the tree's shape: a guess of the likelier was wrong once in four.
+        Where it is one of them, the purge has come as far as that tells.
         """
         self.end_purge_if_over(event)
         if self._begun is None or asking.unclaimed or asking.failed:
-            return False
+            return None
         if not self._may_try(event[1]):
             self._end_purge(event[1])
-            return False
-        now = self.vmalloc.answer(asking.request, owner)
+            return None
+        now = self.vmalloc.answer(asking.request, owner)[0]
         lowest = None if asking.plain else self._lowest(asking)
         restore = self._branch()
         self._end_purge(0)
         then = self.vmalloc.answer(asking.request, owner)[0]
         shaped = not asking.plain and self._lowest(asking) != lowest
         restore()
-        actual, expected = event[4], self._ends_soon > 0
-        if now[0] == then and not shaped:
-            return False
+        if now == then and not shaped:
+            return None
         self._disordered = True  # what it gives back before this one is not told
-        if now[0] == then:
-            return True
+        if now == then:
+            return _Beside.DEPENDS
+        actual = event[4]
         if actual == then:
             self._learn_end(1)
-            if expected:
-                self._go_on_with_purge(asking, event[1], event[4])
-        elif actual == now[0]:
+            self._go_on_with_purge(asking, event[1], actual)
+        elif actual == now:
             self._learn_end(-1)
-            if expected:
-                count = self.results.uncertain(asking.count_of(self.vmalloc, now))
-                count.exact -= 1  # it is counted as one that was right
-                self._is_missed(event, count, then, Cause.NOT_OVER)
-        return True
+        return _Beside.EITHER if actual in (now, then) else _Beside.DEPENDS
 
     def _lowest(self, asking: RequestClass) -> int | None:
         """Return the lowest place that a request fits in: with another shape it may get that."""

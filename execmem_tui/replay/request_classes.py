@@ -41,6 +41,8 @@ class RequestClass:
     """Of requests that any free area of the size serves."""
     certain: ClassCount
     uncertain: ClassCount
+    either: ClassCount
+    """Of answers that are one of two: before a purge that has begun is over, and then."""
     plain: bool
     """Every answer that is no head of a pool counts as `page`."""
 
@@ -96,6 +98,10 @@ def classify(
         page=count("vmalloc page tree" if exact else elsewhere),
         certain=count("vmalloc aligned certain" if exact else elsewhere),
         uncertain=count("vmalloc aligned uncertain" if exact else elsewhere, certain=False),
+        either=count(
+            f"{f'vmalloc {where}' if exact else elsewhere}, one of two beside a purge",
+            certain=False,
+        ),
         plain=align <= vmalloc.page_size,
     )
 

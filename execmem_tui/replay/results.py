@@ -27,8 +27,6 @@ class Cause(StrEnum):
     DECAY_LATE = "a purge under way had not decayed the pools yet"
     PURGE_AHEAD = "a purge took effect before its event"
     PART = "a purge under way had given back a part"
-    OVER = "a purge that had begun was over"
-    NOT_OVER = "a purge that had begun was not over yet"
     OVERTAKEN = "another allocation came before it and was told after it"
     BEFORE_PURGE = "it came before a purge and was told after it"
     LATE_FREE = "a purge gave back an area whose free was told later"

@@ -190,7 +190,7 @@ class Trials(Unseen):
         others = self._other_nodes(request, asking)
         yield from self._on_nodes(Cause.OTHER_POOL, request, others)
         if self._begun is not None:
-            yield Cause.OVER, lambda: self._go_on_with_purge(asking, request.line, request.start)
+            yield Cause.PART, lambda: self._go_on_with_purge(asking, request.line, request.start)
         if purges:
             if nodes > 1 and purges[0][1] not in self._ahead.purges:
                 yield Cause.DECAY_AHEAD, lambda: self._decay_ahead(purges[0])
@@ -316,7 +316,7 @@ class Trials(Unseen):
 
         As far as the model says the same.
         """
-        for event in self._ahead.next_allocations(request.task):
+        for event in self._ahead.next_allocations(request.task, request.time):
             given = self._is_given_ahead(event, event[2][1])
             if given and self.predict(asking, request.cpu) == request.start:
                 return
@@ -331,7 +331,7 @@ class Trials(Unseen):
                 the last purge.
         """
         nodes = range(len(self.vmalloc.nodes) if anywhere else 0)
-        others = list(self._ahead.next_allocations(request.task, _FAR))
+        others = list(self._ahead.next_allocations(request.task, request.time, _FAR))
         while others:
             predicted = self.predict(asking, request.cpu)
             if predicted is None or predicted == request.start:

@@ -85,6 +85,26 @@ def test_an_allocation_of_the_very_place_may_be_told_much_later() -> None:
     assert causes(replayed([*lines, f"b-2|{TOLD}", late])) == [None]
 
 
+@pytest.mark.parametrize(("later", "cause"), [(0, Cause.OVERTAKEN), (0.001, None)])
+def test_what_has_one_time_stands_in_the_order_of_the_cpus(
+    later: float, cause: Cause | None
+) -> None:
+    """A lagging clock prints the newest time of all (trace_clock_global): no line comes first."""
+    lines = [
+        f"a-1|{alloc(START + 2 * PAGE, 3 * PAGE)}",
+        f"b-2|{TOLD}",
+        f"b-2|{alloc(START, 2 * PAGE)}",
+    ]
+    at = [1.0, 1.0 + later, 1.0 + later]
+    found = [
+        (kind, number, place, f"{seconds:.6f}", start, more)
+        for (kind, number, place, _, start, more), seconds in zip(events(lines), at, strict=True)
+    ]
+    replay = replayed([])
+    replay.run(found)
+    assert causes(replay) == [cause]
+
+
 def test_the_same_task_overtakes_itself_never() -> None:
     lines = [f"a-1|{alloc(START + 2 * PAGE, 3 * PAGE)}", f"a-1|{alloc(START, 2 * PAGE)}"]
     assert causes(replayed(lines)) == [None]

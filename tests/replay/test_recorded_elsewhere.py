@@ -23,7 +23,7 @@ TRACES: Final = Path(__file__).parents[1] / "data" / "traces"
             {Cause.DECAY_AHEAD, Cause.DECAY_LATE, Cause.OVERTAKEN},
         ),
         # KASLR, two CPUs; the probes that stand for events were made after the snapshot
-        ("arm64-6.1-kaslr", "0-boot", 366, 2, {Cause.UNSEEN, Cause.NOT_OVER}),
+        ("arm64-6.1-kaslr", "0-boot", 366, 1, {Cause.UNSEEN}),
     ],
 )
 def test_every_miss_has_a_cause(
@@ -39,5 +39,4 @@ def test_every_miss_has_a_cause(
     # only what was freed before the first event could not be known
     certain = {miss.cause for miss in verdict.found.misses if miss.certain}
     assert certain == ({Cause.UNSEEN} if "6.1" in name else set())
-    windows = [miss for miss in verdict.found.misses if miss.kind == "module window"]
-    assert [miss.cause for miss in windows] == ([Cause.NOT_OVER] if "6.1" in name else [])
+    assert "module window" not in {miss.kind for miss in verdict.found.misses}

@@ -147,7 +147,7 @@ def _lines(stretches: Sequence[Stretch], lines: int) -> Iterator[TimeLine]:
     folds = len(kept) - 1 if lines >= 2 * len(kept) + 1 else 0
     spare = lines - folds - len(kept)
     total = sum(map(_length, kept))
-    shares = [1 + spare * _length(each) // total for each in kept] if kept else []
+    shares = [1 + spare * _length(each) // total for each in kept]
     if shares:
         shares[max(range(len(kept)), key=lambda at: _length(kept[at]))] += (
             lines - folds - sum(shares)

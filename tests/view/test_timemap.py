@@ -15,7 +15,7 @@ from execmem_tui.model.events import Allocated, Event, Failed, Freed, Noted, Pur
 from execmem_tui.model.ranges import ExecmemType, Window
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.view.timemap import MarkKind, Scale, TimeMap, marks, name_at
-from execmem_tui.view.timerecord import SAMPLES, TimeRecord, key_of, kind_of
+from execmem_tui.view.timerecord import SAMPLES, Stretch, TimeRecord, key_of, kind_of
 from tests.recorded import exhausted
 
 MIB = 1 << 20
@@ -122,6 +122,7 @@ def test_marks_stand_only_where_something_changes(record: TimeRecord) -> None:
 def test_seconds_divide_time_and_not_events(record: TimeRecord) -> None:
     shown = TimeMap(record, 6, 50, Scale.SECONDS)
     events = TimeMap(record, 6, 50)
+    assert len(shown.steps) == len(events.steps) == 50
     assert shown.steps[-1] == events.steps[-1]
     assert shown.steps != events.steps
     times = {step: time for step, time, _ in record.samples()}
@@ -263,6 +264,7 @@ def test_addresses_and_lines_find_each_other(record: TimeRecord) -> None:
         assert lower is not None
         assert (lower > line.start) == (not line.fold)
     assert shown.address_at(len(shown.lines)) is None
+    assert shown.address_at(-1) is None
     assert shown.line_of(0) is None
     assert shown.column_of(0) == 0
     assert shown.column_of(10**9) == 19
@@ -300,3 +302,75 @@ def test_a_booted_machine_fills_its_strip() -> None:
     booted.fill()
     assert record.follow()
     assert TimeMap(record, 5, 100).spills[-1] >= 1
+
+
+def cut(lines: int, *stretches: tuple[int, int, int]) -> list[tuple[int, int, bool]]:
+    """Where so many lines begin and end, MiB, and whether each is a fold."""
+    record = TimeRecord(History(ARM64), TYPES)
+    first, found = 0, []
+    for low, high, rows in stretches:
+        found.append(Stretch(low * MIB, high * MIB, first, rows, -(-(high - low) * MIB // rows)))
+        first += rows
+    record.stretches = tuple(found)
+    shown = TimeMap(record, lines, 1)
+    return [(line.start // MIB, line.end // MIB, line.fold) for line in shown.lines]
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        pytest.param(1, [(100, 340, False)], id="the larger one"),
+        pytest.param(2, [(0, 80, False), (100, 340, False)], id="in the order of addresses"),
+        pytest.param(
+            4,
+            [(0, 80, False), (100, 180, False), (180, 260, False), (260, 340, False)],
+            id="too few for a fold",
+        ),
+        pytest.param(
+            5,
+            [
+                (0, 80, False),
+                (80, 100, True),
+                (100, 180, False),
+                (180, 260, False),
+                (260, 340, False),
+            ],
+            id="a fold between them",
+        ),
+        pytest.param(
+            6,
+            [
+                (0, 80, False),
+                (80, 100, True),
+                *((low, low + 60, False) for low in range(100, 340, 60)),
+            ],
+            id="what is left over is the larger one's",
+        ),
+    ],
+)
+def test_lines_are_shared_out_by_size(lines: int, expected: list[tuple[int, int, bool]]) -> None:
+    assert cut(lines, (0, 80, 80), (100, 340, 240)) == expected
+
+
+def test_no_line_has_less_than_two_rows() -> None:
+    assert cut(9, (0, 8, 4)) == [(0, 4, False), (4, 8, False)]
+    assert cut(9, (0, 8, 2)) == [(0, 8, False)]
+    assert cut(9) == []
+
+
+def test_where_there_is_no_room_one_column_is_made() -> None:
+    history = History(ARM64)
+    history.append([Noted(message="x")])
+    shown = TimeMap(TimeRecord(history, TYPES), 0, 0)
+    assert (shown.columns, shown.steps) == (1, [1])
+
+
+def test_without_times_seconds_are_events() -> None:
+    history = History(ARM64)
+    history.append(Noted(message=str(number)) for number in range(10))
+    record = TimeRecord(history, TYPES)
+    assert (
+        TimeMap(record, 3, 5, Scale.SECONDS).steps
+        == TimeMap(record, 3, 5).steps
+        == [2, 4, 6, 8, 10]
+    )

@@ -251,9 +251,7 @@ def tallies(snapshot: Snapshot) -> dict[ExecmemType, Tally]:
     """Return what the live areas of every type come to."""
     blocks = snapshot.areas.blocks
     sums = [sum(column) for column in zip(*(block.find(_live) for block in blocks), strict=True)]
-    return {
-        kind: Tally(*sums[3 * kind : 3 * kind + 3]) if sums else Tally() for kind in ExecmemType
-    }
+    return {kind: Tally(*sums[3 * kind : 3 * kind + 3]) for kind in ExecmemType}
 
 
 @frozen

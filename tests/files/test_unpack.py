@@ -88,11 +88,56 @@ def test_what_is_free_may_be_one_character(tmp_path: Path) -> None:
         list(read_lines(packed))
 
 
-def test_a_decoder_may_not_ask_for_all_memory() -> None:
-    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
-    data = lzma.compress(b"text", filters=filters)
+def xz_of(dictionary: int) -> bytes:
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": dictionary}]
+    return lzma.compress(b"text", filters=filters)
+
+
+def zstd_of(window_log: int) -> bytes:
+    """A frame that does not say how long it is, so that its window has to be kept."""
+    parameters = zstandard.ZstdCompressionParameters(
+        window_log=window_log, hash_log=6, chain_log=6, write_content_size=False
+    )
+    packer = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return packer.compress(b"text") + packer.flush()
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        pytest.param(xz_of, 64 << 20, id="xz -9"),
+        pytest.param(xz_of, 96 << 20, id="xz, 96M"),
+        pytest.param(zstd_of, 27, id="zstd --long"),
+    ],
+)
+def test_what_the_tools_pack_at_best_is_unpacked(make: Callable[[int], bytes], size: int) -> None:
+    assert unpacked(make(size)) == b"text"
+
+
+@pytest.mark.parametrize(
+    ("make", "size"),
+    [
+        pytest.param(xz_of, 1 << 30, id="xz, 1G"),
+        pytest.param(xz_of, 128 << 20, id="xz, 128M and what else it needs"),
+        pytest.param(zstd_of, 28, id="zstd --long=28"),
+    ],
+)
+def test_a_decoder_may_not_ask_for_all_memory(make: Callable[[int], bytes], size: int) -> None:
     with pytest.raises(UnpackError, match="emory"):
-        unpacked(data)
+        unpacked(make(size))
+
+
+@pytest.mark.parametrize("kind", PACKERS)
+def test_four_mebibytes_may_be_one_character(kind: str) -> None:
+    pack = PACKERS[kind]
+    assert len(unpacked(pack(bytes(4 << 20)))) == 4 << 20
+    with pytest.raises(UnpackError, match="more than 100 times its size"):
+        unpacked(pack(bytes((4 << 20) + 1)))
+
+
+def test_a_gibibyte_in_the_blocks_of_bgzip_has_not_too_many_frames() -> None:
+    blocks = (1 << 30) // (64 << 10)
+    assert unpacked(PACKERS["gz"](b"x") * blocks) == b"x" * blocks
 
 
 def test_the_mark_of_an_editor_is_no_part_of_the_first_line(tmp_path: Path) -> None:

@@ -156,7 +156,9 @@ class ExecmemApp(FaultTolerantApp):
         cls = ExecmemApp
         first = self.shown.first_of(self.pane)
         cursor = None if first is None else first.start
-        return MainScreen(action_groups.ActionGroups(self), self.size.width, cursor).data_bind(
+        bits = self.shown.snapshot.layout.word_bits
+        groups = action_groups.ActionGroups(self)
+        return MainScreen(groups, self.size.width, cursor, bits).data_bind(
             cls.source,
             cls.shown,
             cls.pane,

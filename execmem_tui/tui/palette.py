@@ -167,7 +167,10 @@ class Palette:
         """The cross that shows an audience where to look."""
         if self._plain:
             return Style(reverse=True)
-        return Style(bgcolor=self._colours["accent"].rich_color)
+        accent = self._colours["accent"]
+        text = accent.get_contrast_text(1.0).rich_color
+        # the name of the area under the cursor is turned round: there the accent would be its text
+        return Style(color=text, bgcolor=accent.rich_color, reverse=False)
 
     def colour(self, name: str) -> Color:
         """Return the colour of a look."""

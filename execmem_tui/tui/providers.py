@@ -103,7 +103,7 @@ class Everything(Provider):
             return
         for action in sorted(self._app.actions, key=_place):
             if not self._app.main.why_not(action.id):
-                text = f"{action.title.rstrip('…')}  {spelled(action.keys)}"
+                text = f"{action.title}  {spelled(action.keys)}"
                 yield _Offer(text, action.help, partial(self._app.main.action_act, action.id))
         yield _Offer("Theme", "change the theme", self._app.action_change_theme)
 

@@ -54,9 +54,10 @@ LOOKS: dict[str, Look] = {
 LENS_LOOKS: dict[str, Look] = {
     look.name: look
     for look in (
-        Look("reaches-direct", "D", "direct", "direct", like="success"),
-        Look("reaches-plt", "P", "through a PLT", "PLT", like="warning"),
-        Look("reaches-unreachable", "U", "out of reach", "out", like="error"),
+        # no letters: the bar of the side panel stands beside a map of kinds, which has them all
+        Look("reaches-direct", "=", "direct", "direct", like="success"),
+        Look("reaches-plt", "%", "through a PLT", "PLT", like="warning"),
+        Look("reaches-unreachable", "!", "out of reach", "out", like="error"),
         Look("owner-0a", "1", "owner", "owner", like="module"),
         Look("owner-0b", "2", "owner", "owner", like="data"),
         Look("owner-1a", "3", "owner", "owner", like="bpf"),

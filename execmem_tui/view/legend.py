@@ -93,7 +93,7 @@ def legend(sight: Sight, width: int, *, letters: bool = False) -> list[Piece]:
     seen = [look(name) for name in _ORDER if name in sight.looks]
     verdicts = [verdict for verdict in _FREE if verdict in sight.free]
     # short words of a lens say less than those of kinds: there the letters of regions go first
-    regions = _region_entries(sight.regions)
+    regions = _region_entries(sight.regions, letters=letters)
     lens = any(each.name in LENS_LOOKS for each in seen)
     last = [] if lens else regions
     for short, brief, named in (
@@ -149,10 +149,14 @@ def _free_entries(verdicts: list[Verdict | None]) -> list[list[Piece]]:
 _FREE_HEAD: Final[list[Piece]] = [Word("free: ", Tone.MUTED)]
 
 
-def _region_entries(regions: frozenset[str]) -> list[list[Piece]]:
-    """Say what the letters of an owner's regions are."""
+def _region_entries(regions: frozenset[str], *, letters: bool) -> list[list[Piece]]:
+    """Say what the letters of an owner's regions are.
+
+    Where cells are `letters` too, one of a region is known by the edge before it.
+    """
+    edge = "|" if letters else ""
     return [
-        [Word(letter, Tone.STRONG), Word(f" {word}  ", Tone.MUTED)]
+        [Word(f"{edge}{letter}", Tone.STRONG), Word(f" {word}  ", Tone.MUTED)]
         for letter, word in _REGIONS.items()
         if letter in regions
     ]

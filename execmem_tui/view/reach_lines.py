@@ -11,8 +11,9 @@ from execmem_tui.model.reach import Reach, ReachKind, Verdict
 from execmem_tui.model.units import Address, Bytes, format_size
 from execmem_tui.view.cell_index import CellIndex
 from execmem_tui.view.cells import Cell, Run, runs_of
+from execmem_tui.view.kinds import look
 from execmem_tui.view.reach import Band, ReachModel
-from execmem_tui.view.words import Piece, Tone, Word, cut_at_end, percent
+from execmem_tui.view.words import Piece, Tone, Word, cut_at_end, percent, width_of
 
 _LABEL: Final = 6
 _ROWS: Final = 14
@@ -217,9 +218,14 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
         left -= share
     yield bar
     words: list[Piece] = []
-    for name, _, count, tone in parts:
-        words += [Word(f"{name} "), Word(f"{count:,}", tone if count else Tone.MUTED), Word("  ")]
-    yield words
+    signs: list[Piece] = []
+    for name, verdict, count, tone in parts:
+        cell = Cell(f"reaches-{verdict.value}", 8)
+        signs += [Run(cell, 1, look(cell.kind).letter), Word(" ")] if count else []
+        told = Word(f"{count:,}", tone if count else Tone.MUTED)
+        for pieces in (words, signs):
+            pieces += [Word(f"{name} "), told, Word("  ")]
+    yield signs if width_of(signs) - 2 <= width else words
 
 
 def _compared_lines(one: ReachModel, other: ReachModel, width: int) -> Iterator[list[Piece]]:

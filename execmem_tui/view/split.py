@@ -81,28 +81,34 @@ class Columns(NamedTuple):
         return self.halves is not None and self.halves.bare
 
 
-def one_map(width: int) -> Columns:
+def one_map(width: int, word_bits: int) -> Columns:
     """Return how a terminal of `width` columns is shared where there is one map."""
-    return Columns(side=side_width(width), listed=list_width(width), halves=None)
+    return Columns(side=side_width(width, word_bits), listed=list_width(width), halves=None)
 
 
 def two_maps(width: int, gutter: int, word_bits: int) -> Columns:
     """Return how two maps share a terminal, as `halves`; as one does where there is no room."""
     split = halves(width, gutter, word_bits)
     if split is None:
-        return one_map(width)
+        return one_map(width, word_bits)
     return Columns(side=split.side, listed=0, halves=split)
 
 
-def side_width(columns: int) -> int:
+def side_width(columns: int, word_bits: int) -> int:
     """Return the columns of the side panel: what the map's rows leave, within bounds.
 
     0 where there is none.
+
+    Args:
+        columns: of the terminal.
+        word_bits: of an address: short ones leave more.
     """
     if columns < NARROW:
         return 0
-    cells = row_width(columns - _SHORT - _LEAST)
-    beside = _BESIDE if cells + _BESIDE + _LEAST <= columns else _SHORT
+    whole = word_bits // 4 + 2
+    short = min(whole, _SHORT)
+    cells = row_width(columns - short - _LEAST)
+    beside = whole if cells + whole + _LEAST <= columns else short
     return max(_LEAST, min(_MOST, columns - cells - beside - list_width(columns)))
 
 

@@ -465,7 +465,7 @@ def test_the_map_tells_of_permissions_and_ages(capsys: pytest.CaptureFixture[str
     assert "? age unknown: no events" in told
     assert "note: no events here: ages are not known" in told
     assert main(["map", "--lens", "reach", "--scenario", "laptop-arm64"]) == 0
-    assert "D direct  K kernel  R ROX cache" in capsys.readouterr().out
+    assert "= direct  K kernel  R ROX cache" in capsys.readouterr().out
     assert main(["map", "--lens", "owner", "--json"]) == 2
     assert "--lens is for the plain map" in capsys.readouterr().err
 

@@ -92,12 +92,12 @@ async def test_the_counts_change_with_the_origin_and_the_mark_follows_the_cursor
     app = make_app(spilled())
     async with app.run_test(size=(160, 45)) as pilot:
         await pilot.pause()
-        assert "direct 1  PLT 2  out 0" in shown_text(app)
+        assert "= direct 1  % PLT 2  out 0" in shown_text(app)
         app.look_at(FAR)
         await press(pilot, "r")
         text = shown_text(app)
         assert "from module 2" in text
-        assert "direct 2  PLT 1  out 0" in text
+        assert "= direct 2  % PLT 1  out 0" in text
         app.look_at(NEAR + MIB)
         await pilot.pause()
         assert "from module 2" in shown_text(app), "the origin stays where it was put"

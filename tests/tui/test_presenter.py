@@ -56,6 +56,24 @@ def pointed(app: ExecmemApp) -> set[tuple[int, int]]:
     return {(column - found.margin, row) for column, row in cells if column >= found.margin}
 
 
+async def test_what_the_cross_covers_can_be_read() -> None:
+    """The name under the cursor is turned round: the cross was yellow letters on white there."""
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, "a", "P")
+        accent = app.palette.colour("accent")
+        covered = [
+            style
+            for row in range(1, app.main.map.size.height)
+            for _, style, _ in app.main.map.render_line(row)
+            if style is not None and style.bgcolor == accent.rich_color
+        ]
+        assert any(style.underline for style in covered), "it lies over a name"
+        for style in covered:
+            assert not style.reverse
+            assert style.color == accent.get_contrast_text(1.0).rich_color
+
+
 async def test_a_presenter_has_the_sentence_large_and_gets_back_what_was() -> None:
     app = make_app()
     async with app.run_test(size=(120, 40)) as pilot:

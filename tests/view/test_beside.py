@@ -137,8 +137,8 @@ def test_there_may_be_no_room_for_two() -> None:
 
 
 def test_two_maps_that_find_no_room_leave_it_to_the_one_and_its_list() -> None:
-    assert two_maps(80, 14, 64) == one_map(80)
-    alone, both = one_map(300), two_maps(300, 9, 64)
+    assert two_maps(80, 14, 64) == one_map(80, 64)
+    alone, both = one_map(300, 64), two_maps(300, 9, 64)
     assert alone.listed == list_width(300) > 0
     assert both.listed == 0
     assert both.halves is not None
@@ -149,10 +149,20 @@ def test_two_maps_that_find_no_room_leave_it_to_the_one_and_its_list() -> None:
 
 @pytest.mark.parametrize("columns", range(110, 420))
 def test_what_the_rows_leave_is_shared_by_panel_and_list(columns: int) -> None:
-    side, listed = side_width(columns), list_width(columns)
+    side, listed = side_width(columns, 64), list_width(columns)
     room = map_columns(columns - side - listed, 64)
     assert 38 <= side <= 64
     assert listed == 0 or (columns >= 240 and 46 <= listed <= 60)
     assert row_width(room.cells) == row_width(columns - 38 - 15), "nobody takes a cell from the map"
     if 240 <= columns <= 400:
         assert room.width - room.margin - 1 - row_width(room.cells) <= 0.12 * columns
+
+
+@pytest.mark.parametrize("columns", [110, 120, 132, 160, 200, 239])
+def test_short_addresses_leave_their_columns_to_the_panel(columns: int) -> None:
+    """On arm eight columns between the map and its marks stayed blank."""
+    side = side_width(columns, 32)
+    room = map_columns(columns - side, 32)
+    assert 38 <= side <= 64
+    assert row_width(room.cells) == row_width(columns - 38 - 10), "no cell goes to the panel"
+    assert side == 64 or room.cells == row_width(room.cells)

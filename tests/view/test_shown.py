@@ -20,7 +20,7 @@ from execmem_tui.sources.simulation import Simulation, open_simulation
 from execmem_tui.view.axis import Kind
 from execmem_tui.view.cells import Cell, ReachWindow, Run
 from execmem_tui.view.filter import parse_filter
-from execmem_tui.view.kinds import FREE
+from execmem_tui.view.kinds import FREE, LENS_LOOKS, LOOKS
 from execmem_tui.view.labels import TextStyle
 from execmem_tui.view.lane import lane_cells, lane_shape, lane_text
 from execmem_tui.view.legend import Sight, TimeSight, legend, sight_of
@@ -133,7 +133,7 @@ def test_the_panel_shows_kernel_modules_fallback_and_what_is_forbidden() -> None
     assert set(by_label["0"].split("┤")[1].split("│")[0]) == {"K"}
     assert set(by_label["+128M"].split("┤")[1].split("│")[0]) == {"/"}
     assert "0B near" in by_label["−16M"]
-    assert any("direct 1  PLT 2  out 0" in line for line in lines)
+    assert any("= direct 1  % PLT 2  out 0" in line for line in lines)
     assert any(line.lstrip().startswith("−128M─") for line in lines), "where a call's reach ends"
 
 
@@ -677,3 +677,14 @@ def test_a_border_of_reach_cuts_no_fold_where_nothing_may_lie() -> None:
     behind = text[text.index("kernel image") :]
     assert behind.count("where no module memory may lie") == 1
     assert "760M where no module memory may lie" in behind
+
+
+def test_without_colour_no_letter_of_the_legend_means_two_things() -> None:
+    """`D` was data, init data, and what a call reaches directly."""
+    sight = Sight(looks=frozenset({"data", "module"}), regions=frozenset("dDt"))
+    text = plain_text(legend(sight, 120, letters=True))
+    assert "D module data" in text
+    assert "|D init data" in text
+    assert "|D" not in plain_text(legend(sight, 120))
+    letters = {LOOKS[name].letter for name in ("module", "data", "kprobes")}
+    assert not letters & {LENS_LOOKS[f"reaches-{each.value}"].letter for each in Verdict}

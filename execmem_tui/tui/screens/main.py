@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from inspect import isawaitable
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual._styles_cache import StylesCache
@@ -37,7 +37,7 @@ from execmem_tui.view.legend import Sight
 from execmem_tui.view.map_view import MapView
 from execmem_tui.view.paint import LensName
 from execmem_tui.view.shown import Shown
-from execmem_tui.view.split import Halves, list_width, one_map, side_width, two_maps
+from execmem_tui.view.split import NARROW, Halves, list_width, one_map, side_width, two_maps
 from execmem_tui.view.title import PALETTE
 
 if TYPE_CHECKING:  # most of these come when they are needed
@@ -47,8 +47,6 @@ if TYPE_CHECKING:  # most of these come when they are needed
     from execmem_tui.view.filter import Filter
     from execmem_tui.view.tour_card import Card
 
-_WIDE: Final = 110
-"""Columns from which on the side panel stands beside the map."""
 _BY_ID = {action.id: action for action in ACTIONS}
 
 
@@ -75,6 +73,7 @@ class MainScreen(CachedRender, Screen[None]):
         columns: of the terminal.
         address: where the cursor will be at first, where that is known before the map has a size:
             the side panel then takes its room once.
+        word_bits: of an address that is shown at first.
     """
 
     DEFAULT_CSS = """
@@ -130,7 +129,7 @@ class MainScreen(CachedRender, Screen[None]):
 
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual's own form
         (0, "-narrow"),
-        (_WIDE, "-wide"),
+        (NARROW, "-wide"),
         (160, "-very-wide"),
         (240, "-huge"),
     ]
@@ -209,7 +208,11 @@ class MainScreen(CachedRender, Screen[None]):
     """The action before."""
 
     def __init__(
-        self, action_groups: Iterable[object], columns: int, address: Address | None = None
+        self,
+        action_groups: Iterable[object],
+        columns: int,
+        address: Address | None = None,
+        word_bits: int = 64,
     ) -> None:
         super().__init__()
         self.set_reactive(MainScreen.address, address)
@@ -218,6 +221,7 @@ class MainScreen(CachedRender, Screen[None]):
         width = self._get_breakpoint_classes(columns, self.HORIZONTAL_BREAKPOINTS)
         self.update_classes(dict.fromkeys(width, True), update=False)
         self._columns = columns
+        self._word_bits = word_bits
         self._compositor = Laid()
         self.lazy = LazyWidgets(self)
         self.panels = PanelActions(self)
@@ -254,8 +258,9 @@ class MainScreen(CachedRender, Screen[None]):
             if list_width(self._columns):
                 yield self.lazy.make("AreaList")
             panel = SidePanel()
-            if side_width(self._columns):
-                panel.styles.width = side_width(self._columns)
+            side = side_width(self._columns, self._word_bits)
+            if side:
+                panel.styles.width = side
             yield panel.data_bind(
                 cls.source,
                 cls.shown,
@@ -304,7 +309,9 @@ class MainScreen(CachedRender, Screen[None]):
     def _share(self) -> None:
         """Give the side panel what the rows of one map, or of two, leave."""
         width, shown, panel = self.size.width, self.shown, self.query_one(SidePanel)
-        shares = one_map(width)
+        if shown is not None:
+            self._word_bits = shown.snapshot.layout.word_bits
+        shares = one_map(width, self._word_bits)
         if shown is not None and shown.beside is not None:
             from execmem_tui.view.beside import gutter
 
@@ -333,7 +340,7 @@ class MainScreen(CachedRender, Screen[None]):
     def tell_place(self) -> None:
         """Let the map say what is under the cursor where no side panel does."""
         hidden = self.has_class("no-side") or self.has_class("no-room")
-        self.map.alone = hidden or self.size.width < _WIDE
+        self.map.alone = hidden or self.size.width < NARROW
 
     def _share_with_other(self, split: Halves, letters: int) -> None:
         """Give the map beside its columns, `letters` of them for offsets."""
@@ -473,7 +480,8 @@ class MainScreen(CachedRender, Screen[None]):
         if compares:
             self.lazy.mount("ComparisonLine")
         self.set_class(compares, "comparing")
-        if (after and after.beside) is not (before and before.beside):
+        other = after is not None and after.snapshot.layout.word_bits != self._word_bits
+        if other or (after and after.beside) is not (before and before.beside):
             self._share()
 
     def watch_pane(self) -> None:

@@ -13,7 +13,7 @@ from execmem_tui.view.kinds import EIGHTHS
 from execmem_tui.view.timemap import FULL, Mark, MarkKind, Scale, TimeLine, TimeMap, name_at
 from execmem_tui.view.timerecord import TimeRecord
 from execmem_tui.view.window_words import window_word
-from execmem_tui.view.words import cut_at_word
+from execmem_tui.view.words import cut_at_end, cut_at_word
 
 SIGNS: Final = {
     MarkKind.SPILL_BEGINS: "▲",
@@ -28,6 +28,8 @@ _RANK: Final = tuple(MarkKind)
 PLAYHEAD: Final = "┃"
 _SHORTEST_WORD: Final = 4
 """Columns: what is shorter says nothing."""
+_SHORTEST_PHASE: Final = 2
+"""Columns of the number that a phase begins with."""
 
 
 def strip_height(rows: int, steps: int) -> int:
@@ -77,7 +79,8 @@ def mark_words(
 ) -> dict[int, str]:
     """Return what stands behind the signs of marks: what each means, where its line is free so far.
 
-    By the column in which it begins. A text of which not even a word has room is left out.
+    By the column in which it begins. A text of which not even a word has room is left out; of
+    phases, whose names tell them apart, the beginning stays.
 
     Args:
         marks: by column.
@@ -87,15 +90,35 @@ def mark_words(
     """
     taken = {*marks, head, *(at for at, count in enumerate(counts) if count)}
     stops = sorted(at for at in taken if at < columns)
+    begun = [_phase(mark) for mark in marks.values() if mark.kind is MarkKind.NAME]
+    phases = len(begun) > 1 and len(set(begun)) == len(begun) and all(begun)
     words = {}
     for column, stop in zip(stops, [*stops[1:], columns], strict=True):
         mark, room = marks.get(column), stop - column - 2
-        if mark is None or column == head or room < _SHORTEST_WORD:
+        if mark is None or column == head:
             continue
-        text = cut_at_word(mark.text, room)
-        if text == mark.text or " " in text:
+        text = cut_at_word(mark.text, room) if room >= _SHORTEST_WORD else ""
+        if text and (text == mark.text or " " in text):
             words[column + 1] = text
+        elif phases and mark.kind is MarkKind.NAME and room >= _SHORTEST_PHASE:
+            words[column + 1] = _shortened(_phase(mark), room)
     return words
+
+
+def _phase(mark: Mark) -> str:
+    """Return ``2a-kprobes-defined`` of ``2a-kprobes-defined: 431 areas``, "" without a colon."""
+    name, _, told = mark.text.partition(": ")
+    return name if told else ""
+
+
+def _shortened(name: str, room: int) -> str:
+    """Return the beginning of a phase's name: what stands before its first dash, at least."""
+    number = name.partition("-")[0]
+    if len(name) <= room:
+        return name
+    if room < _SHORTEST_WORD + 2 and 1 < len(number) <= room:
+        return number
+    return cut_at_end(name, room) if room > _SHORTEST_WORD else name[:room]
 
 
 def step_time(history: History, step: int) -> float | None:

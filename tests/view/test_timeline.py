@@ -141,6 +141,26 @@ def test_how_much_time_a_column_is(record: TimeRecord) -> None:
     assert span_words(TimeMap(one, 1, 2), one) == "1 event"
 
 
+@pytest.mark.parametrize(
+    ("room", "told"),
+    [
+        (40, ["0-boot: 76 areas", "2a-kprobes-defined: 431 areas", "2b-kprobes-enabled: 431…"]),
+        (16, ["0-boot: 76…", "2a-kprobes-de…", "2b-kprobes-en…"]),
+        (8, ["0-boot", "2a-kp…", "2b-kp…"]),
+        (6, ["0-bo", "2a", "2b"]),
+        (3, []),
+    ],
+)
+def test_phases_keep_the_beginning_of_their_names(room: int, told: list[str]) -> None:
+    """A capture of 18 phases had a line of ticks that said nothing."""
+    texts = ("0-boot: 76 areas", "2a-kprobes-defined: 431 areas", "2b-kprobes-enabled: 431 areas")
+    named = {at * room: Mark(at, MarkKind.NAME, text) for at, text in enumerate(texts)}
+    words = mark_words(named, [0] * 3 * room, 3 * room - 1, 3 * room)
+    assert [word.rstrip() for word in words.values()][:2] == told[:2]
+    alike = {0: Mark(1, MarkKind.NAME, "lab: begin"), room: Mark(2, MarkKind.NAME, "lab: end")}
+    assert not {"la", "lab"} & {*mark_words(alike, [0] * 2 * room, 2 * room, 2 * room).values()}
+
+
 def test_marks_say_what_they_are_where_their_line_is_free() -> None:
     """A tick alone explained nothing."""
     named = {

@@ -4,7 +4,7 @@ What is overridden here is Textual's and knows nothing of sources, maps or time.
 """
 
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.terminal_theme import SVG_EXPORT_THEME
 from textual import events
@@ -13,6 +13,7 @@ from textual.color import BLACK
 from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.message import Message
+from textual.notifications import Notification, Notify
 from textual.screen import Screen
 from textual.widget import Widget
 
@@ -25,6 +26,29 @@ from execmem_tui.tui.typing_ahead import TypingAhead
 if TYPE_CHECKING:  # what sends these comes when it is needed
     from execmem_tui.tui.screens.dialog import Dialog
     from execmem_tui.tui.screens.overlay import Overlay
+
+
+_BRIEF: Final = 0.1
+"""Seconds that a notice is shown at least."""
+
+
+class Notice(Notification):
+    """A notification that a screen may show at any moment, also at that of its end.
+
+    Textual asks whether it has expired, and a moment later how long to show it. Of a time below
+    zero its timer goes round for ever without waiting, and nothing else is done any more
+    (textual/timer.py: Timer._run); of one that is next to nothing it may end without a tick.
+    """
+
+    @property
+    def time_left(self) -> float:
+        """Seconds to show it."""
+        return max(super().time_left, _BRIEF)
+
+    @property
+    def has_expired(self) -> bool:
+        """Whether its time is over."""
+        return super().time_left <= 0
 
 
 class FaultTolerantApp(App[int]):
@@ -156,7 +180,8 @@ class FaultTolerantApp(App[int]):
             if (each.severity, each.title) == (severity, title):
                 self._unnotify(each, refresh=False)
         self._clear_holders()
-        super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
+        seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        self.post_message(Notify(Notice(message, title, severity, seconds, markup)))
 
     def _clear_holders(self) -> None:
         """Remove the boxes whose message is gone.

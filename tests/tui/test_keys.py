@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from execmem_tui.model.events import Failed
 from execmem_tui.sources.booted import open_booted
 from execmem_tui.tui.app import ExecmemApp
+from execmem_tui.tui.fault_tolerant_app import Notice
 from execmem_tui.tui.widgets.legend import Legend
 from execmem_tui.tui.widgets.line_list import LineList
 from execmem_tui.view.actions import ACTIONS, rebound
@@ -368,6 +369,20 @@ async def test_the_newest_notice_of_a_kind_takes_the_place_of_the_one_before() -
         at = next(y for y, line in enumerate(lines) if "a warning" in line)
         assert "the newest" in lines[at - 1], "a line each"
         assert at == app.main.query_one(Legend).region.y - 1
+
+
+async def test_a_notice_that_ends_as_a_screen_shows_it_has_a_moment_left() -> None:
+    """Seen in a terminal: the timer of a notice of -0.1 ms went round for ever, and no key went."""
+    ended = Notice("late", timeout=5, raised_at=0)
+    assert ended.has_expired
+    assert ended.time_left > 0.01
+    app = make_app()
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        app.notify("for long", timeout=600)
+        app.main.notify("by default", severity="warning")
+        await pilot.pause()
+        assert all(isinstance(each, Notice) for each in app._notifications)
+        assert [each.timeout for each in app._notifications] == [600, app.NOTIFICATION_TIMEOUT]
 
 
 async def test_a_notice_that_is_gone_leaves_nothing_on_the_screen() -> None:

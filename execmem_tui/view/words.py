@@ -46,6 +46,18 @@ def cut_at_end(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: max(width - 1, 0)]}…"
 
 
+def cut_before_end(text: str, width: int) -> str:
+    """Return the first word of a text and as much of its end as `width` columns hold.
+
+    Of a path the end tells most: ``opening …nokaslr-exhaust/trace.txt.gz``.
+    """
+    word, _, rest = text.partition(" ")
+    room = width - len(word) - 2
+    if len(text) <= width or room < 1:
+        return cut_at_end(text, width)
+    return f"{word} …{rest[-room:]}"
+
+
 def cut_at_word(text: str, width: int) -> str:
     """Return as much of a text as `width` columns hold.
 

@@ -53,6 +53,9 @@ async def test_a_trace_that_is_read_is_waited_for_with_a_bar() -> None:
         head, said, *_ = text.splitlines()
         assert head.startswith(" execmem-tui  opening long.txt  "), "it is no capture"
         assert said.strip() == OPENING.text
+        hinted, bar = text.splitlines()[-2:]
+        assert "Esc stop" in hinted, "keys stand where they always do"
+        assert "25 %" in bar
         assert [hint.word for hint in app.main.hints] == ["stop", "quit"]
         assert app.main.findings is None, "of nothing"
         go.set()

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execmem_tui.view.words import cut_at_word
+from execmem_tui.view.words import cut_at_word, cut_before_end
 
 
 def test_what_is_cut_ends_with_a_whole_word() -> None:
@@ -23,3 +23,12 @@ def test_what_is_cut_fits(text: str, width: int) -> None:
     assert len(found) <= width or found == text
     assert found == text or not found or found.endswith("…")
     assert " …" not in found or " …" in text
+
+
+def test_of_a_path_the_end_is_kept() -> None:
+    """The bar said "opening /captures/arm64-7.2.13-nokaslr" of another one of that beginning."""
+    text = "opening /captures/arm64-exhaust/trace.txt.gz"
+    assert cut_before_end(text, 60) == text
+    assert cut_before_end(text, 30) == "opening …-exhaust/trace.txt.gz"
+    for width in range(60):
+        assert len(cut_before_end(text, width)) <= max(width, 1)

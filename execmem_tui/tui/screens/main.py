@@ -98,6 +98,7 @@ class MainScreen(CachedRender, Screen[None]):
     MainScreen.-huge.listing SidePanel, MainScreen.-huge.helping SidePanel { display: block; }
     MainScreen.waiting #body, MainScreen.waiting TimeStrip { display: none; }
     MainScreen.waiting Legend { display: none; }
+    MainScreen.waiting Sentence { height: 1fr; max-height: 100%; }
     MainScreen.waiting Bar { dock: bottom; }
     MainScreen TimeMapView { display: none; }
     MainScreen.time-map TimeMapView { display: block; }

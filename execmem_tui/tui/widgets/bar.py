@@ -5,8 +5,11 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from execmem_tui.tui.palette import Palette
+from execmem_tui.view.words import cut_before_end
 
 _STOP = "Esc stops"
+_SHORTEST = 10
+"""Columns of the bar at least, where there are so many."""
 
 
 class Bar(Static):
@@ -36,7 +39,7 @@ class Bar(Static):
         width = self.size.width
         percent = f" {int(self.fraction * 100):>3} %  "
         room = width - len(percent) - len(_STOP) - 1
-        name = self.work[: max(0, room - 10)]
+        name = cut_before_end(self.work, max(0, room - _SHORTEST))
         length = max(0, min(room - len(name), 40))
         done = int(length * self.fraction)
         text.append(f"{name} ", self.palette.strong)

@@ -96,8 +96,6 @@ def is_archive(path: Path) -> bool:
             head = file.read(BLOCK)
     except UnpackError:
         return False
-    except OSError as error:
-        raise named(error, path) from error
     return head.startswith(_ZIP) or looks_like_tar(head)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from execmem_tui.files.packed import unpacked
-from execmem_tui.files.regular import named, open_file
+from execmem_tui.files.regular import open_file
 from execmem_tui.files.unpack import UnpackError
 from execmem_tui.model.errors import InputError, UnknownLayoutError
 from execmem_tui.model.numbers import hexadecimal
@@ -102,12 +102,12 @@ class OpScript:
             OSError: it cannot be read.
         """
         self.path = path
-        self._raw = open_file(Path(path))
-        self._file = unpacked(self._raw)
+        self._raw = self._file = open_file(Path(path))
         self.line = 0
         try:
+            self._file = unpacked(self._raw)
             self.header = self._read_header()
-        except InputError:
+        except BaseException:
             self.close()
             raise
 
@@ -151,8 +151,6 @@ class OpScript:
             raw = self._file.readline(_MAX_LINE + 1)
         except UnpackError as error:
             raise InputError(self.path, self.line + 1, error.title) from error
-        except OSError as error:
-            raise named(error, Path(self.path)) from error
         if not raw:
             return None
         self.line += 1

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import IO, Final, cast
 
-from execmem_tui.files.regular import named, open_file
+from execmem_tui.files.regular import open_file
 from execmem_tui.files.unpack import HEAD, Unpacker, UnpackError, is_packed
 from execmem_tui.model.errors import InputError
 
@@ -66,8 +66,6 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 data = cast("io.BufferedReader", file).read1(MAX_LINE)
             except UnpackError as error:
                 raise InputError(name, lines + 1, error.title) from error
-            except OSError as error:
-                raise named(error, path) from error
             total += len(data)
             if limit is not None and total > limit:
                 raise InputError(name, lines + 1, "unpacks to more than 1 GiB")

@@ -36,21 +36,27 @@ _DOORS: Final = ("/dev/fd/", "/proc/self/fd/")
 
 
 class _File(io.FileIO):
-    """A file that is never waited for.
+    """A file that is never waited for, and whose errors name it.
 
     /proc/kmsg and trace_pipe look like files, and have an end only where somebody else writes.
     """
 
     def readinto(self, buffer: "Buffer", /) -> int:
         """Read some bytes."""
-        count: int | None = super().readinto(buffer)
+        try:
+            count: int | None = super().readinto(buffer)
+        except OSError as error:
+            raise named(error, Path(self.name)) from error
         if count is None:
             raise self._waits()
         return count
 
     def readall(self) -> bytes:
         """Read all bytes."""
-        data: bytes | None = super().readall()
+        try:
+            data: bytes | None = super().readall()
+        except OSError as error:
+            raise named(error, Path(self.name)) from error
         if data is None:
             raise self._waits()
         return data
@@ -137,10 +143,7 @@ def read_bounded(path: Path, limit: int) -> bytes:
         OSError: it cannot be read.
     """
     with open_file(path) as file:
-        try:
-            data = file.read(limit + 1)
-        except OSError as error:
-            raise named(error, path) from error
+        data = file.read(limit + 1)
     if len(data) > limit:
         raise InputError(str(path), None, f"more than {limit:,} bytes, which is far too big")
     return data

@@ -4,11 +4,15 @@ import errno
 import io
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from execmem_tui.bundles.text_folder import spooled
+from execmem_tui.files.archive import is_archive
+from execmem_tui.files.opscript import OpScript
+from execmem_tui.files.packed import read_lines
 from execmem_tui.files.regular import is_descriptor, named, open_file, read_bounded, user_path
 from execmem_tui.model.errors import InputError, UsageError
 
@@ -71,9 +75,26 @@ def test_small_files_are_bounded(tmp_path: Path) -> None:
         read_bounded(file, 9)
 
 
-def test_errors_while_reading_name_the_file() -> None:
+def read_whole(path: Path) -> bytes:
+    with open_file(path) as file:
+        return file.read()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: read_bounded(path, 10),
+        lambda path: list(read_lines(path)),
+        read_whole,
+        is_archive,
+        lambda path: OpScript(str(path)),
+    ],
+    ids=["bounded", "lines", "whole", "archive", "op script"],
+)
+def test_errors_while_reading_name_the_file(read: Callable[[Path], object]) -> None:
+    """The system says no name; that of a text's first bytes was missing."""
     with pytest.raises(OSError, match="Input/output error: '/proc/self/mem'") as caught:
-        read_bounded(Path("/proc/self/mem"), 10)
+        read(Path("/proc/self/mem"))
     assert caught.value.filename == "/proc/self/mem"
     assert isinstance(named(PermissionError(13, "no"), Path("x")), PermissionError)
 

@@ -178,3 +178,31 @@ def test_what_is_longer_than_its_text_is_refused(tmp_path: Path, kind: str) -> N
         sparse.truncate(1 << 40)
     with pytest.raises(InputError, match=r":2: cannot be unpacked: far longer than what is in it"):
         list(read_lines(file))
+
+
+@pytest.mark.parametrize("end", [b"\n", b""])
+def test_a_line_of_64_kibibytes_is_the_longest(tmp_path: Path, end: bytes) -> None:
+    file = tmp_path / "x"
+    longest = b"x" * ((64 << 10) - len(end)) + end
+    for before in (b"", b"short\n", b"x" * 100 + b"\n"):  # wherever the pieces that are read end
+        file.write_bytes(before + longest)
+        assert [len(text) for _, text in read_lines(file)][-1] == (64 << 10) - len(end)
+        file.write_bytes(before + b"x" + longest)
+        with pytest.raises(InputError, match="line too long"):
+            list(read_lines(file))
+
+
+def test_only_what_is_packed_is_bounded_by_what_it_unpacks_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain file takes as much of the disk as it says; a packed one may be of a stranger."""
+    monkeypatch.setattr("execmem_tui.files.packed.MAX_UNPACKED", len(TEXT))
+    file = tmp_path / "x"
+    file.write_bytes(gzip.compress(TEXT))
+    assert sum(1 for _ in read_lines(file)) == 30_000
+    file.write_bytes(gzip.compress(TEXT + b"\n"))
+    with pytest.raises(InputError, match=r"x:\d+: unpacks to more than 1 GiB") as caught:
+        list(read_lines(file))
+    assert (caught.value.line or 0) > 20_000
+    file.write_bytes(TEXT + b"\n")
+    assert sum(1 for _ in read_lines(file)) == 30_001

@@ -160,10 +160,24 @@ def plain_map(
     lines += [
         *_details(shown, panes, width),
         "",
-        legend_text(paint.lens, snapshot.areas, unseen=bool(snapshot.hidden)),
+        *_entries_lines(
+            legend_text(paint.lens, snapshot.areas, unseen=bool(snapshot.hidden)), width
+        ),
         *(f"note: {note}" for note in layout.notes),
     ]
     return lines
+
+
+def _entries_lines(text: str, width: int) -> Iterator[str]:
+    """Yield the entries of a legend in lines of at most `width` columns, each entry whole."""
+    line = ""
+    for entry in text.split("  "):
+        if line and len(line) + 2 + len(entry) > width:
+            yield line
+            line = entry
+        else:
+            line = f"{line}  {entry}" if line else entry
+    yield line
 
 
 def _rules_lines(layout: Layout, width: int) -> list[str]:

@@ -53,3 +53,14 @@ def test_only_what_was_counted_is_told() -> None:
     assert not plain_map(snapshot(), "", width=100)[1].startswith("allocations")
     simulation.allocate(ExecmemType.BPF)
     assert plain_map(snapshot(), "", width=100)[1].startswith("allocations 1  frees 0")
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_the_legend_keeps_to_the_width_and_its_entries_whole(width: int) -> None:
+    """A terminal of 120 columns broke it at "Q poo"."""
+    source = spilled()
+    lines = plain_map(source.history.snapshot(), source.title, width=width)
+    first = next(at for at, line in enumerate(lines) if line.startswith("K kernel  "))
+    told = lines[first : first + 1 + (width < 140) + (width < 80)]
+    assert all(len(line) <= width for line in told)
+    assert "  ".join(told).endswith("Q pooled  O other vmalloc  . free")

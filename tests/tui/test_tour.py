@@ -131,7 +131,7 @@ async def test_without_colour_letters_have_no_circles(monkeypatch: pytest.Monkey
         screen = shown_text(app)
         assert not set("ⓐⓑⓒ") & set(screen)
         assert "B 13.7M at bf046000" in screen
-        assert "bf010000 ||||A" in screen
+        assert "bf010000 ||||||||A" in screen
 
 
 async def test_a_goal_is_told_as_soon_as_it_is_reached() -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from execmem_tui.files.packed import MAX_UNPACKED, unpacked
-from execmem_tui.files.regular import named, open_file
+from execmem_tui.files.regular import open_file
 from execmem_tui.files.tar import BLOCK, TarError, TarReader, looks_like_tar
 from execmem_tui.files.unpack import FREE, RATIO, UnpackError
 from execmem_tui.model.errors import InputError
@@ -149,11 +149,10 @@ class _Place:
         try:
             yield
         except _BROKEN as error:
-            why = error.title if isinstance(error, TarError | UnpackError) else str(error)
-            raise self.error(f"damaged: {printable(why)}") from error
+            raise self.error(f"damaged: {printable(str(error))}") from error
         except OSError as error:
             if error.errno not in _SENSELESS:
-                raise named(error, Path(self._archive)) from error
+                raise
             raise self.error(f"damaged: {printable(str(error))}") from error
 
     def enter(self, name: str) -> Parts:

@@ -74,7 +74,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 said = "far more lines than text, which no kernel prints"
                 raise InputError(name, lines + 1, said)
             end = data.rfind(b"\n") + 1
-            if len(cut) + (data.find(b"\n") + 1 if end else len(data)) > MAX_LINE:
+            if len(cut) + data.find(b"\n") + 1 > MAX_LINE:
                 raise InputError(name, lines + 1, "line too long")
             lines += ends
             if end:

@@ -149,7 +149,8 @@ def test_no_link_nor_device_of_a_tar_is_taken_for_a_file(tmp_path: Path, kind: b
 
 
 @pytest.mark.parametrize(
-    ("mode", "regular"), [(0, True), (0o100644, True), (0o120777, False), (0o20644, False)]
+    ("mode", "regular"),
+    [(0, True), (0o100644, True), (0o120777, False), (0o20644, False), (0o140644, False)],
 )
 def test_no_link_nor_device_of_a_zip_is_taken_for_a_file(
     tmp_path: Path, mode: int, regular: bool
@@ -241,4 +242,30 @@ def test_a_directory_of_a_zip_is_no_bigger_than_any_is(tmp_path: Path, size: int
     struct.pack_into("<I", wide, len(wide) - 22 + 12, size + end)
     struct.pack_into("<I", wide, len(wide) - 22 + 16, 0)
     path.write_bytes(wide)
+    assert refusal(path).startswith("damaged: "), "of no member"
     assert why in refusal(path)
+
+
+def test_a_zip_may_have_a_comment(tmp_path: Path) -> None:
+    path = zipped(tmp_path, [("a", b"1")])
+    with zipfile.ZipFile(path, "a") as made:
+        made.comment = b"made on a Tuesday"
+    assert taken(path) == {"a": b"1"}
+
+
+def test_a_place_that_no_file_has_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("a", b"1")
+        made.filelist[0].header_offset = (1 << 63) - 1
+    assert refusal(path).startswith("member a: damaged: ")
+
+
+def test_what_cannot_be_read_is_no_damage() -> None:
+    with pytest.raises(OSError, match="Input/output error: '/proc/self/mem'"):
+        taken(Path("/proc/self/mem"))
+
+
+@both
+def test_a_file_without_a_name_is_left_out(tmp_path: Path, make: Make) -> None:
+    assert taken(make(tmp_path, [(".", b"1"), ("a", b"2")])) == {"a": b"2"}

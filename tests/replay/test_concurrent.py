@@ -129,8 +129,10 @@ def test_a_purge_that_counts_less_than_was_lazy_had_decayed_the_pools() -> None:
     assert replay.results.misses == []
     assert uncertain(replay) == 1
     assert not replay._concurrent.expects_decay  # of others this tells nothing
-    (miss,) = replay_of([*BEGUN, FREED, ANSWERED, ONE]).results.misses
+    late = replay_of([*BEGUN, FREED, ANSWERED, ONE])
+    (miss,) = late.results.misses
     assert miss.cause is Cause.DECAY_LATE
+    assert late.results.checked.total() - late.results.exact.total() == 1
 
 
 def test_where_a_decay_empties_a_pool_a_hole_answers() -> None:

@@ -197,7 +197,7 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
     counts = model.counts
     parts = (
         ("direct", Verdict.DIRECT, counts.direct, Tone.GOOD),
-        ("PLT", Verdict.PLT, counts.plt, Tone.PLAIN),
+        ("PLT", Verdict.PLT, counts.plt, Tone.ACCENT),
         ("out", Verdict.UNREACHABLE, counts.unreachable, Tone.ALARM),
     )
     total = sum(count for _, _, count, _ in parts)
@@ -220,8 +220,9 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
     words: list[Piece] = []
     signs: list[Piece] = []
     for name, verdict, count, tone in parts:
-        cell = Cell(f"reaches-{verdict.value}", 8)
-        signs += [Run(cell, 1, look(cell.kind).letter), Word(" ")] if count else []
+        # a word in the bar's colour: a cell of it would look like a part of the bar
+        sign = f"{look(f'reaches-{verdict.value}').letter} "
+        signs += [Word(sign, tone)] if count else []
         told = Word(f"{count:,}", tone if count else Tone.MUTED)
         for pieces in (words, signs):
             pieces += [Word(f"{name} "), told, Word("  ")]

@@ -1,7 +1,7 @@
 """What the lines of time say: bars of use, spills by column, marks, and words for where one is."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import ceil, floor, isnan, log10
 from typing import Final
 
 from execmem_tui.history import History
@@ -28,6 +28,10 @@ _RANK: Final = tuple(MarkKind)
 PLAYHEAD: Final = "┃"
 _SHORTEST_WORD: Final = 4
 """Columns: what is shorter says nothing."""
+_TICK: Final = 16
+"""Columns between two round numbers under the map of time, at least."""
+_INSTANT: Final = 1e-6
+"""Seconds: no trace tells less."""
 _SHORTEST_PHASE: Final = 2
 """Columns of the number that a phase begins with."""
 
@@ -196,18 +200,38 @@ def span_words(shown: TimeMap, record: TimeRecord) -> str:
 
 
 def scale_line(shown: TimeMap, record: TimeRecord, width: int) -> str:
-    """Return the line under the columns: steps or seconds where they are, as many as have room."""
-    seconds = {step: time for step, time, _ in record.samples()}
+    """Return the line under the columns: round numbers of steps or seconds, as many as have room.
+
+    Each begins in the first column that shows so much.
+    """
+    times = [time for _, time, _ in record.samples() if not isnan(time)]
+    timed = shown.scale is Scale.SECONDS and bool(times)
+    first, last = (times[0], times[-1]) if timed else (shown.steps[0], shown.steps[-1])
+    tick, places = _tick(last - first, max(1, width // _TICK), whole=not timed)
     text = [" "] * width
     at = 0
-    for column in range(0, shown.columns, max(1, shown.columns // max(1, width // 16))):
-        step = shown.steps[column]
-        time = seconds.get(step, float("nan"))
-        label = f"{step:,}" if shown.scale is Scale.EVENTS or isnan(time) else f"{time:.1f} s"
-        if column >= at and column + len(label) < width:
+    for number in range(ceil(first / tick), floor(last / tick) + 1):
+        value = number * tick
+        if timed:  # of which every column has as many
+            column = max(0, ceil((value - first) / (last - first or 1) * shown.columns) - 1)
+            label = f"{value:.{places}f} s"
+        else:
+            column, label = shown.column_of(round(value)), f"{value:,.0f}"
+        if at <= column < width - len(label):
             text[column : column + len(label)] = label
             at = column + len(label) + 2
     return "".join(text)
+
+
+def _tick(span: float, most: int, *, whole: bool) -> tuple[float, int]:
+    """Return the least of 1, 2, 5, 10, … that lies at most `most` times in `span`, and its places.
+
+    Behind the decimal point; 1 is the least where only whole numbers count.
+    """
+    least = max(span / most, 1 if whole else _INSTANT)
+    power = floor(log10(least))
+    tick = next(each for factor in (1, 2, 5, 10) if (each := factor * 10.0**power) >= least)
+    return tick, max(0, -floor(log10(tick)))
 
 
 def cell_words(

@@ -111,12 +111,43 @@ def _one(start: int, window: Window = Window.PREFERRED) -> TimeRecord:
     return TimeRecord(history, TYPES)
 
 
-def test_the_scale_says_steps_or_seconds(record: TimeRecord) -> None:
-    steps = scale_line(TimeMap(record, 6, 100), record, 100)
-    assert len(steps) == 100
-    assert steps.split()[-1].replace(",", "").isdigit()
-    seconds = scale_line(TimeMap(record, 6, 100, Scale.SECONDS), record, 100)
-    assert seconds.count(" s") >= 3
+def test_the_scale_is_of_round_steps_or_seconds(record: TimeRecord) -> None:
+    shown = TimeMap(record, 6, 100)
+    line = scale_line(shown, record, 100)
+    assert line.split() == ["10,000", "20,000", "30,000", "40,000", "50,000"]
+    # each begins where so much is shown first
+    for label in line.split():
+        column, step = line.index(label), int(label.replace(",", ""))
+        assert shown.steps[column - 1] < step <= shown.steps[column]
+    timed = TimeMap(record, 6, 100, Scale.SECONDS)
+    assert scale_line(timed, record, 100).split() == ["200", "s", "400", "s", "600", "s"]
+    assert scale_line(timed, record, 180).split()[::2][:3] == ["100", "200", "300"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        ([2.0, 3.0, 4.0], "2.0 s 2.5 s 3.0 s 3.5 s"),
+        ([0.11, 0.12, 0.13], "0.110 s 0.115 s 0.120 s 0.125 s"),
+        ([7.0, 7.0, 7.0], "7.000000 s"),
+        # as garbled lines may tell: time does not go back
+        ([9.0, 5.0, 3.0], "9.000000 s"),
+        ([1e300, 2e300, 3e300], ""),
+        ([None, 1.0, 3.0], "1.0 s 1.5 s 2.0 s 2.5 s"),
+        ([None, None, None], "0 1 2"),
+    ],
+)
+def test_the_scale_of_few_events(seconds: list[float | None], words: str) -> None:
+    history = History(ARM64)
+    start = ARM64.range_of(TEXT).start
+    for number, time in enumerate(seconds):
+        area = Area(start=start + number * MIB, size=MIB, type=TEXT, window=Window.PREFERRED)
+        history.append([Allocated(area=area, requested=1, added=(area,), time=time)])
+    record = TimeRecord(history, TYPES)
+    shown = TimeMap(record, 6, 90, Scale.SECONDS)
+    found = scale_line(shown, record, 90)
+    assert len(found) == 90
+    assert " ".join(found.split()) == words
 
 
 def test_a_cell_in_words(record: TimeRecord) -> None:

@@ -1,6 +1,7 @@
 """Packed files: the same bytes as Python's own readers, in bounded pieces; bombs are refused."""
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -206,3 +207,18 @@ def test_only_what_is_packed_is_bounded_by_what_it_unpacks_to(
     assert (caught.value.line or 0) > 20_000
     file.write_bytes(TEXT + b"\n")
     assert sum(1 for _ in read_lines(file)) == 30_001
+
+
+def test_much_may_be_unpacked_from_much() -> None:
+    noise = Random(1).randbytes(5 << 20)
+    assert unpacked(gzip.compress(noise, 1)) == noise
+
+
+def test_what_cannot_be_read_is_not_called_damaged() -> None:
+    class Disk(io.BytesIO):
+        def read(self, _: int | None = -1, /) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+    reader = io.BufferedReader(Unpacker(Disk(), PACKERS["gz"](TEXT)[:HEAD]))
+    with pytest.raises(OSError, match="Input/output error"):
+        reader.read()

@@ -222,11 +222,11 @@ def _verdict_lines(model: ReachModel, width: int) -> Iterator[list[Piece]]:
     for name, verdict, count, tone in parts:
         # a word in the bar's colour: a cell of it would look like a part of the bar
         sign = f"{look(f'reaches-{verdict.value}').letter} "
-        signs += [Word(sign, tone)] if count else []
+        gap = "  " if words else ""
         told = Word(f"{count:,}", tone if count else Tone.MUTED)
-        for pieces in (words, signs):
-            pieces += [Word(f"{name} "), told, Word("  ")]
-    yield signs if width_of(signs) - 2 <= width else words
+        words += [Word(f"{gap}{name} "), told]
+        signs += [Word(gap), *([Word(sign, tone)] if count else []), Word(f"{name} "), told]
+    yield signs if width_of(signs) <= width else words
 
 
 def _compared_lines(one: ReachModel, other: ReachModel, width: int) -> Iterator[list[Piece]]:

@@ -139,6 +139,11 @@ def _part_lines(bits: int, part: Part | None) -> list[str]:
     ]
 
 
+def _hider(snapshot: Snapshot) -> str:
+    """Return what hides areas, in few words: how to mend it stands in the notes."""
+    return (snapshot.hidden.why or "addresses are hidden").partition(":")[0]
+
+
 def _hole_lines(snapshot: Snapshot, holes: HoleIndex, address: Address) -> list[str]:
     layout = snapshot.layout
     image = layout.image
@@ -154,7 +159,7 @@ def _hole_lines(snapshot: Snapshot, holes: HoleIndex, address: Address) -> list[
         return [
             f"not seen in {where}: {format_size(end - start)}" if where else "not seen",
             _span(start, min(end, (1 << bits) - 1), bits),
-            "used or free: addresses are hidden",
+            f"used or free: {_hider(snapshot)}",
         ]
     fits = max(0, end - start - layout.page_size)
     return [

@@ -5,8 +5,10 @@ from attrs import evolve
 
 from execmem_tui.analysis.holes import HoleIndex
 from execmem_tui.arch import resolve
+from execmem_tui.formats.vmallocinfo import WHY, Pointers
 from execmem_tui.model.hidden import Hidden
 from execmem_tui.sources.simulation import Simulation
+from execmem_tui.sources.trace_steps import LOST_EVENTS
 from execmem_tui.view.inspect import inspect_lines
 from execmem_tui.view.plain import plain_map
 from execmem_tui.view.shown import Shown
@@ -73,3 +75,16 @@ def test_where_addresses_are_hidden_nothing_is_called_free_and_no_request_fits()
     text = plain_map(snapshot, "x")
     assert text[-1].endswith("? not seen: used or free")
     assert "?" * 8 in "".join(text), "the axis of reach"
+
+
+@pytest.mark.parametrize(
+    ("hidden", "told"),
+    [
+        (LOST_EVENTS, "events were lost before"),
+        (Hidden(complete=False, why=WHY[Pointers.HASHED]), "addresses are hashed"),
+    ],
+)
+def test_what_hides_areas_is_said(hidden: Hidden, told: str) -> None:
+    snapshot = evolve(Simulation(resolve("x86", "7.1")).history.snapshot(), hidden=hidden)
+    lines = inspect_lines(snapshot, HoleIndex(snapshot), 0xFFFFFFFFC0000000, None)
+    assert lines[3] == f"used or free: {told}"

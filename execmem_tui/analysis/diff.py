@@ -28,7 +28,7 @@ class Basis(StrEnum):
     CALLER = "caller"
     """Nothing: addresses are hidden. Counts and bytes of each caller can be compared."""
     NOTHING = "nothing"
-    """Nothing at all: the kernel refused the list of areas."""
+    """Nothing at all: the kernel refused the list of areas, or events were lost."""
 
 
 @frozen(kw_only=True)

@@ -38,8 +38,8 @@ _SAID = {
         " each caller can be compared"
     ),
     Basis.NOTHING: (
-        "they cannot be compared: on one side the kernel refused the list of areas"
-        " (/proc/vmallocinfo)"
+        "they cannot be compared: on one side not all areas are known, as the kernel refused their"
+        " list (/proc/vmallocinfo) or events were lost"
     ),
 }
 

@@ -292,7 +292,7 @@ def _text(found: Sequence[SourceMetersDocument]) -> Iterator[str]:
         limit = "" if each.bpf_jit.limit is None else f" of {format_size(each.bpf_jit.limit)}"
         yield f"  BPF JIT      {_used(each.bpf_jit.used, refused=refused)}{limit}"
         if each.hidden is None:
-            yield "  the list of areas is refused: what is not seen is unknown, not free"
+            yield "  not all areas are seen: the rest is unknown, not free"
         elif each.hidden:
             yield f"  {each.hidden} areas are hidden: what is free is not known"
         for warning in each.warnings:

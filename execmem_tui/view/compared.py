@@ -20,6 +20,8 @@ from execmem_tui.view.words import cut_at_end
 
 _NAME: Final = 40
 """Letters of a name beside the sums."""
+_UNSEEN: Final = "not all areas are seen on one side: they cannot be laid over each other"
+"""Their addresses are hidden, or events were lost."""
 
 
 @frozen(eq=False)
@@ -95,7 +97,7 @@ def _sum_text(name: Difference, found: Sum) -> str:
 def compared_text(it: Compared, width: int) -> str:
     """Return one line of at most `width` columns: who is compared with whom, and the sums."""
     if it.hidden:
-        sums = "addresses are hidden on one side: they cannot be laid over each other"
+        sums = _UNSEEN
     elif it.found.before is it.found.after:
         sums = "this moment is A: go elsewhere in time, or to another machine"
     else:
@@ -159,7 +161,7 @@ def difference_lines(a: Side, b: Side) -> list[str]:
     it = compared(a, b, Superposition(a.snapshot, b.snapshot))
     lines = [f"A  {it.a}", f"B  {it.b}"]
     if it.hidden:
-        return [*lines, "addresses are hidden on one side: they cannot be laid over each other"]
+        return [*lines, _UNSEEN]
     lines.append(sums_text(it.found))
     rows = [table_line(each, b.snapshot.layout.word_bits) for each in table(it.found)]
     return [*lines, "", table_head(), *rows] if rows else lines

@@ -107,7 +107,7 @@ def test_a_refused_list_is_told_in_words(
     assert text.endswith("used at least 12K")
     assert bpf.endswith("used unknown")
     assert jit == "  BPF JIT      unknown"
-    assert why == "  the list of areas is refused: what is not seen is unknown, not free"
+    assert why == "  not all areas are seen: the rest is unknown, not free"
     used = {line.split(",")[1]: line.split(",")[5] for line in told("--csv")[1:]}
     assert (used["MODULE_TEXT"], used["BPF"]) == (str(3 * PAGE), "")
     samples = [line for line in told("--prometheus") if line.startswith("execmem_used_bytes")]

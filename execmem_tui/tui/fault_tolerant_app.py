@@ -220,11 +220,15 @@ class FaultTolerantApp(App[int]):
     # The palette
 
     def action_command_palette(self) -> None:
-        """Show the palette."""
+        """Show the palette; not over a dialog, where what it does would not be seen."""
         from execmem_tui.tui.screens.commands import Commands
 
-        if not isinstance(self.screen, Commands):
-            self.push_screen(Commands())
+        if isinstance(self.screen, Commands):
+            return
+        if len(self.screen_stack) > 1:
+            self.say("the palette is of the map: Escape leaves this first")
+            return
+        self.push_screen(Commands())
 
     def search_themes(self) -> None:
         """Show the palette of themes."""

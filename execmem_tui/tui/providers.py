@@ -11,7 +11,6 @@ from execmem_tui.model.errors import ExecmemTuiError
 from execmem_tui.model.records import frozen
 from execmem_tui.model.units import hex_address
 from execmem_tui.sources.base import Commanded
-from execmem_tui.tui.screens.main import MainScreen
 from execmem_tui.view.actions import APP, KERNEL, LOOK, MAP, MOVE, TIME, Action, spelled
 from execmem_tui.view.places import parse_place
 
@@ -60,10 +59,7 @@ def _score(matcher: "Matcher", text: str, query: str) -> float:
 
 
 class Everything(Provider):
-    """All that the main screen can do and show.
-
-    Over a dialog or a sheet it offers nothing: what it does would not be seen.
-    """
+    """All that the main screen can do and show."""
 
     @property
     def _app(self) -> "ExecmemApp":
@@ -90,7 +86,7 @@ class Everything(Provider):
                 score = _BY_HELP
             if score > 0:
                 yield Hit(score, matcher.highlight(offer.text), offer.do, help=offer.help)
-        if len(query.strip()) < _LEAST or not isinstance(self.screen, MainScreen):
+        if len(query.strip()) < _LEAST:
             return
         for offers in (self._places(query), self._modules(), self._machines(), self._scenarios()):
             hits = [(_score(matcher, offer.text, query), offer) for offer in offers]
@@ -99,8 +95,6 @@ class Everything(Provider):
                 yield Hit(score, matcher.highlight(offer.text), offer.do, help=offer.help)
 
     def _keys(self) -> Iterator[_Offer]:
-        if not isinstance(self.screen, MainScreen):
-            return
         for action in sorted(self._app.actions, key=_place):
             if not self._app.main.why_not(action.id):
                 text = f"{action.title}  {spelled(action.keys)}"

@@ -5,6 +5,7 @@ from textual.command import CommandList
 from textual.widgets import Input, Label
 
 from execmem_tui.sources.booted import open_booted
+from execmem_tui.tui.screens.commands import Commands
 from tests.tui.driving import history, make_app, press, shown_text
 
 
@@ -141,9 +142,7 @@ async def test_the_example_image_is_nobodys_choice() -> None:
 
 
 @pytest.mark.fault(29)
-async def test_the_palette_finds_places_modules_and_machines_but_nothing_over_a_sheet() -> None:
-    from textual.command import CommandPalette
-
+async def test_the_palette_finds_places_modules_and_machines() -> None:
     from execmem_tui.tui.providers import Everything
 
     app = make_app()
@@ -161,10 +160,6 @@ async def test_the_palette_finds_places_modules_and_machines_but_nothing_over_a_
         assert any(text.startswith("Go to") for text in await found("ffff80007b000000"))
         assert any("Pin" in text for text in await found("compare others"))
         assert len(await found("i")) < len(await found("in")), "one letter explains nothing"
-        await press(pilot, "T")
-        assert await found("fill up") == []
-        await press(pilot, "escape", "ctrl+p")
-        assert isinstance(app.screen, CommandPalette)
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
@@ -219,6 +214,22 @@ async def test_the_lower_border_of_a_dialog_gives_keys_way_not_the_way_out() -> 
             assert "allocation" in text
             assert "Esc leaves" in text
             await press(pilot, "escape")
+
+
+@pytest.mark.fault(29)
+@pytest.mark.parametrize("key", ["g", "T"])
+async def test_over_a_dialog_or_a_sheet_the_palette_says_that_it_has_nothing(key: str) -> None:
+    app = make_app()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await press(pilot, key, "ctrl+p")
+        assert len(app.screen_stack) == 2
+        assert [each.message for each in app._notifications] == [
+            "the palette is of the map: Escape leaves this first"
+        ]
+        await press(pilot, "escape", "ctrl+p")
+        assert isinstance(app.screen, Commands)
+        await press(pilot, "ctrl+p")
+        assert len(app.screen_stack) == 2, "not over itself either"
 
 
 async def test_the_palette_begins_with_a_command_of_its_own_and_ends_with_the_theme() -> None:

@@ -70,9 +70,9 @@ def detail_lines(shown: Shown, models: Sequence[PaneModel], width: int) -> Itera
         yield f"{hex_address(line.start, bits)} {text}".rstrip()
 
 
-def legend_text(
+def legend_entries(
     lens: Lens | None = None, areas: Iterable[Area] = (), *, unseen: bool = False
-) -> str:
+) -> list[str]:
     """Return the legend of all letters, or of what a lens shows of some areas.
 
     Args:
@@ -84,13 +84,13 @@ def legend_text(
     if lens is None or lens.name is LensName.KIND:
         return _looks([*LEGEND, *more])
     if lens.name is LensName.OWNER:
-        return f"1 to 8 owners, neighbours never the same  {_looks([*_STATES, *more])}"
+        return ["1 to 8 owners, neighbours never the same", *_looks([*_STATES, *more])]
     told = {lens(area) for area in areas}
     return _looks([*(each for each in LENS_LOOKS.values() if each.name in told), *_STATES, *more])
 
 
-def _looks(looks: Iterable[Look]) -> str:
-    return "  ".join(f"{look.letter} {look.label}" for look in looks)
+def _looks(looks: Iterable[Look]) -> list[str]:
+    return [f"{look.letter} {look.label}" for look in looks]
 
 
 def heading(layout: Layout) -> str:
@@ -160,18 +160,16 @@ def plain_map(
     lines += [
         *_details(shown, panes, width),
         "",
-        *_entries_lines(
-            legend_text(paint.lens, snapshot.areas, unseen=bool(snapshot.hidden)), width
-        ),
+        *_filled(legend_entries(paint.lens, snapshot.areas, unseen=bool(snapshot.hidden)), width),
         *(f"note: {note}" for note in layout.notes),
     ]
     return lines
 
 
-def _entries_lines(text: str, width: int) -> Iterator[str]:
-    """Yield the entries of a legend in lines of at most `width` columns, each entry whole."""
+def _filled(entries: Iterable[str], width: int) -> Iterator[str]:
+    """Yield entries in lines of at most `width` columns, each entry whole."""
     line = ""
-    for entry in text.split("  "):
+    for entry in entries:
         if line and len(line) + 2 + len(entry) > width:
             yield line
             line = entry

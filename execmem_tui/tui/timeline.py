@@ -49,14 +49,15 @@ class TimeActions:
         if history.step <= history.first_step:
             self._app.say("nothing lies before this: ] steps on")
             return
-        self.seek(self._app.source.history.step - 1)
+        self.seek(history.step - 1)
 
     def action_step_on(self) -> None:
         """One event forward."""
-        if self._app.source.history.at_end:
+        history = self._app.source.history
+        if history.at_end:
             self._app.say("that is the last event: [ steps back, ctrl+home goes to the first")
             return
-        self.seek(self._app.source.history.step + 1)
+        self.seek(history.step + 1)
 
     def action_first_step(self) -> None:
         """Back to the previous mark, or the beginning."""

@@ -83,8 +83,8 @@ def mark_words(
 ) -> dict[int, str]:
     """Return what stands behind the signs of marks: what each means, where its line is free so far.
 
-    By the column in which it begins. A text of which not even a word has room is left out; of
-    phases, whose names tell them apart, the beginning stays.
+    By the column in which it begins. A text of which not even a word has room is left out; of a
+    phase the beginning stays that no other phase's name has.
 
     Args:
         marks: by column.
@@ -95,7 +95,7 @@ def mark_words(
     taken = {*marks, head, *(at for at, count in enumerate(counts) if count)}
     stops = sorted(at for at in taken if at < columns)
     begun = [_phase(mark) for mark in marks.values() if mark.kind is MarkKind.NAME]
-    phases = len(begun) > 1 and len(set(begun)) == len(begun) and all(begun)
+    phases = len(begun) > 1 and all(begun)
     words = {}
     for column, stop in zip(stops, [*stops[1:], columns], strict=True):
         mark, room = marks.get(column), stop - column - 2
@@ -105,7 +105,9 @@ def mark_words(
         if text and (text == mark.text or " " in text):
             words[column + 1] = text
         elif phases and mark.kind is MarkKind.NAME and room >= _SHORTEST_PHASE:
-            words[column + 1] = _shortened(_phase(mark), room)
+            text = _shortened(_phase(mark), room)
+            if sum(name.startswith(text.rstrip("…")) for name in begun) == 1:
+                words[column + 1] = text
     return words
 
 

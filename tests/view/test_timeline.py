@@ -192,6 +192,19 @@ def test_phases_keep_the_beginning_of_their_names(room: int, told: list[str]) ->
     assert not {"la", "lab"} & {*mark_words(alike, [0] * 2 * room, 2 * room, 2 * room).values()}
 
 
+def test_a_beginning_that_several_phases_have_tells_nothing() -> None:
+    """A window was filled in two dozen phases: a line of ``1-a`` told none from the others."""
+    names = ("0-boot", "1-all-00", "1-all-01", "2-removed")
+    named = {
+        6 * number: Mark(number, MarkKind.NAME, f"{name}: 9 areas")
+        for number, name in enumerate(names)
+    }
+    words = mark_words(named, [0] * 24, 24, 24)
+    assert set(words) == {1, 19}
+    assert names[0].startswith(words[1])
+    assert names[3].startswith(words[19])
+
+
 def test_marks_say_what_they_are_where_their_line_is_free() -> None:
     """A tick alone explained nothing."""
     named = {
